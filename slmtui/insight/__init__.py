@@ -1,0 +1,1 @@
+"""What a run means: warnings, diagnosis, the quality of samples, memorisation, reports."""

@@ -1,0 +1,1 @@
+"""How a model learns: the phase (TOML), the trainer and its events."""
