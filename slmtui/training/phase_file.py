@@ -1,0 +1,152 @@
+"""Phase files: TOML read into a `Phase`, with all faults and their lines said at once, and written again."""
+
+import difflib
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+from typing import Any
+
+import tomli_w
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from slmtui.training.phase import Phase
+from slmtui.training.phase_errors import PhaseError, Problem, explain, key_text, printable
+from slmtui.training.phase_lines import Path, Spot, spots
+from slmtui.training.phase_override import Override, apply_override, parse_overrides
+
+__all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase"]
+
+LARGEST_FILE = 1 << 20  # bytes; a phase has two thousand
+
+
+def load_phase(path: str | FilePath, overrides: Iterable[str] = ()) -> Phase:
+    """Read the phase file at `path`, with `overrides` as in `training.max_iters=200` put over what it says.
+
+    Raises `PhaseError` with all that is wrong with the file, its TOML, its keys and values, the overrides.
+    """
+    return parse_phase(_read(FilePath(path)), str(path), overrides)
+
+
+def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable[str] = ()) -> Phase:
+    """Read a phase from the text of a file; error messages call the file `name_of_file`.
+
+    Raises `PhaseError` with all that is wrong.
+    """
+    text = text.replace("\r\n", "\n")
+    file = printable(name_of_file, limit=200)
+    document = _parse_toml(text, file)
+    places: dict[Path, Spot | Override] = dict(spots(text))
+    settings, problems = parse_overrides(overrides)
+    for override in settings:
+        apply_override(document, override)
+        places = {path: spot for path, spot in places.items() if path[: len(override.path)] != override.path}
+        places[override.path] = override
+    document.setdefault("phase", {})  # so that a name is missed, not a section
+    try:
+        phase = Phase.model_validate(document)
+        if not problems:
+            return phase
+    except ValidationError as error:
+        problems += [_problem(detail, places, file) for detail in error.errors(include_url=False)]
+    problems.sort(key=lambda problem: problem.line or float("inf"))
+    raise PhaseError(problems, text)
+
+
+def dump_phase(phase: Phase) -> str:
+    """Write `phase` as TOML that reads back as equal, with every value: no later default will change it."""
+    values = phase.values()
+    if not values["data"]["patterns"]:
+        del values["data"]["patterns"]  # rather than an empty table
+    return tomli_w.dumps({section: keys for section, keys in values.items() if keys})
+
+
+def _parse_toml(text: str, file: str) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        raise PhaseError(
+            [Problem(f"{file}:1", "", "begins with a byte order mark, save it as UTF-8 without one")]
+        )
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = _syntax_problem(str(error), text, file)
+    except RecursionError:
+        problem = Problem(file, "", "not valid TOML: brackets nested too deeply")
+    except ValueError:  # from int(): tomllib lets it through
+        problem = Problem(file, "", "not valid TOML: a number with too many digits")
+    raise PhaseError([problem], text)
+
+
+def _syntax_problem(message: str, text: str, file: str) -> Problem:
+    """tomllib's message with its position taken out of its words."""
+    lines = text.rstrip("\n").split("\n")
+    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)", message)
+    line, column = (
+        int(found[1] or len(lines)) if found else 1,
+        int(found[2] or len(lines[-1]) + 1) if found else 1,
+    )
+    what = printable(message[: found.start()] if found else message, limit=200)
+    return Problem(f"{file}:{line}", "", f"not valid TOML at column {column}: {what}", line, column)
+
+
+def _problem(error: ErrorDetails, places: dict[Path, Spot | Override], file: str) -> Problem:
+    path = error["loc"]
+    beside = error.get("ctx", {}).get("beside") if error["type"] == "broken_rule" else None
+    where = path
+    if beside and path not in places:
+        where = (*path[:-1], beside)
+    while where and where not in places:
+        where = where[:-1]
+    place = places.get(where)
+    message = explain(error)
+    if isinstance(place, Override):
+        return Problem(place.place, "", message)
+    if place is None:
+        return Problem(f"{file}:1", key_text(path), message, 1)
+    column = None
+    if error["type"] != "missing":
+        column = place.column if error["type"] == "extra_forbidden" else place.value_column
+    return Problem(f"{file}:{place.line}", key_text(path), message, place.line, column)
+
+
+def _read(path: FilePath) -> str:
+    """The text of the file at `path`, or a `PhaseError` that says why there is none."""
+    file = printable(str(path), limit=200)
+
+    def fault(message: str) -> PhaseError:
+        return PhaseError([Problem(file, "", message)])
+
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise fault(f"no such file{_nearest_file(path)}") from None
+    except IsADirectoryError:
+        raise fault("a folder, where a phase file is wanted") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise fault(f"cannot be read: {reason}") from None
+    if len(data) > LARGEST_FILE:
+        raise fault(
+            "larger than 1 MiB, which no phase is; a text to learn from is named in a phase, as data.source"
+        )
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise fault("UTF-16, save it as UTF-8")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise PhaseError(
+            [Problem(f"{file}:{line}", "", f"not UTF-8 (got byte 0x{byte:02x}), save it as UTF-8")]
+        ) from None
+
+
+def _nearest_file(path: FilePath) -> str:
+    try:
+        names = [other.name for other in path.parent.glob("*.toml")]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f", did you mean {printable(str(path.with_name(near[0])), limit=200)}?" if near else ""
