@@ -1,0 +1,7 @@
+"""What can be wrong with a corpus, its split or its vocabulary."""
+
+from slmtui.errors import UserError
+
+
+class DataError(UserError):
+    """A corpus, a split or a vocabulary that cannot be used; the message says why and what would do."""

@@ -1,0 +1,120 @@
+"""The first GPT-2 tokens of a corpus, and which of them belong to which side of the split.
+
+Whatever vocabulary a model gets in the end, sizes are counted and the split is made in GPT-2 tokens: so every
+vocabulary trains on the same text and is tested on the same text, and bits per byte can be compared.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmtui.data.corpus import Corpus
+from slmtui.data.errors import DataError
+from slmtui.data.token_file import TokenFile
+from slmtui.data.tokenizer import gpt2_tokenizer
+
+
+@dataclass(frozen=True)
+class Part:
+    """The tokens `start` to `stop` of a head, all of one file."""
+
+    file: int
+    start: int
+    stop: int
+
+    @property
+    def n_tokens(self) -> int:
+        return self.stop - self.start
+
+
+@dataclass(frozen=True)
+class Head:
+    """`tokens`, shape (n_tokens,), uint16; `parts`: one for each file that begins within them, in order."""
+
+    tokens: NDArray[Any]
+    parts: tuple[Part, ...]
+
+
+class HeadWriter:
+    """Keeps the first `limit` tokens (None: all) of what it is given."""
+
+    def __init__(self, limit: int | None) -> None:
+        self.limit = limit
+        self._file = TokenFile(np.uint16)
+        self._stops: dict[int, int] = {}
+
+    @property
+    def full(self) -> bool:
+        return self._file.n_tokens == self.limit
+
+    def add(self, file: int, ids: NDArray[Any]) -> None:
+        """The next tokens, all of this file."""
+        ids = ids if self.limit is None else ids[: self.limit - self._file.n_tokens]
+        if len(ids):
+            self._file.append(ids)
+            self._stops[file] = self._file.n_tokens
+
+    def head(self) -> Head:
+        starts = [0, *self._stops.values()]
+        parts = [
+            Part(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)
+        ]
+        return Head(self._file.array(), tuple(parts))
+
+
+def read_head(corpus: Corpus, limit: int | None) -> Head:
+    """Tokenise a corpus up to `limit` tokens, and read no further."""
+    tokenizer, writer = gpt2_tokenizer(), HeadWriter(limit)
+    for file, piece in corpus.pieces():
+        writer.add(file, tokenizer.encode(piece))
+        if writer.full:
+            break
+    return writer.head()
+
+
+def split_contiguous(head: Head, train_fraction: float) -> tuple[list[Part], list[Part]]:
+    """The first `int(train_fraction * n)` tokens train, the rest validate."""
+    border = int(train_fraction * len(head.tokens))
+    train = [Part(part.file, part.start, min(part.stop, border)) for part in head.parts]
+    val = [Part(part.file, max(part.start, border), part.stop) for part in head.parts]
+    return [part for part in train if part.n_tokens > 0], [part for part in val if part.n_tokens > 0]
+
+
+def split_by_file(corpus: Corpus, head: Head, train_fraction: float) -> tuple[list[Part], list[Part]]:
+    """Hold whole files out, so that about `1 - train_fraction` of the tokens validate.
+
+    Copies of a file go to the same side. The order in which files are tried comes from a hash of their names:
+    it looks random, is the same everywhere, and does not change when a file is edited.
+    Raises DataError for fewer than two different files.
+    """
+    groups: dict[str, list[Part]] = {}
+    for part in head.parts:
+        groups.setdefault(corpus.files[part.file].content_hash, []).append(part)
+    if len(groups) < 2:
+        raise DataError(
+            f"{corpus.source}: a split by file needs 2 different files in the {len(head.tokens):,} tokens "
+            f"(found {len(head.parts):,}, {len(groups)} different); use the contiguous split, or more text"
+        )
+
+    def size(group: list[Part]) -> int:
+        return sum(part.n_tokens for part in group)
+
+    def place(group: list[Part]) -> tuple[str, int]:
+        name = corpus.files[group[0].file].name
+        return hashlib.sha256(name.encode()).hexdigest(), group[0].file
+
+    wanted, taken = (1 - train_fraction) * len(head.tokens), 0
+    held_out: list[list[Part]] = []
+    for group in sorted(groups.values(), key=place):
+        if abs(taken + size(group) - wanted) < abs(taken - wanted) and len(held_out) < len(groups) - 1:
+            held_out.append(group)
+            taken += size(group)
+    if not held_out:  # every file is larger than twice what should validate
+        held_out = [min(groups.values(), key=lambda group: (size(group), place(group)))]
+    val = {part.file for group in held_out for part in group}
+    return [part for part in head.parts if part.file not in val], [
+        part for part in head.parts if part.file in val
+    ]

@@ -1,0 +1,184 @@
+"""What a corpus is made of: the numbers of `slmtui inspect` and of the Data screen.
+
+One pass over the text; what is kept of it is a count per token, a row per file and the tokens of the dataset.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmtui.data.corpus import Corpus
+from slmtui.data.dataset import Dataset, check_settings, split_head
+from slmtui.data.errors import DataError
+from slmtui.data.folder import Skipped
+from slmtui.data.head import HeadWriter
+from slmtui.data.tokenizer import gpt2_tokenizer
+
+MOST_FREQUENT = 20
+
+# A line that begins a Python function, asynchronous and nested ones included.
+_DEFINITION = re.compile(r"^[ \t]*(?:async[ \t]+)?def[ \t]+\w+[ \t]*[(\[]", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class FileCounts:
+    """One file, its header included."""
+
+    name: str
+    characters: int
+    tokens: int
+    functions: int
+
+
+@dataclass(frozen=True)
+class TokenCount:
+    """How often a token occurs; what is no UTF-8 of it is shown as U+FFFD."""
+
+    token: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The whole corpus in GPT-2 tokens, and what becomes of it with the settings of a phase.
+
+    `functions` are definitions: lines that begin a Python function. Calls do not count. `patterns` are hits.
+    `train_tokens`, `val_tokens`, `unseen_val_tokens` are in the phase's vocabulary, the last one by
+    occurrence: validation tokens whose id never occurs in training.
+    """
+
+    characters: int
+    lines: int
+    tokens: int
+    unique_tokens: int
+    characters_per_token: float
+    files: int
+    functions: int
+    patterns: dict[str, int]
+    train_tokens: int
+    val_tokens: int
+    unseen_val_tokens: int
+    file_tokens: tuple[FileCounts, ...]
+    frequent_tokens: tuple[TokenCount, ...]
+    skipped: tuple[Skipped, ...]
+    notes: tuple[str, ...]
+
+    def to_json(self) -> str:
+        """One JSON object with the names above."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+
+def inspect_corpus(
+    corpus: Corpus,
+    patterns: Mapping[str, str] | None = None,
+    *,
+    kind: str = "gpt2",
+    vocab_size: int = 1024,
+    dataset_size: int | None = None,
+    train_fraction: float = 0.9,
+    split: str = "contiguous",
+) -> Inspection:
+    """Count everything. `patterns`: a name and a regular expression (`^` and `$` are those of a line) each.
+
+    Hits that cross the border of two pieces (half a million characters, cut at a line's end) are missed.
+    A corpus that is too short to split is inspected all the same; a note says so.
+    Raises DataError for a pattern that is no regular expression and for settings out of their range.
+    """
+    check_settings(kind, vocab_size, dataset_size, train_fraction, split)
+    searches = {name: _compile(name, pattern) for name, pattern in (patterns or {}).items()}
+    hits = dict.fromkeys(searches, 0)
+    counts = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
+    per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
+    newlines, last = 0, ""
+    writer = HeadWriter(dataset_size)
+    for file, piece in corpus.pieces():
+        ids = gpt2_tokenizer().encode(piece)
+        writer.add(file, ids)
+        counts += np.bincount(ids, minlength=len(counts))
+        per_file[file] += len(piece), len(ids), _count(_DEFINITION, piece)
+        newlines, last = newlines + piece.count("\n"), piece[-1]
+        for name, search in searches.items():
+            hits[name] += _count(search, piece)
+
+    characters, tokens, functions = per_file.sum(axis=0).tolist()
+    notes, sizes = _sizes(corpus, writer, kind, vocab_size, dataset_size, train_fraction, split)
+    rows = zip(corpus.files, per_file.tolist(), strict=True)
+    return Inspection(
+        characters=characters,
+        lines=newlines + (last != "\n"),
+        tokens=tokens,
+        unique_tokens=int(np.count_nonzero(counts)),
+        characters_per_token=characters / tokens,
+        files=sum(not file.preamble for file in corpus.files),
+        functions=functions,
+        patterns=hits,
+        train_tokens=sizes[0],
+        val_tokens=sizes[1],
+        unseen_val_tokens=sizes[2],
+        file_tokens=tuple(FileCounts(file.name, *row) for file, row in rows),
+        frequent_tokens=_most_frequent(counts),
+        skipped=corpus.skipped,
+        notes=notes,
+    )
+
+
+def unseen_tokens(dataset: Dataset) -> int:
+    """How many validation tokens have an id that never occurs in training."""
+    seen = np.zeros(dataset.tokenizer.n_vocab, np.bool_)
+    for tokens in _blocks(dataset.train.tokens):
+        seen[tokens] = True
+    return sum(int(np.count_nonzero(~seen[tokens])) for tokens in _blocks(dataset.val.tokens))
+
+
+def _sizes(
+    corpus: Corpus,
+    writer: HeadWriter,
+    kind: str,
+    vocab_size: int,
+    dataset_size: int | None,
+    train_fraction: float,
+    split: str,
+) -> tuple[tuple[str, ...], tuple[int, int, int]]:
+    """The dataset's notes; its training, validation and unseen tokens."""
+    head = writer.head()
+    try:
+        dataset = split_head(
+            corpus,
+            head,
+            kind=kind,
+            vocab_size=vocab_size,
+            dataset_size=dataset_size,
+            train_fraction=train_fraction,
+            split=split,
+        )
+    except DataError as error:
+        return (str(error),), (len(head.tokens), 0, 0)
+    return dataset.notes, (len(dataset.train.tokens), len(dataset.val.tokens), unseen_tokens(dataset))
+
+
+def _most_frequent(counts: NDArray[np.int64]) -> tuple[TokenCount, ...]:
+    """The most frequent first; of equals, the smaller id."""
+    order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT].tolist()
+    return tuple(TokenCount(gpt2_tokenizer().decode([i]), int(counts[i])) for i in order if counts[i])
+
+
+def _compile(name: str, pattern: str) -> re.Pattern[str]:
+    try:
+        return re.compile(pattern, re.MULTILINE)
+    except re.error as error:
+        raise DataError(
+            f"data.patterns.{name}: not a regular expression: {error} (got {pattern!r})"
+        ) from None
+
+
+def _count(search: re.Pattern[str], text: str) -> int:
+    return sum(1 for _ in search.finditer(text))
+
+
+def _blocks(tokens: NDArray[Any], size: int = 1 << 20) -> list[NDArray[Any]]:
+    return [tokens[i : i + size] for i in range(0, len(tokens), size)]
