@@ -46,7 +46,7 @@ class PhaseSection(Section):
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
-        description="Name of the phase; its runs are the folders <name>-001, <name>-002 and so on.",
+        description="Name of the phase; its runs are the folders NAME-001, NAME-002 and so on.",
         json_schema_extra={
             "allowed": "letters, digits, '.', '_' and '-', beginning with a letter or digit, 64 at most"
         },

@@ -100,25 +100,20 @@ def _allowed(field: FieldInfo, kind: Kind, choices: tuple[str, ...]) -> str:
         return " or ".join((", ".join(quoted[:-1]), quoted[-1]))
     if kind in ("whole number", "number"):
         return f"a {kind}{_range(field)}"
-    return (
-        "a text or a list of texts"
-        if kind == "list of texts"
-        else kind
-        if kind == "true or false"
-        else f"a {kind}"
-    )
+    words = {"list of texts": "a text or a list of texts", "true or false": "true or false"}
+    return words.get(kind, f"a {kind}")
 
 
 def _range(field: FieldInfo) -> str:
-    """The bounds of a number, as in ` from 0 and below 1`."""
-    words = ""
+    """The bounds of a number, as in ` from 0 and below 1`; all our numbers have a lower one."""
+    low = high = ""
     for bound in field.metadata:
         if isinstance(bound, Ge):
-            words += f" from {bound.ge:,}"
+            low = f" from {bound.ge:,}"
         elif isinstance(bound, Gt):
-            words += f" above {bound.gt:,}"
+            low = f" above {bound.gt:,}"
         elif isinstance(bound, Le):
-            words += f" to {bound.le:,}" if " from " in words else f" and at most {bound.le:,}"
+            high = f" to {bound.le:,}" if low.startswith(" from") else f" and up to {bound.le:,}"
         elif isinstance(bound, Lt):
-            words += f" and below {bound.lt:,}"
-    return words
+            high = f" and below {bound.lt:,}"
+    return low + (high or " up")
