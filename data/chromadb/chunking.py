@@ -1,0 +1,62 @@
+"""Ways to cut a text into pieces. No Chroma in here, on purpose."""
+import re
+
+
+def clean(text):
+    return re.sub(r"\s+", " ", text).strip()
+
+
+def chunk_text(text, size=200, overlap=40):
+    """Pieces of at most `size` characters, cut at a space where there is one."""
+    if overlap >= size:
+        raise ValueError(f"overlap ({overlap}) must be smaller than size ({size})")
+    text = clean(text)
+    chunks = []
+    start = 0
+    while start < len(text):
+        end = min(start + size, len(text))
+        if end < len(text):
+            space = text.rfind(" ", start, end)
+            if space > start + overlap:
+                end = space
+        chunks.append(text[start:end].strip())
+        if end == len(text):
+            break
+        start = end - overlap
+    return chunks
+
+
+def chunk_words(text, n_words, step=None):
+    words = text.split()
+    step = step or n_words
+    return [" ".join(words[i:i + n_words]) for i in range(0, len(words), step)]
+
+
+def split_sentences(text):
+    # good enough for manuals; "e.g." and "3.5 mm" would need more
+    parts = re.split(r"(?<=[.!?])\s+|\n", text)
+    return [p.strip() for p in parts if p.strip()]
+
+
+def split_paragraphs(text):
+    return [clean(p) for p in re.split(r"\n\s*\n", text) if p.strip()]
+
+
+def merge_short(pieces, minimum=40):
+    """Glue pieces that are too short to mean anything to the one before."""
+    merged = []
+    for piece in pieces:
+        if merged and (len(piece) < minimum or len(merged[-1]) < minimum):
+            merged[-1] += " " + piece
+        else:
+            merged.append(piece)
+    return merged
+
+
+if __name__ == "__main__":
+    demo = "One. Two is a little longer than one! Is three?\n\nA new paragraph, with 12 mm in it."
+    print(split_sentences(demo))
+    print(split_paragraphs(demo))
+    print(merge_short(split_sentences(demo), 20))
+    for chunk in chunk_text(demo * 3, 60, 10):
+        print(len(chunk), repr(chunk))
