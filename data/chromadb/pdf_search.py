@@ -1,0 +1,74 @@
+"""Ask a PDF: index it once, then search it page by page."""
+import argparse
+import hashlib
+import logging
+import os
+
+from pypdf import PdfReader
+
+from chunking import chunk_text
+from embeddings_utils import get_client, get_collection
+from sample_data import write_pdf
+
+logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+for noisy in ("chromadb", "pypdf"):
+    logging.getLogger(noisy).setLevel(logging.ERROR)
+
+
+def file_hash(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as f:
+        while block := f.read(65536):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def index_pdf(path, client):
+    """Index the file unless exactly this file is there already."""
+    key = file_hash(path)[:16]
+    collection = get_collection("pdf_" + key, client)
+    if collection.count():
+        logging.debug("%s is indexed already", path)
+        return collection
+
+    for number, page in enumerate(PdfReader(path).pages, start=1):
+        chunks = chunk_text(page.extract_text(), size=100, overlap=20)
+        logging.debug("page %d: %d chunks", number, len(chunks))
+        collection.add(
+            ids=[f"{number}.{i}" for i in range(len(chunks))],
+            documents=chunks,
+            metadatas=[{"page": number, "chunk": i} for i in range(len(chunks))],
+        )
+    return collection
+
+
+def best_pages(collection, question, n=4):
+    res = collection.query(query_texts=[question], n_results=n)
+    pages = {}
+    for meta, doc, dist in zip(res["metadatas"][0], res["documents"][0], res["distances"][0]):
+        page = meta["page"]
+        if page not in pages or dist < pages[page][0]:
+            pages[page] = (dist, doc)
+    return sorted((dist, page, doc) for page, (dist, doc) in pages.items())
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("pdf", nargs="?", default="manual.pdf")
+    parser.add_argument("question", nargs="?", default="when do I replace the brake pads")
+    args = parser.parse_args()
+
+    pdf_file_path = args.pdf
+    if not os.path.exists(pdf_file_path):
+        logging.debug("no %s, writing the sample manual", pdf_file_path)
+        write_pdf(pdf_file_path)
+
+    client = get_client()
+    for _ in range(2):       # the second time it has to be quick
+        collection = index_pdf(pdf_file_path, client)
+    for dist, page, doc in best_pages(collection, args.question):
+        print(f"p. {page}  {dist:.2f}  {doc}")
+
+
+if __name__ == "__main__":
+    main()

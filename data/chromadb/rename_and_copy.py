@@ -1,0 +1,68 @@
+# Chroma can rename a collection but not copy one, and the distance of a
+# collection is fixed when it is made. So: copy into a new one, then swap names.
+import chromadb
+from chromadb.errors import NotFoundError
+
+from embeddings_utils import HashEmbedding
+
+ef = HashEmbedding()
+
+
+def exists(client, name):
+    try:
+        client.get_collection(name, embedding_function=ef)
+        return True
+    except NotFoundError:
+        return False
+
+
+def rename(client, old, new):
+    if exists(client, new):
+        raise RuntimeError(f"{new} exists, I will not overwrite it")
+    client.get_collection(old, embedding_function=ef).modify(name=new)
+
+
+def copy(client, source, target, space="cosine"):
+    src = client.get_collection(source, embedding_function=ef)
+    dst = client.create_collection(target, embedding_function=ef, metadata={"hnsw:space": space})
+    everything = src.get(include=["documents", "metadatas", "embeddings"])
+    if everything["ids"]:
+        dst.add(**{k: everything[k] for k in ("ids", "documents", "metadatas", "embeddings")})
+    assert dst.count() == src.count()
+    return dst
+
+
+def change_space(client, name, space):
+    temp = name + "_new"
+    copy(client, name, temp, space)
+    rename(client, name, name + "_old")
+    rename(client, temp, name)
+    client.delete_collection(name + "_old")
+
+
+def names(client):
+    return sorted(c.name for c in client.list_collections())
+
+
+def main():
+    client = chromadb.PersistentClient(path="./chroma_data")
+    for name in ("customers", "clients"):
+        if exists(client, name):
+            client.delete_collection(name)
+
+    col = client.create_collection("clients", embedding_function=ef)
+    col.add(ids=["marta", "joon"], documents=["city bike, rides daily", "racing bike, rides fast"])
+    print(names(client))
+
+    rename(client, "clients", "customers")
+    print(names(client))
+
+    before = client.get_collection("customers", embedding_function=ef).query(query_texts=["fast"], n_results=1)
+    change_space(client, "customers", "cosine")
+    after = client.get_collection("customers", embedding_function=ef).query(query_texts=["fast"], n_results=1)
+    print("l2 %.3f, cosine %.3f, same hit: %s" % (
+        before["distances"][0][0], after["distances"][0][0], before["ids"] == after["ids"]))
+
+
+if __name__ == "__main__":
+    main()

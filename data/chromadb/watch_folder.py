@@ -1,0 +1,92 @@
+"""Keeps a collection in step with a folder of text files.
+
+New files are added, changed ones replaced, deleted ones removed. The state is in
+the metadata of the chunks, there is no second database that could disagree.
+"""
+import shutil
+import time
+import zlib
+from pathlib import Path
+
+from chunking import chunk_text, split_paragraphs
+from config import load_config
+from embeddings_utils import get_client, get_collection
+from log_utils import get_logger
+
+log = get_logger("watch")
+
+
+def checksum(path):
+    return zlib.crc32(path.read_bytes())
+
+
+def known_files(collection):
+    """{file name: checksum} of everything that is indexed."""
+    metas = collection.get(include=["metadatas"])["metadatas"]
+    return {m["file"]: m["checksum"] for m in metas}
+
+
+def remove(collection, name):
+    collection.delete(where={"file": name})
+
+
+def add(collection, path, cfg):
+    chunks = []
+    for paragraph in split_paragraphs(path.read_text(errors="replace")):
+        chunks += chunk_text(paragraph, cfg.chunk_size, cfg.overlap)
+    if not chunks:
+        log.warning("%s is empty", path.name)
+        return
+    meta = {"file": path.name, "checksum": checksum(path), "indexed": int(time.time())}
+    collection.add(ids=[f"{path.name}#{i}" for i in range(len(chunks))],
+                   documents=chunks, metadatas=[meta] * len(chunks))
+
+
+def sync(folder, collection, cfg):
+    known = known_files(collection)
+    seen = {p.name: p for p in sorted(Path(folder).glob("*.txt"))}
+    actions = []
+    for name in sorted(known.keys() - seen.keys()):
+        remove(collection, name)
+        actions.append(("removed", name))
+    for name, path in seen.items():
+        if known.get(name) == checksum(path):
+            continue
+        if name in known:
+            remove(collection, name)     # the old one may have had more chunks
+        add(collection, path, cfg)
+        actions.append(("changed" if name in known else "added", name))
+    for what, name in actions:
+        log.info("%s %s", what, name)
+    return actions
+
+
+def watch(folder, collection, cfg, interval=5.0, rounds=None):
+    while rounds is None or rounds > 0:
+        sync(folder, collection, cfg)
+        time.sleep(interval)
+        rounds = None if rounds is None else rounds - 1
+
+
+def main():
+    cfg = load_config()
+    inbox = Path("inbox")
+    shutil.rmtree(inbox, ignore_errors=True)
+    inbox.mkdir()
+    collection = get_collection("inbox", get_client(cfg.db_path))
+
+    (inbox / "pump.txt").write_text("The floor pump leaks.\n\nNew gasket ordered on Monday.")
+    (inbox / "rent.txt").write_text("The rent goes up in June.")
+    sync(inbox, collection, cfg)
+
+    (inbox / "pump.txt").write_text("The floor pump is repaired.")
+    (inbox / "rent.txt").unlink()
+    (inbox / "blank.txt").touch()
+    watch(inbox, collection, cfg, interval=0.1, rounds=1)
+
+    print(sorted(known_files(collection)))
+    print(collection.query(query_texts=["pump"], n_results=1)["documents"][0])
+
+
+if __name__ == "__main__":
+    main()
