@@ -30,15 +30,12 @@ def more_like(collection, ticket_id, n=2):
     return [(i, d) for i, d in zip(result["ids"][0], result["distances"][0]) if i != ticket_id][:n]
 
 
-def average(texts):
-    return np.mean([get_embedding(t) for t in texts], axis=0)
-
-
 def main():
     tickets = build()
     print("like ticket 2:", more_like(tickets, "2"))
 
-    gears = average(["gears slip", "shift lever", "chain jumps on the sprocket"])
+    examples = ["gears slip", "shift lever", "chain jumps on the sprocket"]
+    gears = np.mean([get_embedding(t) for t in examples], axis=0)
     result = tickets.query(query_embeddings=[gears.tolist()], n_results=3,
                            include=["documents", "embeddings", "distances"])
     for doc, emb, dist in zip(result["documents"][0], result["embeddings"][0], result["distances"][0]):

@@ -26,11 +26,6 @@ def get_ids(collection, where):
     return sorted(collection.get(where=where, include=[])["ids"])
 
 
-def get_price_range(collection, group):
-    prices = [m["price"] for m in collection.get(where={"group": group})["metadatas"]]
-    return min(prices), max(prices)
-
-
 def main():
     client = chromadb.EphemeralClient()
     parts = client.create_collection("filters", embedding_function=HashEmbedding())
@@ -42,7 +37,6 @@ def main():
     # a filter also works together with a search
     res = parts.query(query_texts=["chain"], where={"price": {"$lt": 20}}, n_results=2)
     print("cheap chain:", res["documents"][0])
-    print("wheels cost from %.2f to %.2f" % get_price_range(parts, "wheels"))
 
     try:
         get_ids(parts, {"price": {"$like": "1%"}})

@@ -44,7 +44,7 @@ def main():
     collection = client.get_or_create_collection("manual", embedding_function=None)
     collection.upsert(ids=ids, documents=documents, metadatas=metadatas,
                       embeddings=get_embeddings(documents))
-    log.info("%d sentences stored", collection.count())
+    log.info("%d sentences stored", len(ids))
 
     hits = collection.query(query_embeddings=get_embeddings(["the chain jumps"]), n_results=2)
     for doc, meta in zip(hits["documents"][0], hits["metadatas"][0]):

@@ -3,16 +3,13 @@ from chunking import chunk_text, chunk_words
 from embeddings_utils import HashEmbedding, get_embedding
 
 TEXT = """
-How we take in a bike. The customer tells us what is wrong and we write it down
-in their own words. Then somebody rides the bike around the block, brakes hard
-twice and shifts through all the gears.
+How we take in a bike. The customer tells us what is wrong, in their own words.
+Then somebody rides around the block and shifts through all the gears.
 
 What we promise. A price before we start, a call if it gets more expensive, and
-the old parts in a bag. Most repairs are done in two days. In May it is a week,
-and we say so.
+the old parts in a bag. Most repairs are done in two days.
 
-What we do not do. Electric motors, children's trailers without papers, and
-anything that has been welded at home.
+What we do not do. Electric motors, and anything that has been welded at home.
 """
 
 
@@ -37,7 +34,7 @@ def main():
     client = chromadb.EphemeralClient()
     variants = {
         "small": chunk_text(TEXT, size=120, overlap=20),
-        "large": chunk_text(TEXT, size=300, overlap=50),
+        "large": chunk_text(TEXT, size=250, overlap=50),
         "words": chunk_words(TEXT, 25),
     }
     question = get_embedding("how many days does a repair take")

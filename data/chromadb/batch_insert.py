@@ -8,27 +8,20 @@ import chromadb
 
 from embeddings_utils import get_embedding
 
-ADJECTIVES = "old new rusty shiny loose bent spare cracked".split()
-THINGS = "pedal rim spoke saddle fork hub crank lever bell light".split()
-PLACES = ["shelf", "box", "van", "cellar"]
+ADJECTIVES = "old new rusty loose bent spare".split()
+THINGS = "pedal rim spoke saddle fork crank bell".split()
 
 
 def make_documents(n, seed=7):
     rng = random.Random(seed)
     for i in range(n):
-        yield f"item-{i:05d}", f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}, {rng.choice(PLACES)} {rng.randint(1, 40)}"
-
-
-def batched(iterable, size):
-    it = iter(iterable)
-    while batch := list(itertools.islice(it, size)):
-        yield batch
+        yield f"item-{i:05d}", f"{rng.choice(ADJECTIVES)} {rng.choice(THINGS)}, box {rng.randint(1, 40)}"
 
 
 def insert(client, records, size):
     name = f"batch_{size}"
     collection = client.get_or_create_collection(name, embedding_function=None)
-    for batch in batched(records, size):
+    while batch := list(itertools.islice(records, size)):
         ids, docs = zip(*batch)
         collection.add(ids=list(ids), documents=list(docs), embeddings=[get_embedding(d) for d in docs])
     n = collection.count()

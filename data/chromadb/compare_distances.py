@@ -28,19 +28,13 @@ def ranking(client, space, question):
     return dict(zip(result["ids"][0], result["distances"][0]))
 
 
-def print_table(rows):
-    print("          " + "".join(f"{s:>10}" for s in SPACES))
-    for doc_id in DOCS:
-        print(f"{doc_id:10}" + "".join(f"{rows[s][doc_id]:10.3f}" for s in SPACES))
-
-
 def main():
     client = chromadb.Client()
     question = "clean and oil my chain"
     rows = {space: ranking(client, space, question) for space in SPACES}
-    print_table(rows)
-    for space, distances in rows.items():
-        print(space, "->", " < ".join(sorted(distances, key=distances.get)))
+    print("          " + "".join(f"{s:>10}" for s in SPACES))
+    for doc_id in DOCS:
+        print(f"{doc_id:10}" + "".join(f"{rows[s][doc_id]:10.3f}" for s in SPACES))
     # cosine ignores the length, ip prefers the long one, l2 punishes it
 
 

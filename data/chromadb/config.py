@@ -28,10 +28,6 @@ def from_ini(path):
     return dict(parser["chroma"]) if "chroma" in parser else {}
 
 
-def from_env(environ=os.environ):
-    return {k[len(ENV_PREFIX):].lower(): v for k, v in environ.items() if k.startswith(ENV_PREFIX)}
-
-
 def convert(values):
     known = {f.name: f.type for f in fields(Config)}
     result = {}
@@ -43,7 +39,10 @@ def convert(values):
 
 
 def load_config(ini=INI_FILE, environ=os.environ):
-    merged = {**from_ini(ini), **from_env(environ)}
+    merged = from_ini(ini)
+    for key, value in environ.items():
+        if key.startswith(ENV_PREFIX):
+            merged[key[len(ENV_PREFIX):].lower()] = value
     return replace(Config(), **convert(merged)).validate()
 
 

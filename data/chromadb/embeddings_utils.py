@@ -1,8 +1,7 @@
 """Embeddings that need no model and no network.
 
-Words and character trigrams are hashed into 64 buckets. It is no match for a
-real sentence model, but it is fast, it gives the same numbers on every machine
-and it finds "front brakes" when the manual says "brake, front".
+Words and character trigrams are hashed into 64 buckets. No match for a real
+model, but it finds "front brakes" when the manual says "brake, front".
 """
 import math
 import re
@@ -21,22 +20,16 @@ def get_words(text):
     return [w for w in re.findall(r"[a-z0-9]+", text.lower()) if w not in STOPWORDS]
 
 
-def get_features(text):
-    """Yield (feature, weight): whole words count more than pieces of them."""
-    for word in get_words(text):
-        yield word, 1.0
-        padded = "<" + word + ">"
-        for i in range(len(padded) - 2):
-            yield padded[i:i + 3], 0.4
-
-
 def get_embedding(text, dim=DIM):
     vector = [0.0] * dim
-    for feature, weight in get_features(text):
-        # crc32, not hash(): hash() of a str changes with every interpreter
-        h = zlib.crc32(feature.encode("utf-8"))
-        sign = 1.0 if h & 1 else -1.0
-        vector[(h >> 1) % dim] += sign * weight
+    for word in get_words(text):
+        padded = "<" + word + ">"
+        trigrams = [padded[i:i + 3] for i in range(len(word))]
+        for feature in [word] + trigrams:
+            # crc32, not hash(): hash() of a str changes with every interpreter
+            h = zlib.crc32(feature.encode("utf-8"))
+            weight = 1.0 if feature == word else 0.4
+            vector[(h >> 1) % dim] += weight if h & 1 else -weight
     return normalize(vector)
 
 

@@ -17,37 +17,32 @@ def fill_if_empty(client):
              metadatas=[{'group': p[2], 'price': p[3]} for p in PARTS])
 
 
-def dimension(collection):
-    first = collection.peek(1)
+def dimension(col):
+    first = col.peek(1)
     if len(first['ids']) == 0:
         return None
     return len(first['embeddings'][0])
 
 
-def metadata_summary(collection):
+def metadata_summary(col):
     keys = Counter()
     types = {}
-    for meta in collection.get(include=['metadatas'])['metadatas']:
+    for meta in col.get(include=['metadatas'])['metadatas']:
         for key, value in (meta or {}).items():
             keys[key] += 1
             types.setdefault(key, set()).add(type(value).__name__)
     return [(k, n, '/'.join(sorted(types[k]))) for k, n in keys.most_common()]
 
 
-def shorten(text, width=50):
-    text = (text or '').replace('\n', ' ')
-    return text if len(text) <= width else text[:width - 3] + '...'
-
-
-def describe(collection):
-    print(collection.name)
-    print('  records   ', collection.count())
-    print('  dimension ', dimension(collection))
-    print('  space     ', collection.configuration['hnsw']['space'])
-    for key, n, kinds in metadata_summary(collection):
+def describe(col):
+    print(col.name)
+    print('  records   ', col.count())
+    print('  dimension ', dimension(col))
+    print('  space     ', col.configuration['hnsw']['space'])
+    for key, n, kinds in metadata_summary(col):
         print('  meta      ', key, n, kinds)
-    for doc in collection.peek(2)['documents']:
-        print('  e.g.      ', shorten(doc))
+    for doc in col.peek(2)['documents']:
+        print('  e.g.      ', doc[:50])
 
 
 if __name__ == '__main__':

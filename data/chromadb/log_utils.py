@@ -46,11 +46,6 @@ def timed(logger):
     return decorate
 
 
-def tail(name, n=5):
-    path = LOG_DIR / f"{name}.log"
-    return path.read_text().splitlines()[-n:]
-
-
 if __name__ == "__main__":
     log = get_logger("demo")
 
@@ -59,4 +54,4 @@ if __name__ == "__main__":
         return sum(range(n))
 
     log.info("the sum is %d", work(100_000))
-    print("\n".join(tail("demo")))
+    print((LOG_DIR / "demo.log").read_text())

@@ -26,24 +26,24 @@ def file_hash(path):
 def index_pdf(path, client):
     """Index the file unless exactly this file is there already."""
     key = file_hash(path)[:16]
-    collection = get_collection("pdf_" + key, client)
-    if collection.count():
+    col = get_collection("pdf_" + key, client)
+    if col.count():
         logging.debug("%s is indexed already", path)
-        return collection
+        return col
 
     for number, page in enumerate(PdfReader(path).pages, start=1):
         chunks = chunk_text(page.extract_text(), size=100, overlap=20)
         logging.debug("page %d: %d chunks", number, len(chunks))
-        collection.add(
+        col.add(
             ids=[f"{number}.{i}" for i in range(len(chunks))],
             documents=chunks,
             metadatas=[{"page": number, "chunk": i} for i in range(len(chunks))],
         )
-    return collection
+    return col
 
 
-def best_pages(collection, question, n=4):
-    res = collection.query(query_texts=[question], n_results=n)
+def best_pages(col, question, n=4):
+    res = col.query(query_texts=[question], n_results=n)
     pages = {}
     for meta, doc, dist in zip(res["metadatas"][0], res["documents"][0], res["distances"][0]):
         page = meta["page"]

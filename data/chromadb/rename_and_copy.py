@@ -10,8 +10,7 @@ ef = HashEmbedding()
 
 def exists(client, name):
     try:
-        client.get_collection(name, embedding_function=ef)
-        return True
+        return client.get_collection(name, embedding_function=ef) is not None
     except NotFoundError:
         return False
 
@@ -40,28 +39,19 @@ def change_space(client, name, space):
     client.delete_collection(name + "_old")
 
 
-def names(client):
-    return sorted(c.name for c in client.list_collections())
-
-
 def main():
     client = chromadb.PersistentClient(path="./chroma_data")
-    for name in ("customers", "clients"):
-        if exists(client, name):
-            client.delete_collection(name)
-
+    if exists(client, "customers"):
+        client.delete_collection("customers")
     col = client.create_collection("clients", embedding_function=ef)
     col.add(ids=["marta", "joon"], documents=["city bike, rides daily", "racing bike, rides fast"])
-    print(names(client))
-
     rename(client, "clients", "customers")
-    print(names(client))
+    print(sorted(c.name for c in client.list_collections()))
 
-    before = client.get_collection("customers", embedding_function=ef).query(query_texts=["fast"], n_results=1)
-    change_space(client, "customers", "cosine")
-    after = client.get_collection("customers", embedding_function=ef).query(query_texts=["fast"], n_results=1)
-    print("l2 %.3f, cosine %.3f, same hit: %s" % (
-        before["distances"][0][0], after["distances"][0][0], before["ids"] == after["ids"]))
+    for space in ("l2", "cosine", "ip"):
+        change_space(client, "customers", space)
+        hit = client.get_collection("customers", embedding_function=ef).query(query_texts=["fast"], n_results=1)
+        print(f"{space:8}{hit['distances'][0][0]:.3f} {hit['ids'][0][0]}")
 
 
 if __name__ == "__main__":

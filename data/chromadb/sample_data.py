@@ -37,13 +37,9 @@ TICKETS = [
 ]
 
 
-def escape_pdf(text):
-    return text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
-
-
 def page_stream(lines):
     body = ["BT /F1 12 Tf 72 760 Td 16 TL"]
-    body += ["(%s) Tj T*" % escape_pdf(line) for line in lines]
+    body += ["(%s) Tj T*" % line for line in lines]     # no brackets in the text, please
     return "\n".join(body + ["ET"]).encode("latin-1")
 
 

@@ -1,7 +1,6 @@
 """Keeps a collection in step with a folder of text files.
 
-New files are added, changed ones replaced, deleted ones removed. The state is in
-the metadata of the chunks, there is no second database that could disagree.
+The state is in the metadata of the chunks: no second database that could disagree.
 """
 import shutil
 import time
@@ -21,7 +20,6 @@ def checksum(path):
 
 
 def known_files(collection):
-    """{file name: checksum} of everything that is indexed."""
     metas = collection.get(include=["metadatas"])["metadatas"]
     return {m["file"]: m["checksum"] for m in metas}
 
@@ -61,13 +59,6 @@ def sync(folder, collection, cfg):
     return actions
 
 
-def watch(folder, collection, cfg, interval=5.0, rounds=None):
-    while rounds is None or rounds > 0:
-        sync(folder, collection, cfg)
-        time.sleep(interval)
-        rounds = None if rounds is None else rounds - 1
-
-
 def main():
     cfg = load_config()
     inbox = Path("inbox")
@@ -82,7 +73,8 @@ def main():
     (inbox / "pump.txt").write_text("The floor pump is repaired.")
     (inbox / "rent.txt").unlink()
     (inbox / "blank.txt").touch()
-    watch(inbox, collection, cfg, interval=0.1, rounds=1)
+    sync(inbox, collection, cfg)
+    # TODO: a loop with a sleep, or let cron do it
 
     print(sorted(known_files(collection)))
     print(collection.query(query_texts=["pump"], n_results=1)["documents"][0])
