@@ -8,7 +8,6 @@ TEXTS = {
     "t3": "Squeaking brakes are mostly dirty brakes",
     "t4": "Tubeless tyres need fresh sealant twice a year",
     "t5": "Oil the chain, wait, wipe the chain",
-    "t6": "The saddle should be level, more or less",
 }
 
 

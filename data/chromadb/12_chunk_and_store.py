@@ -1,5 +1,5 @@
 import chromadb
-from chunking import chunk_text, chunk_words
+from chunking import chunk_text, split_paragraphs
 from embeddings_utils import HashEmbedding, get_embedding
 
 TEXT = """
@@ -23,19 +23,12 @@ def store_chunks(client, name, chunks):
     return collection
 
 
-def with_neighbours(collection, position):
-    """The chunk itself and the one before and after, to read it in context."""
-    around = collection.get(where={"position": {"$in": [position - 1, position, position + 1]}})
-    pairs = sorted(zip((m["position"] for m in around["metadatas"]), around["documents"]))
-    return [doc for _, doc in pairs]
-
-
 def main():
     client = chromadb.EphemeralClient()
     variants = {
         "small": chunk_text(TEXT, size=120, overlap=20),
         "large": chunk_text(TEXT, size=250, overlap=50),
-        "words": chunk_words(TEXT, 25),
+        "paragraphs": split_paragraphs(TEXT),
     }
     question = get_embedding("how many days does a repair take")
     for name, chunks in variants.items():
@@ -43,9 +36,7 @@ def main():
         best = col.query(query_embeddings=[question], n_results=1)
         position = best["metadatas"][0][0]["position"]
         print(f"[{name}] {len(chunks)} chunks, best is number {position}:")
-        print("   ", best["documents"][0][0][:70].replace("\n", " "))
-        if name == "small":
-            print("    in context:", len(" ".join(with_neighbours(col, position))), "characters")
+        print("   ", best["documents"][0][0][:70])
 
 
 if __name__ == "__main__":

@@ -26,12 +26,6 @@ def chunk_text(text, size=200, overlap=40):
     return chunks
 
 
-def chunk_words(text, n_words, step=None):
-    words = text.split()
-    step = step or n_words
-    return [" ".join(words[i:i + n_words]) for i in range(0, len(words), step)]
-
-
 def split_sentences(text):
     # good enough for manuals; "e.g." and "3.5 mm" would need more
     parts = re.split(r"(?<=[.!?])\s+|\n", text)
@@ -54,9 +48,7 @@ def merge_short(pieces, minimum=40):
 
 
 if __name__ == "__main__":
-    demo = "One. Two is a little longer than one! Is three?\n\nA new paragraph, with 12 mm in it."
-    print(split_sentences(demo))
+    demo = "One. Two is a little longer than one! Is three?\n\nA new paragraph."
     print(split_paragraphs(demo))
     print(merge_short(split_sentences(demo), 20))
-    for chunk in chunk_text(demo * 3, 60, 10):
-        print(len(chunk), repr(chunk))
+    print(chunk_text(demo, 30, 10))

@@ -9,7 +9,6 @@ from embeddings_utils import HashEmbedding, cosine_similarity
 ENTRIES = [
     "Inner tube 28 inch",
     "inner tube, 28 inch",
-    "Inner  tube 28 inch ",
     "Inner tubes 28 inch",
     "Inner tube 26 inch",
     "Brass bell",
@@ -41,7 +40,7 @@ def near_duplicates(collection, limit=0.97):
                 yield sim, got["documents"][i], got["documents"][j]
 
 
-def main(dry_run=False):
+def main():
     client = chromadb.EphemeralClient()
     stock = client.create_collection("stock_names", embedding_function=HashEmbedding())
     stock.add(ids=[f"s{i}" for i in range(len(ENTRIES))], documents=ENTRIES)
@@ -50,8 +49,7 @@ def main(dry_run=False):
     for group in exact_duplicates(got["ids"], got["documents"]):
         keep, *drop = group
         print("keep", keep, "drop", drop)
-        if not dry_run:
-            stock.delete(ids=drop)
+        stock.delete(ids=drop)
     print(stock.count(), "left")
 
     # only shown, a person has to decide: 26 and 28 inch look alike to a computer

@@ -17,7 +17,6 @@ FAQ = [
     ("When are you open?", "Tuesday to Saturday, nine to six."),
     ("How much is a full service?", "65 for a city bike, 90 with hydraulic brakes."),
     ("Do you repair electric bikes?", "Everything but the motor and the battery."),
-    ("Can I bring my bike without an appointment?", "Yes, but it may have to wait a day or two."),
     ("Do you buy old bikes?", "Only with a receipt, sorry."),
 ]
 
@@ -35,12 +34,8 @@ class FaqBot:
 
     def learn(self, pairs):
         start = self.collection.count()
-        questions, answers = zip(*pairs)
-        self.collection.add(
-            ids=["q%d" % (start + i) for i in range(len(questions))],
-            documents=list(questions),
-            metadatas=[{"answer": a} for a in answers],
-        )
+        for i, (question, answer) in enumerate(pairs, start):
+            self.collection.add(ids=f"q{i}", documents=question, metadatas={"answer": answer})
 
     def ask(self, question):
         hit = self.collection.query(query_texts=[question], n_results=1)
@@ -55,8 +50,6 @@ class FaqBot:
         with open(path, "a") as f:
             for question in self.unknown:
                 f.write(f"{datetime.now():%Y-%m-%d %H:%M}\t{question}\n")
-        count, self.unknown = len(self.unknown), []
-        return count
 
 
 def main():
@@ -65,13 +58,13 @@ def main():
     questions = sys.argv[1:] or [
         "are you open on saturday",
         "how much does a service cost",
-        "can you repair an electric bike",
         "what is the meaning of life",
     ]
     for question in questions:
         print(">", question)
         print("  ", bot.ask(question) or "No idea, I'll ask a human.")
-    log.info("%d questions without an answer", bot.save_unknown())
+    log.info("%d questions without an answer", len(bot.unknown))
+    bot.save_unknown()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 #!/usr/bin/env python3
 # What is in this database? usage: inspect_db.py [folder]
-import os
 import sys
 from collections import Counter
 
@@ -51,4 +50,3 @@ if __name__ == '__main__':
     fill_if_empty(client)
     for c in client.list_collections():
         describe(client.get_collection(c.name))
-    print(sum(1 for _ in os.scandir(folder)), 'entries in', folder)

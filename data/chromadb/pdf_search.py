@@ -1,8 +1,8 @@
 """Ask a PDF: index it once, then search it page by page."""
-import argparse
 import hashlib
 import logging
 import os
+import sys
 
 from pypdf import PdfReader
 
@@ -53,12 +53,8 @@ def best_pages(col, question, n=4):
 
 
 def main():
-    parser = argparse.ArgumentParser()
-    parser.add_argument("pdf", nargs="?", default="manual.pdf")
-    parser.add_argument("question", nargs="?", default="when do I replace the brake pads")
-    args = parser.parse_args()
-
-    pdf_file_path = args.pdf
+    pdf_file_path = sys.argv[1] if len(sys.argv) > 1 else "manual.pdf"
+    question = " ".join(sys.argv[2:]) or "when do I replace the brake pads"
     if not os.path.exists(pdf_file_path):
         logging.debug("no %s, writing the sample manual", pdf_file_path)
         write_pdf(pdf_file_path)
@@ -66,7 +62,7 @@ def main():
     client = get_client()
     for _ in range(2):       # the second time it has to be quick
         collection = index_pdf(pdf_file_path, client)
-    for dist, page, doc in best_pages(collection, args.question):
+    for dist, page, doc in best_pages(collection, question):
         print(f"p. {page}  {dist:.2f}  {doc}")
 
 

@@ -1,6 +1,6 @@
 """Small inputs for the other scripts: a manual (PDF), parts (CSV), tickets (JSON).
 
-Everything is about a made-up bicycle workshop. Run it to get a folder `samples`.
+All about a made-up bicycle workshop. Run it to get a folder `samples`.
 """
 import csv
 import json
@@ -22,8 +22,6 @@ PARTS = [
     ("P-101", "brake pad, disc", "brakes", 11.90, 22),
     ("P-200", "chain 9 speed", "drivetrain", 18.00, 12),
     ("P-201", "chain 11 speed", "drivetrain", 29.50, 5),
-    ("P-202", "derailleur hanger", "drivetrain", 14.20, 9),
-    ("P-300", "spoke 262 mm", "wheels", 0.60, 300),
     ("P-301", "inner tube 28 inch", "wheels", 5.90, 0),
     ("P-400", "bell, brass", "extras", 12.00, 7),
 ]

@@ -11,7 +11,6 @@ LOG = """\
 2024-03-01 09:00:12 INFO  till started, version 2.1
 2024-03-01 09:04:55 INFO  receipt 1041 printed
 2024-03-01 09:11:02 ERROR printer timeout after 31 s
-2024-03-01 09:11:40 INFO  receipt 1042 printed
 2024-03-01 10:20:09 WARN  disk /var/data at 91 %
 2024-03-01 11:02:37 ERROR card reader not found on /dev/ttyUSB0
 2024-03-01 11:02:49 INFO  card reader found on /dev/ttyUSB1
@@ -20,7 +19,7 @@ this line is broken
 2024-03-02 09:00:10 INFO  till started, version 2.1
 """
 
-LINE = re.compile(r"(?P<date>\d{4}-\d\d-\d\d) (?P<time>[\d:]+) (?P<level>\w+)\s+(?P<message>.*)")
+LINE = re.compile(r"[\d-]{10} [\d:]{8} (?P<level>\w+)\s+(?P<message>.*)")
 
 
 def mask(message):
@@ -32,19 +31,18 @@ def parse(path):
     with open(path) as f:
         for number, line in enumerate(f, 1):
             m = LINE.match(line)
-            if m is None:
-                print("cannot read line", number, repr(line.strip()))
-                continue
-            yield number, m.groupdict()
+            if m:
+                yield m["level"], mask(m["message"])
+            else:
+                print("cannot read line", number)
 
 
 def index(path, collection):
     patterns = Counter()
     levels = {}
-    for _, entry in parse(path):
-        pattern = mask(entry["message"])
+    for level, pattern in parse(path):
         patterns[pattern] += 1
-        levels[pattern] = entry["level"]
+        levels[pattern] = level
     docs = list(patterns)
     collection.upsert(ids=docs, documents=docs, embeddings=get_embeddings(docs),
                       metadatas=[{"count": patterns[d], "level": levels[d]} for d in docs])

@@ -32,9 +32,6 @@ def add(collection, path, cfg):
     chunks = []
     for paragraph in split_paragraphs(path.read_text(errors="replace")):
         chunks += chunk_text(paragraph, cfg.chunk_size, cfg.overlap)
-    if not chunks:
-        log.warning("%s is empty", path.name)
-        return
     meta = {"file": path.name, "checksum": checksum(path), "indexed": int(time.time())}
     collection.add(ids=[f"{path.name}#{i}" for i in range(len(chunks))],
                    documents=chunks, metadatas=[meta] * len(chunks))
@@ -54,9 +51,7 @@ def sync(folder, collection, cfg):
             remove(collection, name)     # the old one may have had more chunks
         add(collection, path, cfg)
         actions.append(("changed" if name in known else "added", name))
-    for what, name in actions:
-        log.info("%s %s", what, name)
-    return actions
+    log.info("%d files, %s", len(seen), actions or "nothing to do")
 
 
 def main():
@@ -72,7 +67,6 @@ def main():
 
     (inbox / "pump.txt").write_text("The floor pump is repaired.")
     (inbox / "rent.txt").unlink()
-    (inbox / "blank.txt").touch()
     sync(inbox, collection, cfg)
     # TODO: a loop with a sleep, or let cron do it
 
