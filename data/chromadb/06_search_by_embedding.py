@@ -5,7 +5,7 @@ import logging
 import chromadb
 import numpy as np
 
-from embeddings_utils import cosine_similarity, get_embedding
+from embeddings_utils import get_embedding
 from sample_data import TICKETS
 
 logging.basicConfig(level=logging.DEBUG, format="%(levelname)s %(message)s")
@@ -36,11 +36,8 @@ def main():
 
     examples = ["gears slip", "shift lever", "chain jumps on the sprocket"]
     gears = np.mean([get_embedding(t) for t in examples], axis=0)
-    result = tickets.query(query_embeddings=[gears.tolist()], n_results=3,
-                           include=["documents", "embeddings", "distances"])
-    for doc, emb, dist in zip(result["documents"][0], result["embeddings"][0], result["distances"][0]):
-        check = 1 - cosine_similarity(emb, gears)
-        logging.debug("distance %.4f, by hand %.4f", dist, check)
+    result = tickets.query(query_embeddings=[gears.tolist()], n_results=3)
+    for doc, dist in zip(result["documents"][0], result["distances"][0]):
         print(round(dist, 3), doc)
 
 

@@ -18,7 +18,7 @@ def store_chunks(client, name, chunks):
     collection.add(
         ids=["%s_%d" % (name, i) for i in range(len(chunks))],
         documents=chunks,
-        metadatas=[{"position": i, "length": len(c)} for i, c in enumerate(chunks)],
+        metadatas=[{"position": i} for i in range(len(chunks))],
     )
     return collection
 
@@ -30,7 +30,7 @@ def main():
         "large": chunk_text(TEXT, size=250, overlap=50),
         "paragraphs": split_paragraphs(TEXT),
     }
-    question = get_embedding("how many days does a repair take")
+    question = get_embedding("what is the price of most repairs")
     for name, chunks in variants.items():
         col = store_chunks(client, name, chunks)
         best = col.query(query_embeddings=[question], n_results=1)

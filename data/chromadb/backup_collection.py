@@ -1,7 +1,4 @@
-"""Dump a collection to JSON lines and load it again.
-
-One line per record, embeddings included, so a restore does not compute anything.
-"""
+"""Dump a collection to JSON lines, embeddings included, and load it again."""
 import gzip
 import json
 import os
@@ -11,10 +8,9 @@ from embeddings_utils import get_client, get_collection
 from sample_data import TICKETS
 
 BACKUP_DIR = "backups"
-PAGE = 2      # tiny, to see the paging work; 500 for real
 
 
-def iter_records(collection, page=PAGE):
+def iter_records(collection, page=2):      # tiny, to see the paging work; 500 for real
     offset = 0
     while True:
         got = collection.get(limit=page, offset=offset,

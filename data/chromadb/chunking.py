@@ -36,19 +36,8 @@ def split_paragraphs(text):
     return [clean(p) for p in re.split(r"\n\s*\n", text) if p.strip()]
 
 
-def merge_short(pieces, minimum=40):
-    """Glue pieces that are too short to mean anything to the one before."""
-    merged = []
-    for piece in pieces:
-        if merged and (len(piece) < minimum or len(merged[-1]) < minimum):
-            merged[-1] += " " + piece
-        else:
-            merged.append(piece)
-    return merged
-
-
 if __name__ == "__main__":
     demo = "One. Two is a little longer than one! Is three?\n\nA new paragraph."
     print(split_paragraphs(demo))
-    print(merge_short(split_sentences(demo), 20))
+    print(split_sentences(demo))
     print(chunk_text(demo, 30, 10))

@@ -1,4 +1,3 @@
-import hashlib
 import re
 from collections import defaultdict
 
@@ -19,8 +18,7 @@ ENTRIES = [
 
 def fingerprint(text):
     """Same letters and digits = same thing. Order of words counts."""
-    plain = re.sub(r"[^a-z0-9]", "", text.lower())
-    return hashlib.md5(plain.encode()).hexdigest()[:12]
+    return re.sub(r"[^a-z0-9]", "", text.lower())
 
 
 def exact_duplicates(ids, docs):
@@ -30,7 +28,7 @@ def exact_duplicates(ids, docs):
     return [g for g in groups.values() if len(g) > 1]
 
 
-def near_duplicates(collection, limit=0.97):
+def near_duplicates(collection, limit):
     got = collection.get(include=["documents", "embeddings"])
     n = len(got["ids"])
     for i in range(n):
@@ -53,7 +51,7 @@ def main():
     print(stock.count(), "left")
 
     # only shown, a person has to decide: 26 and 28 inch look alike to a computer
-    for sim, a, b in sorted(near_duplicates(stock, 0.8), reverse=True):
+    for sim, a, b in sorted(near_duplicates(stock, 0.6), reverse=True):
         print(f"{sim:.3f}  {a!r} / {b!r}")
 
 

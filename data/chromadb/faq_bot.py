@@ -25,11 +25,8 @@ class FaqBot:
     def __init__(self, threshold=0.45):
         self.threshold = threshold
         client = chromadb.EphemeralClient()
-        self.collection = client.create_collection(
-            "faq",
-            embedding_function=HashEmbedding(),
-            configuration={"hnsw": {"space": "cosine"}},
-        )
+        self.collection = client.create_collection("faq", embedding_function=HashEmbedding(),
+                                                   metadata={"hnsw:space": "cosine"})
         self.unknown = []
 
     def learn(self, pairs):

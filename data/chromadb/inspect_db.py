@@ -16,14 +16,14 @@ def fill_if_empty(client):
              metadatas=[{'group': p[2], 'price': p[3]} for p in PARTS])
 
 
-def dimension(col):
+def get_dimension(col):
     first = col.peek(1)
     if len(first['ids']) == 0:
         return None
     return len(first['embeddings'][0])
 
 
-def metadata_summary(col):
+def get_metadata_keys(col):
     keys = Counter()
     types = {}
     for meta in col.get(include=['metadatas'])['metadatas']:
@@ -36,9 +36,9 @@ def metadata_summary(col):
 def describe(col):
     print(col.name)
     print('  records   ', col.count())
-    print('  dimension ', dimension(col))
+    print('  dimension ', get_dimension(col))
     print('  space     ', col.configuration['hnsw']['space'])
-    for key, n, kinds in metadata_summary(col):
+    for key, n, kinds in get_metadata_keys(col):
         print('  meta      ', key, n, kinds)
     for doc in col.peek(2)['documents']:
         print('  e.g.      ', doc[:50])

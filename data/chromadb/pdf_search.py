@@ -16,11 +16,8 @@ for noisy in ("chromadb", "pypdf"):
 
 
 def file_hash(path):
-    digest = hashlib.sha256()
     with open(path, "rb") as f:
-        while block := f.read(65536):
-            digest.update(block)
-    return digest.hexdigest()
+        return hashlib.sha256(f.read()).hexdigest()
 
 
 def index_pdf(path, client):

@@ -31,7 +31,7 @@ TICKETS = [
     {"id": 2, "customer": "Joon", "status": "done", "text": "Chain slips on the small sprocket", "tags": ["chain", "gears"]},
     {"id": 3, "customer": "Ada", "status": "open", "text": "Wobbly front wheel after a pothole", "tags": ["wheel"]},
     {"id": 4, "customer": "Piet", "status": "waiting", "text": "Wants a louder bell", "tags": []},
-    {"id": 5, "customer": "Joon", "status": "open", "text": "Gears do not shift under load", "tags": ["gears"]},
+    {"id": 5, "customer": "Joon", "status": "open", "text": "Chain slips under load", "tags": ["gears"]},
 ]
 
 

@@ -13,10 +13,8 @@ LOG = """\
 2024-03-01 09:11:02 ERROR printer timeout after 31 s
 2024-03-01 10:20:09 WARN  disk /var/data at 91 %
 2024-03-01 11:02:37 ERROR card reader not found on /dev/ttyUSB0
-2024-03-01 11:02:49 INFO  card reader found on /dev/ttyUSB1
 2024-03-01 13:45:00 ERROR printer timeout after 5 s
 this line is broken
-2024-03-02 09:00:10 INFO  till started, version 2.1
 """
 
 LINE = re.compile(r"[\d-]{10} [\d:]{8} (?P<level>\w+)\s+(?P<message>.*)")

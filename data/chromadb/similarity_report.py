@@ -1,6 +1,5 @@
 """Writes report.csv: every part with the part that is most like it."""
 import csv
-import statistics
 from pathlib import Path
 
 import chromadb
@@ -47,7 +46,6 @@ def main():
     rows = sorted(nearest(col), key=lambda r: r[-1])
     write_report(rows)
     logger.info("%d rows in %s", len(rows), REPORT)
-    logger.info("median similarity %.2f", 1 - statistics.median(r[-1] for r in rows))
     print(REPORT.read_text().splitlines()[1])
 
 
