@@ -1,0 +1,111 @@
+"""The command line: what was asked for, and who does it. Nothing heavy is imported before that is known."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from slmtui import __version__
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.output import ExitStatus, say
+
+DEFAULT_CHECKPOINTS = Path("checkpoints")
+COMMANDS = {
+    "check": "say whether phase files are right, and what is wrong with them",
+    "inspect": "count what a corpus or a phase's dataset holds",
+    "complete": "complete prompts with the model of a run",
+    "runs": "list the runs and what became of them",
+    "init": "set up a new project folder with phases and a sample corpus",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    # Threads that wait for work must not spin: with anything else on the machine they would hold up the ones that
+    # have it (docs/log.md). Read by the OpenMP runtime when torch is imported, so it has to be said before.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    try:
+        if arguments and arguments[0] in COMMANDS:
+            command = importlib.import_module(f"slmtui.commands.{arguments[0]}")
+            return int(command.main(arguments[1:]))
+        return start(arguments)
+    except UserError as error:
+        say(f"slmtui: {error}" if "\n" not in str(error) else str(error))
+        return ExitStatus.USAGE
+    except TrainingFailed as error:
+        say(f"slmtui: training failed: {error}")
+        return ExitStatus.FAILED
+    except KeyboardInterrupt:
+        return ExitStatus.INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitStatus.DONE
+
+
+def start(arguments: Sequence[str]) -> int:
+    """`slmtui [PHASE.toml …]`: train phases headless."""
+    parser = main_parser()
+    options = parser.parse_args(arguments)
+    from slmtui.project import default_phase_file
+    from slmtui.runs.run import find_run
+    from slmtui.training.phase_file import PhaseError, load_phase
+
+    if options.resume is not None and (options.phases or options.set):
+        parser.error("--resume goes on with a run as it was; it takes no phases and no --set")
+    paths = options.phases
+    if not paths and options.resume is None:
+        paths = [default_phase_file()]
+        say(f"no phase named: training {paths[0]}")
+    phases, mistakes = [], []
+    for path in paths:
+        try:
+            phases.append(load_phase(path, options.set))
+        except PhaseError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    from slmtui import headless
+
+    if options.resume is not None:
+        return headless.resume_run(find_run(options.checkpoints, options.resume), as_json=options.json)
+    return headless.train_phases(phases, options.checkpoints, as_json=options.json)
+
+
+def main_parser() -> argparse.ArgumentParser:
+    commands = "\n".join(f"  slmtui {name:<10} {what}" for name, what in COMMANDS.items())
+    parser = argparse.ArgumentParser(
+        prog="slmtui",
+        description="Train a small language model on your own text, and see whether it learns or memorises.",
+        epilog=f"commands, each with a --help of its own:\n{commands}\n\n"
+        "exit status: 0 done, gate passed · 1 gate failed · 2 usage, phase or data at fault · "
+        "3 training failed · 130 interrupted",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("phases", nargs="*", type=Path, metavar="PHASE.toml", help="phases to train, in order")
+    parser.add_argument("--headless", action="store_true", help="train without a screen, for CI")
+    parser.add_argument("--json", action="store_true", help="print the events, one JSON line each")
+    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, or with the latest")
+    add_set_option(parser)
+    add_checkpoints_option(parser)
+    parser.add_argument("--version", action="version", version=f"slmtui {__version__}")
+    return parser
+
+
+def add_set_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override a key of the phase, such as training.max_iters=200; may be given again",
+    )  # fmt: skip
+
+
+def add_checkpoints_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoints", type=Path, default=DEFAULT_CHECKPOINTS, metavar="DIR",
+        help="folder that runs are kept in (default: checkpoints)",
+    )  # fmt: skip

@@ -1,0 +1,110 @@
+"""Completions: draw the next token, append it, repeat; several prompts side by side, each with its own random stream.
+
+A row's draws come from its own seed, so a completion does not depend on what else is in the batch. Up to the block size
+the keys and values of earlier tokens are kept; past it the window slides over the text, every position shifts, and the
+window is computed anew for each token, so that the result is the same with and without the cache.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slmtui.data.tokenizer import Tokenizer
+from slmtui.model.cache import Cache
+from slmtui.model.gpt import GPT
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn. temperature 0 takes the likeliest; top_k 0 and top_p 1 leave all tokens in."""
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 1.0
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One more token for each of B rows."""
+
+    tokens: Tensor  # (B,) int64
+    probabilities: Tensor  # (B, V): the model's own, before temperature, top-k and top-p
+
+
+def complete(
+    model: GPT, tokenizer: Tokenizer, prompt: str, n_tokens: int, sampling: Sampling, seed: int
+) -> Iterator[str]:
+    """The text that continues a prompt, as it comes, in pieces of whole characters."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    for draw in generate(model, [tokenizer.encode(prompt)], n_tokens, sampling, [seed]):
+        if piece := decoder.decode(tokenizer.token_bytes(int(draw.tokens[0]))):
+            yield piece
+    if rest := decoder.decode(b"", final=True):
+        yield rest
+
+
+@torch.no_grad()
+def generate(
+    model: GPT, prompts: Sequence[np.ndarray], n_tokens: int, sampling: Sampling, seeds: Sequence[int]
+) -> Iterator[Draw]:
+    """Yield `n_tokens` draws that continue the prompts (token ids, at least one each)."""
+    was_training = model.training
+    device, block_size = model.device, model.config.block_size
+    rows = [torch.as_tensor(np.asarray(p, dtype=np.int64), device=device) for p in prompts]
+    if any(len(row) == 0 for row in rows):
+        raise ValueError("a prompt needs at least one token")
+    streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+    cache: Cache | None = None
+    for _ in range(n_tokens):
+        model.eval()  # here, because between two draws the caller may go on training the same model
+        if cache is not None and cache.longest < block_size:
+            last = torch.stack([row[-1:] for row in rows])  # (B, 1)
+            hidden = model(last, cache)[:, -1]
+        else:
+            hidden, cache = _read_windows(model, [row[-block_size:] for row in rows])
+        logits = model.logits(hidden.float())  # (B, V)
+        tokens = _draw(logits, sampling, streams)
+        model.train(was_training)
+        yield Draw(tokens, logits.softmax(dim=-1))
+        rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
+
+
+def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[Tensor, Cache | None]:
+    """Read whole windows: the hidden state of each one's last token (B, C), and the cache if it has room left."""
+    config = model.config
+    lengths = torch.tensor([len(w) for w in windows], device=model.device)
+    padded = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # right: nothing looks ahead
+    cache = None
+    if int(lengths.max()) < config.block_size:
+        cache = Cache(
+            batch=len(windows), n_layer=config.n_layer, n_head=config.n_head,
+            head_size=config.n_embd // config.n_head, block_size=config.block_size, device=model.device,
+        )  # fmt: skip
+    hidden = model(padded, cache)
+    if cache is not None:
+        cache.shorten(lengths)
+    return hidden[torch.arange(len(windows), device=model.device), lengths - 1], cache
+
+
+def _draw(logits: Tensor, sampling: Sampling, streams: list[torch.Generator]) -> Tensor:
+    """(B, V) -> (B,): one token for each row, by inverse transform of one uniform number from the row's stream."""
+    uniform = torch.cat([torch.rand(1, generator=g) for g in streams]).to(logits.device)  # (B,)
+    if sampling.temperature == 0.0:
+        return logits.argmax(dim=-1)
+    k = min(sampling.top_k or logits.size(-1), logits.size(-1))
+    values, tokens = logits.div(sampling.temperature).topk(k, dim=-1)  # sorted, likeliest first
+    probabilities = values.softmax(dim=-1)
+    if sampling.top_p < 1.0:
+        # The smallest set of likeliest tokens that reaches top_p (Holtzman et al. 2020); never empty.
+        before = probabilities.cumsum(dim=-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    cumulative = probabilities.cumsum(dim=-1)
+    target = uniform[:, None] * cumulative[:, -1:]
+    choice = torch.searchsorted(cumulative, target, right=True).clamp(max=k - 1)
+    return tokens.gather(1, choice)[:, 0]

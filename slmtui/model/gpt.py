@@ -1,0 +1,202 @@
+"""GPT-2, pre-norm, as in Radford et al. 2019 and in nanoGPT: names, order of construction and initial values alike.
+
+Shapes: B sequences in a batch, T tokens in each, C = n_embd, H heads of D = C / H, V = n_vocab.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from slmtui.model.cache import Cache, LayerCache
+from slmtui.model.kernels import linear_cross_entropy
+
+
+@dataclass(frozen=True)
+class GPTConfig:
+    n_vocab: int
+    n_layer: int
+    n_head: int
+    n_embd: int
+    block_size: int
+    dropout: float = 0.0
+
+
+class Dropout(nn.Module):
+    """Dropout that draws from a generator of its own, so that nothing else in the process can shift its stream."""
+
+    def __init__(self, p: float) -> None:
+        super().__init__()
+        self.p = p
+        self.generator: torch.Generator | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0.0:
+            return x
+        keep = torch.empty_like(x).bernoulli_(1.0 - self.p, generator=self.generator)
+        return x * keep.div_(1.0 - self.p)
+
+
+class CausalSelfAttention(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.n_head = config.n_head
+        self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd)
+        self.c_proj = nn.Linear(config.n_embd, config.n_embd)
+        self.attn_dropout = Dropout(config.dropout)
+        self.resid_dropout = Dropout(config.dropout)
+
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+        """(B, T, C) -> (B, T, C). With a cache, x continues what the cache holds."""
+        B, T, C = x.shape
+        q, k, v = (
+            part.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, H, T, D)
+            for part in self.c_attn(x).split(C, dim=2)
+        )
+        if cache is not None:
+            k, v = cache.extend(k, v)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=cache.mask)
+        elif self.training and self.attn_dropout.p > 0.0:
+            y = self.attention_with_dropout(q, k, v)
+        else:
+            y = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+        return self.resid_dropout(self.c_proj(y.transpose(1, 2).reshape(B, T, C)))  # type: ignore[no-any-return]
+
+    def attention_with_dropout(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+        """Attention written out, because the fused one draws its dropout from the global generator."""
+        T = q.size(-2)
+        future = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
+        scores = (q @ k.transpose(-2, -1)) / math.sqrt(q.size(-1))  # (B, H, T, T)
+        weights = scores.masked_fill(future, -math.inf).softmax(dim=-1)
+        return self.attn_dropout(weights) @ v  # type: ignore[no-any-return]
+
+
+class MLP(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd)
+        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd)
+        self.dropout = Dropout(config.dropout)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.attn = CausalSelfAttention(config)
+        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.mlp = MLP(config)
+
+    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), cache)
+        return x + self.mlp(self.ln_2(x))  # type: ignore[no-any-return]
+
+
+class GPT(nn.Module):
+    """Token and position embedding, `n_layer` blocks, a final LayerNorm, an output matrix tied to the embedding."""
+
+    def __init__(self, config: GPTConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.wte = nn.Embedding(config.n_vocab, config.n_embd)
+        self.wpe = nn.Embedding(config.block_size, config.n_embd)
+        self.drop = Dropout(config.dropout)
+        self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
+        self.ln_f = nn.LayerNorm(config.n_embd)
+        self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
+        self.wte.weight = self.lm_head.weight
+
+    def forward(self, idx: Tensor, cache: Cache | None = None) -> Tensor:
+        """Token ids (B, T), T <= block_size -> what the output matrix reads (B, T, C)."""
+        T = idx.size(1)
+        positions = torch.arange(T, device=idx.device) if cache is None else cache.advance(T)  # (T,) or (B, T)
+        x = self.drop(self.wte(idx) + self.wpe(positions))
+        for layer, block in enumerate(self.h):
+            x = block(x, cache.layers[layer] if cache is not None else None)
+        return self.ln_f(x)  # type: ignore[no-any-return]
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """(…, C) -> (…, V), before the softmax."""
+        return F.linear(hidden, self.lm_head.weight)
+
+    def loss(self, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
+        """Mean cross-entropy of targets (B, T) given idx (B, T), in nats per token; a scalar."""
+        with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
+            hidden = self(idx)
+        return linear_cross_entropy(
+            hidden.view(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
+        )
+
+    @property
+    def device(self) -> torch.device:
+        return self.lm_head.weight.device
+
+    def use_dropout_generator(self, generator: torch.Generator) -> None:
+        for module in self.modules():
+            if isinstance(module, Dropout):
+                module.generator = generator
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The parameters by name, the tied matrix once, as `lm_head.weight`; what a checkpoint keeps."""
+        return {name: tensor for name, tensor in self.state_dict().items() if name != "wte.weight"}
+
+    def parameters_by_part(self) -> dict[str, int]:
+        """Numbers of parameters: the token embedding (tied, counted once), the positions, and all the rest."""
+        total = sum(p.numel() for p in self.parameters())
+        token, position = self.wte.weight.numel(), self.wpe.weight.numel()
+        return {"token_embedding": token, "position_embedding": position, "body": total - token - position}
+
+
+def initial_gpt(config: GPTConfig, seed: int) -> GPT:
+    """A new model with GPT-2's initial values, drawn from the global torch generator as the published script draws.
+
+    The layers' default initialisation draws first; then every matrix ~ N(0, 0.02), children before parents, so that
+    the tied matrix is drawn twice; then the projections that end on the residual stream ~ N(0, 0.02 / sqrt(2 layers)).
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = GPT(config)
+        model.apply(_draw_initial_values)
+        for name, parameter in model.named_parameters():
+            if name.endswith("c_proj.weight"):
+                nn.init.normal_(parameter, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer))
+    return model
+
+
+def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor]) -> GPT:
+    """The model with these parameters, as `GPT.tensors` names them, once names, shapes and numbers are checked.
+
+    Raises ValueError before any memory is taken for the model.
+    """
+    with torch.device("meta"):  # shapes without memory
+        model = GPT(config)
+    expected = {name: tensor.shape for name, tensor in model.tensors().items()}
+    if missing := expected.keys() ^ tensors.keys():
+        raise ValueError(f"parameter {min(missing)} is missing or should not be there")
+    for name, tensor in tensors.items():
+        if tensor.shape != expected[name] or tensor.dtype != torch.float32:
+            raise ValueError(
+                f"{name} is {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}; "
+                f"the phase makes it {tuple(expected[name])} float32"
+            )
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{name} holds numbers that are not finite")
+    own = {name: tensor.clone() for name, tensor in tensors.items()}
+    model.load_state_dict(own, strict=False, assign=True)
+    model.wte.weight = model.lm_head.weight
+    return model
+
+
+def _draw_initial_values(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, mean=0.0, std=0.02)
+    if isinstance(module, nn.Linear) and module.bias is not None:
+        nn.init.zeros_(module.bias)

@@ -1,0 +1,33 @@
+"""A project: a folder with phases/ and data/; and what comes with slmtui to start one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slmtui.errors import UserError
+
+DEFAULT_PHASE = Path("phases/quick.toml")
+
+
+def bundled(relative: str) -> Path:
+    """A file or folder that comes with slmtui: inside an installed package, beside it in a checkout."""
+    package = Path(__file__).parent
+    inside = package / "bundled" / relative
+    return inside if inside.exists() else package.parent / relative
+
+
+def default_phase_file() -> Path:
+    """The phase that is trained when none is named: phases/quick.toml, or the only one there is."""
+    if DEFAULT_PHASE.is_file():
+        return DEFAULT_PHASE
+    there = sorted(Path("phases").glob("*.toml"))
+    if len(there) == 1:
+        return there[0]
+    raise UserError(
+        "no phase named, and none to take by default: "
+        + (
+            f"phases/ holds {len(there)} files but no quick.toml; name one of them"
+            if there
+            else "this folder has no phases/; name a phase file, or set up a project with: slmtui init DIR"
+        )
+    )

@@ -1,0 +1,52 @@
+"""How far a run has come, and how long it will still take: a fold over its events."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from slmtui.training import events
+from slmtui.training.events import Event
+
+WINDOW = 200  # stretches of steps that the speed is averaged over
+
+
+class Progress:
+    """Speed from stretches between two neighbouring step events only, so that neither the start, nor evaluations,
+    nor pauses count as training; what evaluations cost is added to the time to go."""
+
+    def __init__(self) -> None:
+        self.max_iters = 0
+        self.interval = 1
+        self.step = 0
+        self._last: Event | None = None
+        self._stretches: deque[tuple[int, float]] = deque(maxlen=WINDOW)  # (steps, seconds)
+        self._breaks: deque[float] = deque(maxlen=20)  # seconds around each evaluation
+
+    def add(self, event: Event) -> None:
+        self.step = event.step
+        if isinstance(event, events.RunStarted):
+            self.max_iters = event.phase["training"]["max_iters"]
+            self.interval = event.phase["evaluation"]["interval"]
+        if isinstance(event, events.Step) and isinstance(self._last, events.Step):
+            self._stretches.append((event.step - self._last.step, event.time - self._last.time))
+        if isinstance(event, events.Evaluation) and isinstance(self._last, events.Step):
+            self._breaks.append(event.time - self._last.time)
+        self._last = event
+
+    @property
+    def steps_per_second(self) -> float | None:
+        """Updates per second of training, lately; None before there is anything to measure."""
+        steps = sum(n for n, _ in self._stretches)
+        seconds = sum(s for _, s in self._stretches)
+        return steps / seconds if seconds > 0 else None
+
+    @property
+    def seconds_to_go(self) -> float | None:
+        """Seconds to the planned end, evaluations included; None when the speed is not known yet."""
+        speed = self.steps_per_second
+        if speed is None:
+            return None
+        left = max(0, self.max_iters - self.step)
+        evaluations = -(-left // self.interval)
+        per_evaluation = sum(self._breaks) / len(self._breaks) if self._breaks else 0.0
+        return left / speed + evaluations * per_evaluation

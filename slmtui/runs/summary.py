@@ -1,0 +1,64 @@
+"""A run in one line: a fold over its log."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from slmtui.runs.run import Run, State
+from slmtui.training import events
+from slmtui.training.events import Event
+
+
+@dataclass
+class RunSummary:
+    """Losses are those of the best evaluation, in nats per token; None before there is one."""
+
+    name: str
+    phase: str = ""
+    state: State = "crashed"
+    step: int = 0
+    max_iters: int = 0
+    parameters: int = 0
+    train_tokens: int = 0
+    val_tokens: int = 0
+    n_vocab: int = 0
+    val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
+    best_step: int | None = None
+    best_val_loss: float | None = None
+    gap: float | None = None
+    verdict: str | None = None
+    bits_per_byte: float | None = None
+    seconds: float = 0.0  # from the first event to the last
+
+    def add(self, event: Event) -> None:
+        self.step = event.step
+        match event:
+            case events.RunStarted():
+                self.phase = event.phase["phase"]["name"]
+                self.max_iters = event.phase["training"]["max_iters"]
+                self.parameters = event.parameters["total"]
+                self.train_tokens = event.data["train_tokens"]
+                self.val_tokens = event.data["val_tokens"]
+                self.n_vocab = event.data["n_vocab"]
+                self.val_text = event.data["val_text"]
+            case events.Evaluation(best=True):
+                self.best_step, self.best_val_loss = event.step, event.val_loss
+                self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
+            case events.RunFinished():
+                self.seconds = event.seconds
+
+
+def summarise(run: Run) -> RunSummary:
+    """Read a run's log once. A log that is not there yet gives a summary without numbers."""
+    summary = RunSummary(name=run.name)
+    first: Event | None = None
+    last: Event | None = None
+    if run.log_file.exists():
+        for event in run.events():
+            first = first or event
+            last = event
+            summary.add(event)
+    if first is not None and last is not None and summary.seconds == 0.0:
+        summary.seconds = last.time - first.time
+    summary.state = run.state(last)
+    return summary

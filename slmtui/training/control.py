@@ -1,0 +1,32 @@
+"""What a person may ask of a training between two steps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+CommandKind = Literal["pause", "resume", "stop", "interrupt", "checkpoint", "evaluate", "sample", "learning_rate"]
+
+
+@dataclass(frozen=True)
+class Command:
+    kind: CommandKind
+    value: float | None = None  # learning_rate: the factor to multiply the schedule by from now on
+
+
+class Control(Protocol):
+    def poll(self) -> list[Command]:
+        """The commands that have come since the last call, oldest first; never waits."""
+
+    def wait(self) -> list[Command]:
+        """The same while paused: may sleep for a moment when there are none."""
+
+
+class NoControl:
+    """Nobody is there to ask for anything."""
+
+    def poll(self) -> list[Command]:
+        return []
+
+    def wait(self) -> list[Command]:
+        return [Command("resume")]

@@ -1,0 +1,131 @@
+"""What happens in a training, as small frozen records; each is one JSON line of a run's log.
+
+Fields are only ever added. Losses are in nats per token, times in seconds since 1970; `step` counts the updates made
+before the event. A loss that is not a number is `null` in JSON and NaN in Python.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+
+Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+Reason = Literal["completed", "early stopping", "stopped", "interrupted", "diverged", "failed"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Base:
+    step: int
+    time: float = field(default_factory=time.time, compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunStarted(Base):
+    event: Literal["run_started"] = "run_started"
+    phase: dict[str, Any]
+    parameters: dict[str, int]  # by part, and "total"
+    data: dict[str, Any]
+    machine: dict[str, Any] = field(compare=False)
+    versions: dict[str, str] = field(compare=False)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step(Base):
+    event: Literal["step"] = "step"
+    loss: Real  # of the batch that this update was made on
+    learning_rate: Real
+    grad_norm: Real  # before clipping
+    tokens: int  # seen so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(Base):
+    event: Literal["evaluation"] = "evaluation"
+    train_loss: Real
+    val_loss: Real
+    gap: Real
+    verdict: str
+    bits_per_byte: Real  # of the validation loss
+    best: bool  # the lowest validation loss so far
+    requested: bool = False  # by a person, outside the interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample(Base):
+    event: Literal["sample"] = "sample"
+    prompt: str
+    text: str  # the prompt is not repeated in it
+    judgement: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checkpoint(Base):
+    """The state at this moment is worth keeping: whoever records the run saves it now, before asking for more."""
+
+    event: Literal["checkpoint"] = "checkpoint"
+    kind: Literal["last", "best"]
+    file: str = ""  # filled in by whoever saves it
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warned(Base):
+    event: Literal["warning"] = "warning"
+    code: str
+    message: str
+    advice: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paused(Base):
+    event: Literal["paused"] = "paused"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resumed(Base):
+    """After a pause, or in another process after a stop (`after` says which)."""
+
+    event: Literal["resumed"] = "resumed"
+    after: str = "pause"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Changed(Base):
+    event: Literal["changed"] = "changed"
+    key: str
+    value: float
+    was: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFinished(Base):
+    event: Literal["run_finished"] = "run_finished"
+    reason: Reason
+    best_step: int | None
+    best_val_loss: float | None
+    seconds: float = field(compare=False)  # of training, pauses left out, over all processes that took part
+
+
+Event = Annotated[
+    RunStarted | Step | Evaluation | Sample | Checkpoint | Warned | Paused | Resumed | Changed | RunFinished,
+    Field(discriminator="event"),
+]
+_EVENT: TypeAdapter[Event] = TypeAdapter(Event)
+
+
+def to_json(event: Event) -> str:
+    """One line, without its end."""
+    return _EVENT.dump_json(event).decode()
+
+
+def from_json(line: str | bytes) -> Event:
+    """The event of a log line; ValueError, in one line, if it is none."""
+    try:
+        return _EVENT.validate_json(line)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise ValueError(f"{where}: {first['msg']}" if where else first["msg"]) from None

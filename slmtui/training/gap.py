@@ -1,0 +1,22 @@
+"""The gap between validation and training loss, and the house scale that names it.
+
+The gap is signed and in nats per token: val − train. The scale takes its size, because a large negative gap is as
+strange as a large positive one: it says that the two sides of the split are not alike.
+"""
+
+from __future__ import annotations
+
+import math
+
+SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
+WORST = "catastrophic"
+
+
+def verdict(gap: float) -> str:
+    """The class of a gap on the house scale: excellent below 0.5, good below 1, and so on."""
+    return next((word for limit, word in SCALE if abs(gap) < limit), WORST)
+
+
+def bits_per_byte(loss: float, tokens: int, n_bytes: int) -> float:
+    """A loss in nats per token as bits per byte of text, which does not depend on the vocabulary."""
+    return loss * tokens / (n_bytes * math.log(2))

@@ -1,0 +1,56 @@
+"""AdamW, gradient clipping and the learning-rate schedule (Loshchilov & Hutter 2019; Pascanu et al. 2013)."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import AdamW
+
+from slmtui.model.gpt import GPT
+from slmtui.training.phase import OptimizerSection, TrainingSection
+
+# The published script's gradient scaler, left on for CPU: it starts at 2^16 and doubles after 2,000 good steps.
+PUBLISHED_SCALE = 2.0**16
+PUBLISHED_GROWTH_INTERVAL = 2000
+
+
+def build_optimizer(model: GPT, settings: OptimizerSection, learning_rate: float) -> AdamW:
+    """AdamW over all parameters; `decay_on = "matrices"` leaves biases and LayerNorms undecayed, as GPT-2 did."""
+    parameters = list(model.parameters())
+    decayed = [p for p in parameters if settings.decay_on == "all" or p.dim() >= 2]
+    kept = [p for p in parameters if settings.decay_on != "all" and p.dim() < 2]
+    groups: list[dict[str, Any]] = [{"params": decayed, "weight_decay": settings.weight_decay}]
+    if kept:
+        groups.append({"params": kept, "weight_decay": 0.0})
+    # One fused call for all parameters; it exists on CPU and CUDA and gives the same digits.
+    fused = model.device.type in ("cpu", "cuda")
+    return AdamW(groups, lr=learning_rate, betas=(settings.betas[0], settings.betas[1]), eps=settings.eps, fused=fused)
+
+
+def learning_rate_at(step: int, settings: TrainingSection) -> float:
+    """Linear warm-up over `warmup_iters`, then constant, or a cosine down to `min_lr` at `max_iters`."""
+    if step < settings.warmup_iters:
+        return settings.learning_rate * (step + 1) / settings.warmup_iters
+    if settings.schedule == "constant":
+        return settings.learning_rate
+    span = max(1, settings.max_iters - settings.warmup_iters)
+    progress = min(1.0, (step - settings.warmup_iters) / span)
+    cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
+    return settings.min_lr + (settings.learning_rate - settings.min_lr) * cosine
+
+
+@torch.no_grad()
+def clip_gradients(model: GPT, settings: OptimizerSection, step: int) -> Tensor:
+    """Scale the gradients down to a global norm of at most `grad_clip`; return the norm before (a scalar)."""
+    gradients = [p.grad for p in model.parameters() if p.grad is not None]
+    norm = torch.nn.utils.get_total_norm(gradients)
+    if settings.grad_clip > 0.0:
+        # With `clip_scaled_gradients` the norm compared is that of gradients still multiplied by the scaler's 2^16
+        # or more, so that the clip binds at every step. The scale is a power of two and cancels exactly otherwise.
+        scale = PUBLISHED_SCALE * 2.0 ** (step // PUBLISHED_GROWTH_INTERVAL)
+        seen = norm * (scale if settings.clip_scaled_gradients else 1.0)
+        torch._foreach_mul_(gradients, (settings.grad_clip / (seen + 1e-6)).clamp(max=1.0))
+    return norm

@@ -1,0 +1,86 @@
+"""Everything that changes while a phase is trained: what a checkpoint keeps, and all that a resumed run needs.
+
+Each random stream has a generator of its own: batches (and the published sampled evaluation, which shares it) come from
+a legacy NumPy generator, dropout from a torch one, samples from a seed made of the phase's seed and the step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from torch.optim import AdamW
+
+from slmtui.data.dataset import Dataset
+from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
+from slmtui.training.batches import WindowSource
+from slmtui.training.machine import Machine
+from slmtui.training.optimizer import build_optimizer
+from slmtui.training.phase import Phase
+
+
+class Training:
+    """A phase in training: settings, data, model, optimizer, random streams, and how far it has come."""
+
+    def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT) -> None:
+        self.phase, self.dataset, self.machine = phase, dataset, machine
+        self.model = model.to(machine.device)
+        self.optimizer: AdamW = build_optimizer(self.model, phase.optimizer, phase.training.learning_rate)
+        self.batches = np.random.RandomState(phase.training.seed)
+        self.dropout = torch.Generator(device=self.model.device).manual_seed(phase.training.seed)
+        self.model.use_dropout_generator(self.dropout)
+        self.windows = {
+            side: WindowSource(split, phase.model.block_size, self.model.device)
+            for side, split in (("train", dataset.train), ("val", dataset.val))
+        }
+        self.step = 0
+        self.evaluated_at = -1  # the last step that was evaluated on schedule
+        self.best_val_loss = math.inf
+        self.best_step: int | None = None
+        self.best_is_unsaved = False
+        self.evaluations_since_best = 0
+        self.patience_reference = math.inf  # the loss that early stopping must see beaten by min_delta
+        self.last_val_loss = math.nan
+        self.learning_rate_factor = 1.0
+        self.seconds = 0.0
+
+    @classmethod
+    def start(cls, phase: Phase, dataset: Dataset, machine: Machine) -> Training:
+        config = model_config(phase, dataset.tokenizer.n_vocab)
+        return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
+
+    @property
+    def bf16(self) -> bool:
+        return self.machine.precision == "bf16"
+
+    def state_dict(self) -> dict[str, Any]:
+        """Tensors and plain values; with the same phase and dataset, all that the next step depends on."""
+        kind, keys, position, has_gauss, cached = self.batches.get_state(legacy=True)
+        return {
+            "model": self.model.tensors(),
+            "optimizer": self.optimizer.state_dict(),
+            "batches": (str(kind), torch.from_numpy(np.asarray(keys).copy()), position, has_gauss, cached),
+            "dropout": self.dropout.get_state(),
+            "progress": {name: getattr(self, name) for name in PROGRESS},
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Take over all but the model, which the checkpoint's reader has built already."""
+        self.optimizer.load_state_dict(state["optimizer"])
+        kind, keys, position, has_gauss, cached = state["batches"]
+        self.batches.set_state((kind, keys.numpy(), position, has_gauss, cached))
+        self.dropout.set_state(state["dropout"])
+        for name in PROGRESS:
+            setattr(self, name, state["progress"][name])
+
+
+PROGRESS = (
+    "step", "evaluated_at", "best_val_loss", "best_step", "best_is_unsaved", "evaluations_since_best",
+    "patience_reference", "last_val_loss", "learning_rate_factor", "seconds",
+)  # fmt: skip
+
+
+def model_config(phase: Phase, n_vocab: int) -> GPTConfig:
+    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump())

@@ -1,0 +1,261 @@
+"""The training loop, as a generator of events. It knows no screen, no file and no thread.
+
+    for event in train(Training.start(phase, dataset, machine)): ...
+
+Between two events the loop stands still: whoever reads them may look at the training's state, save it, or walk away.
+"""
+
+from __future__ import annotations
+
+import math
+import platform
+import time
+from collections.abc import Generator, Iterator
+from importlib import metadata
+
+import numpy as np
+import torch
+
+from slmtui import __version__
+from slmtui.model.generation import Sampling, generate
+from slmtui.training import events
+from slmtui.training.control import Control, NoControl
+from slmtui.training.evaluation import full_losses, sampled_loss
+from slmtui.training.events import Event
+from slmtui.training.gap import bits_per_byte, verdict
+from slmtui.training.optimizer import clip_gradients, learning_rate_at
+from slmtui.training.state import Training
+
+MOST_STEP_EVENTS = 10_000  # a log keeps about as many lines of steps, however long the training
+
+
+def train(training: Training, control: Control | None = None) -> Iterator[Event]:
+    """Train from where `training` stands to its end; the last event says why it ended."""
+    control = control or NoControl()
+    if training.evaluated_at < 0:
+        yield run_started(training)
+    else:
+        yield events.Resumed(step=training.step, after="stop")
+        yield from _save_best(training)
+    reason = yield from _run(training, control)
+    if reason in ("completed", "early stopping") and training.phase.sampling.when == "end":
+        yield from _samples(training)
+    yield events.RunFinished(
+        step=training.step,
+        reason=reason,
+        best_step=training.best_step,
+        best_val_loss=None if training.best_step is None else training.best_val_loss,
+        seconds=training.seconds,
+    )
+
+
+def _run(training: Training, control: Control) -> Generator[Event, None, events.Reason]:
+    """Evaluate, update, obey, until something ends it; the generator's value is the reason."""
+    settings, interval = training.phase.training, training.phase.evaluation.interval
+    patience = training.phase.early_stopping.patience
+    while True:
+        asked_to_end = yield from _obey(training, control)
+        if asked_to_end is not None:
+            yield events.Checkpoint(step=training.step, kind="last")
+            return asked_to_end
+        at_end = training.step >= settings.max_iters
+        if (at_end or training.step % interval == 0) and training.evaluated_at != training.step:
+            finite = yield from _evaluate(training)
+            if not finite:
+                return "diverged"
+        if at_end:
+            return "completed"
+        if 0 < patience <= training.evaluations_since_best:
+            return "early stopping"
+        step = _update(training)
+        diverged = not math.isfinite(step.loss)
+        if diverged or step.step % log_interval(settings.max_iters) == 0:
+            yield step
+        if diverged:
+            return "diverged"
+
+
+def log_interval(max_iters: int) -> int:
+    """Steps between two step events; a function of the phase alone, so that logs can be compared."""
+    return math.ceil(max_iters / MOST_STEP_EVENTS)
+
+
+def _update(training: Training) -> events.Step:
+    """One optimiser update on one random batch; none if the loss is not finite."""
+    begin = time.perf_counter()
+    settings = training.phase.training
+    learning_rate = learning_rate_at(training.step, settings) * training.learning_rate_factor
+    for group in training.optimizer.param_groups:
+        group["lr"] = learning_rate
+    idx, targets = training.windows["train"].random_batch(training.batches, settings.batch_size)
+    loss = training.model.loss(idx, targets, bf16=training.bf16)
+    value, norm = loss.item(), math.nan
+    if math.isfinite(value):
+        training.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()
+        training.optimizer.step()
+        training.step += 1
+    training.seconds += time.perf_counter() - begin
+    tokens = training.step * settings.batch_size * training.phase.model.block_size
+    return events.Step(step=training.step, loss=value, learning_rate=learning_rate, grad_norm=norm, tokens=tokens)
+
+
+def _evaluate(training: Training) -> Generator[Event, None, bool]:
+    """The evaluation that is due: losses, the best, samples, checkpoints. Its value: were the losses finite?"""
+    evaluation = evaluate(training)
+    yield evaluation
+    if not (math.isfinite(evaluation.train_loss) and math.isfinite(evaluation.val_loss)):
+        return False
+    training.evaluated_at = training.step
+    if evaluation.val_loss < training.patience_reference - training.phase.early_stopping.min_delta:
+        training.patience_reference = evaluation.val_loss
+        training.evaluations_since_best = 0
+    else:
+        training.evaluations_since_best += 1
+    _remember(training, evaluation)
+    if training.phase.sampling.when == "evaluation":
+        yield from _samples(training)
+    yield from _save(training)
+    return True
+
+
+def _save(training: Training) -> Iterator[events.Checkpoint]:
+    """The last checkpoint, then the best one if it is due: a process that dies in between can make up for it."""
+    yield events.Checkpoint(step=training.step, kind="last")
+    yield from _save_best(training)
+
+
+def _save_best(training: Training) -> Iterator[events.Checkpoint]:
+    if training.best_is_unsaved:
+        yield events.Checkpoint(step=training.step, kind="best")
+        training.best_is_unsaved = False
+
+
+def evaluate(training: Training, *, requested: bool = False) -> events.Evaluation:
+    """Train and validation loss now. One that a person requested leaves every random stream as it was."""
+    begin = time.perf_counter()
+    phase, dataset = training.phase, training.dataset
+    if phase.evaluation.method == "full":
+        train_loss, val_loss = full_losses(training.model, dataset, bf16=training.bf16)
+    else:
+        before = training.batches.get_state(legacy=True)
+        train_loss, val_loss = (
+            sampled_loss(
+                training.model, training.windows[side], phase.training.batch_size, training.batches,
+                bf16=training.bf16,
+            )
+            for side in ("train", "val")
+        )  # fmt: skip
+        if requested:
+            training.batches.set_state(before)
+    training.seconds += time.perf_counter() - begin
+    return events.Evaluation(
+        step=training.step,
+        train_loss=train_loss,
+        val_loss=val_loss,
+        gap=val_loss - train_loss,
+        verdict=verdict(val_loss - train_loss),
+        bits_per_byte=bits_per_byte(val_loss, len(dataset.val.tokens), dataset.val.n_bytes),
+        best=val_loss < training.best_val_loss,
+        requested=requested,
+    )
+
+
+def _remember(training: Training, evaluation: events.Evaluation) -> None:
+    training.last_val_loss = evaluation.val_loss
+    if evaluation.best:
+        training.best_val_loss, training.best_step = evaluation.val_loss, evaluation.step
+        training.best_is_unsaved = True
+
+
+def _samples(training: Training) -> Iterator[events.Sample]:
+    """One completion of each prompt, batched; its seed is made of the phase's seed, the step and its number."""
+    begin = time.perf_counter()
+    settings, tokenizer = training.phase.sampling, training.dataset.tokenizer
+    if not settings.prompts:
+        return
+    seeds = [(training.phase.training.seed + 1000 * training.step + i) % 2**63 for i in range(len(settings.prompts))]
+    draws = generate(
+        training.model,
+        [tokenizer.encode(prompt) for prompt in settings.prompts],
+        settings.tokens,
+        Sampling(settings.temperature, settings.top_k, settings.top_p),
+        seeds,
+    )
+    tokens = torch.stack([draw.tokens for draw in draws], dim=1).cpu().numpy()  # (B, tokens)
+    training.seconds += time.perf_counter() - begin
+    for prompt, row in zip(settings.prompts, tokens, strict=True):
+        yield events.Sample(step=training.step, prompt=prompt, text=tokenizer.decode(row))
+
+
+def _obey(training: Training, control: Control) -> Generator[Event, None, events.Reason | None]:
+    """Do what was asked for since the last step; the generator's value is a reason to end, if one was given."""
+    paused = False
+    commands = control.poll()
+    while commands or paused:
+        for command in commands:
+            match command.kind:
+                case "stop":
+                    return "stopped"
+                case "interrupt":
+                    return "interrupted"
+                case "pause" if not paused:
+                    paused = True
+                    yield events.Paused(step=training.step)
+                case "resume" if paused:
+                    paused = False
+                    yield events.Resumed(step=training.step)
+                case "checkpoint":
+                    yield events.Checkpoint(step=training.step, kind="last")
+                case "evaluate":
+                    evaluation = evaluate(training, requested=True)
+                    _remember(training, evaluation)
+                    yield evaluation
+                    if evaluation.best:
+                        yield from _save(training)
+                case "sample":
+                    yield from _samples(training)
+                case "learning_rate" if command.value is not None:
+                    yield _change_learning_rate(training, command.value)
+                case _:  # to pause what is paused, to resume what runs: nothing to do
+                    pass
+        commands = control.wait() if paused else []
+    return None
+
+
+def _change_learning_rate(training: Training, factor: float) -> events.Changed:
+    scheduled = learning_rate_at(training.step, training.phase.training)
+    was = scheduled * training.learning_rate_factor
+    training.learning_rate_factor *= factor
+    return events.Changed(
+        step=training.step, key="learning_rate", value=scheduled * training.learning_rate_factor, was=was
+    )
+
+
+def run_started(training: Training) -> events.RunStarted:
+    dataset, parameters = training.dataset, training.model.parameters_by_part()
+    return events.RunStarted(
+        step=training.step,
+        phase=training.phase.values(),
+        parameters=parameters | {"total": sum(parameters.values())},
+        data={
+            "tokenizer": dataset.tokenizer.kind,
+            "n_vocab": dataset.tokenizer.n_vocab,
+            "train_tokens": len(dataset.train.tokens),
+            "val_tokens": len(dataset.val.tokens),
+            "train_bytes": dataset.train.n_bytes,
+            "val_bytes": dataset.val.n_bytes,
+            "fingerprint": dataset.fingerprint,
+            "val_text": dataset.val_bytes_fingerprint,
+            "notes": list(dataset.notes),
+        },
+        machine=training.machine.to_dict(),
+        versions={
+            "slmtui": __version__,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "tiktoken": metadata.version("tiktoken"),
+        },
+    )
