@@ -89,6 +89,12 @@ def _without_nul(path: str) -> str:
     return path
 
 
+def _at_least_one(paths: tuple[str, ...]) -> tuple[str, ...]:
+    if not paths:  # not min_length, which counts the valid ones and so complains of a wrong item twice
+        raise broken_rule("an empty list")
+    return paths
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_number)]
 Decay = Annotated[Number, AfterValidator(_share_below_one)]
@@ -96,6 +102,6 @@ Decays = Annotated[tuple[Decay, Decay], BeforeValidator(_pair)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 Texts = Annotated[tuple[NonEmpty, ...], BeforeValidator(_one_or_more)]
 Path = Annotated[NonEmpty, AfterValidator(_without_nul)]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_one_or_more)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_one_or_more), AfterValidator(_at_least_one)]
 Threads = Annotated[Literal["auto"] | int, BeforeValidator(_threads)]
 RegularExpression = Annotated[str, AfterValidator(_compiles)]
