@@ -126,6 +126,7 @@ def test_a_file_that_has_no_table_where_one_must_be_is_at_fault() -> None:
         parse_phase("model = 5\nphase.name = 'p'\n", "p.toml", ["model.n_layer=2"])
 
 
+@pytest.mark.filterwarnings("ignore::FutureWarning")  # re, of [[ in a pattern
 @settings(max_examples=200, deadline=None)
 @given(
     st.text("datsourcepn.=[]{}\"'#\\\n ,10-\x1b\udcff", max_size=20),
