@@ -141,6 +141,13 @@ def test_what_is_written_reads_back_as_equal(values: dict[str, Any]) -> None:
     assert Phase.model_validate(json.loads(json.dumps(phase.values()))) == phase
 
 
+def test_what_is_written_leaves_out_what_is_absent() -> None:
+    written = dump_phase(parse_phase('phase.name = "p"'))
+    assert written.startswith('[phase]\nname = "p"\ntitle = ""\n')
+    for absent in ("dataset_size", "patterns", "vocab_size", "gate"):
+        assert absent not in written
+
+
 @pytest.mark.parametrize("name", sorted(PUBLISHED))
 def test_the_published_phases_have_the_published_numbers(name: str) -> None:
     phase, published = load_phase(ROOT / f"phases/{name}.toml"), PUBLISHED[name]

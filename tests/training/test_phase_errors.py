@@ -78,7 +78,7 @@ def test_a_single_mistake_is_shown_in_its_line() -> None:
     )
 
 
-@pytest.mark.parametrize("line", ["n_layer = 0 # \u202e", f"n_layer = 0 # {'-' * 100}"])
+@pytest.mark.parametrize("line", ["n_layer = 0 # \u202e", "n_layer = 0 # 字", f"n_layer = 0 # {'-' * 100}"])
 def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
     assert "\n" not in complaint(f"{NAMED}[model]\n{line}\n")
 
@@ -91,6 +91,10 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
             "training.max_iters: not a whole number (got true), allowed: a whole number from 1",
         ),
         ("[training]\nmax_iters = [1]", "training.max_iters: not a whole number (got [1])"),
+        (
+            f"[training]\nmax_iters = {10**400}",
+            "training.max_iters: too large (got a number of more than 30 digits), allowed: a whole number",
+        ),
         (
             "[training]\nseed = 4_294_967_296",
             "training.seed: too large (got 4294967296), allowed: a whole number from 0 to",

@@ -34,6 +34,11 @@ def test_syntax(text: str, place: str) -> None:
     assert str(caught.value).startswith(place)
 
 
+def test_lines_are_counted_whatever_ends_them() -> None:
+    with pytest.raises(PhaseError, match=r"^p\.toml:6: model\.n_layer: too small"):
+        parse_phase(f"{NAMED}\n# c\n[model]\nn_layer = 0\n".replace("\n", "\r\n"), "p.toml")
+
+
 def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("phase1.toml").write_text(NAMED)

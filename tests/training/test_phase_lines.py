@@ -74,7 +74,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str | int, ...], int]]:
             for index, offset in enumerate(items):
                 expected[(*path, index)] = line + offset
             text += f"{draw(st.sampled_from(['', '  ']))}{key} ={draw(st.sampled_from(['', '  ']))}{value}"
-            text += draw(st.sampled_from(["\n", " # end ]\n"]))
+            text += draw(st.sampled_from(["\n", ' # "end" ]\n']))
     return (text[:-1] if draw(st.booleans()) else text), expected
 
 

@@ -12,7 +12,7 @@ FILE = """\
 [phase]
 name = "p"
 [data]
-source = "corpus"
+source = ["corpus"]
 patterns.old = 'x'
 [model]
 n_head = 4
@@ -44,7 +44,7 @@ max_iters = 100
         ("phase.title=1e400", "1e400"),
         ("phase.title=", ""),
         ("phase.title=a\n[model]", "a\n[model]"),
-        ("phase.title=1\nb = 2", "1\nb = 2"),
+        ('phase.title="a"\nb = 2', '"a"\nb = 2'),
         ("phase.title=" + "1" * 5_000, "1" * 5_000),
         ("phase.title=" + "[" * 100_000, "[" * 100_000),
         ("data.patterns.new=collection\\.", {"old": "x", "new": r"collection\."}),
