@@ -170,7 +170,8 @@ class Console(App[str]):
         self.write_log(error)
         self.push_screen(
             Message(
-                f"{type(error).__name__}: {error}\n\nThis is a fault of slmtui, not yours. What is being trained goes on.\n"
+                f"{type(error).__name__}: {error}\n\n"
+                "This is a fault of slmtui, not yours. What is being trained goes on.\n"
                 f"The details are in {self.log_path} (ctrl+l shows it).",
                 title="something went wrong",
             )

@@ -60,8 +60,8 @@ class TopBar(Horizontal):
 class ConsoleScreen(Screen[None]):
     """One of the five screens. Subclasses yield their widgets from `body` and look for news in `pulse`."""
 
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]
-    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual declares them so)
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
     @property
     def host(self) -> Console:

@@ -1,9 +1,9 @@
 """Keeping the terminal and the training apart: what libraries print goes to a log, and a terminal that vanishes takes
 the console with it but not the training.
 
-Textual draws through `sys.__stderr__`. Here that becomes a file of our own over a copy of the terminal's descriptor, and
-descriptor 2 becomes the log, so that a warning from C code cannot land on the screen. A hang-up sends SIGHUP and SIGCONT;
-Textual would answer SIGCONT by starting its input thread again, on a terminal that is gone, so that is turned off first.
+Textual draws through `sys.__stderr__`. Here that becomes a file of our own over a copy of the terminal's descriptor,
+and descriptor 2 becomes the log, so that a warning from C code cannot land on the screen. A hang-up sends SIGHUP and
+SIGCONT; Textual would answer SIGCONT by starting its input thread again, on a terminal that is gone: turned off first.
 """
 
 from __future__ import annotations
