@@ -20,7 +20,7 @@ IntArray = NDArray[np.int64]
 
 SHINGLE = 8  # tokens; a power of two
 ALIKE = 0.8
-DOCUMENT_LIMIT = 5_000  # unlike documents that are compared with one another; further ones only if identical
+DOCUMENT_LIMIT = 3_000  # unlike documents that are compared with one another; further ones only if identical
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ def near_duplicates(documents: Sequence[ArrayLike]) -> list[Duplicate]:
 
     Documents with the same shingles are paired with the first of their kind only, and only that one is
     compared with others: twenty copies of a file are nineteen pairs. Of more than `DOCUMENT_LIMIT` kinds, the
-    first so many are compared. A document shorter than a shingle is one shingle; an empty one is like nothing.
+    first so many are compared. A document shorter than a shingle is one shingle; an empty one is like none.
     """
     shingles = _shingles(documents)
     kinds: dict[bytes, int] = {}
@@ -91,17 +91,22 @@ def _alike(shingles: Sequence[IntArray], documents: Sequence[int]) -> list[Dupli
     having: dict[int, list[int]] = defaultdict(
         list
     )  # shingle -> documents with it among their rarest, so far
+    in_own = np.zeros(1 + max((int(ids[-1]) for ids in shingles if len(ids)), default=0), dtype=bool)
     for document in sorted(documents, key=lambda one: len(shingles[one])):
         own = shingles[document]
         rarest = own[: int((1 - ALIKE) * len(own) + 1e-9) + 1].tolist()
-        candidates = {other for shingle in rarest for other in having[shingle]}
-        for other in candidates:
-            if len(shingles[other]) < ALIKE * len(own):
-                continue
-            common = len(np.intersect1d(own, shingles[other], assume_unique=True))
-            similarity = common / (len(own) + len(shingles[other]) - common)
-            if similarity >= ALIKE:
-                found.append(Duplicate(min(document, other), max(document, other), similarity))
+        candidates = sorted(set().union(*(having[shingle] for shingle in rarest)))
+        candidates = [other for other in candidates if len(shingles[other]) >= ALIKE * len(own)]
+        if candidates:
+            sizes = np.array([len(shingles[other]) for other in candidates])
+            theirs = np.concatenate([shingles[other] for other in candidates])
+            in_own[own] = True
+            common = np.add.reduceat(in_own[theirs], np.cumsum(sizes) - sizes, dtype=np.int64)
+            in_own[own] = False
+            similarity = common / (len(own) + sizes - common)
+            for i in np.flatnonzero(similarity >= ALIKE):
+                pair = sorted((document, candidates[i]))
+                found.append(Duplicate(pair[0], pair[1], float(similarity[i])))
         for shingle in rarest:
             having[shingle].append(document)
     return found
