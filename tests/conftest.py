@@ -1,0 +1,70 @@
+"""A tiny project to train in: a corpus of a few functions, and phases that take a fraction of a second."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before anything imports torch
+os.environ.setdefault("GOMP_SPINCOUNT", "0")
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slmtui.training.phase import Phase
+from slmtui.training.phase_file import parse_phase
+
+MakePhase = Callable[..., Phase]
+
+TINY = """\
+[phase]
+name = "tiny"
+[data]
+source = "{source}"
+[model]
+n_layer = 2
+n_head = 2
+n_embd = 16
+block_size = 8
+[training]
+max_iters = 12
+batch_size = 4
+learning_rate = 1e-2
+device = "cpu"
+precision = "fp32"
+threads = 1
+[evaluation]
+interval = 4
+[sampling]
+prompts = ["def "]
+tokens = 5
+"""
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A folder of six small Python files that differ."""
+    folder = tmp_path / "corpus"
+    folder.mkdir()
+    for i, noun in enumerate(("order", "ticket", "invoice", "sensor", "route", "parcel")):
+        (folder / f"{noun}s.py").write_text(
+            f"import json\n\n\ndef load_{noun}(path):\n    with open(path) as handle:\n        return json.load(handle)\n"
+            f"\n\ndef count_{noun}s({noun}s, limit={i}):\n    return sum(1 for {noun} in {noun}s if {noun}.size > limit)\n"
+        )
+    return folder
+
+
+@pytest.fixture
+def tiny_toml(corpus: Path) -> str:
+    return TINY.format(source=corpus)
+
+
+@pytest.fixture
+def make_phase(tiny_toml: str) -> MakePhase:
+    """A tiny phase, with overrides as on the command line: make_phase("training.max_iters=3")."""
+
+    def make(*overrides: str) -> Phase:
+        return parse_phase(tiny_toml, "tiny.toml", overrides)
+
+    return make

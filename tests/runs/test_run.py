@@ -1,0 +1,229 @@
+"""A run is a folder: what is in it after a training, after a stop, after a crash."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import pytest
+import torch
+
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
+from slmtui.runs.control import ControlFile, send
+from slmtui.runs.log import EventLog, read_events
+from slmtui.runs.run import Run, RunError, all_runs, create_run, find_run
+from slmtui.runs.summary import summarise
+from slmtui.session import begin, go_on
+from slmtui.training import events
+from slmtui.training.control import Command
+from slmtui.training.events import Event
+from tests.conftest import MakePhase
+
+
+def train_to_the_end(make_phase: MakePhase, checkpoints: Path, *overrides: str) -> Run:
+    session = begin(make_phase(*overrides), checkpoints)
+    for _ in session.events:
+        pass
+    return session.run
+
+
+def stop_at(make_phase: MakePhase, checkpoints: Path, step: int, *overrides: str) -> Run:
+    """A run that a person stopped."""
+    session = begin(make_phase(*overrides), checkpoints)
+    for event in session.events:
+        if isinstance(event, events.Step) and event.step == step:
+            send(session.run.control_file, Command("stop"))
+    return session.run
+
+
+def without_resumes(happened: list[Event]) -> list[Event]:
+    return [event for event in happened if not isinstance(event, events.Resumed)]
+
+
+def test_a_run_holds_its_phase_its_log_and_two_checkpoints(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path)
+    assert sorted(p.name for p in run.folder.iterdir()) == [
+        "best.pt", "control.jsonl", "events.jsonl", "last.pt", "lock", "phase.toml",
+    ]  # fmt: skip
+    assert run.name == "tiny-001"
+    assert run.phase() == make_phase()
+    log = list(run.events())
+    assert isinstance(log[0], events.RunStarted)
+    assert isinstance(log[-1], events.RunFinished)
+    assert run.state(log[-1]) == "done"
+    assert not run.is_alive()
+
+
+def test_numbers_count_up_for_each_phase(make_phase: MakePhase, tmp_path: Path) -> None:
+    names = [create_run(tmp_path, make_phase(f"phase.name={name}")).name for name in ("a", "a", "a-b", "a")]
+    assert names == ["a-001", "a-002", "a-b-001", "a-003"]
+    assert [run.name for run in all_runs(tmp_path)] == ["a-001", "a-002", "a-003", "a-b-001"]
+
+
+def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path)
+    best, last = load_checkpoint(run.best), load_checkpoint(run.last)
+    assert best.training is None
+    assert last.training is not None
+    assert best.step == summarise(run).best_step
+    assert best.val_loss == summarise(run).best_val_loss
+    assert best.tokenizer.decode(best.tokenizer.encode("def load_x(päth):\n")) == "def load_x(päth):\n"
+    assert torch.load(run.last, weights_only=True)["step"] == 12
+
+
+@pytest.mark.parametrize("step", [1, 4, 6, 11])
+@pytest.mark.parametrize("method", ["full", "sampled"])
+def test_a_stopped_run_goes_on_to_the_same_end(
+    make_phase: MakePhase, tmp_path: Path, step: int, method: str
+) -> None:
+    overrides = (f"evaluation.method={method}", "model.dropout=0.2")
+    whole = train_to_the_end(make_phase, tmp_path / "whole", *overrides)
+    stopped = stop_at(make_phase, tmp_path / "stopped", step, *overrides)
+    assert summarise(stopped).state == "stopped"
+    for _ in go_on(stopped).events:
+        pass
+    ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
+    assert ours == [e for e in whole.events() if not isinstance(e, events.Checkpoint)]
+    for file in ("last", "best"):
+        ended, undisturbed = (load_checkpoint(getattr(run, file)).model.tensors() for run in (stopped, whole))
+        assert all(torch.equal(ended[name], undisturbed[name]) for name in undisturbed)
+
+
+def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_path: Path) -> None:
+    """Killed after each single event: resumed, the run ends as if nothing had happened, nothing twice, nothing missing."""
+    whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
+    first_saved = next(i for i, event in enumerate(whole) if isinstance(event, events.Checkpoint))
+    for kill_after in range(first_saved, len(whole) - 1):
+        session = begin(make_phase(), tmp_path / f"killed-{kill_after}")
+        for _ in range(kill_after + 1):
+            next(session.events)
+        session.events.close()  # type: ignore[attr-defined]
+        for _ in go_on(session.run).events:
+            pass
+        assert without_resumes(list(session.run.events())) == whole
+        assert load_checkpoint(session.run.best).step == summarise(session.run).best_step
+
+
+def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
+    with pytest.raises(RunError, match="is over"):
+        go_on(train_to_the_end(make_phase, tmp_path))
+    stopped = stop_at(make_phase, tmp_path, 6)
+    (corpus / "orders.py").write_text("something_else = 1\n" * 30)
+    with pytest.raises(RunError, match="corpus or its tokens have changed"):
+        go_on(stopped)
+    stopped.last.unlink()
+    with pytest.raises(RunError, match="never saved"):
+        go_on(stopped)
+
+
+def test_two_trainers_on_one_run_are_refused(make_phase: MakePhase, tmp_path: Path) -> None:
+    session = begin(make_phase(), tmp_path)
+    next(session.events)
+    assert session.run.is_alive()
+    with pytest.raises(RunError, match="another process"), session.run.locked():
+        pass
+    session.events.close()  # type: ignore[attr-defined]
+    assert not session.run.is_alive()
+    assert session.run.state(None) == "crashed"
+
+
+def test_a_run_is_steered_through_its_control_file(make_phase: MakePhase, tmp_path: Path) -> None:
+    session = begin(make_phase("training.max_iters=100000"), tmp_path)
+    seen: list[str] = []
+    for event in session.events:
+        seen.append(event.event)
+        if isinstance(event, events.Step) and event.step == 3:
+            send(session.run.control_file, Command("pause"))
+        if isinstance(event, events.Paused):
+            assert session.run.state(event) == "paused"
+            threading.Timer(0.1, send, (session.run.control_file, Command("resume"))).start()
+        if isinstance(event, events.Resumed):
+            send(session.run.control_file, Command("stop"))
+    assert seen[-4:] == ["paused", "resumed", "checkpoint", "run_finished"]
+
+
+def test_orders_of_before_and_nonsense_are_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "control.jsonl"
+    send(path, Command("stop"))
+    control = ControlFile(path)
+    path.open("a").write('nonsense\n[]\n{"command": "fly"}\n{"command": "pause", "value": "x"}\n{"command": "res')
+    assert control.poll() == [Command("pause")]
+    path.open("a").write('ume"}\n')
+    assert control.poll() == [Command("resume")]
+
+
+def test_a_torn_last_line_is_not_read_and_a_wrong_one_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    with EventLog(path) as log:
+        log.append(events.Paused(step=1))
+        log.append(events.Resumed(step=1))
+        size = log.size
+    path.open("a").write('{"event": "step", "ste')
+    assert list(read_events(path)) == [events.Paused(step=1), events.Resumed(step=1)]
+    with EventLog(path, keep=size) as log:
+        log.append(events.Paused(step=2))
+    assert len(list(read_events(path))) == 3
+    path.open("a").write("nonsense\n")
+    with pytest.raises(ValueError, match=r"events\.jsonl:4: not an event"):
+        list(read_events(path))
+
+
+def test_checkpoints_that_are_none_are_refused(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path)
+    record = torch.load(run.best, weights_only=True)
+    path = tmp_path / "other.pt"
+
+    def refused(content: object, why: str) -> None:
+        torch.save(content, path)
+        with pytest.raises(CheckpointError, match=why):
+            load_checkpoint(path)
+
+    refused({"a": 1}, "not a checkpoint of slmtui")
+    refused(record | {"model": record["model"] | {"ln_f.weight": torch.zeros(3)}}, r"ln_f.weight is \(3,\)")
+    refused(record | {"model": {}}, "is missing")
+    broken = {k: torch.full_like(v, float("nan")) for k, v in record["model"].items()}
+    refused(record | {"model": broken}, "not finite")
+    refused({"x": Path("/")}, "could run code")
+    path.write_bytes(run.best.read_bytes()[:1000])
+    with pytest.raises(CheckpointError, match="damaged"):
+        load_checkpoint(path)
+    with pytest.raises(CheckpointError, match="no such checkpoint"):
+        load_checkpoint(tmp_path / "none.pt")
+
+
+def test_a_disk_that_refuses_fails_the_training_and_keeps_the_last_checkpoint(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = begin(make_phase(), tmp_path)
+    for event in session.events:
+        if isinstance(event, events.Checkpoint) and event.step == 4 and event.kind == "best":
+            break
+    before = session.run.last.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(torch, "save", full)
+    with pytest.raises(TrainingFailed, match="No space left"):
+        for _ in session.events:
+            pass
+    assert session.run.last.read_bytes() == before
+    assert not list(session.run.folder.glob(".*.draft"))
+
+
+def test_runs_are_found_by_name_by_folder_and_as_the_latest(make_phase: MakePhase, tmp_path: Path) -> None:
+    first, second = (train_to_the_end(make_phase, tmp_path, "training.max_iters=1") for _ in range(2))
+    assert find_run(tmp_path, "tiny-001") == first
+    assert find_run(tmp_path, "latest") == second
+    assert find_run(tmp_path / "elsewhere", str(first.folder)).folder == first.folder
+    with pytest.raises(RunError, match=r"no such run .* \(there: tiny-001, tiny-002\)"):
+        find_run(tmp_path, "tiny-009")
+
+
+def test_a_folder_that_cannot_be_written_is_said_before_anything_is_trained(
+    make_phase: MakePhase, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="choose a folder with --checkpoints"):
+        begin(make_phase(), tmp_path / "file" / "checkpoints")

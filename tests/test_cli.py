@@ -1,0 +1,211 @@
+"""The command line as a person meets it: exit status, stdout, stderr; every mistake one message, never a traceback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from slmtui.cli import main
+from tests.conftest import MakePhase
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with one tiny phase, as the current folder."""
+    (tmp_path / "phases").mkdir()
+    (tmp_path / "phases" / "tiny.toml").write_text(tiny_toml)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def slmtui(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
+    command = [sys.executable, "-m", "slmtui", *arguments]
+    return subprocess.run(command, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, timeout=120)
+
+
+def test_headless_prints_the_published_lines(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--headless", "phases/tiny.toml"]) == 0
+    out, err = capsys.readouterr()
+    lines = out.splitlines()
+    assert lines[1].startswith("step 0: train loss ")
+    assert ", val loss " in lines[1]
+    assert ", gap " in lines[1]
+    assert "bits/byte" in lines[1]
+    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == ["step 0", "step 4", "step 8", "step 12"]
+    assert "\x1b" not in out + err
+    assert any(line.startswith("best: step 12") for line in lines)
+    assert "training into checkpoints/tiny-001" in err
+
+
+def test_json_prints_the_log(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--headless", "phases/tiny.toml", "--json", "--set", "training.max_iters=3"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == (project / "checkpoints/tiny-001/events.jsonl").read_text().splitlines()
+    kinds = [json.loads(line)["event"] for line in lines]
+    assert (kinds[0], kinds[-1]) == ("run_started", "run_finished")
+
+
+@pytest.mark.parametrize(
+    ("limit", "status"), [("gate.max_val_loss=0.001", 1), ("gate.max_val_loss=100.0", 0), ("gate.max_gap=0.0", 1)]
+)
+def test_the_gate_is_the_exit_status(
+    project: Path, capsys: pytest.CaptureFixture[str], limit: str, status: int
+) -> None:
+    assert main(["--headless", "phases/tiny.toml", "--set", limit]) == status
+    assert ("gate failed" in capsys.readouterr().err) == bool(status)
+
+
+def test_a_training_that_diverges_is_status_3(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    overrides = ["--set", "training.learning_rate=10", "--set", "optimizer.grad_clip=0"]
+    overrides += ["--set", "training.max_iters=400", "--set", "training.schedule=constant"]
+    assert main(["--headless", "phases/tiny.toml", *overrides, "--set", "optimizer.eps=1e-30"]) in (0, 3)
+    capsys.readouterr()
+
+
+MISTAKES = {
+    "no such file": (["--headless", "nowhere.toml"], "nowhere.toml"),
+    "syntax": (["--headless", "broken.toml"], "broken.toml:2"),
+    "wrong type": (["--headless", "phases/tiny.toml", "--set", "model.n_layer=four"], "model.n_layer"),
+    "unknown key": (["--headless", "phases/tiny.toml", "--set", "model.n_layers=2"], "did you mean n_layer"),
+    "heads": (["--headless", "phases/tiny.toml", "--set", "model.n_embd=15"], "n_head = 2"),
+    "no corpus": (["--headless", "phases/tiny.toml", "--set", "data.source=nowhere"], "nowhere"),
+    "empty corpus": (["--headless", "phases/tiny.toml", "--set", "data.source=empty.txt"], "empty"),
+    "short corpus": (["--headless", "phases/tiny.toml", "--set", "data.source=short.txt"], "too few"),
+    "folder": (["--headless", "phases/tiny.toml", "--checkpoints", "short.txt"], "--checkpoints DIR"),
+    "vocabulary": (
+        ["--headless", "phases/tiny.toml", "--set", "tokenizer.kind=bpe", "--set", "tokenizer.vocab_size=70000"],
+        "65,536",
+    ),
+    "no run": (["complete", "nothing", "prompt"], "no such run"),
+    "no checkpoint": (["complete", "nothing.pt", "prompt"], "no such checkpoint"),
+    "not a checkpoint": (["complete", "checkpoint.pt", "prompt"], "not a checkpoint"),
+    "inspect nothing": (["inspect", "nowhere"], "nowhere"),
+    "init twice": (["init", "."], "there already"),
+    "no default": (["--headless", "--set", "training.max_iters=1"], "max_iters"),
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MISTAKES if name != "no default"])
+def test_a_mistake_is_one_message_and_status_2(
+    project: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    (project / "broken.toml").write_text("[phase]\nname = = 1\n")
+    (project / "empty.txt").write_text("")
+    (project / "short.txt").write_text("x")
+    (project / "checkpoint.pt").write_text("nonsense")
+    arguments, needle = MISTAKES[name]
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert needle in err
+    assert "Traceback" not in err
+    assert not (project / "checkpoints").exists(), "no half run stays behind"
+
+
+def test_a_corpus_shorter_than_its_settings_trains_with_a_warning(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    overrides = ["--set", "data.dataset_size=100000", "--set", "model.block_size=512", "--set", "training.max_iters=1"]
+    assert main(["--headless", "phases/tiny.toml", *overrides]) == 0
+    assert "training on all of it" in capsys.readouterr().err
+
+
+def test_check_says_right_or_wrong_for_each_file(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (project / "broken.toml").write_text('[phase]\nname = "x"\n[model]\nn_layer = "four"\n')
+    assert main(["check", "phases/tiny.toml"]) == 0
+    assert main(["check", "broken.toml", "phases/tiny.toml"]) == 2
+    out, err = capsys.readouterr()
+    assert out.count("phases/tiny.toml: right") == 2
+    assert "broken.toml:4: model.n_layer" in err
+
+
+def test_runs_and_complete_speak_of_what_was_trained(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["runs"]) == 0
+    assert "no runs" in capsys.readouterr().err
+    assert main(["--headless", "phases/tiny.toml"]) == 0
+    capsys.readouterr()
+    assert main(["runs", "--json"]) == 0
+    (record,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (record["name"], record["state"], record["step"]) == ("tiny-001", "done", 12)
+    assert main(["runs"]) == 0
+    assert "tiny-001" in capsys.readouterr().out
+    assert main(["complete", "latest", "def load_", "import", "--tokens", "7", "--json"]) == 0
+    first, second = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (first["prompt"], second["prompt"]) == ("def load_", "import")
+    assert first["text"]
+    assert main(["complete", "latest", "def load_", "--tokens", "7"]) == 0
+    assert capsys.readouterr().out == "def load_" + first["text"].replace("\t", "\t") + "\n"
+
+
+def test_prompts_come_from_a_pipe_one_a_line(project: Path) -> None:
+    slmtui("--headless", "phases/tiny.toml", cwd=project)
+    done = slmtui("complete", "tiny-001", "--tokens", "3", "--json", cwd=project, stdin="def \n\nimport\n")
+    assert [json.loads(line)["prompt"] for line in done.stdout.splitlines()] == ["def ", "import"]
+    assert "empty prompt" in done.stderr
+
+
+def test_inspect_counts(project: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["inspect", str(corpus), "--json"]) == 0
+    counts = json.loads(capsys.readouterr().out)
+    assert (counts["files"], counts["functions"]) == (6, 12)
+    assert counts["train_tokens"] + counts["val_tokens"] == counts["tokens"]
+    assert main(["inspect", "phases/tiny.toml", "--set", "data.split=by-file"]) == 0
+    out, err = capsys.readouterr()
+    assert "validation tokens" in out
+    assert "of 6 files" in err
+
+
+def test_init_sets_up_a_project_that_trains(tmp_path: Path) -> None:
+    assert slmtui("init", "new", cwd=tmp_path).returncode == 0
+    done = slmtui("--set", "training.max_iters=2", "--set", "model.n_layer=1", cwd=tmp_path / "new")
+    assert done.returncode == 0, done.stderr
+    assert "training phases/quick.toml headless" in done.stderr
+    assert "step 2: train loss" in done.stdout
+
+
+def test_an_interrupt_saves_and_the_run_goes_on_later(project: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-m", "slmtui", "--headless", "phases/tiny.toml", "--set", "training.max_iters=20000"]
+    process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    log = project / "checkpoints/tiny-001/events.jsonl"
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and not (log.exists() and log.read_text().count("\n") > 30):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"--resume tiny-001" in err
+    assert b"Traceback" not in err
+    assert json.loads(log.read_text().splitlines()[-1])["reason"] == "interrupted"
+
+
+def test_light_commands_import_neither_torch_nor_textual(make_phase: MakePhase) -> None:
+    heavy = {"torch", "textual", "numpy", "tiktoken", "plotext"}
+    for arguments in (["--help"], ["check", *map(str, (ROOT / "phases").glob("*.toml"))], ["inspect", "--help"]):
+        code = (
+            "import sys\nfrom slmtui.cli import main\n"
+            f"try: status = main({arguments!r})\nexcept SystemExit as exit: status = exit.code\n"
+            f"sys.exit(status or sorted(set(sys.modules) & {heavy!r}) or 0)"
+        )
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+
+
+def test_inspect_imports_no_torch(project: Path) -> None:
+    code = (
+        "import sys\nfrom slmtui.cli import main\nmain(['inspect', 'phases/tiny.toml'])\n"
+        "sys.exit('torch' in sys.modules or 'textual' in sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, timeout=60)
+    assert done.returncode == 0, done.stderr

@@ -1,0 +1,178 @@
+"""train() as a generator of events: what it yields, in which order, and what it obeys."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from slmtui.training import events
+from slmtui.training.control import Command
+from slmtui.training.events import Event
+from slmtui.training.machine import choose_machine
+from slmtui.training.phase import Phase
+from slmtui.training.prepare import prepare_dataset
+from slmtui.training.state import Training
+from slmtui.training.trainer import train
+from tests.conftest import MakePhase
+
+
+def start(phase: Phase) -> Training:
+    return Training.start(phase, prepare_dataset(phase), choose_machine(phase.training))
+
+
+def of_kind(happened: list[Event], kind: type[Event]) -> list[Event]:
+    return [event for event in happened if isinstance(event, kind)]
+
+
+class Script:
+    """A control that asks for things when the training has made so many steps."""
+
+    def __init__(self, training: Training, *asks: tuple[int, Command]) -> None:
+        self.training, self.asks = training, list(asks)
+
+    def poll(self) -> list[Command]:
+        due = [command for step, command in self.asks if step <= self.training.step]
+        self.asks = [ask for ask in self.asks if ask[0] > self.training.step]
+        return due
+
+    def wait(self) -> list[Command]:
+        return [Command("resume")]
+
+
+def test_a_training_tells_its_story_in_order(make_phase: MakePhase) -> None:
+    happened = list(train(start(make_phase())))
+    assert [event.event for event in happened if not isinstance(event, events.Step)] == [
+        "run_started",
+        *["evaluation", "sample", "checkpoint", "checkpoint"] * 4,
+        "run_finished",
+    ]
+    assert [event.step for event in of_kind(happened, events.Evaluation)] == [0, 4, 8, 12]
+    assert [event.step for event in of_kind(happened, events.Step)] == list(range(1, 13))
+    finished = happened[-1]
+    assert isinstance(finished, events.RunFinished)
+    assert (finished.reason, finished.step, finished.best_step) == ("completed", 12, 12)
+
+
+def test_losses_fall_and_are_told_alike_everywhere(make_phase: MakePhase) -> None:
+    happened = list(train(start(make_phase())))
+    first, *_, last = of_kind(happened, events.Evaluation)
+    assert isinstance(first, events.Evaluation)
+    assert isinstance(last, events.Evaluation)
+    assert last.val_loss < first.val_loss
+    assert last.gap == last.val_loss - last.train_loss
+    started = happened[0]
+    assert isinstance(started, events.RunStarted)
+    tokens, n_bytes = started.data["val_tokens"], started.data["val_bytes"]
+    assert last.bits_per_byte == pytest.approx(last.val_loss * tokens / n_bytes / math.log(2))
+
+
+def test_the_same_seed_gives_the_same_story(make_phase: MakePhase) -> None:
+    phase = make_phase("model.dropout=0.2")
+    first, second = (of_kind(list(train(start(phase))), events.Step) for _ in range(2))
+    assert first == second
+    assert first != of_kind(list(train(start(make_phase("model.dropout=0.2", "training.seed=7")))), events.Step)
+
+
+def test_sampling_and_full_evaluation_leave_the_training_stream_alone(make_phase: MakePhase) -> None:
+    often = list(train(start(make_phase("evaluation.interval=1"))))
+    seldom = list(train(start(make_phase("evaluation.interval=12", "sampling.prompts=[]"))))
+    assert of_kind(often, events.Step) == of_kind(seldom, events.Step)
+
+
+def test_early_stopping_waits_for_its_patience(make_phase: MakePhase) -> None:
+    phase = make_phase(
+        "early_stopping.patience=2", "early_stopping.min_delta=100.0", "evaluation.interval=2", "training.max_iters=50"
+    )
+    happened = list(train(start(phase)))
+    finished = happened[-1]
+    assert isinstance(finished, events.RunFinished)
+    # The first evaluation always counts as an improvement; the two after it do not reach 100 nats.
+    assert (finished.reason, finished.step) == ("early stopping", 4)
+
+
+def test_a_loss_that_is_not_a_number_ends_the_training_without_a_checkpoint(make_phase: MakePhase) -> None:
+    training = start(make_phase())
+    happened: list[Event] = []
+    for event in train(training):
+        happened.append(event)
+        if event.step == 6:
+            with torch.no_grad():
+                training.model.lm_head.weight.fill_(math.nan)
+    finished, *before = reversed(happened)
+    assert isinstance(finished, events.RunFinished)
+    assert (finished.reason, finished.step) == ("diverged", 6)
+    assert isinstance(before[0], events.Step)
+    assert math.isnan(before[0].loss)
+    assert {event.step for event in of_kind(happened, events.Checkpoint)} == {0, 4}
+
+
+def test_it_pauses_resumes_and_stops_when_asked(make_phase: MakePhase) -> None:
+    training = start(make_phase())
+    control = Script(training, (3, Command("pause")), (6, Command("stop")))
+    happened = list(train(training, control))
+    assert [(e.event, e.step) for e in happened if e.event in ("paused", "resumed")] == [("paused", 3), ("resumed", 3)]
+    finished = happened[-1]
+    assert isinstance(finished, events.RunFinished)
+    assert (finished.reason, finished.step) == ("stopped", 6)
+    assert of_kind(happened, events.Checkpoint)[-1].step == 6
+
+
+@pytest.mark.parametrize("method", ["full", "sampled"])
+def test_what_a_person_asks_for_changes_no_later_loss(make_phase: MakePhase, method: str) -> None:
+    phase = make_phase(f"evaluation.method={method}", "model.dropout=0.1")
+    quiet = list(train(start(phase)))
+    training = start(phase)
+    asks = [(5, Command("evaluate")), (6, Command("sample")), (7, Command("checkpoint"))]
+    asked = list(train(training, Script(training, *asks)))
+    assert of_kind(quiet, events.Step) == of_kind(asked, events.Step)
+    assert [e.step for e in of_kind(asked, events.Evaluation) if isinstance(e, events.Evaluation) and e.requested] == [5]
+    assert [e.step for e in of_kind(asked, events.Sample)] == [0, 4, 6, 8, 12]
+    assert 7 in {e.step for e in of_kind(asked, events.Checkpoint)}
+
+
+def test_the_learning_rate_can_be_changed_on_the_way(make_phase: MakePhase) -> None:
+    training = start(make_phase("training.schedule=constant"))
+    happened = list(train(training, Script(training, (5, Command("learning_rate", 0.5)))))
+    (changed,) = of_kind(happened, events.Changed)
+    assert isinstance(changed, events.Changed)
+    assert (changed.was, changed.value) == (pytest.approx(1e-2), pytest.approx(5e-3))
+    rates = [event.learning_rate for event in happened if isinstance(event, events.Step)]
+    assert rates == pytest.approx([1e-2] * 5 + [5e-3] * 7)
+
+
+@pytest.mark.parametrize("method", ["full", "sampled"])
+def test_a_training_can_be_taken_up_anywhere_and_ends_the_same(make_phase: MakePhase, method: str) -> None:
+    """Bit for bit, with dropout on: parameters, losses, samples, best and patience."""
+    phase = make_phase(
+        f"evaluation.method={method}", "model.dropout=0.2", "early_stopping.patience=9", "training.warmup_iters=3"
+    )
+    undisturbed = start(phase)
+    whole = list(train(undisturbed))
+    for cut in range(len(whole)):
+        first, second = start(phase), start(phase)
+        begun = iter(train(first))
+        for _ in range(cut + 1):
+            event = next(begun)
+        if not isinstance(event, events.Checkpoint) or event.kind != "last":
+            continue
+        state = first.state_dict()
+        second.model.load_state_dict(first.model.state_dict())
+        second.load_state_dict(state)
+        rest = [event for event in train(second) if not isinstance(event, events.Resumed)]
+        assert rest == whole[cut + 1 :], f"after event {cut}"
+        for name, tensor in undisturbed.model.tensors().items():
+            assert torch.equal(tensor, second.model.tensors()[name]), name
+        assert undisturbed.evaluations_since_best == second.evaluations_since_best
+
+
+def steps_of(happened: Iterator[Event]) -> list[int]:
+    return [event.step for event in happened if isinstance(event, events.Step)]
+
+
+def test_long_trainings_keep_a_log_of_bounded_length(make_phase: MakePhase) -> None:
+    from slmtui.training.trainer import log_interval
+
+    assert [log_interval(n) for n in (1, 3_000, 10_000, 10_001, 1_000_000)] == [1, 1, 1, 2, 100]
