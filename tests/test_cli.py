@@ -11,9 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from torch import Tensor
 
 from slmtui.cli import main
-from tests.conftest import MakePhase
+from slmtui.model.gpt import GPT
 
 ROOT = Path(__file__).parents[1]
 
@@ -41,7 +42,12 @@ def test_headless_prints_the_published_lines(project: Path, capsys: pytest.Captu
     assert ", val loss " in lines[1]
     assert ", gap " in lines[1]
     assert "bits/byte" in lines[1]
-    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == ["step 0", "step 4", "step 8", "step 12"]
+    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == [
+        "step 0",
+        "step 4",
+        "step 8",
+        "step 12",
+    ]
     assert "\x1b" not in out + err
     assert any(line.startswith("best: step 12") for line in lines)
     assert "training into checkpoints/tiny-001" in err
@@ -65,11 +71,18 @@ def test_the_gate_is_the_exit_status(
     assert ("gate failed" in capsys.readouterr().err) == bool(status)
 
 
-def test_a_training_that_diverges_is_status_3(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    overrides = ["--set", "training.learning_rate=10", "--set", "optimizer.grad_clip=0"]
-    overrides += ["--set", "training.max_iters=400", "--set", "training.schedule=constant"]
-    assert main(["--headless", "phases/tiny.toml", *overrides, "--set", "optimizer.eps=1e-30"]) in (0, 3)
-    capsys.readouterr()
+def test_a_training_that_diverges_is_status_3(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    losses = iter([True] * 20 + [False])  # evaluations and steps, until one is not a number
+
+    def loss(self: GPT, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
+        return honest(self, idx, targets, bf16=bf16) * (1.0 if next(losses) else float("nan"))
+
+    honest = GPT.loss
+    monkeypatch.setattr(GPT, "loss", loss)
+    assert main(["--headless", "phases/tiny.toml", "--set", "training.max_iters=400"]) == 3
+    assert "not a number" in capsys.readouterr().err
 
 
 MISTAKES = {
@@ -91,14 +104,11 @@ MISTAKES = {
     "not a checkpoint": (["complete", "checkpoint.pt", "prompt"], "not a checkpoint"),
     "inspect nothing": (["inspect", "nowhere"], "nowhere"),
     "init twice": (["init", "."], "there already"),
-    "no default": (["--headless", "--set", "training.max_iters=1"], "max_iters"),
 }
 
 
-@pytest.mark.parametrize("name", [name for name in MISTAKES if name != "no default"])
-def test_a_mistake_is_one_message_and_status_2(
-    project: Path, capsys: pytest.CaptureFixture[str], name: str
-) -> None:
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_one_message_and_status_2(project: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
     (project / "broken.toml").write_text("[phase]\nname = = 1\n")
     (project / "empty.txt").write_text("")
     (project / "short.txt").write_text("x")
@@ -144,7 +154,7 @@ def test_runs_and_complete_speak_of_what_was_trained(project: Path, capsys: pyte
     assert (first["prompt"], second["prompt"]) == ("def load_", "import")
     assert first["text"]
     assert main(["complete", "latest", "def load_", "--tokens", "7"]) == 0
-    assert capsys.readouterr().out == "def load_" + first["text"].replace("\t", "\t") + "\n"
+    assert capsys.readouterr().out == "def load_" + first["text"] + "\n"
 
 
 def test_prompts_come_from_a_pipe_one_a_line(project: Path) -> None:
@@ -189,7 +199,7 @@ def test_an_interrupt_saves_and_the_run_goes_on_later(project: Path) -> None:
     assert json.loads(log.read_text().splitlines()[-1])["reason"] == "interrupted"
 
 
-def test_light_commands_import_neither_torch_nor_textual(make_phase: MakePhase) -> None:
+def test_light_commands_import_neither_torch_nor_textual() -> None:
     heavy = {"torch", "textual", "numpy", "tiktoken", "plotext"}
     for arguments in (["--help"], ["check", *map(str, (ROOT / "phases").glob("*.toml"))], ["inspect", "--help"]):
         code = (

@@ -37,6 +37,11 @@ def stop_at(make_phase: MakePhase, checkpoints: Path, step: int, *overrides: str
     return session.run
 
 
+def append(path: Path, text: str) -> None:
+    with path.open("a") as file:
+        file.write(text)
+
+
 def without_resumes(happened: list[Event]) -> list[Event]:
     return [event for event in happened if not isinstance(event, events.Resumed)]
 
@@ -74,9 +79,7 @@ def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase
 
 @pytest.mark.parametrize("step", [1, 4, 6, 11])
 @pytest.mark.parametrize("method", ["full", "sampled"])
-def test_a_stopped_run_goes_on_to_the_same_end(
-    make_phase: MakePhase, tmp_path: Path, step: int, method: str
-) -> None:
+def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, step: int, method: str) -> None:
     overrides = (f"evaluation.method={method}", "model.dropout=0.2")
     whole = train_to_the_end(make_phase, tmp_path / "whole", *overrides)
     stopped = stop_at(make_phase, tmp_path / "stopped", step, *overrides)
@@ -91,7 +94,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(
 
 
 def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_path: Path) -> None:
-    """Killed after each single event: resumed, the run ends as if nothing had happened, nothing twice, nothing missing."""
+    """Killed after each single event, and resumed: it ends as if nothing had happened; nothing twice, nothing missing."""
     whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
     first_saved = next(i for i, event in enumerate(whole) if isinstance(event, events.Checkpoint))
     for kill_after in range(first_saved, len(whole) - 1):
@@ -129,10 +132,11 @@ def test_two_trainers_on_one_run_are_refused(make_phase: MakePhase, tmp_path: Pa
 
 
 def test_a_run_is_steered_through_its_control_file(make_phase: MakePhase, tmp_path: Path) -> None:
-    session = begin(make_phase("training.max_iters=100000"), tmp_path)
+    session = begin(make_phase("training.max_iters=5000"), tmp_path)
     seen: list[str] = []
     for event in session.events:
-        seen.append(event.event)
+        if not isinstance(event, events.Step):
+            seen.append(event.event)
         if isinstance(event, events.Step) and event.step == 3:
             send(session.run.control_file, Command("pause"))
         if isinstance(event, events.Paused):
@@ -147,9 +151,9 @@ def test_orders_of_before_and_nonsense_are_passed_over(tmp_path: Path) -> None:
     path = tmp_path / "control.jsonl"
     send(path, Command("stop"))
     control = ControlFile(path)
-    path.open("a").write('nonsense\n[]\n{"command": "fly"}\n{"command": "pause", "value": "x"}\n{"command": "res')
+    append(path, 'nonsense\n[]\n{"command": "fly"}\n{"command": "pause", "value": "x"}\n{"command": "res')
     assert control.poll() == [Command("pause")]
-    path.open("a").write('ume"}\n')
+    append(path, 'ume"}\n')
     assert control.poll() == [Command("resume")]
 
 
@@ -159,12 +163,12 @@ def test_a_torn_last_line_is_not_read_and_a_wrong_one_is_named(tmp_path: Path) -
         log.append(events.Paused(step=1))
         log.append(events.Resumed(step=1))
         size = log.size
-    path.open("a").write('{"event": "step", "ste')
+    append(path, '{"event": "step", "ste')
     assert list(read_events(path)) == [events.Paused(step=1), events.Resumed(step=1)]
     with EventLog(path, keep=size) as log:
         log.append(events.Paused(step=2))
     assert len(list(read_events(path))) == 3
-    path.open("a").write("nonsense\n")
+    append(path, "nonsense\n")
     with pytest.raises(ValueError, match=r"events\.jsonl:4: not an event"):
         list(read_events(path))
 

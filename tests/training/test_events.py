@@ -15,7 +15,12 @@ from slmtui.training.events import from_json, to_json
 reals = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@given(st.builds(events.Step, step=st.integers(0), loss=reals, learning_rate=reals, grad_norm=reals, tokens=st.integers(0)))
+steps = st.builds(
+    events.Step, step=st.integers(0), loss=reals, learning_rate=reals, grad_norm=reals, tokens=st.integers(0)
+)
+
+
+@given(steps)
 def test_steps_come_back(event: events.Step) -> None:
     assert from_json(to_json(event)) == event
 

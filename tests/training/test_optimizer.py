@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import pytest
 import torch
@@ -32,7 +33,7 @@ def test_the_cosine_warms_up_peaks_and_ends_at_its_floor() -> None:
     assert rates[9] == rates[10] == 1.0
     assert rates[55] == pytest.approx(0.55)
     assert rates[100] == pytest.approx(0.1)
-    assert all(a >= b for a, b in zip(rates[10:], rates[11:], strict=False))
+    assert all(a >= b for a, b in pairwise(rates[10:]))
 
 
 def test_constant_is_constant() -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -15,7 +14,7 @@ from slmtui.training.machine import choose_machine
 from slmtui.training.phase import Phase
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
-from slmtui.training.trainer import train
+from slmtui.training.trainer import log_interval, train
 from tests.conftest import MakePhase
 
 
@@ -128,7 +127,8 @@ def test_what_a_person_asks_for_changes_no_later_loss(make_phase: MakePhase, met
     asks = [(5, Command("evaluate")), (6, Command("sample")), (7, Command("checkpoint"))]
     asked = list(train(training, Script(training, *asks)))
     assert of_kind(quiet, events.Step) == of_kind(asked, events.Step)
-    assert [e.step for e in of_kind(asked, events.Evaluation) if isinstance(e, events.Evaluation) and e.requested] == [5]
+    requested = [e.step for e in asked if isinstance(e, events.Evaluation) and e.requested]
+    assert requested == [5]
     assert [e.step for e in of_kind(asked, events.Sample)] == [0, 4, 6, 8, 12]
     assert 7 in {e.step for e in of_kind(asked, events.Checkpoint)}
 
@@ -138,7 +138,7 @@ def test_the_learning_rate_can_be_changed_on_the_way(make_phase: MakePhase) -> N
     happened = list(train(training, Script(training, (5, Command("learning_rate", 0.5)))))
     (changed,) = of_kind(happened, events.Changed)
     assert isinstance(changed, events.Changed)
-    assert (changed.was, changed.value) == (pytest.approx(1e-2), pytest.approx(5e-3))
+    assert [changed.was, changed.value] == pytest.approx([1e-2, 5e-3])
     rates = [event.learning_rate for event in happened if isinstance(event, events.Step)]
     assert rates == pytest.approx([1e-2] * 5 + [5e-3] * 7)
 
@@ -168,11 +168,5 @@ def test_a_training_can_be_taken_up_anywhere_and_ends_the_same(make_phase: MakeP
         assert undisturbed.evaluations_since_best == second.evaluations_since_best
 
 
-def steps_of(happened: Iterator[Event]) -> list[int]:
-    return [event.step for event in happened if isinstance(event, events.Step)]
-
-
-def test_long_trainings_keep_a_log_of_bounded_length(make_phase: MakePhase) -> None:
-    from slmtui.training.trainer import log_interval
-
+def test_long_trainings_keep_a_log_of_bounded_length() -> None:
     assert [log_interval(n) for n in (1, 3_000, 10_000, 10_001, 1_000_000)] == [1, 1, 1, 2, 100]
