@@ -2,7 +2,7 @@
 
 Byte-pair encoding (Sennrich, Haddow and Birch, 2016) on bytes, as GPT-2 has it: split the text into words
 with GPT-2's pattern, then again and again join the pair of neighbours that is most frequent. The counts are
-kept up to date instead of being taken anew: a merge touches only the words that contain its pair. About 10 s
+kept up to date instead of being taken anew: a merge touches only the words that contain its pair. About 12 s
 for 10 MB and 8,192 tokens.
 
 The result depends on nothing but the text: of equally frequent pairs the one with the smaller ids is joined

@@ -98,6 +98,8 @@ class _Search:
 
     def look_at(self, folder: _Folder, entry: str) -> None:
         name, path = folder.name + entry, folder.path / entry
+        if entry == ".gitignore":
+            return None
         if entry.startswith("."):
             return self.skip(name, "hidden")
         try:

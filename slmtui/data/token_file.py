@@ -23,14 +23,17 @@ class TokenFile:
         self.dtype = dtype
         self.n_tokens = 0
         self._in_memory = in_memory
+        self._waiting = 0  # bytes in _parts
         self._parts: list[NDArray[Any]] = []
         self._file: IO[bytes] | None = None
 
     def append(self, ids: NDArray[Any]) -> None:
         """Add tokens at the end. Raises DataError where the disk is full."""
-        self._parts.append(ids.astype(self.dtype, copy=False))
+        part = ids.astype(self.dtype)  # a copy: a view would keep the whole of what it is a view of
+        self._parts.append(part)
+        self._waiting += part.nbytes
         self.n_tokens += len(ids)
-        if sum(part.nbytes for part in self._parts) > self._in_memory // (4 if self._file else 1):
+        if self._waiting > self._in_memory // (4 if self._file else 1):
             self._write()
 
     def array(self) -> NDArray[Any]:
@@ -55,6 +58,7 @@ class TokenFile:
                 "free some space there, or set TMPDIR to another folder"
             ) from None
         self._parts.clear()
+        self._waiting = 0
 
 
 def blocks(tokens: NDArray[Any], start: int = 0, stop: int | None = None) -> Iterator[NDArray[Any]]:

@@ -146,6 +146,7 @@ def test_a_gitignore_that_is_no_gitignore_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {".gitignore": "!\n", "a.py": "a"})
     corpus = open_corpus(tmp_path)
     assert names(corpus) == ["a.py"]
+    assert skipped(corpus)[".gitignore"].startswith("not followed: ")
 
 
 @pytest.mark.parametrize(

@@ -142,4 +142,4 @@ def test_a_large_corpus_does_not_fill_the_memory(tmp_path: Path, n_files: int) -
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     grown, characters = map(float, result.stdout.split())
     assert characters > 200_000_000
-    assert grown < 400, f"inspecting 200 MB took {grown:.0f} MB"
+    assert grown < 250, f"inspecting 200 MB took {grown:.0f} MB"
