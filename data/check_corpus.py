@@ -4,11 +4,15 @@
     python data/check_corpus.py               # all of them
     python data/check_corpus.py 03_crud.py    # only these
 
-Each script runs by itself in a fresh temporary folder, with data/chromadb on its PYTHONPATH and nothing left over
-from another script. One line per script is printed, the output of a failed one below it. Exit status: 0 when all ran,
-1 when one failed, 2 when there was nothing to run. Connections from Python code to anywhere but this machine are
-refused, so that a script which would download a model fails here and not at somebody's desk.
+Each script runs by itself in a fresh temporary folder, with data/chromadb on its PYTHONPATH and nothing left
+over from another script. One line per script is printed, the output of a failed one below it. Python code is
+refused any connection that leaves this machine, so that a script which would download a model fails here and
+not at somebody's desk.
+
+Exit status: 0 when all ran, 1 when one failed, 2 when there was nothing to run.
 """
+
+# ruff: noqa: T201  (a script: what it prints is its result)
 
 from __future__ import annotations
 
@@ -43,7 +47,7 @@ sys.addaudithook(refuse)
 
 
 def environment(guard_dir: Path, home: Path) -> dict[str, str]:
-    """The child's environment: the corpus and the guard importable, a home of its own, no bytecode beside the corpus."""
+    """The child's environment: corpus and guard to import, a home of its own, no bytecode in the corpus."""
     return os.environ | {
         "PYTHONPATH": os.pathsep.join((str(guard_dir), str(SCRIPTS))),
         "PYTHONDONTWRITEBYTECODE": "1",
@@ -53,7 +57,7 @@ def environment(guard_dir: Path, home: Path) -> dict[str, str]:
 
 
 def run_script(script: Path, limit_s: float) -> tuple[str | None, float]:
-    """Run one script in a folder of its own. Return what went wrong (None when nothing did) and the seconds it took."""
+    """Run one script in a folder of its own: what went wrong (None: nothing), and the seconds it took."""
     with tempfile.TemporaryDirectory(prefix="corpus-", ignore_cleanup_errors=True) as name:
         root = Path(name)
         guard_dir, home, cwd = root / "guard", root / "home", root / "work"
@@ -80,38 +84,31 @@ def run_script(script: Path, limit_s: float) -> tuple[str | None, float]:
     return f"exit status {done.returncode}\n{done.stdout}{done.stderr}", seconds
 
 
-def choose(names: list[str]) -> list[Path]:
-    """The scripts with these names, all of them when there are none, in the order the corpus is read."""
-    scripts = sorted(SCRIPTS.glob("*.py"))
-    unknown = set(names) - {script.name for script in scripts}
-    if unknown:
-        sys.exit(f"check_corpus: no such script in {SCRIPTS}: {', '.join(sorted(unknown))}")
-    return [script for script in scripts if not names or script.name in names]
-
-
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Run every script of data/chromadb against the real chromadb.")
+    parser = argparse.ArgumentParser(description="Run every script of data/chromadb by itself.")
     parser.add_argument("scripts", nargs="*", metavar="NAME", help="only these scripts, by file name")
     parser.add_argument("--limit", type=float, default=60.0, metavar="S", help="seconds for each script (60)")
     args = parser.parse_args()
     try:
         tools = [f"{package} {version(package)}" for package in ("chromadb", "pypdf")]
-    except PackageNotFoundError as missing:
-        print(f"check_corpus: {missing.name} is not installed; pip install -e '.[corpus]'", file=sys.stderr)  # noqa: T201
+    except PackageNotFoundError as error:
+        print(f"check_corpus: {error.name} is not installed; pip install -e '.[corpus]'", file=sys.stderr)
         return 2
-    scripts = choose(args.scripts)
-    if not scripts:
-        print(f"check_corpus: no scripts in {SCRIPTS}", file=sys.stderr)  # noqa: T201
+    scripts = [SCRIPTS / name for name in args.scripts] or sorted(SCRIPTS.glob("*.py"))
+    missing = [script.name for script in scripts if not script.is_file()]
+    if missing or not scripts:
+        named = ", ".join(missing) or "*.py"
+        print(f"check_corpus: no such script in {SCRIPTS}: {named}", file=sys.stderr)
         return 2
 
     failed = 0
     for script in scripts:
         problem, seconds = run_script(script, args.limit)
         failed += problem is not None
-        print(f"{'ok' if problem is None else 'FAILED':7}{seconds:6.1f} s  {script.name}")  # noqa: T201
+        print(f"{'ok' if problem is None else 'FAILED':7}{seconds:6.1f} s  {script.name}")
         if problem is not None:
-            print(problem)  # noqa: T201
-    print(f"{len(scripts) - failed} of {len(scripts)} ran ({', '.join(tools)})")  # noqa: T201
+            print(problem)
+    print(f"{len(scripts) - failed} of {len(scripts)} ran ({', '.join(tools)})")
     return 1 if failed else 0
 
 

@@ -58,10 +58,13 @@ def start(arguments: Sequence[str]) -> int:
 
     if options.resume is not None and (options.phases or options.set):
         parser.error("--resume goes on with a run as it was; it takes no phases and no --set")
+    headless = options.headless or options.json or options.resume is not None
+    on_screen = not headless and has_terminal()
     paths = options.phases
-    if not paths and options.resume is None:
+    if not paths and not on_screen and options.resume is None:
         paths = [default_phase_file()]
-        say(f"no phase named: training {paths[0]}")
+        reason = "no phase named" if headless else "no terminal"
+        say(f"{reason}: training {paths[0]} headless")
     phases, mistakes = [], []
     for path in paths:
         try:
@@ -70,11 +73,20 @@ def start(arguments: Sequence[str]) -> int:
             mistakes.append(str(error))
     if mistakes:
         raise UserError("\n".join(mistakes))
-    from slmtui import headless
+    if on_screen:
+        from slmtui.console.start import run_console
+
+        return run_console(phases, options.checkpoints, mouse=not options.no_mouse)
+    from slmtui.headless import resume_run, train_phases
 
     if options.resume is not None:
-        return headless.resume_run(find_run(options.checkpoints, options.resume), as_json=options.json)
-    return headless.train_phases(phases, options.checkpoints, as_json=options.json)
+        return resume_run(find_run(options.checkpoints, options.resume), as_json=options.json)
+    return train_phases(phases, options.checkpoints, as_json=options.json)
+
+
+def has_terminal() -> bool:
+    """Can a screen be shown here?"""
+    return sys.stdin.isatty() and sys.stderr.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def main_parser() -> argparse.ArgumentParser:
@@ -91,6 +103,7 @@ def main_parser() -> argparse.ArgumentParser:
     parser.add_argument("--headless", action="store_true", help="train without a screen, for CI")
     parser.add_argument("--json", action="store_true", help="print the events, one JSON line each")
     parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, or with the latest")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     add_set_option(parser)
     add_checkpoints_option(parser)
     parser.add_argument("--version", action="version", version=f"slmtui {__version__}")

@@ -23,17 +23,12 @@ from slmtui.insight.gate import broken_limits
 from slmtui.output import ExitStatus, duration, put, say, visible
 from slmtui.runs.control import ControlFile
 from slmtui.runs.progress import Progress
-from slmtui.runs.recorder import record
-from slmtui.runs.resume import resume
-from slmtui.runs.run import Run, create_run
+from slmtui.runs.run import Run
+from slmtui.session import Session, begin, go_on
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event, to_json
-from slmtui.training.machine import choose_machine
 from slmtui.training.phase import Phase
-from slmtui.training.prepare import prepare_dataset
-from slmtui.training.state import Training
-from slmtui.training.trainer import train
 
 ShowProgress = Callable[[Progress], None]
 
@@ -82,7 +77,9 @@ def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -
     status = ExitStatus.DONE
     with interrupts() as interrupted:
         for phase in phases:
-            status = max(status, _train_phase(phase, checkpoints, interrupted, as_json=as_json))
+            session = begin(phase, checkpoints, lambda file: InterruptibleControl(file, interrupted))
+            say(f"{phase.phase.name}: training into {session.run.folder}")
+            status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:
                 break
     return status
@@ -90,38 +87,26 @@ def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -
 
 def resume_run(run: Run, *, as_json: bool) -> ExitStatus:
     """Go on with a run that was stopped, interrupted or killed, from its last checkpoint."""
-    resumed = resume(run)
-    for note in resumed.notes:
-        say(f"{run.name}: {note}")
-    training = resumed.training
-    say(f"{run.name}: going on from step {training.step:,}")
     with interrupts() as interrupted:
-        control = InterruptibleControl(ControlFile(run.control_file), interrupted)
-        happening = record(run, training, train(training, control), keep=resumed.log_size)
-        return follow(run, happening, training.phase, as_json=as_json)
+        session = go_on(run, lambda file: InterruptibleControl(file, interrupted))
+        say(f"{run.name}: going on from step {session.training.step:,}")
+        return follow(session, as_json=as_json)
 
 
-def _train_phase(phase: Phase, checkpoints: Path, interrupted: Interrupted, *, as_json: bool) -> ExitStatus:
-    machine = choose_machine(phase.training)
-    dataset = prepare_dataset(phase)
-    for note in dataset.notes:
-        say(f"{phase.phase.name}: {note}")
-    training = Training.start(phase, dataset, machine)
-    run = create_run(checkpoints, phase)
-    say(f"{phase.phase.name}: training into {run.folder}")
-    control = InterruptibleControl(ControlFile(run.control_file), interrupted)
-    happening = record(run, training, train(training, control))
-    return follow(run, happening, phase, as_json=as_json)
-
-
-def follow(run: Run, happening: Iterator[Event], phase: Phase, *, as_json: bool) -> ExitStatus:
+def follow(session: Session, *, as_json: bool) -> ExitStatus:
     """Print events as they come; sum up when they end."""
+    run, phase = session.run, session.training.phase
+    for note in session.notes:
+        say(f"{run.name}: {note}")
     progress = Progress()
     best: events.Evaluation | None = None
     finished: events.RunFinished | None = None
+    for event in session.history:
+        progress.add(event)
+        best = event if isinstance(event, events.Evaluation) and event.best else best
     try:
         with progress_bar(phase) as bar:
-            for event in happening:
+            for event in session.events:
                 progress.add(event)
                 bar(progress)
                 line = to_json(event) if as_json else line_of(event, progress)
@@ -143,9 +128,7 @@ def follow(run: Run, happening: Iterator[Event], phase: Phase, *, as_json: bool)
 
 def _status(run: Run, finished: events.RunFinished, broken: list[str]) -> ExitStatus:
     if finished.reason in ("interrupted", "stopped"):
-        say(
-            f"{run.name}: {finished.reason} at step {finished.step:,}; go on: slmtui --headless --resume {run.name}"
-        )
+        say(f"{run.name}: {finished.reason} at step {finished.step:,}; go on: slmtui --headless --resume {run.name}")
         return ExitStatus.INTERRUPTED
     if finished.reason == "diverged":
         say(

@@ -42,8 +42,6 @@ def main():
     if part:
         name, meta = part
         print('%s costs %.2f, %d in stock' % (name, meta['price'], meta['stock']))
-        if meta['stock'] == 0:
-            print('  -> order some!')
 
 
 if __name__ == '__main__':

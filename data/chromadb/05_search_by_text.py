@@ -1,4 +1,4 @@
-"""Two kinds of text search: by meaning (query_texts) and by the letters (where_document)."""
+"""Text search by meaning (query_texts) and by letters (where_document)."""
 import chromadb
 from embeddings_utils import HashEmbedding
 
@@ -6,8 +6,7 @@ TEXTS = {
     "t1": "Grease the seat post so that it does not seize",
     "t2": "A dry chain squeaks, an oily chain collects dirt",
     "t3": "Squeaking brakes are mostly dirty brakes",
-    "t4": "Tubeless tyres need fresh sealant twice a year",
-    "t5": "Oil the chain, wait, wipe the chain",
+    "t4": "Oil the chain, wait, wipe the chain",
 }
 
 
@@ -32,7 +31,7 @@ def search_containing(collection, word):
 
 def main():
     tips = setup()
-    for query in ("my chain squeaks", "seat is stuck", "how often do I change sealant"):
+    for query in ("my chain squeaks", "seat is stuck"):
         print(query)
         for id_, doc, dist in search(tips, query):
             print(f"   {id_} {dist:.3f} {doc}")
@@ -41,12 +40,8 @@ def main():
     for doc in search_containing(tips, "chain"):
         print("   " + doc)
 
-    both = tips.query(
-        query_texts=["oil"],
-        where_document={"$and": [{"$contains": "chain"}, {"$not_contains": "dirt"}]},
-        n_results=5,
-    )
-    print("\nchain but not dirt:", both["documents"][0])
+    both = tips.query(query_texts=["oil"], where_document={"$not_contains": "dirt"}, n_results=1)
+    print("\noil but no dirt:", both["documents"][0])
 
 
 main()

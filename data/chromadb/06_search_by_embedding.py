@@ -1,5 +1,4 @@
 # Search with vectors that I compute myself instead of query_texts.
-# Useful for "more like this one" and for the average of several examples.
 import logging
 
 import chromadb

@@ -41,6 +41,5 @@ if __name__ == "__main__":
 
     write_entry("opened at nine, two people waiting")
     write_entry("sold the last inner tube")
-    print("database on disk:", os.path.getsize(os.path.join(DB_DIR, "chroma.sqlite3")) // 1024, "KB")
     code = subprocess.call([sys.executable, __file__, "--read"])
     print("second process ended with", code)

@@ -5,7 +5,6 @@ from sample_data import PARTS
 
 FILTERS = {
     "equal": {"group": "brakes"},
-    "not equal": {"group": {"$ne": "brakes"}},
     "cheap": {"price": {"$lt": 10.0}},
     "in a list": {"group": {"$in": ["wheels", "extras"]}},
     "cheap and there": {"$and": [{"price": {"$lte": 12}}, {"stock": {"$gt": 0}}]},

@@ -1,5 +1,5 @@
 # Tickets from the web form (a JSON list) into Chroma.
-# Metadata values have to be str, int, float or bool. Lists and dicts are flattened here.
+# Chroma takes no dicts, None or empty lists as metadata, so they are flattened here.
 import json
 from pathlib import Path
 

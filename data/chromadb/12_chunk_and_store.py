@@ -27,7 +27,6 @@ def main():
     client = chromadb.EphemeralClient()
     variants = {
         "small": chunk_text(TEXT, size=120, overlap=20),
-        "large": chunk_text(TEXT, size=250, overlap=50),
         "paragraphs": split_paragraphs(TEXT),
     }
     question = get_embedding("what is the price of most repairs")

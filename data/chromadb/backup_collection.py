@@ -58,12 +58,11 @@ def main():
                   metadatas=[{"status": t["status"]} for t in TICKETS])
 
     path, n = backup(source)
-    print(n, "records in", path, os.path.getsize(path), "bytes")
+    print(n, "records in", path)
 
     client.delete_collection("tickets_live")
     copy = restore(path, client, "tickets_live")
     print(copy.count(), "records restored")
-    print(copy.query(query_texts=["squealing brake"], n_results=1)["documents"])
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@ from embeddings_utils import get_embedding
 DOCS = {
     "short": "chain",
     "right": "clean the chain and oil it",
-    "long": "clean the chain and oil it, then clean the cassette and oil nothing else at all",
+    "long": "clean the chain and oil it, then clean the rest of the bike",
     "other": "pump up the tyres",
     "empty": "",
 }

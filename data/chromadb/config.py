@@ -14,7 +14,6 @@ class Config:
     collection: str = "documents"
     chunk_size: int = 200
     overlap: int = 30
-    log_level: str = "INFO"
 
     def validate(self):
         if self.chunk_size <= self.overlap:

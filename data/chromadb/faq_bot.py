@@ -1,7 +1,7 @@
 """Answers the questions that come in by mail every week.
 
-No language model: it finds the stored question that is closest and sends its
-answer, or says that it does not know. What it did not know goes to a file.
+It sends the answer of the closest stored question, or says that it does not
+know. What it did not know goes to a file.
 """
 import sys
 from datetime import datetime

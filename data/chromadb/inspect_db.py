@@ -40,8 +40,6 @@ def describe(col):
     print('  space     ', col.configuration['hnsw']['space'])
     for key, n, kinds in get_metadata_keys(col):
         print('  meta      ', key, n, kinds)
-    for doc in col.peek(2)['documents']:
-        print('  e.g.      ', doc[:50])
 
 
 if __name__ == '__main__':

@@ -11,8 +11,7 @@ from embeddings_utils import get_client, get_collection
 from sample_data import write_pdf
 
 logging.basicConfig(level=logging.DEBUG, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
-for noisy in ("chromadb", "pypdf"):
-    logging.getLogger(noisy).setLevel(logging.ERROR)
+logging.getLogger("chromadb").setLevel(logging.ERROR)
 
 
 def file_hash(path):
@@ -43,10 +42,8 @@ def best_pages(col, question, n=4):
     res = col.query(query_texts=[question], n_results=n)
     pages = {}
     for meta, doc, dist in zip(res["metadatas"][0], res["documents"][0], res["distances"][0]):
-        page = meta["page"]
-        if page not in pages or dist < pages[page][0]:
-            pages[page] = (dist, doc)
-    return sorted((dist, page, doc) for page, (dist, doc) in pages.items())
+        pages.setdefault(meta["page"], (dist, doc))     # they come sorted, the first is the best
+    return pages
 
 
 def main():
@@ -59,7 +56,7 @@ def main():
     client = get_client()
     for _ in range(2):       # the second time it has to be quick
         collection = index_pdf(pdf_file_path, client)
-    for dist, page, doc in best_pages(collection, question):
+    for page, (dist, doc) in best_pages(collection, question).items():
         print(f"p. {page}  {dist:.2f}  {doc}")
 
 

@@ -1,5 +1,5 @@
 # Chroma can rename a collection but not copy one, and the distance of a
-# collection is fixed when it is made. So: copy into a new one, then swap names.
+# collection is fixed when made. So: copy into a new one, then swap names.
 import chromadb
 from chromadb.errors import NotFoundError
 
@@ -28,7 +28,6 @@ def copy(client, source, target, space="cosine"):
     if everything["ids"]:
         dst.add(**{k: everything[k] for k in ("ids", "documents", "metadatas", "embeddings")})
     assert dst.count() == src.count()
-    return dst
 
 
 def change_space(client, name, space):

@@ -1,6 +1,6 @@
 """Small inputs for the other scripts: a manual (PDF), parts (CSV), tickets (JSON).
 
-All about a made-up bicycle workshop. Run it to get a folder `samples`.
+Run it to get a folder `samples`.
 """
 import csv
 import json
@@ -13,8 +13,7 @@ MANUAL_PAGES = [
     ["Gears", "Turn the barrel adjuster half a turn at a time.",
      "If the chain jumps, measure its wear first.",
      "A bent hanger makes every adjustment useless."],
-    ["Wheels", "Spokes should ring with about the same tone.",
-     "True the wheel in small steps, left and right in turn."],
+    ["Wheels", "Spokes should ring with about the same tone."],
 ]
 
 PARTS = [

@@ -11,7 +11,6 @@ LOG = """\
 2024-03-01 09:00:12 INFO  till started, version 2.1
 2024-03-01 09:04:55 INFO  receipt 1041 printed
 2024-03-01 09:11:02 ERROR printer timeout after 31 s
-2024-03-01 10:20:09 WARN  disk /var/data at 91 %
 2024-03-01 11:02:37 ERROR card reader not found on /dev/ttyUSB0
 2024-03-01 13:45:00 ERROR printer timeout after 5 s
 this line is broken

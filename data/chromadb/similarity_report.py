@@ -25,11 +25,13 @@ def nearest(col):
     """One query for all of them: a list of embeddings in, a list of lists out."""
     own = col.get(include=["embeddings", "documents"])
     result = col.query(query_embeddings=own["embeddings"], n_results=2)
+    rows = []
     for i, id_ in enumerate(own["ids"]):
-        for other, doc, dist in zip(result["ids"][i], result["documents"][i], result["distances"][i]):
-            if other != id_:
-                yield id_, own["documents"][i], other, doc, dist
-                break
+        # one of the two hits is the part itself
+        k = 1 if result["ids"][i][0] == id_ else 0
+        rows.append((id_, own["documents"][i], result["ids"][i][k], result["documents"][i][k],
+                     result["distances"][i][k]))
+    return rows
 
 
 def write_report(rows, path=REPORT):
@@ -46,7 +48,6 @@ def main():
     rows = sorted(nearest(col), key=lambda r: r[-1])
     write_report(rows)
     logger.info("%d rows in %s", len(rows), REPORT)
-    print(REPORT.read_text().splitlines()[1])
 
 
 if __name__ == "__main__":

@@ -39,8 +39,7 @@ def total_value(collection):
 
 
 def main():
-    logging.basicConfig(level=logging.INFO, filename="prices.log")
-    logging.getLogger(__name__).info("start")
+    logging.basicConfig(level=logging.DEBUG, filename="prices.log")
     parts = get_collection("price_list")
     if parts.count() == 0:
         parts.add(ids=[p[0] for p in PARTS], documents=[p[1] for p in PARTS],

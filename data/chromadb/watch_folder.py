@@ -3,7 +3,6 @@
 The state is in the metadata of the chunks: no second database that could disagree.
 """
 import shutil
-import time
 import zlib
 from pathlib import Path
 
@@ -32,7 +31,9 @@ def add(collection, path, cfg):
     chunks = []
     for paragraph in split_paragraphs(path.read_text(errors="replace")):
         chunks += chunk_text(paragraph, cfg.chunk_size, cfg.overlap)
-    meta = {"file": path.name, "checksum": checksum(path), "indexed": int(time.time())}
+    if not chunks:
+        return     # an empty list is an error for Chroma
+    meta = {"file": path.name, "checksum": checksum(path)}
     collection.add(ids=[f"{path.name}#{i}" for i in range(len(chunks))],
                    documents=chunks, metadatas=[meta] * len(chunks))
 

@@ -40,11 +40,16 @@ class EventLog:
         os.close(self.descriptor)
 
 
-def read_events(path: Path) -> Iterator[Event]:
-    """The events of a log. A last line without its end is still being written, or torn, and not read."""
+def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
+    """The events of a log, or of its first `until` bytes.
+
+    A last line without its end is still being written, or torn, and not read. ValueError for a line that is no event.
+    """
     with path.open("rb") as file:
+        position = 0
         for number, line in enumerate(file, start=1):
-            if not line.endswith(b"\n"):
+            position += len(line)
+            if not line.endswith(b"\n") or (until is not None and position > until):
                 return
             try:
                 yield from_json(line)

@@ -8,6 +8,7 @@ from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.log import read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
+from slmtui.training.events import Event
 from slmtui.training.machine import Machine, choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
@@ -17,6 +18,7 @@ from slmtui.training.state import Training
 class Resumed:
     training: Training
     log_size: int  # bytes of the log that were there when the checkpoint was saved; what came after is repeated
+    history: tuple[Event, ...]  # the events up to there
     notes: tuple[str, ...]  # what cannot be continued exactly
 
 
@@ -30,9 +32,11 @@ def resume(run: Run) -> Resumed:
     saved = load_checkpoint(run.last)
     if saved.training is None:
         raise RunError(f"{run.last} holds a model only, not the state of a training")
-    started, finished = _first_and_last(run)
-    if isinstance(finished, events.RunFinished) and finished.reason in ("completed", "early stopping"):
-        raise RunError(f"{run.name} is over ({finished.reason} at step {finished.step:,}); nothing is left to do")
+    log = list(read_events(run.log_file))
+    if not log or not isinstance(log[0], events.RunStarted):
+        raise RunError(f"{run.log_file} does not begin with run_started; the run cannot be continued")
+    if isinstance(log[-1], events.RunFinished) and log[-1].reason in ("completed", "early stopping"):
+        raise RunError(f"{run.name} is over ({log[-1].reason} at step {log[-1].step:,}); nothing is left to do")
     phase = run.phase()
     if phase != saved.phase:
         raise RunError(f"{run.phase_file} is not the phase that {run.last.name} was trained with; put it back")
@@ -46,17 +50,8 @@ def resume(run: Run) -> Resumed:
     training = Training(phase, dataset, machine, saved.model)
     log_size = int(saved.training.pop("log_size"))
     training.load_state_dict(saved.training)
-    return Resumed(training, log_size, tuple(_differences(started, machine)))
-
-
-def _first_and_last(run: Run) -> tuple[events.RunStarted, events.Event]:
-    first = last = None
-    for event in read_events(run.log_file):
-        first = first or event
-        last = event
-    if not isinstance(first, events.RunStarted) or last is None:
-        raise RunError(f"{run.log_file} does not begin with run_started; the run cannot be continued")
-    return first, last
+    history = tuple(read_events(run.log_file, until=log_size))
+    return Resumed(training, log_size, history, tuple(_differences(log[0], machine)))
 
 
 def _differences(started: events.RunStarted, machine: Machine) -> list[str]:

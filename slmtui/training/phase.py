@@ -61,7 +61,6 @@ class DataSection(Section):
 
     source: Paths = Field(
         ("data/chromadb",),
-        min_length=1,
         description="Folder or files to learn from, relative to the current folder.",
         json_schema_extra={"allowed": "a path or a list of paths"},
     )

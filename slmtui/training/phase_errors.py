@@ -26,7 +26,6 @@ _WRONG = {
     "string_pattern_mismatch": "not a name for a folder",
     "bool_type": "neither true nor false",
     "tuple_type": "neither a text nor a list of texts",
-    "too_short": "an empty list",
     "dict_type": "not a table",
     "model_type": "not a section",
 }
@@ -38,7 +37,6 @@ _ALIASES = {
     "beta2": "betas",
     "eval_interval": "interval",
     "eval_every": "interval",
-    "eval_iters": "method",
     "context_length": "block_size",
     "seq_len": "block_size",
     "d_model": "n_embd",
@@ -120,6 +118,8 @@ def _unknown(path: Path, value: object) -> str:
         what = f"unknown key in [{section}]"
         own = [key for home, key in keys() if home == section]
     what = f"{what} (got {shown(value)})"
+    if section and name in sections():
+        return f"{what}, {name} is a section of its own"
     if homes:
         return f"{what}, {name} belongs in [{homes[0]}]"
     near = _nearest(name, own) or _ALIASES.get(name) or _nearest(name, names)

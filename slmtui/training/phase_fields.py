@@ -6,7 +6,6 @@ may stand for a whole number. A text may stand for a list of one.
 
 import math
 import re
-import warnings
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
@@ -75,10 +74,8 @@ def _threads(value: object) -> object:
 
 def _compiles(expression: str) -> str:
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")  # what re will read otherwise one day is refused today
-            re.compile(expression)
-    except (re.error, RecursionError, OverflowError, Warning) as error:
+        re.compile(expression)
+    except (re.error, RecursionError, OverflowError) as error:
         raise broken_rule(f"not a regular expression: {error}") from error
     return expression
 
@@ -89,6 +86,12 @@ def _without_nul(path: str) -> str:
     return path
 
 
+def _at_least_one(paths: tuple[str, ...]) -> tuple[str, ...]:
+    if not paths:  # not min_length, which counts the valid ones and so complains of a wrong item twice
+        raise broken_rule("an empty list")
+    return paths
+
+
 Whole = Annotated[int, BeforeValidator(_whole)]
 Number = Annotated[float, BeforeValidator(_number)]
 Decay = Annotated[Number, AfterValidator(_share_below_one)]
@@ -96,6 +99,6 @@ Decays = Annotated[tuple[Decay, Decay], BeforeValidator(_pair)]
 NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 Texts = Annotated[tuple[NonEmpty, ...], BeforeValidator(_one_or_more)]
 Path = Annotated[NonEmpty, AfterValidator(_without_nul)]
-Paths = Annotated[tuple[Path, ...], BeforeValidator(_one_or_more)]
+Paths = Annotated[tuple[Path, ...], BeforeValidator(_one_or_more), AfterValidator(_at_least_one)]
 Threads = Annotated[Literal["auto"] | int, BeforeValidator(_threads)]
 RegularExpression = Annotated[str, AfterValidator(_compiles)]

@@ -43,6 +43,7 @@ def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable
         apply_override(document, override)
         places = {path: spot for path, spot in places.items() if path[: len(override.path)] != override.path}
         places[override.path] = override
+        places.setdefault(override.path[:1], override)  # a section that the file does not have
     document.setdefault("phase", {})  # so that a name is missed, not a section
     try:
         phase = Phase.model_validate(document)
@@ -100,6 +101,8 @@ def _problem(error: ErrorDetails, places: dict[Path, Spot | Override], file: str
         where = where[:-1]
     place = places.get(where)
     message = explain(error)
+    if isinstance(place, Override) and error["type"] == "missing":
+        place = None  # it gave another key of the section
     if isinstance(place, Override):
         return Problem(place.place, "", message)
     if place is None:

@@ -1,0 +1,178 @@
+"""The console: five screens over the project's phases and runs, and one thread that trains.
+
+Nothing here imports torch; that happens in the background once the first frame is on the screen.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from slmtui.console.backend import Backend
+from slmtui.console.base import MODES
+from slmtui.console.dialogs import Message, Question
+from slmtui.console.help import help_for
+from slmtui.console.memory import Memory
+from slmtui.console.themes import DARK, THEMES
+from slmtui.console.trainer_thread import TrainerThread
+from slmtui.output import visible
+from slmtui.runs.run import Run
+from slmtui.training.phase import Phase
+
+LOG_SHOWN = 20_000  # characters of the log's end
+
+
+def _screen(mode: str) -> Callable[[], Screen[None]]:
+    """A screen that is imported when it is first opened."""
+
+    def make() -> Screen[None]:
+        from importlib import import_module
+
+        made = getattr(import_module(f"slmtui.console.screens.{mode}"), f"{mode.capitalize()}Screen")()
+        assert isinstance(made, Screen)
+        return made
+
+    return make
+
+
+class Console(App[str]):
+    """Its result says what to do after it: "hang up" or "terminate" from a signal, "detach" from a person."""
+
+    CSS_PATH = "console.tcss"
+    TITLE = "slmtui"
+    ENABLE_COMMAND_PALETTE = True
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {mode: _screen(mode) for mode in MODES}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(mode[0], f"switch_mode('{mode}')", mode.capitalize(), show=False) for mode in MODES),
+        Binding("question_mark", "help", "help", key_display="?"),
+        Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
+        Binding("q,ctrl+q", "leave", "quit", show=False),
+    ]
+
+    def __init__(
+        self, checkpoints: Path, *, log: Path, phases: Sequence[Phase] = (), memory: Memory | None = None
+    ) -> None:
+        super().__init__()
+        self.checkpoints, self.log_path = checkpoints, log
+        self.memory = memory or Memory()
+        self.backend = Backend()
+        self.trainer = TrainerThread(checkpoints)
+        self.queued = list(phases)
+        self.watched: Run | None = None  # what Train shows and Complete talks to
+        self.phase_file: Path | None = None  # what Phases shows and Data describes
+        for theme in THEMES:
+            self.register_theme(theme)
+        name = self.memory.text("theme", DARK.name)
+        self.theme = name if name in self.available_themes else DARK.name
+
+    def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, lambda theme: self.memory.remember("theme", theme.name))
+        last = self.memory.text("screen", "data")
+        self.switch_mode("train" if self.queued else last if last in MODES else "data")
+        self.call_after_refresh(self._start)
+
+    def _start(self) -> None:
+        """After the first frame: import torch in the background, then train what the command line named."""
+        self.backend.start()
+        self.trainer.start()
+        for phase in self.queued:
+            self.trainer.put(phase)
+        self.set_interval(0.5, self._look_at_trainer)
+
+    def watch_run(self, run: Run) -> None:
+        """Show a run on Train."""
+        self.watched = run
+        self.switch_mode("train")
+
+    def train(self, job: Phase | Run) -> None:
+        """Train a phase or go on with a run, after what is queued already, and show it."""
+        self.trainer.put(job)
+        self.switch_mode("train")
+
+    def going_on(self) -> str:
+        """A few words on what this process is doing, for the top bar."""
+        if not self.backend.ready:
+            return self.backend.words()
+        if (run := self.trainer.run_now) is not None:
+            waiting = len(self.trainer.waiting())
+            return f"training {run.name}" + (f", {waiting} waiting" if waiting else "")
+        if (name := self.trainer.preparing) is not None:
+            return f"preparing {name}"
+        return ""
+
+    def _look_at_trainer(self) -> None:
+        while self.trainer.failures:
+            failure = self.trainer.failures.popleft()
+            if failure.unexpected is not None:
+                self.write_log(failure.unexpected)
+            self.push_screen(Message(failure.message, title=f"{failure.name} could not be trained"))
+        while self.trainer.finished:
+            run = self.trainer.finished.popleft()
+            self.notify(f"{run.name} is finished", title="training")
+
+    async def action_switch_mode(self, mode: str) -> None:
+        self.memory.remember("screen", mode)
+        await super().action_switch_mode(mode)
+
+    def action_help(self) -> None:
+        self.push_screen(help_for(self.screen))
+
+    def action_log(self) -> None:
+        text = (
+            self.log_path.read_text(encoding="utf-8", errors="replace")[-LOG_SHOWN:] if self.log_path.exists() else ""
+        )
+        self.push_screen(Message(visible(text) or "nothing was printed", title=f"log · {self.log_path}"))
+
+    @work
+    async def action_leave(self) -> None:
+        """Quit; with a training alive, ask what is to become of it."""
+        if not self.trainer.busy:
+            self.exit("quit")
+            return
+        answer = await self.push_screen_wait(
+            Question(
+                f"{self.going_on().capitalize()}. What is to become of it?",
+                {"detach": "Detach: it goes on without a screen", "stop": "Stop and save", "stay": "Cancel"},
+                title="quit",
+            )
+        )
+        if answer in ("detach", "stop"):
+            self.exit(answer)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action that a key would do now, and the choice of a theme."""
+        for node, binding, enabled, tooltip in screen.active_bindings.values():
+            if enabled and binding.description and not binding.system:
+                text = f"{binding.description.capitalize()}  [{self.get_key_display(binding)}]"
+                yield SystemCommand(text, tooltip or "", partial(self.run_action, binding.action, node))
+        yield SystemCommand("Theme", "choose a theme", self.action_change_theme)
+
+    def write_log(self, error: BaseException) -> None:
+        """Keep the traceback of a fault of ours where it can be read later."""
+        with self.log_path.open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+            log.writelines(traceback.format_exception(error))
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A fault in a screen is a dialog and a line in the log; the training and the terminal are not its business."""
+        if self._exception_event is not None and self.is_headless:  # under test it has to fail the test
+            super()._handle_exception(error)
+            return
+        self.write_log(error)
+        self.push_screen(
+            Message(
+                f"{type(error).__name__}: {error}\n\n"
+                "This is a fault of slmtui, not yours. What is being trained goes on.\n"
+                f"The details are in {self.log_path} (ctrl+l shows it).",
+                title="something went wrong",
+            )
+        )

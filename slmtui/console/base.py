@@ -1,0 +1,108 @@
+"""What all screens share: the bar on top, the footer, breakpoints for narrow terminals, a pulse while they are seen."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import ComposeResult
+from textual.containers import Container, Horizontal
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+if TYPE_CHECKING:
+    from slmtui.console.app import Console
+
+MODES = ("data", "phases", "train", "complete", "runs")
+PULSE = 0.25  # seconds between two looks at what is going on; nothing is redrawn when nothing has changed
+LEAST_SIZE = (40, 12)  # columns and rows below which a screen only says what it needs
+
+
+class Tab(Static):
+    """The name of a screen in the top bar; narrow terminals show its first letter."""
+
+    def __init__(self, mode: str) -> None:
+        super().__init__(id=f"tab-{mode}", markup=False)
+        self.mode = mode
+
+    def show(self, *, current: bool, narrow: bool) -> None:
+        name = self.mode[0].upper() if narrow else self.mode.capitalize()
+        self.update(f"▌{name}▐" if current else f" {name} ")
+        self.set_class(current, "-current")
+
+    async def on_click(self) -> None:
+        await self.app.run_action(f"switch_mode('{self.mode}')")
+
+
+class TopBar(Horizontal):
+    """` slmtui  Data  Phases ▌Train▐ Complete  Runs            what is going on`"""
+
+    def compose(self) -> ComposeResult:
+        yield Static(" slmtui ", id="brand", markup=False)
+        for mode in MODES:
+            yield Tab(mode)
+        yield Static("", id="going-on", markup=False)
+
+    def refresh_tabs(self) -> None:
+        narrow = self.app.size.width < 60
+        for tab in self.query(Tab):
+            tab.show(current=tab.mode == self.app.current_mode, narrow=narrow)
+
+    def say(self, text: str) -> None:
+        """What is going on, at the right; only redrawn when it changes."""
+        line = self.query_one("#going-on", Static)
+        if text != self._said:
+            self._said = text
+            line.update(text)
+
+    _said = ""
+
+
+class ConsoleScreen(Screen[None]):
+    """One of the five screens. Subclasses yield their widgets from `body` and look for news in `pulse`."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual declares them so)
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
+
+    @property
+    def host(self) -> Console:
+        return cast("Console", self.app)
+
+    def compose(self) -> ComposeResult:
+        yield TopBar(id="top")
+        with Container(id="body"):
+            yield from self.body()
+        yield Static("", id="too-small", markup=False)
+        yield Footer(show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        raise NotImplementedError
+
+    def pulse(self) -> None:
+        """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
+
+    def on_mount(self) -> None:
+        self._pulse = self.set_interval(PULSE, self._beat, pause=True)
+
+    def on_screen_resume(self) -> None:
+        self.query_one(TopBar).refresh_tabs()
+        self._pulse.resume()
+        self.call_after_refresh(self._beat)
+
+    def on_screen_suspend(self) -> None:
+        self._pulse.pause()
+
+    def on_resize(self) -> None:
+        width, height = self.app.size
+        small = width < LEAST_SIZE[0] or height < LEAST_SIZE[1]
+        self.set_class(small, "-too-small")
+        if small:
+            columns, rows = LEAST_SIZE
+            self.query_one("#too-small", Static).update(
+                f"{width}×{height} is too small for this screen.\nIt needs {columns}×{rows}; 80×24 is comfortable.\n"
+                "Whatever is being trained goes on."
+            )
+        self.query_one(TopBar).refresh_tabs()
+
+    def _beat(self) -> None:
+        self.query_one(TopBar).say(self.host.going_on())
+        self.pulse()

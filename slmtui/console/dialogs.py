@@ -1,0 +1,61 @@
+"""Questions and messages in front of a screen."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+
+class Question(ModalScreen[str | None]):
+    """A question with a few answers, each a key of its own; escape gives None."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "answer('')", "cancel"),
+        Binding("left,h", "app.focus_previous", show=False),
+        Binding("right,l", "app.focus_next", show=False),
+    ]
+
+    def __init__(self, question: str, answers: dict[str, str], *, title: str = "") -> None:
+        """answers: what is returned, and what stands on the button; its first letter is its key."""
+        super().__init__()
+        self.question, self.answers, self.heading = question, answers, title
+
+    def compose(self) -> ComposeResult:
+        with Vertical(classes="dialog") as box:
+            box.border_title = self.heading
+            yield Static(self.question, markup=False)
+            with Horizontal(classes="answers"):
+                for answer, label in self.answers.items():
+                    yield Button(label, id=f"answer-{answer}", compact=True)
+
+    def on_mount(self) -> None:
+        for answer, label in self.answers.items():
+            self._bindings.bind(label[0].lower(), f"answer('{answer}')", label)
+        self.query(Button).first().focus()
+
+    def action_answer(self, answer: str) -> None:
+        self.dismiss(answer or None)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        self.dismiss((event.button.id or "").removeprefix("answer-"))
+
+
+class Message(ModalScreen[None]):
+    """Something to read, and any of the usual keys to close it."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,question_mark", "app.pop_screen", "close")]
+
+    def __init__(self, text: str, *, title: str) -> None:
+        super().__init__()
+        self.text, self.heading = text, title
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(classes="dialog -tall") as box:
+            box.border_title = self.heading
+            box.border_subtitle = "esc closes"
+            yield Static(self.text, markup=False)

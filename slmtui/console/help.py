@@ -1,0 +1,51 @@
+"""Help, written from the bindings of what has the focus: there is no second list of keys to keep true."""
+
+from __future__ import annotations
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from slmtui.console.dialogs import Message
+
+WORDS = """\
+gap        validation − training loss, in nats per token. The scale is a house scale:
+           < 0.5 excellent, < 1 good, < 3 moderate, < 5 severe, else catastrophic.
+           A small gap can also mean under-fitting, or leakage; look at bits per byte, too.
+baseline   what an n-gram model, a table of counts, reaches on the same split.
+bits/byte  the validation loss per byte of text: comparable between vocabularies.
+best       the evaluation with the lowest validation loss; best.pt holds its model."""
+
+
+def help_for(screen: Screen[object]) -> Message:
+    """The keys that work now, those of the focused widget first, and the words that need saying."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    seen: set[str] = set()
+    for _, (node, binding, enabled, tooltip) in screen.active_bindings.items():
+        if not enabled or not binding.description or binding.action in seen:
+            continue
+        seen.add(binding.action)
+        groups.setdefault(_group(node, screen), []).append(
+            (_keys(screen, node, binding), tooltip or binding.description)
+        )
+    lines = []
+    width = max((len(keys) for rows in groups.values() for keys, _ in rows), default=0)
+    for title, rows in groups.items():
+        lines += [title, *(f"  {keys:<{width}}  {text}" for keys, text in rows), ""]
+    return Message("\n".join(lines) + "Words\n" + WORDS, title="help")
+
+
+def _group(node: DOMNode, screen: Screen[object]) -> str:
+    if node is screen.app:
+        return "Everywhere"
+    if node is screen:
+        return f"{(screen.app.current_mode or 'this screen').capitalize()}"
+    return node.id.replace("-", " ").capitalize() if node.id else type(node).__name__
+
+
+def _keys(screen: Screen[object], node: DOMNode, binding: Binding) -> str:
+    """All keys of an action, as a person would press them."""
+    keys = [
+        b.key for bindings in node._bindings.key_to_bindings.values() for b in bindings if b.action == binding.action
+    ]
+    return " ".join(dict.fromkeys(screen.app.get_key_display(Binding(key, "", "")) for key in keys or [binding.key]))

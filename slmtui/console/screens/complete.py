@@ -1,0 +1,11 @@
+"""Complete."""
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from slmtui.console.base import ConsoleScreen
+
+
+class CompleteScreen(ConsoleScreen):
+    def body(self) -> ComposeResult:
+        yield Static("complete")

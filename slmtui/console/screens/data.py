@@ -1,0 +1,11 @@
+"""Data."""
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from slmtui.console.base import ConsoleScreen
+
+
+class DataScreen(ConsoleScreen):
+    def body(self) -> ComposeResult:
+        yield Static("data")

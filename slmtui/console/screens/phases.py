@@ -1,0 +1,11 @@
+"""Phases."""
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from slmtui.console.base import ConsoleScreen
+
+
+class PhasesScreen(ConsoleScreen):
+    def body(self) -> ComposeResult:
+        yield Static("phases")

@@ -1,0 +1,11 @@
+"""Runs."""
+
+from textual.app import ComposeResult
+from textual.widgets import Static
+
+from slmtui.console.base import ConsoleScreen
+
+
+class RunsScreen(ConsoleScreen):
+    def body(self) -> ComposeResult:
+        yield Static("runs")
