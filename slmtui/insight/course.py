@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from slmtui.insight.facts import DataFacts
 from slmtui.training import events
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step
 from slmtui.training.spike import NEEDED, spiked
@@ -15,7 +16,8 @@ from slmtui.training.spike import NEEDED, spiked
 class Course:
     """What happened. Evaluations are the finite ones on schedule; `best` may also be one that a person asked for."""
 
-    def __init__(self, happened: Iterable[Event] = ()) -> None:
+    def __init__(self, happened: Iterable[Event] = (), facts: DataFacts | None = None) -> None:
+        self.facts = facts  # None: not known
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.evaluations: list[Evaluation] = []
@@ -72,13 +74,25 @@ class Course:
 
     @property
     def phase(self) -> dict[str, Any]:
+        return self._start.phase
+
+    @property
+    def data(self) -> dict[str, Any]:
+        return self._start.data
+
+    @property
+    def parameters(self) -> dict[str, int]:
+        """By part, and "total"."""
+        return self._start.parameters
+
+    @property
+    def _start(self) -> RunStarted:
         assert self.started is not None, "a run's events begin with run_started"
-        return self.started.phase
+        return self.started
 
     @property
     def n_vocab(self) -> int:
-        assert self.started is not None, "a run's events begin with run_started"
-        return int(self.started.data["n_vocab"])
+        return int(self.data["n_vocab"])
 
     @property
     def uniform_loss(self) -> float:
@@ -90,8 +104,31 @@ class Course:
         """Whether val has fallen clearly, by a tenth, below what a model that knows nothing has."""
         return self.best is not None and self.best.val_loss < 0.9 * self.uniform_loss
 
+    @property
+    def is_over(self) -> bool:
+        """Whether it ended as it was meant to, by itself or by a person; an interrupted run goes on some day."""
+        return self.finished is not None and self.finished.reason in ("completed", "early stopping", "stopped")
+
+    @property
+    def stopped_early(self) -> bool:
+        return self.finished is not None and self.finished.reason == "early stopping"
+
+    @property
+    def rate(self) -> float:
+        """The highest learning rate so far; the phase's, before there was a step."""
+        return self.top_rate or float(self.phase["training"]["learning_rate"])
+
+    @property
+    def rate_has_fallen(self) -> bool:
+        """Whether the schedule has taken the rate below a third, where losses hardly move any more."""
+        return self.learning_rate is not None and self.learning_rate < self.top_rate / 3
+
+    @property
+    def body_per_token(self) -> float:
+        """Parameters, embeddings left out, per training token."""
+        return self.parameters["body"] / float(self.data["train_tokens"])
+
     def epochs_at(self, step: int) -> float:
         """How often the training text has been seen, on average."""
-        assert self.started is not None, "a run's events begin with run_started"
         tokens = step * self.phase["training"]["batch_size"] * self.phase["model"]["block_size"]
-        return float(tokens / self.started.data["train_tokens"])
+        return float(tokens) / float(self.data["train_tokens"])

@@ -14,6 +14,8 @@ RISING = 3  # evaluations above the best before it is said that val rises
 WASTED = 6  # evaluations after the best, and half of all steps, before it is said that they were for nothing
 LEAST_CLASS = 2  # moderate; a smaller gap is nothing to speak of
 FLAT = 5  # evaluations that progress is looked for in
+PROGRESS = 0.01  # of a loss: less is none
+EXPLODED = 1.0  # nats above what a model that knows nothing has
 NOISE, LEAST_NOISE = 0.005, 0.01  # what evaluations waver by: a share of the loss, and nats
 TRAIN_NOISE, LEAST_TRAIN_NOISE = 0.05, 0.1  # the same for a train loss that should only ever fall
 

@@ -20,9 +20,7 @@ from slmtui.insight.quality import Judge
 from slmtui.training import events
 from slmtui.training.events import Evaluation, Event, Warned
 
-PROGRESS = 0.01  # of a loss: less is none
 LEAST_NEGATIVE_CLASS = 1  # but a negative gap is, from 0.5 on
-EXPLODED = 1.0  # nats above what a model that knows nothing has
 
 
 def watch(happening: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
@@ -67,7 +65,7 @@ class Watcher:
     def _after_evaluation(self, event: Evaluation) -> list[Warned]:
         course = self.course
         found: list[Warned] = []
-        if event.train_loss > course.uniform_loss + EXPLODED:
+        if event.train_loss > course.uniform_loss + messages.EXPLODED:
             found += self._once(messages.exploded(course, event), True)
         if not course.has_learned or course.best is None or course.best_train is None:
             return found
@@ -78,9 +76,9 @@ class Watcher:
             found += self._once(messages.rising(course), course.best.step)
         if messages.is_wasted(course):
             found += self._once(messages.wasted(course), course.best.step)
-        if messages.progress(course) < PROGRESS and abs(event.gap) < LIMITS[1]:
+        if messages.progress(course) < messages.PROGRESS and abs(event.gap) < LIMITS[1]:
             found += self._once(messages.plateau(course), True)
-        elif messages.progress(course) > 2 * PROGRESS:
+        elif messages.progress(course) > 2 * messages.PROGRESS:
             self.said.pop("plateau", None)
         return found
 
