@@ -99,10 +99,11 @@ def _xs(history: RunHistory, view: View, steps: Numbers) -> Numbers:
         return steps
     if view.x == "tokens":
         phase = history.started.phase
-        return steps * phase["training"]["batch_size"] * phase["model"]["block_size"]
+        return steps * float(phase["training"]["batch_size"] * phase["model"]["block_size"])
     if not len(history.steps):
         return np.zeros_like(steps)
-    return np.interp(steps, np.concatenate([[0.0], history.steps]), np.concatenate([[0.0], history.seconds]))
+    known, seconds = (np.concatenate([[0.0], column]) for column in (history.steps, history.seconds))
+    return np.asarray(np.interp(steps, known, seconds), dtype=np.float64)
 
 
 def _limits(history: RunHistory, view: View) -> tuple[float, float]:
@@ -160,7 +161,7 @@ def evaluation_cells(evaluation: Evaluation, *, best: bool, verdict_style: str) 
         Text(f"{evaluation.train_loss:.3f}", justify="right"),
         Text(f"{evaluation.val_loss:.3f}", justify="right"),
         Text(f"{evaluation.gap:+.2f}".replace("-", "−"), justify="right"),
-        Text(evaluation.verdict, style=verdict_style),
+        Text("  " + evaluation.verdict, style=verdict_style),
         Text(f"{evaluation.bits_per_byte:.2f}", justify="right"),
     )
 
