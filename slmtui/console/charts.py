@@ -39,10 +39,11 @@ class Chart:
     columns: int = 0  # of the canvas
 
     def x_at(self, column: int) -> float | None:
-        """The x in the middle of a column of the canvas."""
-        if self.x is None or self.columns < 2:
+        """The x in the middle of a column; None beside the canvas."""
+        at = column - self.left
+        if self.x is None or not 0 <= at < self.columns:
             return None
-        return self.x.low + (self.x.high - self.x.low) * column / (self.columns - 1)
+        return self.x.low + (self.x.high - self.x.low) * at / max(1, self.columns - 1)
 
 
 def render_chart(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -19,6 +20,7 @@ from slmtui.console.chart_cells import Row
 from slmtui.console.chart_spec import ChartSpec, Reading, read_values
 from slmtui.console.palette import Palette, Role, chart_palette
 from slmtui.console.raster import Glyphs
+from slmtui.console.series import Numbers
 
 JUMP = 10  # columns that the cursor moves with shift
 STRONG: frozenset[Role] = frozenset({"val", "best", "cursor"})  # bold, which tells them apart without colour too
@@ -132,21 +134,19 @@ class Chart(Widget, can_focus=True):
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
     def action_move(self, columns: int) -> None:
-        """Move the cursor; the first time it appears on the last value."""
-        if self.spec is None or self._drawn is None or self._drawn.x is None:
+        """Move the cursor, by one point at least; the first time it appears on the last point."""
+        stops = self._stops()
+        if stops.size == 0 or self._drawn is None or self._drawn.x is None:
             return
-        x = self._drawn.x
-        points = [series.xs for series in self.spec.series if series.name and len(series.xs)]
-        if not points:
-            return
-        first = max(x.low, min(float(xs[0]) for xs in points))
-        last = min(x.high, max(float(xs[-1]) for xs in points))
         if self.cursor is None:
-            self.read_at(last)
+            self.read_at(float(stops[-1]))
             return
-        column = x.place(self.cursor, self._drawn.columns) + columns
-        at = self._drawn.x_at(max(0, min(column, self._drawn.columns - 1)))
-        self.read_at(min(max(first, at if at is not None else first), last))
+        here = int(np.argmin(np.abs(stops - self.cursor)))
+        x = self._drawn.x
+        there = int(np.argmin(np.abs(stops - self.cursor - columns * (x.high - x.low) / self._drawn.columns)))
+        if there == here:
+            there = min(max(0, here + (1 if columns > 0 else -1)), stops.size - 1)
+        self.read_at(float(stops[there]))
 
     def action_leave(self) -> None:
         self.read_at(None)
@@ -156,21 +156,29 @@ class Chart(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is not None and self._drawn is not None and offset.x >= self._drawn.left:
-            self.read_at(self._drawn.x_at(offset.x - self._drawn.left))
+        if offset is not None and self._drawn is not None:
+            self.read_at(self._drawn.x_at(offset.x))
 
     def read_at(self, x: float | None) -> None:
-        """Put the cursor on the nearest point of the line with most points; None takes it away."""
-        if x is not None and self.spec is not None:
-            longest = max((s for s in self.spec.series if s.name and len(s.xs)), key=lambda s: len(s.xs), default=None)
-            readings = read_values(self.spec, x)
-            x = next((reading.x for reading in readings if longest and reading.name == longest.name), x)
+        """Put the cursor on the point nearest to x; None takes it away."""
+        stops = self._stops()
+        if x is not None:
+            x = float(stops[np.argmin(np.abs(stops - x))]) if stops.size else None
         if x == self.cursor:
             return
         self.cursor = x
         values = read_values(self.spec, x) if self.spec is not None and x is not None else []
         self.post_message(self.Read(self, x, values))
         self._redraw()
+
+    def _stops(self) -> Numbers:
+        """Where the cursor may stand: on the points that can be seen of the named line that has most of them."""
+        named = [series for series in self.spec.series if series.name] if self.spec is not None else []
+        if self.spec is None or not named:
+            return np.empty(0)
+        longest = max(named, key=lambda series: len(series.xs))
+        low, high = self.spec.x_limits
+        return longest.xs[(longest.xs >= low) & (longest.xs <= high) & np.isfinite(longest.ys)]
 
 
 def style_of(role: Role, palette: Palette) -> Style:
