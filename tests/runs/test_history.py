@@ -18,7 +18,7 @@ from slmtui.runs import history as history_module
 from slmtui.runs.history import RunHistory
 from slmtui.runs.progress import Progress
 from slmtui.runs.step_lines import COLUMNS, read_step_lines
-from slmtui.runs.summary import RunSummary
+from slmtui.runs.summary import summarise
 from slmtui.training import events
 from slmtui.training.events import Event, to_json
 
@@ -191,21 +191,23 @@ def test_a_resumed_run_is_not_finished(log: Path) -> None:
     assert read(log).finished is None
 
 
-@pytest.mark.parametrize("chunk", [300, 5000, 1 << 20])
-def test_folds_say_the_same_as_event_by_event(log: Path, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+@pytest.mark.parametrize(("chunk", "tail"), [(300, 60_000), (5000, 60_000), (5000, 1 << 20), (1 << 20, 1 << 20)])
+def test_folds_say_the_same_as_event_by_event(
+    log: Path, monkeypatch: pytest.MonkeyPatch, chunk: int, tail: int
+) -> None:
     monkeypatch.setattr(history_module, "CHUNK", chunk)
+    monkeypatch.setattr(history_module, "TAIL", tail)
     happened = some_run(3000)
     write(log, happened)
-    progress, summary = Progress(), RunSummary(name="tiny-001")
+    progress = Progress()
     for event in happened:
         progress.add(event)
-        summary.add(event)
     history = read(log)
     assert history.steps.tolist() == list(range(1, 3001))
     assert len(history.evaluations) == 301
     assert history.progress.seconds_to_go == progress.seconds_to_go
     assert history.progress.steps_per_second == progress.steps_per_second
-    assert history.summary == summary
+    assert history.summary == summarise(history.run)
 
 
 NUMBERS = st.floats(-1e15, 1e15) | st.just(math.nan)  # larger ones are written with e+, and read one by one
