@@ -72,7 +72,9 @@ class RunHistory:
         seconds = self._summary.seconds
         if seconds == 0.0 and self._began is not None and self.last is not None:
             seconds = self.last.time - self._began
-        return dataclasses.replace(self._summary, state=self.run.state(self.last), seconds=seconds)
+        return dataclasses.replace(
+            self._summary, state=self.run.state(self.last, paused=self._summary.paused), seconds=seconds
+        )
 
     @property
     def steps(self) -> Column:

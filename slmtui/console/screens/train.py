@@ -193,14 +193,15 @@ class TrainScreen(ConsoleScreen):
         self._show_sample(history)
 
     def _draw_charts(self, history: RunHistory) -> None:
-        self.query_one("#loss", Chart).set_spec(train_view.loss_chart(history, self.view))
-        gap = self.query_one("#gap", Chart)
-        gap.set_spec(train_view.gap_chart(history, self.view, x_ticks=gap.size.height >= 8))
+        gap_chart = self.query_one("#gap", Chart)
+        loss, gap = train_view.charts(history, self.view, gap_ticks=gap_chart.size.height >= 8)
+        self.query_one("#loss", Chart).set_spec(loss)
+        gap_chart.set_spec(gap)
 
     def _show_title(self, history: RunHistory) -> None:
         phase = history.started.phase["phase"] if history.started is not None else {}
         title = phase.get("title") or phase.get("name") or history.run.name
-        state = history.run.state(history.last, paused=history.summary.paused)
+        state = history.summary.state
         what = {"crashed": "its process is gone; R on Runs goes on with it", "stalled": "silent for ten minutes"}
         detail = f" · {what[state]}" if state in what else ""
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) else ""
@@ -270,7 +271,7 @@ class TrainScreen(ConsoleScreen):
 
     def _state(self) -> State | None:
         history = self.history
-        return history.run.state(history.last, paused=history.summary.paused) if history is not None else None
+        return history.summary.state if history is not None else None
 
     def _send(self, kind: CommandKind, value: float | None = None) -> bool:
         """Ask the run's trainer for something, if it has one."""
