@@ -71,16 +71,26 @@ def little_learned(course: Course) -> Finding | None:
     if not course.is_over or len(course.evaluations) < 2 or course.broken_at is not None:
         return None
     last = course.evaluations[-1]
-    unigram = course.facts.unigram if course.facts is not None else 0.5 * course.uniform_loss
-    share = last.train_loss / unigram
+    share = _share_left(course)
     if share < LITTLE_LEARNED or messages.train_rises(course):
         return None
-    seen = f"train ended at {last.train_loss:.2f}, token frequencies alone give {unigram:.2f}"
+    seen = f"train ended at {last.train_loss:.2f}, token frequencies alone give {_unigram(course):.2f}"
     if course.path < SHORT_PATH:
         return _rate_too_low(course, seen) if course.rate < LOW_RATE else _too_few_steps(course, seen)
     if course.path > LONG_PATH:
         return _rate_too_high(course, f"{seen}, after {last.step:,} steps at up to {course.rate:.0e}")
-    return None if share < UNDERFITTED else _underfitted(course, seen)
+    if share < UNDERFITTED or fall_at_the_end(course) >= STILL_FALLING / 2:  # then it was stopped too early
+        return None
+    return _underfitted(course, seen)
+
+
+def _unigram(course: Course) -> float:
+    return course.facts.unigram if course.facts is not None else 0.5 * course.uniform_loss
+
+
+def _share_left(course: Course) -> float:
+    """The last train loss, as a share of what token frequencies alone give."""
+    return course.evaluations[-1].train_loss / _unigram(course)
 
 
 def _usual_rate(course: Course) -> float:
@@ -155,7 +165,7 @@ def _underfitted(course: Course, evidence: str) -> Finding:
 def overfitting(course: Course) -> Finding | None:
     """Val rose after its best while train fell on. A run that stopped early because of it did as it should."""
     best = course.best
-    if best is None or not course.has_learned or course.stopped_early or course.since_best < 2:
+    if best is None or not course.has_learned or course.is_guarded or course.since_best < 2:
         return None
     after = [one for one in course.evaluations if one.step > best.step]
     rise = median(one.val_loss for one in after[-3:]) - best.val_loss
@@ -176,25 +186,31 @@ def overfitting(course: Course) -> Finding | None:
 
 
 def stopped_too_early(course: Course) -> Finding | None:
-    best, evaluations = course.best, course.evaluations
-    if not course.is_over or best is None or len(evaluations) < 3 or best.step < evaluations[-1].step:
+    """Val fell by a twentieth in the last fifth of the steps; by less where the train loss has a long way to go."""
+    if not course.is_over or course.broken_at is not None or not course.has_learned:
         return None
-    since = round(0.8 * best.step)
-    before = float(np.interp(since, [one.step for one in evaluations], [one.val_loss for one in evaluations]))
-    fall = 1 - best.val_loss / before
-    if fall < STILL_FALLING:
+    fall, last = fall_at_the_end(course), course.evaluations[-1]
+    if fall < STILL_FALLING and not (fall >= STILL_FALLING / 2 and _share_left(course) >= UNDERFITTED):
         return None
     return Finding(
         code="stopped_too_early",
         title="stopped too early",
-        evidence=f"val was still falling: from {before:.2f} at step {since:,} to {best.val_loss:.2f} at the end, {fall:.0%} "
-        "in the last fifth of the steps",
-        remedy=f"train on, for {2 * best.step:,} steps or more with early stopping",
-        confidence="high",
+        evidence=f"val was still falling: by {fall:.0%} in the last fifth of the steps, to {last.val_loss:.2f}",
+        remedy=f"train on, for {2 * last.step:,} steps or more with early stopping",
+        confidence="high" if fall >= STILL_FALLING else "medium",
         weight=0.7,
-        step=best.step,
+        step=last.step,
         number=fall,
     )
+
+
+def fall_at_the_end(course: Course) -> float:
+    """By what share val fell in the last fifth of the steps; 0 if the last evaluation is not the best."""
+    evaluations, best = course.evaluations, course.best
+    if len(evaluations) < 3 or best is None or best.step < evaluations[-1].step:
+        return 0.0
+    steps, losses = zip(*((one.step, one.val_loss) for one in evaluations), strict=True)
+    return 1 - best.val_loss / float(np.interp(0.8 * best.step, steps, losses))
 
 
 def too_few_epochs(course: Course) -> Finding | None:
@@ -239,7 +255,7 @@ def plateau(course: Course) -> Finding | None:
 
 def wasted(course: Course) -> Finding | None:
     best = course.best
-    if best is None or course.stopped_early or not course.has_learned or not messages.is_wasted(course):
+    if best is None or course.is_guarded or not course.has_learned or not messages.is_wasted(course):
         return None
     now = course.evaluations[-1].step
     return Finding(
@@ -257,7 +273,7 @@ def wasted(course: Course) -> Finding | None:
 def too_many_epochs(course: Course) -> Finding | None:
     """Far more epochs than help, and the losses agree: the best is that many epochs ago."""
     best = course.best
-    if best is None or course.stopped_early or not course.has_learned:
+    if best is None or course.is_guarded or not course.has_learned:
         return None
     epochs, at_best = course.epochs_at(course.evaluations[-1].step), course.epochs_at(best.step)
     worse = messages.val_rises(course) or messages.is_wasted(course)
