@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from slmtui.data.dataset import Dataset
 from slmtui.insight.gap_class import LIMITS, GapClass, margin
 from slmtui.insight.watch import Watcher, watch
-from slmtui.training.events import Checkpoint, Event, RunFinished, Sample, Step, Warned
+from slmtui.training.events import Checkpoint, Event, RunFinished, RunStarted, Sample, Step, Warned
 from tests.insight.corpora import python_dataset
 from tests.insight.published import Row, evaluations, published, run, started
 
@@ -65,6 +65,15 @@ def test_phase_4_is_told_to_go_back_to_step_2000() -> None:
         "val has risen for 3 evaluations (4.1244, 4.1639, 4.2735); the best was 4.0449 at step 2,000"
     )
     assert warning.advice == "stop here, best.pt has it"
+
+
+def test_where_early_stopping_is_set_a_rise_is_a_note() -> None:
+    happened = published("phase4")
+    assert isinstance(happened[0], RunStarted)
+    happened[0].phase["early_stopping"]["patience"] = 5
+    (warning,) = messages(happened, "val_rising")
+    assert (warning.step, warning.level) == (2600, "note")
+    assert warning.advice.startswith("early stopping ends the run")
 
 
 def test_phase_3_gets_a_note_only() -> None:
