@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from rich.style import Style
 from rich.text import Text
+from textual.dom import DOMNode
 from textual.widgets import Static
 
 HELP = "help"
-Hint = tuple[str, str, str, object]  # key, words, action, where it is bound
+Hint = tuple[str, str, str, DOMNode]  # key, words, action, where it is bound
 
 
 class Hints(Static):
@@ -48,7 +49,7 @@ class Hints(Static):
             _add(line, key, words, action, self._name_of(node), key_style)
         self.update(line)
 
-    def _name_of(self, node: object) -> str:
+    def _name_of(self, node: DOMNode) -> str:
         return "app" if node is self.app else "screen" if node is self.screen else "focused"
 
 

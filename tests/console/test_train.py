@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from textual.widgets import DataTable, Static
 
 from slmtui.console.app import Console
+from slmtui.console.dialogs import Message
 from slmtui.console.screens.train import TrainScreen
 from slmtui.console.widgets.chart import Chart
 from slmtui.runs.run import Run, all_runs
@@ -33,7 +35,10 @@ def log_of(run: Run) -> list[Event]:
     return list(run.events()) if run.log_file.exists() else []
 
 
-def said(run: Run, kind: type[Event]) -> list[Event]:
+E = TypeVar("E", bound=events.Base)
+
+
+def said(run: Run, kind: type[E]) -> list[E]:
     return [event for event in log_of(run) if isinstance(event, kind)]
 
 
@@ -68,7 +73,6 @@ async def test_a_finished_run_is_shown_whole(
         evaluations = said(finished_run, events.Evaluation)
         rows = [[str(cell).strip() for cell in table.get_row_at(i)] for i in range(4)]
         for row, evaluation in zip(rows, evaluations, strict=True):
-            assert isinstance(evaluation, events.Evaluation)
             best = evaluation.step == 12
             assert row == [
                 ("◆ " if best else "") + str(evaluation.step), f"{evaluation.train_loss:.3f}",
@@ -77,12 +81,12 @@ async def test_a_finished_run_is_shown_whole(
             ]  # fmt: skip
         assert "12/12" in text_of(app, "#progress")
         assert "100 %" in text_of(app, "#progress")
-        assert f"val {evaluations[-1].val_loss:.3f}" in text_of(app, "#numbers")  # type: ignore[attr-defined]
+        assert f"val {evaluations[-1].val_loss:.3f}" in text_of(app, "#numbers")
         assert text_of(app, "#sample-text").startswith("def ")
         spec = app.screen.query_one("#loss", Chart).spec
         assert spec is not None
         assert [series.name for series in spec.series] == ["train", "val"]
-        assert list(spec.series[1].ys) == [e.val_loss for e in evaluations]  # type: ignore[attr-defined]
+        assert list(spec.series[1].ys) == [e.val_loss for e in evaluations]
         assert spec.levels
         assert spec.levels[0].name.endswith(f"-gram {spec.levels[0].value:.2f}")
 
@@ -128,7 +132,7 @@ async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: Ma
         await until(pilot, lambda: said(run, events.Paused))
         await until(pilot, lambda: "paused" in text_of(app, "#phase-title"))
         await pilot.press("e")
-        await until(pilot, lambda: [e for e in said(run, events.Evaluation) if e.requested])  # type: ignore[attr-defined]
+        await until(pilot, lambda: [e for e in said(run, events.Evaluation) if e.requested])
         await pilot.press("g")
         await until(pilot, lambda: said(run, events.Sample))
         saved = len(said(run, events.Checkpoint))
@@ -139,8 +143,6 @@ async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: Ma
         await pilot.press("minus")
         await until(pilot, lambda: len(said(run, events.Changed)) == 2)
         up, down = said(run, events.Changed)
-        assert isinstance(up, events.Changed)
-        assert isinstance(down, events.Changed)
         assert up.value == pytest.approx(up.was * 1.25)
         assert down.value == pytest.approx(up.was)
         await pilot.press("space")
@@ -150,7 +152,6 @@ async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: Ma
         await pilot.press("s", "s")
         await until(pilot, lambda: said(run, events.RunFinished))
         finished = said(run, events.RunFinished)[0]
-        assert isinstance(finished, events.RunFinished)
         assert finished.reason == "stopped"
         await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
 
@@ -175,7 +176,8 @@ async def test_what_cannot_be_trained_is_said_in_a_dialog(
     app = make_console(phases=[make_phase("data.source=nowhere")])
     async with app.run_test(size=NARROW) as pilot:
         await until(pilot, lambda: type(app.screen).__name__ == "Message")
-        assert "nowhere" in app.screen.text  # type: ignore[attr-defined]
+        assert isinstance(app.screen, Message)
+        assert "nowhere" in app.screen.text
         assert not all_runs(app.checkpoints)
         await pilot.press("escape")
 
