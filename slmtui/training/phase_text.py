@@ -29,8 +29,12 @@ _MEANT = {shown: char for char, shown in _ESCAPES.items()}
 
 
 def form_values(text: str) -> dict[tuple[str, str], str]:
-    """What a form shows for each key that the text gives, by (section, key). `text` must be valid TOML."""
-    document = tomlkit.parse(text)
+    """What a form shows for each key that the text gives, by (section, key). ValueError if it is not valid TOML."""
+    tomllib.loads(text)  # the stricter of the two
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as error:
+        raise ValueError(str(error)) from None
     shown = {}
     for key in describe_schema():
         section = document.get(key.section)
@@ -140,7 +144,7 @@ def _expect(document: dict[str, Any], key: Key, value: Any) -> None:
 
 def _set(document: tomlkit.TOMLDocument, key: Key, value: Any, *, whole: bool) -> None:
     if value is None:
-        del document[key.section][key.name]  # type: ignore[union-attr]
+        del document[key.section][key.name]
         return
     if key.section not in document:
         document[key.section] = tomlkit.table()
