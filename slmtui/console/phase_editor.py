@@ -12,7 +12,7 @@ from textual.message import Message
 from textual.widgets import Static, TextArea
 
 from slmtui.console.phase_draft import Draft
-from slmtui.console.phase_form import PhaseForm
+from slmtui.console.phase_form import Fields, PhaseForm
 from slmtui.output import visible
 
 View = Literal["form", "file"]
@@ -41,6 +41,7 @@ class PhaseEditor(Vertical):
         Binding("ctrl+r", "screen.start_this", "train", tooltip="train this phase"),
         Binding("ctrl+t", "screen.other_view", "form/file", tooltip="the form, or the file itself"),
         Binding("ctrl+o", "screen.meaning", "meaning", tooltip="what this phase means"),
+        Binding("escape", "screen.list", "list", tooltip="back to the list"),
     ]
 
     class Edited(Message):
@@ -105,10 +106,10 @@ class PhaseEditor(Vertical):
         self.border_title = visible(f"{draft.path}{' *' if draft.changed else ''}").replace("[", r"\[")
         there = len(draft.problems)
         mistakes = f"{there} mistake{'s' if there != 1 else ''}" if there else "right"
-        saved = "not saved · ctrl+s saves" if draft.changed else "saved"
-        self.border_subtitle = f"{'file' if self.view == 'file' else 'form'} · {mistakes} · {saved}"
+        saved = "not saved" if draft.changed else "saved"
+        self.border_subtitle = f"{self.view} · {mistakes} · {saved}"
         self.form.mark(draft.problems)
-        broken_form = self.view == "form" and not self.form.query_one("#fields").display
+        broken_form = self.view == "form" and not self.form.query_one(Fields).display
         show = bool(draft.problems) and (self.view == "file" or self.has_class("-empty"))
         lines = [str(problem).removeprefix(f"{draft.path}:") for problem in draft.problems[:SHOWN_PROBLEMS]]
         if there > SHOWN_PROBLEMS:
@@ -121,6 +122,7 @@ class PhaseEditor(Vertical):
     def go_to_next_problem(self) -> None:
         """Put the cursor on the first mistake after it, from the beginning again after the last."""
         if self.draft is None or not self.draft.problems:
+            self.notify("nothing is wrong with it")
             return
         spots = sorted((p.line - 1, (p.column or 1) - 1) for p in self.draft.problems if p.line is not None)
         after = [spot for spot in spots if spot > self.file.cursor_location]

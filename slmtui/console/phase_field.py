@@ -17,7 +17,7 @@ from textual.widgets import Input, Static, TextArea
 
 from slmtui.output import visible
 from slmtui.training.phase_schema import Key
-from slmtui.training.phase_text import shown_default
+from slmtui.training.phase_text import NO_ITEMS, shown_default
 
 LINES = ("list of texts", "table")
 HOW = {"list of texts": "One on each line.", "table": "One name = 'expression' on each line."}
@@ -96,6 +96,7 @@ class Field(Vertical):
     Field.-wrong .wrong { display: block; }
     Field.-wrong .key { color: $error; }
     Field Input { width: 1fr; }
+    Field.-tall Horizontal { layout: vertical; }
     Field Lines { height: auto; min-height: 1; max-height: 8; border: none; padding: 0 1; background: $surface; }
     Field Lines:focus { border: none; background: $panel; }
     .-tight Field { margin-bottom: 0; }
@@ -112,6 +113,7 @@ class Field(Vertical):
         """width: of the column of names."""
         super().__init__()
         self.key, self.width, self.value = key, width, value
+        self.set_class(_is_tall(key), "-tall")
 
     def compose(self) -> ComposeResult:
         name = Static(self.key.name, classes="key", markup=False)
@@ -159,7 +161,7 @@ class Field(Vertical):
             chooser = Choices(choices, default)
             chooser.set_reactive(Choices.value, self.value)
             return chooser
-        if self.key.kind in LINES or self.key.name in ("description", "hypothesis"):
+        if _is_tall(self.key):
             area = Lines(self.value, soft_wrap=True, compact=True, highlight_cursor_line=False)
             area.cursor_blink = False
             return area
@@ -173,7 +175,12 @@ class Field(Vertical):
         if key.required:
             default = "Required."
         elif key.default is None:
-            default = "Default: absent."
+            default = ""  # "absent: …" says it
         else:
-            default = f"Default: {default}." if default else "Default: empty."
+            default = f"Default: {default if default not in ('', NO_ITEMS) else 'empty'}."
         return Content(" ".join(part for part in (key.description, HOW.get(key.kind, ""), default) if part))
+
+
+def _is_tall(key: Key) -> bool:
+    """Does its value want lines of its own?"""
+    return key.kind in LINES or key.name in ("description", "hypothesis")

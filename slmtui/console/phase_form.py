@@ -12,7 +12,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
+from textual.events import Click
 from textual.message import Message
+from textual.style import Style
 from textual.widgets import Static
 
 from slmtui.console.phase_field import Field
@@ -35,6 +37,18 @@ class Section(Vertical):
 
     def compose(self) -> ComposeResult:
         yield from self.fields
+
+
+class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
+    """It scrolls with the focus; the page keys belong to the form."""
+
+
+class SectionNames(Static):
+    """All sections; a click on one shows it."""
+
+    async def on_click(self, event: Click) -> None:
+        if name := event.style.meta.get("section"):
+            await self.run_action(f"screen.show_section('{name}')")
 
 
 class PhaseForm(Vertical):
@@ -73,13 +87,13 @@ class PhaseForm(Vertical):
         self._base: tuple[Key, str] | None = None
 
     def compose(self) -> ComposeResult:
-        yield Static(id="sections", markup=False)
+        yield SectionNames(id="sections", markup=False)
         yield Static(id="about", markup=False)
         yield Static(id="other-problems", markup=False)
-        yield VerticalScroll(id="fields", can_focus=False)
+        yield Fields(id="fields")
 
-    def on_mount(self) -> None:
-        self.show_section(self.section)
+    async def on_mount(self) -> None:
+        await self.show_section(self.section)
 
     def load(self, text: str, problems: tuple[Problem, ...]) -> bool:
         """Show the values of a text; False, and nothing to edit, if it is no TOML."""
@@ -89,10 +103,10 @@ class PhaseForm(Vertical):
         try:
             self.values = form_values(text)
         except ValueError:
-            self.query_one("#fields").display = False
+            self.query_one(Fields).display = False
             self.mark(problems)
             return False
-        self.query_one("#fields").display = True
+        self.query_one(Fields).display = True
         for section in self.query(Section):
             for field in section.fields:
                 if field.is_mounted:
@@ -105,22 +119,20 @@ class PhaseForm(Vertical):
         self.problems = problems
         self._mark()
 
-    def show_section(self, name: str) -> None:
+    async def show_section(self, name: str) -> None:
         self.section = name
-        fields = self.query_one("#fields", VerticalScroll)
-        there = {section.section: section for section in self.query(Section)}
-        if name not in there:
-            fields.mount(Section(name, self.values))
-        for section in there.values():
+        fields = self.query_one(Fields)
+        for section in self.query(Section):
             section.display = section.section == name
+        if not fields.query(f"#section-{name}"):
+            await fields.mount(Section(name, self.values))
         fields.scroll_home(animate=False)
         self.query_one("#about", Static).update(sections()[name])
         self._mark()
-        self.call_after_refresh(self._mark)
 
-    def step_section(self, step: int) -> None:
+    async def step_section(self, step: int) -> None:
         names = list(sections())
-        self.show_section(names[(names.index(self.section) + step) % len(names)])
+        await self.show_section(names[(names.index(self.section) + step) % len(names)])
 
     def focus_field(self) -> None:
         """Begin with the section's first field."""
@@ -161,30 +173,16 @@ class PhaseForm(Vertical):
         other = self.query_one("#other-problems", Static)
         other.display = bool(elsewhere)
         other.update(visible("\n".join(elsewhere)))
-        parts: list[str | tuple[str, str]] = []
+        words = []
         for name in sections():
             here = name == self.section
             style = ("bold " if here else "") + ("$error" if name in broken else "$accent" if here else "$quiet")
-            text = f"▌{name}▐" if here else f" {name} "
-            parts.append((text, f"{style} on $panel" if here else style))
-            if name in broken:
-                parts.append(("! ", "$error"))
-        self.query_one("#sections", Static).update(_wrapped(parts))
+            text = (f"▌{name}▐" if here else f" {name} ") + ("! " if name in broken else "")
+            words.append(Content(text).stylize(style).stylize(Style.from_meta({"section": name})))
+        self.query_one("#sections", Static).update(Content("").join(words))
 
 
 def _place(key: str) -> tuple[str, str]:
     """The section and the name in `sampling.prompts[0]`."""
     section, _, rest = key.partition(".")
     return section, rest.partition(".")[0].partition("[")[0]
-
-
-def _wrapped(parts: list[str | tuple[str, str]]) -> Content:
-    """Section names as clickable words that a line break does not divide."""
-    words = []
-    for part in parts:
-        assert isinstance(part, tuple)
-        text, style = part
-        name = text.strip(" ▌▐!")
-        click = f"[@click=screen.show_section('{name}')]{text}[/]" if name else text
-        words.append(Content.from_markup(click).stylize(style))
-    return Content("").join(words)

@@ -13,7 +13,8 @@ from textual.widgets.option_list import Option
 
 from slmtui.output import visible
 
-WIDTH = 26  # of a row, in columns
+LEAST_WIDTH = 25  # of a row, in columns
+MOST_WIDTH = 60
 
 
 @dataclass(frozen=True)
@@ -29,18 +30,18 @@ class Row:
     changed: bool
     mark: int = 0
 
-    def content(self) -> Content:
+    def content(self, width: int) -> Content:
         sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
         right = "" if self.wrong else self.parameters
-        room = WIDTH - len(sign) - len(right) - 1
+        room = width - len(sign) - len(right) - 1
         name = _cut(visible(self.name), room)
         first = Content.assemble(
             (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"),
             " " * (room - len(name) + 1), (right, "$quiet"), "\n",
         )  # fmt: skip
         if self.wrong:
-            return first + Content.assemble("  ", (_cut("broken: " + visible(self.wrong), WIDTH - 2), "$error"))
-        room = WIDTH - 2 - len(self.verdict) - 1
+            return first + Content.assemble("  ", (_cut("broken: " + visible(self.wrong), width - 2), "$error"))
+        room = width - 2 - len(self.verdict) - 1
         title = _cut(visible(self.title), room)
         return first + Content.assemble(
             "  ", (title, "$quiet"), " " * (room - len(title) + 1), (self.verdict, f"${self.verdict or 'quiet'}")
@@ -49,7 +50,8 @@ class Row:
 
 class PhaseList(OptionList):
     DEFAULT_CSS = """
-    PhaseList { height: 1fr; background: $background; scrollbar-gutter: stable; }
+    PhaseList, PhaseList:focus { height: 1fr; background: $background; border: none; padding: 0;
+        background-tint: $background 0%; }
     PhaseList > .option-list--option { padding: 0; }
     PhaseList > .option-list--option-highlighted { background: $accent 20%; color: $foreground; text-style: none; }
     PhaseList:focus > .option-list--option-highlighted { background: $accent 35%; color: $foreground; }
@@ -79,6 +81,14 @@ class PhaseList(OptionList):
         self.rows: list[Row] = []
 
     @property
+    def _width(self) -> int:
+        return max(LEAST_WIDTH, min(MOST_WIDTH, self.size.width - 1))
+
+    def on_resize(self) -> None:
+        for index, row in enumerate(self.rows):
+            self.replace_option_prompt_at_index(index, row.content(self._width))
+
+    @property
     def path(self) -> Path | None:
         """The phase under the cursor."""
         return self.rows[self.highlighted].path if self.rows and self.highlighted is not None else None
@@ -88,11 +98,11 @@ class PhaseList(OptionList):
         if [row.path for row in rows] != [row.path for row in self.rows]:
             self.rows = rows
             self.clear_options()
-            self.add_options(Option(row.content()) for row in rows)
+            self.add_options(Option(row.content(self._width)) for row in rows)
         else:
             for index, (row, before) in enumerate(zip(rows, self.rows, strict=True)):
                 if row != before:
-                    self.replace_option_prompt_at_index(index, row.content())
+                    self.replace_option_prompt_at_index(index, row.content(self._width))
             self.rows = rows
         places = [row.path for row in rows]
         wanted = places.index(path) if path in places else 0 if places else None

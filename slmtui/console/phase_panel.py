@@ -17,6 +17,7 @@ from slmtui.training.phase_meaning import Line
 
 LABEL, VALUE = 15, 11  # columns
 LONGEST_BAR = 20
+NAME = 16  # columns of a key that is set differently
 WIDE = 64  # columns from which remarks stand beside the values
 
 
@@ -31,6 +32,7 @@ class MeaningPanel(VerticalScroll):
         Binding("s", "screen.start", "train", tooltip="train the marked phases, or this one"),
         Binding("e", "screen.edit('form')", "edit", tooltip="edit in the form"),
         Binding("f", "screen.edit('file')", "file", tooltip="edit the file itself"),
+        Binding("escape", "screen.list", "list", tooltip="back to the list"),
         Binding("j", "scroll_down", "down", show=False),
         Binding("k", "scroll_up", "up", show=False),
         Binding("g", "scroll_home", "top", show=False),
@@ -61,13 +63,13 @@ class MeaningPanel(VerticalScroll):
         if other:
             rows.append(Content(""))
             rows.append(
-                Content.assemble(f"against {visible(other)}", ("" if differences else "  no difference", "$quiet"))
+                Content.assemble(
+                    f"against {visible(other)}",
+                    ("  its value → this one's" if differences else "  no difference", "$quiet"),
+                )
             )
-            name = max((len(line.label) for line in differences), default=0) + 2
             for line in differences:
-                parts = wrap(visible(line.value), max(8, width - name - 2)) or [""]
-                rows.append(Content.assemble((f"  {line.label:<{name}}", "$quiet"), parts[0]))
-                rows += [Content(" " * (name + 2) + part) for part in parts[1:]]
+                rows += _difference(line, width)
         self.query_one(Static).update(Content("\n").join(rows))
 
 
@@ -87,6 +89,13 @@ def _rows(line: Line, width: int) -> list[Content]:
         return [head + Content.assemble("  ", (words[0], tone)), *rest]
     below = [Content.assemble("  ", (part, tone)) for part in wrap(visible(line.remark), width - 2)]
     return [*([head] if line.label else []), *below]
+
+
+def _difference(line: Line, width: int) -> list[Content]:
+    label, value = f"  {line.label:<{NAME}} ", visible(line.value)
+    if len(label) + len(value) <= width:
+        return [Content.assemble((label, "$quiet"), value)]
+    return [Content.assemble((label, "$quiet")), *(Content(f"    {part}") for part in wrap(value, width - 4))]
 
 
 def _bar(share: float, width: int) -> str:

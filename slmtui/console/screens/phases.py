@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import DescendantFocus
 from textual.timer import Timer
@@ -21,6 +19,7 @@ from slmtui.console.phase_knowledge import Knowledge
 from slmtui.console.phase_list import PhaseList, Row
 from slmtui.console.phase_panel import MeaningPanel
 from slmtui.training.phase import Phase
+from slmtui.training.phase_errors import Problem
 from slmtui.training.phase_meaning import (
     compact,
     differences,
@@ -46,7 +45,7 @@ n  begin with an empty one"""
 
 class PhasesScreen(Knowledge):
     DEFAULT_CSS = """
-    PhasesScreen #phases { width: 30; }
+    PhasesScreen #phases { width: 29; }
     PhasesScreen #editor { width: 1fr; }
     PhasesScreen #meaning { width: 46; }
     PhasesScreen #nothing { display: none; color: $quiet; height: auto; margin: 1 0; }
@@ -58,9 +57,6 @@ class PhasesScreen(Knowledge):
     PhasesScreen.-narrow.-see-phases #phases, PhasesScreen.-narrow.-see-editor #editor,
     PhasesScreen.-narrow.-see-meaning #meaning { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "list", "list", tooltip="back to the list"),
-    ]
 
     def __init__(self) -> None:
         super().__init__()
@@ -128,14 +124,15 @@ class PhasesScreen(Knowledge):
 
     def show_meaning(self) -> None:
         panel, phase = self.query_one(MeaningPanel), self.draft.phase if self.draft is not None else None
+        panel.border_subtitle = phase.name if phase is not None else ""
         if phase is None:
-            panel.show((), "", ())
-            panel.border_subtitle = "once nothing is wrong with it" if self.draft is not None else ""
+            problems = self.draft.problems if self.draft is not None else ()
+            words = "It says something once this is right:" if problems else ""
+            panel.show([Line("", "", words), *(_line(problem) for problem in problems)], "", ())
             return
         lines = meaning(phase, self.facts_of(phase), self.speed_of(phase), memory_here=self.memory_here)
         other = self._compared()
         panel.show(lines, other.name if other else "", differences(phase, other) if other else ())
-        panel.border_subtitle = phase.name
 
     def see(self, panel: str) -> None:
         """On a narrow terminal, show this one of the three panels."""
@@ -188,13 +185,13 @@ class PhasesScreen(Knowledge):
         self.see("meaning")
         self.query_one(MeaningPanel).focus()
 
-    def action_section(self, step: int) -> None:
-        self.editor.form.step_section(step)
-        self.call_after_refresh(self.editor.form.focus_field)
+    async def action_section(self, step: int) -> None:
+        await self.editor.form.step_section(step)
+        self.editor.form.focus_field()
 
-    def action_show_section(self, name: str) -> None:
-        self.editor.form.show_section(name)
-        self.call_after_refresh(self.editor.form.focus_field)
+    async def action_show_section(self, name: str) -> None:
+        await self.editor.form.show_section(name)
+        self.editor.form.focus_field()
 
     def action_next_problem(self) -> None:
         self.editor.go_to_next_problem()
@@ -260,7 +257,7 @@ class PhasesScreen(Knowledge):
         mark = self.marked.index(path) + 1 if path in self.marked else 0
         if phase is None:
             problem = draft.problems[0] if draft.problems else None
-            wrong = str(problem).removeprefix(f"{path}:").removeprefix(" ") if problem else "cannot be read"
+            wrong = (problem.key or problem.message) if problem else "cannot be read"
             return Row(path, path.stem, "", "", "", wrong, draft.changed, mark)
         vocabulary = self.vocabulary_of(phase)
         count = "" if vocabulary is None else compact(sum(parameters(phase, vocabulary).values()))
@@ -271,3 +268,8 @@ class PhasesScreen(Knowledge):
         known = known_vocabulary(phase)
         facts = self.facts_of(phase)
         return known if known is not None else getattr(facts, "n_vocab", None)
+
+
+def _line(problem: Problem) -> Line:
+    where = f"line {problem.line}: " if problem.line else ""
+    return Line("", "", f"{where}{f'{problem.key}: ' if problem.key else ''}{problem.message}", "catastrophic")
