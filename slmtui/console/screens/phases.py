@@ -21,6 +21,7 @@ from slmtui.console.phase_panel import MeaningPanel
 from slmtui.training.phase import Phase
 from slmtui.training.phase_errors import Problem
 from slmtui.training.phase_meaning import (
+    Line,
     compact,
     differences,
     known_vocabulary,
