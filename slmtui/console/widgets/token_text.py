@@ -1,4 +1,4 @@
-"""A completion to look at: its tokens shaded by how unsure the model was, what was copied underlined, a token cursor."""
+"""A completion to look at: tokens shaded by how unsure the model was, copies underlined, a cursor on one token."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from rich.style import Style
 from textual.app import App
 from textual.events import Click
 from textual.geometry import Region, Size
+from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -32,7 +33,7 @@ def few_colours(app: App[object]) -> bool:
 
 
 class TokenText(ScrollView):
-    """The prompt and the tokens that continue it. Where there are few colours, unsure tokens are bold, sure ones dim."""
+    """The prompt and what continues it. Where there are few colours, unsure tokens are bold and sure ones dim."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tokens--prompt", "tokens--plain", "tokens--0", "tokens--1", "tokens--2", "tokens--3", "tokens--4",
@@ -51,8 +52,12 @@ class TokenText(ScrollView):
     TokenText > .tokens--cursor { background: $foreground; color: $background; text-style: bold; }
     """
 
-    class Chosen(Click):
+    class Clicked(Message):
         """A token was clicked."""
+
+        def __init__(self, token: int) -> None:
+            super().__init__()
+            self.token = token
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,14 +93,13 @@ class TokenText(ScrollView):
             self.copied = copied
             self.refresh()
 
-    def put_cursor(self, token: int | None) -> None:
-        """Move the cursor to a token that is shown, and the token into view."""
+    def put_cursor(self, token: int, *, into_view: bool = True) -> None:
+        """Move the cursor to a token that is shown, and as a rule the token into view."""
         before, self.cursor = self.cursor, token
-        for place in {before, token} - {None}:
-            assert place is not None
+        for place in {token if before is None else before, token}:
             line = self.lines.line_of[place]
             self.refresh_lines(line, 1 + self._lines_after(place))
-        if token is not None:
+        if into_view:
             line = self.lines.line_of[token]
             self.scroll_to_region(Region(0, line, 1, 1 + self._lines_after(token)), animate=False)
 
@@ -113,7 +117,7 @@ class TokenText(ScrollView):
         if offset is not None:
             token = self.lines.token_at(offset.x, offset.y + self.scroll_offset.y)
             if token is not None:
-                self.post_message(TokenClicked(token))
+                self.post_message(self.Clicked(token))
 
     def notify_style_update(self) -> None:
         super().notify_style_update()
@@ -151,5 +155,7 @@ class TokenText(ScrollView):
         if token in self.copied:
             style += self.get_component_rich_style("tokens--copied", partial=True)
         if token == self.cursor:
-            style = self.get_component_rich_style("tokens--cursor") + Style(reverse=few, bgcolor=None)
+            style = self.get_component_rich_style("tokens--cursor")
+            if self.app.console.color_system is None:
+                style = Style(reverse=True)
         return style
