@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.text import Text
 from textual import on, work
@@ -20,9 +20,6 @@ from textual.worker import get_current_worker
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.run import Run, all_runs
-
-if TYPE_CHECKING:
-    from slmtui.console.drawing import Shop
 
 MOST = 4  # side by side
 KINDS = ("best.pt", "last.pt")
@@ -68,6 +65,7 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
     DEFAULT_CSS = """
     CheckpointChooser { align: center middle; background: $background 60%; }
     CheckpointChooser DataTable { height: auto; max-height: 100%; background: $surface; }
+    CheckpointChooser DataTable > .datatable--header { background: $surface; }
     CheckpointChooser .dialog { padding: 0 1; }
     """
 
@@ -78,14 +76,15 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
             super().__init__()
             self.rows = rows
 
-    def __init__(self, paths: Sequence[Path], marked: Iterable[Path], shop: Shop) -> None:
+    def __init__(self, paths: Sequence[Path], current: Path) -> None:
         super().__init__()
-        self.paths, self.marked, self.shop = list(paths), [path for path in marked if path in paths], shop
+        self.paths, self.at_first = list(paths), current
+        self.marked: list[Path] = []
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog -tall") as box:
             box.border_title = "checkpoints"
-            box.border_subtitle = f"space marks, up to {MOST} · enter shows them side by side · esc cancels"
+            box.border_subtitle = f"enter chooses one · space marks up to {MOST} for side by side · esc cancels"
             yield DataTable(cursor_type="row", zebra_stripes=False)
 
     def on_mount(self) -> None:
@@ -99,8 +98,8 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
         for path in self.paths:
             run = path.parent.name if (path.parent / "phase.toml").is_file() else ""
             table.add_row(self._mark(path), _cell(run), _cell(path.name), "", "", "", key=str(path))
-        if self.marked:
-            table.move_cursor(row=self.paths.index(self.marked[0]))
+        if self.at_first in self.paths:
+            table.move_cursor(row=self.paths.index(self.at_first))
         table.focus()
         self._read()
 

@@ -43,18 +43,20 @@ class CompleteScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash,i", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
         Binding("s", "settings", "settings", show=False, tooltip="change how completions are drawn"),
-        Binding("n,ctrl+n", "new_seed", "new seed", tooltip="complete the prompt again with a new seed"),
+        Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
         Binding("o,ctrl+o", "choose", "checkpoints", tooltip="choose the checkpoints that complete the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
         Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
         Binding("left_square_bracket", "panel(-1)", "panel before", show=False),
-        Binding("escape", "leave", "stop", key_display="esc", tooltip="stop completing; or leave the field"),
+        Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing; or leave the field for the text"),
     ]
     DEFAULT_CSS = """
     #talk { height: 1fr; }
     #panel-tabs { height: 1; color: $quiet; padding: 0 1; display: none; }
     #panels { height: 1fr; }
+    #panels CompletionPanel.-current { border: round $accent 60%; }
+    #panels CompletionPanel:focus-within { border: round $accent; }
     #prompt-row { height: 1; margin-top: 1; }
     CompleteScreen.-low #prompt-row { margin-top: 0; }
     CompleteScreen.-high Alternatives { height: 11; }
@@ -126,9 +128,12 @@ class CompleteScreen(ConsoleScreen):
 
     def show_checkpoints(self, paths: Sequence[Path]) -> None:
         """Put these side by side. Those that are there stay as they are; new ones complete what was completed last."""
+        first_time = not self.panels
         before = {panel.path: panel for panel in self.panels}
         self.panels = [before.pop(path) if path in before else CompletionPanel(path, self.shop) for path in paths]
         row = self.query_one("#panels")
+        if any(panel.has_focus_within for panel in before.values()):
+            self.set_focus(None)
         for panel in before.values():
             panel.remove()
         new = [panel for panel in self.panels if panel.parent is None]
@@ -137,8 +142,10 @@ class CompleteScreen(ConsoleScreen):
             row.move_child(panel, after=self.panels[place])
         self.current = 0
         self._arrange()
-        if self.focused is None:
+        if first_time:
             self.query_one(PromptLine).focus()
+        elif self.focused is None:
+            self.call_after_refresh(self.panels[0].text.focus)
         for panel in new:
             if self.request is not None:
                 self.call_after_refresh(panel.complete, self.request)
@@ -146,8 +153,7 @@ class CompleteScreen(ConsoleScreen):
     @work
     async def action_choose(self) -> None:
         paths = all_checkpoints(self.host.checkpoints)
-        marked = [panel.path for panel in self.panels]
-        chosen = await self.app.push_screen_wait(CheckpointChooser(paths, marked, self.shop))
+        chosen = await self.app.push_screen_wait(CheckpointChooser(paths, self.panels[self.current].path))
         if chosen is not None:
             self._chosen = True
             self.show_checkpoints(chosen)
@@ -198,6 +204,7 @@ class CompleteScreen(ConsoleScreen):
         for number, panel in enumerate(self.panels):
             panel.display = first <= number < first + fit
             panel.set_class(number == self.current and len(self.panels) > 1, "-current")
+            panel.text.show_cursor(number == self.current)
         tabs = self.query_one("#panel-tabs", Static)
         tabs.display = len(self.panels) > fit
         names = [f"{number} {panel.name_shown}" for number, panel in enumerate(self.panels, start=1)]

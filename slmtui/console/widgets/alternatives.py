@@ -54,7 +54,7 @@ class Alternatives(Widget):
         if token is None:
             self.border_title = "probabilities"
         else:
-            rank = f", choice {token.choice.rank:,}" if token.choice.rank > 1 else ""
+            rank = f"  rank {token.choice.rank:,}" if token.choice.rank > 1 else ""
             title = f"token {number + 1} of {count}: “{shown(token.text or token.choice.text)}”"
             self.border_title = Content(f"{title}  p = {token.choice.p:.2f}{rank}")
         self.refresh()
@@ -65,8 +65,7 @@ class Alternatives(Widget):
             return Text(EMPTY, quiet)
         rows = max(1, self.size.height - 1)
         choices = self.token.choices
-        first = min(max(0, self.picked - rows + 1), max(0, len(choices) - rows))
-        seen = choices[first : first + rows]
+        seen = [*choices[: rows - 1], choices[max(self.picked, min(rows, len(choices)) - 1)]]
         width = min(max(NAME_WIDTH[0], *(cell_len(shown(choice.text)) for choice in choices)), NAME_WIDTH[1])
         lines = [self._row(choice, width, choice is choices[self.picked]) for choice in seen]
         lines += [Text()] * (rows - len(lines))

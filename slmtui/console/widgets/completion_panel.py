@@ -38,7 +38,7 @@ class CompletionPanel(Vertical):
         Binding("down,j", "pick(1)", "choice", key_display="↑↓", tooltip="the alternative below"),
         Binding("home,g", "move(-1_000_000)", "first token", show=False),
         Binding("end,G", "move(1_000_000)", "last token", show=False),
-        Binding("enter", "branch", "go on from it", tooltip="put the alternative in its place and go on from there"),
+        Binding("enter", "branch", "take it", tooltip="put the alternative in its place and go on from there"),
     ]
     DEFAULT_CSS = """
     CompletionPanel { width: 1fr; height: 1fr; }
@@ -77,6 +77,7 @@ class CompletionPanel(Vertical):
         self.name_shown = f"{self.of_run.name} {path.stem}" if self.of_run is not None else path.name
         self.file_state = file_state(path)
         self.request: Request | None = None
+        self.text = TokenText()
         self.tokens: Sequence[Token] = ()
         self.count = 0
         self.cursor = 0
@@ -90,16 +91,12 @@ class CompletionPanel(Vertical):
         self._looked = 0.0
 
     def compose(self) -> ComposeResult:
-        yield TokenText()
-        yield Static("", classes="status", markup=False)
+        yield self.text
+        yield Static("type a prompt below, and enter completes it", classes="status", markup=False)
 
     def on_mount(self) -> None:
         self.border_title = Content(self.name_shown)
         self._read_note()
-
-    @property
-    def text(self) -> TokenText:
-        return self.query_one(TokenText)
 
     @property
     def token(self) -> Token | None:
@@ -277,10 +274,10 @@ def _words(news: News) -> str:
     """What stands below a completion."""
     if not news.over:
         return news.words
-    done = f"{news.count} tokens" + (f" · {news.speed:,.0f} tok/s" if news.speed else "")
+    speed = f"{news.speed:,.0f} tok/s"
     if news.findings is None:
-        return f"{done} · {news.words}"
+        return f"{speed} · {news.words}"
     if not news.findings.copies:
-        return f"{news.findings.label} · no copy of {SHORTEST_COPY} tokens or more · {done}"
+        return f"{news.findings.label} · no copy of {SHORTEST_COPY} tokens or more · {speed}"
     longest = max(news.findings.copies, key=lambda copy: copy.length)
-    return f"{news.findings.label} · copied {longest.length} tokens from {longest.source} · {done}"
+    return f"{news.findings.label} · copied {longest.length} tokens from {longest.source} · {speed}"

@@ -66,6 +66,7 @@ class TokenText(ScrollView):
         self.shown = 0  # how many of them
         self.copied: frozenset[int] = frozenset()
         self.cursor: int | None = None
+        self.cursor_shown = True
         self.lines = TokenLines(80)
 
     def begin(self, prompt: str) -> None:
@@ -102,6 +103,12 @@ class TokenText(ScrollView):
         if into_view:
             line = self.lines.line_of[token]
             self.scroll_to_region(Region(0, line, 1, 1 + self._lines_after(token)), animate=False)
+
+    def show_cursor(self, shown: bool) -> None:
+        """Only the panel that the keys are about shows its cursor."""
+        if shown != self.cursor_shown:
+            self.cursor_shown = shown
+            self.refresh()
 
     def _lines_after(self, token: int) -> int:
         """How many more lines a token reaches down to."""
@@ -154,7 +161,7 @@ class TokenText(ScrollView):
         style = self.get_component_rich_style(name)
         if token in self.copied:
             style += self.get_component_rich_style("tokens--copied", partial=True)
-        if token == self.cursor:
+        if token == self.cursor and self.cursor_shown:
             style = self.get_component_rich_style("tokens--cursor")
             if self.app.console.color_system is None:
                 style = Style(reverse=True)
