@@ -100,7 +100,7 @@ class PhaseFiles(ConsoleScreen):
     @work
     async def action_set_up(self) -> None:
         """Offer to put the phases and the corpus that come with slmtui into this folder."""
-        from slmtui.commands.init import set_up
+        from slmtui.project import set_up
 
         if self.drafts.folder.is_dir():
             self.notify("there is a phases/ folder already")
