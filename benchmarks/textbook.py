@@ -85,9 +85,9 @@ class Block(nn.Module):
         self.mlp = MLP(config)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = x + self.attn(self.ln_1(x))
-        x = x + self.mlp(self.ln_2(x))
-        return x
+        between = x + self.attn(self.ln_1(x))
+        after: Tensor = between + self.mlp(self.ln_2(between))
+        return after
 
 
 class GPT(nn.Module):
