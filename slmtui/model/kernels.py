@@ -26,7 +26,8 @@ from torch.nn import functional as F
 
 ROWS = 256  # positions in a chunk, at most
 TILE = 4096  # vocabulary rows in a tile: a few MB of logits, which the caches hold
-SMALL = 1 << 20  # logits in all, up to which the plain formula is as fast
+SMALL_VOCABULARY = 2048  # up to here the plain formula is as fast or faster, ...
+MOST_PLAIN_LOGITS = 1 << 23  # ... and is taken while its logits, 32 MB of them, are no burden
 
 LOG2_E = 1.4426950408889634
 # With sums of exponentials in this range, what underflowed is less than 1e-13 of the sum and nothing
@@ -46,14 +47,16 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
 
     With `bf16` the products take bfloat16 factors and accumulate in float32; sums, loss and gradients are
     float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. Off the CPU, and
-    where the logits are small enough to stay in the cache anyway, this is `F.linear` and `F.cross_entropy`.
+    for a vocabulary of up to 2,048, this is `F.linear` and `F.cross_entropy`.
     """
     if hidden.shape[1] != weight.shape[1] or targets.shape != hidden.shape[:1]:
         raise ValueError(
             "linear_cross_entropy: hidden (N, C), weight (V, C) and targets (N,) do not fit together: "
             f"{tuple(hidden.shape)}, {tuple(weight.shape)}, {tuple(targets.shape)}"
         )
-    if hidden.device.type != "cpu" or hidden.shape[0] * weight.shape[0] <= SMALL:
+    n_vocab = weight.shape[0]
+    small = n_vocab <= SMALL_VOCABULARY and hidden.shape[0] * n_vocab <= MOST_PLAIN_LOGITS
+    if hidden.device.type != "cpu" or small:
         return _plain(hidden, weight, targets, bf16)
     hidden = hidden.to(weight.dtype)  # autocast may have left it in bfloat16
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
