@@ -11,6 +11,7 @@ import math
 import platform
 import time
 from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from importlib import metadata
 
 import numpy as np
@@ -95,17 +96,28 @@ def _update(training: Training) -> events.Step:
     for group in training.optimizer.param_groups:
         group["lr"] = learning_rate
     idx, targets = training.windows["train"].random_batch(training.batches, settings.batch_size)
-    loss = training.model.loss(idx, targets, bf16=training.bf16)
-    value, norm = loss.item(), math.nan
-    if math.isfinite(value):
-        training.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()
-        training.optimizer.step()
-        training.step += 1
+    with _denormals_flushed():
+        training.optimizer.zero_grad()  # before the loss, which takes the old gradient's memory for the new one
+        loss = training.model.loss(idx, targets, bf16=training.bf16)
+        value, norm = loss.item(), math.nan
+        if math.isfinite(value):
+            loss.backward()  # type: ignore[no-untyped-call]
+            norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()
+            training.optimizer.step()
+            training.step += 1
     training.seconds += time.perf_counter() - begin
     tokens = training.step * settings.batch_size * training.phase.model.block_size
     return events.Step(step=training.step, loss=value, learning_rate=learning_rate, grad_norm=norm, tokens=tokens)
+
+
+@contextmanager
+def _denormals_flushed() -> Iterator[None]:
+    """Numbers below 1e-38 cost a hundred times as much to compute with as zero. The switch is this thread's alone."""
+    torch.set_flush_denormal(True)
+    try:
+        yield
+    finally:
+        torch.set_flush_denormal(False)
 
 
 def _evaluate(training: Training) -> Generator[Event, None, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -223,7 +224,13 @@ def test_events_pass_unchanged_and_at_once_and_samples_are_judged(dataset: Datas
         if not isinstance(event, Warned):
             passed.append(event)
             assert len(asked) == len(passed)  # nothing is asked for ahead of its time
-    assert passed[:-1] == happened[:-1]
+    assert passed[1:-1] == happened[1:-1]
+    first, original = passed[0], happened[0]
+    assert isinstance(first, RunStarted)
+    assert isinstance(original, RunStarted)
+    assert first == replace(original, data=first.data)
+    assert original.data.keys() <= first.data.keys()
+    assert first.data["baseline"] < first.data["unigram"]
     (sample,) = passed[-1:]
     assert isinstance(sample, Sample)
     assert sample.judgement is not None
