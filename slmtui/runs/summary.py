@@ -22,16 +22,19 @@ class RunSummary:
     train_tokens: int = 0
     val_tokens: int = 0
     n_vocab: int = 0
+    tokenizer: str = ""
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
     best_step: int | None = None
     best_val_loss: float | None = None
     gap: float | None = None
     verdict: str | None = None
     bits_per_byte: float | None = None
+    reason: str | None = None  # why it ended, once it has
     seconds: float = 0.0  # from the first event to the last
 
     def add(self, event: Event) -> None:
         self.step = event.step
+        self.reason = None
         match event:
             case events.RunStarted():
                 self.phase = event.phase["phase"]["name"]
@@ -40,12 +43,13 @@ class RunSummary:
                 self.train_tokens = event.data["train_tokens"]
                 self.val_tokens = event.data["val_tokens"]
                 self.n_vocab = event.data["n_vocab"]
+                self.tokenizer = event.data["tokenizer"]
                 self.val_text = event.data["val_text"]
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
             case events.RunFinished():
-                self.seconds = event.seconds
+                self.reason, self.seconds = event.reason, event.seconds
 
 
 def summarise(run: Run) -> RunSummary:

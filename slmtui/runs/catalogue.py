@@ -1,0 +1,178 @@
+"""All runs of a folder in short, kept up to date: a log is read on only where it has grown.
+
+A long log is almost all step lines, and none of them but the last matters here, so they are passed over unread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from slmtui.runs.run import Run, State, all_runs
+from slmtui.runs.summary import RunSummary
+from slmtui.training import events
+from slmtui.training.events import Event, from_json
+
+OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
+_STEP = b'"event":"step"'
+
+
+@dataclass(frozen=True)
+class Point:
+    """An evaluation, as a curve needs it."""
+
+    step: int
+    val_loss: float  # nats per token
+    bits_per_byte: float
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A run as a list shows it. `summary.state` is not filled in; `state` is, and says "damaged" of a log with a
+    line that is no event, which `problem` then names."""
+
+    run: Run
+    summary: RunSummary
+    title: str
+    state: State | Literal["damaged"]
+    began: float  # seconds since 1970
+    heard: float  # when the last event was written
+    saved_step: int | None  # of last.pt, from which it would be resumed
+    points: tuple[Point, ...]
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.run.name
+
+    @property
+    def alive(self) -> bool:
+        return self.state in ("running", "paused", "stalled")
+
+
+class Catalogue:
+    """`look()` gives the runs as they are now. One thread at a time looks; what it returned never changes."""
+
+    def __init__(self, checkpoints: Path) -> None:
+        self.checkpoints = checkpoints
+        self._readers: dict[str, _Reader] = {}
+
+    def look(self) -> list[Listed]:
+        """By name."""
+        runs = all_runs(self.checkpoints)
+        self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in runs}
+        return [reader.look() for reader in self._readers.values()]
+
+
+class _Reader:
+    """What is known of one run, and how far its log has been read."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._stamp: tuple[int, int] | None = None
+        self._begin()
+
+    def _begin(self) -> None:
+        self._position, self._line, self._overlap = 0, 0, b""
+        self._summary = RunSummary(name=self.run.name)
+        self._title, self._problem = "", ""
+        self._first: Event | None = None
+        self._last: Event | None = None
+        self._saved_step: int | None = None
+        self._points: list[Point] = []
+
+    def look(self) -> Listed:
+        try:
+            status = self.run.log_file.stat()
+            stamp = (status.st_size, status.st_mtime_ns)
+        except OSError:  # not begun yet, or being deleted
+            stamp = (0, 0)
+        if stamp != self._stamp:
+            self._read()
+            self._stamp = stamp
+        return self._listed()
+
+    def _listed(self) -> Listed:
+        summary = dataclasses.replace(self._summary)
+        began = self._first.time if self._first is not None else _made(self.run.folder)
+        heard = self._last.time if self._last is not None else began
+        if summary.reason is None:
+            summary.seconds = heard - began
+        return Listed(
+            run=self.run,
+            summary=summary,
+            title=self._title,
+            state="damaged" if self._problem else self._state(),
+            began=began,
+            heard=heard,
+            saved_step=self._saved_step,
+            points=tuple(self._points),
+            problem=self._problem,
+        )
+
+    def _state(self) -> State:
+        try:
+            return self.run.state(self._last)
+        except OSError:  # deleted under us
+            return "crashed"
+
+    def _read(self) -> None:
+        try:
+            file = self.run.log_file.open("rb")
+        except OSError:
+            self._begin()
+            return
+        with file:
+            if not self._goes_on(file):
+                self._begin()
+            file.seek(self._position)
+            step_line = b""
+            for line in file:
+                if not line.endswith(b"\n"):  # still being written
+                    break
+                self._line += 1
+                self._position += len(line)
+                self._overlap = line[-OVERLAP:]
+                if _STEP in line:
+                    step_line = line
+                else:
+                    self._add(line)
+                    step_line = b""
+            self._add(step_line)
+
+    def _goes_on(self, file: BinaryIO) -> bool:
+        """Is what was read still there? A resumed run cuts its log back, and may have written past our place since."""
+        if os.fstat(file.fileno()).st_size < self._position:
+            return False
+        file.seek(self._position - len(self._overlap))
+        return file.read(len(self._overlap)) == self._overlap
+
+    def _add(self, line: bytes) -> None:
+        if not line or self._problem:
+            return
+        try:
+            event = from_json(line)
+            self._summary.add(event)
+        except (ValueError, KeyError, TypeError) as error:  # of a run_started without what it must say, the latter two
+            what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
+            self._problem = f"{self.run.log_file.name}:{self._line} is not an event of a run ({what})"
+            return
+        self._first = self._first or event
+        self._last = event
+        match event:
+            case events.RunStarted():
+                self._title = str(event.phase["phase"].get("title") or "")
+            case events.Evaluation():
+                self._points.append(Point(event.step, event.val_loss, event.bits_per_byte))
+            case events.Checkpoint(kind="last"):
+                self._saved_step = event.step
+
+
+def _made(folder: Path) -> float:
+    try:
+        return folder.stat().st_mtime
+    except OSError:
+        return 0.0
