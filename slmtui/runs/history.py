@@ -1,0 +1,236 @@
+"""All that a run's log says, as columns and lists ready to be drawn: read once, then only what is new.
+
+It only ever reads the file, so a run may be looked at while another thread or process writes it. One thread at a time
+refreshes and looks; a long log may be opened in a thread of its own and handed over.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import compress
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmtui.runs.progress import Progress
+from slmtui.runs.run import Run
+from slmtui.runs.step_lines import COLUMNS, STEP, Rows, no_rows, read_step_lines
+from slmtui.runs.summary import RunSummary
+from slmtui.training import events
+from slmtui.training.events import Event, from_json
+
+Column = NDArray[np.float64]
+
+CHUNK = 8 << 20  # bytes read at a time, which bounds the memory that reading takes
+TAIL = 1000  # steps at the end of a chunk that the folds see one by one: several windows of Progress
+OVERLAP = 256  # bytes that must still be the same before the place where reading goes on
+_SECONDS = len(COLUMNS)  # the column that is not in the log
+
+
+class RunHistory:
+    """`refresh()` reads on. The columns are views: they cost nothing, and stay as they are when the run goes on.
+
+    seconds: since the start, pauses and stops left out. Losses are in nats per token.
+    """
+
+    started: events.RunStarted | None
+    finished: events.RunFinished | None
+    last: Event | None
+    evaluations: list[events.Evaluation]
+    samples: list[events.Sample]
+    warnings: list[events.Warned]
+    changes: list[events.Changed]
+    checkpoints: list[events.Checkpoint]
+    progress: Progress
+    summary: RunSummary
+
+    def __init__(self, run: Run | Path) -> None:
+        """Of a run, or of a log file in a run's folder; nothing is read yet."""
+        self.run = run if isinstance(run, Run) else Run(run.parent)
+        self.path = run.log_file if isinstance(run, Run) else run
+        self._clear()
+
+    def _clear(self) -> None:
+        self.started = self.finished = self.last = None
+        self.evaluations, self.samples, self.warnings, self.changes, self.checkpoints = [], [], [], [], []
+        self.progress = Progress()
+        self.summary = RunSummary(name=self.run.name)
+        self._table = np.empty((1024, len(COLUMNS) + 1), order="F")
+        self._rows = 0
+        self._origin: float | None = None  # the time that second 0 was at, moved on by each pause
+        self._bytes = 0  # read so far, whole lines only
+        self._lines = 0
+        self._overlap = b""
+
+    @property
+    def steps(self) -> Column:
+        return self._table[: self._rows, COLUMNS.index("step")]
+
+    @property
+    def losses(self) -> Column:
+        return self._table[: self._rows, COLUMNS.index("loss")]
+
+    @property
+    def learning_rates(self) -> Column:
+        return self._table[: self._rows, COLUMNS.index("learning_rate")]
+
+    @property
+    def grad_norms(self) -> Column:
+        return self._table[: self._rows, COLUMNS.index("grad_norm")]
+
+    @property
+    def tokens(self) -> Column:
+        return self._table[: self._rows, COLUMNS.index("tokens")]
+
+    @property
+    def times(self) -> Column:
+        return self._table[: self._rows, COLUMNS.index("time")]
+
+    @property
+    def seconds(self) -> Column:
+        return self._table[: self._rows, _SECONDS]
+
+    def refresh(self) -> bool:
+        """Read what is new; says whether anything is. A log that was cut back or replaced is read from its start.
+
+        A line without its end is left for later. Raises ValueError with file and line number where a line is no event.
+        """
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            file = None
+        if file is None:
+            lost = self._bytes > 0
+            if lost:
+                self._clear()
+            return lost
+        with file:
+            changed = not self._goes_on(file)
+            if changed:
+                self._clear()
+            file.seek(self._bytes)
+            rest = b""
+            while chunk := file.read(CHUNK):
+                rest += chunk
+                end = rest.rfind(b"\n") + 1
+                if end:
+                    self._take(rest[:end])
+                    rest = rest[end:]
+                    changed = True
+        return changed
+
+    def _goes_on(self, file: BinaryIO) -> bool:
+        """Is what was read still there? A resumed run cuts its log back and may have written past our place since."""
+        if os.fstat(file.fileno()).st_size < self._bytes:
+            return False
+        file.seek(self._bytes - len(self._overlap))
+        return file.read(len(self._overlap)) == self._overlap
+
+    def _take(self, text: bytes) -> None:
+        lines = text.splitlines(keepends=True)
+        rows, others = self._parse(lines)
+        self._append(rows)
+        self._fold(rows, others)
+        self._bytes += len(text)
+        self._lines += len(lines)
+        self._overlap = text[-OVERLAP:] if len(text) >= OVERLAP else (self._overlap + text)[-OVERLAP:]
+
+    def _parse(self, lines: list[bytes]) -> tuple[Rows, list[tuple[int, Event]]]:
+        """The steps as rows, and the other events, each with the number of rows before it."""
+        is_step = [STEP in line for line in lines]
+        rows = read_step_lines(list(compress(lines, is_step)))
+        if rows is None:
+            rows, is_step = no_rows(), [False] * len(lines)
+        fast = 0
+        odd: list[tuple[int, list[float]]] = []
+        others: list[tuple[int, Event]] = []
+        for number, known in enumerate(is_step):
+            if known:
+                fast += 1
+                continue
+            try:
+                event = from_json(lines[number])
+            except ValueError as error:
+                where = f"{self.path}:{self._lines + number + 1}"
+                raise ValueError(f"{where}: not an event of a run ({error})") from None
+            if isinstance(event, events.Step):
+                odd.append((fast, [getattr(event, name) for name in COLUMNS]))
+            else:
+                others.append((fast + len(odd), event))
+        if odd:
+            rows = np.insert(rows, [at for at, _ in odd], np.array([row for _, row in odd]), axis=0)
+        return rows, others
+
+    def _append(self, rows: Rows) -> None:
+        total = self._rows + len(rows)
+        if total > len(self._table):
+            table = np.empty((max(total, 2 * len(self._table)), len(COLUMNS) + 1), order="F")
+            table[: self._rows] = self._table[: self._rows]
+            self._table = table
+        self._table[self._rows : total, :_SECONDS] = rows
+        self._rows = total
+
+    def _fold(self, rows: Rows, others: list[tuple[int, Event]]) -> None:
+        first = self._rows - len(rows)
+        timed = 0
+        for before, event in self._told(rows, others):
+            if self._origin is None:
+                self._origin = event.time
+            if isinstance(event, events.Resumed) and self.last is not None:
+                self._time(rows, first, timed, before)
+                timed = before
+                self._origin += event.time - self.last.time
+            self._keep(event)
+        self._time(rows, first, timed, len(rows))
+
+    def _time(self, rows: Rows, first: int, start: int, end: int) -> None:
+        if self._origin is not None:
+            times = rows[start:end, COLUMNS.index("time")]
+            self._table[first + start : first + end, _SECONDS] = times - self._origin
+
+    @staticmethod
+    def _told(rows: Rows, others: list[tuple[int, Event]]) -> Iterator[tuple[int, Event]]:
+        """The events that the folds need to hear of: all but the steps of long ago that lie between two steps."""
+        start = max(0, len(rows) - TAIL)
+        done = 0
+        for before, event in [*others, (len(rows), None)]:
+            for i in range(max(done, min(start, before - 1)), before):
+                step, at, loss, learning_rate, grad_norm, tokens = rows[i].tolist()
+                yield (
+                    i,
+                    events.Step(
+                        step=int(step),
+                        time=at,
+                        loss=loss,
+                        learning_rate=learning_rate,
+                        grad_norm=grad_norm,
+                        tokens=int(tokens),
+                    ),
+                )
+            done = before
+            if event is not None:
+                yield before, event
+
+    def _keep(self, event: Event) -> None:
+        self.last = event
+        self.finished = None
+        self.progress.add(event)
+        self.summary.add(event)
+        match event:
+            case events.RunStarted():
+                self.started = event
+            case events.Evaluation():
+                self.evaluations.append(event)
+            case events.Sample():
+                self.samples.append(event)
+            case events.Warned():
+                self.warnings.append(event)
+            case events.Changed():
+                self.changes.append(event)
+            case events.Checkpoint():
+                self.checkpoints.append(event)
+            case events.RunFinished():
+                self.finished = event
