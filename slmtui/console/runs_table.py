@@ -45,12 +45,6 @@ def clock(seconds: float) -> str:
     return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
 
 
-def short_name(name: str, most: int) -> str:
-    """A long name without its middle: the number at its end must stay."""
-    name = visible(name)
-    return name if cell_len(name) <= most else set_cell_size(name, most - 9).rstrip() + "…" + name[-8:]
-
-
 COLUMNS = (
     Column("run", "run", lambda r: (visible(r.name), ""), right=False),
     Column("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import time
+from collections.abc import Sequence
 
-from slmtui.output import duration
+from rich.cells import cell_len, set_cell_size
+
+from slmtui.output import duration, visible
 from slmtui.runs.catalogue import Listed
 
 STATE_COLOURS = {
@@ -79,28 +81,23 @@ def _resume(run: Listed) -> str:
     return f"R resumes from step {run.saved_step:,}."
 
 
-# ---- the curves -------------------------------------------------------------------------------------------------
-
-
 NATS, BITS = "nats per token", "bits per byte"
 
 
-def unit_of(runs: list[Listed]) -> str:
+def unit_of(runs: Sequence[Listed]) -> str:
     """Nats per token say the same only under one vocabulary; bits per byte under any."""
     vocabularies = {(run.summary.tokenizer, run.summary.n_vocab) for run in runs}
     return NATS if len(vocabularies) <= 1 else BITS
 
 
-def comparable(runs: list[Listed]) -> str:
-    """A sentence on whether these curves may be compared; empty where there is nothing to say."""
-    if len(runs) < 2:
-        return ""
+def comparable(runs: Sequence[Listed]) -> str:
+    """A sentence on whether the losses of these runs may be compared; empty where there is nothing to say."""
     if len({run.summary.val_text for run in runs}) > 1:
         return "Not comparable: different validation text."
-    return "Vocabularies differ, so in bits per byte." if unit_of(runs) == BITS else ""
+    return "In bits per byte, since their vocabularies differ." if unit_of(runs) == BITS else ""
 
 
-def curve(run: Listed, unit: str) -> tuple[list[int], list[float]]:
-    """Steps and validation losses in `unit`."""
-    losses = [point.val_loss if unit == NATS else point.bits_per_byte for point in run.points]
-    return [point.step for point in run.points], [loss if math.isfinite(loss) else math.nan for loss in losses]
+def short_name(name: str, most: int) -> str:
+    """A long name without its middle: the number at its end must stay."""
+    name = visible(name)
+    return name if cell_len(name) <= most else set_cell_size(name, most - 9).rstrip() + "…" + name[-8:]

@@ -9,12 +9,13 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from slmtui.runs.run import Run, State, all_runs
 from slmtui.runs.summary import RunSummary
 from slmtui.training import events
 from slmtui.training.events import Event, from_json
+from slmtui.training.gap import bits_per_byte
 
 OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
 _STEP = b'"event":"step"'
@@ -26,6 +27,15 @@ class Point:
 
     step: int
     val_loss: float  # nats per token
+    bits_per_byte: float
+
+
+@dataclass(frozen=True)
+class NGram:
+    """What counting reaches on the validation text of a run."""
+
+    order: int
+    loss: float  # nats per token
     bits_per_byte: float
 
 
@@ -42,6 +52,7 @@ class Listed:
     heard: float  # when the last event was written
     saved_step: int | None  # of last.pt, from which it would be resumed
     points: tuple[Point, ...]
+    baseline: NGram | None
     problem: str = ""
 
     @property
@@ -61,8 +72,11 @@ class Catalogue:
         self._readers: dict[str, _Reader] = {}
 
     def look(self) -> list[Listed]:
-        """By name."""
-        runs = all_runs(self.checkpoints)
+        """By name; of a folder that cannot be read, none."""
+        try:
+            runs = all_runs(self.checkpoints)
+        except OSError:
+            runs = []
         self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in runs}
         return [reader.look() for reader in self._readers.values()]
 
@@ -83,6 +97,7 @@ class _Reader:
         self._last: Event | None = None
         self._saved_step: int | None = None
         self._points: list[Point] = []
+        self._baseline: NGram | None = None
 
     def look(self) -> Listed:
         try:
@@ -110,6 +125,7 @@ class _Reader:
             heard=heard,
             saved_step=self._saved_step,
             points=tuple(self._points),
+            baseline=self._baseline,
             problem=self._problem,
         )
 
@@ -165,10 +181,21 @@ class _Reader:
         match event:
             case events.RunStarted():
                 self._title = str(event.phase["phase"].get("title") or "")
+                self._baseline = _baseline(event.data)
             case events.Evaluation():
                 self._points.append(Point(event.step, event.val_loss, event.bits_per_byte))
             case events.Checkpoint(kind="last"):
                 self._saved_step = event.step
+
+
+def _baseline(data: dict[str, Any]) -> NGram | None:
+    """The n-gram baseline, in the logs that know of one."""
+    found = data.get("baseline")
+    if not isinstance(found, dict) or not isinstance(found.get("loss"), int | float):
+        return None
+    loss = float(found["loss"])
+    bits = found.get("bits_per_byte", bits_per_byte(loss, data["val_tokens"], data["val_bytes"]))
+    return NGram(int(found.get("order", 0)), loss, float(bits))
 
 
 def _made(folder: Path) -> float:

@@ -16,8 +16,9 @@ from textual.widgets import DataTable, Static
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs import Question
+from slmtui.console.palette import Role
 from slmtui.console.runs_table import SORTS, sort_runs
-from slmtui.console.runs_words import sentence, why_not_deleted, why_not_resumed
+from slmtui.console.runs_words import comparable, sentence, unit_of, why_not_deleted, why_not_resumed
 from slmtui.console.widgets.run_list import RunList
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -28,7 +29,8 @@ from slmtui.training.control import Command, CommandKind
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 SORT_MEMORY = "sort of runs"
-NEED_A_RUN = {"mark", "resume", "report", "complete", "delete", "copy", "pause", "stop", "curves", "sort"}
+ROLES: tuple[Role, ...] = ("run-1", "run-2", "run-3", "run-4", "run-5", "run-6")
+NEED_A_RUN = {"mark", "resume", "report", "complete", "delete", "copy", "pause", "stop", "sort"}
 
 
 class RunsScreen(ConsoleScreen):
@@ -37,6 +39,8 @@ class RunsScreen(ConsoleScreen):
     RunsScreen #runs-list { height: auto; max-height: 100%; }
     RunsScreen #about { height: auto; padding: 0 2; }
     RunsScreen #curves { height: 1fr; min-height: 6; }
+    RunsScreen #comparable { color: $warning; height: auto; display: none; }
+    RunsScreen #comparable.-said { display: block; }
     RunsScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
     RunsScreen.-no-runs #runs-panel, RunsScreen.-no-runs #about, RunsScreen.-no-runs #curves { display: none; }
     RunsScreen.-no-runs #empty { display: block; }
@@ -62,7 +66,8 @@ class RunsScreen(ConsoleScreen):
     def __init__(self) -> None:
         super().__init__()
         self.runs: dict[str, Listed] = {}
-        self.marked: list[str] = []
+        self.marked: dict[str, Role] = {}
+        self._seen: object = None
         self._catalogue: Catalogue | None = None
         self._looking = False
         self._looked_at = 0.0
@@ -72,7 +77,8 @@ class RunsScreen(ConsoleScreen):
             panel.border_title = "runs"
             yield RunList(id="runs-list")
         yield Static("", id="about", markup=False)
-        yield Static("", id="curves", classes="panel", markup=False)
+        with Vertical(id="curves", classes="panel"):
+            yield Static("", id="comparable", markup=False)
         yield Static("", id="empty", markup=False)
 
     def on_mount(self) -> None:
@@ -88,22 +94,20 @@ class RunsScreen(ConsoleScreen):
         self._looking = True
         self._look()
 
-    @work(thread=True, exclusive=True, exit_on_error=False, group="look")
+    @work(thread=True, exclusive=True, group="look")
     def _look(self) -> None:
+        import slmtui.console.widgets.chart  # noqa: F401  (numpy, which the first frame does not wait for)
+
         if self._catalogue is None:
             self._catalogue = Catalogue(self.host.checkpoints)
-        try:
-            self.post_message(self.Looked(self._catalogue.look()))
-        except OSError as error:
-            self.log.error(error)
-        finally:
-            self._looked_at = time.monotonic()
-            self._looking = False
+        self.post_message(self.Looked(self._catalogue.look()))
+        self._looked_at = time.monotonic()
+        self._looking = False
 
     @on(Looked)
     def _show_news(self, message: Looked) -> None:
         self.runs = {run.name: run for run in message.runs}
-        self.marked = [name for name in self.marked if name in self.runs]
+        self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
         self._show()
 
     def on_resize(self) -> None:
@@ -122,7 +126,7 @@ class RunsScreen(ConsoleScreen):
             )
             return
         panel, table = self.query_one("#runs-panel"), self.query_one(RunList)
-        table.show(sort_runs(list(self.runs.values()), self.sort), self._colours(), self.app.size.width - FRAME)
+        table.show(sort_runs(list(self.runs.values()), self.sort), self._mark_colours(), self.app.size.width - FRAME)
         panel.border_subtitle = f"{len(self.runs)} · {SORTS[self.sort]}"
         self._show_current()
 
@@ -131,9 +135,41 @@ class RunsScreen(ConsoleScreen):
         if (run := self.current) is None:
             return
         self.query_one("#about", Static).update(visible(f"{run.name} · {sentence(run)}"))
+        self._show_curves(run)
 
-    def _colours(self) -> dict[str, str]:
-        return {name: self.app.theme_variables["accent"] for name in self.marked}
+    def _show_curves(self, current: Listed) -> None:
+        """The curves of the marked runs and of the one under the cursor, if there is anything new to see in them."""
+        from slmtui.console.run_curves import overlay
+        from slmtui.console.widgets.chart import Chart
+
+        roles = self._roles(current)
+        runs = [self.runs[name] for name in roles]
+        seen = (current.name, roles, runs)
+        if seen == self._seen:
+            return
+        self._seen = seen
+        spec = overlay(runs, roles, current.name)
+        panel, said = self.query_one("#curves"), self.query_one("#comparable", Static)
+        panel.border_title = f"validation loss · {unit_of(runs)}"
+        words = comparable(runs) if any(run.points for run in runs) else "No evaluation yet, so there is no curve."
+        said.update(words)
+        said.set_class(bool(words), "-said")
+        if charts := self.query(Chart):
+            charts.first().set_spec(spec)
+        else:
+            panel.mount(Chart(spec, id="chart"))
+
+    def _roles(self, current: Listed) -> dict[str, Role]:
+        """The marked runs, each with the colour it got when it was marked, and the run under the cursor."""
+        roles = dict(self.marked)
+        roles.setdefault(current.name, next(role for role in ROLES if role not in roles.values()))
+        return roles
+
+    def _mark_colours(self) -> dict[str, str]:
+        from slmtui.console.widgets.chart import palette_of
+
+        palette = palette_of(self.app)
+        return {name: palette[role] for name, role in self.marked.items()}
 
     @property
     def current(self) -> Listed | None:
@@ -145,7 +181,7 @@ class RunsScreen(ConsoleScreen):
         key = self.host.memory.text(SORT_MEMORY, "name")
         return key if key in SORTS else "name"
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         return bool(self.runs) if action in NEED_A_RUN else True
 
     # ---- keys ----
@@ -159,9 +195,11 @@ class RunsScreen(ConsoleScreen):
         if (run := self.current) is None:
             return
         if run.name in self.marked:
-            self.marked.remove(run.name)
+            del self.marked[run.name]
+        elif len(self.marked) == len(ROLES) - 1:
+            self._say(f"{len(self.marked)} runs are marked, as many as can be told apart; unmark one first", wrong=True)
         else:
-            self.marked.append(run.name)
+            self.marked |= self._roles(run)
         self._show()
 
     def action_sort(self) -> None:
@@ -234,7 +272,7 @@ class RunsScreen(ConsoleScreen):
         if answer == "delete":
             self._delete(run)
 
-    @work(thread=True, exit_on_error=False, group="delete")
+    @work(thread=True, group="delete")
     def _delete(self, run: Listed) -> None:
         try:
             run.run.delete()
@@ -249,7 +287,7 @@ class RunsScreen(ConsoleScreen):
         chosen = [self.runs[name] for name in self.marked] if len(self.marked) > 1 else [run]
         self._report(chosen, chosen[0].run.folder if len(chosen) == 1 else self.host.checkpoints)
 
-    @work(thread=True, exit_on_error=False, group="report")
+    @work(thread=True, group="report")
     def _report(self, chosen: list[Listed], folder: Path) -> None:
         from slmtui.insight.report import write_report  # matplotlib
 
@@ -266,5 +304,5 @@ class RunsScreen(ConsoleScreen):
         return run.name in (trainer.preparing, *trainer.waiting())
 
     def _say(self, text: str, run: Listed | None = None, *, wrong: bool = False) -> None:
-        severity = "warning" if wrong else "information"
-        self.notify(visible(f"{run.name} {text}" if run else text), severity=severity, markup=False)
+        text = visible(f"{run.name} {text}" if run else text)
+        self.notify(text, severity="warning" if wrong else "information", markup=False)
