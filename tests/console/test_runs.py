@@ -260,7 +260,7 @@ async def test_resume_trains_what_stopped_and_says_why_not_otherwise(
     done_run(checkpoints, "phase1-003", reason="diverged")
     write_run(checkpoints, "phase1-004", make_phase("phase1"), [started(make_phase("phase1"))])
     asked: list[object] = []
-    monkeypatch.setattr(Console, "train", lambda self, job: asked.append(job))
+    monkeypatch.setattr(Console, "train", lambda _, job: asked.append(job))
     async with open_runs(checkpoints) as opened:
         await opened.press("R")
         assert "is over" in opened.said
