@@ -40,7 +40,7 @@ class CorpusFile:
 
     name: str
     path: Path
-    state: tuple[int, int]  # size and time of change of the file when it was opened
+    state: tuple[int, ...]  # device, inode, size and time of change of the file when it was opened
     content_hash: str  # without the header, so that copies are recognised
     lines_before: int  # lines of its text that come before the file's first: its header
     header: str = ""  # put before what is read; "" where the text brings its own, or has none
@@ -119,17 +119,17 @@ def open_corpus(
 def _join(source: str, found: Iterable[tuple[str, Path]], skipped: list[Skipped]) -> Corpus:
     """A corpus of several files, each with its header and footer."""
     files: list[CorpusFile] = []
-    seen: set[Path] = set()
+    seen: set[tuple[int, ...]] = set()
     whole, blank = hashlib.sha256(), True
     for name, path in found:
-        if path.resolve() in seen:
-            continue
-        seen.add(path.resolve())
         header = f"\n# File: {name.rpartition('/')[2]}\n"
         document, joined = _Document(name, header.count("\n")), whole.copy()
         joined.update(header.encode())
         try:
             state = _state(path)
+            if state in seen:  # two sources that overlap
+                continue
+            seen.add(state)
             for text in _read(path):
                 document.add(text)
                 joined.update(text.encode())
@@ -189,7 +189,7 @@ class _Document:
         self.blank = self.blank and (not text or text.isspace())
 
     def finish(
-        self, path: Path, state: tuple[int, int], *, header: str = "", preamble: bool = False
+        self, path: Path, state: tuple[int, ...], *, header: str = "", preamble: bool = False
     ) -> CorpusFile:
         content = self.content.hexdigest()
         return CorpusFile(self.name, path, state, content, self.lines_before, header, preamble)
@@ -243,12 +243,12 @@ def _read(path: Path) -> Iterator[str]:
         raise _NotText(f"cannot be read: {error.strerror}") from None
 
 
-def _state(path: Path) -> tuple[int, int]:
+def _state(path: Path) -> tuple[int, ...]:
     try:
         status = path.stat()
     except OSError as error:
         raise _NotText(f"cannot be read: {error.strerror}") from None
-    return status.st_size, status.st_mtime_ns
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def _check_file(path: Path) -> None:

@@ -13,6 +13,7 @@ import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
@@ -23,13 +24,11 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
 from slmtui.data.head import Head, Part, read_head, split_by_file, split_contiguous
 from slmtui.data.pieces import pieces
-from slmtui.data.token_file import TokenFile
+from slmtui.data.token_file import TokenFile, blocks
 from slmtui.data.tokenizer import KINDS, BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
 
 SPLITS = ("contiguous", "by-file")
 BPE_SAMPLE = 10_000_000  # bytes of training text that a vocabulary is learned from, at most
-
-_BLOCK = 1 << 16  # tokens
 
 Side = Literal["train", "val"]
 
@@ -94,9 +93,35 @@ class Dataset:
     def _newlines(self, side: Side, start: int, stop: int) -> int:
         tokens = self.side(side).tokens
         per_token = self.tokenizer.newlines
-        return sum(
-            int(per_token[tokens[i : min(i + _BLOCK, stop)]].sum()) for i in range(start, stop, _BLOCK)
-        )
+        return sum(int(per_token[block].sum()) for block in blocks(tokens, start, stop))
+
+
+@dataclass(frozen=True)
+class DatasetSettings:
+    """What to make of a corpus. Raises DataError for a setting that is out of its range.
+
+    `dataset_size`: GPT-2 tokens to take, None for all. `vocab_size`: for kind "bpe" alone. `split`:
+    "contiguous", the first `int(train_fraction * n)` tokens train; "by-file", whole files validate.
+    """
+
+    kind: str = "gpt2"
+    vocab_size: int = 1024
+    dataset_size: int | None = None
+    train_fraction: float = 0.9
+    split: str = "contiguous"
+
+    def __post_init__(self) -> None:
+        if self.kind not in KINDS:
+            raise DataError(f"tokenizer.kind must be one of {', '.join(KINDS)} (got {self.kind!r})")
+        if self.kind == "bpe" and not MIN_VOCAB_SIZE <= self.vocab_size <= MAX_VOCAB_SIZE:
+            allowed = f"{MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE:,}"
+            raise DataError(f"tokenizer.vocab_size must be {allowed} (got {self.vocab_size:,})")
+        if self.dataset_size is not None and self.dataset_size < 1:
+            raise DataError(f"data.dataset_size must be at least 1 (got {self.dataset_size:,})")
+        if not 0 < self.train_fraction < 1:
+            raise DataError(f"data.train_fraction must lie between 0 and 1 (got {self.train_fraction})")
+        if self.split not in SPLITS:
+            raise DataError(f"data.split must be one of {', '.join(SPLITS)} (got {self.split!r})")
 
 
 def build_dataset(
@@ -108,77 +133,36 @@ def build_dataset(
     train_fraction: float = 0.9,
     split: str = "contiguous",
 ) -> Dataset:
-    """Take the first `dataset_size` GPT-2 tokens (None: all) of a corpus, split them, write both sides in
-    `kind`.
+    """Take the first tokens of a corpus, split them, and write both sides in the vocabulary `kind`.
 
-    `split`: "contiguous", the first `int(train_fraction * n)` tokens train; or "by-file", whole files
-    validate.
-    `vocab_size` counts for kind "bpe" alone.
+    The settings are those of `DatasetSettings`.
     Raises DataError for a setting out of its range and for a text that is too short to split.
     """
-    check_settings(kind, vocab_size, dataset_size, train_fraction, split)
-    head = read_head(corpus, dataset_size)
-    return split_head(
-        corpus,
-        head,
-        kind=kind,
-        vocab_size=vocab_size,
-        dataset_size=dataset_size,
-        train_fraction=train_fraction,
-        split=split,
-    )
+    settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
+    return split_head(corpus, read_head(corpus, dataset_size), settings)
 
 
-def check_settings(
-    kind: str, vocab_size: int, dataset_size: int | None, train_fraction: float, split: str
-) -> None:
-    """Raises DataError for the first setting that is out of its range."""
-    if kind not in KINDS:
-        raise DataError(f"tokenizer.kind must be one of {', '.join(KINDS)} (got {kind!r})")
-    if split not in SPLITS:
-        raise DataError(f"data.split must be one of {', '.join(SPLITS)} (got {split!r})")
-    if kind == "bpe" and not MIN_VOCAB_SIZE <= vocab_size <= MAX_VOCAB_SIZE:
-        raise DataError(
-            f"tokenizer.vocab_size must be {MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE:,} (got {vocab_size:,})"
-        )
-    if dataset_size is not None and dataset_size < 1:
-        raise DataError(f"data.dataset_size must be at least 1 (got {dataset_size:,})")
-    if not 0 < train_fraction < 1:
-        raise DataError(f"data.train_fraction must lie between 0 and 1 (got {train_fraction})")
-
-
-def split_head(
-    corpus: Corpus,
-    head: Head,
-    *,
-    kind: str,
-    vocab_size: int,
-    dataset_size: int | None,
-    train_fraction: float,
-    split: str,
-) -> Dataset:
+def split_head(corpus: Corpus, head: Head, settings: DatasetSettings) -> Dataset:
     """`build_dataset` for tokens that were read before."""
     notes: list[str] = []
     n_tokens = len(head.tokens)
-    if dataset_size is not None and n_tokens < dataset_size:
-        notes.append(
-            f"dataset_size is {dataset_size:,} tokens but the corpus has {n_tokens:,}: training on all of it"
-        )
-    if split == "by-file":
-        train_parts, val_parts = split_by_file(corpus, head, train_fraction)
-        n_val = sum(part.n_tokens for part in val_parts)
-        notes.append(
-            f"validation is {len(val_parts):,} of {len(head.parts):,} files, {n_val / n_tokens:.1%} of the tokens"
-        )
+    if settings.dataset_size is not None and n_tokens < settings.dataset_size:
+        asked = f"dataset_size is {settings.dataset_size:,} tokens"
+        notes.append(f"{asked} but the corpus has {n_tokens:,}: training on all of it")
+    if settings.split == "by-file":
+        train_parts, val_parts = split_by_file(corpus, head, settings.train_fraction)
+        share = sum(part.n_tokens for part in val_parts) / n_tokens
+        held_out = f"{len(val_parts):,} of {len(head.parts):,} files"
+        notes.append(f"validation is {held_out}, {share:.1%} of the tokens")
     else:
-        train_parts, val_parts = split_contiguous(head, train_fraction)
+        train_parts, val_parts = split_contiguous(head, settings.train_fraction)
     for side, parts in (("training", train_parts), ("validation", val_parts)):
         if (n := sum(part.n_tokens for part in parts)) < 2:
             raise DataError(
                 f"{corpus.source}: {n_tokens:,} tokens are too few to split: {n} for {side}, 2 are needed"
             )
 
-    tokenizer = _make_tokenizer(kind, vocab_size, head, train_parts, notes)
+    tokenizer = _make_tokenizer(settings, head, train_parts, notes)
     train, train_ranges = _write_side(head, train_parts, tokenizer)
     val, val_ranges = _write_side(head, val_parts, tokenizer)
     files = tuple(
@@ -192,8 +176,8 @@ def split_head(
     )
     fingerprint = hashlib.sha256(f"{tokenizer.fingerprint} {len(train.tokens)} {len(val.tokens)}".encode())
     for tokens in (train.tokens, val.tokens):
-        for i in range(0, len(tokens), _BLOCK):
-            fingerprint.update(tokens[i : i + _BLOCK].tobytes())
+        for block in blocks(tokens):
+            fingerprint.update(block.tobytes())
     val_bytes = hashlib.sha256()
     for part in val_parts:
         for data in _part_bytes(head, part):
@@ -202,31 +186,32 @@ def split_head(
 
 
 def _make_tokenizer(
-    kind: str, vocab_size: int, head: Head, train_parts: Sequence[Part], notes: list[str]
+    settings: DatasetSettings, head: Head, train_parts: Sequence[Part], notes: list[str]
 ) -> Tokenizer:
     """The vocabulary, made from the training side alone."""
-    if kind == "gpt2":
+    if settings.kind == "gpt2":
         return gpt2_tokenizer()
-    if kind == "gpt2-compact":
+    if settings.kind == "gpt2-compact":
         used = np.zeros(1 << 16, np.bool_)
         for part in train_parts:
-            used[head.tokens[part.start : part.stop]] = True
+            for block in blocks(head.tokens, part.start, part.stop):
+                used[block] = True
         return CompactTokenizer(np.flatnonzero(used))
 
     # A vocabulary of a large corpus is learned from blocks spread evenly over it.
     n_bytes = sum(_count_bytes(head, part) for part in train_parts)
     every = -(-n_bytes // BPE_SAMPLE)
-    blocks = (data for part in train_parts for data in _part_bytes(head, part))
-    sample = (data.decode("utf-8", "ignore") for i, data in enumerate(blocks) if i % every == 0)
-    tokenizer = BpeTokenizer(train_bpe(sample, vocab_size))
+    texts = (data for part in train_parts for data in _part_bytes(head, part))
+    sample = (text.decode("utf-8", "ignore") for i, text in enumerate(texts) if i % every == 0)
+    tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size))
     if every > 1:
         notes.append(
-            f"the vocabulary was learned from every {every}th part of the training text, at most 10 MB"
+            f"the vocabulary was learned from a part of the training text: 1 block in {every}, up to 10 MB"
         )
-    if tokenizer.n_vocab < vocab_size:
+    if tokenizer.n_vocab < settings.vocab_size:
         notes.append(
-            f"vocab_size is {vocab_size:,} but the training text has no more pairs that occur twice: "
-            f"{tokenizer.n_vocab:,} tokens"
+            f"vocab_size is {settings.vocab_size:,} but no more pairs occur twice in the training text: "
+            f"the vocabulary has {tokenizer.n_vocab:,} tokens"
         )
     return tokenizer
 
@@ -234,6 +219,10 @@ def _make_tokenizer(
 def _write_side(head: Head, parts: Sequence[Part], tokenizer: Tokenizer) -> tuple[Split, dict[int, range]]:
     """One side in the given vocabulary, and the range of each file's tokens."""
     n_bytes = sum(_count_bytes(head, part) for part in parts)
+    if tokenizer.kind == "gpt2" and all(one.stop == two.start for one, two in pairwise(parts)):
+        first, last = parts[0].start, parts[-1].stop
+        views = {part.file: range(part.start - first, part.stop - first) for part in parts}
+        return Split(head.tokens[first:last], n_bytes), views
     ranges: dict[int, range] = {}
     file = TokenFile(tokenizer.dtype)
     for part in parts:
@@ -254,19 +243,16 @@ def _part_ids(head: Head, part: Part, tokenizer: Tokenizer) -> Iterator[NDArray[
             yield tokenizer.encode_bytes(piece.encode("utf-8", "surrogateescape"))
         yield tokenizer.encode_bytes(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
         return
-    for i in range(part.start, part.stop, _BLOCK):
-        ids = head.tokens[i : min(i + _BLOCK, part.stop)]
+    for ids in blocks(head.tokens, part.start, part.stop):
         yield tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
 
 
 def _part_bytes(head: Head, part: Part) -> Iterator[bytes]:
     """The text of a part, in blocks."""
-    tokenizer = gpt2_tokenizer()
-    for i in range(part.start, part.stop, _BLOCK):
-        yield tokenizer.decode_bytes(head.tokens[i : min(i + _BLOCK, part.stop)])
+    for block in blocks(head.tokens, part.start, part.stop):
+        yield gpt2_tokenizer().decode_bytes(block)
 
 
 def _count_bytes(head: Head, part: Part) -> int:
     lengths = gpt2_tokenizer().token_lengths
-    blocks = range(part.start, part.stop, _BLOCK)
-    return sum(int(lengths[head.tokens[i : min(i + _BLOCK, part.stop)]].sum()) for i in blocks)
+    return sum(int(lengths[block].sum()) for block in blocks(head.tokens, part.start, part.stop))

@@ -54,7 +54,8 @@ def find_files(
     """
     search = _Search(patterns(include, "include"), patterns(exclude, "exclude"))
     try:
-        next(os.scandir(root), None)
+        with os.scandir(root):
+            pass
     except OSError as error:
         raise DataError(f"{root}: the folder cannot be read: {error.strerror}") from None
     above = frozenset(_identity(folder.stat()) for folder in (root.resolve(), *root.resolve().parents))

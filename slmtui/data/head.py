@@ -5,6 +5,11 @@ vocabulary trains on the same text and is tested on the same text, and bits per 
 """
 
 import hashlib
+import os
+from collections import deque
+from collections.abc import Generator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +20,8 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile
 from slmtui.data.tokenizer import gpt2_tokenizer
+
+_MOST_THREADS = 8
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,37 @@ class HeadWriter:
 
 
 def read_head(corpus: Corpus, limit: int | None) -> Head:
-    """Tokenise a corpus up to `limit` tokens, and read no further."""
-    tokenizer, writer = gpt2_tokenizer(), HeadWriter(limit)
-    for file, piece in corpus.pieces():
-        writer.add(file, tokenizer.encode(piece))
-        if writer.full:
-            break
+    """Tokenise a corpus up to `limit` tokens, and read hardly any further."""
+    writer = HeadWriter(limit)
+    with closing(tokenised(corpus)) as rows:
+        for file, _, ids in rows:
+            writer.add(file, ids)
+            if writer.full:
+                break
     return writer.head()
+
+
+def tokenised(corpus: Corpus) -> Generator[tuple[int, str, NDArray[Any]]]:
+    """The pieces of a corpus in order: index of the file, text, GPT-2 ids.
+
+    tiktoken lets go of the interpreter lock while it works, so each core can take a piece. To bound the
+    memory, no more than two pieces per core are under way.
+    """
+    encode = gpt2_tokenizer().encode
+    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    waiting: deque[tuple[int, str, Future[NDArray[Any]]]] = deque()
+    with ThreadPoolExecutor(n_threads, "slmtui-tokenise") as pool:
+        try:
+            for file, piece in corpus.pieces():
+                waiting.append((file, piece, pool.submit(encode, piece)))
+                if len(waiting) == 2 * n_threads:
+                    file, piece, ids = waiting.popleft()
+                    yield file, piece, ids.result()
+            while waiting:
+                file, piece, ids = waiting.popleft()
+                yield file, piece, ids.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def split_contiguous(head: Head, train_fraction: float) -> tuple[list[Part], list[Part]]:

@@ -1,6 +1,8 @@
-"""Collecting tokens without knowing how many there will be."""
+"""Tokens by the hundred million: collected without knowing how many there will be, and read in blocks."""
 
+import mmap
 import tempfile
+from collections.abc import Iterator
 from typing import IO, Any
 
 import numpy as np
@@ -9,6 +11,9 @@ from numpy.typing import NDArray
 from slmtui.data.errors import DataError
 
 IN_MEMORY = 64 << 20  # bytes; more than this goes to a file
+BLOCK = 1 << 16  # tokens
+
+_READ_BEFORE_LETTING_GO = 1 << 24  # tokens
 
 
 class TokenFile:
@@ -50,3 +55,25 @@ class TokenFile:
                 "free some space there, or set TMPDIR to another folder"
             ) from None
         self._parts.clear()
+
+
+def blocks(tokens: NDArray[Any], start: int = 0, stop: int | None = None) -> Iterator[NDArray[Any]]:
+    """`tokens[start:stop]` in blocks of at most 65,536.
+
+    What was read of a mapped file is let go now and then: the system may keep it, but it is no more this
+    process's.
+    """
+    stop = len(tokens) if stop is None else stop
+    for first in range(start, stop, BLOCK):
+        last = min(first + BLOCK, stop)
+        yield tokens[first:last]
+        if first // _READ_BEFORE_LETTING_GO != last // _READ_BEFORE_LETTING_GO:
+            _let_go(tokens)
+
+
+def _let_go(tokens: NDArray[Any]) -> None:
+    owner: object = tokens
+    while isinstance(owner, np.ndarray):
+        owner = owner.base
+    if isinstance(owner, mmap.mmap) and hasattr(mmap, "MADV_DONTNEED"):
+        owner.madvise(mmap.MADV_DONTNEED)

@@ -164,13 +164,14 @@ class CompactTokenizer(Tokenizer):
         self._gpt2 = gpt2_tokenizer()
         spelling = gpt2_tokens()
         super().__init__([spelling[i] for i in self.gpt2_ids.tolist()], np.argsort(GPT2_BYTES))
-        kept = dict(zip(self.gpt2_ids.tolist(), range(self.n_vocab), strict=True))
-        rows = [
-            [kept[i]] if i in kept else self.byte_ids[list(token)].tolist()
-            for i, token in enumerate(spelling)
-        ]
-        ids = np.array([own for row in rows for own in row], self.dtype)
-        self._from_gpt2 = Rows(ids, np.array([len(row) for row in rows], np.int64))
+
+        # For each of GPT-2's ids, what to write instead: the one id of ours, or those of its bytes.
+        kept = np.isin(np.arange(N_VOCAB), self.gpt2_ids)
+        lengths = np.where(kept, 1, self._gpt2.token_lengths)
+        values: Ids = np.empty(int(lengths.sum()), self.dtype)
+        values[np.repeat(kept, lengths)] = np.arange(self.n_vocab)
+        values[~np.repeat(kept, lengths)] = self.byte_ids[self._gpt2._bytes[np.flatnonzero(~kept)]]
+        self._from_gpt2 = Rows(values, lengths)
 
     def from_gpt2(self, ids: NDArray[Any]) -> Ids:
         """Our ids for a text of which these are GPT-2's."""

@@ -1,0 +1,158 @@
+"""How much of the validation split was in training already, and whether it is large enough to tell anything.
+
+A model that has seen its examination beforehand shows a small gap and has learned nothing by it.
+
+Repeats are found exactly, without hashing: two positions have the same id if and only if the n-grams that
+begin there are equal, and the id of a longer n-gram comes from the ids of two shorter ones that overlap
+(the doubling step of Karp, Miller & Rosenberg 1972, "Rapid identification of repeated patterns in strings,
+trees and arrays").
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+IntArray = NDArray[np.int64]
+BoolArray = NDArray[np.bool_]
+
+SHORTEST_REPEAT = 16  # tokens; shorter ones are how a language goes
+ABSENT = -1  # the id of an n-gram that the other split has not, or that runs over the end
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """What a validation split shares with its training split. Positions are tokens from a split's start."""
+
+    val_tokens: int
+    shortest: int  # a repeat counts from this many tokens on
+    repeated_tokens: int  # validation tokens that lie in such a repeat
+    repeated_share: float
+    longest: int  # tokens of the longest repeat, however short; 0 if the splits share no token
+    longest_train: int  # where it begins, the first place of several; 0 if there is none
+    longest_val: int
+    unseen_tokens: int  # validation tokens whose kind never occurs in training
+    unseen_distinct: int  # how many kinds
+
+
+def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_REPEAT) -> Leakage:
+    """Compares two splits, (n,) and (m,) integer tokens. An empty one, or `shortest` < 1, is a ValueError."""
+    train_tokens, val_tokens = np.asarray(train, dtype=np.int64), np.asarray(val, dtype=np.int64)
+    if shortest < 1 or min(len(train_tokens), len(val_tokens)) < 1:
+        raise ValueError(
+            f"leakage takes a token on each side and repeats of at least one, not {len(train_tokens)} and "
+            f"{len(val_tokens)} tokens and repeats of {shortest}"
+        )
+    common = single_tokens(train_tokens, val_tokens)
+    unseen = val_tokens[common.val == ABSENT]
+    longest, repeated = common, 0
+    while common.found and common.length < shortest:
+        longest, common = common, common.longer(min(common.length, shortest - common.length))
+    if common.found:
+        longest, repeated = common, int(np.sum(covered(common.val != ABSENT, shortest)))
+    if longest.found:
+        longest = longest.longest()
+    train_start, val_start = longest.first()
+    return Leakage(
+        val_tokens=len(val_tokens),
+        shortest=shortest,
+        repeated_tokens=repeated,
+        repeated_share=repeated / len(val_tokens),
+        longest=longest.length if longest.found else 0,
+        longest_train=train_start,
+        longest_val=val_start,
+        unseen_tokens=len(unseen),
+        unseen_distinct=len(np.unique(unseen)),
+    )
+
+
+@dataclass(frozen=True)
+class Common:
+    """The n-grams of one length that both splits have: at each place, the id of the one that begins there."""
+
+    length: int
+    train: IntArray  # (n,): ABSENT, or an id below m
+    val: IntArray  # (m,)
+
+    @property
+    def found(self) -> bool:
+        return bool(np.any(self.val != ABSENT))
+
+    def longer(self, by: int) -> Common:
+        """The same for n-grams longer by 1 to `length` tokens: each is two of this length, `by` apart."""
+        return _numbered(self.length + by, self._keys(self.train, by), self._keys(self.val, by))
+
+    def _keys(self, ids: IntArray, by: int) -> IntArray:
+        keys = np.full(len(ids), ABSENT)
+        first, second = ids[:-by], ids[by:]
+        both = (first != ABSENT) & (second != ABSENT)
+        keys[:-by][both] = first[both] * len(self.val) + second[both]
+        return keys
+
+    def longest(self) -> Common:
+        """The greatest length at which there is something in common, by doubling, then by bisection."""
+        common, following = self, self.longer(self.length)
+        while following.found:
+            common, following = following, following.longer(following.length)
+        too_long = following.length
+        while too_long - common.length > 1:
+            middle = common.longer((too_long - common.length) // 2)
+            if middle.found:
+                common = middle
+            else:
+                too_long = middle.length
+        return common
+
+    def first(self) -> tuple[int, int]:
+        """The first place in val with something in common, and the first in train with it: (train, val)."""
+        if not self.found:
+            return 0, 0
+        val = int(np.argmax(self.val != ABSENT))
+        return int(np.argmax(self.train == self.val[val])), val
+
+
+def single_tokens(train: IntArray, val: IntArray) -> Common:
+    return _numbered(1, train, val)
+
+
+def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> Common:
+    """Gives equal keys (ABSENT, or ≥ 0) equal ids on both sides, and ABSENT to those that one side lacks."""
+    kinds = np.unique(val_keys)
+    train, val = np.full(len(train_keys), ABSENT), np.full(len(val_keys), ABSENT)
+    possible = np.flatnonzero(train_keys != ABSENT)
+    place = np.minimum(np.searchsorted(kinds, train_keys[possible]), len(kinds) - 1)
+    same = kinds[place] == train_keys[possible]
+    train[possible[same]] = place[same]
+    in_both = np.full(len(kinds), ABSENT)
+    in_both[place[same]] = place[same]
+    possible = np.flatnonzero(val_keys != ABSENT)
+    val[possible] = in_both[np.searchsorted(kinds, val_keys[possible])]
+    return Common(length, train, val)
+
+
+def covered(starts: BoolArray, length: int) -> BoolArray:
+    """Which positions lie in a piece of `length` that begins at one of `starts`: both (n,)."""
+    edges = np.zeros(len(starts) + length, dtype=np.int64)
+    edges[: len(starts)] += starts
+    edges[length:] -= starts
+    inside: BoolArray = np.cumsum(edges)[: len(starts)] > 0
+    return inside
+
+
+def standard_error(losses: ArrayLike) -> float:
+    """The standard error of the mean of per-token losses, (n,), in their unit; infinite below four tokens.
+
+    Neighbouring tokens are hard or easy together, so their losses cannot be counted as independent. The
+    text is cut into about √n blocks, and the spread of their means taken (non-overlapping batch means;
+    Flegal & Jones 2010, "Batch means and spectral variance estimators in Markov chain Monte Carlo").
+    """
+    values = np.asarray(losses, dtype=np.float64)
+    size = math.isqrt(len(values))
+    if size < 2:
+        return math.inf
+    n_blocks = len(values) // size
+    means = values[: n_blocks * size].reshape(n_blocks, size).mean(axis=1)
+    return float(means.std(ddof=1) / math.sqrt(n_blocks))

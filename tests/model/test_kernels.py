@@ -1,0 +1,151 @@
+"""The fused loss against F.cross_entropy on full logits: same loss, same gradients, in every shape and
+precision."""
+
+import threading
+
+import pytest
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from slmtui.model import kernels
+
+# (rows, width, vocabulary): one row; below, at and past the chunk; below, at and past the tile; GPT-2's
+# vocabulary.
+SHAPES = [
+    (1, 32, 50257),
+    (64, 32, 50257),
+    (300, 16, 5003),
+    (kernels.ROWS, 8, kernels.TILE),
+    (kernels.ROWS + 1, 24, kernels.TILE + 1),
+    (513, 40, 3 * kernels.TILE),
+    (100, 32, 257),
+]
+
+
+def problem(rows: int, width: int, vocabulary: int, *, scale: float = 0.3) -> tuple[Tensor, Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(rows + width + vocabulary)
+    hidden = torch.randn(rows, width, generator=generator)
+    weight = torch.randn(vocabulary, width, generator=generator) * scale
+    targets = torch.randint(0, vocabulary, (rows,), generator=generator)
+    return hidden.requires_grad_(), weight.requires_grad_(), targets
+
+
+def reference(hidden: Tensor, weight: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Loss and gradients by the plain formula in double precision."""
+    hidden, weight = (tensor.detach().double().requires_grad_() for tensor in (hidden, weight))
+    loss = F.cross_entropy(F.linear(hidden, weight), targets)
+    hidden_grad, weight_grad = torch.autograd.grad(loss, (hidden, weight))
+    return loss.detach(), hidden_grad, weight_grad
+
+
+def error(found: Tensor, exact: Tensor) -> float:
+    return ((found.double() - exact).abs().max() / exact.abs().max()).item()
+
+
+@pytest.mark.parametrize(("rows", "width", "vocabulary"), SHAPES)
+def test_loss_and_gradients_are_those_of_the_plain_formula(rows: int, width: int, vocabulary: int) -> None:
+    hidden, weight, targets = problem(rows, width, vocabulary)
+    loss = kernels.linear_cross_entropy(hidden, weight, targets)
+    found = torch.autograd.grad(loss, (hidden, weight))
+    exact, hidden_grad, weight_grad = reference(hidden, weight, targets)
+    assert abs(loss.item() - exact.item()) < 2e-6
+    assert error(found[0], hidden_grad) < 1e-5
+    assert error(found[1], weight_grad) < 1e-5
+
+
+@pytest.mark.parametrize(("rows", "width", "vocabulary"), SHAPES)
+def test_bf16_products_stay_near(rows: int, width: int, vocabulary: int) -> None:
+    hidden, weight, targets = problem(rows, width, vocabulary)
+    loss = kernels.linear_cross_entropy(hidden, weight, targets, bf16=True)
+    found = torch.autograd.grad(loss, (hidden, weight))
+    exact, hidden_grad, weight_grad = reference(hidden, weight, targets)
+    assert found[1].dtype == torch.float32
+    assert abs(loss.item() - exact.item()) < 0.01
+    assert error(found[0], hidden_grad) < 0.02
+    assert error(found[1], weight_grad) < 0.02
+
+
+@pytest.mark.parametrize("bf16", [False, True])
+def test_without_gradients_the_loss_is_the_same(bf16: bool) -> None:
+    hidden, weight, targets = problem(300, 16, 5003)
+    trained = kernels.linear_cross_entropy(hidden, weight, targets, bf16=bf16)
+    with torch.no_grad():
+        evaluated = kernels.linear_cross_entropy(hidden, weight, targets, bf16=bf16)
+    assert evaluated.item() == trained.item()
+    assert not evaluated.requires_grad
+
+
+def test_in_double_precision_the_gradients_are_exact_and_scale_with_the_loss() -> None:
+    hidden, weight, targets = problem(300, 16, 5003)
+    hidden, weight = (tensor.detach().double().requires_grad_() for tensor in (hidden, weight))
+    loss = kernels.linear_cross_entropy(hidden, weight, targets)
+    found = torch.autograd.grad(3.0 * loss, (hidden, weight))
+    exact, hidden_grad, weight_grad = reference(hidden, weight, targets)
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-12)
+    assert error(found[0], 3.0 * hidden_grad) < 1e-12
+    assert error(found[1], 3.0 * weight_grad) < 1e-12
+
+
+@pytest.mark.parametrize("scale", [40.0, 4000.0])
+def test_logits_outside_the_range_of_exp(scale: float) -> None:
+    hidden, weight, targets = problem(300, 16, 5003, scale=scale)
+    loss = kernels.linear_cross_entropy(hidden, weight, targets)
+    found = torch.autograd.grad(loss, (hidden, weight))
+    exact, hidden_grad, weight_grad = reference(hidden, weight, targets)
+    assert loss.item() == pytest.approx(exact.item(), rel=1e-5)
+    assert error(found[0], hidden_grad) < 1e-3
+    assert error(found[1], weight_grad) < 1e-3
+
+
+def test_a_loss_that_is_not_a_number_is_reported_as_such() -> None:
+    hidden, weight, targets = problem(300, 16, 5003)
+    with torch.no_grad():
+        hidden[7, 3] = float("nan")
+        assert kernels.linear_cross_entropy(hidden, weight, targets).isnan()
+
+
+def test_one_input_alone_may_want_a_gradient() -> None:
+    hidden, weight, targets = problem(300, 16, 5003)
+    _, hidden_grad, weight_grad = reference(hidden, weight, targets)
+    (only_hidden,) = torch.autograd.grad(
+        kernels.linear_cross_entropy(hidden, weight.detach(), targets), hidden
+    )
+    (only_weight,) = torch.autograd.grad(
+        kernels.linear_cross_entropy(hidden.detach(), weight, targets), weight
+    )
+    assert error(only_hidden, hidden_grad) < 1e-5
+    assert error(only_weight, weight_grad) < 1e-5
+
+
+def test_threads_do_not_share_buffers() -> None:
+    problems = [problem(300, 16, 5003 + 16 * number) for number in range(4)]
+    expected = [kernels.linear_cross_entropy(*each).item() for each in problems]
+    found: dict[int, list[float]] = {}
+
+    def repeat(number: int) -> None:
+        found[number] = [kernels.linear_cross_entropy(*problems[number]).item() for _ in range(20)]
+
+    threads = [threading.Thread(target=repeat, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {number: [loss] * 20 for number, loss in enumerate(expected)}
+
+
+def test_the_buffers_are_kept_between_calls() -> None:
+    hidden, weight, targets = problem(300, 16, 5003)
+
+    def exponentials() -> int:
+        kernels.linear_cross_entropy(hidden, weight, targets)
+        address: int = kernels._buffers.exponentials.data_ptr()
+        return address
+
+    assert exponentials() == exponentials()
+
+
+def test_shapes_that_do_not_fit_are_named() -> None:
+    hidden, weight, targets = problem(4, 3, 11)
+    with pytest.raises(ValueError, match=r"\(4, 3\), \(11, 3\), \(3,\)"):
+        kernels.linear_cross_entropy(hidden, weight, targets[:3])
