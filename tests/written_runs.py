@@ -44,11 +44,15 @@ def started(phase: Phase, *, at: float = BEGAN, **data: Any) -> events.RunStarte
 
 
 def evaluations(losses: Iterable[tuple[float, float]], *, every: int = 100, at: float = BEGAN) -> list[Event]:
-    """Evaluations of (train, val) losses, each with the checkpoints that come with it."""
+    """Evaluations of (train, val) losses, each with the step before it and the checkpoints that come with it."""
     happened: list[Event] = []
     least = float("inf")
     for i, (train, val) in enumerate(losses):
         step, now = i * every, at + 1 + i
+        if step:
+            happened.append(
+                events.Step(step=step, time=now, loss=train, learning_rate=1e-3, grad_norm=1.0, tokens=64 * step)
+            )
         happened.append(
             events.Evaluation(
                 step=step, time=now, train_loss=train, val_loss=val, gap=val - train, verdict=verdict(val - train),

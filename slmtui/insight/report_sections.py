@@ -5,15 +5,15 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from slmtui.insight.diagnosis import golden_rule
 from slmtui.insight.figures import run_figure
 from slmtui.insight.report_blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Table
 from slmtui.insight.report_facts import RunFacts
-from slmtui.insight.report_words import clipped, number, one_of, percent, plural, size
-from slmtui.training.events import Evaluation, Sample
+from slmtui.insight.report_words import clipped, number, one_of, percent, plural
+from slmtui.training.events import Evaluation, Sample, Warned
 
 MOST_ROWS = 30  # of the loss table
 SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
-HOUSE_RULE = (10, 100)  # parameters per training token
 
 
 def configuration(facts: RunFacts, level: int) -> list[Block]:
@@ -21,16 +21,10 @@ def configuration(facts: RunFacts, level: int) -> list[Block]:
     parameters, tokens = facts.started.parameters, facts.data["train_tokens"]
     total = parameters["total"]
     rows = [(part.replace("_", " "), f"{n:,}", percent(n / total)) for part, n in parameters.items() if part != "total"]
-    ratio = total / max(1, tokens)
-    low, high = HOUSE_RULE
-    place = "inside" if low <= ratio <= high else "outside"
     return [
         Heading("Configuration", level),
         Table(("part", "parameters", "share"), (*rows, ("all", f"{total:,}", percent(1.0)))),
-        Paragraph(
-            f"{size(ratio)} parameters for each training token: {place} the house rule of {low} to {high}, which is a "
-            "habit, not a law."
-        ),
+        Paragraph(f"{golden_rule(total, max(1, tokens)).sentence}."),
         Table(("setting", "value"), tuple(_settings(facts)), left=frozenset({0, 1})),
         Paragraph("All other settings are the defaults; the frozen phase at the end has every one of them."),
     ]
@@ -187,12 +181,17 @@ def _judgement(sample: Sample) -> str:
 def warnings(facts: RunFacts, level: int) -> list[Block]:
     """What was said while it trained, each thing once, and what a person changed."""
     said = {(w.code, w.message): w for w in facts.warnings}.values()
-    items = [Paragraph(f"{w.message} {w.advice}".strip(), lead=f"step {w.step:,} · {w.code}") for w in said]
+    items = [Paragraph(_said(w), lead=f"step {w.step:,} · {w.code}") for w in said]
     items += [
         Paragraph(f"{change.key} from {change.was:g} to {change.value:g}", lead=f"step {change.step:,} · changed")
         for change in facts.changes
     ]
     return [Heading("Said while it trained", level), Bullets(tuple(items))] if items else []
+
+
+def _said(warning: Warned) -> str:
+    message = warning.message.rstrip(".") + "."
+    return f"{message} To do: {warning.advice.rstrip('.')}." if warning.advice else message
 
 
 def repeating(facts: RunFacts, level: int) -> list[Block]:

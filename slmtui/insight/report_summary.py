@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from slmtui.insight.finding import Finding
 from slmtui.insight.gate import broken_limits
-from slmtui.insight.report_advice import advise, is_leaky, is_rise
+from slmtui.insight.report_advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
 from slmtui.insight.report_facts import RunFacts
 from slmtui.insight.report_words import listed, number, percent, plural
@@ -108,5 +109,15 @@ def _against_counting(facts: RunFacts) -> str:
 
 
 def next_steps(facts: RunFacts, level: int) -> list[Block]:
-    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts))
-    return [Heading("What to do next", level), Bullets(items)] if items else []
+    """What to do, then what is wrong: the evidence, how sure it is, and where the rule comes from."""
+    found = findings(facts)
+    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts, found))
+    blocks: list[Block] = [Heading("What to do next", level), Bullets(items)] if items else []
+    if not found:
+        return [*blocks, Heading("Diagnosis", level), Paragraph("The rules find nothing wrong with this run.")]
+    return [*blocks, Heading("Diagnosis", level), Bullets(tuple(_finding(one) for one in found))]
+
+
+def _finding(found: Finding) -> Paragraph:
+    words = f"{found.evidence}. Confidence: {found.confidence}. Rule: {found.source}."
+    return Paragraph(words, lead=f"{found.title[:1].upper()}{found.title[1:]}:")

@@ -25,11 +25,6 @@ def percent(share: float) -> str:
     return f"{rounded} %"
 
 
-def size(value: float) -> str:
-    """Three figures at least: 0.45, 9.1, 749, 33,328."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
 def plural(n: int, noun: str) -> str:
     return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
 

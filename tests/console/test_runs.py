@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.text import Text
+from textual.coordinate import Coordinate
 from textual.pilot import Pilot
 from textual.widgets import Static
 
@@ -130,16 +132,19 @@ async def test_a_run_that_grows_changes_its_row_alone(checkpoints: Path, monkeyp
     done_run(checkpoints, "phase1-001")
     growing = done_run(checkpoints, "phase1-002", losses=[(6.6, 6.6)], reason=None)
     async with open_runs(checkpoints) as opened:
-        updated: list[int] = []
-        real = RunList.update_cell_at
-        monkeypatch.setattr(
-            RunList, "update_cell_at", lambda self, at, *rest, **k: (updated.append(at.row), real(self, at, *rest, **k))
-        )
+        updated: set[int] = set()
+        update = RunList.update_cell_at
+
+        def counted(table: RunList, at: Coordinate, value: Text) -> None:
+            updated.add(at.row)
+            update(table, at, value)
+
+        monkeypatch.setattr(RunList, "update_cell_at", counted)
         with growing.log_file.open("a") as log:
             for event in evaluations([(6.6, 6.6), (3.5, 3.9)])[3:]:
                 log.write(to_json(event) + "\n")
         await opened.until(lambda: opened.row("phase1-002")["val"] == "3.9000")
-        assert set(updated) == {1}
+        assert updated == {1}
         assert opened.row("phase1-002")["verdict"] == "excellent"
 
 

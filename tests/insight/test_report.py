@@ -28,7 +28,7 @@ GOLDEN = Path(__file__).parent / "golden_report.md"
 BASELINE = {"order": 7, "loss": 3.9, "bits_per_byte": 2.25, "unigram": 5.1, "uniform": 6.6, "note": ""}
 LEAKAGE = {
     "repeated_share": 0.964, "shortest": 16, "longest_repeat": 214, "longest_train": "a.py:12",
-    "longest_val": "b.py:88", "unseen_share": 0.02,
+    "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0, "used_tokens": 751, "unigram": 5.0,
 }  # fmt: skip
 JUDGEMENT = {
     "label": "copy", "parses": True, "longest_copy": 31, "copied_from": "a.py:12", "made_up": ["get_gets"],
@@ -44,6 +44,7 @@ def telling_run(checkpoints: Path, name: str = "phase2-001") -> Run:
         phase={"title": "Tiny: finding the balance", "description": "5,000 tokens.", "hypothesis": "It generalises."},
         gate={"max_gap": 0.5},
         evaluation={"interval": 100, "method": "sampled"},
+        training={"max_iters": 300},
     )
     happened: list[Event] = [started(phase, baseline=BASELINE, leakage=LEAKAGE, notes=["a note on the data"])]
     happened += [
@@ -139,7 +140,9 @@ def test_hostile_text_stays_text_in_markdown(tmp_path: Path) -> None:
     ):
         assert escape_html(harmless) in html
     for table in re.findall("(?s)<table>.*?</table>", html):
-        assert len({row.count("<t") for row in table.split("</tr>")[1:-1]}) <= 1  # no cell was torn in two
+        assert (
+            len({len(re.findall("<t[hd][ >]", row)) for row in table.split("</tr>")[:-1]}) == 1
+        )  # no cell was torn in two
 
 
 @pytest.mark.parametrize(
@@ -184,12 +187,12 @@ def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("losses", "reason", "said"),
     [
-        ([(6.6, 6.6), (3.0, 3.5)], "completed", "Train longer"),
-        ([(6.6, 6.6), (3.0, 3.5), (1.0, 5.0)], "completed", "Find more text"),
-        ([(6.6, 6.6), (3.0, 3.5), (5.0, 5.5)], "completed", "Lower training.learning_rate"),
+        ([(6.6, 6.6), (3.0, 3.5)], "completed", "Use best.pt, step 100."),
+        ([(6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0)], "completed", "Because: overfitting."),
+        ([(6.6, 6.6), (3.0, 3.5), (5.0, 5.5), (5.2, 5.6)], "completed", "Because: learning rate too high."),
         ([(6.6, 6.6), (3.0, 3.5)], "interrupted", "go on with it"),
         ([(6.6, 6.6), (3.0, 3.5)], None, "go on with it"),
-        ([(6.6, 6.6), (3.0, 3.5)], "diverged", "a third of the learning rate"),
+        ([(6.6, 6.6), (3.0, 3.5)], "diverged", "Because: training diverged."),
         ([], None, "up to an evaluation"),
     ],
 )
