@@ -127,7 +127,7 @@ class RunsScreen(ConsoleScreen):
             return
         panel, table = self.query_one("#runs-panel"), self.query_one(RunList)
         table.show(sort_runs(list(self.runs.values()), self.sort), self._mark_colours(), self.app.size.width - FRAME)
-        panel.border_subtitle = f"{len(self.runs)} · {SORTS[self.sort]}"
+        panel.border_subtitle = f"{plural(len(self.runs), 'run')} · {SORTS[self.sort]}"
         self._show_current()
 
     @on(DataTable.RowHighlighted)

@@ -24,10 +24,15 @@ class RunList(DataTable[Text]):
         Binding("end,G", "scroll_bottom", "last run", show=False),
     ]
 
+    DEFAULT_CSS = "RunList, RunList:focus { background-tint: $background 0%; }"
+
     def __init__(self, *, id: str) -> None:
-        super().__init__(id=id, cursor_type="row", zebra_stripes=False)
+        super().__init__(id=id, cursor_type="row", cursor_foreground_priority="renderable")
         self._layout_now: Layout | None = None
         self._shown: dict[str, list[Text]] = {}  # in the order of the rows
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        return self.row_count > 0 if action == "select_cursor" else True
 
     @property
     def current(self) -> str | None:
