@@ -16,6 +16,7 @@ from slmtui.training.gap import SCALE, WORST
 MARK, UNMARKED = "●", " "
 GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
+ALWAYS = 9
 VERDICTS = {*(word for _, word in SCALE), WORST}
 SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
 
@@ -28,7 +29,7 @@ class Column:
     label: str
     cell: Callable[[Listed], Cell]
     right: bool = True
-    keep: int = 9  # the column with the lowest goes first when they do not all fit; 9 always stays
+    keep: int = ALWAYS  # the column with the lowest goes first when they do not all fit
 
 
 def number(value: float | None, form: str) -> str:
@@ -59,6 +60,8 @@ COLUMNS = (
     Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
 
+RUN, PHASE = 0, 1  # places in it
+
 
 def _count(n: int) -> str:
     return f"{n:,}" if n else "–"
@@ -87,30 +90,34 @@ def _or_last(value: float | None) -> float:
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns that fit, and the width of each."""
+    """The columns that fit, as places in COLUMNS, and the width of each."""
 
-    columns: tuple[Column, ...]
+    columns: tuple[int, ...]
     widths: tuple[int, ...]
 
 
-def fitting(runs: Sequence[Listed], width: int) -> Layout:
-    """Leave out columns, the least needed first, until the rest fit into `width`. Texts may be cut."""
-    columns = list(COLUMNS)
-    name = max(SHORTEST_NAME, width // 4)
+def cells(run: Listed) -> list[Cell]:
+    """One for each of COLUMNS."""
+    return [column.cell(run) for column in COLUMNS]
+
+
+def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
+    """Leave out columns, the least needed first, until the rest fit into `width`. Texts may be cut.
+
+    rows: what `cells` gives for each run.
+    """
+    full = [max([cell_len(c.label), *(cell_len(row[at][0]) for row in rows)]) for at, c in enumerate(COLUMNS)]
+    full[RUN] = min(full[RUN], max(SHORTEST_NAME, width // 4)) + len(MARK) + 1
+    columns = list(range(len(COLUMNS)))
     while True:
-        widths = [max([cell_len(c.label), *(cell_len(c.cell(run)[0]) for run in runs)]) for c in columns]
-        widths[0] = min(widths[0], name) + len(MARK) + 1
-        over = sum(widths) + GUTTER * len(columns) - width
-        names = [column.key for column in columns]
-        if over > 0 and "phase" in names:
-            at = names.index("phase")
-            cut = min(over, widths[at] - max(8, widths[at] // 2))
-            if cut > 0:
-                widths[at] -= cut
-                over -= cut
-        least = min(columns, key=lambda column: column.keep)
-        if over <= 0 or least.keep == 9:
-            return Layout(tuple(columns), tuple(widths))
+        widths = {at: full[at] for at in columns}
+        over = sum(widths.values()) + GUTTER * len(columns) - width
+        if PHASE in widths and (room := widths[PHASE] - max(8, widths[PHASE] // 2)) > 0 and over > 0:
+            widths[PHASE] -= min(over, room)
+            over -= min(over, room)
+        least = min(columns, key=lambda at: COLUMNS[at].keep)
+        if over <= 0 or COLUMNS[least].keep == ALWAYS:
+            return Layout(tuple(columns), tuple(widths.values()))
         columns.remove(least)
 
 

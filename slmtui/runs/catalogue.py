@@ -17,6 +17,7 @@ from slmtui.training import events
 from slmtui.training.events import Event, from_json
 from slmtui.training.gap import bits_per_byte
 
+CHUNK = 1 << 20  # bytes read at a time
 OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
 _STEP = b'"event":"step"'
 
@@ -65,7 +66,10 @@ class Listed:
 
 
 class Catalogue:
-    """`look()` gives the runs as they are now. One thread at a time looks; what it returned never changes."""
+    """`look()` gives the runs as they are now: for one that is as it was, the same object again.
+
+    One thread at a time looks; what it returned never changes.
+    """
 
     def __init__(self, checkpoints: Path) -> None:
         self.checkpoints = checkpoints
@@ -87,10 +91,11 @@ class _Reader:
     def __init__(self, run: Run) -> None:
         self.run = run
         self._stamp: tuple[int, int] | None = None
+        self._listed: Listed | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._position, self._line, self._overlap = 0, 0, b""
+        self._position, self._lines, self._overlap = 0, 0, b""
         self._summary = RunSummary(name=self.run.name)
         self._title, self._problem = "", ""
         self._first: Event | None = None
@@ -105,12 +110,16 @@ class _Reader:
             stamp = (status.st_size, status.st_mtime_ns)
         except OSError:  # not begun yet, or being deleted
             stamp = (0, 0)
-        if stamp != self._stamp:
+        changed = stamp != self._stamp
+        if changed:
             self._read()
             self._stamp = stamp
-        return self._listed()
+        state: State | Literal["damaged"] = "damaged" if self._problem else self._state()
+        if changed or self._listed is None or self._listed.state != state:
+            self._listed = self._list(state)
+        return self._listed
 
-    def _listed(self) -> Listed:
+    def _list(self, state: State | Literal["damaged"]) -> Listed:
         summary = dataclasses.replace(self._summary)
         began = self._first.time if self._first is not None else _made(self.run.folder)
         heard = self._last.time if self._last is not None else began
@@ -120,7 +129,7 @@ class _Reader:
             run=self.run,
             summary=summary,
             title=self._title,
-            state="damaged" if self._problem else self._state(),
+            state=state,
             began=began,
             heard=heard,
             saved_step=self._saved_step,
@@ -145,19 +154,23 @@ class _Reader:
             if not self._goes_on(file):
                 self._begin()
             file.seek(self._position)
-            step_line = b""
-            for line in file:
-                if not line.endswith(b"\n"):  # still being written
-                    break
-                self._line += 1
-                self._position += len(line)
-                self._overlap = line[-OVERLAP:]
-                if _STEP in line:
-                    step_line = line
-                else:
-                    self._add(line)
-                    step_line = b""
-            self._add(step_line)
+            rest = b""
+            while chunk := file.read(CHUNK):
+                rest += chunk
+                if end := rest.rfind(b"\n") + 1:  # what comes after it is still being written
+                    self._take(rest[:end])
+                    rest = rest[end:]
+
+    def _take(self, text: bytes) -> None:
+        lines = text.splitlines(keepends=True)
+        for number, line in enumerate(lines, start=self._lines + 1):
+            if _STEP not in line:
+                self._add(line, number)
+        if _STEP in lines[-1]:
+            self._add(lines[-1], self._lines + len(lines))
+        self._lines += len(lines)
+        self._position += len(text)
+        self._overlap = lines[-1][-OVERLAP:]
 
     def _goes_on(self, file: BinaryIO) -> bool:
         """Is what was read still there? A resumed run cuts its log back, and may have written past our place since."""
@@ -166,15 +179,15 @@ class _Reader:
         file.seek(self._position - len(self._overlap))
         return file.read(len(self._overlap)) == self._overlap
 
-    def _add(self, line: bytes) -> None:
-        if not line or self._problem:
+    def _add(self, line: bytes, number: int) -> None:
+        if self._problem:
             return
         try:
             event = from_json(line)
             self._summary.add(event)
         except (ValueError, KeyError, TypeError) as error:  # of a run_started without what it must say, the latter two
             what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-            self._problem = f"{self.run.log_file.name}:{self._line} is not an event of a run ({what})"
+            self._problem = f"{self.run.log_file.name}:{number} is not an event of a run ({what})"
             return
         self._first = self._first or event
         self._last = event

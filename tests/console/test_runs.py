@@ -387,10 +387,38 @@ async def test_narrow_keeps_the_columns_that_matter(checkpoints: Path) -> None:
 
 async def test_two_hundred_runs_are_listed_and_scrolled(checkpoints: Path) -> None:
     for number in range(1, 201):
-        done_run(checkpoints, f"phase1-{number:03}", losses=[(2.0, 2.0)])
+        done_run(checkpoints, f"phase1-{number:03}", losses=[(2.0, 2.0)], at=BEGAN + number)
     async with open_runs(checkpoints, NARROW) as opened:
         assert len(opened.names) == 200
         await opened.press("G")
         assert opened.table.current == "phase1-200"
-        await opened.press("g")
-        assert opened.table.current == "phase1-001"
+        await opened.press("s")
+        assert opened.names[0] == "phase1-200"
+        assert opened.table.current == "phase1-200"
+        assert opened.table.scroll_y == 0  # the cursor is in sight
+        await opened.press("G", "g")
+        assert opened.table.current == "phase1-200"
+
+
+async def test_a_theme_recolours_the_table(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+
+        def colour() -> str:
+            columns = [column.key.value for column in opened.table.ordered_columns]
+            return str(opened.table.get_row("phase1-001")[columns.index("verdict")].style)
+
+        dark = colour()
+        opened.app.theme = "slmtui-light"
+        await opened.until(lambda: colour() != dark)
+        assert colour() == opened.app.theme_variables["moderate"]
+
+
+async def test_help_names_every_key(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        await opened.press("question_mark")
+        help_text = str(opened.app.screen.query_one(Static).content)
+        for words in ("show this run on Train", "go on with a run", "write a report", "talk to", "after a question",
+                      "copy the path", "sort by name", "pause a run", "stop a run", "draw this run"):  # fmt: skip
+            assert words in help_text

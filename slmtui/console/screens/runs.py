@@ -16,7 +16,7 @@ from textual.widgets import DataTable, Static
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs import Question
-from slmtui.console.palette import Role
+from slmtui.console.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.runs_table import SORTS, sort_runs
 from slmtui.console.runs_words import comparable, sentence, unit_of, why_not_deleted, why_not_resumed
 from slmtui.console.widgets.run_list import RunList
@@ -29,7 +29,6 @@ from slmtui.training.control import Command, CommandKind
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 SORT_MEMORY = "sort of runs"
-ROLES: tuple[Role, ...] = ("run-1", "run-2", "run-3", "run-4", "run-5", "run-6")
 NEED_A_RUN = {"mark", "resume", "report", "complete", "delete", "copy", "pause", "stop", "sort"}
 
 
@@ -68,6 +67,7 @@ class RunsScreen(ConsoleScreen):
         self.runs: dict[str, Listed] = {}
         self.marked: dict[str, Role] = {}
         self._seen: object = None
+        self._shown_once = False
         self._catalogue: Catalogue | None = None
         self._looking = False
         self._looked_at = 0.0
@@ -85,6 +85,8 @@ class RunsScreen(ConsoleScreen):
         super().on_mount()
         self.set_class(True, "-no-runs")
         self.query_one(RunList).focus()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._show())
+        self._show()
 
     # ---- looking ----
 
@@ -100,13 +102,18 @@ class RunsScreen(ConsoleScreen):
 
         if self._catalogue is None:
             self._catalogue = Catalogue(self.host.checkpoints)
-        self.post_message(self.Looked(self._catalogue.look()))
+        runs = self._catalogue.look()
         self._looked_at = time.monotonic()
         self._looking = False
+        self.post_message(self.Looked(runs))
 
     @on(Looked)
     def _show_news(self, message: Looked) -> None:
-        self.runs = {run.name: run for run in message.runs}
+        runs = {run.name: run for run in message.runs}
+        if runs == self.runs and self._shown_once:  # which is quick, since what did not change is the same object
+            self._show_current()
+            return
+        self.runs, self._shown_once = runs, True
         self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
         self._show()
 
@@ -118,6 +125,9 @@ class RunsScreen(ConsoleScreen):
         if self.has_class("-no-runs") == bool(self.runs):
             self.set_class(not self.runs, "-no-runs")
             self.call_after_refresh(self.refresh_bindings)
+        if not self._looked_at:
+            self.query_one("#empty", Static).update("Reading the runs …")
+            return
         if not self.runs:
             self.query_one("#empty", Static).update(
                 f"There are no runs in {visible(str(self.host.checkpoints))} yet.\n\n"
@@ -127,7 +137,7 @@ class RunsScreen(ConsoleScreen):
             return
         panel, table = self.query_one("#runs-panel"), self.query_one(RunList)
         table.show(sort_runs(list(self.runs.values()), self.sort), self._mark_colours(), self.app.size.width - FRAME)
-        panel.border_subtitle = f"{plural(len(self.runs), 'run')} · {SORTS[self.sort]}"
+        panel.border_subtitle = f"{len(self.runs)} · {SORTS[self.sort]}"
         self._show_current()
 
     @on(DataTable.RowHighlighted)
@@ -162,13 +172,11 @@ class RunsScreen(ConsoleScreen):
     def _roles(self, current: Listed) -> dict[str, Role]:
         """The marked runs, each with the colour it got when it was marked, and the run under the cursor."""
         roles = dict(self.marked)
-        roles.setdefault(current.name, next(role for role in ROLES if role not in roles.values()))
+        roles.setdefault(current.name, next(role for role in RUN_ROLES if role not in roles.values()))
         return roles
 
     def _mark_colours(self) -> dict[str, str]:
-        from slmtui.console.widgets.chart import palette_of
-
-        palette = palette_of(self.app)
+        palette = chart_palette(self.app.get_css_variables())
         return {name: palette[role] for name, role in self.marked.items()}
 
     @property
@@ -196,7 +204,7 @@ class RunsScreen(ConsoleScreen):
             return
         if run.name in self.marked:
             del self.marked[run.name]
-        elif len(self.marked) == len(ROLES) - 1:
+        elif len(self.marked) == len(RUN_ROLES) - 1:
             self._say(f"{len(self.marked)} runs are marked, as many as can be told apart; unmark one first", wrong=True)
         else:
             self.marked |= self._roles(run)
