@@ -35,5 +35,5 @@ def overlay(runs: Sequence[Listed], roles: Mapping[str, Role], current: str) -> 
         if run.baseline is not None:
             level = run.baseline.loss if unit == NATS else run.baseline.bits_per_byte
             levels.append(Level(f"{run.baseline.order}-gram {level:.2f}", level))
-    last = max([1, *(run.summary.max_iters for run in runs), *(run.summary.step for run in runs)])
+    last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
     return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)

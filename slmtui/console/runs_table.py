@@ -54,9 +54,9 @@ COLUMNS = (
     Column("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
     Column("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
     Column("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=4),
-    Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), "")),
-    Column("verdict", "verdict", lambda r: _verdict(r), right=False),
-    Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), "")),
+    Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=7),
+    Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=8),
+    Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=6),
     Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
 

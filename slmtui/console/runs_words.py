@@ -100,4 +100,9 @@ def comparable(runs: Sequence[Listed]) -> str:
 def short_name(name: str, most: int) -> str:
     """A long name without its middle: the number at its end must stay."""
     name = visible(name)
-    return name if cell_len(name) <= most else set_cell_size(name, most - 9).rstrip() + "…" + name[-8:]
+    if cell_len(name) <= most:
+        return name
+    end = name[-8:]
+    while cell_len(end) > 8:
+        end = end[1:]
+    return set_cell_size(name, most - 9).rstrip() + "…" + end

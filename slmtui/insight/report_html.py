@@ -29,7 +29,7 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 th { color: var(--quiet); font-weight: 500; border-bottom: 1px solid var(--line); }
 th, td { padding: .22rem .7rem .22rem 0; text-align: right; vertical-align: top; white-space: nowrap; }
 th.words, td.words { text-align: left; }
-td.words:last-child { white-space: normal; overflow-wrap: anywhere; }
+td.words:last-child { white-space: normal; min-width: 6rem; }
 td { border-bottom: 1px solid color-mix(in srgb, var(--line) 50%, transparent); }
 pre { background: var(--tint); border-radius: 4px; padding: .7rem .9rem; overflow-x: auto; font-size: .84rem;
   line-height: 1.45; margin: .5rem 0; }

@@ -100,6 +100,7 @@ class _Reader:
         self._title, self._problem = "", ""
         self._first: Event | None = None
         self._last: Event | None = None
+        self._idle = 0.0  # seconds of pauses, and between processes
         self._saved_step: int | None = None
         self._points: list[Point] = []
         self._baseline: NGram | None = None
@@ -124,7 +125,7 @@ class _Reader:
         began = self._first.time if self._first is not None else _made(self.run.folder)
         heard = self._last.time if self._last is not None else began
         if summary.reason is None:
-            summary.seconds = heard - began
+            summary.seconds = heard - began - self._idle
         return Listed(
             run=self.run,
             summary=summary,
@@ -189,6 +190,8 @@ class _Reader:
             what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
             self._problem = f"{self.run.log_file.name}:{number} is not an event of a run ({what})"
             return
+        if isinstance(event, events.Resumed) and self._last is not None:
+            self._idle += event.time - self._last.time
         self._first = self._first or event
         self._last = event
         match event:

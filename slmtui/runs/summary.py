@@ -43,7 +43,7 @@ class RunSummary:
                 self.train_tokens = event.data["train_tokens"]
                 self.val_tokens = event.data["val_tokens"]
                 self.n_vocab = event.data["n_vocab"]
-                self.tokenizer = event.data["tokenizer"]
+                self.tokenizer = event.data.get("tokenizer", "")
                 self.val_text = event.data["val_text"]
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss

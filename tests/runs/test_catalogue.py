@@ -66,8 +66,10 @@ def test_a_run_that_goes_on_after_its_end_is_no_longer_over(tmp_path: Path) -> N
     run = done_run(tmp_path, "phase1-001", reason="stopped")
     catalogue = Catalogue(tmp_path)
     assert look_at(catalogue).state == "stopped"
-    append(run, to_json(events.Resumed(step=200, after="stop")) + "\n")
+    seconds = look_at(catalogue).heard - BEGAN
+    append(run, to_json(events.Resumed(step=200, time=BEGAN + 1000, after="stop")) + "\n")
     listed = look_at(catalogue)
+    assert listed.summary.seconds == seconds  # the time in between does not count
     assert (listed.state, listed.summary.reason) == ("crashed", None)
     with run.locked():
         assert look_at(catalogue).alive

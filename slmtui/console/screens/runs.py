@@ -18,7 +18,8 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs import Question
 from slmtui.console.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.runs_table import SORTS, sort_runs
-from slmtui.console.runs_words import comparable, sentence, unit_of, why_not_deleted, why_not_resumed
+from slmtui.console.runs_words import sentence, why_not_deleted, why_not_resumed
+from slmtui.console.widgets.curves_panel import CurvesPanel
 from slmtui.console.widgets.run_list import RunList
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -35,11 +36,9 @@ NEED_A_RUN = {"mark", "resume", "report", "complete", "delete", "copy", "pause",
 class RunsScreen(ConsoleScreen):
     CSS = """
     RunsScreen #runs-panel { height: auto; max-height: 60%; }
-    RunsScreen #runs-list { height: auto; max-height: 100%; }
+    RunsScreen #runs-list { height: auto; max-height: 100%; overflow-x: hidden; }
     RunsScreen #about { height: auto; padding: 0 2; }
     RunsScreen #curves { height: 1fr; min-height: 6; }
-    RunsScreen #comparable { color: $warning; height: auto; display: none; }
-    RunsScreen #comparable.-said { display: block; }
     RunsScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
     RunsScreen.-no-runs #runs-panel, RunsScreen.-no-runs #about, RunsScreen.-no-runs #curves { display: none; }
     RunsScreen.-no-runs #empty { display: block; }
@@ -66,7 +65,6 @@ class RunsScreen(ConsoleScreen):
         super().__init__()
         self.runs: dict[str, Listed] = {}
         self.marked: dict[str, Role] = {}
-        self._seen: object = None
         self._shown_once = False
         self._catalogue: Catalogue | None = None
         self._looking = False
@@ -77,8 +75,7 @@ class RunsScreen(ConsoleScreen):
             panel.border_title = "runs"
             yield RunList(id="runs-list")
         yield Static("", id="about", markup=False)
-        with Vertical(id="curves", classes="panel"):
-            yield Static("", id="comparable", markup=False)
+        yield CurvesPanel(id="curves")
         yield Static("", id="empty", markup=False)
 
     def on_mount(self) -> None:
@@ -145,29 +142,8 @@ class RunsScreen(ConsoleScreen):
         if (run := self.current) is None:
             return
         self.query_one("#about", Static).update(visible(f"{run.name} · {sentence(run)}"))
-        self._show_curves(run)
-
-    def _show_curves(self, current: Listed) -> None:
-        """The curves of the marked runs and of the one under the cursor, if there is anything new to see in them."""
-        from slmtui.console.run_curves import overlay
-        from slmtui.console.widgets.chart import Chart
-
-        roles = self._roles(current)
-        runs = [self.runs[name] for name in roles]
-        seen = (current.name, roles, runs)
-        if seen == self._seen:
-            return
-        self._seen = seen
-        spec = overlay(runs, roles, current.name)
-        panel, said = self.query_one("#curves"), self.query_one("#comparable", Static)
-        panel.border_title = f"validation loss · {unit_of(runs)}"
-        words = comparable(runs) if any(run.points for run in runs) else "No evaluation yet, so there is no curve."
-        said.update(words)
-        said.set_class(bool(words), "-said")
-        if charts := self.query(Chart):
-            charts.first().set_spec(spec)
-        else:
-            panel.mount(Chart(spec, id="chart"))
+        roles = self._roles(run)
+        self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
 
     def _roles(self, current: Listed) -> dict[str, Role]:
         """The marked runs, each with the colour it got when it was marked, and the run under the cursor."""
