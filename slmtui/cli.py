@@ -19,6 +19,7 @@ COMMANDS = {
     "inspect": "count what a corpus or a phase's dataset holds",
     "complete": "complete prompts with the model of a run",
     "runs": "list the runs and what became of them",
+    "report": "report on a run, or compare several, as Markdown or HTML",
     "init": "set up a new project folder with phases and a sample corpus",
 }
 

@@ -22,6 +22,7 @@ class RunSummary:
     train_tokens: int = 0
     val_tokens: int = 0
     n_vocab: int = 0
+    tokenizer: str = ""
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
     best_step: int | None = None
     best_val_loss: float | None = None
@@ -29,10 +30,12 @@ class RunSummary:
     verdict: str | None = None
     bits_per_byte: float | None = None
     paused: bool = False
+    reason: str | None = None  # why it ended, once it has
     seconds: float = 0.0  # from the first event to the last
 
     def add(self, event: Event) -> None:
         self.step = event.step
+        self.reason = None
         match event:
             case events.RunStarted():
                 self.phase = event.phase["phase"]["name"]
@@ -41,6 +44,7 @@ class RunSummary:
                 self.train_tokens = event.data["train_tokens"]
                 self.val_tokens = event.data["val_tokens"]
                 self.n_vocab = event.data["n_vocab"]
+                self.tokenizer = event.data.get("tokenizer", "")
                 self.val_text = event.data["val_text"]
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
@@ -51,7 +55,7 @@ class RunSummary:
                 self.paused = False
             case events.RunFinished():
                 self.paused = False
-                self.seconds = event.seconds
+                self.reason, self.seconds = event.reason, event.seconds
 
 
 def summarise(run: Run) -> RunSummary:
