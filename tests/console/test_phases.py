@@ -209,13 +209,13 @@ async def test_mistakes_are_said_under_the_field_as_on_the_command_line() -> Non
     async with console() as (app, pilot):
         await to_section(app, pilot, "model")
         await type_in(app, pilot, "n_embd", "9")
-        wrong = text_of(field(app, "n_embd").query_one(".wrong", Static))
+        wrong = field(app, "n_embd").wrong
         assert (
             wrong
             == "not divisible by n_head (got 9 with n_head = 2), allowed: multiples of 2, the nearest being 8 and 10"
         )
         await type_in(app, pilot, "n_embd", "1x")
-        wrong = text_of(field(app, "n_embd").query_one(".wrong", Static))
+        wrong = field(app, "n_embd").wrong
         assert wrong.startswith('not a whole number (got "1x")')
         await type_in(app, pilot, "n_embd", "10")
         assert not field(app, "n_embd").has_class("-wrong")

@@ -33,6 +33,7 @@ from slmtui.training.phase_meaning import (
 
 LOOK = 4  # beats between two looks at the files
 GLANCE = 20  # beats between two looks at the runs
+WIDE = 100  # columns from which the three panels stand side by side, as in HORIZONTAL_BREAKPOINTS
 TYPING = 0.6  # seconds without a key after which the data of an edited phase is read
 NOTHING = """\
 No phases here yet.
@@ -63,6 +64,7 @@ class PhasesScreen(Knowledge):
         super().__init__()
         self.marked: list[Path] = []
         self.other: Path | None = None  # compared with; None: the one before in the list
+        self._seen_panel = "phases"
         self._beats = 0
         self._offered = False
         self._typing: Timer | None = None
@@ -137,8 +139,17 @@ class PhasesScreen(Knowledge):
 
     def see(self, panel: str) -> None:
         """On a narrow terminal, show this one of the three panels."""
+        self._seen_panel = panel
+        if self.app.size.width < WIDE:  # else it would restyle everything to no effect
+            self._apply_seen()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._apply_seen()
+
+    def _apply_seen(self) -> None:
         for name in ("phases", "editor", "meaning"):
-            self.set_class(name == panel, f"-see-{name}")
+            self.set_class(name == self._seen_panel, f"-see-{name}")
 
     @on(DescendantFocus)
     def follow_focus(self, event: DescendantFocus) -> None:
@@ -161,7 +172,7 @@ class PhasesScreen(Knowledge):
         if (draft := self.draft) is None:
             return
         draft.text = event.text
-        self.editor.edited(draft)
+        self.editor.say()
         self.show_list()
         self.show_meaning()
         if self._typing is not None:
