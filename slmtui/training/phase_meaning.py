@@ -140,9 +140,9 @@ def differences(phase: Phase, other: Phase) -> tuple[Line, ...]:
 
 def compact(number: float) -> str:
     """A count in at most six characters: 950, 41.9 K, 3.37 M."""
-    for limit, unit in ((1e9, " G"), (1e6, " M"), (1e3, " K")):
-        if number >= limit:
-            return f"{number / limit:.3g}{unit}" if number / limit < 999.5 else f"{number / limit:.0f}{unit}"
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " K")):
+        if number >= 0.9995 * unit:
+            return f"{number / unit:.3g}{name}"
     return f"{number:.0f}"
 
 
