@@ -68,12 +68,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @asynccontextmanager
-async def console(size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[Console, Pilot[str]]]:
+async def console(
+    size: tuple[int, int] = (120, 40), *, screen_of_last_time: str = "phases"
+) -> AsyncIterator[tuple[Console, Pilot[str]]]:
     """The console on its Phases screen, with nothing trained and torch not imported."""
     app = Console(Path("checkpoints"), log=Path("console.log"), memory=Memory(Path("memory.json")))
     app.trainer = IdleTrainer(app.checkpoints)
     app.backend.start = lambda: None  # type: ignore[method-assign]
-    app.memory.remember("screen", "phases")
+    app.memory.remember("screen", screen_of_last_time)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen_stack[-1], PhasesScreen | Question))
         await pilot.pause(0.3)
@@ -456,9 +458,10 @@ async def test_an_empty_folder_is_offered_a_project(tmp_path: Path, monkeypatch:
     folder = tmp_path / "empty"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    async with console() as (app, pilot):
+    async with console(screen_of_last_time="runs") as (app, pilot):
         await until(pilot, lambda: dialog(app) == "Question")
         assert heading(app) == "a new project"
+        assert app.current_mode == "phases"
         await pilot.press("n")
         await until(pilot, lambda: dialog(app) == "PhasesScreen")
         assert not (folder / "phases").exists()

@@ -38,11 +38,12 @@ TYPING = 0.6  # seconds without a key after which the data of an edited phase is
 NOTHING = """\
 No phases here yet.
 
-A phase is a TOML file in phases/ that says what to train, and on what.
+A phase is a TOML file
+in phases/ that says what
+to train, and on what.
 
-i  set up a project in this folder:
-   six phases and a small corpus
-n  begin with an empty one"""
+i  set up a project here
+n  begin with one phase"""
 
 
 class PhasesScreen(Knowledge):
