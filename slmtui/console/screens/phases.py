@@ -117,12 +117,13 @@ class PhasesScreen(Knowledge):
         self.marked = [path for path in self.marked if path in paths]
         self.set_class(not paths, "-empty")
         self.show_list()
+        self.query_one(PhaseList).go_to(self.host.phase_file)
         self.editor.show(self.draft)
         self.show_meaning()
 
     def show_list(self) -> None:
         rows = [self._row(self.drafts[path]) for path in self.drafts.paths()]
-        self.query_one(PhaseList).show(rows, self.host.phase_file)
+        self.query_one(PhaseList).show(rows)
         self.query_one("#phases").border_subtitle = f"{len(self.marked)} marked · s trains" if self.marked else ""
         self.host.unsaved = tuple(str(path) for path in self.drafts.paths() if self.drafts[path].changed)
 
@@ -220,7 +221,7 @@ class PhasesScreen(Knowledge):
             self.marked.append(phases.path)
         if phases.highlighted != len(phases.rows) - 1:
             phases.action_cursor_down()
-        self.call_after_refresh(self.show_list)
+        self.show_list()
 
     @work
     async def action_against(self) -> None:
