@@ -78,7 +78,10 @@ class Console(App[str]):
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.remember("theme", theme.name))
         last = self.memory.text("screen", "data")
-        self.switch_mode("train" if self.queued else last if last in MODES else "data")
+        start = last if last in MODES else "data"
+        if not Path("phases").is_dir():
+            start = "phases"  # which offers to set up a project
+        self.switch_mode("train" if self.queued else start)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:

@@ -53,11 +53,11 @@ class PhaseEditor(Vertical):
         super().__init__(id="editor", classes="panel")
         self.view: View = "form"
         self.draft: Draft | None = None
-        self._shown = ""  # the text that both views show
+        self._shown = ""  # the text of the view that is seen
 
     def compose(self) -> ComposeResult:
         yield PhaseForm()
-        file = FileText(id="file", show_line_numbers=True, soft_wrap=False, tab_behavior="indent")
+        file = FileText(id="file", show_line_numbers=True, soft_wrap=False)
         file.cursor_blink = False
         yield file
         yield Static("", id="problems", markup=False)
@@ -76,18 +76,28 @@ class PhaseEditor(Vertical):
         self.draft = draft
         self.set_class(draft is None or (draft.unreadable is not None and not draft.changed), "-empty")
         if draft is not None and (other or draft.text != self._shown):
-            self._shown = draft.text
-            self.form.load(draft.text, draft.problems)
-            place = self.file.cursor_location
-            self.file.load_text(draft.text)
-            if not other:
-                self.file.move_cursor(place)
+            self._load(keep_place=not other)
         self.say()
 
     def set_view(self, view: View) -> None:
-        self.view = view
-        self.set_class(view == "file", "-file")
+        if view != self.view:
+            self.view = view
+            self.set_class(view == "file", "-file")
+            self._load()
         self.say()
+
+    def _load(self, *, keep_place: bool = False) -> None:
+        """Bring the view that is seen up to date; the other one is, when it is turned to."""
+        if self.draft is None:
+            return
+        self._shown = self.draft.text
+        if self.view == "form":
+            self.form.load(self.draft.text, self.draft.problems)
+            return
+        place = self.file.cursor_location
+        self.file.load_text(self.draft.text)
+        if keep_place:
+            self.file.move_cursor(place)
 
     def focus_view(self) -> None:
         if self.view == "file":
@@ -108,7 +118,8 @@ class PhaseEditor(Vertical):
         mistakes = f"{there} mistake{'s' if there != 1 else ''}" if there else "right"
         saved = "not saved" if draft.changed else "saved"
         self.border_subtitle = f"{self.view} · {mistakes} · {saved}"
-        self.form.mark(draft.problems)
+        if self.view == "form":
+            self.form.mark(draft.problems)
         broken_form = self.view == "form" and not self.form.query_one(Fields).display
         show = bool(draft.problems) and (self.view == "file" or self.has_class("-empty"))
         lines = [str(problem).removeprefix(f"{draft.path}:") for problem in draft.problems[:SHOWN_PROBLEMS]]
@@ -133,8 +144,6 @@ class PhaseEditor(Vertical):
     def form_edited(self, event: PhaseForm.Edited) -> None:
         event.stop()
         self._shown = event.text
-        with self.prevent(TextArea.Changed):
-            self.file.load_text(event.text)
         self.post_message(self.Edited(event.text))
 
     @on(TextArea.Changed, "#file")
@@ -145,12 +154,6 @@ class PhaseEditor(Vertical):
             return  # what was loaded
         self._shown = text
         self.post_message(self.Edited(text))
-
-    def edited(self, draft: Draft) -> None:
-        """The draft has taken over the text of an edit here: bring the other view up to date."""
-        if self.view == "file":
-            self.form.load(draft.text, draft.problems)
-        self.say()
 
 
 def _same(text: str, other: str) -> bool:

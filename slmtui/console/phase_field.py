@@ -23,6 +23,16 @@ LINES = ("list of texts", "table")
 HOW = {"list of texts": "One on each line.", "table": "One name = 'expression' on each line."}
 
 
+SECTION_KEYS: list[BindingType] = [
+    Binding("pagedown", "screen.section(1)", "section", key_display="pgdn", tooltip="the next section"),
+    Binding("pageup", "screen.section(-1)", "section before", show=False, tooltip="the section before"),
+]
+FIELD_KEYS: list[BindingType] = [
+    Binding("down,enter", "app.focus_next", "next field", show=False),
+    Binding("up", "app.focus_previous", "previous field", show=False),
+]
+
+
 class Choices(Widget, can_focus=True):
     """All there is to choose from, in a line; an empty value stands for the default."""
 
@@ -31,6 +41,8 @@ class Choices(Widget, can_focus=True):
     Choices:focus { background: $panel; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
+        *SECTION_KEYS,
+        *FIELD_KEYS,
         Binding("right,l,space", "choose(1)", "next", key_display="→", tooltip="choose the next"),
         Binding("left,h", "choose(-1)", "previous", show=False, tooltip="choose the one before"),
         Binding("backspace,delete", "clear", "default", show=False, tooltip="back to the default"),
@@ -77,13 +89,16 @@ class Choices(Widget, can_focus=True):
             self.post_message(self.Changed())
 
 
+class Line(Input):
+    """A value of one line; the keys that would scroll it belong to the form."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*SECTION_KEYS, *FIELD_KEYS]
+
+
 class Lines(TextArea):
     """A value of several lines; the page keys belong to the form."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pagedown", "screen.section(1)", show=False),
-        Binding("pageup", "screen.section(-1)", show=False),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = SECTION_KEYS
 
 
 class Field(Vertical):
@@ -91,9 +106,7 @@ class Field(Vertical):
     Field { height: auto; margin-bottom: 1; }
     Field Horizontal { height: auto; }
     Field .key { height: 1; width: auto; }
-    Field .help { color: $quiet; padding-left: 1; }
-    Field .wrong { color: $error; padding-left: 1; display: none; }
-    Field.-wrong .wrong { display: block; }
+    Field .note { padding-left: 1; }
     Field.-wrong .key { color: $error; }
     Field Input { width: 1fr; }
     Field.-tall Horizontal { layout: vertical; }
@@ -112,7 +125,7 @@ class Field(Vertical):
     def __init__(self, key: Key, width: int, value: str) -> None:
         """width: of the column of names."""
         super().__init__()
-        self.key, self.width, self.value = key, width, value
+        self.key, self.width, self.value, self.wrong = key, width, value, ""
         self.set_class(_is_tall(key), "-tall")
 
     def compose(self) -> ComposeResult:
@@ -121,8 +134,7 @@ class Field(Vertical):
         with Horizontal():
             yield name
             yield self._editor()
-        yield Static(self._help(), classes="help", markup=False)
-        yield Static("", classes="wrong", markup=False)
+        yield Static(self._note(), classes="note", markup=False)
 
     def load(self, value: str) -> None:
         """Show a value that came from elsewhere."""
@@ -132,16 +144,19 @@ class Field(Vertical):
         editor = self.editor
         if isinstance(editor, TextArea):
             editor.load_text(value)
-        elif isinstance(editor, Input | Choices):
+        elif isinstance(editor, Line | Choices):
             editor.value = value
 
     @property
     def editor(self) -> Widget:
-        return self.query_one("Input, Lines, Choices")
+        return self.query_one("Line, Lines, Choices")
 
     def complain(self, wrong: str) -> None:
-        self.set_class(bool(wrong), "-wrong")
-        self.query_one(".wrong", Static).update(visible(wrong))
+        """Say what is wrong, under the help; nothing, if that is empty."""
+        if wrong != self.wrong:
+            self.wrong = wrong
+            self.set_class(bool(wrong), "-wrong")
+            self.query_one(".note", Static).update(self._note())
 
     @on(Input.Changed)
     @on(TextArea.Changed)
@@ -165,20 +180,24 @@ class Field(Vertical):
             area = Lines(self.value, soft_wrap=True, compact=True, highlight_cursor_line=False)
             area.cursor_blink = False
             return area
-        field = Input(self.value, placeholder="required" if self.key.required else default, select_on_focus=False)
+        field = Line(self.value, placeholder="required" if self.key.required else default, select_on_focus=False)
         field.cursor_blink = False
         return field
 
-    def _help(self) -> Content:
-        key = self.key
-        default = shown_default(key).replace("\n", ", ")
-        if key.required:
-            default = "Required."
-        elif key.default is None:
-            default = ""  # "absent: …" says it
-        else:
-            default = f"Default: {default if default not in ('', NO_ITEMS) else 'empty'}."
-        return Content(" ".join(part for part in (key.description, HOW.get(key.kind, ""), default) if part))
+    def _note(self) -> Content:
+        help_ = Content(_help(self.key)).stylize("$quiet")
+        return Content("\n").join([help_, Content(visible(self.wrong)).stylize("$error")]) if self.wrong else help_
+
+
+def _help(key: Key) -> str:
+    default = shown_default(key).replace("\n", ", ")
+    if key.required:
+        default = "Required."
+    elif key.default is None:
+        default = ""  # "absent: …" says it
+    else:
+        default = f"Default: {default if default not in ('', NO_ITEMS) else 'empty'}."
+    return " ".join(part for part in (key.description, HOW.get(key.kind, ""), default) if part)
 
 
 def _is_tall(key: Key) -> bool:

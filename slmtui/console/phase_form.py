@@ -5,11 +5,8 @@ The form holds no values of its own. It shows those of a text, and makes of ever
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.events import Click
@@ -23,20 +20,6 @@ from slmtui.output import visible
 from slmtui.training.phase_errors import Problem
 from slmtui.training.phase_schema import Key, describe_schema, keys, sections
 from slmtui.training.phase_text import form_values, with_value
-
-
-class Section(Vertical):
-    """The fields of one section, made when it is first shown."""
-
-    def __init__(self, name: str, values: dict[tuple[str, str], str]) -> None:
-        super().__init__(id=f"section-{name}")
-        self.section = name
-        mine = [key for key in describe_schema() if key.section == name]
-        width = max(len(key.name) for key in mine) + 2
-        self.fields = [Field(key, width, values.get((name, key.name), "")) for key in mine]
-
-    def compose(self) -> ComposeResult:
-        yield from self.fields
 
 
 class Fields(VerticalScroll, can_focus=False, inherit_bindings=False):
@@ -58,16 +41,9 @@ class PhaseForm(Vertical):
     PhaseForm #about { height: auto; color: $quiet; margin: 0 0 1 0; }
     PhaseForm #other-problems { height: auto; color: $error; display: none; margin-bottom: 1; }
     PhaseForm #fields { height: 1fr; scrollbar-gutter: stable; }
-    PhaseForm Section { height: auto; }
     .-low PhaseForm #about { margin: 0; }
     .-low PhaseForm Field { margin-bottom: 0; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("pagedown", "screen.section(1)", "section", key_display="pgdn", tooltip="the next section"),
-        Binding("pageup", "screen.section(-1)", "section before", show=False, tooltip="the section before"),
-        Binding("down,enter", "app.focus_next", "next field", show=False),
-        Binding("up", "app.focus_previous", "previous field", show=False),
-    ]
 
     class Edited(Message):
         """The text that a change in a field makes."""
@@ -85,6 +61,7 @@ class PhaseForm(Vertical):
         # What the field being edited had around it before the first change: what is typed in between, an empty field
         # say, leaves no trace in the comments and the order of the file.
         self._base: tuple[Key, str] | None = None
+        self._names: tuple[str, frozenset[str]] | None = None  # what the line of sections shows: which, and broken ones
 
     def compose(self) -> ComposeResult:
         yield SectionNames(id="sections", markup=False)
@@ -107,10 +84,8 @@ class PhaseForm(Vertical):
             self.mark(problems)
             return False
         self.query_one(Fields).display = True
-        for section in self.query(Section):
-            for field in section.fields:
-                if field.is_mounted:
-                    field.load(self.values.get((section.section, field.key.name), ""))
+        for field in self.query(Field):
+            field.load(self.values.get((field.key.section, field.key.name), ""))
         self.mark(problems)
         return True
 
@@ -120,25 +95,30 @@ class PhaseForm(Vertical):
         self._mark()
 
     async def show_section(self, name: str) -> None:
+        """Show the fields of one section. Only they exist: each widget more makes every change of focus slower."""
         self.section = name
         fields = self.query_one(Fields)
-        for section in self.query(Section):
-            section.display = section.section == name
-        if not fields.query(f"#section-{name}"):
-            await fields.mount(Section(name, self.values))
-        fields.scroll_home(animate=False)
-        self.query_one("#about", Static).update(sections()[name])
-        self._mark()
+        mine = [key for key in describe_schema() if key.section == name]
+        width = max(len(key.name) for key in mine) + 2
+        with self.app.batch_update():
+            old, had_focus = list(fields.children), fields.has_focus_within
+            await fields.mount(*(Field(key, width, self.values.get((name, key.name), "")) for key in mine))
+            if had_focus:  # before the old ones go, or the focus would leave the form and come back
+                self.focus_field(len(old))
+            await fields.remove_children(old)
+            fields.scroll_home(animate=False)
+            self.query_one("#about", Static).update(sections()[name])
+            self._mark()
 
     async def step_section(self, step: int) -> None:
         names = list(sections())
         await self.show_section(names[(names.index(self.section) + step) % len(names)])
 
-    def focus_field(self) -> None:
-        """Begin with the section's first field."""
-        for section in self.query(Section):
-            if section.section == self.section and section.fields[0].is_mounted:
-                section.fields[0].editor.focus()
+    def focus_field(self, number: int = 0) -> None:
+        """Put the focus on one of the section's fields."""
+        fields = list(self.query(Field))
+        if number < len(fields):
+            self.screen.set_focus(fields[number].editor)
 
     @on(Field.Changed)
     def field_changed(self, event: Field.Changed) -> None:
@@ -166,13 +146,15 @@ class PhaseForm(Vertical):
             elif section in (self.section, "") or section not in sections():
                 where = f"line {problem.line}: " if problem.line else ""
                 elsewhere.append(f"{where}{problem.key + ': ' if problem.key else ''}{problem.message}")
-        for shown in self.query(Section):
-            for field in shown.fields:
-                if field.is_mounted:
-                    field.complain("\n".join(by_field.get((shown.section, field.key.name), [])))
+        for field in self.query(Field):
+            field.complain("\n".join(by_field.get((field.key.section, field.key.name), [])))
         other = self.query_one("#other-problems", Static)
         other.display = bool(elsewhere)
         other.update(visible("\n".join(elsewhere)))
+        names = self.section, frozenset(broken)
+        if names == self._names:
+            return
+        self._names = names
         words = []
         for name in sections():
             here = name == self.section

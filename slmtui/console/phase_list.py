@@ -93,21 +93,21 @@ class PhaseList(OptionList):
         """The phase under the cursor."""
         return self.rows[self.highlighted].path if self.rows and self.highlighted is not None else None
 
-    def show(self, rows: list[Row], path: Path | None) -> None:
-        """Show these, the cursor on `path`; only what has changed is drawn again."""
-        if [row.path for row in rows] != [row.path for row in self.rows]:
+    def show(self, rows: list[Row]) -> None:
+        """Show these; only what has changed is drawn again, and the cursor stays."""
+        if [row.path for row in rows] == [row.path for row in self.rows]:
+            changed = [index for index, row in enumerate(rows) if row != self.rows[index]]
             self.rows = rows
-            self.clear_options()
-            self.add_options(Option(row.content(self._width)) for row in rows)
-        else:
-            for index, (row, before) in enumerate(zip(rows, self.rows, strict=True)):
-                if row != before:
-                    self.replace_option_prompt_at_index(index, row.content(self._width))
-            self.rows = rows
-        places = [row.path for row in rows]
-        wanted = places.index(path) if path in places else 0 if places else None
-        if self.highlighted != wanted:
-            self.highlighted = wanted
+            for index in changed:
+                self.replace_option_prompt_at_index(index, rows[index].content(self._width))
+            return
+        self.rows = rows
+        self.clear_options()
+        self.add_options(Option(row.content(self._width)) for row in rows)
+
+    def go_to(self, path: Path | None) -> None:
+        places = [row.path for row in self.rows]
+        self.highlighted = places.index(path) if path in places else None
 
 
 def _cut(text: str, width: int) -> str:

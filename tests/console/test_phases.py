@@ -68,12 +68,14 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @asynccontextmanager
-async def console(size: tuple[int, int] = (120, 40)) -> AsyncIterator[tuple[Console, Pilot[str]]]:
+async def console(
+    size: tuple[int, int] = (120, 40), *, screen_of_last_time: str = "phases"
+) -> AsyncIterator[tuple[Console, Pilot[str]]]:
     """The console on its Phases screen, with nothing trained and torch not imported."""
     app = Console(Path("checkpoints"), log=Path("console.log"), memory=Memory(Path("memory.json")))
     app.trainer = IdleTrainer(app.checkpoints)
     app.backend.start = lambda: None  # type: ignore[method-assign]
-    app.memory.remember("screen", "phases")
+    app.memory.remember("screen", screen_of_last_time)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen_stack[-1], PhasesScreen | Question))
         await pilot.pause(0.3)
@@ -209,13 +211,13 @@ async def test_mistakes_are_said_under_the_field_as_on_the_command_line() -> Non
     async with console() as (app, pilot):
         await to_section(app, pilot, "model")
         await type_in(app, pilot, "n_embd", "9")
-        wrong = text_of(field(app, "n_embd").query_one(".wrong", Static))
+        wrong = field(app, "n_embd").wrong
         assert (
             wrong
             == "not divisible by n_head (got 9 with n_head = 2), allowed: multiples of 2, the nearest being 8 and 10"
         )
         await type_in(app, pilot, "n_embd", "1x")
-        wrong = text_of(field(app, "n_embd").query_one(".wrong", Static))
+        wrong = field(app, "n_embd").wrong
         assert wrong.startswith('not a whole number (got "1x")')
         await type_in(app, pilot, "n_embd", "10")
         assert not field(app, "n_embd").has_class("-wrong")
@@ -456,9 +458,10 @@ async def test_an_empty_folder_is_offered_a_project(tmp_path: Path, monkeypatch:
     folder = tmp_path / "empty"
     folder.mkdir()
     monkeypatch.chdir(folder)
-    async with console() as (app, pilot):
+    async with console(screen_of_last_time="runs") as (app, pilot):
         await until(pilot, lambda: dialog(app) == "Question")
         assert heading(app) == "a new project"
+        assert app.current_mode == "phases"
         await pilot.press("n")
         await until(pilot, lambda: dialog(app) == "PhasesScreen")
         assert not (folder / "phases").exists()

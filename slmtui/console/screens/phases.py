@@ -33,15 +33,17 @@ from slmtui.training.phase_meaning import (
 
 LOOK = 4  # beats between two looks at the files
 GLANCE = 20  # beats between two looks at the runs
+WIDE = 100  # columns from which the three panels stand side by side, as in HORIZONTAL_BREAKPOINTS
 TYPING = 0.6  # seconds without a key after which the data of an edited phase is read
 NOTHING = """\
 No phases here yet.
 
-A phase is a TOML file in phases/ that says what to train, and on what.
+A phase is a TOML file
+in phases/ that says what
+to train, and on what.
 
-i  set up a project in this folder:
-   six phases and a small corpus
-n  begin with an empty one"""
+i  set up a project here
+n  begin with one phase"""
 
 
 class PhasesScreen(Knowledge):
@@ -63,6 +65,7 @@ class PhasesScreen(Knowledge):
         super().__init__()
         self.marked: list[Path] = []
         self.other: Path | None = None  # compared with; None: the one before in the list
+        self._seen_panel = "phases"
         self._beats = 0
         self._offered = False
         self._typing: Timer | None = None
@@ -114,12 +117,13 @@ class PhasesScreen(Knowledge):
         self.marked = [path for path in self.marked if path in paths]
         self.set_class(not paths, "-empty")
         self.show_list()
+        self.query_one(PhaseList).go_to(self.host.phase_file)
         self.editor.show(self.draft)
         self.show_meaning()
 
     def show_list(self) -> None:
         rows = [self._row(self.drafts[path]) for path in self.drafts.paths()]
-        self.query_one(PhaseList).show(rows, self.host.phase_file)
+        self.query_one(PhaseList).show(rows)
         self.query_one("#phases").border_subtitle = f"{len(self.marked)} marked · s trains" if self.marked else ""
         self.host.unsaved = tuple(str(path) for path in self.drafts.paths() if self.drafts[path].changed)
 
@@ -137,8 +141,17 @@ class PhasesScreen(Knowledge):
 
     def see(self, panel: str) -> None:
         """On a narrow terminal, show this one of the three panels."""
+        self._seen_panel = panel
+        if self.app.size.width < WIDE:  # else it would restyle everything to no effect
+            self._apply_seen()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._apply_seen()
+
+    def _apply_seen(self) -> None:
         for name in ("phases", "editor", "meaning"):
-            self.set_class(name == panel, f"-see-{name}")
+            self.set_class(name == self._seen_panel, f"-see-{name}")
 
     @on(DescendantFocus)
     def follow_focus(self, event: DescendantFocus) -> None:
@@ -161,7 +174,7 @@ class PhasesScreen(Knowledge):
         if (draft := self.draft) is None:
             return
         draft.text = event.text
-        self.editor.edited(draft)
+        self.editor.say()
         self.show_list()
         self.show_meaning()
         if self._typing is not None:
@@ -208,7 +221,7 @@ class PhasesScreen(Knowledge):
             self.marked.append(phases.path)
         if phases.highlighted != len(phases.rows) - 1:
             phases.action_cursor_down()
-        self.call_after_refresh(self.show_list)
+        self.show_list()
 
     @work
     async def action_against(self) -> None:
