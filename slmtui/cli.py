@@ -17,6 +17,7 @@ DEFAULT_CHECKPOINTS = Path("checkpoints")
 COMMANDS = {
     "check": "say whether phase files are right, and what is wrong with them",
     "inspect": "count what a corpus or a phase's dataset holds",
+    "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
     "runs": "list the runs and what became of them",
     "init": "set up a new project folder with phases and a sample corpus",
