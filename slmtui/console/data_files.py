@@ -45,7 +45,7 @@ class FilesTable(DataTable[Text]):
     """At most MOST_ROWS files; the others are summed up in a last row."""
 
     DEFAULT_CSS = """
-    FilesTable { height: 1fr; overflow-x: hidden; scrollbar-gutter: stable; }
+    FilesTable { height: 1fr; overflow-x: hidden; }
     FilesTable > .datatable--even-row, FilesTable > .datatable--odd-row { background: $background; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -69,7 +69,7 @@ class FilesTable(DataTable[Text]):
         self._fill()
 
     def on_resize(self) -> None:
-        if self.scrollable_content_region.width != self._width:
+        if self.region.width - 2 != self._width:
             self._fill()
 
     def row_at_cursor(self) -> FileRow | None:
@@ -85,7 +85,7 @@ class FilesTable(DataTable[Text]):
 
     def _fill(self) -> None:
         """The table at the present width; the names take what the numbers leave."""
-        self._width = self.scrollable_content_region.width
+        self._width = self.region.width - 2  # a scrollbar and a gap
         if self._width < 1:
             return
         row, shown, more = self.cursor_row, self.rows_shown[:MOST_ROWS], self.rows_shown[MOST_ROWS:]

@@ -155,9 +155,8 @@ def _row(name: str, number: str, width: int, style: str = "") -> Content:
 
 
 def _heading(text: str, width: int) -> Content:
-    return Content.assemble(
-        ("─ ", "$panel-lighten-2"), text, (" " + "─" * max(0, width - len(text) - 3), "$panel-lighten-2")
-    )
+    line = " " + "─" * max(0, width - len(text) - 3)
+    return Content.assemble(("─ ", "$panel-lighten-2"), text, (line, "$panel-lighten-2"))
 
 
 def _notes(notes: Sequence[str]) -> list[Content]:

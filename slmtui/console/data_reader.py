@@ -24,6 +24,11 @@ i   set up a project here: phases, and a small corpus to try them on
 o   look at a folder or a text file of your own"""
 
 
+WAYS_OUT = """\
+o   show another phase's data, or a folder or file
+p   mend the phase"""
+
+
 class Cancelled(Exception):
     """Nobody wants to know any more."""
 
@@ -155,9 +160,7 @@ class DataReader(ConsoleScreen):
         if event.job == self._job:
             self.found = None
             self.show_words(visible(str(self.origin)))
-            self.show_trouble(
-                f"{visible(event.words)}\n\no   show another phase's data, or a folder or file\np   mend the phase"
-            )
+            self.show_trouble(f"{visible(event.words)}\n\n{WAYS_OUT}")
 
     def _where(self, found: Findings) -> str:
         """One line on what is shown."""

@@ -118,7 +118,7 @@ def count_corpus(
     corpus: Corpus,
     patterns: Mapping[str, str],
     settings: DatasetSettings,
-    progress: Callable[[int], None] = lambda characters: None,
+    progress: Callable[[int], None] | None = None,
 ) -> Counted:
     """Count everything. `patterns`: a name and a regular expression (`^` and `$` are those of a line) each.
 
@@ -132,7 +132,8 @@ def count_corpus(
     newlines, last, characters = 0, "", 0
     writer = HeadWriter(settings.dataset_size)
     for file, piece, ids in tokenised(corpus):
-        progress(characters)
+        if progress is not None:
+            progress(characters)
         writer.add(file, ids)
         counts += np.bincount(ids, minlength=len(counts))
         per_file[file] += len(piece), len(ids), count_definitions(piece)

@@ -141,7 +141,7 @@ def _training_lines(facts: CorpusFacts) -> list[Line]:
     passes = max_iters * BATCH_TOKENS * BYTES_PER_TOKEN[size.vocab_size] / facts.train_bytes
     return [
         Line("optimizer", "weight_decay", 1.0, "ten times the usual: a small text is soon learned by heart"),
-        Line("training", "max_iters", max_iters, f"about {passes:.0f} passes over the training text, if not stopped early"),
+        Line("training", "max_iters", max_iters, f"at most {passes:.0f} passes over the training text"),
         Line("training", "batch_size", BATCH_TOKENS // BLOCK, f"{BATCH_TOKENS} tokens a step: more steps in a minute"),
         Line("training", "learning_rate", 4e-3, "a narrow model bears a high rate"),
         Line("training", "schedule", "cosine", "the last steps are small, and settle"),

@@ -19,10 +19,11 @@ from slmtui.console.data_panel import NumbersPanel
 from slmtui.console.data_reader import DataReader
 from slmtui.console.data_source import ChooseSource
 from slmtui.console.dialogs import Message, Question
-from slmtui.console.token_rows import label, token_text
+from slmtui.console.token_rows import label
 from slmtui.console.widgets.token_view import FileTokens, TokenView
 from slmtui.errors import UserError
 from slmtui.output import visible
+from slmtui.project import set_up
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
@@ -172,9 +173,9 @@ class DataScreen(DataReader):
             f"{shown if len(shown) < 24 else shown[:22] + '…'} id {token} · {data[:8].hex(' ')}"
             f"{'…' * (len(data) > 8)}{often}"
         )
-        self.query_one(
-            "#reader"
-        ).border_subtitle = f"line {line:,} · token {event.token + 1:,} of {len(file):,} · {'training' if side == 'train' else 'validation'}"
+        name = "training" if side == "train" else "validation"
+        words = f"line {line:,} · token {event.token + 1:,} of {len(file):,} · {name}"
+        self.query_one("#reader").border_subtitle = words
 
     def action_repeat(self) -> None:
         """Show the longest repeat: in validation first, then in training, and so on by turns."""
@@ -258,8 +259,6 @@ class DataScreen(DataReader):
 
     @work
     async def action_set_up(self) -> None:
-        from slmtui.commands.init import set_up
-
         if Path("phases").is_dir():
             self.notify("there is a phases/ folder already")
             return

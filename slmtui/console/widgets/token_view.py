@@ -68,7 +68,7 @@ class TokenView(ScrollView, can_focus=True):
         "tokens--mark", "tokens--repeat",
     }  # fmt: skip
     DEFAULT_CSS = """
-    TokenView { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-gutter: stable; background: $background; }
+    TokenView { height: 1fr; overflow-x: hidden; overflow-y: auto; background: $background; }
     TokenView > .tokens--train { background: $train 10%; }
     TokenView > .tokens--train-odd { background: $train 24%; }
     TokenView > .tokens--val { background: $val 14%; }
@@ -106,7 +106,7 @@ class TokenView(ScrollView, can_focus=True):
         self.bars = False
         self.repeat = range(0)  # tokens to underline
         self._laid = EMPTY
-        self._text_of: Callable[[int], str] = lambda token: ""
+        self._text_of: Callable[[int], str] = str
         self._styles: dict[str, Style] = {}
 
     def show_message(self, message: str) -> None:
@@ -136,7 +136,7 @@ class TokenView(ScrollView, can_focus=True):
         self.refresh()
 
     def _lay_out(self) -> None:
-        width = self.scrollable_content_region.width
+        width = self.region.width - self.gutter.width - 1  # of which a scrollbar may take the last column
         if self.file is None or width < 1:
             return
         start = max(0, min(self.cursor - WINDOW // 2, len(self.file) - WINDOW))
