@@ -12,8 +12,8 @@ from pathlib import Path
 from slmtui import __version__
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import ExitStatus, say
+from slmtui.project import DEFAULT_CHECKPOINTS
 
-DEFAULT_CHECKPOINTS = Path("checkpoints")
 COMMANDS = {
     "check": "say whether phase files are right, and what is wrong with them",
     "inspect": "count what a corpus or a phase's dataset holds",

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slmtui.insight.watch import watch
 from slmtui.runs.control import ControlFile
 from slmtui.runs.recorder import record
 from slmtui.runs.resume import resume
@@ -44,7 +45,7 @@ def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: fi
     dataset = prepare_dataset(phase)
     training = Training.start(phase, dataset, machine)
     run = create_run(checkpoints, phase)
-    happening = train(training, control(ControlFile(run.control_file)))
+    happening = watch(train(training, control(ControlFile(run.control_file))), dataset)
     return Session(run, training, (), record(run, training, happening), dataset.notes)
 
 
@@ -52,5 +53,6 @@ def go_on(run: Run, control: AddControl = lambda file: file) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done."""
     resumed = resume(run)
     happening = train(resumed.training, control(ControlFile(run.control_file)))
+    happening = watch(happening, resumed.training.dataset, resumed.history)
     recorded = record(run, resumed.training, happening, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, resumed.notes)

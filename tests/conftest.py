@@ -49,7 +49,8 @@ def corpus(tmp_path: Path) -> Path:
     folder.mkdir()
     for i, noun in enumerate(("order", "ticket", "invoice", "sensor", "route", "parcel")):
         (folder / f"{noun}s.py").write_text(
-            f"import json\n\n\ndef load_{noun}(path):\n    with open(path) as handle:\n        return json.load(handle)\n\n"
+            f"import json\n\n\ndef load_{noun}(path):\n"
+            "    with open(path) as handle:\n        return json.load(handle)\n\n"
             f"\ndef count_{noun}s({noun}s, limit={i}):\n"
             f"    return sum(1 for {noun} in {noun}s if {noun}.size > limit)\n"
         )

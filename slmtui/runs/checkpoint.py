@@ -65,18 +65,7 @@ def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size
 
 def load_checkpoint(path: Path) -> SavedModel:
     """Read and check a checkpoint; CheckpointError says what is wrong with it."""
-    try:
-        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint") from None
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{path}: holds objects other than tensors and plain values, which could run code when loaded; refused"
-        ) from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or damaged ({_first_line(error)})") from None
-    if not isinstance(record, dict) or record.get("slmtui_checkpoint") != FORMAT:
-        raise CheckpointError(f"{path}: not a checkpoint of slmtui (format {FORMAT})")
+    record = _read_record(path)
     try:
         phase = Phase.model_validate(record["phase"])
         tokenizer = tokenizer_from_state(record["tokenizer"])
@@ -92,6 +81,39 @@ def load_checkpoint(path: Path) -> SavedModel:
         )
     except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
         raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
+
+
+@dataclass(frozen=True)
+class CheckpointNote:
+    """What a checkpoint says of itself."""
+
+    step: int
+    val_loss: float
+
+
+def read_note(path: Path) -> CheckpointNote:
+    """How far a checkpoint's model had come. Its tensors stay on the disk: a list of many can be made quickly."""
+    record = _read_record(path)
+    try:
+        return CheckpointNote(int(record["step"]), float(record["val_loss"]))
+    except (KeyError, TypeError, ValueError) as error:
+        raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
+
+
+def _read_record(path: Path) -> dict[str, Any]:
+    try:
+        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except pickle.UnpicklingError:
+        raise CheckpointError(
+            f"{path}: holds objects other than tensors and plain values, which could run code when loaded; refused"
+        ) from None
+    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
+        raise CheckpointError(f"{path}: not a checkpoint, or damaged ({_first_line(error)})") from None
+    if not isinstance(record, dict) or record.get("slmtui_checkpoint") != FORMAT:
+        raise CheckpointError(f"{path}: not a checkpoint of slmtui (format {FORMAT})")
+    return record
 
 
 def _first_line(error: Exception) -> str:

@@ -28,6 +28,7 @@ class RunSummary:
     gap: float | None = None
     verdict: str | None = None
     bits_per_byte: float | None = None
+    paused: bool = False
     seconds: float = 0.0  # from the first event to the last
 
     def add(self, event: Event) -> None:
@@ -44,7 +45,12 @@ class RunSummary:
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
+            case events.Paused():
+                self.paused = True
+            case events.Resumed() | events.Step():
+                self.paused = False
             case events.RunFinished():
+                self.paused = False
                 self.seconds = event.seconds
 
 
@@ -60,5 +66,5 @@ def summarise(run: Run) -> RunSummary:
             summary.add(event)
     if first is not None and last is not None and summary.seconds == 0.0:
         summary.seconds = last.time - first.time
-    summary.state = run.state(last)
+    summary.state = run.state(last, paused=summary.paused)
     return summary

@@ -77,6 +77,7 @@ class Warned(Base):
     code: str
     message: str
     advice: str = ""
+    level: Literal["note", "warning", "serious"] = "warning"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -44,6 +44,7 @@ class Training:
         self.patience_reference = math.inf  # the loss that early stopping must see beaten by min_delta
         self.last_val_loss = math.nan
         self.learning_rate_factor = 1.0
+        self.recent_losses: list[float] = []  # of the latest batches, to see a spike by
         self.seconds = 0.0
 
     @classmethod
@@ -78,7 +79,8 @@ class Training:
 
 PROGRESS = (
     "step", "evaluated_at", "best_val_loss", "best_step", "best_is_unsaved", "evaluations_since_best",
-    "patience_reference", "last_val_loss", "learning_rate_factor", "seconds",
+    "patience_reference", "last_val_loss", "learning_rate_factor", "recent_losses",
+    "seconds",
 )  # fmt: skip
 
 

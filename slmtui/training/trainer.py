@@ -24,6 +24,7 @@ from slmtui.training.evaluation import full_losses, sampled_loss
 from slmtui.training.events import Event
 from slmtui.training.gap import bits_per_byte, verdict
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
+from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.state import Training
 
 MOST_STEP_EVENTS = 10_000  # a log keeps about as many lines of steps, however long the training
@@ -68,11 +69,17 @@ def _run(training: Training, control: Control) -> Generator[Event, None, events.
         if 0 < patience <= training.evaluations_since_best:
             return "early stopping"
         step = _update(training)
-        diverged = not math.isfinite(step.loss)
+        diverged = _has_diverged(training, step.loss)
         if diverged or step.step % log_interval(settings.max_iters) == 0:
             yield step
         if diverged:
             return "diverged"
+
+
+def _has_diverged(training: Training, loss: float) -> bool:
+    """Is the loss no number any more, or has it shot up for good?"""
+    training.recent_losses = [*training.recent_losses[1 - NEEDED :], loss]
+    return not math.isfinite(loss) or (training.phase.training.stop_on_spike and spiked(training.recent_losses))
 
 
 def log_interval(max_iters: int) -> int:

@@ -94,7 +94,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
 
 
 def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_path: Path) -> None:
-    """Killed after each single event, and resumed: it ends as if nothing had happened; nothing twice, nothing missing."""
+    """Killed after each single event, and resumed: it ends as if nothing had happened, nothing twice or missing."""
     whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
     first_saved = next(i for i, event in enumerate(whole) if isinstance(event, events.Checkpoint))
     for kill_after in range(first_saved, len(whole) - 1):

@@ -1,0 +1,71 @@
+"""What is wrong with a run, and what to do next: pure rules over its events and what is known of its data.
+
+    for finding in diagnose(run.events(), facts_of(dataset)): ...
+
+With the first event alone (`run_started`) it is the advice before the start; while a run goes on, rules about its end
+keep silent. A healthy run gets nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slmtui.insight import learning_rules, overfitting_rules, size_rules
+from slmtui.insight.course import Course
+from slmtui.insight.facts import DataFacts
+from slmtui.insight.finding import Finding
+from slmtui.training.events import Event
+
+GOLDEN_LOWEST, GOLDEN_HIGHEST = 10, 100  # parameters per token
+
+OF_SIZE = (
+    size_rules.repeated_files,
+    size_rules.leakage,
+    size_rules.tiny_validation,
+    size_rules.vocabulary,
+    size_rules.too_large,
+)
+OF_COURSE = (
+    learning_rules.diverged,
+    learning_rules.unstable,
+    learning_rules.little_learned,
+    overfitting_rules.overfitting,
+    learning_rules.stopped_too_early,
+    overfitting_rules.plateau,
+    overfitting_rules.wasted,
+    learning_rules.too_few_epochs,
+    overfitting_rules.too_many_epochs,
+    overfitting_rules.above_baseline,
+)
+
+
+def diagnose(happened: Iterable[Event], facts: DataFacts | None = None) -> list[Finding]:
+    """The findings, the heaviest first. Without `run_started` among the events, none."""
+    course = Course(happened, facts)
+    if course.started is None:
+        return []
+    rules = OF_SIZE + OF_COURSE if course.evaluations or course.broken_at is not None else OF_SIZE
+    findings = [finding for rule in rules if (finding := rule(course)) is not None]
+    return sorted(findings, key=lambda finding: -finding.weight)
+
+
+@dataclass(frozen=True)
+class HouseRule:
+    """The golden rule of the published experiment. None of its phases kept it, and its gaps do not follow it."""
+
+    parameters_per_token: float
+    kept: bool
+    sentence: str
+
+
+def golden_rule(parameters: int, train_tokens: int) -> HouseRule:
+    """10 to 100 parameters per training token: to be shown as a house rule, never as a fault."""
+    ratio = parameters / train_tokens
+    kept = GOLDEN_LOWEST <= ratio <= GOLDEN_HIGHEST
+    return HouseRule(
+        parameters_per_token=ratio,
+        kept=kept,
+        sentence=f"{ratio:,.0f} parameters per training token; the house rule of {GOLDEN_LOWEST} to {GOLDEN_HIGHEST} "
+        + ("is kept" if kept else "is not kept, which by itself says little"),
+    )

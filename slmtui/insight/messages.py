@@ -1,0 +1,173 @@
+"""What is worth a warning in the course of a run, and how it is said: conditions, and one function for each code.
+
+Every message names the numbers that it rests on; the advice says what a person could do now. The limits are house
+rules, tried on the published phases.
+"""
+
+from __future__ import annotations
+
+from slmtui.insight.course import Course
+from slmtui.insight.gap_class import LIMITS, GapClass
+from slmtui.training.events import Evaluation, Step, Warned
+
+RISING = 3  # evaluations above the best before it is said that val rises
+WASTED = 6  # evaluations after the best, and half of all steps, before it is said that they were for nothing
+LEAST_CLASS = 2  # moderate; a smaller gap is nothing to speak of
+FLAT = 5  # evaluations that progress is looked for in
+PROGRESS = 0.01  # of a loss: less is none
+EXPLODED = 1.0  # nats above what a model that knows nothing has
+NOISE, LEAST_NOISE = 0.005, 0.01  # what evaluations waver by: a share of the loss, and nats
+TRAIN_NOISE, LEAST_TRAIN_NOISE = 0.05, 0.1  # the same for a train loss that should only ever fall
+
+
+def val_rises(course: Course) -> bool:
+    """The last three evaluations are above the best, and it is not only just over (a tenth of the way to it)."""
+    best = course.best
+    if best is None or course.since_best < RISING:
+        return False
+    limit = best.val_loss + max(LEAST_NOISE, NOISE * best.val_loss)
+    latest = course.evaluations[-RISING:]
+    return latest[-1].step - best.step >= best.step / 10 and all(one.val_loss > limit for one in latest)
+
+
+def train_rises(course: Course) -> bool:
+    """The last two evaluations have a train loss above the best one: overfitting does not do that, large steps do."""
+    if course.best_train is None:
+        return False
+    best = course.best_train.train_loss
+    limit = best + max(LEAST_TRAIN_NOISE, TRAIN_NOISE * best)
+    return all(one.train_loss > limit for one in course.evaluations[-2:])
+
+
+def is_wasted(course: Course) -> bool:
+    """Half of the steps so far came after the best."""
+    best = course.best
+    return best is not None and course.since_best >= WASTED and course.evaluations[-1].step >= 2 * best.step
+
+
+def progress(course: Course) -> float:
+    """By what share the lowest train or val loss, whichever did better, fell in the last five evaluations.
+
+    One, all there is, while there are not enough of them to tell.
+    """
+    earlier, latest = course.evaluations[:-FLAT], course.evaluations[-FLAT:]
+    if not earlier:
+        return 1.0
+    return max(
+        1 - min(one.train_loss for one in latest) / min(one.train_loss for one in earlier),
+        1 - min(one.val_loss for one in latest) / min(one.val_loss for one in earlier),
+    )
+
+
+def gap(event: Evaluation, now: GapClass) -> Warned:
+    if event.gap < 0:
+        return Warned(
+            step=event.step,
+            code="gap",
+            level="warning",
+            message=f"val is {-event.gap:.2f} below train: the validation text is easier, or has been seen",
+            advice='look for leakage in Data; split = "by-file" holds whole files back',
+        )
+    mild = now.current == LEAST_CLASS
+    below, above = LIMITS[now.current - 1], LIMITS[now.current] if now.current < len(LIMITS) else None
+    span = f"{below:g} to {above:g}" if above is not None else f"above {below:g}"
+    return Warned(
+        step=event.step,
+        code="gap",
+        level=("note", "warning", "serious")[now.current - LEAST_CLASS],
+        message=f"the gap is {now.word}, {event.gap:.2f} ({span}): "
+        + ("training text is known better than new text" if mild else "the training text is being memorised"),
+        advice="fine as long as val falls" if mild else "more text, a smaller model, or more dropout",
+    )
+
+
+def rising(course: Course) -> Warned:
+    best, latest = _best(course), [one.val_loss for one in course.evaluations[-RISING:]]
+    does = "has risen" if sorted(latest) == latest else "has been above its best"
+    losses = ", ".join(f"{loss:.4f}" for loss in latest)
+    will_stop = course.phase["early_stopping"]["patience"] > 0
+    advice = "early stopping ends the run if it stays so; best.pt has it" if will_stop else "stop here, best.pt has it"
+    return Warned(
+        step=course.evaluations[-1].step,
+        code="val_rising",
+        message=f"val {does} for {RISING} evaluations ({losses}); the best was {best.val_loss:.4f} at step "
+        f"{best.step:,}",
+        advice=advice,
+        level="note" if will_stop else "warning",
+    )
+
+
+def wasted(course: Course) -> Warned:
+    best, now = _best(course), course.evaluations[-1].step
+    return Warned(
+        step=now,
+        code="wasted",
+        message=f"{now - best.step:,} of {now:,} steps came after the best, step {best.step:,}",
+        advice="stop here; next time set early_stopping.patience",
+    )
+
+
+def plateau(course: Course) -> Warned:
+    now = course.evaluations[-1]
+    return Warned(
+        step=now.step,
+        code="plateau",
+        level="note",
+        message=f"neither loss has moved for {FLAT} evaluations (train {now.train_loss:.2f}, val {now.val_loss:.2f})",
+        advice="stop here, lower the learning rate, or make the model larger",
+    )
+
+
+def unstable(course: Course) -> Warned:
+    assert course.best_train is not None
+    now, best = course.evaluations[-1], course.best_train
+    return Warned(
+        step=now.step,
+        code="unstable",
+        message=f"train has risen to {now.train_loss:.2f}; it was {best.train_loss:.2f} at step {best.step:,}: the "
+        "steps are too large",
+        advice=lower_rate(course),
+    )
+
+
+def spike(course: Course, step: Step) -> Warned:
+    usual = sorted(course.step_losses)[len(course.step_losses) // 2]
+    return Warned(
+        step=step.step,
+        code="spike",
+        level="serious",
+        message=f"the batch loss has shot up to {step.loss:.2f}; it was about {usual:.2f}",
+        advice=lower_rate(course),
+    )
+
+
+def exploded(course: Course, event: Evaluation) -> Warned:
+    return Warned(
+        step=event.step,
+        code="diverging",
+        level="serious",
+        message=f"train is {event.train_loss:.2f}, above the {course.uniform_loss:.2f} of a model that knows nothing",
+        advice=lower_rate(course),
+    )
+
+
+def not_a_number(course: Course) -> Warned:
+    return Warned(
+        step=course.broken_at or 0,
+        code="diverged",
+        level="serious",
+        message=f"the loss is not a number at step {course.broken_at or 0:,}",
+        advice=lower_rate(course),
+    )
+
+
+def lower_rate(course: Course) -> str:
+    """A third is half a step on a logarithmic scale of rates."""
+    if course.learning_rate is None:
+        return "lower training.learning_rate"
+    return f"lower the learning rate: {course.learning_rate / 3:.0e} instead of {course.learning_rate:.0e}"
+
+
+def _best(course: Course) -> Evaluation:
+    assert course.best is not None
+    return course.best

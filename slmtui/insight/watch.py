@@ -1,0 +1,111 @@
+"""Watching a training: its events pass through unchanged, samples get their judgement, and warnings are put in.
+
+    for event in watch(train(training), dataset, history): ...
+
+Each warning follows the event that it is about, and is said once until things change. What is said depends on the
+events alone, so a run that is taken up again (`history`: its events so far) says what an undisturbed one says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Iterator
+
+from slmtui.data.baseline import Baseline, ngram_baseline
+from slmtui.data.dataset import Dataset
+from slmtui.insight import messages
+from slmtui.insight.course import Course
+from slmtui.insight.facts import DataFacts, data_warnings, facts_of
+from slmtui.insight.gap_class import LIMITS, GapClass
+from slmtui.insight.quality import Judge
+from slmtui.training import events
+from slmtui.training.events import Evaluation, Event, Warned
+
+LEAST_NEGATIVE_CLASS = 1  # but a negative gap is, from 0.5 on
+
+
+def watch(happening: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
+    """Pass events on as they come; the first one gets what is known of the data, baseline and leakage included.
+
+    The corpus is read again for its copies and words only when there is a first sample.
+    """
+    watcher = Watcher(history)
+    judge: Judge | None = None
+    for event in happening:
+        if isinstance(event, events.Sample) and event.judgement is None:
+            judge = judge or Judge.build(dataset)
+            event = dataclasses.replace(event, judgement=judge(event.prompt, event.text).to_dict())
+        facts: DataFacts | None = None
+        if isinstance(event, events.RunStarted):
+            facts = facts_of(dataset, _baseline(dataset))
+            event = dataclasses.replace(event, data=event.data | dataclasses.asdict(facts))
+        yield event
+        if facts is not None:
+            yield from data_warnings(facts)
+        yield from watcher.add(event)
+
+
+def _baseline(dataset: Dataset) -> Baseline:
+    train, val = dataset.train, dataset.val
+    return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
+
+
+class Watcher:
+    """The warnings that follow from a run's events. Warnings among the events are passed over."""
+
+    def __init__(self, history: Iterable[Event] = ()) -> None:
+        self.course = Course()
+        self.gap = GapClass()
+        self.said: dict[str, object] = {}  # by code: the state of things when it was said last
+        for event in history:
+            self.add(event)
+
+    def add(self, event: Event) -> list[Warned]:
+        """What there is to say after this event."""
+        was_broken = self.course.broken_at is not None
+        self.course.add(event)
+        if self.course.broken_at is not None:
+            return [] if was_broken else [messages.not_a_number(self.course)]
+        match event:
+            case events.Step() if self.course.is_spiking:
+                return self._once(messages.spike(self.course, event), True)
+            case events.Step():
+                self.said.pop("spike", None)
+            case events.Evaluation(requested=False):
+                return self._after_evaluation(event)
+        return []
+
+    def _after_evaluation(self, event: Evaluation) -> list[Warned]:
+        course = self.course
+        found: list[Warned] = []
+        if event.train_loss > course.uniform_loss + messages.EXPLODED:
+            found += self._once(messages.exploded(course, event), True)
+        if not course.has_learned or course.best is None or course.best_train is None:
+            return found
+        found += self._gap(event)
+        if messages.train_rises(course):
+            found += self._once(messages.unstable(course), course.best_train.step)
+        if messages.val_rises(course):
+            found += self._once(messages.rising(course), course.best.step)
+        if messages.is_wasted(course):
+            found += self._once(messages.wasted(course), course.best.step)
+        if messages.progress(course) < messages.PROGRESS and abs(event.gap) < LIMITS[1]:
+            found += self._once(messages.plateau(course), True)
+        elif messages.progress(course) > 2 * messages.PROGRESS:
+            self.said.pop("plateau", None)
+        return found
+
+    def _gap(self, event: Evaluation) -> list[Warned]:
+        self.gap = self.gap.after(event.gap)
+        least = messages.LEAST_CLASS if event.gap > 0 else LEAST_NEGATIVE_CLASS
+        if self.gap.current >= least:
+            return self._once(messages.gap(event, self.gap), (self.gap.current, event.gap > 0))
+        self.said.pop("gap", None)
+        return []
+
+    def _once(self, warning: Warned, state: object) -> list[Warned]:
+        """The warning, unless it was given before and the state of things has not changed since."""
+        if self.said.get(warning.code) == state:
+            return []
+        self.said[warning.code] = state
+        return [warning]
