@@ -17,6 +17,7 @@ from slmtui.project import DEFAULT_CHECKPOINTS
 COMMANDS = {
     "check": "say whether phase files are right, and what is wrong with them",
     "inspect": "count what a corpus or a phase's dataset holds",
+    "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
     "runs": "list the runs and what became of them",
     "report": "report on a run, or compare several, as Markdown or HTML",
