@@ -85,6 +85,9 @@ class ConsoleScreen(Screen[None]):
     def on_mount(self) -> None:
         self._pulse = self.set_interval(PULSE, self._beat, pause=True)
 
+    def on_unmount(self) -> None:
+        self._pulse.stop()
+
     def on_screen_resume(self) -> None:
         self.query_one(TopBar).refresh_tabs()
         self._pulse.resume()

@@ -94,6 +94,8 @@ def _share_left(course: Course) -> float:
 
 def _usual_rate(course: Course) -> float:
     """The rate that would have led weights as far as they usually go in as many steps."""
+    if course.path == 0.0:  # not a step was logged
+        return LOWEST_RATE
     return min(max(course.rate * USUAL_PATH / course.path, LOWEST_RATE), HIGHEST_RATE)
 
 

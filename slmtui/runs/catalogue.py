@@ -141,7 +141,7 @@ class _Reader:
 
     def _state(self) -> State:
         try:
-            return self.run.state(self._last)
+            return self.run.state(self._last, paused=self._summary.paused)
         except OSError:  # deleted under us
             return "crashed"
 
