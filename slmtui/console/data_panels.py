@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from slmtui.console.token_rows import label, token_text
@@ -14,8 +15,7 @@ from slmtui.output import visible
 if TYPE_CHECKING:
     from slmtui.console.data_findings import Findings
 
-LEAKS = ((0.6, "catastrophic"), (0.3, "severe"), (0.15, "moderate"))  # shares of validation that repeat training
-MANY_UNSEEN = 0.2
+COLOURS = {"serious": "catastrophic", "warning": "severe", "note": "moderate"}  # of the levels of warnings
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -50,13 +50,13 @@ def frequent(found: Findings, width: int) -> Content:
     tokens = found.counted.inspection.frequent_tokens
     most = max(token.count for token in tokens)
     names = [_cut(label(token.token), 14) for token in tokens]
-    name_width = max(map(len, names))
+    name_width = max(map(cell_len, names))
     count_width = len(f"{most:,}")
     room = max(1, width - name_width - count_width - 2)
     return _join(
         [
             Content.assemble(
-                f"{name:<{name_width}} ",
+                set_cell_size(name, name_width + 1),
                 (bar(token.count / most, room), "$train"),
                 (f" {token.count:>{count_width},}", "$quiet"),
             )
@@ -67,6 +67,8 @@ def frequent(found: Findings, width: int) -> Content:
 
 def validation(found: Findings, width: int) -> Content:
     """Whether the validation side can be trusted, and what counting alone reaches on it."""
+    from slmtui.insight.facts import val_uncertainty
+
     if (dataset := found.dataset) is None:
         return _join(_notes(found.counted.inspection.notes))
     n_val = len(dataset.val.tokens)
@@ -80,6 +82,7 @@ def validation(found: Findings, width: int) -> Content:
     return _join(
         [
             Content.assemble((text, "$val")),
+            _row("its loss is known to", f"± {val_uncertainty(n_val):.2f} nats", width),
             *_repeats(found, width),
             *_unseen(found, n_val, width),
             *_baseline(found, width),
@@ -90,8 +93,10 @@ def validation(found: Findings, width: int) -> Content:
 def _repeats(found: Findings, width: int) -> list[Content]:
     if (shared := found.shared) is None:
         return [_row("repeats of training", "…", width)]
+    from slmtui.insight.facts import LEAKS
+
     share = shared.repeated_share
-    verdict = next((name for limit, name in LEAKS if share >= limit), "")
+    verdict = next((COLOURS[level] for limit, level in LEAKS if share >= limit), "")
     lines = [_row("repeats of training", f"{share:.0%}{' !' * bool(verdict)}", width, f"${verdict}" if verdict else "")]
     if verdict:
         lines.append(Content.assemble(("a small gap means little here", f"${verdict}")))
@@ -107,14 +112,16 @@ def _repeats(found: Findings, width: int) -> list[Content]:
 def _unseen(found: Findings, n_val: int, width: int) -> list[Content]:
     if found.counts is None or found.dataset is None:
         return [_row("never seen in training", "…", width)]
+    from slmtui.insight.facts import UNSEEN
+
     share = found.counts.unseen_tokens / n_val
-    style = "$moderate" if share >= MANY_UNSEEN else ""
+    style = next((f"${COLOURS[level]}" for limit, level in UNSEEN if share >= limit), "")
     lines = [_row("never seen in training", f"{share:.1%}", width, style)]
     if kinds := found.counts.unseen_kinds:
         tokens = [found.dataset.tokenizer.token_bytes(token) for token in found.counts.unseen]
         names = " ".join(_cut(token_text(token).replace("\n", ""), 12) for token in tokens)
         text = f"{found.counts.unseen_tokens:,} tokens, {kinds:,} kinds: {names}"
-        lines.append(Content.assemble("  ", (_cut(text, 2 * width - 6), "$quiet")))
+        lines += _indented(text, width, max_lines=3)
     return lines
 
 
@@ -139,7 +146,7 @@ def suggestion(found: Findings, width: int) -> Content:
     lines = [Content(line) for line in textwrap.wrap(visible(found.suggestion.summary), width)]
     for line in found.suggestion.lines:
         lines.append(Content.assemble((f"{line.section}.{line.key} ", "$quiet"), (visible(str(line.value)), "bold")))
-        lines += [Content.assemble((f"  {part}", "$quiet")) for part in textwrap.wrap(visible(line.reason), width - 2)]
+        lines += _indented(visible(line.reason), width)
     return _join(lines)
 
 
@@ -151,12 +158,17 @@ def bar(share: float, width: int) -> str:
 
 def _row(name: str, number: str, width: int, style: str = "") -> Content:
     name = _cut(visible(name), max(4, width - len(number) - 1))
-    return Content.assemble((name, "$quiet"), " " * max(1, width - len(name) - len(number)), (number, style))
+    return Content.assemble((name, "$quiet"), " " * max(1, width - cell_len(name) - len(number)), (number, style))
 
 
 def _heading(text: str, width: int) -> Content:
     line = " " + "─" * max(0, width - len(text) - 3)
     return Content.assemble(("─ ", "$panel-lighten-2"), text, (line, "$panel-lighten-2"))
+
+
+def _indented(text: str, width: int, max_lines: int | None = None) -> list[Content]:
+    parts = textwrap.wrap(text, max(8, width - 2), max_lines=max_lines, placeholder=" …")
+    return [Content.assemble((f"  {part}", "$quiet")) for part in parts]
 
 
 def _notes(notes: Sequence[str]) -> list[Content]:
@@ -168,7 +180,7 @@ def _join(lines: Sequence[Content]) -> Content:
 
 
 def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"
+    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + "…"
 
 
 def _cut_left(text: str, width: int) -> str:

@@ -109,7 +109,7 @@ def lay_out(
                 end_row()
             text = (bar if row and n == 0 else "") + part
             for chunk in _chunks(text, width):
-                if used + cell_len(chunk) > width:
+                if used and used + cell_len(chunk) > width:
                     end_row()
                 row.append((token, chunk))
                 used += cell_len(chunk)
