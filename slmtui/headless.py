@@ -162,7 +162,8 @@ def line_of(event: Event, progress: Progress) -> str | None:
         case events.Sample():
             return f"sample at step {event.step}: {visible(event.prompt + event.text)}"
         case events.Warned():
-            return f"warning at step {event.step}: {event.message} {event.advice}".rstrip()
+            advice = f" → {event.advice}" if event.advice else ""
+            return visible(f"{event.level} at step {event.step}: {event.message}{advice}")
         case events.Changed():
             return f"step {event.step}: {event.key} {event.was:g} -> {event.value:g}"
         case events.Paused() | events.Resumed():
