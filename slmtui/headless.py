@@ -100,9 +100,11 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
         say(f"{run.name}: {note}")
     progress = Progress()
     best: events.Evaluation | None = None
+    started: events.RunStarted | None = None
     finished: events.RunFinished | None = None
     for event in session.history:
         progress.add(event)
+        started = event if isinstance(event, events.RunStarted) else started
         best = event if isinstance(event, events.Evaluation) and event.best else best
     try:
         with progress_bar(phase) as bar:
@@ -114,14 +116,17 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                     put(line)
                 if isinstance(event, events.Evaluation) and event.best:
                     best = event
+                if isinstance(event, events.RunStarted):
+                    started = event
                 if isinstance(event, events.RunFinished):
                     finished = event
     except TrainingFailed as error:
         say(f"{run.name}: training failed: {error}")
         return ExitStatus.FAILED
-    assert finished is not None, "a training ends with run_finished"
+    assert started is not None, "a training begins with run_started"
+    assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, finished, best):
+        for line in summary(run, started, finished, best):
             put(line)
     return _status(run, finished, broken_limits(phase.gate, best))
 
@@ -171,7 +176,9 @@ def line_of(event: Event, progress: Progress) -> str | None:
     return None
 
 
-def summary(run: Run, finished: events.RunFinished, best: events.Evaluation | None) -> list[str]:
+def summary(
+    run: Run, started: events.RunStarted, finished: events.RunFinished, best: events.Evaluation | None
+) -> list[str]:
     """The lines that stand under a finished run."""
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
     if best is not None:
@@ -179,6 +186,12 @@ def summary(run: Run, finished: events.RunFinished, best: events.Evaluation | No
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
             f"{best.bits_per_byte:.2f} bits/byte, kept in {run.best}"
         )
+        if (baseline := started.data.get("baseline")) is not None:
+            distance = best.val_loss - baseline
+            lines.append(
+                f"baseline: a {started.data['baseline_order']}-gram model has {baseline:.4f} on the same split; "
+                f"the best is {abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
+            )
         lines.append(f'try it: slmtui complete {run.name} "your prompt"')
     return lines
 
