@@ -60,15 +60,14 @@ def resume(run: Run) -> Resumed:
 
 def _from_the_beginning(run: Run) -> Resumed:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
-    started: Event | None = None
-    if run.log_file.exists():
-        for event in read_events(run.log_file):
-            started = started or event
-            if isinstance(event, events.Checkpoint):
-                raise RunError(f"{run.last} is gone, and with it what the run would go on from; train its phase anew")
+    log = list(read_events(run.log_file)) if run.log_file.exists() else []
+    first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
+    # The event is written just before the file. Only what goes on after it shows that there was a file.
+    if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
+        raise RunError(f"{run.last} is gone, and with it what the run would go on from; train its phase anew")
     phase = run.phase()
     dataset = prepare_dataset(phase)
-    if isinstance(started, events.RunStarted):
+    if log and isinstance(started := log[0], events.RunStarted):
         _refuse_if_changed(run, dataset.fingerprint, str(started.data.get("fingerprint")))
     return Resumed(Training.start(phase, dataset, choose_machine(phase.training)), 0, (), ())
 
