@@ -11,6 +11,8 @@ from types import TracebackType
 from slmtui.errors import UserError
 from slmtui.training.events import Event, from_json, to_json
 
+TAIL = 1 << 16  # bytes at the end of a log in which its last event is looked for
+
 
 class LogError(UserError, ValueError):
     """A log with a line that is no event; the message says which."""
@@ -71,3 +73,14 @@ def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
                 yield from_json(line)
             except ValueError as error:
                 raise LogError(f"{path}:{number}: not an event of a run ({error})") from None
+
+
+def last_event(log: Path) -> Event | None:
+    """The last whole event of a log, for which not all of it is read; None if there is none, or it is damaged there."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().split(b"\n")[:-1]
+        return from_json(lines[-1]) if lines else None
+    except (OSError, ValueError):
+        return None

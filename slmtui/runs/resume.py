@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui import __version__
 from slmtui.runs.checkpoint import SavedModel, load_checkpoint
-from slmtui.runs.log import read_events
+from slmtui.runs.log import last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
-from slmtui.training.events import Event, from_json
+from slmtui.training.events import Event
 from slmtui.training.machine import Machine, choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
-
-TAIL = 1 << 16  # bytes at the end of a log in which its last event is looked for
 
 
 @dataclass(frozen=True)
@@ -100,17 +97,6 @@ def _refuse_if_over(run: Run) -> None:
     match last_event(run.log_file):
         case events.RunFinished(reason="completed" | "early stopping") as end:
             raise RunError(f"{run.name} is over ({end.reason} at step {end.step:,}); nothing is left to do")
-
-
-def last_event(log: Path) -> Event | None:
-    """The last whole event of a log, for which not all of it is read; None if there is none, or it is damaged there."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            lines = file.read().split(b"\n")[:-1]
-        return from_json(lines[-1]) if lines else None
-    except (OSError, ValueError):
-        return None
 
 
 def _refuse_if_changed(run: Run, now: str, then: str) -> None:
