@@ -22,6 +22,7 @@ from slmtui.session import Session, begin, go_on
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
+from slmtui.training.phase_file import load_phase
 from tests.conftest import MakePhase
 from tests.pty_console import wait_for
 
@@ -136,7 +137,7 @@ def test_ctrl_c_stops_watching_only(
     def interrupt(_seconds: float) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(watch.time, "sleep", interrupt)
+    monkeypatch.setattr(time, "sleep", interrupt)
     assert main(["watch", "tiny-001", "--checkpoints", str(tmp_path)]) == 130
     assert "no longer watched" in capsys.readouterr().err
     assert session.run.is_alive()
@@ -213,7 +214,7 @@ def test_headless_outlives_its_terminal_and_its_reader(project: Path) -> None:
 
 def test_several_runs_are_gone_on_with_in_order(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for _ in range(2):
-        session = begin(run_module.load_phase("tiny.toml"), project / "checkpoints")
+        session = begin(load_phase("tiny.toml"), project / "checkpoints")
         advance(session, 9)
         session.events.close()  # type: ignore[attr-defined]
     assert main(["--resume", "tiny-001", "--resume", "latest", "--json"]) == 0

@@ -95,11 +95,17 @@ def refusing_after(calls: int, code: int, below: Path, monkeypatch: pytest.Monke
 
         return call
 
+    def saving(honest: Callable[..., None]) -> Callable[..., None]:
+        def save(*arguments: Any) -> None:
+            refuse()
+            honest(*arguments)
+
+        return save
+
     with monkeypatch.context() as patched:
         for name in CALLS:
             patched.setattr(os, name, guarded(name, getattr(os, name)))
-        save = torch.save
-        patched.setattr(torch, "save", lambda *arguments: (refuse(), save(*arguments)))
+        patched.setattr(torch, "save", saving(torch.save))
         yield lambda: refused
 
 

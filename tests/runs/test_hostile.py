@@ -47,7 +47,7 @@ def cases(here: int, soak: int) -> pytest.MarkDecorator:
 
 
 def check_many(n_cases: int, check: Callable[..., None], **strategies: st.SearchStrategy[Any]) -> None:
-    torch.set_flush_denormal(False)  # which a training has turned on, and hypothesis will not have
+    torch.set_flush_denormal(False)  # which the training of the fixture has turned on, and hypothesis will not have
     settings(
         max_examples=n_cases, deadline=None, database=None, suppress_health_check=list(HealthCheck), print_blob=True
     )(given(**strategies)(check))()  # fmt: skip
@@ -129,7 +129,6 @@ def look_at_everything(run: Run) -> None:
             if event is not None:
                 progress.add(event)
                 line_of(event, progress)
-                assert progress.seconds_to_go is not ...
 
 
 @cases(250, 2500)

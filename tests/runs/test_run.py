@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -119,6 +120,57 @@ def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_p
     stopped.last.unlink()
     with pytest.raises(RunError, match=r"last.pt is gone"):
         go_on(stopped)
+
+
+def test_what_cannot_be_continued_exactly_is_said_in_the_log(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = stop_at(make_phase, tmp_path, 6)
+    elsewhere = run.log_file.read_bytes().replace(b'"threads":1', b'"threads":8')
+    run.log_file.write_bytes(elsewhere)
+    happened = list(go_on(run).events)
+    said = [event for event in happened if isinstance(event, events.Warned)]
+    assert isinstance(happened[0], events.Resumed)
+    assert [event.message for event in said] == ["threads was 8 and is 1: the digits may differ from here on"]
+    assert said[0] in list(run.events())
+
+
+def test_what_was_killed_before_it_was_saved_begins_again(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
+    whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
+    run = create_run(tmp_path, make_phase())  # killed before it wrote anything
+    assert run.state(None) == "crashed"
+    for _ in go_on(run).events:
+        pass
+    assert list(run.events()) == whole
+    killed = begin(make_phase(), tmp_path)
+    next(killed.events)
+    killed.events.close()  # type: ignore[attr-defined]
+    (corpus / "orders.py").write_text("something_else = 1\n" * 30)
+    with pytest.raises(RunError, match="corpus or its tokens have changed"):
+        go_on(killed.run)
+
+
+def test_a_run_goes_on_from_where_the_other_process_left_it(make_phase: MakePhase, tmp_path: Path) -> None:
+    """Nothing is read of a run that is still being trained: the refusal comes before."""
+    session = begin(make_phase(), tmp_path)
+    next(session.events)
+    session.run.phase_file.write_text("not even a phase")
+    with pytest.raises(RunError, match=rf"trained by another process \({os.getpid()}\)"):
+        go_on(session.run)
+
+
+def test_those_who_ask_do_not_take_each_other_for_a_trainer(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path, "training.max_iters=1")
+    answers: list[bool] = []
+
+    def ask() -> None:
+        answers.extend(run.is_alive() for _ in range(2000))
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert not any(answers)
+    run.lock().release()  # nor do they keep a trainer out
 
 
 def test_two_trainers_on_one_run_are_refused(make_phase: MakePhase, tmp_path: Path) -> None:
