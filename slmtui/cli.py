@@ -8,17 +8,23 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slmtui import __version__
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.output import ExitStatus, say
+from slmtui.output import ExitStatus, put, say
 from slmtui.project import DEFAULT_CHECKPOINTS
+
+if TYPE_CHECKING:
+    from slmtui.runs.run import Run
+    from slmtui.training.phase import Phase
 
 COMMANDS = {
     "check": "say whether phase files are right, and what is wrong with them",
     "inspect": "count what a corpus or a phase's dataset holds",
     "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
+    "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
     "report": "report on a run, or compare several, as Markdown or HTML",
     "init": "set up a new project folder with phases and a sample corpus",
@@ -58,12 +64,14 @@ def start(arguments: Sequence[str]) -> int:
     from slmtui.runs.run import find_run
     from slmtui.training.phase_file import PhaseError, load_phase
 
-    if options.resume is not None and (options.phases or options.set):
+    if options.resume and (options.phases or options.set):
         parser.error("--resume goes on with a run as it was; it takes no phases and no --set")
-    headless = options.headless or options.json or options.resume is not None
+    if options.detach and (options.headless or options.json):
+        parser.error("--detach prints nothing of the training; watch it with: slmtui watch RUN")
+    headless = options.headless or options.json or options.resume or options.detach
     on_screen = not headless and has_terminal()
     paths = options.phases
-    if not paths and not on_screen and options.resume is None:
+    if not paths and not on_screen and not options.resume:
         paths = [default_phase_file()]
         reason = "no phase named" if headless else "no terminal"
         say(f"{reason}: training {paths[0]} headless")
@@ -79,11 +87,28 @@ def start(arguments: Sequence[str]) -> int:
         from slmtui.console.start import run_console
 
         return run_console(phases, options.checkpoints, mouse=not options.no_mouse)
-    from slmtui.headless import resume_run, train_phases
+    runs = [find_run(options.checkpoints, name) for name in options.resume]
+    if options.detach:
+        return detach(phases, runs, options.checkpoints)
+    from slmtui.headless import resume_runs, train_phases
 
-    if options.resume is not None:
-        return resume_run(find_run(options.checkpoints, options.resume), as_json=options.json)
+    if runs:
+        return resume_runs(runs, as_json=options.json)
     return train_phases(phases, options.checkpoints, as_json=options.json)
+
+
+def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> int:
+    """Train without a terminal; says what was begun, and how to see it."""
+    from slmtui.detach import begin_detached, go_on_detached
+
+    if runs:
+        process = go_on_detached(runs, checkpoints)
+    else:
+        runs, process = begin_detached(phases, checkpoints)
+    elsewhere = "" if checkpoints == DEFAULT_CHECKPOINTS else f" --checkpoints {checkpoints}"
+    for run in runs:
+        put(f"{run.name}: trained by process {process}; watch it with: slmtui watch {run.name}{elsewhere}")
+    return ExitStatus.DONE
 
 
 def has_terminal() -> bool:
@@ -104,7 +129,11 @@ def main_parser() -> argparse.ArgumentParser:
     parser.add_argument("phases", nargs="*", type=Path, metavar="PHASE.toml", help="phases to train, in order")
     parser.add_argument("--headless", action="store_true", help="train without a screen, for CI")
     parser.add_argument("--json", action="store_true", help="print the events, one JSON line each")
-    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run, or with the latest")
+    parser.add_argument(
+        "--resume", action="append", default=[], metavar="RUN",
+        help="go on with an interrupted run, or with the latest; may be given again",
+    )  # fmt: skip
+    parser.add_argument("--detach", action="store_true", help="train without a terminal, and return at once")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     add_set_option(parser)
     add_checkpoints_option(parser)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from enum import IntEnum
+from typing import TextIO
 
 
 class ExitStatus(IntEnum):
@@ -14,9 +15,12 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130  # resumable
 
 
-# C0 and C1 control characters but tab and newline: shown as U+2400 symbols or as U+FFFD, never obeyed.
+# C0 and C1 control characters but tab and newline: shown as U+2400 symbols or as U+FFFD, never obeyed. Halves of
+# characters (lone surrogates, as in the name of a file that is not UTF-8) cannot be written at all.
 _SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
-_SHOWN |= dict.fromkeys(range(0x80, 0xA0), 0xFFFD)
+_SHOWN |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)
+# The same for JSON, in whose texts alone they can stand: written as JSON writes what it cannot show, so none is lost.
+_ESCAPED = {code: f"\\u{code:04x}" for code in (*range(127, 0xA0), *range(0xD800, 0xE000))}
 
 
 def visible(text: str) -> str:
@@ -25,15 +29,26 @@ def visible(text: str) -> str:
 
 
 def put(text: str) -> None:
-    """Data, to stdout, at once."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    """Data, to stdout, at once; no text in it commands the terminal."""
+    _write(sys.stdout, visible(text))
+
+
+def put_json(line: str) -> None:
+    """A line of JSON to stdout, unchanged in what it says."""
+    _write(sys.stdout, line.translate(_ESCAPED))
 
 
 def say(text: str) -> None:
     """Narration, to stderr."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    _write(sys.stderr, visible(text))
+
+
+def _write(stream: TextIO, text: str) -> None:
+    try:
+        stream.write(text + "\n")
+    except UnicodeEncodeError:  # a terminal of another alphabet
+        stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
+    stream.flush()
 
 
 def duration(seconds: float) -> str:

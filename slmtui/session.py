@@ -11,12 +11,15 @@ from pathlib import Path
 
 from slmtui.insight.watch import watch
 from slmtui.runs.control import ControlFile
+from slmtui.runs.files import clear_drafts
 from slmtui.runs.recorder import record
 from slmtui.runs.resume import resume
-from slmtui.runs.run import Run, create_run
+from slmtui.runs.run import Run, RunError, create_run
+from slmtui.training import events
 from slmtui.training.control import Control
 from slmtui.training.events import Event
 from slmtui.training.machine import choose_machine
+from slmtui.training.out_of_memory import memory_told
 from slmtui.training.phase import Phase
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
@@ -41,18 +44,47 @@ class Session:
 
 def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: file) -> Session:
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here."""
-    machine = choose_machine(phase.training)
-    dataset = prepare_dataset(phase)
-    training = Training.start(phase, dataset, machine)
+    with memory_told(phase):
+        machine = choose_machine(phase.training)
+        dataset = prepare_dataset(phase)
+        training = Training.start(phase, dataset, machine)
     run = create_run(checkpoints, phase)
-    happening = watch(train(training, control(ControlFile(run.control_file))), dataset)
-    return Session(run, training, (), record(run, training, happening), dataset.notes)
+    lock = run.lock()
+    happening = watch(train(training, control(_control_file(run))), dataset)
+    return Session(run, training, (), record(run, lock, training, happening), dataset.notes)
 
 
 def go_on(run: Run, control: AddControl = lambda file: file) -> Session:
-    """Take up a run where its last checkpoint left it; RunError if that cannot be done."""
-    resumed = resume(run)
-    happening = train(resumed.training, control(ControlFile(run.control_file)))
-    happening = watch(happening, resumed.training.dataset, resumed.history)
-    recorded = record(run, resumed.training, happening, keep=resumed.log_size)
-    return Session(run, resumed.training, resumed.history, recorded, resumed.notes)
+    """Take up a run where its last checkpoint left it; RunError if that cannot be done.
+
+    The lock comes first: what another process is still writing must not be read as if it were the end.
+    """
+    lock = run.lock()
+    try:
+        clear_drafts(run.folder)
+        commands = control(_control_file(run))
+        with memory_told(run.phase()):
+            resumed = resume(run)
+    except BaseException:
+        lock.release()
+        raise
+    happening = watch(train(resumed.training, commands), resumed.training.dataset, resumed.history)
+    happening = _with_notes(happening, resumed.notes)
+    recorded = record(run, lock, resumed.training, happening, keep=resumed.log_size)
+    return Session(run, resumed.training, resumed.history, recorded, ())
+
+
+def _control_file(run: Run) -> ControlFile:
+    try:
+        return ControlFile(run.control_file)
+    except OSError as error:
+        raise RunError(f"{run.control_file}: cannot be made ({error.strerror})") from None
+
+
+def _with_notes(happening: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:
+    """What cannot be continued exactly is said in the log, where everybody sees it, right after `resumed`."""
+    for event in happening:
+        yield event
+        for note in notes:
+            yield events.Warned(step=event.step, code="elsewhere", message=note)
+        notes = ()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before anything imports torch
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -70,3 +71,11 @@ def make_phase(tiny_toml: str) -> MakePhase:
         return parse_phase(tiny_toml, "tiny.toml", overrides)
 
     return make
+
+
+@pytest.fixture(autouse=True)
+def arithmetic_as_it_was() -> Iterator[None]:
+    """A training turns denormal numbers off for its whole thread; the next test, and hypothesis, expect them."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_flush_denormal(False)

@@ -82,7 +82,7 @@ def test_a_training_that_diverges_is_status_3(
     honest = GPT.loss
     monkeypatch.setattr(GPT, "loss", loss)
     assert main(["--headless", "phases/tiny.toml", "--set", "training.max_iters=400"]) == 3
-    assert "not a number" in capsys.readouterr().err
+    assert "is not a number" in capsys.readouterr().err
 
 
 MISTAKES = {

@@ -14,7 +14,7 @@ from pathlib import Path
 from slmtui.cli import add_checkpoints_option
 from slmtui.commands.options import real, whole
 from slmtui.errors import UserError
-from slmtui.output import ExitStatus, put, say, visible
+from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
 
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     for prompt in prompts(options.prompts):
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, options.seed)
         if options.json:
-            put(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": options.seed,
+            put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": options.seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
             continue
         sys.stdout.write(visible(prompt))

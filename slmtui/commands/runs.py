@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from slmtui.cli import add_checkpoints_option
 from slmtui.output import ExitStatus, duration, put, say
+from slmtui.runs.log import LogError
 from slmtui.runs.run import all_runs
 from slmtui.runs.summary import RunSummary, summarise
 
@@ -32,7 +33,12 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     parser.add_argument("--json", action="store_true", help="print one JSON line for each run")
     add_checkpoints_option(parser)
     options = parser.parse_args(arguments)
-    summaries = [summarise(run) for run in all_runs(options.checkpoints)]
+    summaries = []
+    for run in all_runs(options.checkpoints):
+        try:
+            summaries.append(summarise(run))
+        except LogError as error:  # the others are to be seen all the same
+            say(str(error))
     if options.json:
         for summary in summaries:
             put(json.dumps(dataclasses.asdict(summary)))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from slmtui.console.app import Console
-from slmtui.console.terminal import guarded_terminal, signals
+from slmtui.console.terminal import guarded_terminal, let_go, signals
+from slmtui.detach import go_on_detached
 from slmtui.output import ExitStatus, say
-from slmtui.runs.run import Run
+from slmtui.runs.log import last_event
+from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
+from slmtui.training import events
 from slmtui.training.phase import Phase
 
 LOG_NAME = "console.log"
@@ -24,38 +26,59 @@ def run_console(phases: Sequence[Phase], checkpoints: Path, *, mouse: bool = Tru
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # every frame of it would travel
     with guarded_terminal(checkpoints / LOG_NAME) as terminal:
         app = Console(checkpoints, log=checkpoints / LOG_NAME, phases=phases)
+        trainer = app.trainer
 
         def leave(result: str) -> None:
+            # Before the loop runs there is nothing to leave, after it nothing any more; `signals` asks again.
             if (loop := app._loop) is not None:
-                loop.call_soon_threadsafe(app.exit, result)
+                with suppress(RuntimeError):
+                    loop.call_soon_threadsafe(app.exit, result)
 
         def terminate() -> None:
-            app.trainer.leave()
+            trainer.leave()
             leave("terminate")
 
         with signals(terminal, hang_up=lambda: leave("hang up"), terminate=terminate):
             result = app.run(mouse=mouse)
-            ran = app.trainer.run_now
+            if terminal.lost:
+                let_go(terminal)
+                if trainer.ident is None:  # gone before the first frame, with phases to train
+                    for phase in phases:
+                        trainer.put(phase)
+                    trainer.start()
+            waiting = trainer.hand_over() if result == "detach" else []
             if result == "hang up":
-                app.trainer.finish()  # the terminal is gone; the training goes on to its end
+                trainer.finish()  # the terminal is gone; the training goes on to its end
             else:
-                app.trainer.leave()
-            while app.trainer.is_alive():
-                app.trainer.join(0.5)  # in slices, so that signals are seen to
-    for run in dict.fromkeys([*app.trainer.finished, *([ran] if ran is not None else [])]):
+                trainer.leave()
+            while trainer.is_alive():
+                trainer.join(0.5)  # in slices, so that signals are seen to
+    for failure in trainer.failures:
+        say(f"{failure.name}: {failure.message}")
+    last = trainer.last_run
+    for run in dict.fromkeys([*trainer.finished, *([last] if last is not None else [])]):
         say(_sum_up(run))
-    if result == "detach" and ran is not None:
-        detach(["--resume", ran.name], checkpoints)
-        say(f"{ran.name} goes on without a screen; watch it with: slmtui")
+    if result == "detach":
+        _detach(last, waiting, checkpoints)
+    if trainer.failures:
+        return ExitStatus.FAILED
     return ExitStatus.INTERRUPTED if result == "terminate" else ExitStatus.DONE
 
 
-def detach(arguments: Sequence[str], checkpoints: Path) -> int:
-    """Start a headless slmtui that no terminal belongs to; returns its process id."""
-    command = [sys.executable, "-m", "slmtui", "--headless", *arguments, "--checkpoints", str(checkpoints)]
-    with (checkpoints / "detached.log").open("ab") as log:
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
-    return process.pid
+def _detach(last: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path) -> None:
+    """Go on without a screen: with what was being trained, and then with what was still to come."""
+    runs = [job if isinstance(job, Run) else create_run(checkpoints, job) for job in waiting]
+    if last is not None and _was_interrupted(last):
+        runs.insert(0, last)
+    if runs:
+        process = go_on_detached(runs, checkpoints)
+        names = ", then ".join(run.name for run in runs)
+        say(f"{names}: trained by process {process}, without a screen; watch it with: slmtui watch {runs[0].name}")
+
+
+def _was_interrupted(run: Run) -> bool:
+    end = last_event(run.log_file)
+    return isinstance(end, events.RunFinished) and end.reason == "interrupted"
 
 
 def _sum_up(run: Run) -> str:

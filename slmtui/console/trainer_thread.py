@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui.errors import TrainingFailed, UserError
+from slmtui.output import visible
 from slmtui.runs.run import Run
 from slmtui.training.control import Command
 from slmtui.training.phase import Phase
@@ -42,6 +43,7 @@ class TrainerThread(threading.Thread):
         self.checkpoints = checkpoints
         self.run_now: Run | None = None  # being trained
         self.preparing: str | None = None  # the name of what will be, while it is read and built
+        self.last_run: Run | None = None  # the one that was trained last, or is
         self.failures: deque[Failure] = deque()
         self.finished: deque[Run] = deque()
         self._queue: deque[Phase | Run] = deque()
@@ -67,6 +69,13 @@ class TrainerThread(threading.Thread):
     @property
     def busy(self) -> bool:
         return self.run_now is not None or self.preparing is not None or bool(self._queue)
+
+    def hand_over(self) -> list[Phase | Run]:
+        """Take everything out of the queue that has not been begun."""
+        with self._wake:
+            waiting = list(self._queue)
+            self._queue.clear()
+        return waiting
 
     def leave(self) -> None:
         """Save and stop what is being trained, forget the queue, end the thread."""
@@ -96,9 +105,9 @@ class TrainerThread(threading.Thread):
             try:
                 self._train(job)
             except (UserError, TrainingFailed) as error:
-                self.failures.append(Failure(_name(job), str(error)))
+                self.failures.append(Failure(_name(job), visible(str(error))))
             except Exception as error:
-                self.failures.append(Failure(_name(job), f"{type(error).__name__}: {error}", error))
+                self.failures.append(Failure(_name(job), visible(f"{type(error).__name__}: {error}"), error))
             finally:
                 self.preparing = self.run_now = None
 
@@ -109,7 +118,8 @@ class TrainerThread(threading.Thread):
             return _LeavingControl(self, file)
 
         session = go_on(job, control) if isinstance(job, Run) else begin(job, self.checkpoints, control)
-        self.run_now, self.preparing = session.run, None
+        self.run_now = self.last_run = session.run
+        self.preparing = None
         for _ in session.events:
             pass
         self.finished.append(session.run)

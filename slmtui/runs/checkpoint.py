@@ -1,11 +1,15 @@
 """A model on disk: tensors and plain values only, written whole, and checked before any memory is taken for it.
 
 best.pt holds what a model needs to be used: parameters, tokenizer, phase. last.pt the training's whole state, too.
+A checkpoint may have been damaged, or made by somebody else: nothing in it is believed.
 """
 
 from __future__ import annotations
 
 import pickle
+import pickletools
+import re
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +21,12 @@ from slmtui.data.tokenizer import Tokenizer, tokenizer_from_state
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.model.gpt import GPT, gpt_from_tensors
 from slmtui.runs.files import whole_file
+from slmtui.runs.plain import checksum, on_cpu
 from slmtui.training.phase import Phase
 from slmtui.training.state import Training, model_config
 
 FORMAT = 1
+MOST_ENTRIES = 20_000  # of the archive; 48 layers with their optimizer state have about 2,000
 
 
 class CheckpointError(UserError):
@@ -46,27 +52,46 @@ def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size
     log_size: bytes of the event log up to this moment; a resumed run cuts its log back to them.
     """
     state = training.state_dict()
-    record = {
-        "slmtui_checkpoint": FORMAT,
-        "phase": training.phase.values(),
-        "tokenizer": training.dataset.tokenizer.state(),
-        "model": state.pop("model"),
-        "step": training.step,
-        "val_loss": training.last_val_loss,
-        "data": training.dataset.fingerprint,
-        "training": (state | {"log_size": log_size}) if resumable else None,
-    }
+    record = on_cpu(
+        {
+            "slmtui_checkpoint": FORMAT,
+            "phase": training.phase.values(),
+            "tokenizer": training.dataset.tokenizer.state(),
+            "model": state.pop("model"),
+            "step": training.step,
+            "val_loss": training.last_val_loss,
+            "data": training.dataset.fingerprint,
+            "training": (state | {"log_size": log_size}) if resumable else None,
+        }
+    )
+    record["checksum"] = checksum(record, most_bytes=1 << 62)
     try:
         with whole_file(path) as file:
             torch.save(record, file)
-    except (OSError, RuntimeError) as error:  # torch reports a full disk as a RuntimeError
-        raise TrainingFailed(f"{path}: could not be saved ({error}); the file of before is intact") from error
+    except (OSError, RuntimeError) as error:  # torch says of a full disk only that a write failed
+        raise TrainingFailed(
+            f"{path}: could not be saved ({_refusal(error)}); what was saved before is intact. "
+            "Make room or choose another folder with --checkpoints DIR, then go on with --resume"
+        ) from error
+
+
+def _refusal(error: BaseException) -> str:
+    """What the system said, which may stand behind what torch made of it."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, OSError) and seen.strerror:
+            return seen.strerror
+        seen = seen.__cause__ or seen.__context__
+    return _first_line(error)
 
 
 def load_checkpoint(path: Path) -> SavedModel:
     """Read and check a checkpoint; CheckpointError says what is wrong with it."""
     record = _read_record(path)
     try:
+        expected = record.pop("checksum")
+        if checksum(record, most_bytes=path.stat().st_size) != expected:
+            raise CheckpointError(f"{path}: damaged: what is in it is not what was saved (its checksum differs)")
         phase = Phase.model_validate(record["phase"])
         tokenizer = tokenizer_from_state(record["tokenizer"])
         model = gpt_from_tensors(model_config(phase, tokenizer.n_vocab), record["model"])
@@ -74,10 +99,10 @@ def load_checkpoint(path: Path) -> SavedModel:
             model,
             tokenizer,
             phase,
-            int(record["step"]),
-            float(record["val_loss"]),
-            str(record["data"]),
-            record["training"],
+            _of_type(record, "step", int),
+            _of_type(record, "val_loss", float),
+            _of_type(record, "data", str),
+            None if record["training"] is None else _of_type(record, "training", dict),
         )
     except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
         raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
@@ -101,20 +126,70 @@ def read_note(path: Path) -> CheckpointNote:
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    try:
-        record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
-    except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint") from None
-    except pickle.UnpicklingError:
-        raise CheckpointError(
-            f"{path}: holds objects other than tensors and plain values, which could run code when loaded; refused"
-        ) from None
-    except (OSError, RuntimeError, ValueError, EOFError, KeyError) as error:
-        raise CheckpointError(f"{path}: not a checkpoint, or damaged ({_first_line(error)})") from None
+    record = _read(path)
     if not isinstance(record, dict) or record.get("slmtui_checkpoint") != FORMAT:
         raise CheckpointError(f"{path}: not a checkpoint of slmtui (format {FORMAT})")
     return record
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
+def _read(path: Path) -> object:
+    """What torch makes of the file, once it is clear that it holds no code and is no larger than it looks."""
+    try:
+        problem = _archive_problem(path)
+        if problem is None:
+            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such checkpoint") from None
+    except pickle.UnpicklingError as error:
+        found = re.search(r"GLOBAL ([\w.]+)", str(error))
+        what = f"{found[1]}, " if found else ""
+        problem = f"holds objects other than tensors and plain values ({what}which could run code when loaded); refused"
+    except Exception as error:  # parsers that met bytes they were not made for: anything may come
+        problem = f"not a checkpoint, or damaged ({_first_line(error)})"
+    raise CheckpointError(f"{path}: {problem}")
+
+
+def _archive_problem(path: Path) -> str | None:
+    """What keeps the file from being an archive as torch.save writes it: stored, not packed, each part whole."""
+    size = path.stat().st_size
+    if not zipfile.is_zipfile(path):
+        names = _pickled_names(path)
+        if names:
+            return f"a bare pickle that asks for {', '.join(names)}, which could run code when loaded; refused"
+        return "not a checkpoint, or damaged (it is no archive as torch.save writes it)"
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if len(entries) > MOST_ENTRIES or sum(entry.file_size for entry in entries) > size:
+            return "not a checkpoint (the archive claims more than the file can hold); refused"
+        if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
+            return "not a checkpoint (its parts are packed, which torch.save does not do); refused"
+    return None
+
+
+def _pickled_names(path: Path) -> list[str]:
+    """The first few objects that a bare pickle asks for by name; nothing is loaded."""
+    with path.open("rb") as file:
+        data = file.read(1 << 16)
+    names: list[str] = []
+    texts: list[str] = []
+    try:
+        for operation, argument, _ in pickletools.genops(data):
+            if operation.name in ("GLOBAL", "INST"):
+                names.append(str(argument).replace(" ", "."))
+            elif operation.name == "STACK_GLOBAL" and len(texts) > 1:
+                names.append(".".join(texts[-2:]))
+            elif isinstance(argument, str):
+                texts.append(argument)
+    except Exception:  # it breaks off, or is no pickle: what was found until then counts
+        pass
+    return names[:3]
+
+
+def _of_type(record: dict[str, Any], key: str, kind: type) -> Any:
+    if type(record[key]) is not kind:
+        raise TypeError(f"{key} is of type {type(record[key]).__name__}, not {kind.__name__}")
+    return record[key]
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:300]

@@ -3,42 +3,56 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import get_args
 
+from slmtui.errors import UserError
 from slmtui.training.control import Command, CommandKind
 
 PAUSED_SLEEP = 0.05  # seconds between two looks while paused
+MOST_AT_ONCE = 1 << 16  # bytes read at a look; a command has about 70
+LARGEST_FACTOR = 1000.0  # that a learning rate may be multiplied or divided by at once
 
 
 def send(path: Path, command: Command) -> None:
-    """Ask the process that trains this run for something."""
+    """Ask the process that trains this run for something; UserError if it cannot be written down."""
     line = json.dumps({"command": command.kind, "value": command.value, "time": time.time()}) + "\n"
-    with path.open("a", encoding="utf-8") as file:
-        file.write(line)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(line)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written ({error.strerror}), so the run cannot be asked") from None
 
 
 class ControlFile:
     """The trainer's end. What was in the file when training began was for an earlier process, and is skipped."""
 
     def __init__(self, path: Path) -> None:
+        """OSError if the file cannot be made."""
         self.path = path
-        self.path.touch()
-        self.position = path.stat().st_size
+        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        self.position = os.fstat(descriptor).st_size
+        os.close(descriptor)
 
     def poll(self) -> list[Command]:
         try:
-            if self.path.stat().st_size <= self.position:
+            size = self.path.stat().st_size
+            self.position = min(self.position, size)  # it was emptied
+            if size == self.position:
                 return []
             with self.path.open("rb") as file:
                 file.seek(self.position)
-                lines = file.read().splitlines(keepends=True)
+                text = file.read(MOST_AT_ONCE)
         except OSError:  # the folder is being deleted under us: nothing can be asked any more
             return []
-        whole = [line for line in lines if line.endswith(b"\n")]
-        self.position += sum(map(len, whole))
-        return [command for line in whole if (command := _command(line)) is not None]
+        end = text.rfind(b"\n") + 1
+        if end == 0 and len(text) == MOST_AT_ONCE:
+            end = len(text)  # nobody's command: passed over, in pieces
+        self.position += end
+        return [command for line in text[:end].splitlines() if (command := _command(line)) is not None]
 
     def wait(self) -> list[Command]:
         time.sleep(PAUSED_SLEEP)
@@ -49,9 +63,13 @@ def _command(line: bytes) -> Command | None:
     """The command of a line; None for one that says nothing this version can do."""
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(record, dict) or record.get("command") not in get_args(CommandKind):
         return None
-    value = record.get("value")
-    return Command(record["command"], float(value) if isinstance(value, int | float) else None)
+    if record["command"] != "learning_rate":
+        return Command(record["command"])
+    factor = record.get("value")
+    if isinstance(factor, int | float) and 1 / LARGEST_FACTOR <= factor <= LARGEST_FACTOR:  # which NaN is not
+        return Command("learning_rate", float(factor))
+    return None

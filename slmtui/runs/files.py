@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,15 +13,24 @@ from typing import BinaryIO
 def whole_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` at the end, or leaves it as it was if anything goes wrong."""
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
+    draft.unlink(missing_ok=True)
     try:
-        with draft.open("wb") as file:
+        with draft.open("xb") as file:  # x: never through a link that somebody has put there
             yield file
             file.flush()
             os.fsync(file.fileno())
         draft.replace(path)
         sync_folder(path.parent)
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # what went wrong before matters more
+            draft.unlink(missing_ok=True)
+
+
+def clear_drafts(folder: Path) -> None:
+    """Remove the drafts that killed processes have left; only for whoever holds the folder's lock."""
+    for draft in folder.glob(".*.draft"):
+        with suppress(OSError):
+            draft.unlink()
 
 
 def sync_folder(folder: Path) -> None:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from slmtui.errors import UserError
 from slmtui.training.events import Event, from_json, to_json
+
+TAIL = 1 << 16  # bytes at the end of a log in which its last event is looked for
+
+
+class LogError(UserError, ValueError):
+    """A log with a line that is no event; the message says which."""
 
 
 class EventLog:
@@ -15,18 +23,28 @@ class EventLog:
 
     def __init__(self, path: Path, *, keep: int | None = None) -> None:
         """Open for appending; with `keep`, cut the log back to that many bytes first (a resumed run)."""
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        if keep is not None:
-            os.ftruncate(self.descriptor, keep)
+        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
         self.size = os.fstat(self.descriptor).st_size  # bytes
+        if keep is not None:
+            self.cut(min(keep, self.size))
 
     def append(self, event: Event) -> None:
+        """Write a line, all of it or nothing; OSError if the disk refuses."""
         line = to_json(event).encode() + b"\n"
-        written = os.write(self.descriptor, line)
-        if written < len(line):  # the disk is full
-            os.ftruncate(self.descriptor, self.size)
-            raise OSError(28, "No space left on device")
-        self.size += written
+        try:
+            left = line
+            while left:  # a disk that is nearly full takes a part, and refuses the rest when it is asked again
+                left = left[os.write(self.descriptor, left) :]
+        except OSError:
+            with suppress(OSError):
+                self.cut(self.size)
+            raise
+        self.size += len(line)
+
+    def cut(self, size: int) -> None:
+        """Forget what comes after so many bytes."""
+        os.ftruncate(self.descriptor, size)
+        self.size = size
 
     def sync(self) -> None:
         os.fsync(self.descriptor)
@@ -43,7 +61,7 @@ class EventLog:
 def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
     """The events of a log, or of its first `until` bytes.
 
-    A last line without its end is still being written, or torn, and not read. ValueError for a line that is no event.
+    A last line without its end is still being written, or torn, and not read. LogError for a line that is no event.
     """
     with path.open("rb") as file:
         position = 0
@@ -54,4 +72,15 @@ def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
             try:
                 yield from_json(line)
             except ValueError as error:
-                raise ValueError(f"{path}:{number}: not an event of a run ({error})") from None
+                raise LogError(f"{path}:{number}: not an event of a run ({error})") from None
+
+
+def last_event(log: Path) -> Event | None:
+    """The last whole event of a log, for which not all of it is read; None if there is none, or it is damaged there."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+            lines = file.read().split(b"\n")[:-1]
+        return from_json(lines[-1]) if lines else None
+    except (OSError, ValueError):
+        return None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
-from slmtui.runs.checkpoint import load_checkpoint
-from slmtui.runs.log import read_events
+from slmtui import __version__
+from slmtui.runs.checkpoint import SavedModel, load_checkpoint
+from slmtui.runs.log import last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -23,44 +25,95 @@ class Resumed:
 
 
 def resume(run: Run) -> Resumed:
-    """The training of a run as its last checkpoint left it.
+    """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
-    Raises RunError when it cannot be continued: it is over, or was never saved, or its corpus has changed.
+    For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over, its checkpoint is gone
+    or does not belong to its log, its phase or its corpus has changed.
     """
+    _refuse_if_over(run)
     if not run.last.exists():
-        raise RunError(f"{run.name} was never saved, so there is nothing to go on from; train its phase anew")
+        return _from_the_beginning(run)
     saved = load_checkpoint(run.last)
     if saved.training is None:
         raise RunError(f"{run.last} holds a model only, not the state of a training")
-    log = list(read_events(run.log_file))
-    if not log or not isinstance(log[0], events.RunStarted):
-        raise RunError(f"{run.log_file} does not begin with run_started; the run cannot be continued")
-    if isinstance(log[-1], events.RunFinished) and log[-1].reason in ("completed", "early stopping"):
-        raise RunError(f"{run.name} is over ({log[-1].reason} at step {log[-1].step:,}); nothing is left to do")
     phase = run.phase()
     if phase != saved.phase:
         raise RunError(f"{run.phase_file} is not the phase that {run.last.name} was trained with; put it back")
+    history, log_size = _history(run, saved)
+    started = history[0]
+    assert isinstance(started, events.RunStarted)
     dataset = prepare_dataset(phase)
-    if dataset.fingerprint != saved.data:
-        raise RunError(
-            f"{run.name}: the corpus or its tokens have changed since it was trained "
-            f"(fingerprint {dataset.fingerprint[:12]}, then {saved.data[:12]}); restore it, or train the phase anew"
-        )
+    _refuse_if_changed(run, dataset.fingerprint, saved.data)
     machine = choose_machine(phase.training)
     training = Training(phase, dataset, machine, saved.model)
-    log_size = int(saved.training.pop("log_size"))
-    training.load_state_dict(saved.training)
-    history = tuple(read_events(run.log_file, until=log_size))
-    return Resumed(training, log_size, history, tuple(_differences(log[0], machine)))
+    try:
+        training.load_state_dict(saved.training)
+        if training.step != saved.step:
+            raise ValueError(f"it is at step {training.step:,}, its model at {saved.step:,}")
+    except ValueError as error:
+        raise RunError(f"{run.last}: {error}") from None
+    return Resumed(training, log_size, history, tuple(_differences(started, machine)))
+
+
+def _from_the_beginning(run: Run) -> Resumed:
+    """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
+    log = list(read_events(run.log_file)) if run.log_file.exists() else []
+    first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
+    # The event is written just before the file. Only what goes on after it shows that there was a file.
+    if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
+        raise RunError(f"{run.last} is gone, and with it what the run would go on from; train its phase anew")
+    phase = run.phase()
+    dataset = prepare_dataset(phase)
+    if log and isinstance(started := log[0], events.RunStarted):
+        _refuse_if_changed(run, dataset.fingerprint, str(started.data.get("fingerprint")))
+    return Resumed(Training.start(phase, dataset, choose_machine(phase.training)), 0, (), ())
+
+
+def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:
+    """The events up to the checkpoint, and how many bytes of the log they take; RunError if the two do not match."""
+    size = (saved.training or {}).get("log_size")
+    history: tuple[Event, ...] = ()
+    if type(size) is int and size > 0 and _ends_a_line(run.log_file, size):
+        history = tuple(read_events(run.log_file, until=size))
+    here = events.Checkpoint(step=saved.step, kind="last", file=run.last.name)
+    if type(size) is int and history and isinstance(history[0], events.RunStarted) and history[-1] == here:
+        return history, size
+    raise RunError(
+        f"{run.log_file} and {run.last.name} do not belong together: the log does not lead, unchanged, to step "
+        f"{saved.step:,}, where the checkpoint was saved. The model can be used, the training cannot go on"
+    )
+
+
+def _ends_a_line(log: Path, position: int) -> bool:
+    try:
+        with log.open("rb") as file:
+            file.seek(position - 1)
+            return file.read(1) == b"\n"
+    except OSError:
+        return False
+
+
+def _refuse_if_over(run: Run) -> None:
+    match last_event(run.log_file):
+        case events.RunFinished(reason="completed" | "early stopping") as end:
+            raise RunError(f"{run.name} is over ({end.reason} at step {end.step:,}); nothing is left to do")
+
+
+def _refuse_if_changed(run: Run, now: str, then: str) -> None:
+    if now != then:
+        raise RunError(
+            f"{run.name}: the corpus or its tokens have changed since it was trained "
+            f"(fingerprint {now[:12]}, then {then[:12]}); restore it, or train the phase anew"
+        )
 
 
 def _differences(started: events.RunStarted, machine: Machine) -> list[str]:
     import torch
 
-    now = machine.to_dict() | {"torch": torch.__version__}
-    then = started.machine | {"torch": started.versions.get("torch")}
+    now = machine.to_dict() | {"torch": torch.__version__, "slmtui": __version__}
+    then = started.machine | started.versions
     return [
         f"{key} was {then.get(key)} and is {now[key]}: the digits may differ from here on"
-        for key in ("torch", "device", "precision", "threads", "processor")
+        for key in ("torch", "slmtui", "device", "precision", "threads", "processor")
         if then.get(key) != now[key]
     ]

@@ -5,7 +5,7 @@ checkpoints/<phase>-<nnn>/
     events.jsonl     all that happened, one event a line
     last.pt best.pt  the newest state, and the model with the lowest validation loss
     control.jsonl    what was asked of it while it ran
-    lock             held by the process that trains it, so that a dead one holds nothing
+    lock             held by the process that trains it, whose id is in it; a dead one holds nothing
 """
 
 from __future__ import annotations
@@ -14,15 +14,14 @@ import re
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from filelock import FileLock, Timeout
-
 from slmtui.errors import UserError
-from slmtui.runs.files import whole_file
+from slmtui.runs.files import sync_folder, whole_file
+from slmtui.runs.lock import Lock, holder, is_held, take
 from slmtui.runs.log import read_events
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -67,35 +66,30 @@ class Run:
         return self.folder / "best.pt"
 
     def phase(self) -> Phase:
-        return load_phase(self.phase_file)
+        """The phase as it was trained; it may name a corpus elsewhere, since whoever began the run said so."""
+        return load_phase(self.phase_file, anywhere=True)
 
     def events(self) -> Iterator[Event]:
         return read_events(self.log_file)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the run for as long as this process trains it; RunError if another one does."""
-        lock = FileLock(self.folder / "lock")
+    @property
+    def lock_file(self) -> Path:
+        return self.folder / "lock"
+
+    def lock(self) -> Lock:
+        """Hold the run for as long as this process trains or deletes it; RunError if another one does."""
         try:
-            lock.acquire(timeout=1.0)  # a reader who asks whether it is held holds it for a moment
-        except Timeout:
-            raise RunError(f"{self.name} is being trained by another process") from None
-        try:
-            yield
-        finally:
-            lock.release()
+            lock = take(self.lock_file)
+        except OSError as error:
+            raise RunError(f"{self.name}: cannot be taken hold of in {self.folder} ({error.strerror})") from None
+        if lock is None:
+            by = holder(self.lock_file)
+            raise RunError(f"{self.name} is being trained by another process" + (f" ({by})" if by else ""))
+        return lock
 
     def is_alive(self) -> bool:
         """Does a process hold the lock?"""
-        if not (self.folder / "lock").exists():
-            return False
-        probe = FileLock(self.folder / "lock")
-        try:
-            probe.acquire(timeout=0)
-        except Timeout:
-            return True
-        probe.release()
-        return False
+        return is_held(self.lock_file)
 
     def state(self, last_event: Event | None, *, paused: bool = False) -> State:
         """What has become of the run, from its lock, the last event of its log, and whether it was paused before that.
@@ -117,8 +111,14 @@ class Run:
         return "stalled" if time.time() - heard > SILENCE else "running"
 
     def delete(self) -> None:
-        with self.locked():
-            shutil.rmtree(self.folder)
+        """Remove the folder and all that is in it; RunError if it is being trained, or if that cannot be done."""
+        if self.folder.is_symlink():
+            raise RunError(f"{self.name} is a link to another folder; remove the link by hand")
+        with self.lock():
+            try:
+                shutil.rmtree(self.folder)
+            except OSError as error:
+                raise RunError(f"{self.name}: could not be deleted ({error.strerror}: {error.filename})") from None
 
 
 def create_run(checkpoints: Path, phase: Phase) -> Run:
@@ -138,34 +138,45 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
                 break
             except FileExistsError:
                 number += 1
-        run = Run(folder)
-        with whole_file(run.phase_file) as file:
-            file.write(dump_phase(phase).encode())
+        try:
+            with whole_file(folder / "phase.toml") as file:
+                file.write(dump_phase(phase).encode())
+            sync_folder(checkpoints)
+        except OSError:
+            with suppress(OSError):
+                shutil.rmtree(folder)
+            raise
     except OSError as error:
         raise RunError(
             f"{checkpoints}: runs cannot be kept here ({error.strerror}); choose a folder with --checkpoints DIR"
         ) from None
-    return run
+    return Run(folder)
 
 
 def all_runs(checkpoints: Path) -> list[Run]:
-    """The runs in a folder, by name."""
-    if not checkpoints.is_dir():
-        return []
-    folders = (path for path in checkpoints.iterdir() if _NAME.fullmatch(path.name))
-    return sorted((Run(f) for f in folders if (f / "phase.toml").is_file()), key=lambda run: run.name)
+    """The runs in a folder, by name. A link is no run: it could lead anywhere."""
+    try:
+        if not checkpoints.is_dir():
+            return []
+        folders = [path for path in checkpoints.iterdir() if _NAME.fullmatch(path.name) and not path.is_symlink()]
+        return sorted((Run(f) for f in folders if (f / "phase.toml").is_file()), key=lambda run: run.name)
+    except OSError as error:
+        raise RunError(f"{checkpoints}: its runs cannot be listed ({error.strerror})") from None
 
 
 def find_run(checkpoints: Path, name: str) -> Run:
-    """A run by its name, by its folder, or "latest"; RunError with those there are."""
+    """A run by its name, by its folder below `checkpoints`, or "latest"; RunError with those there are."""
     runs = all_runs(checkpoints)
     if name == "latest" and runs:
         return max(runs, key=lambda run: run.phase_file.stat().st_mtime)
+    path = Path(name.replace("\0", "\ufffd"))
+    if path.name != name and path.name and path.parent.resolve() != checkpoints.resolve():
+        raise RunError(
+            f"{name}: not in {checkpoints}, where runs are looked for; name a run, and its folder with "
+            f"--checkpoints {path.parent}"
+        )
     for run in runs:
-        if run.name == name:
+        if run.name == path.name:
             return run
-    folder = Path(name)
-    if (folder / "phase.toml").is_file() and (folder / "events.jsonl").is_file():
-        return Run(folder)
     there = ", ".join(run.name for run in runs) or "none yet"
     raise RunError(f"{name}: no such run in {checkpoints} (there: {there})")

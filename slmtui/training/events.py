@@ -11,24 +11,51 @@ import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+
+from slmtui.training.phase import Phase
 
 Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Reason = Literal["completed", "early stopping", "stopped", "interrupted", "diverged", "failed"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Base:
-    step: int
-    time: float = field(default_factory=time.time, compare=False)
+    step: Count
+    time: Annotated[float, Field(allow_inf_nan=False)] = field(default_factory=time.time, compare=False)
+
+
+def whole_phase(values: dict[str, Any]) -> dict[str, Any]:
+    """The phase's values, checked, with defaults for those that an older log does not have."""
+    return Phase.model_validate(values).values()
+
+
+def with_total(parameters: dict[str, int]) -> dict[str, int]:
+    if "total" not in parameters:
+        raise ValueError("total is missing")
+    return parameters
+
+
+def with_counts(data: dict[str, Any]) -> dict[str, Any]:
+    """What is said of the dataset, once all that is reckoned with is there and of its type."""
+    for key, default in _DATA.items():
+        value = data.setdefault(key, default)
+        if type(value) is not type(default) or (isinstance(value, int) and not 0 < value < 1 << 53):
+            raise ValueError(f"{key} is missing or of the wrong type")
+    return data
+
+
+# Counts have to be there; texts may be missing.
+_DATA: dict[str, int | str] = {"train_tokens": 0, "val_tokens": 0, "n_vocab": 0, "tokenizer": "", "val_text": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Base):
     event: Literal["run_started"] = "run_started"
-    phase: dict[str, Any]
-    parameters: dict[str, int]  # by part, and "total"
-    data: dict[str, Any]
+    phase: Annotated[dict[str, Any], AfterValidator(whole_phase)]
+    parameters: Annotated[dict[str, Count], AfterValidator(with_total)]  # by part, and "total"
+    data: Annotated[dict[str, Any], AfterValidator(with_counts)]
     machine: dict[str, Any] = field(compare=False)
     versions: dict[str, str] = field(compare=False)
 
@@ -39,7 +66,7 @@ class Step(Base):
     loss: Real  # of the batch that this update was made on
     learning_rate: Real
     grad_norm: Real  # before clipping
-    tokens: int  # seen so far
+    tokens: Count  # seen so far
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,6 +30,32 @@ def build_optimizer(model: GPT, settings: OptimizerSection, learning_rate: float
     return AdamW(groups, lr=learning_rate, betas=(settings.betas[0], settings.betas[1]), eps=settings.eps, fused=fused)
 
 
+def optimizer_state(optimizer: AdamW, model: GPT) -> dict[str, dict[str, Tensor]]:
+    """What the optimizer keeps of each parameter, by the parameter's name; empty before the first update."""
+    return {name: dict(optimizer.state[p]) for name, p in model.named_parameters() if p in optimizer.state}
+
+
+def load_optimizer_state(optimizer: AdamW, model: GPT, state: dict[str, dict[str, Tensor]]) -> None:
+    """Take over what `optimizer_state` gave. All else that an optimizer is told stands in the phase.
+
+    Raises ValueError where names, shapes or numbers are not those of this model.
+    """
+    parameters = dict(model.named_parameters())
+    if state and state.keys() != parameters.keys():
+        raise ValueError("the optimizer's state is not of this model's parameters")
+    for name, kept in state.items():
+        parameter = parameters[name]
+        shapes = {"step": torch.Size(()), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
+        if {key: tensor.shape for key, tensor in kept.items()} != shapes or any(
+            tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()) for tensor in kept.values()
+        ):
+            raise ValueError(f"the optimizer's state of {name} has not this parameter's shape, or is not finite")
+        at = {"step": parameter.device if optimizer.defaults["fused"] else torch.device("cpu")}
+        optimizer.state[parameter] = {
+            key: tensor.to(at.get(key, parameter.device), copy=True) for key, tensor in kept.items()
+        }
+
+
 def learning_rate_at(step: int, settings: TrainingSection) -> float:
     """Linear warm-up over `warmup_iters`, then constant, or a cosine down to `min_lr` at `max_iters`."""
     if step < settings.warmup_iters:

@@ -1,6 +1,7 @@
 """Phase files: TOML read into a `Phase`, with all faults and their lines said at once, and written again."""
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterable
@@ -12,7 +13,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from slmtui.training.phase import Phase
-from slmtui.training.phase_errors import PhaseError, Problem, explain, key_text, printable
+from slmtui.training.phase_errors import PhaseError, Problem, explain, key_text, printable, shown
 from slmtui.training.phase_lines import Path, Spot, spots
 from slmtui.training.phase_override import Override, apply_override, parse_overrides
 
@@ -21,12 +22,37 @@ __all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase"]
 LARGEST_FILE = 1 << 20  # bytes; a phase has two thousand
 
 
-def load_phase(path: str | FilePath, overrides: Iterable[str] = ()) -> Phase:
+def load_phase(path: str | FilePath, overrides: Iterable[str] = (), *, anywhere: bool = False) -> Phase:
     """Read the phase file at `path`, with `overrides` as in `training.max_iters=200` put over what it says.
 
+    A file may come from somebody else, so it may only name a corpus inside the current folder, unless the corpus
+    may be `anywhere`; an override is the person's own word.
     Raises `PhaseError` with all that is wrong with the file, its TOML, its keys and values, the overrides.
     """
-    return parse_phase(_read(FilePath(path)), str(path), overrides)
+    text, overrides = _read(FilePath(path)), tuple(overrides)
+    phase = parse_phase(text, str(path), overrides)
+    own_word = any(override.path == ("data", "source") for override in parse_overrides(overrides)[0])
+    if not anywhere and not own_word:
+        _refuse_if_outside(phase, text, printable(str(path), limit=200))
+    return phase
+
+
+def _refuse_if_outside(phase: Phase, text: str, file: str) -> None:
+    """Refuse sources that lead out of the current folder, links followed."""
+    for source in phase.data.source:
+        if "\0" in source:  # what no path can be is no such file, later
+            continue
+        # Unlike their namesakes of Path, these leave an unknown user's home and a loop of links as they are.
+        path = os.path.realpath(os.path.expanduser(source))  # noqa: PTH111
+        if FilePath(path).is_relative_to(FilePath.cwd()):
+            continue
+        spot = spots(text.replace("\r\n", "\n")).get(("data", "source"))
+        message = (
+            f"leads out of the current folder (got {shown(source)}), allowed: a path inside it; "
+            f"to learn from there all the same, say so yourself: --set data.source={printable(source)}"
+        )
+        where = f"{file}:{spot.line}" if spot else file
+        raise PhaseError([Problem(where, "data.source", message, spot.line if spot else None)], text)
 
 
 def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable[str] = ()) -> Phase:

@@ -17,7 +17,7 @@ from slmtui.data.dataset import Dataset
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.training.batches import WindowSource
 from slmtui.training.machine import Machine
-from slmtui.training.optimizer import build_optimizer
+from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.phase import Phase
 
 
@@ -35,6 +35,7 @@ class Training:
             side: WindowSource(split, phase.model.block_size, self.model.device)
             for side, split in (("train", dataset.train), ("val", dataset.val))
         }
+        self.announced = False  # run_started has been told
         self.step = 0
         self.evaluated_at = -1  # the last step that was evaluated on schedule
         self.best_val_loss = math.inf
@@ -61,26 +62,44 @@ class Training:
         kind, keys, position, has_gauss, cached = self.batches.get_state(legacy=True)
         return {
             "model": self.model.tensors(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizer": optimizer_state(self.optimizer, self.model),
             "batches": (str(kind), torch.from_numpy(np.asarray(keys).copy()), position, has_gauss, cached),
             "dropout": self.dropout.get_state(),
             "progress": {name: getattr(self, name) for name in PROGRESS},
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over all but the model, which the checkpoint's reader has built already."""
-        self.optimizer.load_state_dict(state["optimizer"])
-        kind, keys, position, has_gauss, cached = state["batches"]
-        self.batches.set_state((kind, keys.numpy(), position, has_gauss, cached))
-        self.dropout.set_state(state["dropout"])
+        """Take over all but the model, which the checkpoint's reader has built already.
+
+        It may come from a foreign file: ValueError for anything that `state_dict` of such a training does not give.
+        Later parts (an average of the weights, say) are a line there and a checked line here.
+        """
+        try:
+            load_optimizer_state(self.optimizer, self.model, state["optimizer"])
+            kind, keys, position, has_gauss, cached = state["batches"]
+            if not (type(position) is int and 0 <= position <= 624 and type(has_gauss) is int and has_gauss in (0, 1)):
+                raise ValueError("the random stream of batches does not exist")  # NumPy would read past its end
+            self.batches.set_state((kind, keys.numpy(), position, has_gauss, cached))
+            self.dropout.set_state(state["dropout"].clone())
+            self._load_progress(state["progress"])
+        except (KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
+            reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+            raise ValueError(f"not the state of such a training ({reason})") from None
+
+    def _load_progress(self, progress: dict[str, Any]) -> None:
         for name in PROGRESS:
-            setattr(self, name, state["progress"][name])
+            value, kind = progress[name], type(getattr(self, name))
+            if type(value) is not kind and not (name == "best_step" and type(value) is int):
+                raise ValueError(f"{name} is of type {type(value).__name__}")
+            setattr(self, name, value)
+        finite = math.isfinite(self.seconds) and 0.0 < self.learning_rate_factor < math.inf
+        if not finite or not -1 <= self.evaluated_at <= self.step <= self.phase.training.max_iters:
+            raise ValueError(f"it says step {self.step:,} of {self.phase.training.max_iters:,}, which cannot be")
 
 
 PROGRESS = (
-    "step", "evaluated_at", "best_val_loss", "best_step", "best_is_unsaved", "evaluations_since_best",
-    "patience_reference", "last_val_loss", "learning_rate_factor", "recent_losses",
-    "seconds",
+    "announced", "step", "evaluated_at", "best_val_loss", "best_step", "best_is_unsaved", "evaluations_since_best",
+    "patience_reference", "last_val_loss", "learning_rate_factor", "recent_losses", "seconds",
 )  # fmt: skip
 
 

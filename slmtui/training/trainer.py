@@ -34,7 +34,8 @@ MOST_STEP_EVENTS = 10_000  # a log keeps about as many lines of steps, however l
 def train(training: Training, control: Control | None = None) -> Iterator[Event]:
     """Train from where `training` stands to its end; the last event says why it ended."""
     control = control or NoControl()
-    if training.evaluated_at < 0:
+    if not training.announced:
+        training.announced = True
         yield run_started(training)
     else:
         yield events.Resumed(step=training.step, after="stop")

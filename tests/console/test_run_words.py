@@ -72,7 +72,7 @@ def said_of(tmp_path: Path, happened: list[Event], *, alive: bool = False) -> st
     run = write_run(tmp_path, "phase1-001", make_phase("phase1"), happened)
     if not alive:
         return sentence(Catalogue(tmp_path).look()[0])
-    with run.locked():
+    with run.lock():
         return sentence(Catalogue(tmp_path).look()[0], now=BEGAN + 1000)
 
 

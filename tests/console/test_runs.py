@@ -283,7 +283,7 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
     run = done_run(checkpoints, "phase1-001", reason=None)
     with run.log_file.open("a") as log:
         log.write(to_json(Paused(step=200)) + "\n")
-    with run.locked():
+    with run.lock():
         async with open_runs(checkpoints) as opened:
             assert opened.row("phase1-001")["state"] == "paused"
             await opened.press("P", "S")

@@ -71,7 +71,7 @@ def test_a_run_that_goes_on_after_its_end_is_no_longer_over(tmp_path: Path) -> N
     listed = look_at(catalogue)
     assert listed.summary.seconds == seconds  # the time in between does not count
     assert (listed.state, listed.summary.reason) == ("crashed", None)
-    with run.locked():
+    with run.lock():
         assert look_at(catalogue).alive
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from slmtui.errors import TrainingFailed, UserError
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
 from slmtui.runs.control import ControlFile, send
 from slmtui.runs.log import EventLog, read_events
+from slmtui.runs.plain import checksum
 from slmtui.runs.run import Run, RunError, all_runs, create_run, find_run
 from slmtui.runs.summary import summarise
 from slmtui.session import begin, go_on
@@ -32,7 +35,7 @@ def stop_at(make_phase: MakePhase, checkpoints: Path, step: int, *overrides: str
     """A run that a person stopped."""
     session = begin(make_phase(*overrides), checkpoints)
     for event in session.events:
-        if isinstance(event, events.Step) and event.step == step:
+        if isinstance(event, events.RunStarted if step == 0 else events.Step) and event.step == step:
             send(session.run.control_file, Command("stop"))
     return session.run
 
@@ -77,7 +80,7 @@ def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase
     assert torch.load(run.last, weights_only=True)["step"] == 12
 
 
-@pytest.mark.parametrize("step", [1, 4, 6, 11])
+@pytest.mark.parametrize("step", [0, 1, 4, 6, 11])
 @pytest.mark.parametrize("method", ["full", "sampled"])
 def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, step: int, method: str) -> None:
     overrides = (f"evaluation.method={method}", "model.dropout=0.2")
@@ -94,10 +97,9 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
 
 
 def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_path: Path) -> None:
-    """Killed after each single event, and resumed: it ends as if nothing had happened, nothing twice or missing."""
+    """Killed after each event, the first ones, too: it ends as if nothing had happened; nothing twice or missing."""
     whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
-    first_saved = next(i for i, event in enumerate(whole) if isinstance(event, events.Checkpoint))
-    for kill_after in range(first_saved, len(whole) - 1):
+    for kill_after in range(len(whole) - 1):
         session = begin(make_phase(), tmp_path / f"killed-{kill_after}")
         for _ in range(kill_after + 1):
             next(session.events)
@@ -116,16 +118,71 @@ def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_p
     with pytest.raises(RunError, match="corpus or its tokens have changed"):
         go_on(stopped)
     stopped.last.unlink()
-    with pytest.raises(RunError, match="never saved"):
+    with pytest.raises(RunError, match=r"last.pt is gone"):
         go_on(stopped)
+
+
+def test_what_cannot_be_continued_exactly_is_said_in_the_log(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = stop_at(make_phase, tmp_path, 6)
+    elsewhere = run.log_file.read_bytes().replace(b'"threads":1', b'"threads":8')
+    run.log_file.write_bytes(elsewhere)
+    happened = list(go_on(run).events)
+    said = [event for event in happened if isinstance(event, events.Warned)]
+    assert isinstance(happened[0], events.Resumed)
+    assert [event.message for event in said] == ["threads was 8 and is 1: the digits may differ from here on"]
+    assert said[0] in list(run.events())
+
+
+def test_what_was_killed_before_it_was_saved_begins_again(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
+    whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
+    run = create_run(tmp_path, make_phase())  # killed before it wrote anything
+    assert run.state(None) == "crashed"
+    for _ in go_on(run).events:
+        pass
+    assert list(run.events()) == whole
+    killed = begin(make_phase(), tmp_path)
+    next(killed.events)
+    killed.events.close()  # type: ignore[attr-defined]
+    (corpus / "orders.py").write_text("something_else = 1\n" * 30)
+    with pytest.raises(RunError, match="corpus or its tokens have changed"):
+        go_on(killed.run)
+
+
+def test_a_run_goes_on_from_where_the_other_process_left_it(make_phase: MakePhase, tmp_path: Path) -> None:
+    """Nothing is read of a run that is still being trained: the refusal comes before."""
+    session = begin(make_phase(), tmp_path)
+    next(session.events)
+    session.run.phase_file.write_text("not even a phase")
+    with pytest.raises(RunError, match=rf"trained by another process \({os.getpid()}\)"):
+        go_on(session.run)
+
+
+def test_those_who_ask_do_not_take_each_other_for_a_trainer(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path, "training.max_iters=1")
+    answers: list[bool] = []
+
+    def ask() -> None:
+        answers.extend(run.is_alive() for _ in range(2000))
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    for asker in askers:
+        asker.join()
+    assert not any(answers)
+    run.lock().release()  # nor do they keep a trainer out
 
 
 def test_two_trainers_on_one_run_are_refused(make_phase: MakePhase, tmp_path: Path) -> None:
     session = begin(make_phase(), tmp_path)
     next(session.events)
     assert session.run.is_alive()
-    with pytest.raises(RunError, match="another process"), session.run.locked():
-        pass
+    with pytest.raises(RunError, match="another process"):
+        session.run.lock()
+    with pytest.raises(RunError, match="another process"):
+        go_on(session.run)
+    with pytest.raises(RunError, match="another process"):
+        session.run.delete()
     session.events.close()  # type: ignore[attr-defined]
     assert not session.run.is_alive()
     assert session.run.state(None) == "crashed"
@@ -176,9 +233,12 @@ def test_a_torn_last_line_is_not_read_and_a_wrong_one_is_named(tmp_path: Path) -
 def test_checkpoints_that_are_none_are_refused(make_phase: MakePhase, tmp_path: Path) -> None:
     run = train_to_the_end(make_phase, tmp_path)
     record = torch.load(run.best, weights_only=True)
+    del record["checksum"]
     path = tmp_path / "other.pt"
 
-    def refused(content: object, why: str) -> None:
+    def refused(content: dict[str, object], why: str) -> None:
+        with suppress(ValueError):
+            content = content | {"checksum": checksum(content, most_bytes=1 << 40)}
         torch.save(content, path)
         with pytest.raises(CheckpointError, match=why):
             load_checkpoint(path)
@@ -188,7 +248,7 @@ def test_checkpoints_that_are_none_are_refused(make_phase: MakePhase, tmp_path: 
     refused(record | {"model": {}}, "is missing")
     broken = {k: torch.full_like(v, float("nan")) for k, v in record["model"].items()}
     refused(record | {"model": broken}, "not finite")
-    refused({"x": Path("/")}, "could run code")
+    refused({"x": Path("/")}, r"pathlib.PosixPath, which could run code")
     path.write_bytes(run.best.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged"):
         load_checkpoint(path)
@@ -220,7 +280,7 @@ def test_runs_are_found_by_name_by_folder_and_as_the_latest(make_phase: MakePhas
     first, second = (train_to_the_end(make_phase, tmp_path, "training.max_iters=1") for _ in range(2))
     assert find_run(tmp_path, "tiny-001") == first
     assert find_run(tmp_path, "latest") == second
-    assert find_run(tmp_path / "elsewhere", str(first.folder)).folder == first.folder
+    assert find_run(tmp_path, str(first.folder)) == first
     with pytest.raises(RunError, match=r"no such run .* \(there: tiny-001, tiny-002\)"):
         find_run(tmp_path, "tiny-009")
 

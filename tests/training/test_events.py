@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from slmtui.training import events
 from slmtui.training.events import from_json, to_json
 
-reals = st.floats(allow_nan=False, allow_infinity=False)
+counts = st.integers(0, 2**63 - 1)
+reals = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
 
 
 steps = st.builds(
-    events.Step, step=st.integers(0), loss=reals, learning_rate=reals, grad_norm=reals, tokens=st.integers(0)
+    events.Step, step=counts, loss=reals, learning_rate=reals, grad_norm=reals, tokens=counts
 )
 
 
@@ -25,7 +26,7 @@ def test_steps_come_back(event: events.Step) -> None:
     assert from_json(to_json(event)) == event
 
 
-@given(st.builds(events.Sample, step=st.integers(0), prompt=st.text(), text=st.text()))
+@given(st.builds(events.Sample, step=counts, prompt=st.text(), text=st.text()))
 def test_any_text_is_one_line(event: events.Sample) -> None:
     line = to_json(event)
     assert len(line.splitlines()) <= 1 or "\n" not in line

@@ -1,0 +1,117 @@
+"""slmtui watch RUN: print what a run does as it happens, wherever it is trained; ctrl+c stops watching, not the run."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from slmtui.cli import add_checkpoints_option
+from slmtui.insight.gate import broken_limits
+from slmtui.output import ExitStatus, put, put_json, say
+from slmtui.runs.lines import line_of, outcome, summary
+from slmtui.runs.log import LogError
+from slmtui.runs.progress import Progress
+from slmtui.runs.run import Run, find_run
+from slmtui.training import events
+from slmtui.training.events import Event, from_json, to_json
+
+PULSE = 0.25  # seconds between two looks
+CHUNK = 1 << 20  # bytes read at a time
+OVERLAP = 256  # bytes before the place where reading goes on, which must still be the same
+
+
+def main(arguments: Sequence[str]) -> ExitStatus:
+    parser = argparse.ArgumentParser(prog="slmtui watch", description=__doc__)
+    parser.add_argument("run", metavar="RUN", help="name of a run, or latest")
+    parser.add_argument("--json", action="store_true", help="print the events, one JSON line each")
+    add_checkpoints_option(parser)
+    options = parser.parse_args(arguments)
+    run = find_run(options.checkpoints, options.run)
+    try:
+        return watch(run, as_json=options.json)
+    except KeyboardInterrupt:
+        say(f"{run.name}: no longer watched; what becomes of it is not changed by that")
+        return ExitStatus.INTERRUPTED
+
+
+def watch(run: Run, *, as_json: bool) -> ExitStatus:
+    """Print a run's events until it ends; the status is the one that its training would have ended with."""
+    progress = Progress()
+    started: events.RunStarted | None = None
+    best: events.Evaluation | None = None
+    last: Event | None = None
+    told = ""
+    for event in follow(run):
+        if event is None:
+            state = run.state(last)
+            if state == "stalled" and told != state:
+                say(f"{run.name}: stalled: its process is alive, but nothing has been heard of it for a while")
+            told = state
+            continue
+        last = event
+        progress.add(event)
+        if isinstance(event, events.RunStarted):
+            started = event
+        if isinstance(event, events.Evaluation) and event.best:
+            best = event
+        if as_json:
+            put_json(to_json(event))
+        elif (line := line_of(event, progress)) is not None:
+            put(line)
+    if not isinstance(last, events.RunFinished):
+        step = "before its first step" if last is None else f"at step {last.step:,}"
+        say(f"{run.name}: crashed {step}; its process is gone. Go on: slmtui --headless --resume {run.name}")
+        return ExitStatus.FAILED
+    if not as_json and started is not None:
+        for line in summary(run, started, last, best):
+            put(line)
+    status, sentences = outcome(run, last, broken_limits(run.phase().gate, best))
+    for sentence in sentences:
+        say(sentence)
+    return status
+
+
+def follow(run: Run) -> Iterator[Event | None]:
+    """The events of a log as they are written; None at each look that found none. It ends when nobody writes any more.
+
+    A run that is resumed cuts its log back; then what was read stands, and reading goes on where the log goes on.
+    """
+    position, before = 0, b""  # how far it was read, and the bytes just before that place
+    while True:
+        alive = run.is_alive()  # asked before the log is read: who is gone writes nothing more
+        text = _read(run.log_file, position - len(before))
+        if not text.startswith(before):
+            say(f"{run.name}: goes on from its last checkpoint; its log was cut back to there")
+            position, before = _place_of_resuming(run.log_file), b""
+            continue
+        whole = text[len(before) : text.rfind(b"\n") + 1]
+        for line in whole.splitlines():
+            try:
+                yield from_json(line)
+            except ValueError as error:
+                raise LogError(f"{run.log_file}: a line at byte {position:,} is no event of a run ({error})") from None
+            position += len(line) + 1
+        before = (before + whole)[-OVERLAP:]
+        if not whole:
+            if not alive:
+                return
+            yield None
+            time.sleep(PULSE)
+
+
+def _read(log: Path, position: int) -> bytes:
+    try:
+        with log.open("rb") as file:
+            file.seek(position)
+            return file.read(CHUNK)
+    except FileNotFoundError:  # not begun yet
+        return b""
+
+
+def _place_of_resuming(log: Path) -> int:
+    """Where the line stands with which the log goes on after it was cut back: its last `resumed` after a stop."""
+    text = log.read_bytes()
+    found = text.rfind(b'"after":"stop"')
+    return text.rfind(b"\n", 0, found) + 1 if found >= 0 else 0

@@ -1,0 +1,70 @@
+"""Training that belongs to no terminal: a headless slmtui in a session of its own, so that no hang-up reaches it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from slmtui.errors import UserError
+from slmtui.runs.run import Run, create_run
+from slmtui.training.phase import Phase
+
+LOG_NAME = "detached.log"  # in the folder of the first run: what a terminal would have been told
+PATIENCE = 600.0  # seconds that a corpus may take to be read before we stop waiting for it to begin
+
+
+def begin_detached(phases: Sequence[Phase], checkpoints: Path) -> tuple[list[Run], int]:
+    """Make a run for each phase and start a process that trains them in order; returns them and its id.
+
+    UserError for what is wrong with a phase or its corpus; then no run stays behind.
+    """
+    from slmtui.training.prepare import phase_corpus  # numpy
+
+    for phase in phases:
+        phase_corpus(phase)  # is there something to learn from?
+    runs = [create_run(checkpoints, phase) for phase in phases]
+    try:
+        return runs, go_on_detached(runs, checkpoints)
+    except UserError:
+        for run in runs:
+            run.delete()
+        raise
+
+
+def go_on_detached(runs: Sequence[Run], checkpoints: Path) -> int:
+    """Start a process that goes on with these runs, in order; returns its id once the first of them is in training.
+
+    UserError, with what it said, if it ends before that.
+    """
+    first = runs[0]
+    # -P: the current folder is somebody's corpus, and no file of it may pass for a module of Python's.
+    command = [sys.executable, "-P", "-m", "slmtui", "--headless", "--checkpoints", str(checkpoints)]
+    for run in runs:
+        command += ["--resume", run.name]
+    before = _state(first.log_file)
+    try:
+        with (first.folder / LOG_NAME).open("wb") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+    except OSError as error:
+        raise UserError(f"{first.name}: cannot be trained without a terminal ({error.strerror})") from None
+    deadline = time.monotonic() + PATIENCE
+    while _state(first.log_file) == before and time.monotonic() < deadline:
+        if process.poll() is not None:
+            told = (first.folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").strip()
+            raise UserError(told.removeprefix("slmtui: ") or f"{first.name}: ended before it began")
+        time.sleep(0.05)
+    return process.pid
+
+
+def _state(log: Path) -> tuple[int, int] | None:
+    """Something that changes when the log does."""
+    try:
+        status = log.stat()
+    except OSError:
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -1,0 +1,74 @@
+"""A run's events as lines for a plain terminal or a log: the published script's, and a summary at the end."""
+
+from __future__ import annotations
+
+from slmtui.output import ExitStatus, duration, visible
+from slmtui.runs.progress import Progress
+from slmtui.runs.run import Run
+from slmtui.training import events
+from slmtui.training.events import Event
+
+
+def line_of(event: Event, progress: Progress) -> str | None:
+    """What is said of an event; None for the many that are left out."""
+    match event:
+        case events.RunStarted():
+            data, parameters, machine = event.data, event.parameters, event.machine
+            return (
+                f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
+                f"({parameters.get('token_embedding', 0):,} of them for {data['n_vocab']:,} tokens), "
+                f"{data['train_tokens']:,} tokens to train on, {data['val_tokens']:,} to validate, "
+                f"{machine.get('device')}, {machine.get('precision')}, {machine.get('threads')} threads"
+            )
+        case events.Evaluation():
+            speed, to_go = progress.steps_per_second, progress.seconds_to_go
+            tail = "" if speed is None or to_go is None else f", {speed:.1f} it/s, eta {duration(to_go)}"
+            return (
+                f"step {event.step}: train loss {event.train_loss:.4f}, val loss {event.val_loss:.4f}, "
+                f"gap {event.gap:+.2f} {event.verdict}, {event.bits_per_byte:.2f} bits/byte{tail}"
+            )
+        case events.Sample():
+            return f"sample at step {event.step}: {visible(event.prompt + event.text)}"
+        case events.Warned():
+            advice = f" → {event.advice}" if event.advice else ""
+            return visible(f"{event.level} at step {event.step}: {event.message}{advice}")
+        case events.Changed():
+            return f"step {event.step}: {event.key} {event.was:g} -> {event.value:g}"
+        case events.Paused() | events.Resumed():
+            return f"step {event.step}: {event.event}"
+    return None
+
+
+def summary(
+    run: Run, started: events.RunStarted, finished: events.RunFinished, best: events.Evaluation | None
+) -> list[str]:
+    """The lines that stand under a finished run."""
+    lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
+    if best is not None:
+        lines.append(
+            f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
+            f"{best.bits_per_byte:.2f} bits/byte, kept in {run.best}"
+        )
+        if (baseline := started.data.get("baseline")) is not None:
+            distance = best.val_loss - baseline
+            lines.append(
+                f"baseline: a {started.data['baseline_order']}-gram model has {baseline:.4f} on the same split; "
+                f"the best is {abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
+            )
+        lines.append(f'try it: slmtui complete {run.name} "your prompt"')
+    return lines
+
+
+def outcome(run: Run, finished: events.RunFinished, broken_limits: list[str]) -> tuple[ExitStatus, list[str]]:
+    """The exit status that a finished run stands for, and why, if it is not 0."""
+    match finished.reason:
+        case "interrupted" | "stopped":
+            told = f"{finished.reason} at step {finished.step:,}; go on: slmtui --headless --resume {run.name}"
+            return ExitStatus.INTERRUPTED, [f"{run.name}: {told}"]
+        case "diverged":
+            told = f"the loss shot up or is not a number at step {finished.step:,}; try a lower training.learning_rate"
+            return ExitStatus.FAILED, [f"{run.name}: training failed: {told}"]
+        case "failed":
+            return ExitStatus.FAILED, [f"{run.name}: training failed at step {finished.step:,}"]
+    sentences = [f"{run.name}: gate failed: {sentence}" for sentence in broken_limits]
+    return (ExitStatus.GATE if broken_limits else ExitStatus.DONE), sentences

@@ -1,0 +1,51 @@
+"""A training that asks for more memory than there is: told as such, with what would help."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+from slmtui.errors import TrainingFailed
+from slmtui.training.phase import Phase
+
+_WORDS = re.compile(r"not enough memory|can't allocate memory|out of memory", re.IGNORECASE)
+_WANTED = re.compile(r"tried to allocate (\d+) bytes|allocate ([\d.]+ [KMGT]iB)")
+
+
+@contextmanager
+def memory_told(phase: Phase) -> Iterator[None]:
+    """Turn running out of memory, in whatever way torch and Python say it, into TrainingFailed with a proposal."""
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise TrainingFailed(f"out of memory{_wanted(error)}; {proposal(phase)}") from error
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """torch says it with a RuntimeError on a CPU, with a class of its own on a GPU."""
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
+        isinstance(error, RuntimeError) and _WORDS.search(str(error)) is not None
+    )
+
+
+def proposal(phase: Phase) -> str:
+    """The next smaller training: half the batch, and where that is one already, half the window or the width."""
+    batch_size, block_size, n_embd = phase.training.batch_size, phase.model.block_size, phase.model.n_embd
+    if batch_size > 1:
+        return f"try a smaller batch: --set training.batch_size={batch_size // 2}"
+    if block_size > 16:
+        return f"the batch is one window already; try a shorter one: --set model.block_size={block_size // 2}"
+    return f"the batch is small already; try a smaller model than n_embd = {n_embd}, n_layer = {phase.model.n_layer}"
+
+
+def _wanted(error: BaseException) -> str:
+    found = _WANTED.search(str(error))
+    if found is None:
+        return ""
+    size = f"{int(found[1]) / 2**30:.1f} GiB" if found[1] else found[2]
+    return f" (asked for {size} more)"

@@ -1,0 +1,154 @@
+"""The terminal vanishes, or somebody ends the console: what becomes of the training, the process, the terminal."""
+
+from __future__ import annotations
+
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from slmtui.runs.checkpoint import load_checkpoint
+from slmtui.runs.control import send
+from slmtui.runs.log import last_event
+from slmtui.runs.run import Run
+from slmtui.session import go_on
+from slmtui.training import events
+from slmtui.training.control import Command
+from tests.pty_console import PtyConsole, wait_for
+
+MAX_ITERS = 1500
+Open = Callable[..., PtyConsole]
+
+HOW: dict[str, Callable[[PtyConsole], None]] = {
+    "SIGHUP": lambda console: console.send(signal.SIGHUP),
+    "closed": PtyConsole.hang_up,
+    "SIGTERM": lambda console: console.send(signal.SIGTERM),
+    "SIGINT": lambda console: console.send(signal.SIGINT),
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_toml: str) -> Path:
+    text = tiny_toml.replace("max_iters = 12", f"max_iters = {MAX_ITERS}").replace("interval = 4", "interval = 100")
+    (tmp_path / "tiny.toml").write_text(text)
+    return tmp_path
+
+
+@pytest.fixture
+def console(project: Path) -> Iterator[Open]:
+    """Opens consoles that train tiny.toml, each with a folder of runs of its own."""
+    opened: list[PtyConsole] = []
+
+    def make(name: str, *arguments: str, nohup: bool = False) -> PtyConsole:
+        made = PtyConsole(project, ["tiny.toml", "--checkpoints", name, *arguments], nohup=nohup)
+        opened.append(made)
+        return made
+
+    yield make
+    for each in opened:
+        each.close()
+
+
+def run_of(project: Path, name: str) -> Run:
+    return Run(project / name / "tiny-001")
+
+
+def lines(run: Run) -> int:
+    return run.log_file.read_bytes().count(b"\n") if run.log_file.exists() else 0
+
+
+def end_of(run: Run) -> events.RunFinished:
+    *_, last = run.events()
+    assert isinstance(last, events.RunFinished)
+    return last
+
+
+def check_end(how: str, run: Run) -> None:
+    end = end_of(run)
+    if how in ("SIGHUP", "closed"):
+        assert (end.reason, end.step) == ("completed", MAX_ITERS)
+    else:
+        assert end.reason == "interrupted"
+        assert 0 < end.step < MAX_ITERS
+        assert load_checkpoint(run.last).step == end.step
+    assert not run.is_alive()
+
+
+def end_consoles(how: str, project: Path, console: Open, names: Sequence[str]) -> None:
+    """Open consoles, do that to them in the middle of their training, and look at what is left."""
+    consoles = {name: console(name) for name in names}
+    for name, each in consoles.items():
+        wait_for(lambda name=name: lines(run_of(project, name)) > 20)  # type: ignore[misc]
+        HOW[how](each)
+    for name, each in consoles.items():
+        status = each.wait()
+        assert each.processes() == []
+        check_end(how, run_of(project, name))
+        assert status == (0 if how in ("SIGHUP", "closed") else 130)
+        if how in ("SIGTERM", "SIGINT"):
+            time.sleep(0.1)  # what is still in the pseudo-terminal is read
+            assert each.is_clean()
+            assert f"{name}/tiny-001".encode() in each.output
+        assert b"Traceback" not in each.output
+        assert "Traceback" not in (project / name / "console.log").read_text()
+
+
+@pytest.mark.parametrize("how", HOW)
+def test_a_console_that_is_ended(how: str, project: Path, console: Open) -> None:
+    end_consoles(how, project, console, ["first", "second"])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("how", HOW)
+def test_a_console_that_is_ended_ten_times(how: str, project: Path, console: Open) -> None:
+    for pair in range(5):
+        end_consoles(how, project, console, [f"{pair}-first", f"{pair}-second"])
+
+
+def test_a_terminal_that_takes_nothing_does_not_keep_the_console(project: Path, console: Open) -> None:
+    """As after ctrl+s: the screen stands still, the training does not; SIGTERM ends both in seconds."""
+    stalled = console("stalled")
+    run = run_of(project, "stalled")
+    wait_for(lambda: lines(run) > 20)
+    stalled.stalled.set()
+    before = lines(run)
+    wait_for(lambda: lines(run) > before + 100)
+    stalled.send(signal.SIGTERM)
+    assert stalled.wait(within=30) == 130
+    check_end("SIGTERM", run)
+
+
+def test_a_hang_up_that_nobody_signals_is_seen_all_the_same(project: Path, console: Open) -> None:
+    """Under nohup, with the run paused, so that nothing is drawn: no spinning, and the run can still be asked."""
+    ignoring = console("quiet", nohup=True)
+    run = run_of(project, "quiet")
+    wait_for(lambda: lines(run) > 20)
+    send(run.control_file, Command("pause"))
+    wait_for(lambda: b'"paused"' in run.log_file.read_bytes())
+    ignoring.hang_up()
+    time.sleep(3.0)  # more than it takes to see that the terminal is gone
+    before, begin = ignoring.cpu_seconds(), time.monotonic()
+    time.sleep(2.0)
+    assert (ignoring.cpu_seconds() - before) / (time.monotonic() - begin) < 0.15
+    assert run.is_alive()
+    send(run.control_file, Command("stop"))
+    assert ignoring.wait() == 0
+    assert end_of(run).reason == "stopped"
+
+
+def test_a_second_signal_leaves_at_once_and_leaves_the_terminal_clean(project: Path, console: Open) -> None:
+    hasty = console("hasty", "--set", "sampling.tokens=3000", "--set", "evaluation.interval=1")
+    run = run_of(project, "hasty")
+    wait_for(lambda: lines(run) > 2)
+    hasty.send(signal.SIGTERM)
+    time.sleep(0.05)
+    hasty.send(signal.SIGTERM)
+    assert hasty.wait(within=20) in (143, 130)
+    assert hasty.processes() == []
+    time.sleep(0.1)
+    assert hasty.is_clean()
+    if not isinstance(last_event(run.log_file), events.RunFinished):
+        assert run.state(last_event(run.log_file)) == "crashed"
+        next(go_on(run).events)  # and can be gone on with

@@ -1,0 +1,127 @@
+"""A training process killed at random moments, and gone on with each time, ends as one that nobody disturbed."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slmtui.runs.checkpoint import load_checkpoint
+from slmtui.runs.plain import checksum
+from slmtui.runs.run import Run, all_runs
+from slmtui.training import events
+from slmtui.training.events import Event
+
+ROOT = Path(__file__).parents[2]
+CHANGES = (
+    "training.max_iters=120", "evaluation.interval=15", "model.dropout=0.2", "model.n_layer=1",
+    "early_stopping.patience=50", "training.warmup_iters=5",
+)  # fmt: skip
+
+
+class Forks:
+    """Starts slmtui processes one after the other, and kills them."""
+
+    def __init__(self, project: Path) -> None:
+        self.server = subprocess.Popen(
+            [sys.executable, "-m", "tests.runs.forking"],
+            cwd=project, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
+        )  # fmt: skip
+
+    def run(self, arguments: list[str], kill_after: float | None = None) -> int:
+        """The exit status; -9 if it was killed before it was done."""
+        assert self.server.stdin is not None
+        assert self.server.stdout is not None
+        self.server.stdin.write(json.dumps(arguments) + "\n")
+        child = int(self.server.stdout.readline())
+        if kill_after is not None:
+            killing = threading.Timer(kill_after, os.kill, (child, signal.SIGKILL))
+            killing.start()
+            status = int(self.server.stdout.readline())
+            killing.cancel()
+            killing.join()
+            return status
+        return int(self.server.stdout.readline())
+
+    def close(self) -> None:
+        self.server.communicate()
+
+
+@pytest.fixture
+def forks(tmp_path: Path, tiny_toml: str) -> Iterator[Forks]:
+    (tmp_path / "tiny.toml").write_text(tiny_toml)
+    made = Forks(tmp_path)
+    yield made
+    made.close()
+
+
+def begin_arguments(checkpoints: Path, method: str) -> list[str]:
+    changes = [f"--set={change}" for change in (*CHANGES, f"evaluation.method={method}")]
+    return ["--headless", "tiny.toml", "--checkpoints", str(checkpoints), *changes]
+
+
+def story(run: Run) -> list[Event]:
+    return [event for event in run.events() if not isinstance(event, events.Resumed)]
+
+
+def state(path: Path) -> int:
+    """All that a checkpoint holds, but for how long it took and where it stands in the log."""
+    saved = load_checkpoint(path)
+    rest: dict[str, Any] = saved.training or {}
+    rest.pop("log_size", None)
+    rest.get("progress", {}).pop("seconds", None)
+    return checksum({"model": saved.model.tensors(), "training": rest, "step": saved.step}, most_bytes=1 << 40)
+
+
+def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
+    """Train, killing each process at a random moment of its life, until so many were killed; compare every end."""
+    luck = random.Random(kills)
+    assert forks.run(begin_arguments(folder / "whole", method)) == 0
+    begin = time.monotonic()
+    assert forks.run(begin_arguments(folder / "whole-again", method)) == 0
+    lifetime = time.monotonic() - begin
+    (whole,) = all_runs(folder / "whole")
+    expected, expected_states = story(whole), [state(path) for path in (whole.last, whole.best)]
+    killed, ended = 0, 0
+    while killed < kills or ended == 0:
+        checkpoints = folder / f"killed-{ended}"
+        status = -9
+        while status == -9:
+            runs = all_runs(checkpoints)
+            arguments = ["--headless", "--checkpoints", str(checkpoints), "--resume", "latest"]
+            status = forks.run(
+                arguments if runs else begin_arguments(checkpoints, method),
+                luck.uniform(0, lifetime) if killed < kills else None,
+            )
+            killed += status == -9
+        if status == 2:  # killed after the last event, before its exit: there was nothing left to go on with
+            assert isinstance(list(runs[0].events())[-1], events.RunFinished)
+        else:
+            assert status == 0
+        (run,) = all_runs(checkpoints)
+        assert story(run) == expected
+        assert [state(path) for path in (run.last, run.best)] == expected_states
+        assert not list(run.folder.glob(".*.draft"))
+        ended += 1
+
+
+def test_twenty_kills(forks: Forks, tmp_path: Path) -> None:
+    kill_and_go_on(forks, tmp_path / "full", 10, "full")
+    kill_and_go_on(forks, tmp_path / "sampled", 10, "sampled")
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("method", ["full", "sampled"])
+def test_two_hundred_kills(forks: Forks, tmp_path: Path, method: str) -> None:
+    kill_and_go_on(forks, tmp_path, 100, method)

@@ -1,0 +1,222 @@
+"""Watching a run from a plain terminal, and training without one."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from slmtui.cli import main
+from slmtui.commands import watch
+from slmtui.runs import run as run_module
+from slmtui.runs.control import send
+from slmtui.runs.log import last_event
+from slmtui.runs.run import Run, all_runs
+from slmtui.session import Session, begin, go_on
+from slmtui.training import events
+from slmtui.training.control import Command
+from slmtui.training.events import Event
+from slmtui.training.phase_file import load_phase
+from tests.conftest import MakePhase
+from tests.pty_console import wait_for
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "tiny.toml").write_text(tiny_toml)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "slmtui", *arguments]
+    return subprocess.Popen(
+        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def until_nothing_new(following: object) -> list[Event]:
+    """What a follower yields up to the next look that finds nothing."""
+    found = []
+    for event in following:  # type: ignore[attr-defined]
+        if event is None:
+            break
+        found.append(event)
+    return found
+
+
+def advance(session: Session, count: int) -> None:
+    for _ in range(count):
+        next(session.events)
+
+
+def test_a_run_that_is_over_is_told_as_headless_told_it(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--headless", "tiny.toml"]) == 0
+    told = [line for line in capsys.readouterr().out.splitlines() if not line.startswith("step ")]
+    assert main(["watch", "latest"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if not line.startswith("step ")] == told
+    assert [line.split(":")[0] for line in lines if line.startswith("step ")] == [
+        f"step {step}" for step in (0, 4, 8, 12)
+    ]
+    assert main(["watch", "tiny-001", "--json"]) == 0
+    assert capsys.readouterr().out == (project / "checkpoints/tiny-001/events.jsonl").read_text()
+
+
+def test_a_live_run_is_followed_by_two_who_steer_it(make_phase: MakePhase, tmp_path: Path) -> None:
+    session = begin(make_phase(), tmp_path)
+    advance(session, 5)
+    first, second = watch.follow(session.run), watch.follow(session.run)
+    seen = until_nothing_new(first)
+    advance(session, 3)
+    send(session.run.control_file, Command("sample"))
+    send(session.run.control_file, Command("stop"))
+    rest = [*until_nothing_new(first), *session.events]
+    assert len(seen) == 5
+    seen = seen + rest[:3] + until_nothing_new(first)
+    assert seen == until_nothing_new(second) == list(session.run.events())
+    assert isinstance(seen[-1], events.RunFinished)
+
+
+def test_a_log_that_is_cut_back_is_followed_from_where_it_goes_on(
+    make_phase: MakePhase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = begin(make_phase(), tmp_path)
+    advance(session, 16)
+    following = watch.follow(session.run)
+    before = until_nothing_new(following)
+    session.events.close()  # type: ignore[attr-defined]
+    resumed = go_on(session.run)
+    advance(resumed, 12)  # the log is longer again than it was
+    after = until_nothing_new(following)
+    assert isinstance(after[0], events.Resumed)
+    assert len(after) == 12
+    cut = resumed.history[-1].step
+    again = [event for event in before if isinstance(event, events.Step) and event.step > cut]
+    assert again
+    assert again == [event for event in after if isinstance(event, events.Step)][: len(again)]
+    assert "cut back" in capsys.readouterr().err
+
+
+def test_a_crashed_run_and_a_stalled_one_are_called_so(
+    make_phase: MakePhase, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = begin(make_phase(), tmp_path)
+    advance(session, 8)
+    run = session.run
+    monkeypatch.setattr(run_module, "SILENCE", 0.0)
+    assert run.state(last_event(run.log_file)) == "stalled"
+
+    def crash(_seconds: float) -> None:
+        session.events.close()  # type: ignore[attr-defined]
+
+    monkeypatch.setattr(time, "sleep", crash)
+    assert main(["watch", "tiny-001", "--checkpoints", str(tmp_path)]) == 3
+    err = capsys.readouterr().err
+    assert "tiny-001: stalled" in err
+    assert "tiny-001: crashed at step" in err
+    assert "--resume tiny-001" in err
+    assert run.state(last_event(run.log_file)) == "crashed"
+
+
+def test_ctrl_c_stops_watching_only(
+    make_phase: MakePhase, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = begin(make_phase(), tmp_path)
+    advance(session, 4)
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    assert main(["watch", "tiny-001", "--checkpoints", str(tmp_path)]) == 130
+    assert "no longer watched" in capsys.readouterr().err
+    assert session.run.is_alive()
+    *_, last = session.events
+    assert isinstance(last, events.RunFinished)
+    assert last.reason == "completed"
+
+
+def test_watching_needs_no_torch(project: Path) -> None:
+    code = (
+        "import sys\nfrom slmtui.cli import main\nmain(['watch', 'latest'])\n"
+        "sys.exit(sorted({'torch', 'numpy', 'textual'} & set(sys.modules)) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+
+
+def test_detached_training_goes_on_by_itself(project: Path) -> None:
+    begun = process("--detach", "tiny.toml", "tiny.toml", "--set", "training.max_iters=40", cwd=project)
+    out, err = begun.communicate(timeout=120)
+    assert (begun.returncode, err) == (0, "")
+    first, second = out.splitlines()
+    assert first.startswith("tiny-001: trained by process ")
+    assert "slmtui watch tiny-002" in second
+    pid = int(first.split("process ")[1].split(";")[0])
+    runs = all_runs(project / "checkpoints")
+    assert os.getsid(pid) == pid, "of no terminal's session"
+    assert runs[0].is_alive()
+    watching = process("watch", "tiny-002", "--json", cwd=project)
+    wait_for(lambda: not Path(f"/proc/{pid}").exists())
+    for run in runs:
+        end = last_event(run.log_file)
+        assert isinstance(end, events.RunFinished)
+        assert (end.reason, end.step) == ("completed", 40)
+        assert sum(isinstance(event, events.RunStarted) for event in run.events()) == 1
+    watching.communicate(timeout=60)
+
+
+@pytest.mark.parametrize(
+    ("change", "needle"),
+    [
+        ("model.n_layer=four", "model.n_layer"),
+        ("data.source=nowhere", "nowhere"),
+        ("data.source=short.txt", "too few"),  # which only the process itself can see
+    ],
+)
+def test_a_mistake_is_told_before_detaching_and_leaves_no_run(project: Path, change: str, needle: str) -> None:
+    (project / "short.txt").write_text("x")
+    begun = process("--detach", "tiny.toml", "--set", change, cwd=project)
+    out, err = begun.communicate(timeout=120)
+    assert (begun.returncode, out) == (2, "")
+    assert needle in err
+    assert "Traceback" not in err
+    assert all_runs(project / "checkpoints") == []
+
+
+def test_headless_outlives_its_terminal_and_its_reader(project: Path) -> None:
+    training = process(
+        "--headless", "tiny.toml", "--set", "training.max_iters=600", "--set", "evaluation.interval=100", cwd=project
+    )
+    run = Run(project / "checkpoints" / "tiny-001")
+    wait_for(lambda: run.log_file.exists() and run.log_file.read_bytes().count(b"\n") > 20)
+    training.send_signal(signal.SIGHUP)
+    assert training.stdout is not None
+    assert training.stderr is not None
+    training.stdout.close()  # as `| head -1` does
+    assert training.wait(120) == 0
+    assert "Traceback" not in training.stderr.read()
+    training.stderr.close()
+    end = last_event(run.log_file)
+    assert isinstance(end, events.RunFinished)
+    assert (end.reason, end.step) == ("completed", 600)
+
+
+def test_several_runs_are_gone_on_with_in_order(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for _ in range(2):
+        session = begin(load_phase("tiny.toml"), project / "checkpoints")
+        advance(session, 9)
+        session.events.close()  # type: ignore[attr-defined]
+    assert main(["--resume", "tiny-001", "--resume", "latest", "--json"]) == 0
+    reasons = [json.loads(line).get("reason") for line in capsys.readouterr().out.splitlines()]
+    assert [reason for reason in reasons if reason] == ["completed", "completed"]
