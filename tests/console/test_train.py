@@ -214,7 +214,7 @@ async def test_quitting_with_a_training_alive_asks(
 async def test_any_size_is_survived_while_training(
     make_console: MakeConsole, make_phase: MakePhase, until: Until, size: tuple[int, int]
 ) -> None:
-    app = make_console(phases=[make_phase("training.max_iters=600", "evaluation.interval=50")])
+    app = make_console(phases=[make_phase("training.max_iters=200", "evaluation.interval=50", "sampling.when=end")])
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.trainer.run_now is not None)
         await pilot.resize_terminal(*size)

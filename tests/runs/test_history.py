@@ -20,9 +20,9 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.step_lines import COLUMNS, read_step_lines
 from slmtui.runs.summary import summarise
 from slmtui.training import events
-from slmtui.training.events import Event, to_json
+from slmtui.training.events import Event, from_json, to_json
 
-STARTED = events.RunStarted(
+_started = events.RunStarted(
     step=0,
     time=1000.0,
     phase={"phase": {"name": "tiny"}, "training": {"max_iters": 100}, "evaluation": {"interval": 10}},
@@ -31,6 +31,7 @@ STARTED = events.RunStarted(
     machine={},
     versions={},
 )
+STARTED = from_json(to_json(_started))  # as a log gives it back: with the defaults of the phase
 
 
 def step(number: int, *, at: float | None = None, loss: float = 2.0) -> events.Step:
