@@ -140,7 +140,7 @@ async def test_the_text_of_the_file_under_the_cursor_is_shown_token_by_token() -
         assert file is not None
         token = file.ids(2, 3)[0]
         assert f"id {token} · {file.dataset.tokenizer.token_bytes(token).hex(' ')}" in text_of(app, "#token")
-        assert "× train" in text_of(app, "#token")
+        assert " · train " in text_of(app, "#token")
         await pilot.press("j", "j")
         assert "line 2" in str(data(app).query_one("#reader").border_subtitle)
         await pilot.press("k", "k", "h")
