@@ -37,7 +37,7 @@ def holds(found: Findings, width: int) -> Content:
     lines = [_row(name, number, width) for name, number in rows]
     if dataset is not None:
         lines += [
-            _heading(f"dataset, {dataset.tokenizer.kind} tokens", width),
+            _heading(f"in {dataset.tokenizer.kind} tokens", width),
             _row("vocabulary", f"{dataset.tokenizer.n_vocab:,}", width),
             _row("training", f"{counted.train_tokens:,}", width, "$train"),
             _row("validation", f"{counted.val_tokens:,}", width, "$val"),

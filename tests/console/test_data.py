@@ -234,7 +234,7 @@ async def test_another_phase_is_chosen_from_the_list() -> None:
         assert isinstance(app.screen, ChooseSource)
         await pilot.press("g", "enter")
         await until(pilot, lambda: data(app).origin == Path("phases/beta.toml") and complete(app))
-        await until(pilot, lambda: "dataset, bpe" in text_of(app, "#holds"))
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
         assert app.phase_file == Path("phases/beta.toml")
 
 
@@ -253,7 +253,7 @@ async def test_a_path_typed_in_is_shown_without_a_phase(project: Path) -> None:
 async def test_the_phase_chosen_on_another_screen_is_shown() -> None:
     async with console() as (app, pilot):
         app.phase_file = Path("phases/beta.toml")
-        await until(pilot, lambda: "dataset, bpe" in text_of(app, "#holds"))
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
 
 
 async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:

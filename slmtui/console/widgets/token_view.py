@@ -90,16 +90,16 @@ class TokenView(ScrollView, can_focus=True):
             self._text_of = cache(lambda token_id: token_text(file.dataset.tokenizer.token_bytes(token_id)))
         self.file, self.repeat, self.message = file, repeat, ""
         self._laid = EMPTY
-        self.go(token)
+        self.go(token, jump=True)
 
-    def go(self, token: int) -> None:
-        """Put the cursor on a token, and see to it that it can be seen."""
+    def go(self, token: int, *, jump: bool = False) -> None:
+        """Put the cursor on a token, and see to it that it can be seen; after a jump, with what is around it."""
         if self.file is None or not len(self.file):
             return
         self.cursor = max(0, min(token, len(self.file) - 1))
         if not self._laid.start <= self.cursor < self._laid.stop:
             self._lay_out()
-        self._follow()
+        self._follow(jump=jump)
         self.post_message(self.Moved(self.cursor))
         self.refresh()
 
@@ -113,8 +113,10 @@ class TokenView(ScrollView, can_focus=True):
         self._laid = lay_out(ids, self._text_of, width, start=start, border=self.file.border, bar=bar)
         self.virtual_size = Size(width, len(self._laid.rows))
 
-    def _follow(self) -> None:
+    def _follow(self, *, jump: bool = False) -> None:
         if self._laid.start <= self.cursor < self._laid.stop:
+            if jump:
+                self.scroll_to(y=self._laid.row_of(self.cursor) - self.size.height // 3, animate=False, force=True)
             row = self._laid.row_of(self.cursor)
             if row == self._laid.mark or row - 1 == self._laid.mark:
                 row -= 1
@@ -156,7 +158,7 @@ class TokenView(ScrollView, can_focus=True):
 
     def action_border(self) -> None:
         if self.file is not None and self.file.border is not None:
-            self.go(self.file.border)
+            self.go(self.file.border, jump=True)
 
     def action_bars(self) -> None:
         self.bars = not self.bars
