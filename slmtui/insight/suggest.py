@@ -144,7 +144,7 @@ def _training_lines(facts: CorpusFacts) -> list[Line]:
     tokens = facts.train_bytes / BYTES_PER_TOKEN[size.vocab_size]
     steps = round(size.passes * tokens / BATCH_TOKENS / 50) * 50
     max_iters = max(LEAST_ITERS, min(steps, MOST_ITERS))
-    interval = max(10, max_iters // 250 * 10)
+    interval = max(10, max_iters // 150 * 10)
     passes = max_iters * BATCH_TOKENS / tokens
     decay = "a small text is soon known by heart" if size.weight_decay >= 1 else "the larger the text, the less"
     return [
