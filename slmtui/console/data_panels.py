@@ -37,10 +37,10 @@ def holds(found: Findings, width: int) -> Content:
     lines = [_row(name, number, width) for name, number in rows]
     if dataset is not None:
         lines += [
-            _heading(f"dataset, {dataset.tokenizer.kind}", width),
+            _heading(f"in {dataset.tokenizer.kind} tokens", width),
             _row("vocabulary", f"{dataset.tokenizer.n_vocab:,}", width),
-            _row("training tokens", f"{counted.train_tokens:,}", width, "$train"),
-            _row("validation tokens", f"{counted.val_tokens:,}", width, "$val"),
+            _row("training", f"{counted.train_tokens:,}", width, "$train"),
+            _row("validation", f"{counted.val_tokens:,}", width, "$val"),
         ]
     return _join([*lines, *_notes(counted.notes)])
 
@@ -82,7 +82,7 @@ def validation(found: Findings, width: int) -> Content:
     return _join(
         [
             Content.assemble((text, "$val")),
-            _row("its loss is known to", f"± {val_uncertainty(n_val):.2f} nats", width),
+            _row("loss known to", f"± {val_uncertainty(n_val):.2g} nats", width),
             *_repeats(found, width),
             *_unseen(found, n_val, width),
             *_baseline(found, width),

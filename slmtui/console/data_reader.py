@@ -17,6 +17,11 @@ from slmtui.project import default_phase_file
 
 LOOK = 4  # beats between two looks at the phase file
 OFTEN = 0.1  # seconds between two words of progress
+PATIENCE = 0.4  # seconds that what is shown may be of the corpus before
+READING = """\
+What is found out stands here as it comes.
+
+o   look at something else instead"""
 NO_PROJECT = """\
 Nothing to show yet: this folder has no phases/.
 
@@ -62,6 +67,7 @@ class DataReader(ConsoleScreen):
         self._state: tuple[int, int] | None = None
         self._known = Known()
         self._job = 0
+        self._began = 0.0  # when it was
         self._beats = 0
 
     def show_words(self, words: str) -> None:
@@ -117,6 +123,7 @@ class DataReader(ConsoleScreen):
 
     def _read(self, path: Path) -> None:
         self._job += 1
+        self._began = time.monotonic()
         self.origin, self._state = path, _state(path)
         self._find_out(path, self._job)
 
@@ -142,8 +149,11 @@ class DataReader(ConsoleScreen):
 
     @on(Heard)
     def _heard(self, event: Heard) -> None:
-        if event.job == self._job:
-            self.show_words(f"{visible(str(self.origin))} · {visible(event.words)}")
+        if event.job != self._job:
+            return
+        self.show_words(f"{visible(str(self.origin))} · {visible(event.words)}")
+        if time.monotonic() - self._began > PATIENCE and (self.found is None or self.found.origin != self.origin):
+            self.show_trouble(f"{visible(event.words).capitalize()}\n\n{READING}")  # not the numbers of another corpus
 
     @on(Found)
     def _show(self, event: Found) -> None:

@@ -18,6 +18,7 @@ from slmtui.training.phase import DataSection, Phase
 
 LEAKS = 0.3  # of the validation tokens in repeats of training text: from here on, hold whole files back
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
+LEAST_ITERS, MOST_ITERS = 100, 20_000
 BATCH_TOKENS = 512
 BLOCK = 64
 
@@ -42,14 +43,17 @@ class Size:
     n_head: int
     n_embd: int
     dropout: float
-    passes: int  # over the training text; early stopping ends it before that
+    weight_decay: float
+    learning_rate: float
+    passes: int  # over the training text; early stopping may end it before
 
 
 SIZES = (
-    Size(MEASURED, 512, 2, 4, 64, 0.05, 40),
-    Size(2e6, 1024, 4, 4, 128, 0.05, 20),
-    Size(2e7, 4096, 6, 6, 192, 0.0, 6),
-    Size(float("inf"), 8192, 8, 8, 256, 0.0, 2),
+    Size(20_000, 512, 2, 4, 64, 0.05, 2.0, 4e-3, 29),
+    Size(MEASURED, 512, 2, 4, 128, 0.1, 1.0, 4e-3, 29),
+    Size(2e6, 1024, 4, 4, 128, 0.05, 0.5, 3e-3, 10),
+    Size(2e7, 4096, 6, 6, 192, 0.0, 0.1, 2e-3, 4),
+    Size(float("inf"), 8192, 8, 8, 256, 0.0, 0.1, 1e-3, 1),
 )
 
 
@@ -117,42 +121,46 @@ def _leaky(facts: CorpusFacts) -> str:
 
 
 def _model_lines(facts: CorpusFacts) -> list[Line]:
-    size = size_for(facts.train_bytes)
+    size, far = size_for(facts.train_bytes), _far(facts)
     text = f"{_bytes(facts.train_bytes)} of training text"
+    vocabulary = size.vocab_size * size.n_embd
+    often = facts.train_bytes / (size.vocab_size * BYTES_PER_TOKEN[size.vocab_size])
+    dropout = "more slowed the learning" if size.dropout else "few passes over the text, little to overfit"
     return [
-        Line("tokenizer", "kind", "bpe", "learned from the training text, so no row of the model is never used"),
-        Line("tokenizer", "vocab_size", size.vocab_size, f"{text}: with few tokens, each is seen often" + _far(facts)),
-        Line("model", "n_layer", size.n_layer, f"{text}: a small model learned more in a minute than larger ones"
-             + _far(facts)),
+        Line("tokenizer", "kind", "bpe", "tokens of this text, each of them in use; gpt2-compact ended higher"),
+        Line("tokenizer", "vocab_size", size.vocab_size, f"{text}: a token is seen {often:,.0f} times on average{far}"),
+        Line("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
         Line("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} numbers in each head"),
-        Line("model", "n_embd", size.n_embd, f"a {size.vocab_size:,}-token vocabulary takes "
-             f"{size.vocab_size * size.n_embd:,} parameters of it, the body {_body(size):,}"),
-        Line("model", "block_size", BLOCK, f"about {_context(size)} bytes of context"),
-        Line("model", "dropout", size.dropout, "more slowed the learning in a minute; none let it overfit sooner"
-             if size.dropout else "few passes over the text: little to overfit"),
-    ]  # fmt: skip
+        Line(
+            "model", "n_embd", size.n_embd, f"{text}; parameters: vocabulary {vocabulary:,}, body {_body(size):,}{far}"
+        ),
+        Line("model", "block_size", BLOCK, f"about {_context(size)} bytes of context; 128 tokens learned more slowly"),
+        Line("model", "dropout", size.dropout, dropout + far),
+    ]
 
 
 def _training_lines(facts: CorpusFacts) -> list[Line]:
-    size = size_for(facts.train_bytes)
-    steps = round(size.passes * facts.train_bytes / BYTES_PER_TOKEN[size.vocab_size] / BATCH_TOKENS, -2)
-    max_iters = int(min(max(steps, 600), 20_000))
-    interval = max(20, max_iters // 300 * 10)
-    passes = max_iters * BATCH_TOKENS * BYTES_PER_TOKEN[size.vocab_size] / facts.train_bytes
+    size, far = size_for(facts.train_bytes), _far(facts)
+    tokens = facts.train_bytes / BYTES_PER_TOKEN[size.vocab_size]
+    steps = round(size.passes * tokens / BATCH_TOKENS / 50) * 50
+    max_iters = max(LEAST_ITERS, min(steps, MOST_ITERS))
+    interval = max(10, max_iters // 150 * 10)
+    passes = max_iters * BATCH_TOKENS / tokens
+    decay = "a small text is soon known by heart" if size.weight_decay >= 1 else "the larger the text, the less"
     return [
-        Line("optimizer", "weight_decay", 1.0, "ten times the usual: a small text is soon learned by heart"),
-        Line("training", "max_iters", max_iters, f"at most {passes:.0f} passes over the training text"),
-        Line("training", "batch_size", BATCH_TOKENS // BLOCK, f"{BATCH_TOKENS} tokens a step: more steps in a minute"),
-        Line("training", "learning_rate", 4e-3, "a narrow model bears a high rate"),
-        Line("training", "schedule", "cosine", "the last steps are small, and settle"),
-        Line("training", "warmup_iters", min(50, max_iters // 10), "the first steps are unsure"),
+        Line("optimizer", "weight_decay", size.weight_decay, f"{decay}; 5 ended higher{far}"),
+        Line("training", "max_iters", max_iters, f"at most {passes:.1f} passes over the training text{far}"),
+        Line("training", "batch_size", BATCH_TOKENS // BLOCK, f"{BATCH_TOKENS} tokens a step: many steps in a minute"),
+        Line("training", "learning_rate", size.learning_rate, f"0.0015 and 0.01 ended higher{far}"),
+        Line("training", "schedule", "cosine", "much of the gain comes while the rate falls"),
+        Line("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are rough"),
         Line("evaluation", "interval", interval, f"{max_iters // interval} looks at the validation loss"),
-        Line("early_stopping", "patience", 5, "stop once it has risen for five evaluations; best.pt keeps the best"),
-    ]  # fmt: skip
+        Line("early_stopping", "patience", 5, "five evaluations without a new best end it; best.pt has the best"),
+    ]
 
 
 # Measured on the bundled corpus, 512 and 1,024; the others from larger texts of the kind (docs/log.md).
-BYTES_PER_TOKEN = {512: 2.1, 1024: 2.8, 4096: 3.3, 8192: 3.6}
+BYTES_PER_TOKEN = {512: 2.2, 1024: 2.8, 4096: 3.3, 8192: 3.6}
 
 
 def _body(size: Size) -> int:
@@ -164,7 +172,7 @@ def _context(size: Size) -> int:
 
 
 def _far(facts: CorpusFacts) -> str:
-    return "" if facts.train_bytes <= MEASURED else " (extrapolated from small corpora)"
+    return "" if facts.train_bytes <= MEASURED else " (extrapolated from small texts)"
 
 
 def _bytes(n_bytes: int) -> str:

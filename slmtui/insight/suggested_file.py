@@ -8,6 +8,11 @@ import tomli_w
 
 from slmtui.insight.suggest import Suggestion
 
+HEAD = """\
+# A first phase for this corpus, suggested by slmtui. Sizes are measured on it; "ended higher" and the like speak of
+# validation losses in short trainings on slmtui's sample corpus.
+"""
+
 
 def suggested_toml(suggestion: Suggestion) -> str:
     """The file's text; it reads back as the suggestion's phase."""
@@ -19,7 +24,7 @@ def suggested_toml(suggestion: Suggestion) -> str:
         if ("data", key) not in chosen and key != "patterns" and value not in ([], None)
     }
     parts = [
-        "# A first phase for this corpus, suggested by slmtui from what was measured of it. Change what you like.\n",
+        HEAD,
         "[phase]\n" + tomli_w.dumps({key: value for key, value in values["phase"].items() if value}),
     ]
     for section in dict.fromkeys(["data", *(line.section for line in suggestion.lines)]):

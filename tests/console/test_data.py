@@ -140,7 +140,7 @@ async def test_the_text_of_the_file_under_the_cursor_is_shown_token_by_token() -
         assert file is not None
         token = file.ids(2, 3)[0]
         assert f"id {token} · {file.dataset.tokenizer.token_bytes(token).hex(' ')}" in text_of(app, "#token")
-        assert "× train" in text_of(app, "#token")
+        assert " · train " in text_of(app, "#token")
         await pilot.press("j", "j")
         assert "line 2" in str(data(app).query_one("#reader").border_subtitle)
         await pilot.press("k", "k", "h")
@@ -234,7 +234,7 @@ async def test_another_phase_is_chosen_from_the_list() -> None:
         assert isinstance(app.screen, ChooseSource)
         await pilot.press("g", "enter")
         await until(pilot, lambda: data(app).origin == Path("phases/beta.toml") and complete(app))
-        await until(pilot, lambda: "dataset, bpe" in text_of(app, "#holds"))
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
         assert app.phase_file == Path("phases/beta.toml")
 
 
@@ -253,7 +253,7 @@ async def test_a_path_typed_in_is_shown_without_a_phase(project: Path) -> None:
 async def test_the_phase_chosen_on_another_screen_is_shown() -> None:
     async with console() as (app, pilot):
         app.phase_file = Path("phases/beta.toml")
-        await until(pilot, lambda: "dataset, bpe" in text_of(app, "#holds"))
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
 
 
 async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:

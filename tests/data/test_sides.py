@@ -31,7 +31,7 @@ def test_the_longest_repeat_is_named_with_both_places(leaky: Dataset) -> None:
     train = leaky.train.tokens[shared.longest_train_token :][: shared.longest]
     val = leaky.val.tokens[shared.longest_val_token :][: shared.longest]
     assert train.tolist() == val.tolist()
-    assert leaky.tokenizer.decode(train).strip("\n").endswith(PASSAGE.strip("\n")[-30:])
+    assert PASSAGE in leaky.tokenizer.decode(train)
     assert shared.repeated_tokens >= shared.longest
     assert shared.repeated_share == shared.repeated_tokens / len(leaky.val.tokens)
     assert shared.note == ""

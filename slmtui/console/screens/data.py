@@ -19,8 +19,9 @@ from slmtui.console.data_panel import NumbersPanel
 from slmtui.console.data_reader import DataReader
 from slmtui.console.data_source import ChooseSource
 from slmtui.console.dialogs import Message, Question
+from slmtui.console.file_tokens import FileTokens, LineCounter
 from slmtui.console.token_rows import label
-from slmtui.console.widgets.token_view import FileTokens, TokenView
+from slmtui.console.widgets.token_view import TokenView
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import set_up
@@ -41,7 +42,7 @@ class DataScreen(DataReader):
     DataScreen #meaning { width: 36; }
     DataScreen #files { height: 2fr; }
     DataScreen #reader { height: 3fr; }
-    DataScreen #token { height: 1; color: $quiet; }
+    DataScreen #token { height: auto; max-height: 2; color: $quiet; }
     DataScreen #holds, DataScreen #validation { height: auto; max-height: 60%; }
     DataScreen #frequent, DataScreen #suggestion { height: 1fr; }
     DataScreen.-narrow #reading, DataScreen.-narrow #counts, DataScreen.-narrow #meaning {
@@ -74,6 +75,7 @@ class DataScreen(DataReader):
         super().__init__()
         self._repeat_side: Literal["train", "val"] = "train"
         self._shown_file: str | None = None
+        self._lines: LineCounter | None = None
 
     def body(self) -> ComposeResult:
         yield Static("", id="where", markup=False)
@@ -120,6 +122,7 @@ class DataScreen(DataReader):
             self._shown_file = None
             self.query_one(FilesTable).show(file_rows(found.counted))
             self._show_file_at_cursor()
+        self._describe_token()
 
     def _title(self, found: Findings) -> str:
         n = found.counted.inspection.files
@@ -151,30 +154,33 @@ class DataScreen(DataReader):
 
     def _show_file(self, file: FileTokens, token: int = 0, repeat: range = range(0)) -> None:
         self._reader_title(file.file.name)
+        self._lines = LineCounter(file)
         self.query_one(TokenView).show_file(file, token, repeat)
 
     def _reader_title(self, name: str) -> None:
         self.query_one("#reader").border_title = f"{visible(name)}, as the model sees it"
 
     @on(TokenView.Moved)
-    def _describe_token(self, event: TokenView.Moved) -> None:
+    def _describe_token(self) -> None:
         """The token under the cursor: id, text, bytes, how often it occurs."""
         view = self.query_one(TokenView)
-        if (file := view.file) is None or self.found is None or not len(file):
+        if (file := view.file) is None or self.found is None or self._lines is None:
             return
-        side, place = file.side(event.token)
-        token = file.ids(event.token, event.token + 1)[0]
+        side, _ = file.side(view.cursor)
+        token = file.ids(view.cursor, view.cursor + 1)[0]
         data = file.dataset.tokenizer.token_bytes(token)
-        _, line = file.dataset.locate(side, place)
+        line = self._lines.line(view.cursor)
         counts = self.found.counts
-        often = f" · {counts.train[token]:,}× train, {counts.val[token]:,}× val" if counts is not None else ""
+        often = f" · train {counts.train[token]:,}×, val {counts.val[token]:,}×" if counts is not None else ""
         shown = label(data.decode("utf-8", "surrogateescape"))
         self.query_one("#token", Static).update(
             f"{shown if len(shown) < 24 else shown[:22] + '…'} id {token} · {data[:8].hex(' ')}"
             f"{'…' * (len(data) > 8)}{often}"
         )
         name = "training" if side == "train" else "validation"
-        words = f"line {line:,} · token {event.token + 1:,} of {len(file):,} · {name}"
+        words = f"line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
+        if len(words) > view.region.width - 4:
+            words = f"line {line:,} · token {view.cursor + 1:,} · {name}"
         self.query_one("#reader").border_subtitle = words
 
     def action_repeat(self) -> None:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -21,43 +20,12 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from slmtui.console.file_tokens import FileTokens
 from slmtui.console.token_rows import MARKS, Rows, lay_out, token_text
-
-if TYPE_CHECKING:
-    from slmtui.data.dataset import Dataset, DatasetFile, Side
 
 WINDOW = 16_384  # tokens laid out at once
 EMPTY = Rows(0, 0, (), (), None)
 _BLANKS = re.compile(f"[{''.join(MARKS.values())}│]")
-
-
-@dataclass(frozen=True)
-class FileTokens:
-    """The tokens of one file of a dataset, those that train first; nothing is copied until it is asked for."""
-
-    dataset: Dataset
-    file: DatasetFile
-
-    def __len__(self) -> int:
-        return len(self.file.train) + len(self.file.val)
-
-    @property
-    def border(self) -> int | None:
-        """The place of the first validation token; None if there is none."""
-        return len(self.file.train) if len(self.file.val) else None
-
-    def side(self, token: int) -> tuple[Side, int]:
-        """The side of the token at this place, and its place there."""
-        if token < len(self.file.train):
-            return "train", self.file.train[token]
-        return "val", self.file.val[token - len(self.file.train)]
-
-    def ids(self, start: int, stop: int) -> list[int]:
-        """The ids of the tokens from `start` to `stop`."""
-        n = len(self.file.train)
-        train, val = self.file.train[start : min(stop, n)], self.file.val[max(0, start - n) : max(0, stop - n)]
-        tokens = self.dataset.train.tokens[train.start : train.stop].tolist() if len(train) else []
-        return [*tokens, *(self.dataset.val.tokens[val.start : val.stop].tolist() if len(val) else [])]
 
 
 class TokenView(ScrollView, can_focus=True):
@@ -122,16 +90,16 @@ class TokenView(ScrollView, can_focus=True):
             self._text_of = cache(lambda token_id: token_text(file.dataset.tokenizer.token_bytes(token_id)))
         self.file, self.repeat, self.message = file, repeat, ""
         self._laid = EMPTY
-        self.go(token)
+        self.go(token, jump=True)
 
-    def go(self, token: int) -> None:
-        """Put the cursor on a token, and see to it that it can be seen."""
+    def go(self, token: int, *, jump: bool = False) -> None:
+        """Put the cursor on a token, and see to it that it can be seen; after a jump, with what is around it."""
         if self.file is None or not len(self.file):
             return
         self.cursor = max(0, min(token, len(self.file) - 1))
         if not self._laid.start <= self.cursor < self._laid.stop:
             self._lay_out()
-        self._follow()
+        self._follow(jump=jump)
         self.post_message(self.Moved(self.cursor))
         self.refresh()
 
@@ -145,8 +113,10 @@ class TokenView(ScrollView, can_focus=True):
         self._laid = lay_out(ids, self._text_of, width, start=start, border=self.file.border, bar=bar)
         self.virtual_size = Size(width, len(self._laid.rows))
 
-    def _follow(self) -> None:
+    def _follow(self, *, jump: bool = False) -> None:
         if self._laid.start <= self.cursor < self._laid.stop:
+            if jump:
+                self.scroll_to(y=self._laid.row_of(self.cursor) - self.size.height // 3, animate=False, force=True)
             row = self._laid.row_of(self.cursor)
             if row == self._laid.mark or row - 1 == self._laid.mark:
                 row -= 1
@@ -188,7 +158,7 @@ class TokenView(ScrollView, can_focus=True):
 
     def action_border(self) -> None:
         if self.file is not None and self.file.border is not None:
-            self.go(self.file.border)
+            self.go(self.file.border, jump=True)
 
     def action_bars(self) -> None:
         self.bars = not self.bars
