@@ -1,0 +1,61 @@
+"""Measure, and print a table: python -m benchmarks [NAME …] [--write]
+
+Every row is a ratio of two sides that took turns, or a time beside what was promised of it; nothing is taken from
+anywhere but the measurement. Run it on a machine that does nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from benchmarks import console, corpus, log, machine, steps
+from benchmarks.table import Row, markdown
+
+MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
+    "speed": console.speed,
+    "latency": console.latency,
+    "start": console.start,
+    "log": log.replay,
+    **{phase: partial(steps.step, phase) for phase in steps.TARGETS},
+    "generation": steps.generation,
+    "inspection": corpus.inspection,
+}
+PAGE = Path("docs/benchmarks.md")
+ABOUT = """\
+# Benchmarks
+
+Written by `make bench` (benchmarks/); change it there. Ratios are medians over turns (A B A B …): how many times as
+fast, or as small, ours is. CPU time is that of all threads together.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__.partition("\n")[0])
+    parser.add_argument(
+        "names", nargs="*", metavar="NAME", help=f"what to measure (default: all): {', '.join(MEASUREMENTS)}"
+    )
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    options = parser.parse_args()
+    if unknown := set(options.names) - set(MEASUREMENTS):
+        parser.error(f"{', '.join(sorted(unknown))}: no such measurement; there are {', '.join(MEASUREMENTS)}")
+    if options.write and options.names:
+        parser.error(f"--write replaces the whole of {PAGE}: leave the names out")
+    load, rows = machine.load(), []
+    for name in options.names or MEASUREMENTS:
+        began = time.monotonic()
+        rows += MEASUREMENTS[name]()
+        sys.stderr.write(f"{name}: measured in {time.monotonic() - began:.0f} s\n")
+    page = f"{ABOUT}\n{machine.header(load)}\n\n{markdown(rows)}\n"
+    sys.stdout.write(page)
+    if options.write:
+        PAGE.write_text(page, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

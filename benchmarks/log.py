@@ -1,0 +1,75 @@
+"""How long it takes to open the log of a run of a million steps, and to draw its chart."""
+
+from __future__ import annotations
+
+import math
+import random
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from benchmarks.table import Row, seconds
+from slmtui.console.charts import draw_chart
+from slmtui.console.train_view import View, charts
+from slmtui.runs.history import RunHistory
+from slmtui.training import events
+from slmtui.training.events import Event, to_json
+from slmtui.training.phase_file import load_phase
+
+STEPS, INTERVAL = 1_000_000, 1_000
+SIZE = (60, 16)  # of the loss chart on Train at 120×40
+OPENED, DRAWN = 3, 15  # times
+VIEWS = (View(), View(smoothing=True), View(log_y=True), View(x="time", recent=True))
+
+
+def replay() -> list[Row]:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "events.jsonl"
+        with path.open("w", encoding="utf-8") as file:
+            file.writelines(to_json(event) + "\n" for event in million_steps())
+        size = path.stat().st_size / 1e6
+        opened = [_cpu_seconds(lambda: RunHistory(path).refresh()) for _ in range(OPENED)]
+        history = RunHistory(path)
+        history.refresh()
+    drawings = [_draw(history, view) for view in VIEWS]
+    drawn = max(median(_cpu_seconds(draw) for _ in range(DRAWN)) for draw in drawings)
+    return [
+        Row("Long runs", "a log of a million steps opened", seconds(median(opened)), "≤ 2 s", median(opened) <= 2.0,
+            f"{size:.0f} MB, one thread; CPU time, median of {OPENED}"),
+        Row("Long runs", "its loss chart drawn", seconds(drawn), "≤ 30 ms", drawn <= 0.03,
+            f"{SIZE[0]}×{SIZE[1]}, the slowest of {len(VIEWS)} views; CPU time, medians of {DRAWN}"),
+    ]  # fmt: skip
+
+
+def million_steps() -> Iterator[Event]:
+    """A long run as phase 2 would have it: a loss that falls and scatters, an evaluation every thousand steps."""
+    phase, noise, began = load_phase(Path("phases/phase2.toml")), random.Random(0), 1.7e9
+    data = {"train_tokens": 4_500, "val_tokens": 500, "n_vocab": 50_257, "val_text": ""}
+    yield events.RunStarted(
+        step=0, time=began, phase=phase.values(), parameters={"total": 1}, data=data, machine={}, versions={}
+    )
+    best = math.inf
+    for step in range(1, STEPS + 1):
+        loss = 2 + 8 * math.exp(-step / 1e5) + noise.gauss(0, 0.2)
+        yield events.Step(
+            step=step, time=began + step / 50, loss=loss, learning_rate=5e-4, grad_norm=noise.uniform(0.5, 2),
+            tokens=256 * step,
+        )  # fmt: skip
+        if step % INTERVAL == 0:
+            yield events.Evaluation(
+                step=step, time=began + step / 50, train_loss=loss, val_loss=loss + 0.5, gap=0.5, verdict="good",
+                bits_per_byte=2.0, best=loss < best,
+            )  # fmt: skip
+            best = min(best, loss)
+
+
+def _draw(history: RunHistory, view: View) -> Callable[[], object]:
+    return lambda: draw_chart(charts(history, view, gap_ticks=True)[0], *SIZE)
+
+
+def _cpu_seconds(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began

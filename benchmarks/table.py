@@ -1,0 +1,57 @@
+"""What a measurement is told as: a row with its target, and rows as a Markdown table. Pure functions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from statistics import median
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table. met: None where nothing was promised, or nothing could be found out."""
+
+    group: str
+    name: str
+    value: str
+    target: str = ""
+    met: bool | None = None
+    note: str = ""
+
+
+def paired_ratio(above: Sequence[float], below: Sequence[float]) -> float:
+    """The median of the ratios of neighbours: what slows a machine down for a while slows both."""
+    return median(a / b for a, b in zip(above, below, strict=True))
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that at least `percent` of all do not exceed (nearest rank)."""
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)]
+
+
+def at_least(group: str, name: str, ratio: float, target: float, note: str = "") -> Row:
+    """A row for a ratio that has to reach something."""
+    return Row(group, name, f"{ratio:.2f}×", f"≥ {target:g}×", ratio >= target, note)
+
+
+def seconds(value: float) -> str:
+    """A time with three digits."""
+    if value < 0.0995:
+        return f"{value * 1000:.1f} ms" if value < 0.00995 else f"{value * 1000:.0f} ms"
+    return f"{value:.2f} s" if value < 9.995 else f"{value:.0f} s"
+
+
+def markdown(rows: Sequence[Row]) -> str:
+    """A table for each group of rows that follow one another."""
+    tables = []
+    for group, members in groupby(rows, key=lambda row: row.group):
+        lines = [f"## {group}", "", "| measured | result | target | met | how it was |", "|---|--:|--:|:-:|---|"]
+        for row in members:
+            met = "" if row.met is None else "yes" if row.met else "**no**"
+            cells = (row.name, row.value, row.target, met, row.note)
+            lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables)

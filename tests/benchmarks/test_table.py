@@ -1,0 +1,48 @@
+"""Medians, percentiles and the table of the benchmarks, and when a word arrived on the terminal."""
+
+from __future__ import annotations
+
+import pytest
+
+from benchmarks.table import Row, at_least, markdown, paired_ratio, percentile, seconds
+from benchmarks.terminal import arrival
+
+
+def test_a_slow_spell_that_hits_both_sides_leaves_the_ratio_alone() -> None:
+    assert paired_ratio([2.0, 20.0, 2.0], [1.0, 10.0, 1.0]) == 2.0
+    assert paired_ratio([2.0, 2.0, 90.0], [1.0, 1.0, 1.0]) == 2.0
+    with pytest.raises(ValueError, match="shorter"):
+        paired_ratio([1.0, 2.0], [1.0])
+
+
+def test_a_percentile_is_one_of_the_values() -> None:
+    values = [float(n) for n in range(20, 0, -1)]
+    assert percentile(values, 95) == 19.0
+    assert percentile(values, 100) == 20.0
+    assert percentile([3.0], 95) == 3.0
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [(0.00449, "4.5 ms"), (0.0301, "30 ms"), (0.0999, "0.10 s"), (2.0, "2.00 s"), (12.4, "12 s")]
+)
+def test_times_have_their_unit(value: float, said: str) -> None:
+    assert seconds(value) == said
+
+
+def test_what_is_missed_says_so() -> None:
+    assert at_least("a", "speed", 0.97, 0.97) == Row("a", "speed", "0.97×", "≥ 0.97×", met=True)
+    assert at_least("a", "speed", 0.9699, 0.97).met is False
+
+
+def test_rows_of_a_group_are_one_table() -> None:
+    rows = [Row("A", "a|b", "1", "2", met=False), Row("A", "c", "3"), Row("B", "d", "4", met=True)]
+    first, second = markdown(rows).split("\n\n## B\n")
+    assert first.splitlines()[-2:] == ["| a\\|b | 1 | 2 | **no** |  |", "| c | 3 |  |  |  |"]
+    assert second.endswith("| d | 4 |  | yes |  |")
+
+
+def test_a_word_may_arrive_in_two_pieces() -> None:
+    chunks = [(1.0, b"Runs"), (2.0, b"..Ru"), (3.0, b"ns..")]
+    assert arrival(chunks, b"Runs") == 1.0
+    assert arrival(chunks, b"Runs", since=1.0) == 3.0
+    assert arrival(chunks, b"Data") is None
