@@ -42,7 +42,7 @@ def run_console(phases: Sequence[Phase], checkpoints: Path, *, mouse: bool = Tru
                 app.trainer.leave()
             while app.trainer.is_alive():
                 app.trainer.join(0.5)  # in slices, so that signals are seen to
-    for run in dict.fromkeys([*app.trainer.finished, *([ran] if ran is not None else [])]):
+    for run in dict.fromkeys([*app.finished, *app.trainer.finished, *([ran] if ran is not None else [])]):
         say(_sum_up(run))
     if result == "detach" and ran is not None:
         detach(["--resume", ran.name], checkpoints)
