@@ -189,7 +189,7 @@ class TrainScreen(ConsoleScreen):
         warnings = train_view.warning_text(history.warnings, levels)
         self._put("#warning-text", warnings if history.warnings else Text("none so far", style="dim"))
         last = history.warnings[-1] if history.warnings else None
-        self._put("#warning-line", f" ! {last.code}: {visible(last.message)}" if last else " no warnings")
+        self._put("#warning-line", f" ! {visible(last.message)}" if last else " no warnings")
         self._show_sample(history)
 
     def _draw_charts(self, history: RunHistory) -> None:
