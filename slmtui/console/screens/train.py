@@ -128,7 +128,6 @@ class TrainScreen(ConsoleScreen):
             yield Static("", id="sample-text", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         table = self.query_one(DataTable)
         for name, width in COLUMNS:
             table.add_column(Text(name, justify="left" if name == "  verdict" else "right"), width=width)
