@@ -6,7 +6,7 @@ left. Colours have their names in the theme, or are #rrggbb; what looks as usual
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 from rich.segment import Segment
@@ -29,7 +29,7 @@ def screen_text(app: App[str]) -> str:
     return "\n".join([*letters, "-" * app.size.width, *looks]) + "\n"
 
 
-def _runs(row: list[Segment], colours: dict[str, str]) -> Iterator[str]:
+def _runs(row: Iterable[Segment], colours: dict[str, str]) -> Iterator[str]:
     """Columns that look alike, together; the rest of a row is left out where it is as usual."""
     looks = [(_look(char, segment.style or Style(), colours)) for segment in row for char in segment.text]
     while looks and looks[-1] == "":

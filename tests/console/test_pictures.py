@@ -190,7 +190,8 @@ async def complete(app: Console, pilot: Pilot[str], until: Until) -> None:
     assert isinstance(screen, CompleteScreen)
     screen.show_checkpoints([Path("checkpoints/balance-001/best.pt"), Path("checkpoints/balance-001/last.pt")])
     screen.query_one(PromptLine).value = "def load_"
-    await pilot.press("slash", "enter")
+    screen.query_one(PromptLine).focus()
+    await pilot.press("enter")
     await until(pilot, lambda: all(panel.copies for panel in screen.panels))
     await pilot.press("escape", *["right"] * 8)
 
