@@ -137,7 +137,8 @@ async def take_complete(app: Console, pilot: Pilot[str], folder: Path) -> None:
     assert isinstance(screen, CompleteScreen)
     screen.show_checkpoints([Path("checkpoints/quick-001/best.pt"), Path("checkpoints/dropout-001/best.pt")])
     screen.query_one(PromptLine).value = PROMPT
-    await pilot.press("slash", "enter")
+    screen.query_one(PromptLine).focus()
+    await pilot.press("enter")
     await until(pilot, lambda: all(panel.count and not panel.busy for panel in screen.panels))
     await pilot.app.workers.wait_for_complete()  # they look for copies still
     await pilot.press("escape", *["right"] * 6)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from rich.color import Color
@@ -68,7 +69,7 @@ DOTS = (
 )  # column and row of each bit of a braille letter
 
 
-def save_picture(app: App[object], path: Path, font: Path = FONT) -> None:
+def save_picture(app: App[Any], path: Path, font: Path = FONT) -> None:
     """The screen as it is now."""
     image = draw_rows(app.screen._compositor.render_strips(), app.size, font)  # Textual has no public way to it
     image.quantize(COLOURS).save(path, optimize=True)
