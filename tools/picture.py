@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 from rich.color import Color
@@ -15,6 +16,7 @@ from rich.segment import Segment
 from textual.app import App
 
 CELL = (10, 21)  # pixels
+COLOURS = 128  # of the palette of a picture: more are not told apart, and cost space
 INK, PAPER = (220, 223, 228), (18, 18, 18)
 FONT = Path("/usr/share/fonts/truetype/dejavu/DejaVuSansMono.ttf")
 
@@ -67,9 +69,10 @@ DOTS = (
 )  # column and row of each bit of a braille letter
 
 
-def save_picture(app: App[object], path: Path, font: Path = FONT) -> None:
+def save_picture(app: App[Any], path: Path, font: Path = FONT) -> None:
     """The screen as it is now."""
-    draw_rows(app.screen._compositor.render_strips(), app.size, font).save(path)  # Textual has no public way to it
+    image = draw_rows(app.screen._compositor.render_strips(), app.size, font)  # Textual has no public way to it
+    image.quantize(COLOURS).save(path, optimize=True)
 
 
 def draw_rows(rows: Iterable[Iterable[Segment]], size: tuple[int, int], font: Path = FONT) -> Image.Image:
@@ -91,6 +94,9 @@ def draw_rows(rows: Iterable[Iterable[Segment]], size: tuple[int, int], font: Pa
                 ink = _mix(ink, paper)
             for char in text:
                 _draw_cell(draw, x * CELL[0], y * CELL[1], char, ink, paper, fonts[bool(style and style.bold)])
+                if style and style.underline:
+                    base = (y + 1) * CELL[1] - 3
+                    draw.line((x * CELL[0], base, (x + 1) * CELL[0] - 1, base), fill=ink)
                 x += 1
     return image
 

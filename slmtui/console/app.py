@@ -69,6 +69,7 @@ class Console(App[str]):
         self.queued = list(phases)
         self.watched: Run | None = None  # what Train shows and Complete talks to
         self.phase_file: Path | None = None  # what Phases shows and Data describes
+        self.finished: list[Run] = []  # in this session; each is summed up once the console is left
         self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks
         for theme in THEMES:
             self.register_theme(theme)
@@ -121,6 +122,7 @@ class Console(App[str]):
             self.push_screen(Message(failure.message, title=f"{failure.name} could not be trained"))
         while self.trainer.finished:
             run = self.trainer.finished.popleft()
+            self.finished.append(run)
             self.notify(f"{run.name} is finished", title="training")
 
     async def action_switch_mode(self, mode: str) -> None:

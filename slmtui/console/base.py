@@ -60,7 +60,10 @@ class TopBar(Horizontal):
 
 
 class ConsoleScreen(Screen[None]):
-    """One of the five screens. Subclasses yield their widgets from `body` and look for news in `pulse`."""
+    """One of the five screens. Subclasses yield their widgets from `body` and look for news in `pulse`.
+
+    Textual calls the on_… methods of every class in the line; a subclass that adds one must not call this one's.
+    """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual declares them so)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012

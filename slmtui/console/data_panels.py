@@ -82,7 +82,7 @@ def validation(found: Findings, width: int) -> Content:
     return _join(
         [
             Content.assemble((text, "$val")),
-            _row("loss known to", f"± {val_uncertainty(n_val):.2g} nats", width),
+            _row("loss known to", f"± {val_uncertainty(n_val):.2f} nats", width),
             *_repeats(found, width),
             *_unseen(found, n_val, width),
             *_baseline(found, width),

@@ -21,6 +21,7 @@ class Hints(Static):
     COMPONENT_CLASSES = {"hints--key"}  # noqa: RUF012  (Textual declares them so)
 
     def on_mount(self) -> None:
+        self.auto_links = False  # or Textual would underline all of it, in a colour of its own
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._show())
         self._show()
 

@@ -56,7 +56,7 @@ def run_console(phases: Sequence[Phase], checkpoints: Path, *, mouse: bool = Tru
     for failure in trainer.failures:
         say(f"{failure.name}: {failure.message}")
     last = trainer.last_run
-    for run in dict.fromkeys([*trainer.finished, *([last] if last is not None else [])]):
+    for run in dict.fromkeys([*app.finished, *trainer.finished, *([last] if last is not None else [])]):
         say(_sum_up(run))
     if result == "detach":
         _detach(last, waiting, checkpoints)

@@ -26,12 +26,8 @@ def findings(facts: RunFacts) -> list[Finding]:
 
 def data_facts(facts: RunFacts) -> DataFacts | None:
     """What the log says about the data beyond their size; None for logs that know too little."""
-    known = dict(facts.data) | (facts.leakage or {})
-    known |= {"baseline": None, "baseline_order": None}
-    if facts.baseline is not None:
-        known |= {"baseline": facts.baseline.loss, "baseline_order": facts.baseline.order}
     names = [field.name for field in fields(DataFacts)]
-    return DataFacts(**{name: known[name] for name in names}) if set(names) <= set(known) else None
+    return DataFacts(**{name: facts.data[name] for name in names}) if set(names) <= set(facts.data) else None
 
 
 def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:

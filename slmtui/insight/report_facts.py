@@ -22,11 +22,10 @@ class Baseline:
     loss: float  # nats per token
     bits_per_byte: float
     unigram: float | None
-    note: str
 
     @property
     def name(self) -> str:
-        return f"{self.order}-gram" if self.order else "n-gram"
+        return f"{self.order}-gram"
 
 
 @dataclass
@@ -82,26 +81,16 @@ class RunFacts:
 
     @property
     def baseline(self) -> Baseline | None:
-        found = self.data.get("baseline")
-        loss = _real(found.get("loss")) if isinstance(found, dict) else None
-        if not isinstance(found, dict) or loss is None:
+        loss, order = _real(self.data.get("baseline")), _real(self.data.get("baseline_order"))
+        if loss is None or order is None:
             return None
-        bits = _real(found.get("bits_per_byte"))
-        return Baseline(
-            order=int(_real(found.get("order")) or 0),
-            loss=loss,
-            bits_per_byte=bits_per_byte(loss, self.data["val_tokens"], self.data["val_bytes"])
-            if bits is None
-            else bits,
-            unigram=_real(found.get("unigram")),
-            note=str(found.get("note") or ""),
-        )
+        bits = bits_per_byte(loss, self.data["val_tokens"], self.data["val_bytes"])
+        return Baseline(int(order), loss, bits, _real(self.data.get("unigram")))
 
     @property
     def leakage(self) -> dict[str, Any] | None:
         """What the log says about text that both sides of the split have; None in logs that know nothing of it."""
-        found = self.data.get("leakage")
-        return found if isinstance(found, dict) and _real(found.get("repeated_share")) is not None else None
+        return self.data if _real(self.data.get("repeated_share")) is not None else None
 
     @property
     def rose_after_best(self) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from slmtui.data.leakage import SHORTEST_REPEAT
 from slmtui.insight.diagnosis import golden_rule
 from slmtui.insight.figures import run_figure
 from slmtui.insight.report_blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Table
@@ -83,34 +84,26 @@ def _baseline(facts: RunFacts, level: int) -> list[Block]:
     if facts.best is not None:
         rows.append((f"this model, step {facts.best.step:,}", f"{facts.best.val_loss:.4f}",
                      f"{facts.best.bits_per_byte:.2f}"))  # fmt: skip
-    blocks: list[Block] = [
-        Heading("What counting reaches", level),
-        Table(("model", "nats/token", "bits/byte"), tuple(rows)),
-    ]
-    return [*blocks, Paragraph(f"Sampled: {baseline.note}.")] if baseline.note else blocks
+    return [Heading("What counting reaches", level), Table(("model", "nats/token", "bits/byte"), tuple(rows))]
 
 
 def _leakage(facts: RunFacts, level: int) -> list[Block]:
     found = facts.leakage
     if found is None:
         return []
-    longest = found.get("longest", found.get("longest_repeat", 0))
     places = ""
     if isinstance(found.get("longest_val"), str) and isinstance(found.get("longest_train"), str):
         places = f": {found['longest_val']} repeats {found['longest_train']}"
     items = [
         Paragraph(
             f"{percent(found['repeated_share'])} of the validation tokens lie in a verbatim repeat of training text of "
-            f"at least {found.get('shortest', 16)} tokens."
+            f"at least {SHORTEST_REPEAT} tokens."
         ),
-        Paragraph(f"The longest repeat has {longest:,} tokens{places}."),
+        Paragraph(f"The longest repeat has {found['longest_repeat']:,} tokens{places}."),
     ]
-    unseen = found.get("unseen_share")
-    if unseen is None and "unseen_tokens" in found:
-        unseen = found["unseen_tokens"] / max(1, facts.data["val_tokens"])
-    if unseen is not None:
-        items.append(Paragraph(f"{percent(unseen)} of the validation tokens are of a kind that training never has."))
-    if found.get("duplicate_share"):
+    unseen = percent(found["unseen_share"])
+    items.append(Paragraph(f"{unseen} of the validation tokens are of a kind that training never has."))
+    if found["duplicate_share"]:
         items.append(Paragraph(f"{percent(found['duplicate_share'])} of all tokens are in copies of other files."))
     return [Heading("What both sides share", level), Bullets(tuple(items))]
 

@@ -205,13 +205,11 @@ class _Reader:
 
 
 def _baseline(data: dict[str, Any]) -> NGram | None:
-    """The n-gram baseline, in the logs that know of one."""
-    found = data.get("baseline")
-    if not isinstance(found, dict) or not isinstance(found.get("loss"), int | float):
+    """The n-gram baseline, in the logs that know of one (insight.facts.DataFacts has its fields)."""
+    loss, order = data.get("baseline"), data.get("baseline_order")
+    if not isinstance(loss, float) or not isinstance(order, int):
         return None
-    loss = float(found["loss"])
-    bits = found.get("bits_per_byte", bits_per_byte(loss, data["val_tokens"], data["val_bytes"]))
-    return NGram(int(found.get("order", 0)), loss, float(bits))
+    return NGram(order, loss, bits_per_byte(loss, data["val_tokens"], data["val_bytes"]))
 
 
 def _made(folder: Path) -> float:

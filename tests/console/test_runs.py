@@ -214,7 +214,7 @@ async def test_different_validation_texts_are_never_compared_silently(checkpoint
 
 
 async def test_a_baseline_is_drawn_where_the_log_knows_one(checkpoints: Path) -> None:
-    done_run(checkpoints, "phase1-001", baseline={"order": 5, "loss": 3.25, "bits_per_byte": 1.875})
+    done_run(checkpoints, "phase1-001", baseline=3.25, baseline_order=5)
     async with open_runs(checkpoints) as opened:
         spec = opened.screen.query_one(Chart).spec
         assert spec is not None

@@ -25,10 +25,10 @@ from slmtui.training.events import Event
 from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
 
 GOLDEN = Path(__file__).parent / "golden_report.md"
-BASELINE = {"order": 7, "loss": 3.9, "bits_per_byte": 2.25, "unigram": 5.1, "uniform": 6.6, "note": ""}
-LEAKAGE = {
-    "repeated_share": 0.964, "shortest": 16, "longest_repeat": 214, "longest_train": "a.py:12",
-    "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0, "used_tokens": 751, "unigram": 5.0,
+DATA_FACTS = {  # as insight/watch.py writes them
+    "baseline": 3.9, "baseline_order": 7, "unigram": 5.1, "repeated_share": 0.964, "longest_repeat": 214,
+    "longest_train": "a.py:12", "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0,
+    "used_tokens": 751,
 }  # fmt: skip
 JUDGEMENT = {
     "label": "copy", "parses": True, "longest_copy": 31, "copied_from": "a.py:12", "made_up": ["get_gets"],
@@ -46,7 +46,7 @@ def telling_run(checkpoints: Path, name: str = "phase2-001") -> Run:
         evaluation={"interval": 100, "method": "sampled"},
         training={"max_iters": 300},
     )
-    happened: list[Event] = [started(phase, baseline=BASELINE, leakage=LEAKAGE, notes=["a note on the data"])]
+    happened: list[Event] = [started(phase, **DATA_FACTS, notes=["a note on the data"])]
     happened += [
         events.Step(step=n, time=BEGAN + n / 100, loss=7 - n / 100, learning_rate=1e-3, grad_norm=1.0, tokens=64 * n)
         for n in range(1, 301)

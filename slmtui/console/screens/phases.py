@@ -80,12 +80,10 @@ class PhasesScreen(Knowledge):
             yield MeaningPanel()
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.see("phases")
         self.query_one(PhaseList).focus()
 
     def on_screen_resume(self) -> None:
-        super().on_screen_resume()
         self.forget_faults()
         self._beats = 0
         if not self.drafts.folder.is_dir() and not self._offered:
@@ -146,7 +144,6 @@ class PhasesScreen(Knowledge):
             self._apply_seen()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self._apply_seen()
 
     def _apply_seen(self) -> None:

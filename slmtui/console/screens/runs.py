@@ -79,7 +79,6 @@ class RunsScreen(ConsoleScreen):
         yield Static("", id="empty", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         self.set_class(True, "-no-runs")
         self.query_one(RunList).focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show())
@@ -115,7 +114,6 @@ class RunsScreen(ConsoleScreen):
         self._show()
 
     def on_resize(self) -> None:
-        super().on_resize()
         self.call_after_refresh(self._show)
 
     def _show(self) -> None:

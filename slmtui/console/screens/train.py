@@ -128,7 +128,6 @@ class TrainScreen(ConsoleScreen):
             yield Static("", id="sample-text", markup=False)
 
     def on_mount(self) -> None:
-        super().on_mount()
         table = self.query_one(DataTable)
         for name, width in COLUMNS:
             table.add_column(Text(name, justify="left" if name == "  verdict" else "right"), width=width)
@@ -189,7 +188,7 @@ class TrainScreen(ConsoleScreen):
         warnings = train_view.warning_text(history.warnings, levels)
         self._put("#warning-text", warnings if history.warnings else Text("none so far", style="dim"))
         last = history.warnings[-1] if history.warnings else None
-        self._put("#warning-line", f" ! {last.code}: {visible(last.message)}" if last else " no warnings")
+        self._put("#warning-line", f" ! {visible(last.message)}" if last else " no warnings")
         self._show_sample(history)
 
     def _draw_charts(self, history: RunHistory) -> None:

@@ -1,0 +1,184 @@
+"""Make the pictures of the README and docs: `python -m tools.make_pictures [FOLDER]`.
+
+A new project in a temporary folder, a few short trainings, and a console that goes from screen to screen. Everything
+seen is real: what the models say, how fast the machine is. It takes two minutes or so on two cores.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+import tempfile
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmtui.console.app import Console
+from slmtui.console.memory import Memory
+from slmtui.console.screens.complete import CompleteScreen
+from slmtui.console.screens.data import DataScreen
+from slmtui.console.screens.phases import PhasesScreen
+from slmtui.console.screens.runs import RunsScreen
+from slmtui.console.screens.train import TrainScreen
+from slmtui.console.widgets.chart import Chart
+from slmtui.console.widgets.prompt_line import PromptLine
+from slmtui.console.widgets.run_list import RunList
+from slmtui.project import DEFAULT_PHASE, set_up
+from slmtui.training.phase_file import load_phase
+from tools.picture import save_picture
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from textual.pilot import Pilot
+
+PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
+WIDE, NARROW = (120, 40), (80, 24)
+PATIENCE = 180.0  # seconds for anything to happen
+LONG_ENOUGH = 8  # evaluations of the run that Train is seen with
+PROMPT = "def get_"
+# Runs to compare: one phase with one thing changed each time.
+SHORT = ("training.max_iters=120", "training.warmup_iters=10", "evaluation.interval=15", "sampling.tokens=20")
+RUNS = (
+    ("phase.name=small", "phase.title=Half as wide", "model.n_embd=48", *SHORT),
+    ("phase.name=dropout", "phase.title=Half of it dropped", "model.dropout=0.5", *SHORT),
+    ("phase.name=hasty", "phase.title=Rate ten times higher", "training.learning_rate=3e-2", *SHORT),
+)
+SEEN = (
+    "training.max_iters=240", "training.warmup_iters=10", "evaluation.interval=20",
+    "sampling.when=evaluation", "sampling.tokens=80",
+)  # fmt: skip
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
+    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder.resolve()
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is imported
+    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    with new_project():
+        train_some()
+        asyncio.run(tour(folder))
+
+
+@contextmanager
+def new_project() -> Iterator[None]:
+    """A project with phases and corpus, as the current folder."""
+    before = Path.cwd()
+    with tempfile.TemporaryDirectory() as folder:
+        os.chdir(folder)
+        try:
+            set_up(Path())
+            yield
+        finally:
+            os.chdir(before)
+
+
+def train_some() -> None:
+    from slmtui.session import begin  # torch
+
+    for overrides in RUNS:
+        session = begin(load_phase(DEFAULT_PHASE, overrides), Path("checkpoints"))
+        print(session.run.name)  # noqa: T201
+        for _ in session.events:
+            pass
+
+
+async def tour(folder: Path) -> None:
+    """Go from screen to screen and take a picture of each."""
+    app = Console(Path("checkpoints"), log=Path("console.log"), memory=Memory(Path("memory.json")))
+    app.memory.remember("screen", "data")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.backend.ready)
+        await take_data(app, pilot, folder)
+        await take_train(app, pilot, folder)
+        await take_complete(app, pilot, folder)
+        await take_runs(app, pilot, folder)
+        await take_phases(app, pilot, folder)
+        app.trainer.leave()
+        await asyncio.to_thread(app.trainer.join)
+
+
+async def take_data(app: Console, pilot: Pilot[str], folder: Path) -> None:
+    def complete() -> bool:
+        return isinstance(app.screen, DataScreen) and app.screen.found is not None and app.screen.found.complete
+
+    await until(pilot, complete)
+    await pilot.press("x", *["right"] * 12)
+    await take(app, pilot, folder / "data.png")
+
+
+async def take_train(app: Console, pilot: Pilot[str], folder: Path) -> None:
+    def long_enough() -> bool:
+        screen = app.screen
+        return (
+            isinstance(screen, TrainScreen) and screen.history is not None
+            and len(screen.history.evaluations) >= LONG_ENOUGH
+        )  # fmt: skip
+
+    app.train(load_phase(DEFAULT_PHASE, SEEN))
+    await until(pilot, lambda: app.trainer.run_now is not None)
+    await until(pilot, long_enough)
+    await take(app, pilot, folder / "train.png")
+    await pilot.resize_terminal(*NARROW)
+    await pilot.pause(1.0)
+    await take(app, pilot, folder / "train-80x24.png")
+    await pilot.resize_terminal(*WIDE)
+    await until(pilot, lambda: not app.trainer.busy)
+    app.clear_notifications()
+
+
+async def take_complete(app: Console, pilot: Pilot[str], folder: Path) -> None:
+    await pilot.press("escape", "c")
+    await until(pilot, lambda: isinstance(app.screen, CompleteScreen) and app.screen.panels)
+    screen = app.screen
+    assert isinstance(screen, CompleteScreen)
+    screen.show_checkpoints([Path("checkpoints/quick-001/best.pt"), Path("checkpoints/dropout-001/best.pt")])
+    screen.query_one(PromptLine).value = PROMPT
+    screen.query_one(PromptLine).focus()
+    await pilot.press("enter")
+    await until(pilot, lambda: all(panel.count and not panel.busy for panel in screen.panels))
+    await pilot.app.workers.wait_for_complete()  # they look for copies still
+    await pilot.press("escape", *["right"] * 6)
+    await take(app, pilot, folder / "complete.png")
+
+
+async def take_runs(app: Console, pilot: Pilot[str], folder: Path) -> None:
+    await pilot.press("escape", "r")
+    await until(pilot, lambda: isinstance(app.screen, RunsScreen) and app.screen.query(Chart) and app.screen.runs)
+    table = app.screen.query_one(RunList)
+    for row in range(len(RUNS)):
+        table.move_cursor(row=row)
+        await pilot.press("space")
+    table.move_cursor(row=table.row_count - 1)
+    await take(app, pilot, folder / "runs.png")
+
+
+async def take_phases(app: Console, pilot: Pilot[str], folder: Path) -> None:
+    await pilot.press("p")
+    await until(pilot, lambda: isinstance(app.screen, PhasesScreen) and app.screen.draft is not None)
+    screen = app.screen
+    assert isinstance(screen, PhasesScreen)
+    await until(pilot, lambda: all(screen.vocabulary_of(d.phase) for d in screen.drafts.by_path.values() if d.phase))
+    screen.action_edit("form")
+    await take(app, pilot, folder / "phases.png")
+
+
+async def take(app: Console, pilot: Pilot[str], path: Path) -> None:
+    await pilot.pause(0.5)  # for what is still being laid out and drawn
+    save_picture(app, path)
+    print(path)  # noqa: T201
+
+
+async def until(pilot: Pilot[str], condition: Callable[[], object]) -> None:
+    for _ in range(int(PATIENCE / 0.1)):
+        if condition():
+            return
+        await pilot.pause(0.1)
+    raise SystemExit(f"it did not happen within {PATIENCE:.0f} seconds; the screen says:\n{pilot.app.screen}")
+
+
+if __name__ == "__main__":
+    main()
