@@ -24,7 +24,7 @@ from slmtui.console.screens.runs import RunsScreen
 from slmtui.console.widgets.chart import Chart
 from slmtui.console.widgets.run_list import RunList
 from slmtui.runs.run import Run
-from slmtui.training.events import Paused, to_json
+from slmtui.training.events import Paused, Resumed, to_json
 from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -289,7 +289,7 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
             await opened.press("P", "S")
             assert commands(run) == ["resume", "stop"]
             with run.log_file.open("a") as log:
-                for event in evaluations([(6.6, 6.6)], at=time.time()):
+                for event in (Resumed(step=200), *evaluations([(6.6, 6.6)], at=time.time())):
                     log.write(to_json(event) + "\n")
             await opened.until(lambda: opened.row("phase1-001")["state"] == "running")
             await opened.press("P")

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from html import escape as escape_html
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
@@ -25,7 +26,7 @@ from slmtui.training.events import Event
 from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
 
 GOLDEN = Path(__file__).parent / "golden_report.md"
-DATA_FACTS = {  # as insight/watch.py writes them
+DATA_FACTS: dict[str, Any] = {  # as insight/watch.py writes them
     "baseline": 3.9, "baseline_order": 7, "unigram": 5.1, "repeated_share": 0.964, "longest_repeat": 214,
     "longest_train": "a.py:12", "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0,
     "used_tokens": 751,
