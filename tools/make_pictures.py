@@ -1,7 +1,7 @@
 """Make the pictures of the README and docs: `python -m tools.make_pictures [FOLDER]`.
 
 A new project in a temporary folder, a few short trainings, and a console that goes from screen to screen. Everything
-seen is real: what the models say, how fast the machine is. It takes two minutes or so on two cores.
+seen is real: what the models say, how fast the machine is. It takes a few minutes on two cores.
 """
 
 from __future__ import annotations
@@ -36,19 +36,18 @@ if TYPE_CHECKING:
 
 PICTURES = Path(__file__).parents[1] / "docs" / "pictures"
 WIDE, NARROW = (120, 40), (80, 24)
-PATIENCE = 180.0  # seconds for anything to happen
+PATIENCE = 600.0  # seconds for anything to happen
 LONG_ENOUGH = 8  # evaluations of the run that Train is seen with
-PROMPT = "def get_"
+PROMPT = "client = chromadb."
 # Runs to compare: one phase with one thing changed each time.
-SHORT = ("training.max_iters=120", "training.warmup_iters=10", "evaluation.interval=15", "sampling.tokens=20")
+SHORT = ("training.max_iters=300", "evaluation.interval=25", "sampling.tokens=20")
 RUNS = (
     ("phase.name=small", "phase.title=Half as wide", "model.n_embd=48", *SHORT),
     ("phase.name=dropout", "phase.title=Half of it dropped", "model.dropout=0.5", *SHORT),
     ("phase.name=hasty", "phase.title=Rate ten times higher", "training.learning_rate=3e-2", *SHORT),
 )
 SEEN = (
-    "training.max_iters=240", "training.warmup_iters=10", "evaluation.interval=20",
-    "sampling.when=evaluation", "sampling.tokens=80",
+    "training.max_iters=600", "evaluation.interval=50", "sampling.when=evaluation", "sampling.tokens=80",
 )  # fmt: skip
 
 

@@ -288,7 +288,8 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
             await opened.press("P", "S")
             assert commands(run) == ["resume", "stop"]
             with run.log_file.open("a") as log:
-                log.write(to_json(Resumed(step=200)) + "\n")
+                for event in (Resumed(step=200), *evaluations([(6.6, 6.6)], at=time.time())):
+                    log.write(to_json(event) + "\n")
             await opened.until(lambda: opened.row("phase1-001")["state"] == "running")
             await opened.press("P")
             assert commands(run) == ["resume", "stop", "pause"]

@@ -33,13 +33,13 @@ class Chart(Widget, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "Read values", key_display="←→"),
-        Binding("right,l", "move(1)", "Read values", show=False),
-        Binding("shift+left,H", f"move(-{JUMP})", "Read values, faster", show=False),
-        Binding("shift+right,L", f"move({JUMP})", "Read values, faster", show=False),
-        Binding("home", "move(-1_000_000)", "First value", show=False),
-        Binding("end", "move(1_000_000)", "Last value", show=False),
-        Binding("escape", "leave", "Cursor off", show=False),
+        Binding("left,h", "move(-1)", "read values", key_display="←→"),
+        Binding("right,l", "move(1)", "read values", show=False),
+        Binding("shift+left,H", f"move(-{JUMP})", "read values, faster", show=False),
+        Binding("shift+right,L", f"move({JUMP})", "read values, faster", show=False),
+        Binding("home", "move(-1_000_000)", "first value", show=False),
+        Binding("end", "move(1_000_000)", "last value", show=False),
+        Binding("escape", "leave", "cursor off", show=False),
     ]
     DEFAULT_CSS = "Chart { height: 1fr; width: 1fr; }"
 
