@@ -30,7 +30,9 @@ ABOUT = """\
 # Benchmarks
 
 Written by `make bench` (benchmarks/); change it there. Ratios are medians over turns (A B A B …): how many times as
-fast, or as small, ours is. CPU time is that of all threads together.
+fast, or as small, ours is. CPU time is that of all threads together. Each side is a process of its own, with torch's
+number of threads; ours lets waiting OpenMP threads sleep, as slmtui does, the textbook's spin, as torch has them. On a
+machine that is in use that alone makes the textbook loop several times slower: believe such ratios only when idle.
 """
 
 

@@ -34,7 +34,7 @@ def percentile(values: Sequence[float], percent: float) -> float:
 
 def at_least(group: str, name: str, ratio: float, target: float, note: str = "") -> Row:
     """A row for a ratio that has to reach something."""
-    return Row(group, name, f"{ratio:.2f}×", f"≥ {target:g}×", ratio >= target, note)
+    return Row(group, name, f"{ratio:.3g}×", f"≥ {target:g}×", ratio >= target, note)
 
 
 def seconds(value: float) -> str:
