@@ -1,10 +1,12 @@
-# make run    start slmtui          make test   everything that CI checks
-# make soak   the long tests        make bench  the measurements behind docs/benchmarks.md
+# make run       start slmtui (ARGS="…" passes arguments)
+# make test      everything that CI checks
+# make soak      the long tests            make bench     the measurements of docs/benchmarks.md
+# make pictures  remake the pictures of README and docs
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: run install test lint types flow unit clean
+.PHONY: run install test lint types flow unit soak bench pictures clean
 run: $(INSTALLED)
 	$(BIN)/slmtui $(ARGS)
 
@@ -29,7 +31,16 @@ flow: $(INSTALLED)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(INSTALLED)
-	$(BIN)/pytest -m 'not soak'
+	$(BIN)/pytest -m 'not soak' -n auto
+
+soak: $(INSTALLED)
+	$(BIN)/pytest -m soak
+
+bench: $(INSTALLED)
+	$(BIN)/python -m benchmarks --write
+
+pictures: $(INSTALLED)
+	$(BIN)/python -m tools.make_pictures
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache

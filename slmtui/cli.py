@@ -13,18 +13,20 @@ from typing import TYPE_CHECKING
 from slmtui import __version__
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import ExitStatus, put, say
+from slmtui.project import DEFAULT_CHECKPOINTS
 
 if TYPE_CHECKING:
     from slmtui.runs.run import Run
     from slmtui.training.phase import Phase
 
-DEFAULT_CHECKPOINTS = Path("checkpoints")
 COMMANDS = {
     "check": "say whether phase files are right, and what is wrong with them",
     "inspect": "count what a corpus or a phase's dataset holds",
+    "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
+    "report": "report on a run, or compare several, as Markdown or HTML",
     "init": "set up a new project folder with phases and a sample corpus",
 }
 

@@ -129,9 +129,11 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
         tell(say, f"{run.name}: {note}")
     progress = Progress()
     best: events.Evaluation | None = None
+    started: events.RunStarted | None = None
     finished: events.RunFinished | None = None
     for event in session.history:
         progress.add(event)
+        started = event if isinstance(event, events.RunStarted) else started
         best = event if isinstance(event, events.Evaluation) and event.best else best
     try:
         with progress_bar(phase) as bar:
@@ -144,14 +146,17 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                     tell(put, line)
                 if isinstance(event, events.Evaluation) and event.best:
                     best = event
+                if isinstance(event, events.RunStarted):
+                    started = event
                 if isinstance(event, events.RunFinished):
                     finished = event
     except TrainingFailed as error:
         tell(say, f"{run.name}: training failed: {error}")
         return ExitStatus.FAILED
-    assert finished is not None, "a training ends with run_finished"
+    assert started is not None, "a training begins with run_started"
+    assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, finished, best):
+        for line in summary(run, started, finished, best):
             tell(put, line)
     status, sentences = outcome(run, finished, broken_limits(phase.gate, best))
     for sentence in sentences:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from slmtui.errors import UserError
 
 DEFAULT_PHASE = Path("phases/quick.toml")
+DEFAULT_CHECKPOINTS = Path("checkpoints")
+PARTS = ("phases", "data/chromadb")  # of a new project
 
 
 def bundled(relative: str) -> Path:
@@ -31,3 +34,16 @@ def default_phase_file() -> Path:
             else "this folder has no phases/; name a phase file, or set up a project with: slmtui init DIR"
         )
     )
+
+
+def set_up(folder: Path) -> None:
+    """Copy the bundled phases and corpus; nothing that is there already is touched."""
+    for part in PARTS:
+        if (folder / part).exists():
+            raise UserError(f"{folder / part} is there already; choose a new folder, nothing was changed")
+    try:
+        for part in PARTS:
+            shutil.copytree(bundled(part), folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / DEFAULT_CHECKPOINTS).mkdir(exist_ok=True)
+    except OSError as error:
+        raise UserError(f"{folder}: a project cannot be set up here ({error.strerror})") from None

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slmtui.insight.watch import watch
 from slmtui.runs.control import ControlFile
 from slmtui.runs.files import clear_drafts
 from slmtui.runs.recorder import record
@@ -49,7 +50,7 @@ def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: fi
         training = Training.start(phase, dataset, machine)
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    happening = train(training, control(_control_file(run)))
+    happening = watch(train(training, control(_control_file(run))), dataset)
     return Session(run, training, (), record(run, lock, training, happening), dataset.notes)
 
 
@@ -67,7 +68,8 @@ def go_on(run: Run, control: AddControl = lambda file: file) -> Session:
     except BaseException:
         lock.release()
         raise
-    happening = _with_notes(train(resumed.training, commands), resumed.notes)
+    happening = watch(train(resumed.training, commands), resumed.training.dataset, resumed.history)
+    happening = _with_notes(happening, resumed.notes)
     recorded = record(run, lock, resumed.training, happening, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, ())
 

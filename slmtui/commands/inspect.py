@@ -8,18 +8,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui.cli import add_set_option
-from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say, visible
-from slmtui.project import bundled, default_phase_file
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import load_phase, parse_phase
+from slmtui.training.source_phase import phase_of
 
 if TYPE_CHECKING:
+    from slmtui.data.baseline import Baseline
     from slmtui.data.inspection import Inspection
+    from slmtui.data.sides import SharedText
 
 FILES_SHOWN = 40
-# A source without a phase is counted whole, in GPT-2's tokens.
-PLAIN = '[phase]\nname = "inspect"\n[tokenizer]\nkind = "gpt2"\n'
 
 
 def main(arguments: Sequence[str]) -> ExitStatus:
@@ -31,7 +28,7 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     add_set_option(parser)
     options = parser.parse_args(arguments)
-    phase = phase_to_inspect(options.source, options.set)
+    phase = phase_of(options.source, options.set)
     from slmtui.data.inspection import inspect_corpus  # numpy, which --help does not need
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
@@ -40,26 +37,6 @@ def main(arguments: Sequence[str]) -> ExitStatus:
         say(note)
     put(inspection.to_json() if options.json else table(inspection))
     return ExitStatus.DONE
-
-
-def phase_to_inspect(sources: Sequence[Path], overrides: Sequence[str]) -> Phase:
-    """The phase that was named, or one made up for the sources, with the default phase's patterns."""
-    if not sources:
-        return load_phase(default_phase_file(), overrides)
-    if len(sources) == 1 and sources[0].suffix == ".toml":
-        return load_phase(sources[0], overrides)
-    phase = parse_phase(PLAIN, "inspect", overrides)
-    data = phase.data.model_copy(update={"source": tuple(map(str, sources))})
-    if not data.patterns:
-        data = data.model_copy(update={"patterns": _default_patterns()})
-    return phase.model_copy(update={"data": data})
-
-
-def _default_patterns() -> dict[str, str]:
-    try:
-        return load_phase(default_phase_file()).data.patterns
-    except UserError:  # no project here, or a broken one: the patterns that come with slmtui
-        return load_phase(bundled("phases/quick.toml")).data.patterns
 
 
 def table(inspection: Inspection) -> str:
@@ -76,6 +53,8 @@ def table(inspection: Inspection) -> str:
         ("training tokens", f"{inspection.train_tokens:,}"),
         ("validation tokens", f"{inspection.val_tokens:,}"),
         ("  never seen in training", f"{inspection.unseen_val_tokens:,}"),
+        *_leakage_rows(inspection.leakage),
+        *_baseline_rows(inspection.baseline),
     ]
     label, value = (max(len(row[i]) for row in counts) for i in (0, 1))
     lines = [f"{name:<{label}}  {number:>{value}}" for name, number in counts]
@@ -89,3 +68,27 @@ def table(inspection: Inspection) -> str:
     lines += ["", "most frequent tokens"]
     lines += [f"{token.count:>8,}  {token.token!r}" for token in inspection.frequent_tokens]
     return "\n".join(lines)
+
+
+def _leakage_rows(leakage: SharedText | None) -> list[tuple[str, str]]:
+    if leakage is None:
+        return []
+    rows = [(f"  in repeats of {leakage.shortest} tokens or more", f"{leakage.repeated_share:.1%}")]
+    if leakage.longest:
+        places = f"{visible(leakage.longest_val)} like {visible(leakage.longest_train)}"
+        rows.append(("longest repeat", f"{leakage.longest:,} tokens, {places}"))
+    return rows
+
+
+def _baseline_rows(baseline: Baseline | None) -> list[tuple[str, str]]:
+    """Losses in nats per token."""
+    if baseline is None:
+        return []
+    return [
+        (
+            f"{baseline.order}-gram loss",
+            f"{baseline.loss:.3f} nats per token, {baseline.bits_per_byte:.3f} bits per byte",
+        ),
+        ("unigram loss", f"{baseline.unigram:.3f} nats per token"),
+        ("uniform loss", f"{baseline.uniform:.3f} nats per token"),
+    ]

@@ -69,6 +69,7 @@ class Console(App[str]):
         self.queued = list(phases)
         self.watched: Run | None = None  # what Train shows and Complete talks to
         self.phase_file: Path | None = None  # what Phases shows and Data describes
+        self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks
         for theme in THEMES:
             self.register_theme(theme)
         name = self.memory.text("theme", DARK.name)
@@ -77,7 +78,10 @@ class Console(App[str]):
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.remember("theme", theme.name))
         last = self.memory.text("screen", "data")
-        self.switch_mode("train" if self.queued else last if last in MODES else "data")
+        start = last if last in MODES else "data"
+        if not Path("phases").is_dir():
+            start = "phases"  # which offers to set up a project
+        self.switch_mode("train" if self.queued else start)
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -134,7 +138,12 @@ class Console(App[str]):
 
     @work
     async def action_leave(self) -> None:
-        """Quit; with a training alive, ask what is to become of it."""
+        """Quit; with changes that are not saved or a training alive, ask what is to become of them."""
+        if self.unsaved:
+            question = f"{', '.join(self.unsaved)}: changed and not saved. Leave all the same?"
+            answers = {"leave": "Leave without saving", "stay": "Cancel"}
+            if await self.push_screen_wait(Question(question, answers, title="quit")) != "leave":
+                return
         if not self.trainer.busy:
             self.exit("quit")
             return

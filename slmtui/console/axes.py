@@ -60,7 +60,7 @@ def log_axis(low: float, high: float, rows: int) -> Axis:
 
 
 def x_axis(low: float, high: float, columns: int, *, clock: bool = False) -> Axis:
-    """An axis with exactly these limits, since the planned end of a run is known; clock: x is in seconds."""
+    """An axis of counts with exactly these limits, since the end of a run is planned; clock: x is in seconds."""
     low, high = _apart(low, high)
     width = 3 * len(clock_time(high) if clock else f"{high:,.0f}") // 2 + 3  # the last number is not centred
     wish = (high - low) / max(1, min(8, columns // width))
@@ -68,7 +68,7 @@ def x_axis(low: float, high: float, columns: int, *, clock: bool = False) -> Axi
         step = next((float(s) for s in CLOCK if s >= wish), math.ceil(wish / 86400) * 86400.0)
         return Axis(low, high, tuple((value, clock_time(value)) for value in _multiples(low, high, step)))
     step = _step(wish, ROUND_FINE)
-    return Axis(low, high, _ticks(low, high, step if wish < 0.5 else max(1.0, step), signed=False))
+    return Axis(low, high, _ticks(low, high, max(1.0, step), signed=False))
 
 
 def clock_time(seconds: float) -> str:
@@ -87,9 +87,10 @@ def signed_number(value: float, places: int = 2) -> str:
 
 def _apart(low: float, high: float) -> tuple[float, float]:
     """Limits that are never the same number."""
-    if high > low:
+    size = max(abs(low), abs(high))
+    if high - low > 1e-9 * size:
         return low, high
-    half = abs(low) * 0.1 or 0.5
+    half = 0.1 * size or 0.5
     return low - half, high + half
 
 
@@ -116,6 +117,8 @@ def _places(step: float) -> int:
 
 
 def _number(value: float, places: int) -> str:
+    if places > 6 or abs(value) >= 1e12:
+        return f"{value:.1e}".replace("-", MINUS)
     text = f"{abs(value):,.{places}f}"
     return f"{MINUS}{text}" if value < 0 and text.strip("0.,") else text
 

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, cast
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
+
+from slmtui.console.hints import Hints
 
 if TYPE_CHECKING:
     from slmtui.console.app import Console
@@ -72,7 +74,7 @@ class ConsoleScreen(Screen[None]):
         with Container(id="body"):
             yield from self.body()
         yield Static("", id="too-small", markup=False)
-        yield Footer(show_command_palette=False)
+        yield Hints()
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
@@ -82,6 +84,9 @@ class ConsoleScreen(Screen[None]):
 
     def on_mount(self) -> None:
         self._pulse = self.set_interval(PULSE, self._beat, pause=True)
+
+    def on_unmount(self) -> None:
+        self._pulse.stop()
 
     def on_screen_resume(self) -> None:
         self.query_one(TopBar).refresh_tabs()

@@ -18,9 +18,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.console.axes import Axis, log_axis, signed_number, x_axis, y_axis
+from slmtui.console.axes import MINUS, Axis, log_axis, signed_number, x_axis, y_axis
+from slmtui.console.chart_cells import Drawing, Row
 from slmtui.console.chart_spec import ChartSpec, Series, read_values, x_text, y_text
-from slmtui.console.drawing import Drawing, Row
 from slmtui.console.legend import Entry, put_legend
 from slmtui.console.raster import DOTS, GLYPHS, SPACE, Glyphs, GlyphSet, Points, draw_line, over
 from slmtui.console.series import decimate
@@ -39,10 +39,11 @@ class Chart:
     columns: int = 0  # of the canvas
 
     def x_at(self, column: int) -> float | None:
-        """The x in the middle of a column of the canvas."""
-        if self.x is None or self.columns < 2:
+        """The x in the middle of a column; None beside the canvas."""
+        at = column - self.left
+        if self.x is None or not 0 <= at < self.columns:
             return None
-        return self.x.low + (self.x.high - self.x.low) * column / (self.columns - 1)
+        return self.x.low + (self.x.high - self.x.low) * at / max(1, self.columns - 1)
 
 
 def render_chart(
@@ -89,7 +90,7 @@ def draw_chart(
     for row in range(rows):
         drawing.put(row, margin, glyph.vertical, "axis")
     for value, label in reversed(y.ticks):  # of two that share a row the first stays
-        drawing.put(row_of(value), 0, label.replace("−", glyph.minus).rjust(margin), "label")
+        drawing.put(row_of(value), 0, label.replace(MINUS, glyph.minus).rjust(margin), "label")
         drawing.put(row_of(value), margin, glyph.tick_left, "axis")
     if rows < height:
         _put_x_axis(drawing, spec, [(column_of(value), label) for value, label in x.ticks], glyph)
@@ -114,7 +115,9 @@ def draw_chart(
     _put_band_words(drawing, spec, y, row_of, ink)
     if cursor is not None and x.low <= cursor <= x.high:
         _put_cursor(drawing, column_of(cursor), glyph, ink)
-    put_legend(drawing, _legend(spec, glyph, cursor), ink)
+        put_legend(drawing, _values(spec, glyph, cursor), ink)
+    else:
+        put_legend(drawing, _names(spec, glyph), ink)
     return Chart(drawing.rows(colour=colour), drawing.left, x, columns)
 
 
@@ -183,18 +186,23 @@ def _put_cursor(drawing: Drawing, column: int, glyph: GlyphSet, ink: NDArray[np.
             drawing.put(row, column, glyph.cursor, "cursor")
 
 
-def _legend(spec: ChartSpec, glyph: GlyphSet, cursor: float | None) -> list[Entry]:
-    """The names; with a cursor, the values there."""
-    lines = [(series, glyph.bold if series.bold else glyph.thin) for series in spec.series if series.name]
-    if cursor is not None:
-        readings = {reading.name: reading for reading in read_values(spec, cursor)}
-        entries = [Entry("", x_text(spec, cursor), "cursor")]
-        for series, symbol in lines:
-            if series.name in readings:
-                value = y_text(spec, readings[series.name].y).replace("−", glyph.minus)
-                entries.append(Entry(symbol, f"{series.name} {value}", series.role))
-        return entries
-    entries = [Entry(symbol, series.name, series.role) for series, symbol in lines]
+def _names(spec: ChartSpec, glyph: GlyphSet) -> list[Entry]:
+    """The legend: none where there is only one thing to tell."""
+    entries = [Entry(_symbol(series, glyph), series.name, series.role) for series in spec.series if series.name]
     entries += [Entry(glyph.mark, mark.name, mark.role) for mark in spec.marks]
     entries += [Entry(glyph.level, level.name, level.role) for level in spec.levels]
     return entries if len(entries) > 1 else []
+
+
+def _values(spec: ChartSpec, glyph: GlyphSet, cursor: float) -> list[Entry]:
+    """The legend while the cursor reads."""
+    symbols = {series.name: _symbol(series, glyph) for series in spec.series}
+    entries = [Entry("", x_text(spec, cursor), "cursor")]
+    for reading in read_values(spec, cursor):
+        value = y_text(spec, reading.y).replace(MINUS, glyph.minus)
+        entries.append(Entry(symbols[reading.name], f"{reading.name} {value}", reading.role))
+    return entries
+
+
+def _symbol(series: Series, glyph: GlyphSet) -> str:
+    return glyph.bold if series.bold else glyph.thin

@@ -1,59 +1,80 @@
-"""A sheet of cells to draw on: in each a character and the role it plays."""
+"""What a worker of the Complete screen does: load a model, draw tokens, tell of them now and then, look for copies."""
 
 from __future__ import annotations
 
-from itertools import groupby
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
+from slmtui.console.backend import Backend
+from slmtui.console.completion import Models, Request, Token, stream
+from slmtui.console.findings import Findings, TrainingTexts
+from slmtui.errors import UserError
 
-from slmtui.console.palette import Role
-from slmtui.console.raster import SPACE, Cells, over
-
-Row = tuple[tuple[str, Role], ...]  # pieces of text, left to right
+BATCH = 0.1  # seconds of tokens that are told of together
 
 
-class Drawing:
-    """The sheet, and the canvas on it: the part between the axes. Row 0 is the top of both."""
+@dataclass(frozen=True)
+class News:
+    """How far a worker has come with a request."""
 
-    def __init__(self, width: int, height: int) -> None:
-        self.width = max(0, width)
-        self.height = max(0, height)
-        self.cells = np.full((self.height, self.width), SPACE, dtype=np.uint32)
-        self.roles: NDArray[np.object_] = np.full((self.height, self.width), "", dtype=object)
-        self.left = 0  # columns left of the canvas
-        self.columns = 0  # of the canvas
-        self.canvas_rows = 0
+    job: int  # of the panel that asked
+    words: str = ""  # what it is doing, or what went wrong
+    tokens: Sequence[Token] = ()  # grows while it is looked at: the first `count` are meant
+    count: int = 0
+    speed: float = 0.0  # tokens per second, once all are there
+    over: bool = False  # all are there; what may still come are findings
+    failed: bool = False
+    findings: Findings | None = None
 
-    def put(self, row: int, column: int, text: str, role: Role) -> None:
-        """Write text; what does not fit is left out."""
-        if 0 <= row < self.height:
-            text = text[max(0, -column) : max(0, self.width - column)]
-            column = max(0, column)
-            self.cells[row, column : column + len(text)] = [ord(char) for char in text]
-            self.roles[row, column : column + len(text)] = role
 
-    def put_line(self, line: Cells, role: Role) -> None:
-        """Lay a drawing of the size of the canvas over it."""
-        rows, columns = slice(0, self.canvas_rows), slice(self.left, self.left + self.columns)
-        self.cells[rows, columns] = over(self.cells[rows, columns], line)
-        self.roles[rows, columns][line != SPACE] = role
+@dataclass(frozen=True)
+class Shop:
+    """What the panels share: models in memory, and the training texts that were read."""
 
-    def is_free(self, row: int, column: int, length: int) -> bool:
-        return bool((self.cells[row, column : column + length] == SPACE).all())
+    backend: Backend
+    models: Models
+    texts: TrainingTexts
 
-    def rows(self, *, colour: bool = True) -> list[Row]:
-        return [self._row(row, colour) for row in range(self.height)]
+    def is_open(self, cancelled: Callable[[], bool]) -> bool:
+        """Wait for PyTorch; False if it is no longer wanted. UserError if it cannot be had."""
+        while not self.backend.ready:
+            if self.backend.error is not None:
+                raise UserError(self.backend.words())
+            if cancelled():
+                return False
+            time.sleep(0.05)
+        return True
 
-    def _row(self, row: int, colour: bool) -> Row:
-        text = self.cells[row].tobytes().decode("utf-32-le")
-        roles: list[Role] = [
-            role if colour and char != " " else "" for char, role in zip(text, self.roles[row], strict=True)
-        ]
-        pieces: list[tuple[str, Role]] = []
-        at = 0
-        for role, same in groupby(roles):
-            end = at + len(list(same))
-            pieces.append((text[at:end], role))
-            at = end
-        return tuple(pieces)
+
+def draw(
+    shop: Shop, path: Path, job: int, request: Request, tell: Callable[[News], object], cancelled: Callable[[], bool]
+) -> None:
+    """Complete a request with the checkpoint at `path`. Errors that a person can put right are told in words."""
+    try:
+        if not shop.is_open(cancelled):
+            return
+        saved = shop.models.load(path)
+        begin = told = time.monotonic()
+        tokens: list[Token] = []
+        planned = max(request.settings.tokens, len(request.kept))
+        for token in stream(saved, request):
+            if cancelled():
+                return
+            tokens.append(token)
+            if time.monotonic() - told >= BATCH:
+                told = time.monotonic()
+                tell(News(job, f"{len(tokens)} of {planned} tokens", tokens, len(tokens)))
+        drawn = len(tokens) - len(request.kept)
+        speed = drawn / max(time.monotonic() - begin, 1e-6)
+    except UserError as error:
+        tell(News(job, str(error), failed=True))
+        return
+    done = News(job, "looking for copies …", tokens, len(tokens), speed, over=True)
+    tell(done)
+    try:
+        findings, words = shop.texts.look(saved, request.prompt, [token.id for token in tokens]), ""
+    except UserError as error:
+        findings, words = None, str(error)
+    tell(News(job, words, tokens, len(tokens), speed, over=True, findings=findings))

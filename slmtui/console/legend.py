@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.console.drawing import Drawing
+from slmtui.console.chart_cells import Drawing
 from slmtui.console.palette import Role
 
 _WIDEST = 0.7  # of the canvas, before names go into a second row

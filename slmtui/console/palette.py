@@ -1,7 +1,6 @@
-"""The roles that things play on every screen, and the colours that themes give them.
+"""What the things in a chart are, and the colours that a theme gives them.
 
-train, val, best and baseline keep their colours wherever they appear; a verdict goes from green to red, and is always a
-word as well. The colours for colour-blind readers are those of Okabe and Ito, https://jfly.uni-koeln.de/color/.
+A theme names train, val, best, baseline and the verdicts among its variables; what it leaves out is made from the rest.
 """
 
 from __future__ import annotations
@@ -31,68 +30,41 @@ Role = Literal[
     "run-5",
     "run-6",
 ]
+RUN_ROLES: tuple[Role, ...] = ("run-1", "run-2", "run-3", "run-4", "run-5", "run-6")
 Palette = Mapping[Role, str]
 
-DARK: Palette = {
-    "axis": "#565f6e",
-    "label": "#8b95a5",
-    "cursor": "#d7dce4",
-    "train": "#5aa9f2",
-    "train-raw": "#2f5478",
-    "val": "#ff9f43",
-    "best": "#4fd18b",
-    "baseline": "#98a2b3",
-    "excellent": "#4fd18b",
-    "good": "#a3d95b",
-    "moderate": "#f2cc4d",
-    "severe": "#ff8c5a",
-    "catastrophic": "#ff5d6c",
-    "run-1": "#5aa9f2",
-    "run-2": "#ff9f43",
-    "run-3": "#4fd18b",
-    "run-4": "#d48cf0",
-    "run-5": "#f2cc4d",
-    "run-6": "#ff7f9c",
+_STOCK: dict[Role, str] = {  # what a theme that knows nothing of training has instead
+    "label": "secondary",
+    "train": "primary",
+    "val": "warning",
+    "best": "success",
+    "baseline": "secondary",
+    "excellent": "success",
+    "good": "success",
+    "moderate": "warning",
+    "severe": "warning",
+    "catastrophic": "error",
 }
-LIGHT: Palette = {
-    "axis": "#a3abb8",
-    "label": "#5c6675",
-    "cursor": "#1f2630",
-    "train": "#1668b8",
-    "train-raw": "#a9c9e8",
-    "val": "#c25a00",
-    "best": "#13803f",
-    "baseline": "#69727f",
-    "excellent": "#13803f",
-    "good": "#5a7d00",
-    "moderate": "#957100",
-    "severe": "#c04a10",
-    "catastrophic": "#bd1f34",
-    "run-1": "#1668b8",
-    "run-2": "#c25a00",
-    "run-3": "#13803f",
-    "run-4": "#8434ad",
-    "run-5": "#957100",
-    "run-6": "#bd1f5c",
-}
-OKABE_ITO: Palette = {
-    "axis": "#565f6e",
-    "label": "#8b95a5",
-    "cursor": "#d7dce4",
-    "train": "#56b4e9",
-    "train-raw": "#2b5a75",
-    "val": "#e69f00",
-    "best": "#009e73",
-    "baseline": "#999999",
-    "excellent": "#56b4e9",
-    "good": "#009e73",
-    "moderate": "#f0e442",
-    "severe": "#e69f00",
-    "catastrophic": "#d55e00",
-    "run-1": "#56b4e9",
-    "run-2": "#e69f00",
-    "run-3": "#009e73",
-    "run-4": "#cc79a7",
-    "run-5": "#f0e442",
-    "run-6": "#d55e00",
-}
+_PINK = "#cc79a7"  # the one colour of Okabe and Ito's that no role has
+
+
+def chart_palette(variables: Mapping[str, str]) -> Palette:
+    """From the variables of a theme, as `App.get_css_variables` gives them."""
+    named = {"label": "quiet"}
+    colours: dict[Role, str] = {
+        role: variables.get(named.get(role, role), variables[stock]) for role, stock in _STOCK.items()
+    }
+    background = variables["background"]
+    colours["cursor"] = variables["foreground"]
+    colours["axis"] = _towards(background, colours["label"], 0.45)
+    colours["train-raw"] = _towards(background, colours["train"], 0.6)
+    runs = (colours["train"], colours["val"], colours["best"], _PINK, colours["moderate"], colours["catastrophic"])
+    return colours | dict(zip(RUN_ROLES, runs, strict=True))
+
+
+def _towards(background: str, colour: str, part: float) -> str:
+    """The colour, faded; the terminal's own colours, which have no numbers, stay as they are."""
+    if not (background.startswith("#") and colour.startswith("#")):
+        return colour
+    pairs = zip(bytes.fromhex(colour[1:7]), bytes.fromhex(background[1:7]), strict=True)
+    return "#" + bytes(round(a + (b - a) * part) for a, b in pairs).hex()

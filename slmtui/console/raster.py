@@ -23,6 +23,7 @@ Points = tuple[tuple[float, ...], tuple[float, ...]]
 BRAILLE = 0x2800
 SPACE = 0x20
 DOTS: dict[Glyphs, tuple[int, int]] = {"braille": (2, 4), "block": (1, 2), "ascii": (1, 1)}  # in a cell, across, down
+_DOT_BITS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], dtype=np.uint32)  # of a braille cell
 _PLOTEXT = threading.Lock()
 
 
@@ -46,7 +47,7 @@ class GlyphSet:
 
 GLYPHS: dict[Glyphs, GlyphSet] = {
     "braille": GlyphSet("─", "━", "◆", "┈", "┈", "│", "│", "┤", "└", "─", "┬", "−"),
-    "block": GlyphSet("·", "█", "♦", "─", "·", "│", "│", "┤", "└", "─", "┬", "-"),
+    "block": GlyphSet("•", "▄", "♦", "─", "·", "│", "│", "┤", "└", "─", "┬", "-"),
     "ascii": GlyphSet(".", "#", "@", "-", ".", "|", "|", "+", "+", "-", "+", "-"),
 }
 
@@ -60,10 +61,8 @@ def draw_line(
     height = y[1] - y[0]
     ys = [min(max(value, y[0] - height), y[1] + height) for value in ys]  # plotext walks every dot of a line
     if glyphs == "braille":
-        if bold:
-            dot = height / (4 * rows - 1)
-            xs, ys = [*xs, xs[-1], *xs], [*ys, float("nan"), *(value + dot for value in ys)]
-        return _cells(_plot(xs, ys, x, y, columns, rows, "braille"), rows, columns)
+        cells = _cells(_plot(xs, ys, x, y, columns, rows, "braille"), rows, columns)
+        return _thicken(cells) if bold else cells
     mark = GLYPHS[glyphs].bold if bold else GLYPHS[glyphs].thin
     if glyphs == "ascii" or not bold:
         return _cells(_plot(xs, ys, x, y, columns, rows, mark), rows, columns)
@@ -100,6 +99,17 @@ def _plot(
 def _cells(text: str, rows: int, columns: int) -> Cells:
     lines = [line.ljust(columns)[:columns] for line in text.split("\n")[:rows]]
     return np.frombuffer("".join(lines).encode("utf-32-le"), dtype=np.uint32).reshape(rows, columns)
+
+
+def _thicken(cells: Cells) -> Cells:
+    """Draw braille again with a pen of two dots by two."""
+    rows, columns = cells.shape
+    masks = np.where(cells == SPACE, 0, cells - BRAILLE)
+    dots = (masks[:, None, :, None] & _DOT_BITS[:, None, :] != 0).reshape(4 * rows, 2 * columns)
+    dots[:-1] |= dots[1:].copy()
+    dots[:, 1:] |= dots[:, :-1].copy()
+    masks = (dots.reshape(rows, 4, columns, 2) * _DOT_BITS[:, None, :]).sum(axis=(1, 3), dtype=np.uint32)
+    return np.where(masks == 0, SPACE, BRAILLE + masks).astype(np.uint32)
 
 
 def over(below: Cells, above: Cells) -> Cells:

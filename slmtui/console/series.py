@@ -37,7 +37,8 @@ def decimate(
         whole = bool(finite.all())
         if whole or finite.any():
             low = int(np.argmin(part if whole else np.where(finite, part, np.inf)))
-            high = int(np.argmax(part if whole else np.where(finite, part, -np.inf)))
+            upwards = part if whole else np.where(finite, part, -np.inf)
+            high = part.size - 1 - int(np.argmax(upwards[::-1]))  # the last one: a level line keeps both its ends
             for at in sorted({low, high}):
                 out_x.append(float(x[start + at]))
                 out_y.append(float(part[at]))

@@ -5,17 +5,19 @@ One pass over the text; what is kept of it is a count per token, a row per file 
 
 import json
 import re
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, split_head
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
-from slmtui.data.head import Head, HeadWriter, tokenised
+from slmtui.data.head import HeadWriter, tokenised
+from slmtui.data.sides import SharedText, dataset_baseline, shared_text
 from slmtui.data.token_file import blocks
 from slmtui.data.tokenizer import gpt2_tokenizer
 
@@ -48,7 +50,8 @@ class Inspection:
 
     `functions` are definitions: lines that begin a Python function. Calls do not count. `patterns` are hits.
     `train_tokens`, `val_tokens`, `unseen_val_tokens` are in the phase's vocabulary, the last one by
-    occurrence: validation tokens whose id never occurs in training.
+    occurrence: validation tokens whose id never occurs in training. So are `leakage` and `baseline`, in
+    nats per token; they are None for a text that is too short to split.
     """
 
     characters: int
@@ -66,10 +69,26 @@ class Inspection:
     frequent_tokens: tuple[TokenCount, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
+    leakage: SharedText | None = None
+    baseline: Baseline | None = None
 
     def to_json(self) -> str:
         """One JSON object with the names above."""
         return json.dumps(asdict(self), ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Counted:
+    """An inspection before its two sides were compared, and the dataset that it speaks of."""
+
+    inspection: Inspection
+    dataset: Dataset | None  # None: too short to split
+
+    def compared(self, leakage: SharedText | None, baseline: Baseline | None) -> Inspection:
+        """The whole inspection."""
+        sampled = [found.note for found in (leakage, baseline) if found is not None and found.note]
+        notes = (*self.inspection.notes, *sampled)
+        return replace(self.inspection, leakage=leakage, baseline=baseline, notes=notes)
 
 
 def inspect_corpus(
@@ -82,32 +101,57 @@ def inspect_corpus(
     train_fraction: float = 0.9,
     split: str = "contiguous",
 ) -> Inspection:
-    """Count everything. `patterns`: a name and a regular expression (`^` and `$` are those of a line) each.
+    """Count everything, then compare the two sides of the split.
 
-    Hits that cross the border of two pieces (half a million characters, cut at a line's end) are missed.
     A corpus that is too short to split is inspected all the same; a note says so.
-    The other settings are those of `DatasetSettings`.
+    The arguments are those of `count_corpus` and of `DatasetSettings`.
     Raises DataError for a pattern that is no regular expression and for a setting out of its range.
     """
     settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
-    searches = {name: _compile(name, pattern) for name, pattern in (patterns or {}).items()}
+    counted = count_corpus(corpus, patterns or {}, settings)
+    if counted.dataset is None:
+        return counted.inspection
+    return counted.compared(shared_text(counted.dataset), dataset_baseline(counted.dataset))
+
+
+def count_corpus(
+    corpus: Corpus,
+    patterns: Mapping[str, str],
+    settings: DatasetSettings,
+    progress: Callable[[int], None] | None = None,
+) -> Counted:
+    """Count everything. `patterns`: a name and a regular expression (`^` and `$` are those of a line) each.
+
+    Hits that cross the border of two pieces (half a million characters, cut at a line's end) are missed.
+    `progress` hears now and then how many characters have been counted; what it raises ends the count.
+    """
+    searches = {name: _compile(name, pattern) for name, pattern in patterns.items()}
     hits = dict.fromkeys(searches, 0)
     counts = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
     per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
-    newlines, last = 0, ""
-    writer = HeadWriter(dataset_size)
+    newlines, last, characters = 0, "", 0
+    writer = HeadWriter(settings.dataset_size)
     for file, piece, ids in tokenised(corpus):
+        if progress is not None:
+            progress(characters)
         writer.add(file, ids)
         counts += np.bincount(ids, minlength=len(counts))
         per_file[file] += len(piece), len(ids), count_definitions(piece)
-        newlines, last = newlines + piece.count("\n"), piece[-1]
+        newlines, last, characters = newlines + piece.count("\n"), piece[-1], characters + len(piece)
         for name, search in searches.items():
             hits[name] += _count(search, piece)
 
-    characters, tokens, functions = per_file.sum(axis=0).tolist()
-    notes, sizes = _sizes(corpus, writer.head(), settings)
+    head = writer.head()
+    dataset, train_tokens, val_tokens, unseen = None, len(head.tokens), 0, 0
+    try:
+        dataset = split_head(corpus, head, settings)
+        train_tokens, val_tokens = len(dataset.train.tokens), len(dataset.val.tokens)
+        notes, unseen = dataset.notes, unseen_tokens(dataset)
+    except DataError as error:
+        notes = (str(error),)
+    _, tokens, functions = per_file.sum(axis=0).tolist()
     rows = zip(corpus.files, per_file.tolist(), strict=True)
-    return Inspection(
+    inspection = Inspection(
         characters=characters,
         lines=newlines + (last != "\n"),
         tokens=tokens,
@@ -116,14 +160,15 @@ def inspect_corpus(
         files=sum(not file.preamble for file in corpus.files),
         functions=functions,
         patterns=hits,
-        train_tokens=sizes[0],
-        val_tokens=sizes[1],
-        unseen_val_tokens=sizes[2],
+        train_tokens=train_tokens,
+        val_tokens=val_tokens,
+        unseen_val_tokens=unseen,
         file_tokens=tuple(FileCounts(file.name, *row) for file, row in rows),
         frequent_tokens=_most_frequent(counts),
         skipped=corpus.skipped,
         notes=notes,
     )
+    return Counted(inspection, dataset)
 
 
 def count_definitions(text: str) -> int:
@@ -144,17 +189,6 @@ def unseen_tokens(dataset: Dataset) -> int:
     return sum(int(np.count_nonzero(~seen[tokens])) for tokens in blocks(dataset.val.tokens))
 
 
-def _sizes(
-    corpus: Corpus, head: Head, settings: DatasetSettings
-) -> tuple[tuple[str, ...], tuple[int, int, int]]:
-    """The dataset's notes; its training, validation and unseen tokens."""
-    try:
-        dataset = split_head(corpus, head, settings)
-    except DataError as error:
-        return (str(error),), (len(head.tokens), 0, 0)
-    return dataset.notes, (len(dataset.train.tokens), len(dataset.val.tokens), unseen_tokens(dataset))
-
-
 def _most_frequent(counts: NDArray[np.int64]) -> tuple[TokenCount, ...]:
     """The most frequent first; of equals, the smaller id."""
     order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT].tolist()
@@ -165,9 +199,7 @@ def _compile(name: str, pattern: str) -> re.Pattern[str]:
     try:
         return re.compile(pattern, re.MULTILINE)
     except re.error as error:
-        raise DataError(
-            f"data.patterns.{name}: not a regular expression: {error} (got {pattern!r})"
-        ) from None
+        raise DataError(f"data.patterns.{name}: not a regular expression: {error} (got {pattern!r})") from None
 
 
 def _count(search: re.Pattern[str], text: str) -> int:

@@ -110,8 +110,11 @@ class Course:
         return self.finished is not None and self.finished.reason in ("completed", "early stopping", "stopped")
 
     @property
-    def stopped_early(self) -> bool:
-        return self.finished is not None and self.finished.reason == "early stopping"
+    def is_guarded(self) -> bool:
+        """Whether early stopping ended it, or will: a rise of val is then no fault of the run."""
+        if self.finished is None:
+            return bool(self.phase["early_stopping"]["patience"] > 0)
+        return self.finished.reason == "early stopping"
 
     @property
     def rate(self) -> float:

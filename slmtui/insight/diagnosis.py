@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from slmtui.insight import course_rules, size_rules
+from slmtui.insight import learning_rules, overfitting_rules, size_rules
 from slmtui.insight.course import Course
 from slmtui.insight.facts import DataFacts
 from slmtui.insight.finding import Finding
@@ -27,16 +27,16 @@ OF_SIZE = (
     size_rules.too_large,
 )
 OF_COURSE = (
-    course_rules.diverged,
-    course_rules.unstable,
-    course_rules.little_learned,
-    course_rules.overfitting,
-    course_rules.stopped_too_early,
-    course_rules.plateau,
-    course_rules.wasted,
-    course_rules.too_few_epochs,
-    course_rules.too_many_epochs,
-    course_rules.above_baseline,
+    learning_rules.diverged,
+    learning_rules.unstable,
+    learning_rules.little_learned,
+    overfitting_rules.overfitting,
+    learning_rules.stopped_too_early,
+    overfitting_rules.plateau,
+    overfitting_rules.wasted,
+    learning_rules.too_few_epochs,
+    overfitting_rules.too_many_epochs,
+    overfitting_rules.above_baseline,
 )
 
 

@@ -50,7 +50,7 @@ class DataFacts:
 
 
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
-    """About a second for a million tokens; sides of more than four millions are judged by their first four."""
+    """Some seconds for a million tokens; of larger datasets, the first four millions of each side are judged."""
     train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
     shared = leakage(train, val)
     counts = np.bincount(train, minlength=dataset.tokenizer.n_vocab)
@@ -133,14 +133,15 @@ def _entropy(counts: NDArray[np.int64]) -> float:
 
 
 def _duplicate_share(dataset: Dataset) -> float:
+    """Among the files that begin within the tokens that are compared."""
+    files = [file for file in dataset.files if max(file.train.start, file.val.start) < COMPARED_TOKENS]
     documents = [
-        np.concatenate([dataset.train.tokens[span(file.train)], dataset.val.tokens[span(file.val)]])
-        for file in dataset.files
+        np.concatenate([dataset.train.tokens[_span(file.train)], dataset.val.tokens[_span(file.val)]]) for file in files
     ]
     leaders = duplicate_groups(len(documents), near_duplicates(documents))
     copies = sum(len(document) for i, document in enumerate(documents) if leaders[i] != i)
     return copies / sum(map(len, documents))
 
 
-def span(tokens: range) -> slice:
-    return slice(tokens.start, tokens.stop)
+def _span(tokens: range) -> slice:
+    return slice(tokens.start, min(tokens.stop, COMPARED_TOKENS))

@@ -85,12 +85,15 @@ def rising(course: Course) -> Warned:
     best, latest = _best(course), [one.val_loss for one in course.evaluations[-RISING:]]
     does = "has risen" if sorted(latest) == latest else "has been above its best"
     losses = ", ".join(f"{loss:.4f}" for loss in latest)
+    will_stop = course.phase["early_stopping"]["patience"] > 0
+    advice = "early stopping ends the run if it stays so; best.pt has it" if will_stop else "stop here, best.pt has it"
     return Warned(
         step=course.evaluations[-1].step,
         code="val_rising",
         message=f"val {does} for {RISING} evaluations ({losses}); the best was {best.val_loss:.4f} at step "
         f"{best.step:,}",
-        advice="stop here, best.pt has it",
+        advice=advice,
+        level="note" if will_stop else "warning",
     )
 
 

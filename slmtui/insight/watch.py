@@ -11,10 +11,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from slmtui.data.baseline import Baseline, ngram_baseline
 from slmtui.data.dataset import Dataset
 from slmtui.insight import messages
 from slmtui.insight.course import Course
-from slmtui.insight.facts import data_warnings, facts_of
+from slmtui.insight.facts import DataFacts, data_warnings, facts_of
 from slmtui.insight.gap_class import LIMITS, GapClass
 from slmtui.insight.quality import Judge
 from slmtui.training import events
@@ -24,17 +25,29 @@ LEAST_NEGATIVE_CLASS = 1  # but a negative gap is, from 0.5 on
 
 
 def watch(happening: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
-    """Pass events on as they come. The corpus is only read for its copies and words when there is a first sample."""
+    """Pass events on as they come; the first one gets what is known of the data, baseline and leakage included.
+
+    The corpus is read again for its copies and words only when there is a first sample.
+    """
     watcher = Watcher(history)
     judge: Judge | None = None
     for event in happening:
         if isinstance(event, events.Sample) and event.judgement is None:
             judge = judge or Judge.build(dataset)
             event = dataclasses.replace(event, judgement=judge(event.prompt, event.text).to_dict())
-        yield event
+        facts: DataFacts | None = None
         if isinstance(event, events.RunStarted):
-            yield from data_warnings(facts_of(dataset))
+            facts = facts_of(dataset, _baseline(dataset))
+            event = dataclasses.replace(event, data=event.data | dataclasses.asdict(facts))
+        yield event
+        if facts is not None:
+            yield from data_warnings(facts)
         yield from watcher.add(event)
+
+
+def _baseline(dataset: Dataset) -> Baseline:
+    train, val = dataset.train, dataset.val
+    return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
 
 
 class Watcher:

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slmtui.model.cache import Cache, LayerCache
-from slmtui.model.kernels import linear_cross_entropy
+from slmtui.model.kernels import embed, linear_cross_entropy
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class GPT(nn.Module):
         """Token ids (B, T), T <= block_size -> what the output matrix reads (B, T, C)."""
         T = idx.size(1)
         positions = torch.arange(T, device=idx.device) if cache is None else cache.advance(T)  # (T,) or (B, T)
-        x = self.drop(self.wte(idx) + self.wpe(positions))
+        x = self.drop(embed(idx, self.wte.weight, self.wpe(positions)))
         for layer, block in enumerate(self.h):
             x = block(x, cache.layers[layer] if cache is not None else None)
         return self.ln_f(x)  # type: ignore[no-any-return]

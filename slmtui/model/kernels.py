@@ -1,15 +1,17 @@
-"""The loss of a language model, computed where the time goes: the output matrix.
+"""The two ends of a language model, computed where the time goes: token embedding and loss.
 
 With GPT-2's 50,257 tokens and a width of 32 to 128, nine tenths of a step's arithmetic is the product of the
-hidden states with the output matrix, and the full logits (412 MB in phase 4) are written and walked half a
-dozen times by `F.linear` + `F.cross_entropy` and their backward. `linear_cross_entropy` never has them whole:
-it goes through the positions in chunks and through the vocabulary in tiles, so that each tile is multiplied,
-exponentiated, summed and multiplied again while it lies in the cache. Both gradients are ready when the
-forward pass ends: three products and one exponential per logit, which is the least there is.
+hidden states with the output matrix. `F.linear` + `F.cross_entropy` write the full logits (412 MB in phase 4)
+and walk them half a dozen times; `linear_cross_entropy` never has them whole. It takes the positions in
+chunks and the vocabulary in tiles, so that each tile is multiplied, exponentiated, summed and multiplied
+again while it lies in the cache. Both gradients are ready when the forward pass ends, after three products
+and one exponential per logit, which is the least there is.
 
-A tile is `weight[tile] @ hidden.T`, shape (tile, rows): of all orientations and libraries tried this is the
-fastest (docs/log.md). The softmax is taken without subtracting the maximum first; a chunk whose sums leave
-the range in which that is exact is done again by the plain formula.
+A tile is `weight[tile] @ hidden.T`, shape (tile, rows): of the orientations tried this is the fastest
+(numbers in docs/log.md). The softmax is taken without subtracting the maximum first; a chunk whose sums
+leave the range in which that is exact is done again by the plain formula.
+
+Shapes: N positions, C = n_embd, V = n_vocab.
 """
 
 import math
@@ -22,14 +24,18 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-ROWS = 256  # positions per chunk: as many as keep the chunk's exponentials near the last-level cache
-TILE = 2048  # vocabulary rows per tile: ROWS x TILE products lie in the second-level cache
+ROWS = 256  # positions in a chunk, at most
+TILE = 4096  # vocabulary rows in a tile: a few MB of logits, which the caches hold
+SMALL_VOCABULARY = 2048  # up to here the plain formula is as fast or faster, ...
+MOST_PLAIN_LOGITS = 1 << 23  # ... and is taken while its logits, 32 MB of them, are no burden
 
 LOG2_E = 1.4426950408889634
 # With sums of exponentials in this range, what underflowed is less than 1e-13 of the sum and nothing
 # overflowed.
 SAFE_SUM = (1e-20, 1e25)
 SMALLEST_NORMAL = 1.2e-38
+
+HAS_ONEDNN: bool = torch._C._has_mkldnn
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
@@ -39,30 +45,54 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
     weight   (V, C)  the output matrix, without bias
     targets  (N,)    int64, each in [0, V)
 
-    With `bf16` the products take bfloat16 factors and accumulate in float32; sums, loss and
-    gradients are float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. Off the
-    CPU, and where the logits are small enough to stay in the cache anyway, this is `F.linear` and
-    `F.cross_entropy`.
+    With `bf16` the products take bfloat16 factors and accumulate in float32; sums, loss and gradients are
+    float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. Off the CPU, and
+    for a vocabulary of up to 2,048, this is `F.linear` and `F.cross_entropy`.
     """
-    rows, vocabulary = hidden.shape[0], weight.shape[0]
-    if hidden.shape[1] != weight.shape[1] or targets.shape != (rows,):
+    if hidden.shape[1] != weight.shape[1] or targets.shape != hidden.shape[:1]:
         raise ValueError(
             "linear_cross_entropy: hidden (N, C), weight (V, C) and targets (N,) do not fit together: "
             f"{tuple(hidden.shape)}, {tuple(weight.shape)}, {tuple(targets.shape)}"
         )
-    if hidden.device.type != "cpu" or rows * vocabulary <= ROWS * TILE:
+    n_vocab = weight.shape[0]
+    small = n_vocab <= SMALL_VOCABULARY and hidden.shape[0] * n_vocab <= MOST_PLAIN_LOGITS
+    if hidden.device.type != "cpu" or small:
         return _plain(hidden, weight, targets, bf16)
     hidden = hidden.to(weight.dtype)  # autocast may have left it in bfloat16
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        return _differentiable(hidden, weight, targets, bf16)
+        return _differentiable_loss(hidden, weight, targets, bf16)
     return _forward(hidden, weight, targets, bf16, None, None)
 
 
-def _plain(hidden: Tensor, weight: Tensor, targets: Tensor, bf16: bool) -> Tensor:
-    """The textbook's formula, full logits and all."""
-    if bf16:
-        hidden, weight = hidden.bfloat16(), weight.bfloat16()
-    return F.cross_entropy(F.linear(hidden, weight).float(), targets)
+def embed(idx: Tensor, weight: Tensor, positions: Tensor) -> Tensor:
+    """`F.embedding(idx, weight) + positions`: idx (B, T), weight (V, C), positions (T, C) or (B, T, C) ->
+    (B, T, C).
+
+    For a weight tied to the output matrix. On the CPU its gradient goes straight into the rows of
+    `weight.grad`, which by then holds the output matrix's share; autograd would fill and add a (V, C) matrix
+    for it. It is therefore there after `backward()`, and not among what `torch.autograd.grad` returns.
+    """
+    if idx.device.type != "cpu" or not (torch.is_grad_enabled() and positions.requires_grad):
+        return F.embedding(idx, weight) + positions
+    return _tied_embedding(idx, [weight], positions)
+
+
+class _TiedEmbedding(torch.autograd.Function):
+    """The weight comes in a list, unseen by autograd, which would otherwise wait for a gradient from here."""
+
+    @staticmethod
+    def forward(ctx: Any, idx: Tensor, weight: list[Tensor], positions: Tensor) -> Tensor:
+        ctx.idx, ctx.weight, ctx.positions_shape = idx, weight[0], positions.shape
+        return F.embedding(idx, weight[0].detach()) + positions
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, upstream: Tensor) -> tuple[None, None, Tensor]:
+        weight: Tensor = ctx.weight
+        if weight.grad is None:
+            weight.grad = torch.zeros_like(weight)
+        weight.grad.index_add_(0, ctx.idx.flatten(), upstream.flatten(0, 1).to(weight.dtype))
+        return None, None, upstream.sum_to_size(ctx.positions_shape)
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
@@ -72,7 +102,7 @@ class _LinearCrossEntropy(torch.autograd.Function):
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, bf16: bool) -> Tensor:
         needs_hidden, needs_weight = ctx.needs_input_grad[:2]
         hidden_grad = torch.empty_like(hidden) if needs_hidden else None
-        weight_grad = torch.empty_like(weight) if needs_weight else None
+        weight_grad = _gradient_buffer(weight) if needs_weight else None
         loss = _forward(hidden, weight, targets, bf16, hidden_grad, weight_grad)
         ctx.gradients = hidden_grad, weight_grad
         return loss
@@ -90,7 +120,15 @@ class _LinearCrossEntropy(torch.autograd.Function):
         return hidden_grad, weight_grad, None, None
 
 
-_differentiable: Callable[[Tensor, Tensor, Tensor, bool], Tensor] = _LinearCrossEntropy.apply
+_differentiable_loss: Callable[[Tensor, Tensor, Tensor, bool], Tensor] = _LinearCrossEntropy.apply
+_tied_embedding: Callable[[Tensor, list[Tensor], Tensor], Tensor] = _TiedEmbedding.apply
+
+
+def _plain(hidden: Tensor, weight: Tensor, targets: Tensor, bf16: bool) -> Tensor:
+    """The textbook's formula, full logits and all."""
+    kind = torch.bfloat16 if bf16 else weight.dtype
+    logits = F.linear(hidden.to(kind), weight.to(kind))
+    return F.cross_entropy(logits.float() if bf16 else logits, targets)
 
 
 def _forward(
@@ -103,7 +141,7 @@ def _forward(
 ) -> Tensor:
     """The loss; the gradients' buffers, where given, are overwritten with them.
 
-    For position i with logits z and s = sum(exp(z)):  loss = log(s) - z[target],
+    For a position with logits z and s = sum(exp(z)):  loss = log(s) - z[target],
     d loss / d hidden = exp(z) / s @ weight - weight[target],  and so for the weight. The division by s is
     left to the (rows, C) side of each product, and the targets' share is added once at the end, row by row.
     """
@@ -112,7 +150,7 @@ def _forward(
     count = hidden.shape[0]
     kind = torch.bfloat16 if bf16 else hidden.dtype
     factor = weight if kind == weight.dtype else _kept("weight", weight.shape, kind).copy_(weight)
-    scaled = (hidden * LOG2_E).to(kind)  # exp2 takes a third of the time of exp
+    scaled = (hidden * LOG2_E).to(kind)  # for exp2, which takes a third of the time of exp
     for first in range(0, count, ROWS):
         chunk = slice(first, min(first + ROWS, count))
         exponentials = _kept("exponentials", (weight.shape[0], chunk.stop - chunk.start), kind)
@@ -144,10 +182,8 @@ def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product:
     sums = torch.zeros(scaled.shape[0], dtype=torch.promote_types(scaled.dtype, torch.float32))
     if product is not None:
         product.zero_()
-    columns = scaled.t()
     for tile_weight, tile in zip(_tiles(weight), _tiles(exponentials), strict=True):
-        torch.mm(tile_weight, columns, out=tile)
-        torch.exp2(tile, out=tile)
+        torch.exp2(_product(tile_weight, scaled, tile), out=tile)
         sums += tile.sum(0, dtype=sums.dtype)
         if product is None:
             continue
@@ -160,18 +196,27 @@ def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product:
 
 def _accumulate(exponentials: Tensor, share: Tensor, weight_grad: Tensor, *, overwrite: bool) -> None:
     """weight_grad (V, C) becomes, or is increased by, exponentials (V, rows) @ share (rows, C)."""
+    columns = share.t().contiguous()
     for tile, grad in zip(_tiles(exponentials), _tiles(weight_grad), strict=True):
-        if grad.dtype != tile.dtype:
-            product = torch.mm(tile, share, out=_kept("product", grad.shape, tile.dtype))
-            grad.copy_(product) if overwrite else grad.add_(product)
-        elif overwrite:
-            torch.mm(tile, share, out=grad)
-        else:
-            torch.addmm(grad, tile, share, out=grad)
+        product = _product(tile, columns, _kept("product", grad.shape, tile.dtype))
+        grad.copy_(product) if overwrite else grad.add_(product)
 
 
 def _tiles(matrix: Tensor) -> tuple[Tensor, ...]:
     return torch.split(matrix, TILE)
+
+
+def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
+    """left (m, k) @ right (n, k).T, either in `out` or in memory of its own.
+
+    At float32 oneDNN is 5 to 15 % faster than the BLAS behind `torch.mm`, but for the smallest shapes. Which
+    of the two is taken depends on the shapes alone, not on a measurement, so that a training repeats bit for
+    bit.
+    """
+    if HAS_ONEDNN and left.dtype == torch.float32 and max(right.shape) > 64:
+        product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
+        return product
+    return torch.mm(left, right.t(), out=out)
 
 
 def _safe(sums: Tensor, at_target: Tensor) -> bool:
@@ -207,3 +252,18 @@ def _kept(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
         kept = torch.empty(size, dtype=dtype)
         setattr(_buffers, name, kept)
     return kept[:size].view(shape)
+
+
+def _gradient_buffer(weight: Tensor) -> Tensor:
+    """Memory for the gradient of `weight`: the last step's, unless somebody still holds it."""
+    kept: Tensor | None = getattr(_buffers, "weight_grad", None)
+    if kept is None or kept.shape != weight.shape or kept.dtype != weight.dtype or _is_shared(kept):
+        kept = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        _buffers.weight_grad = kept
+    return kept.view_as(kept)  # a tensor of its own on the same memory, which autograd may take over as .grad
+
+
+def _is_shared(tensor: Tensor) -> bool:
+    """Whether anybody but this tensor refers to its memory."""
+    storage = tensor.untyped_storage()
+    return bool(torch._C._storage_Use_Count(storage._cdata) > 2)

@@ -6,6 +6,7 @@ refreshes and looks; a long log may be opened in a thread of its own and handed 
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Iterator
 from itertools import compress
@@ -24,8 +25,8 @@ from slmtui.training.events import Event, from_json
 
 Column = NDArray[np.float64]
 
-CHUNK = 8 << 20  # bytes read at a time, which bounds the memory that reading takes
-TAIL = 1000  # steps at the end of a chunk that the folds see one by one: several windows of Progress
+CHUNK = 1 << 20  # bytes read at a time: they and what is made of them stay in the processor's cache
+TAIL = 1 << 20  # bytes at the end whose steps the folds see one by one: many windows of Progress
 OVERLAP = 256  # bytes that must still be the same before the place where reading goes on
 _SECONDS = len(COLUMNS)  # the column that is not in the log
 
@@ -45,7 +46,6 @@ class RunHistory:
     changes: list[events.Changed]
     checkpoints: list[events.Checkpoint]
     progress: Progress
-    summary: RunSummary
 
     def __init__(self, run: Run | Path) -> None:
         """Of a run, or of a log file in a run's folder; nothing is read yet."""
@@ -57,13 +57,24 @@ class RunHistory:
         self.started = self.finished = self.last = None
         self.evaluations, self.samples, self.warnings, self.changes, self.checkpoints = [], [], [], [], []
         self.progress = Progress()
-        self.summary = RunSummary(name=self.run.name)
+        self._summary = RunSummary(name=self.run.name)
+        self._began: float | None = None  # the time of the first event
         self._table = np.empty((1024, len(COLUMNS) + 1), order="F")
         self._rows = 0
         self._origin: float | None = None  # the time that second 0 was at, moved on by each pause
         self._bytes = 0  # read so far, whole lines only
         self._lines = 0
         self._overlap = b""
+
+    @property
+    def summary(self) -> RunSummary:
+        """As `runs.summary.summarise` gives it, of what has been read; asks whether the run is still alive."""
+        seconds = self._summary.seconds
+        if seconds == 0.0 and self._began is not None and self.last is not None:
+            seconds = self.last.time - self._began
+        return dataclasses.replace(
+            self._summary, state=self.run.state(self.last, paused=self._summary.paused), seconds=seconds
+        )
 
     @property
     def steps(self) -> Column:
@@ -108,6 +119,7 @@ class RunHistory:
                 self._clear()
             return lost
         with file:
+            size = os.fstat(file.fileno()).st_size
             changed = not self._goes_on(file)
             if changed:
                 self._clear()
@@ -117,7 +129,7 @@ class RunHistory:
                 rest += chunk
                 end = rest.rfind(b"\n") + 1
                 if end:
-                    self._take(rest[:end])
+                    self._take(rest[:end], late=self._bytes + end > size - TAIL)
                     rest = rest[end:]
                     changed = True
         return changed
@@ -129,11 +141,11 @@ class RunHistory:
         file.seek(self._bytes - len(self._overlap))
         return file.read(len(self._overlap)) == self._overlap
 
-    def _take(self, text: bytes) -> None:
+    def _take(self, text: bytes, *, late: bool) -> None:
         lines = text.splitlines(keepends=True)
         rows, others = self._parse(lines)
         self._append(rows)
-        self._fold(rows, others)
+        self._fold(rows, others, late=late)
         self._bytes += len(text)
         self._lines += len(lines)
         self._overlap = text[-OVERLAP:] if len(text) >= OVERLAP else (self._overlap + text)[-OVERLAP:]
@@ -173,12 +185,12 @@ class RunHistory:
         self._table[self._rows : total, :_SECONDS] = rows
         self._rows = total
 
-    def _fold(self, rows: Rows, others: list[tuple[int, Event]]) -> None:
+    def _fold(self, rows: Rows, others: list[tuple[int, Event]], *, late: bool) -> None:
         first = self._rows - len(rows)
         timed = 0
-        for before, event in self._told(rows, others):
-            if self._origin is None:
-                self._origin = event.time
+        for before, event in self._told(rows, others, late=late):
+            if self._origin is None or self._began is None:
+                self._origin = self._began = event.time
             if isinstance(event, events.Resumed) and self.last is not None:
                 self._time(rows, first, timed, before)
                 timed = before
@@ -192,12 +204,11 @@ class RunHistory:
             self._table[first + start : first + end, _SECONDS] = times - self._origin
 
     @staticmethod
-    def _told(rows: Rows, others: list[tuple[int, Event]]) -> Iterator[tuple[int, Event]]:
-        """The events that the folds need to hear of: all but the steps of long ago that lie between two steps."""
-        start = max(0, len(rows) - TAIL)
+    def _told(rows: Rows, others: list[tuple[int, Event]], *, late: bool) -> Iterator[tuple[int, Event]]:
+        """The events that the folds need to hear of: late in the log all, before that no step that a step follows."""
         done = 0
         for before, event in [*others, (len(rows), None)]:
-            for i in range(max(done, min(start, before - 1)), before):
+            for i in range(done if late else max(done, before - 1), before):
                 step, at, loss, learning_rate, grad_norm, tokens = rows[i].tolist()
                 yield (
                     i,
@@ -218,7 +229,7 @@ class RunHistory:
         self.last = event
         self.finished = None
         self.progress.add(event)
-        self.summary.add(event)
+        self._summary.add(event)
         match event:
             case events.RunStarted():
                 self.started = event

@@ -30,7 +30,8 @@ def line_of(event: Event, progress: Progress) -> str | None:
         case events.Sample():
             return f"sample at step {event.step}: {visible(event.prompt + event.text)}"
         case events.Warned():
-            return f"warning at step {event.step}: {event.message} {event.advice}".rstrip()
+            advice = f" → {event.advice}" if event.advice else ""
+            return visible(f"{event.level} at step {event.step}: {event.message}{advice}")
         case events.Changed():
             return f"step {event.step}: {event.key} {event.was:g} -> {event.value:g}"
         case events.Paused() | events.Resumed():
@@ -38,7 +39,9 @@ def line_of(event: Event, progress: Progress) -> str | None:
     return None
 
 
-def summary(run: Run, finished: events.RunFinished, best: events.Evaluation | None) -> list[str]:
+def summary(
+    run: Run, started: events.RunStarted, finished: events.RunFinished, best: events.Evaluation | None
+) -> list[str]:
     """The lines that stand under a finished run."""
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
     if best is not None:
@@ -46,6 +49,13 @@ def summary(run: Run, finished: events.RunFinished, best: events.Evaluation | No
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
             f"{best.bits_per_byte:.2f} bits/byte, kept in {run.best}"
         )
+        baseline, order = started.data.get("baseline"), started.data.get("baseline_order")
+        if isinstance(baseline, float) and isinstance(order, int):
+            distance = best.val_loss - baseline
+            lines.append(
+                f"baseline: a {order}-gram model has {baseline:.4f} on the same split; "
+                f"the best is {abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
+            )
         lines.append(f'try it: slmtui complete {run.name} "your prompt"')
     return lines
 

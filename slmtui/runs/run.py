@@ -91,8 +91,11 @@ class Run:
         """Does a process hold the lock?"""
         return is_held(self.lock_file)
 
-    def state(self, last_event: Event | None) -> State:
-        """What has become of the run, from its lock and the last event of its log."""
+    def state(self, last_event: Event | None, *, paused: bool = False) -> State:
+        """What has become of the run, from its lock, the last event of its log, and whether it was paused before that.
+
+        A paused run may still be evaluated or sampled, so its last event need not be the pause.
+        """
         match last_event:
             case events.RunFinished(reason="completed" | "early stopping"):
                 return "done"
@@ -102,7 +105,7 @@ class Run:
                 return "failed"
         if not self.is_alive():
             return "crashed"
-        if isinstance(last_event, events.Paused):
+        if paused or isinstance(last_event, events.Paused):
             return "paused"
         heard = last_event.time if last_event is not None else self.folder.stat().st_mtime
         return "stalled" if time.time() - heard > SILENCE else "running"

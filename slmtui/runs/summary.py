@@ -22,16 +22,20 @@ class RunSummary:
     train_tokens: int = 0
     val_tokens: int = 0
     n_vocab: int = 0
+    tokenizer: str = ""
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
     best_step: int | None = None
     best_val_loss: float | None = None
     gap: float | None = None
     verdict: str | None = None
     bits_per_byte: float | None = None
+    paused: bool = False
+    reason: str | None = None  # why it ended, once it has
     seconds: float = 0.0  # from the first event to the last
 
     def add(self, event: Event) -> None:
         self.step = event.step
+        self.reason = None
         match event:
             case events.RunStarted():
                 self.phase = event.phase["phase"]["name"]
@@ -40,12 +44,18 @@ class RunSummary:
                 self.train_tokens = event.data["train_tokens"]
                 self.val_tokens = event.data["val_tokens"]
                 self.n_vocab = event.data["n_vocab"]
+                self.tokenizer = event.data.get("tokenizer", "")
                 self.val_text = event.data["val_text"]
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
+            case events.Paused():
+                self.paused = True
+            case events.Resumed() | events.Step():
+                self.paused = False
             case events.RunFinished():
-                self.seconds = event.seconds
+                self.paused = False
+                self.reason, self.seconds = event.reason, event.seconds
 
 
 def summarise(run: Run) -> RunSummary:
@@ -60,5 +70,5 @@ def summarise(run: Run) -> RunSummary:
             summary.add(event)
     if first is not None and last is not None and summary.seconds == 0.0:
         summary.seconds = last.time - first.time
-    summary.state = run.state(last)
+    summary.state = run.state(last, paused=summary.paused)
     return summary

@@ -39,7 +39,6 @@ def choose_machine(settings: TrainingSection) -> Machine:
     cores = psutil.cpu_count(logical=False) or 1
     threads = cores if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)
-    torch.set_flush_denormal(True)
     if settings.precision == "auto":
         precision: Literal["fp32", "bf16"] = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     else:

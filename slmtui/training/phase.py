@@ -69,9 +69,7 @@ class DataSection(Section):
     dataset_size: Whole | None = Field(
         None, ge=2, le=10**9, description="Length of the dataset in GPT-2 tokens; absent: the whole corpus."
     )
-    train_fraction: Number = Field(
-        0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest validates."
-    )
+    train_fraction: Number = Field(0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest validates.")
     split: Literal["contiguous", "by-file"] = Field(
         "contiguous", description="Hold back the end of the text, or whole files."
     )
@@ -157,12 +155,8 @@ class OptimizerSection(Section):
         description="Decay per step of Adam's two running means, of the gradient and of its square.",
         json_schema_extra={"allowed": "two numbers from 0 and below 1"},
     )
-    eps: Number = Field(
-        1e-8, gt=0, le=1, description="Added to the root of the second mean, against division by zero."
-    )
-    weight_decay: Number = Field(
-        0.1, ge=0, le=10, description="Decay of the weights, in units of the learning rate."
-    )
+    eps: Number = Field(1e-8, gt=0, le=1, description="Added to the root of the second mean, against division by zero.")
+    weight_decay: Number = Field(0.1, ge=0, le=10, description="Decay of the weights, in units of the learning rate.")
     decay_on: Literal["matrices", "all"] = Field(
         "matrices", description="Decay matrices only, or biases and LayerNorms as well."
     )
@@ -176,19 +170,16 @@ class OptimizerSection(Section):
 class TrainingSection(Section):
     """How long, how fast and on what machine."""
 
-    max_iters: Whole = Field(
-        1000, ge=1, le=10**9, description="Steps to train; a step is one optimiser update."
-    )
+    max_iters: Whole = Field(1000, ge=1, le=10**9, description="Steps to train; a step is one optimiser update.")
     batch_size: Whole = Field(16, ge=1, le=65_536, description="Windows of block_size tokens in a step.")
     learning_rate: Number = Field(1e-3, gt=0, le=10, description="Learning rate after the warm-up.")
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate, or let it fall to min_lr along half a cosine."
     )
-    warmup_iters: Whole = Field(
-        0, ge=0, le=10**9, description="Steps in which the learning rate rises from 0."
-    )
-    min_lr: Number = Field(
-        0.0, ge=0, description="Learning rate at the end of the cosine; at most learning_rate."
+    warmup_iters: Whole = Field(0, ge=0, le=10**9, description="Steps in which the learning rate rises from 0.")
+    min_lr: Number = Field(0.0, ge=0, description="Learning rate at the end of the cosine; at most learning_rate.")
+    stop_on_spike: StrictBool = Field(
+        True, description="End the training when its loss shoots up for good, before a checkpoint keeps it."
     )
     seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
@@ -232,9 +223,7 @@ class EarlyStoppingSection(Section):
     patience: Whole = Field(
         0, ge=0, le=10**9, description="Evaluations without improvement to wait for; 0: never stop."
     )
-    min_delta: Number = Field(
-        0.0, ge=0, description="Smallest fall of the validation loss that counts, in nats."
-    )
+    min_delta: Number = Field(0.0, ge=0, description="Smallest fall of the validation loss that counts, in nats.")
 
 
 class SamplingSection(Section):
@@ -247,21 +236,15 @@ class SamplingSection(Section):
     )
     top_k: Whole = Field(40, ge=0, le=UINT16_VALUES, description="Likeliest tokens to choose from; 0: all.")
     top_p: Number = Field(1.0, gt=0, le=1, description="Share of the probability to choose from; 1: all.")
-    when: Literal["evaluation", "end"] = Field(
-        "evaluation", description="At every evaluation, or once at the end."
-    )
+    when: Literal["evaluation", "end"] = Field("evaluation", description="At every evaluation, or once at the end.")
 
 
 class GateSection(Section):
     """Limits that fail a run in CI, with exit status 1; absent: not a limit."""
 
-    max_gap: Number | None = Field(
-        None, ge=0, description="Largest size of the gap, val - train, in nats per token."
-    )
+    max_gap: Number | None = Field(None, ge=0, description="Largest size of the gap, val - train, in nats per token.")
     max_val_loss: Number | None = Field(None, ge=0, description="Largest validation loss, in nats per token.")
-    max_bits_per_byte: Number | None = Field(
-        None, ge=0, description="Largest validation loss, in bits per byte."
-    )
+    max_bits_per_byte: Number | None = Field(None, ge=0, description="Largest validation loss, in bits per byte.")
 
 
 class Phase(Section):

@@ -45,6 +45,7 @@ class Training:
         self.patience_reference = math.inf  # the loss that early stopping must see beaten by min_delta
         self.last_val_loss = math.nan
         self.learning_rate_factor = 1.0
+        self.recent_losses: list[float] = []  # of the latest batches, to see a spike by
         self.seconds = 0.0
 
     @classmethod
@@ -91,6 +92,8 @@ class Training:
             if type(value) is not kind and not (name == "best_step" and type(value) is int):
                 raise ValueError(f"{name} is of type {type(value).__name__}")
             setattr(self, name, value)
+        if not all(type(loss) is float for loss in self.recent_losses):
+            raise ValueError("recent_losses holds something else than losses")
         finite = math.isfinite(self.seconds) and 0.0 < self.learning_rate_factor < math.inf
         if not finite or not -1 <= self.evaluated_at <= self.step <= self.phase.training.max_iters:
             raise ValueError(f"it says step {self.step:,} of {self.phase.training.max_iters:,}, which cannot be")
@@ -98,7 +101,7 @@ class Training:
 
 PROGRESS = (
     "announced", "step", "evaluated_at", "best_val_loss", "best_step", "best_is_unsaved", "evaluations_since_best",
-    "patience_reference", "last_val_loss", "learning_rate_factor", "seconds",
+    "patience_reference", "last_val_loss", "learning_rate_factor", "recent_losses", "seconds",
 )  # fmt: skip
 
 

@@ -1,6 +1,7 @@
 """The numbers of `slmtui inspect`."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -143,3 +144,17 @@ def test_a_large_corpus_does_not_fill_the_memory(tmp_path: Path, n_files: int) -
     grown, characters = map(float, result.stdout.split())
     assert characters > 200_000_000
     assert grown < 250, f"inspecting 200 MB took {grown:.0f} MB"
+
+
+def test_the_sides_are_compared_in_the_vocabulary_of_the_phase(golden_corpus: Path) -> None:
+    inspection = inspect_corpus(open_corpus(golden_corpus), kind="bpe", vocab_size=512, dataset_size=5_000)
+    values = json.loads(inspection.to_json())
+    baseline, leakage = values["baseline"], values["leakage"]
+    assert baseline["loss"] < baseline["unigram"] < baseline["uniform"] == pytest.approx(math.log(512))
+    assert 0 < baseline["bits_per_byte"] < 8
+    assert 1 <= baseline["order"] <= 7
+    assert leakage["repeated_share"] == leakage["repeated_tokens"] / values["val_tokens"]
+    for place in (leakage["longest_train"], leakage["longest_val"]):
+        file, line = place.rsplit(":", 1)
+        assert file in {one["name"] for one in values["file_tokens"]}
+        assert int(line) >= 1

@@ -13,7 +13,7 @@ import pytest
 from slmtui.insight.diagnosis import diagnose, golden_rule
 from slmtui.insight.facts import DataFacts
 from slmtui.insight.finding import Finding
-from slmtui.training.events import Event, RunFinished, Step
+from slmtui.training.events import Event, RunFinished, RunStarted, Step
 from tests.insight.published import Row, published, run, started
 from tests.insight.sound import SOUND
 
@@ -97,6 +97,13 @@ def test_overfitting_is_seen_while_the_run_goes_on() -> None:
     assert found("overfitting", run(OVERFITTED)[:-1]).step == 200
 
 
+def test_overfitting_is_left_to_early_stopping_where_that_is_set() -> None:
+    happened = run(OVERFITTED)[:-1]
+    assert isinstance(happened[0], RunStarted)
+    happened[0].phase["early_stopping"]["patience"] = 4
+    assert diagnose(happened, SOUND) == []
+
+
 def test_overfitting() -> None:
     finding = found("overfitting", run(OVERFITTED))
     assert (finding.step, finding.confidence) == (200, "high")
@@ -178,6 +185,12 @@ def test_a_val_loss_that_still_falls_was_stopped_too_early() -> None:
     assert finding.step == 400
     assert finding.number == pytest.approx(1 - 2.7 / (3.3 - 0.2 * 0.6))  # against step 320, interpolated
     assert diagnose(run(rows, reason="interrupted"), SOUND) == []  # it goes on some day
+
+
+def test_a_slower_fall_counts_where_there_is_a_long_way_to_go() -> None:
+    rows = [(0, 7.3, 7.3), (100, 4.6, 4.9), (200, 4.2, 4.6), (300, 4.0, 4.4), (400, 3.8, 4.2)]
+    assert found("stopped_too_early", run(rows)).confidence == "medium"
+    assert diagnose(run([(step, train - 1, val) for step, train, val in rows]), SOUND) == []
 
 
 def test_a_plateau() -> None:

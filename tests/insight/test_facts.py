@@ -12,6 +12,7 @@ import pytest
 from slmtui.data.baseline import ngram_baseline
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.insight import facts as facts_module
 from slmtui.insight.facts import DataFacts, data_warnings, facts_of
 from tests.insight.corpora import SCRIPT, python_dataset
 from tests.insight.sound import SOUND
@@ -52,6 +53,13 @@ def test_copies_of_files_are_counted(tmp_path: Path) -> None:
     dataset = build_dataset(open_corpus(tmp_path))
     sizes = [len(file.train) + len(file.val) for file in dataset.files]
     assert facts_of(dataset).duplicate_share == pytest.approx(sum(sizes[2:]) / sum(sizes))
+
+
+def test_large_datasets_are_judged_by_their_beginning(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_module, "COMPARED_TOKENS", 500)
+    facts = facts_of(dataset)
+    assert (facts.train_tokens, facts.val_tokens) == (len(dataset.train.tokens), len(dataset.val.tokens))
+    assert facts.used_tokens == len(set(dataset.train.tokens[:500].tolist()))
 
 
 def test_a_baseline_is_passed_on(dataset: Dataset) -> None:

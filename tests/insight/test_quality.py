@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from slmtui.data.dataset import Dataset
 from slmtui.data.text_index import TextIndex
+from slmtui.insight import quality
 from slmtui.insight.quality import Judge, Judgement, Rates, rates
 from tests.insight.corpora import prose_dataset, python_dataset
 
@@ -142,6 +143,14 @@ def test_rates(python: Judge, prose: Judge) -> None:
     assert rates([]).parse_rate is None
     assert rates([]).copied_share is None
     assert rates([prose("The", " wind")]).parse_rate is None
+
+
+def test_words_of_a_large_corpus_come_from_blocks_all_over_it(python: Judge, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "INDEXED_TOKENS", 1_000)
+    monkeypatch.setattr(quality, "_BLOCK", 100)
+    judge = Judge.build(python.dataset)
+    assert len(judge.index.suffixes) == 1_000
+    assert len(python.words) / 4 < len(judge.words & python.words) < len(python.words)
 
 
 def test_fast_enough_for_every_evaluation(python: Judge) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from slmtui.data.dataset import Dataset
 from slmtui.insight.gap_class import LIMITS, GapClass, margin
 from slmtui.insight.watch import Watcher, watch
-from slmtui.training.events import Checkpoint, Event, RunFinished, Sample, Step, Warned
+from slmtui.training.events import Checkpoint, Event, RunFinished, RunStarted, Sample, Step, Warned
 from tests.insight.corpora import python_dataset
 from tests.insight.published import Row, evaluations, published, run, started
 
@@ -65,6 +66,15 @@ def test_phase_4_is_told_to_go_back_to_step_2000() -> None:
         "val has risen for 3 evaluations (4.1244, 4.1639, 4.2735); the best was 4.0449 at step 2,000"
     )
     assert warning.advice == "stop here, best.pt has it"
+
+
+def test_where_early_stopping_is_set_a_rise_is_a_note() -> None:
+    happened = published("phase4")
+    assert isinstance(happened[0], RunStarted)
+    happened[0].phase["early_stopping"]["patience"] = 5
+    (warning,) = messages(happened, "val_rising")
+    assert (warning.step, warning.level) == (2600, "note")
+    assert warning.advice.startswith("early stopping ends the run")
 
 
 def test_phase_3_gets_a_note_only() -> None:
@@ -214,7 +224,13 @@ def test_events_pass_unchanged_and_at_once_and_samples_are_judged(dataset: Datas
         if not isinstance(event, Warned):
             passed.append(event)
             assert len(asked) == len(passed)  # nothing is asked for ahead of its time
-    assert passed[:-1] == happened[:-1]
+    assert passed[1:-1] == happened[1:-1]
+    first, original = passed[0], happened[0]
+    assert isinstance(first, RunStarted)
+    assert isinstance(original, RunStarted)
+    assert first == replace(original, data=first.data)
+    assert original.data.keys() <= first.data.keys()
+    assert first.data["baseline"] < first.data["unigram"]
     (sample,) = passed[-1:]
     assert isinstance(sample, Sample)
     assert sample.judgement is not None

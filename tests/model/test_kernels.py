@@ -16,9 +16,9 @@ SHAPES = [
     (1, 32, 50257),
     (64, 32, 50257),
     (300, 16, 5003),
-    (kernels.ROWS, 8, kernels.TILE),
-    (kernels.ROWS + 1, 24, kernels.TILE + 1),
-    (513, 40, 3 * kernels.TILE),
+    (kernels.ROWS, 8, 2 * kernels.TILE),
+    (kernels.ROWS + 1, 24, 2 * kernels.TILE + 1),
+    (2 * kernels.ROWS + 1, 40, 2 * kernels.TILE - 1),
     (100, 32, 257),
 ]
 
@@ -143,6 +143,60 @@ def test_the_buffers_are_kept_between_calls() -> None:
         return address
 
     assert exponentials() == exponentials()
+
+
+def test_a_gradient_still_held_is_not_overwritten() -> None:
+    hidden, weight, targets = problem(300, 16, 5003)
+    (first,) = torch.autograd.grad(kernels.linear_cross_entropy(hidden, weight, targets), weight)
+    copy = first.clone()
+    (second,) = torch.autograd.grad(kernels.linear_cross_entropy(2 * hidden, weight, targets), weight)
+    assert first.equal(copy)
+    assert not second.equal(first)
+    del second, first
+    (third,) = torch.autograd.grad(kernels.linear_cross_entropy(hidden, weight, targets), weight)
+    assert third.equal(copy)
+    del third
+    kept = kernels._buffers.weight_grad.data_ptr()
+    (fourth,) = torch.autograd.grad(kernels.linear_cross_entropy(hidden, weight, targets), weight)
+    assert fourth.data_ptr() == kept
+
+
+@pytest.mark.parametrize("positions_shape", [(7, 16), (3, 7, 16)])
+@pytest.mark.parametrize("vocabulary", [11, 5003])
+def test_a_tied_embedding_gives_the_gradient_of_the_plain_one(
+    positions_shape: tuple[int, ...], vocabulary: int
+) -> None:
+    _, weight, targets = problem(3 * 7 * 20, 16, vocabulary)
+    idx = targets[: 3 * 7].view(3, 7)
+    gradients: list[tuple[Tensor, Tensor]] = []
+    for embed, loss in (
+        (lambda i, w, p: F.embedding(i, w) + p, lambda h, w, t: F.cross_entropy(F.linear(h, w), t)),
+        (kernels.embed, kernels.linear_cross_entropy),
+    ):
+        weight.grad = None
+        positions = torch.full(positions_shape, 0.3, requires_grad=True)
+        hidden = embed(idx, weight, positions).tanh().repeat(20, 1, 1).view(-1, 16)
+        # Of two passes, the second adds to what the first one left.
+        for inputs, outputs in (
+            (hidden, targets),
+            (embed(idx, weight, positions).view(-1, 16), idx.flatten()),
+        ):
+            loss(inputs, weight, outputs).backward()  # type: ignore[no-untyped-call]
+        assert weight.grad is not None
+        assert positions.grad is not None
+        gradients.append((weight.grad, positions.grad))
+    (weight_grad, positions_grad), found = gradients
+    assert error(found[0], weight_grad.double()) < 1e-5
+    assert error(found[1], positions_grad.double()) < 1e-5
+
+
+def test_an_embedding_without_gradients() -> None:
+    _, weight, targets = problem(7, 16, 11)
+    positions = torch.ones(7, 16, requires_grad=True)
+    with torch.no_grad():
+        found = kernels.embed(targets.view(1, 7), weight, positions)
+        assert found.equal(F.embedding(targets.view(1, 7), weight) + positions)
+    assert weight.grad is None
 
 
 def test_shapes_that_do_not_fit_are_named() -> None:

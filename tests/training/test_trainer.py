@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
 import pytest
 import torch
@@ -22,7 +23,10 @@ def start(phase: Phase) -> Training:
     return Training.start(phase, prepare_dataset(phase), choose_machine(phase.training))
 
 
-def of_kind(happened: list[Event], kind: type[Event]) -> list[Event]:
+E = TypeVar("E", bound=events.Base)
+
+
+def of_kind(happened: list[Event], kind: type[E]) -> list[E]:
     return [event for event in happened if isinstance(event, kind)]
 
 
@@ -58,8 +62,6 @@ def test_a_training_tells_its_story_in_order(make_phase: MakePhase) -> None:
 def test_losses_fall_and_are_told_alike_everywhere(make_phase: MakePhase) -> None:
     happened = list(train(start(make_phase())))
     first, *_, last = of_kind(happened, events.Evaluation)
-    assert isinstance(first, events.Evaluation)
-    assert isinstance(last, events.Evaluation)
     assert last.val_loss < first.val_loss
     assert last.gap == last.val_loss - last.train_loss
     started = happened[0]
@@ -108,6 +110,22 @@ def test_a_loss_that_is_not_a_number_ends_the_training_without_a_checkpoint(make
     assert {event.step for event in of_kind(happened, events.Checkpoint)} == {0, 4}
 
 
+@pytest.mark.parametrize(("stop", "reason"), [("true", "diverged"), ("false", "completed")])
+def test_a_loss_that_shoots_up_ends_the_training_if_it_shall(make_phase: MakePhase, stop: str, reason: str) -> None:
+    overrides = ["training.max_iters=60", "evaluation.interval=60", f"training.stop_on_spike={stop}"]
+    training = start(make_phase(*overrides, "sampling.prompts=[]"))
+    happened: list[Event] = []
+    for event in train(training):
+        happened.append(event)
+        if event.step == 40:
+            with torch.no_grad():
+                training.model.lm_head.weight.mul_(40.0)
+    finished = happened[-1]
+    assert isinstance(finished, events.RunFinished)
+    assert finished.reason == reason
+    assert {event.step for event in of_kind(happened, events.Checkpoint)} == {0} | ({60} if stop == "false" else set())
+
+
 def test_it_pauses_resumes_and_stops_when_asked(make_phase: MakePhase) -> None:
     training = start(make_phase())
     control = Script(training, (3, Command("pause")), (6, Command("stop")))
@@ -137,7 +155,6 @@ def test_the_learning_rate_can_be_changed_on_the_way(make_phase: MakePhase) -> N
     training = start(make_phase("training.schedule=constant"))
     happened = list(train(training, Script(training, (5, Command("learning_rate", 0.5)))))
     (changed,) = of_kind(happened, events.Changed)
-    assert isinstance(changed, events.Changed)
     assert [changed.was, changed.value] == pytest.approx([1e-2, 5e-3])
     rates = [event.learning_rate for event in happened if isinstance(event, events.Step)]
     assert rates == pytest.approx([1e-2] * 5 + [5e-3] * 7)

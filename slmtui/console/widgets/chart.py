@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import ClassVar
 
+import numpy as np
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
-from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.color import Color
 from textual.geometry import Region
 from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
 from slmtui.console import charts
+from slmtui.console.chart_cells import Row
 from slmtui.console.chart_spec import ChartSpec, Reading, read_values
-from slmtui.console.drawing import Row
-from slmtui.console.palette import DARK, LIGHT, Palette, Role
+from slmtui.console.palette import Palette, Role, chart_palette
 from slmtui.console.raster import Glyphs
+from slmtui.console.series import Numbers
 
 JUMP = 10  # columns that the cursor moves with shift
 STRONG: frozenset[Role] = frozenset({"val", "best", "cursor"})  # bold, which tells them apart without colour too
@@ -28,8 +29,7 @@ STRONG: frozenset[Role] = frozenset({"val", "best", "cursor"})  # bold, which te
 class Chart(Widget, can_focus=True):
     """`set_spec` shows a chart. With the focus, a cursor reads its values; they stand in the legend, and in `Read`.
 
-    Colours: a theme's variables named like the roles of palette.py; where it has none, those of the dark or the light
-    palette.
+    The colours are those of the theme (see palette.py).
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -76,10 +76,12 @@ class Chart(Widget, can_focus=True):
         """Show this from now on. The same object again costs nothing; nor does any while the chart cannot be seen."""
         if spec is self.spec:
             return
-        self.spec = spec
-        self.border_title = spec.title
-        self._stale = True
-        self._draw()
+        old, self.spec = self.spec, spec
+        if old is None or old.title != spec.title:
+            self.border_title = spec.title  # repaints the whole chart
+        if old is not None and old.x_label != spec.x_label:
+            self.read_at(None)
+        self._redraw()
 
     def set_glyphs(self, glyphs: Glyphs) -> None:
         self.glyphs = glyphs
@@ -89,6 +91,7 @@ class Chart(Widget, can_focus=True):
         if self.spec is not None:
             self.border_title = self.spec.title
         self.app.theme_changed_signal.subscribe(self, self._theme_changed)
+        self.watch(self.screen, "stack_updates", self._draw, init=False)  # the screen is on top again
 
     def on_resize(self) -> None:
         self._redraw()
@@ -110,7 +113,7 @@ class Chart(Widget, can_focus=True):
             return
         self._stale = False
         self._drawn = charts.draw_chart(self.spec, width, height, self.glyphs, cursor=self.cursor)
-        palette = palette_of(self.app)
+        palette = chart_palette(self.app.get_css_variables())
         strips = [self._strip(row, palette) for row in self._drawn.rows]
         old, self._strips = self._strips, strips
         if len(old) != len(strips) or (old and old[0].cell_length != width):
@@ -121,32 +124,29 @@ class Chart(Widget, can_focus=True):
             self.refresh(*changed)
 
     def _can_be_seen(self, width: int, height: int) -> bool:
-        return self.is_attached and self.display and self.screen.is_active and width > 0 and height > 0
+        return width > 0 and height > 0 and self.is_on_screen and self.screen.is_active
 
     def _strip(self, row: Row, palette: Palette) -> Strip:
         base = self.rich_style
         return Strip([Segment(text, base + style_of(role, palette)) for text, role in row], sum(len(t) for t, _ in row))
 
     def render_line(self, y: int) -> Strip:
-        self._draw()  # what came while the chart could not be seen
         return self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)
 
     def action_move(self, columns: int) -> None:
-        """Move the cursor; the first time it appears on the last value."""
-        if self.spec is None or self._drawn is None or self._drawn.x is None:
+        """Move the cursor, by one point at least; the first time it appears on the last point."""
+        stops = self._stops()
+        if stops.size == 0 or self._drawn is None or self._drawn.x is None:
             return
-        x = self._drawn.x
-        points = [series.xs for series in self.spec.series if series.name and len(series.xs)]
-        if not points:
-            return
-        first = max(x.low, min(float(xs[0]) for xs in points))
-        last = min(x.high, max(float(xs[-1]) for xs in points))
         if self.cursor is None:
-            self.read_at(last)
+            self.read_at(float(stops[-1]))
             return
-        column = x.place(self.cursor, self._drawn.columns) + columns
-        at = self._drawn.x_at(max(0, min(column, self._drawn.columns - 1)))
-        self.read_at(min(max(first, at if at is not None else first), last))
+        here = int(np.argmin(np.abs(stops - self.cursor)))
+        x = self._drawn.x
+        there = int(np.argmin(np.abs(stops - self.cursor - columns * (x.high - x.low) / self._drawn.columns)))
+        if there == here:
+            there = min(max(0, here + (1 if columns > 0 else -1)), stops.size - 1)
+        self.read_at(float(stops[there]))
 
     def action_leave(self) -> None:
         self.read_at(None)
@@ -156,15 +156,14 @@ class Chart(Widget, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is not None and self._drawn is not None and offset.x >= self._drawn.left:
-            self.read_at(self._drawn.x_at(offset.x - self._drawn.left))
+        if offset is not None and self._drawn is not None:
+            self.read_at(self._drawn.x_at(offset.x))
 
     def read_at(self, x: float | None) -> None:
-        """Put the cursor on the nearest point of the line with most points; None takes it away."""
-        if x is not None and self.spec is not None:
-            longest = max((s for s in self.spec.series if s.name and len(s.xs)), key=lambda s: len(s.xs), default=None)
-            readings = read_values(self.spec, x)
-            x = next((reading.x for reading in readings if longest and reading.name == longest.name), x)
+        """Put the cursor on the point nearest to x; None takes it away."""
+        stops = self._stops()
+        if x is not None:
+            x = float(stops[np.argmin(np.abs(stops - x))]) if stops.size else None
         if x == self.cursor:
             return
         self.cursor = x
@@ -172,13 +171,15 @@ class Chart(Widget, can_focus=True):
         self.post_message(self.Read(self, x, values))
         self._redraw()
 
-
-def palette_of(app: App[object]) -> Palette:
-    """The colours of the app's theme for the roles of charts."""
-    theme = app.current_theme
-    base: Mapping[Role, str] = DARK if theme.dark else LIGHT
-    return {role: theme.variables.get(role, colour) for role, colour in base.items()}
+    def _stops(self) -> Numbers:
+        """Where the cursor may stand: on the points that can be seen of the named line that has most of them."""
+        named = [series for series in self.spec.series if series.name] if self.spec is not None else []
+        if self.spec is None or not named:
+            return np.empty(0)
+        longest = max(named, key=lambda series: len(series.xs))
+        low, high = self.spec.x_limits
+        return longest.xs[(longest.xs >= low) & (longest.xs <= high) & np.isfinite(longest.ys)]
 
 
 def style_of(role: Role, palette: Palette) -> Style:
-    return Style(color=palette[role], bold=role in STRONG) if role else Style.null()
+    return Style(color=Color.parse(palette[role]).rich_color, bold=role in STRONG) if role else Style.null()

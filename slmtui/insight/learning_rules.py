@@ -1,16 +1,16 @@
-"""Rules about how a training went. Each is a function that gives a finding, or None if all is well."""
+"""Rules about whether a training learned enough, and why not.
+
+Each is a function that gives a finding, or None if all is well.
+"""
 
 from __future__ import annotations
-
-from statistics import median
 
 import numpy as np
 
 from slmtui.insight import messages
 from slmtui.insight.course import Course
-from slmtui.insight.finding import CHINCHILLA, KNESER_NEY, MUENNIGHOFF, Finding
+from slmtui.insight.finding import CHINCHILLA, MUENNIGHOFF, Finding
 
-LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
 STILL_FALLING = 0.05  # of val, over the last fifth of the steps
 # Adam moves a weight by about the learning rate per step, so the sum of the rates is how far weights can have come.
 # The published phases have 0.3 to 0.6; trials on the bundled corpus 0.2 to 0.6 where all was well.
@@ -20,7 +20,6 @@ LOWEST_RATE, HIGHEST_RATE = 3e-4, 3e-3  # to advise
 LITTLE_LEARNED = 0.6  # of the loss that token frequencies alone give; the train loss is still above it
 UNDERFITTED = 0.7  # the same, where neither the rate nor the steps are to blame
 SMALL_BODY = 0.5  # parameters per training token
-MANY_EPOCHS = 16
 
 
 def diverged(course: Course) -> Finding | None:
@@ -71,20 +70,32 @@ def little_learned(course: Course) -> Finding | None:
     if not course.is_over or len(course.evaluations) < 2 or course.broken_at is not None:
         return None
     last = course.evaluations[-1]
-    unigram = course.facts.unigram if course.facts is not None else 0.5 * course.uniform_loss
-    share = last.train_loss / unigram
+    share = _share_left(course)
     if share < LITTLE_LEARNED or messages.train_rises(course):
         return None
-    seen = f"train ended at {last.train_loss:.2f}, token frequencies alone give {unigram:.2f}"
+    seen = f"train ended at {last.train_loss:.2f}, token frequencies alone give {_unigram(course):.2f}"
     if course.path < SHORT_PATH:
         return _rate_too_low(course, seen) if course.rate < LOW_RATE else _too_few_steps(course, seen)
     if course.path > LONG_PATH:
         return _rate_too_high(course, f"{seen}, after {last.step:,} steps at up to {course.rate:.0e}")
-    return None if share < UNDERFITTED else _underfitted(course, seen)
+    if share < UNDERFITTED or fall_at_the_end(course) >= STILL_FALLING / 2:  # then it was stopped too early
+        return None
+    return _underfitted(course, seen)
+
+
+def _unigram(course: Course) -> float:
+    return course.facts.unigram if course.facts is not None else 0.5 * course.uniform_loss
+
+
+def _share_left(course: Course) -> float:
+    """The last train loss, as a share of what token frequencies alone give."""
+    return course.evaluations[-1].train_loss / _unigram(course)
 
 
 def _usual_rate(course: Course) -> float:
     """The rate that would have led weights as far as they usually go in as many steps."""
+    if course.path == 0.0:  # not a step was logged
+        return LOWEST_RATE
     return min(max(course.rate * USUAL_PATH / course.path, LOWEST_RATE), HIGHEST_RATE)
 
 
@@ -152,49 +163,32 @@ def _underfitted(course: Course, evidence: str) -> Finding:
     )
 
 
-def overfitting(course: Course) -> Finding | None:
-    """Val rose after its best while train fell on. A run that stopped early because of it did as it should."""
-    best = course.best
-    if best is None or not course.has_learned or course.stopped_early or course.since_best < 2:
-        return None
-    after = [one for one in course.evaluations if one.step > best.step]
-    rise = median(one.val_loss for one in after[-3:]) - best.val_loss
-    if rise < max(LEAST_RISE, RISE * best.val_loss) or after[-1].train_loss >= best.train_loss:
-        return None
-    return Finding(
-        code="overfitting",
-        title="overfitting",
-        evidence=f"val was {best.val_loss:.4f} at step {best.step:,} and has risen by {rise:.2f} since, while train "
-        f"fell from {best.train_loss:.2f} to {after[-1].train_loss:.2f}",
-        remedy=f"use best.pt, which has step {best.step:,}; next time set early_stopping.patience, or use more text, a "
-        "smaller model, dropout or weight decay",
-        confidence="high" if course.since_best >= 3 else "medium",
-        weight=0.65 + 0.27 * min(1.0, rise),
-        step=best.step,
-        number=rise,
-    )
-
-
 def stopped_too_early(course: Course) -> Finding | None:
-    best, evaluations = course.best, course.evaluations
-    if not course.is_over or best is None or len(evaluations) < 3 or best.step < evaluations[-1].step:
+    """Val fell by a twentieth in the last fifth of the steps; by less where the train loss has a long way to go."""
+    if not course.is_over or course.broken_at is not None or not course.has_learned:
         return None
-    since = round(0.8 * best.step)
-    before = float(np.interp(since, [one.step for one in evaluations], [one.val_loss for one in evaluations]))
-    fall = 1 - best.val_loss / before
-    if fall < STILL_FALLING:
+    fall, last = fall_at_the_end(course), course.evaluations[-1]
+    if fall < STILL_FALLING and not (fall >= STILL_FALLING / 2 and _share_left(course) >= UNDERFITTED):
         return None
     return Finding(
         code="stopped_too_early",
         title="stopped too early",
-        evidence=f"val was still falling: from {before:.2f} at step {since:,} to {best.val_loss:.2f} at the end, {fall:.0%} "
-        "in the last fifth of the steps",
-        remedy=f"train on, for {2 * best.step:,} steps or more with early stopping",
-        confidence="high",
+        evidence=f"val was still falling: by {fall:.0%} in the last fifth of the steps, to {last.val_loss:.2f}",
+        remedy=f"train on, for {2 * last.step:,} steps or more with early stopping",
+        confidence="high" if fall >= STILL_FALLING else "medium",
         weight=0.7,
-        step=best.step,
+        step=last.step,
         number=fall,
     )
+
+
+def fall_at_the_end(course: Course) -> float:
+    """By what share val fell in the last fifth of the steps; 0 if the last evaluation is not the best."""
+    evaluations, best = course.evaluations, course.best
+    if len(evaluations) < 3 or best is None or best.step < evaluations[-1].step:
+        return 0.0
+    steps, losses = zip(*((one.step, one.val_loss) for one in evaluations), strict=True)
+    return 1 - best.val_loss / float(np.interp(0.8 * best.step, steps, losses))
 
 
 def too_few_epochs(course: Course) -> Finding | None:
@@ -213,83 +207,4 @@ def too_few_epochs(course: Course) -> Finding | None:
         weight=0.45,
         number=epochs,
         source=MUENNIGHOFF,
-    )
-
-
-def plateau(course: Course) -> Finding | None:
-    """Neither loss moves although the rate has not fallen and nothing is memorised."""
-    if course.broken_at is not None or course.rate_has_fallen or not course.has_learned:
-        return None
-    now = course.evaluations[-1]
-    if abs(now.gap) >= 1.0 or messages.progress(course) >= messages.PROGRESS:
-        return None
-    since = course.evaluations[-messages.FLAT].step
-    return Finding(
-        code="plateau",
-        title="plateau",
-        evidence=f"from step {since:,} to {now.step:,} neither loss fell by 1 % (train {now.train_loss:.2f}, val "
-        f"{now.val_loss:.2f})",
-        remedy='let the rate fall (training.schedule = "cosine"), or make the model larger',
-        confidence="medium",
-        weight=0.5,
-        step=since,
-        number=now.val_loss,
-    )
-
-
-def wasted(course: Course) -> Finding | None:
-    best = course.best
-    if best is None or course.stopped_early or not course.has_learned or not messages.is_wasted(course):
-        return None
-    now = course.evaluations[-1].step
-    return Finding(
-        code="wasted",
-        title="time wasted after the best",
-        evidence=f"{now - best.step:,} of {now:,} steps came after the best, step {best.step:,}",
-        remedy="set early_stopping.patience = 4",
-        confidence="high",
-        weight=0.45,
-        step=best.step,
-        number=1 - best.step / now,
-    )
-
-
-def too_many_epochs(course: Course) -> Finding | None:
-    """Far more epochs than help, and the losses agree: the best is that many epochs ago."""
-    best = course.best
-    if best is None or course.stopped_early or not course.has_learned:
-        return None
-    epochs, at_best = course.epochs_at(course.evaluations[-1].step), course.epochs_at(best.step)
-    worse = messages.val_rises(course) or messages.is_wasted(course)
-    if epochs - at_best < MANY_EPOCHS or not worse:
-        return None
-    return Finding(
-        code="too_many_epochs",
-        title="far too many epochs",
-        evidence=f"the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
-        remedy=f"train for {best.step:,} steps, or on more text",
-        confidence="medium",
-        weight=0.3,
-        step=best.step,
-        number=epochs,
-        source=MUENNIGHOFF,
-    )
-
-
-def above_baseline(course: Course) -> Finding | None:
-    best, facts = course.best, course.facts
-    if not course.is_over or best is None or facts is None or facts.baseline is None:
-        return None
-    if best.val_loss <= facts.baseline:
-        return None
-    return Finding(
-        code="above_baseline",
-        title="counting does better",
-        evidence=f"the best val loss is {best.val_loss:.2f}; on the same tokens, a {facts.baseline_order}-gram model "
-        f"has {facts.baseline:.2f}",
-        remedy="do not use this model yet: more text, a smaller vocabulary, or what the other findings say",
-        confidence="high",
-        weight=0.4,
-        number=best.val_loss - facts.baseline,
-        source=KNESER_NEY,
     )

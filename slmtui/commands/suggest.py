@@ -1,0 +1,65 @@
+"""slmtui suggest [SOURCE]: measure a corpus, and print a phase for it with a reason at each line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from slmtui.cli import add_set_option
+from slmtui.errors import UserError
+from slmtui.output import ExitStatus, put, say
+from slmtui.training.source_phase import phase_of
+
+
+def main(arguments: Sequence[str]) -> ExitStatus:
+    parser = argparse.ArgumentParser(prog="slmtui suggest", description=__doc__)
+    parser.add_argument(
+        "source", nargs="*", type=Path, metavar="SOURCE | PHASE.toml",
+        help="a folder, a file or several, or a phase, whose [data] is taken; none: the project's default phase",
+    )  # fmt: skip
+    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the phase there, if nothing is there")
+    add_set_option(parser)
+    options = parser.parse_args(arguments)
+    if options.output is not None and options.output.exists():
+        raise UserError(f"{options.output} is there already; choose another name, nothing was changed")
+    text = suggested(options.source, options.set)
+    if options.output is None:
+        put(text.rstrip("\n"))
+        return ExitStatus.DONE
+    try:
+        options.output.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UserError(f"{options.output}: cannot be written: {error.strerror}") from None
+    say(f"{options.output} is written. Train it: slmtui --headless {options.output}")
+    return ExitStatus.DONE
+
+
+def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
+    """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
+    from slmtui.data.dataset import DatasetSettings
+    from slmtui.data.inspection import count_corpus
+    from slmtui.data.sides import shared_text
+    from slmtui.insight.suggest import corpus_facts, suggest
+    from slmtui.insight.suggested_file import suggested_toml
+    from slmtui.training.prepare import dataset_settings, phase_corpus
+
+    phase = phase_of(sources, overrides)
+    counted = count_corpus(phase_corpus(phase), {}, DatasetSettings(**dataset_settings(phase)))
+    for note in counted.inspection.notes:
+        say(note)
+    if counted.dataset is None:
+        raise UserError("there is nothing to suggest for a text that is too short to split")
+    facts = corpus_facts(counted, shared_text(counted.dataset))
+    return suggested_toml(suggest(phase.data, facts, fixed_values(phase.values(), overrides)))
+
+
+def fixed_values(values: dict[str, dict[str, Any]], overrides: Sequence[str]) -> dict[tuple[str, str], Any]:
+    """The values that were given, by (section, key); but for the split, those of [data] are in the phase already."""
+    from slmtui.training.phase_override import parse_overrides
+
+    given, _ = parse_overrides(overrides)
+    keys = {(override.path[0], override.path[1]) for override in given}
+    kept = {key for key in keys if key[0] != "data" or key[1] == "split"}
+    return {key: values[key[0]][key[1]] for key in kept if key[1] in values[key[0]]}

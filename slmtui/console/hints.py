@@ -1,0 +1,63 @@
+"""The bottom line: the keys that work now, as many as fit, and always the one for help."""
+
+from __future__ import annotations
+
+from rich.style import Style
+from rich.text import Text
+from textual.dom import DOMNode
+from textual.widgets import Static
+
+HELP = "help"
+Hint = tuple[str, str, str, DOMNode]  # key, words, action, where it is bound
+
+
+class Hints(Static):
+    """Made from the bindings that want to be shown, in the order in which a screen declares them; a click does it."""
+
+    DEFAULT_CSS = """
+    Hints { dock: bottom; height: 1; color: $quiet; }
+    Hints > .hints--key { color: $accent; text-style: bold; }
+    """
+    COMPONENT_CLASSES = {"hints--key"}  # noqa: RUF012  (Textual declares them so)
+
+    def on_mount(self) -> None:
+        self.screen.bindings_updated_signal.subscribe(self, lambda _: self._show())
+        self._show()
+
+    def on_resize(self) -> None:
+        self._show()
+
+    def _show(self) -> None:
+        hints: list[Hint] = []
+        last: list[Hint] = []
+        seen: set[str] = set()
+        for node, binding, enabled, _ in self.screen.active_bindings.values():
+            if not (binding.show and enabled and binding.description) or binding.action in seen:
+                continue
+            seen.add(binding.action)
+            hint = (self.app.get_key_display(binding), binding.description, binding.action, node)
+            (last if binding.action == HELP and node is self.app else hints).append(hint)
+        room = self.app.size.width - 1 - sum(_width(key, words) for key, words, _, _ in last)
+        line = Text(" ")
+        key_style = self.get_component_rich_style("hints--key", partial=True)
+        for key, words, action, node in hints:
+            room -= _width(key, words)
+            if room < 0:
+                break
+            _add(line, key, words, action, self._name_of(node), key_style)
+        for key, words, action, node in last:
+            _add(line, key, words, action, self._name_of(node), key_style)
+        self.update(line)
+
+    def _name_of(self, node: DOMNode) -> str:
+        return "app" if node is self.app else "screen" if node is self.screen else "focused"
+
+
+def _width(key: str, words: str) -> int:
+    return len(key) + len(words) + 3
+
+
+def _add(line: Text, key: str, words: str, action: str, namespace: str, key_style: Style) -> None:
+    click = Style(meta={"@click": f"{namespace}.{action}" if "(" in action else f"{namespace}.{action}()"})
+    line.append(key, style=key_style + click)
+    line.append(f" {words}  ", style=click)

@@ -1,0 +1,126 @@
+"""What the Phases screen has found out about its phases, and the workers that find it out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.message import Message
+from textual.worker import get_current_worker
+
+from slmtui.console.phase_facts import (
+    data_key,
+    find_glances,
+    measure,
+    memory_of_machine,
+    read_facts,
+    shape_key,
+    speed_from_run,
+)
+from slmtui.console.phase_files import PhaseFiles
+from slmtui.training.phase import Phase
+from slmtui.training.phase_meaning import DataFacts, NoFacts, Speed
+
+if TYPE_CHECKING:
+    from slmtui.runs.glance import Glance
+
+
+class Knowledge(PhaseFiles):
+    class FactsFound(Message):
+        def __init__(self, key: str, facts: DataFacts | NoFacts) -> None:
+            super().__init__()
+            self.key, self.facts = key, facts
+
+    class RunsSeen(Message):
+        def __init__(self, glances: dict[str, Glance]) -> None:
+            super().__init__()
+            self.glances = glances
+
+    class Measured(Message):
+        def __init__(self, phase: Phase, facts: DataFacts | NoFacts | None, speed: Speed | str) -> None:
+            super().__init__()
+            self.phase, self.facts, self.speed = phase, facts, speed
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.facts: dict[str, DataFacts | NoFacts] = {}
+        self.speeds: dict[tuple[object, ...], Speed | str] = {}
+        self.glances: dict[str, Glance] = {}
+        self._seen: dict[str, tuple[int, Glance]] = {}
+        self.memory_here = memory_of_machine()
+
+    def show_list(self) -> None:
+        raise NotImplementedError
+
+    def show_meaning(self) -> None:
+        raise NotImplementedError
+
+    def facts_of(self, phase: Phase) -> DataFacts | NoFacts | None:
+        return self.facts.get(data_key(phase))
+
+    def speed_of(self, phase: Phase) -> Speed | str:
+        """As measured here, else from the last run."""
+        measured = self.speeds.get(shape_key(phase), "")
+        if isinstance(measured, Speed):
+            return replace(measured, total=measured.step * phase.training.max_iters)
+        return measured or speed_from_run(phase, self.glances.get(phase.name)) or ""
+
+    def verdict_of(self, phase: Phase) -> str:
+        seen = self.glances.get(phase.name)
+        return seen.best.verdict if seen is not None and seen.best is not None else ""
+
+    def forget_faults(self) -> None:
+        """What could not be read a while ago may be there now."""
+        self.facts = {key: facts for key, facts in self.facts.items() if isinstance(facts, DataFacts)}
+
+    def find_facts(self) -> None:
+        """Read the datasets that are not known yet, the one that is looked at first."""
+        drafts = [self.draft, *(self.drafts[path] for path in self.drafts.paths())]
+        phases = [draft.phase for draft in drafts if draft is not None and draft.phase is not None]
+        missing = {data_key(phase): phase for phase in phases if data_key(phase) not in self.facts}
+        if missing:
+            self._read_facts(list(missing.values()))
+
+    def find_runs(self) -> None:
+        names = {phase.name for path in self.drafts.paths() if (phase := self.drafts[path].phase) is not None}
+        self._look_at_runs(names)
+
+    @work(thread=True, exclusive=True, group="facts")
+    def _read_facts(self, phases: list[Phase]) -> None:
+        worker = get_current_worker()
+        for phase in phases:
+            if worker.is_cancelled:
+                return
+            self.post_message(self.FactsFound(data_key(phase), read_facts(phase)))
+
+    @work(thread=True, exclusive=True, group="runs")
+    def _look_at_runs(self, names: set[str]) -> None:
+        self.post_message(self.RunsSeen(find_glances(self.host.checkpoints, names, self._seen)))
+
+    @work(thread=True, exclusive=True, group="measure")
+    def measure(self, phase: Phase) -> None:
+        worker = get_current_worker()
+        self.post_message(self.Measured(phase, None, "measuring …"))
+        facts, speed = measure(phase, lambda: worker.is_cancelled or self.host.trainer.busy)
+        self.post_message(self.Measured(phase, facts, speed))
+
+    @on(FactsFound)
+    def facts_found(self, event: FactsFound) -> None:
+        self.facts[event.key] = event.facts
+        self.show_list()
+        self.show_meaning()
+
+    @on(RunsSeen)
+    def runs_seen(self, event: RunsSeen) -> None:
+        self.glances = event.glances
+        self.show_list()
+        self.show_meaning()
+
+    @on(Measured)
+    def measured(self, event: Measured) -> None:
+        if event.facts is not None:
+            self.facts[data_key(event.phase)] = event.facts
+        self.speeds[shape_key(event.phase)] = event.speed
+        self.show_list()
+        self.show_meaning()

@@ -1,0 +1,64 @@
+"""The prompts of a project, kept beside its runs; and prompts of several lines, written in one."""
+
+from __future__ import annotations
+
+import json
+import re
+from contextlib import suppress
+from pathlib import Path
+
+REMEMBERED = 200  # prompts
+
+_ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
+_TYPED = {character: typed for typed, character in _ESCAPES.items()}
+
+
+def meant(typed: str) -> str:
+    r"""The prompt that a line stands for: \n is a new line, \t a tab, \\ a backslash; any other \ is itself."""
+    return re.sub(r"\\[nt\\]", lambda found: _ESCAPES[found[0]], typed)
+
+
+def typed(prompt: str) -> str:
+    r"""The line that stands for a prompt: `meant` undone."""
+    prompt = prompt.replace("\r\n", "\n").replace("\r", "\n")
+    doubled = re.sub(r"\\(?=[nt\\\n\t])", lambda _: _TYPED["\\"], prompt)
+    return re.sub(r"[\n\t]", lambda found: _TYPED[found[0]], doubled)
+
+
+class PromptHistory:
+    """Prompts, the newest last, as lines of JSON in a file. Losing it costs little: no error of it is passed on."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.prompts: list[str] = []
+        self._place = 0  # of the one that is shown; len(prompts): the draft
+        self._draft = ""
+        with suppress(OSError, ValueError):
+            lines = path.read_text(encoding="utf-8").splitlines()
+            read = [json.loads(line) for line in lines]
+            self.prompts = _newest([prompt for prompt in read if isinstance(prompt, str)])
+            if len(lines) > 2 * REMEMBERED:
+                path.write_text("".join(json.dumps(prompt) + "\n" for prompt in self.prompts), encoding="utf-8")
+        self._place = len(self.prompts)
+
+    def add(self, prompt: str) -> None:
+        """Remember a prompt that was used; it is the newest now."""
+        if self.prompts[-1:] != [prompt]:
+            self.prompts = _newest([*self.prompts, prompt])
+            with suppress(OSError):
+                self.path.parent.mkdir(parents=True, exist_ok=True)
+                with self.path.open("a", encoding="utf-8") as file:
+                    file.write(json.dumps(prompt) + "\n")
+        self._place = len(self.prompts)
+
+    def move(self, by: int, shown: str) -> str:
+        """The prompt before (-1) or after (+1) the one that is shown; after the newest comes what was being typed."""
+        if self._place == len(self.prompts):
+            self._draft = shown
+        self._place = min(max(self._place + by, 0), len(self.prompts))
+        return self._draft if self._place == len(self.prompts) else self.prompts[self._place]
+
+
+def _newest(prompts: list[str]) -> list[str]:
+    """Each one once, where it was used last."""
+    return list(reversed(list(dict.fromkeys(reversed(prompts)))))[-REMEMBERED:]

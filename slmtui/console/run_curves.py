@@ -1,0 +1,39 @@
+"""The validation losses of several runs on one chart, in a unit in which they may be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from slmtui.console.chart_spec import ChartSpec, Level, Mark, Series
+from slmtui.console.palette import Role
+from slmtui.console.runs_words import NATS, short_name, unit_of
+from slmtui.runs.catalogue import Listed
+
+LEGEND_NAME = 20  # columns that a name may take in the legend
+
+
+def overlay(runs: Sequence[Listed], roles: Mapping[str, Role], current: str) -> ChartSpec:
+    """One curve for each run, in its role; the run `current` is bold, with its best evaluation marked and its n-gram
+    baseline drawn."""
+    unit = unit_of(runs)
+    series, marks, levels = [], [], []
+    for run in runs:
+        losses = [point.val_loss if unit == NATS else point.bits_per_byte for point in run.points]
+        steps = [point.step for point in run.points]
+        xs, ys = np.array(steps, dtype=np.float64), np.array(losses, dtype=np.float64)
+        mine = run.name == current
+        series.append(Series(short_name(run.name, LEGEND_NAME), xs, ys, roles[run.name], bold=mine))
+        if not mine:
+            continue
+        if run.summary.best_step in steps:
+            at = steps.index(run.summary.best_step)
+            if math.isfinite(losses[at]):
+                marks.append(Mark(f"best {losses[at]:.2f}", steps[at], losses[at]))
+        if run.baseline is not None:
+            level = run.baseline.loss if unit == NATS else run.baseline.bits_per_byte
+            levels.append(Level(f"{run.baseline.order}-gram {level:.2f}", level))
+    last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
+    return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)

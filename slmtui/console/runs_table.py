@@ -1,0 +1,126 @@
+"""The columns of the Runs table: what stands in a cell, which columns fit, and how the rows are sorted."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len, set_cell_size
+
+from slmtui.console.runs_words import STATE_COLOURS
+from slmtui.output import visible
+from slmtui.runs.catalogue import Listed
+from slmtui.training.gap import SCALE, WORST
+
+MARK, UNMARKED = "●", " "
+GUTTER = 2  # columns that DataTable puts around a cell
+SHORTEST_NAME = 16
+ALWAYS = 9
+VERDICTS = {*(word for _, word in SCALE), WORST}
+SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
+
+Cell = tuple[str, str]  # text and style, a theme variable or nothing
+
+
+@dataclass(frozen=True)
+class Column:
+    key: str
+    label: str
+    cell: Callable[[Listed], Cell]
+    right: bool = True
+    keep: int = ALWAYS  # the column with the lowest goes first when they do not all fit
+
+
+def number(value: float | None, form: str) -> str:
+    """–, for what is not there or not a number."""
+    if value is None or math.isnan(value):
+        return "–"
+    return format(value, form).replace("-", "−")
+
+
+def clock(seconds: float) -> str:
+    """12 s as 0:12, two hours as 2:00:00: one form for all, so that they align."""
+    whole = round(max(0.0, seconds))
+    minutes, rest = divmod(whole, 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+COLUMNS = (
+    Column("run", "run", lambda r: (visible(r.name), ""), right=False),
+    Column("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),
+    Column("state", "state", lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
+    Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
+    Column("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
+    Column("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
+    Column("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=4),
+    Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=7),
+    Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=8),
+    Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=6),
+    Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
+)
+
+RUN, PHASE = 0, 1  # places in it
+
+
+def _count(n: int) -> str:
+    return f"{n:,}" if n else "–"
+
+
+def _verdict(run: Listed) -> Cell:
+    word = run.summary.verdict
+    if word is None:
+        return "–", ""
+    return visible(word), f"${word}" if word in VERDICTS else ""
+
+
+def sort_runs(runs: Sequence[Listed], key: str) -> list[Listed]:
+    """By one of SORTS; runs without what is sorted by come last, ties by name."""
+    by_name = sorted(runs, key=lambda run: run.name)
+    if key == "time":
+        return sorted(by_name, key=lambda run: -run.began)
+    if key == "bits":
+        return sorted(by_name, key=lambda run: _or_last(run.summary.bits_per_byte))
+    return by_name
+
+
+def _or_last(value: float | None) -> float:
+    return math.inf if value is None or math.isnan(value) else value
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The columns that fit, as places in COLUMNS, and the width of each."""
+
+    columns: tuple[int, ...]
+    widths: tuple[int, ...]
+
+
+def cells(run: Listed) -> list[Cell]:
+    """One for each of COLUMNS."""
+    return [column.cell(run) for column in COLUMNS]
+
+
+def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
+    """Leave out columns, the least needed first, until the rest fit into `width`. Texts may be cut.
+
+    rows: what `cells` gives for each run.
+    """
+    full = [max([cell_len(c.label), *(cell_len(row[at][0]) for row in rows)]) for at, c in enumerate(COLUMNS)]
+    full[RUN] = min(full[RUN], max(SHORTEST_NAME, width // 4)) + len(MARK) + 1
+    columns = list(range(len(COLUMNS)))
+    while True:
+        widths = {at: full[at] for at in columns}
+        over = sum(widths.values()) + GUTTER * len(columns) - width
+        if PHASE in widths and (room := widths[PHASE] - max(8, widths[PHASE] // 2)) > 0 and over > 0:
+            widths[PHASE] -= min(over, room)
+            over -= min(over, room)
+        least = min(columns, key=lambda at: COLUMNS[at].keep)
+        if over <= 0 or COLUMNS[least].keep == ALWAYS:
+            return Layout(tuple(columns), tuple(widths.values()))
+        columns.remove(least)
+
+
+def cut(text: str, width: int) -> str:
+    """Text that is too long, with an ellipsis."""
+    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

@@ -1,0 +1,104 @@
+"""What the two sides of a dataset have to do with each other: repeats, unseen tokens, what an n-gram model makes of it.
+
+Everything here is bounded: large sides are judged by a part of them, and a note says by which.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmtui.data.baseline import Baseline, ngram_baseline
+from slmtui.data.dataset import Dataset, Side
+from slmtui.data.leakage import leakage
+from slmtui.data.token_file import blocks
+
+COMPARED_TOKENS = 4_000_000  # of each side, from its start; more would take minutes and gigabytes
+UNSEEN_SHOWN = 8
+
+
+@dataclass(frozen=True)
+class SharedText:
+    """What validation repeats of training, verbatim. Places are "file:line", and tokens from the side's start."""
+
+    shortest: int  # a repeat counts from this many tokens on
+    repeated_tokens: int
+    repeated_share: float  # of the validation tokens that were compared
+    longest: int  # tokens of the longest repeat; 0: the sides have no token in common, and no places
+    longest_train: str
+    longest_val: str
+    longest_train_token: int
+    longest_val_token: int
+    note: str  # what was left out, or ""
+
+
+@dataclass(frozen=True)
+class TokenCounts:
+    """How often each token occurs on each side, shape (n_vocab,); and the first kinds that training has not."""
+
+    train: NDArray[np.int64]
+    val: NDArray[np.int64]
+    unseen: tuple[int, ...]  # ids in the order in which they appear in validation, at most UNSEEN_SHOWN
+
+    @property
+    def unseen_kinds(self) -> int:
+        return int(np.count_nonzero((self.val > 0) & (self.train == 0)))
+
+    @property
+    def unseen_tokens(self) -> int:
+        return int(self.val[self.train == 0].sum())
+
+
+def shared_text(dataset: Dataset) -> SharedText:
+    """About a second for a million tokens, and half a gigabyte at most."""
+    train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
+    shared = leakage(train, val)
+    parts = [
+        f"{len(part):,} of {len(side.tokens):,} {name} tokens"
+        for part, side, name in ((train, dataset.train, "training"), (val, dataset.val, "validation"))
+        if len(part) < len(side.tokens)
+    ]
+    return SharedText(
+        shortest=shared.shortest,
+        repeated_tokens=shared.repeated_tokens,
+        repeated_share=shared.repeated_share,
+        longest=shared.longest,
+        longest_train=_place(dataset, "train", shared.longest_train) if shared.longest else "",
+        longest_val=_place(dataset, "val", shared.longest_val) if shared.longest else "",
+        longest_train_token=shared.longest_train,
+        longest_val_token=shared.longest_val,
+        note=f"leakage looked for in the first {' and '.join(parts)}" if parts else "",
+    )
+
+
+def dataset_baseline(dataset: Dataset) -> Baseline | None:
+    """The n-gram baseline of a dataset; None where a side is too short for one."""
+    train, val = dataset.train, dataset.val
+    if min(len(train.tokens), len(val.tokens)) < 2:
+        return None
+    return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
+
+
+def token_counts(dataset: Dataset) -> TokenCounts:
+    train, val = _count(dataset, "train"), _count(dataset, "val")
+    unseen: list[int] = []
+    for block in blocks(dataset.val.tokens):
+        new, first = np.unique(block[train[block] == 0], return_index=True)
+        unseen += [token for token in new[np.argsort(first)].tolist() if token not in unseen]
+        if len(unseen) >= UNSEEN_SHOWN:
+            break
+    return TokenCounts(train, val, tuple(unseen[:UNSEEN_SHOWN]))
+
+
+def _count(dataset: Dataset, side: Side) -> NDArray[np.int64]:
+    counts = np.zeros(dataset.tokenizer.n_vocab, np.int64)
+    for block in blocks(dataset.side(side).tokens):
+        counts += np.bincount(block, minlength=len(counts))
+    return counts
+
+
+def _place(dataset: Dataset, side: Side, token: int) -> str:
+    file, line = dataset.locate(side, token)
+    return f"{file}:{line}"

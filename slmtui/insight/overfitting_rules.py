@@ -1,0 +1,117 @@
+"""Rules about a training that went on past its best, or to no avail.
+
+Each is a function that gives a finding, or None if all is well.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from slmtui.insight import messages
+from slmtui.insight.course import Course
+from slmtui.insight.finding import KNESER_NEY, MUENNIGHOFF, Finding
+
+LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
+MANY_EPOCHS = 16
+
+
+def overfitting(course: Course) -> Finding | None:
+    """Val rose after its best while train fell on. A run that stopped early because of it did as it should."""
+    best = course.best
+    if best is None or not course.has_learned or course.is_guarded or course.since_best < 2:
+        return None
+    after = [one for one in course.evaluations if one.step > best.step]
+    rise = median(one.val_loss for one in after[-3:]) - best.val_loss
+    if rise < max(LEAST_RISE, RISE * best.val_loss) or after[-1].train_loss >= best.train_loss:
+        return None
+    return Finding(
+        code="overfitting",
+        title="overfitting",
+        evidence=f"val was {best.val_loss:.4f} at step {best.step:,} and has risen by {rise:.2f} since, while train "
+        f"fell from {best.train_loss:.2f} to {after[-1].train_loss:.2f}",
+        remedy=f"use best.pt, which has step {best.step:,}; next time set early_stopping.patience, or use more text, a "
+        "smaller model, dropout or weight decay",
+        confidence="high" if course.since_best >= 3 else "medium",
+        weight=0.65 + 0.27 * min(1.0, rise),
+        step=best.step,
+        number=rise,
+    )
+
+
+def plateau(course: Course) -> Finding | None:
+    """Neither loss moves although the rate has not fallen and nothing is memorised."""
+    if course.broken_at is not None or course.rate_has_fallen or not course.has_learned:
+        return None
+    now = course.evaluations[-1]
+    if abs(now.gap) >= 1.0 or messages.progress(course) >= messages.PROGRESS:
+        return None
+    since = course.evaluations[-messages.FLAT].step
+    return Finding(
+        code="plateau",
+        title="plateau",
+        evidence=f"from step {since:,} to {now.step:,} neither loss fell by 1 % (train {now.train_loss:.2f}, val "
+        f"{now.val_loss:.2f})",
+        remedy='let the rate fall (training.schedule = "cosine"), or make the model larger',
+        confidence="medium",
+        weight=0.5,
+        step=since,
+        number=now.val_loss,
+    )
+
+
+def wasted(course: Course) -> Finding | None:
+    best = course.best
+    if best is None or course.is_guarded or not course.has_learned or not messages.is_wasted(course):
+        return None
+    now = course.evaluations[-1].step
+    return Finding(
+        code="wasted",
+        title="time wasted after the best",
+        evidence=f"{now - best.step:,} of {now:,} steps came after the best, step {best.step:,}",
+        remedy="set early_stopping.patience = 4",
+        confidence="high",
+        weight=0.45,
+        step=best.step,
+        number=1 - best.step / now,
+    )
+
+
+def too_many_epochs(course: Course) -> Finding | None:
+    """Far more epochs than help, and the losses agree: the best is that many epochs ago."""
+    best = course.best
+    if best is None or course.is_guarded or not course.has_learned:
+        return None
+    epochs, at_best = course.epochs_at(course.evaluations[-1].step), course.epochs_at(best.step)
+    worse = messages.val_rises(course) or messages.is_wasted(course)
+    if epochs - at_best < MANY_EPOCHS or not worse:
+        return None
+    return Finding(
+        code="too_many_epochs",
+        title="far too many epochs",
+        evidence=f"the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
+        remedy=f"train for {best.step:,} steps, or on more text",
+        confidence="medium",
+        weight=0.3,
+        step=best.step,
+        number=epochs,
+        source=MUENNIGHOFF,
+    )
+
+
+def above_baseline(course: Course) -> Finding | None:
+    best, facts = course.best, course.facts
+    if not course.is_over or best is None or facts is None or facts.baseline is None:
+        return None
+    if best.val_loss <= facts.baseline:
+        return None
+    return Finding(
+        code="above_baseline",
+        title="counting does better",
+        evidence=f"the best val loss is {best.val_loss:.2f}; on the same tokens, a {facts.baseline_order}-gram model "
+        f"has {facts.baseline:.2f}",
+        remedy="do not use this model yet: more text, a smaller vocabulary, or what the other findings say",
+        confidence="high",
+        weight=0.4,
+        number=best.val_loss - facts.baseline,
+        source=KNESER_NEY,
+    )

@@ -1,0 +1,84 @@
+"""What a report advises: what the diagnosis says is wrong, and what to do next, each with its reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from slmtui.insight.diagnosis import diagnose
+from slmtui.insight.facts import DataFacts
+from slmtui.insight.finding import Finding
+from slmtui.insight.report_facts import RunFacts
+
+NOISE, LEAST_NOISE = 0.005, 0.01  # a rise smaller than this share of the loss, or these nats, is none
+LEAKY = 0.3  # share of the validation tokens in repeats of training text
+ABOUT_BEST = "overfitting"  # the finding whose remedy says itself to use best.pt
+
+
+@dataclass(frozen=True)
+class Advice:
+    what: str
+    why: str
+
+
+def findings(facts: RunFacts) -> list[Finding]:
+    return diagnose(facts.happened, data_facts(facts))
+
+
+def data_facts(facts: RunFacts) -> DataFacts | None:
+    """What the log says about the data beyond their size; None for logs that know too little."""
+    known = dict(facts.data) | (facts.leakage or {})
+    known |= {"baseline": None, "baseline_order": None}
+    if facts.baseline is not None:
+        known |= {"baseline": facts.baseline.loss, "baseline_order": facts.baseline.order}
+    names = [field.name for field in fields(DataFacts)]
+    return DataFacts(**{name: known[name] for name in names}) if set(names) <= set(known) else None
+
+
+def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
+    """The most pressing first."""
+    advice = [*_to_go_on(facts), *(Advice(_sentence(one.remedy), _sentence(f"because: {one.title}")) for one in found)]
+    if facts.phase.evaluation.method == "sampled" and facts.best is not None:
+        advice.append(
+            Advice(
+                'Evaluate on the whole validation text: evaluation.method = "full".',
+                "Random windows waver, and the lowest of many such losses looks better than it is.",
+            )
+        )
+    if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
+        advice.append(
+            Advice(f"Use best.pt, step {facts.best.step:,}.", "It has the lowest validation loss of the run.")
+        )
+    return advice
+
+
+def is_rise(facts: RunFacts) -> bool:
+    """Did validation loss end clearly above its best, or as no number at all?"""
+    if facts.best is None:
+        return False
+    return not facts.rose_after_best <= max(LEAST_NOISE, NOISE * facts.best.val_loss)
+
+
+def is_leaky(facts: RunFacts) -> bool:
+    return facts.leakage is not None and facts.leakage["repeated_share"] >= LEAKY
+
+
+def _to_go_on(facts: RunFacts) -> list[Advice]:
+    diverged = facts.finished is not None and facts.finished.reason in ("diverged", "failed")
+    if diverged or facts.is_over or is_rise(facts):
+        return []
+    if facts.best is None:
+        return [Advice("Train it up to an evaluation at least.", "Without one, nothing can be said about it.")]
+    return [
+        Advice(
+            f"If it is not alive, go on with it: slmtui --headless --resume {facts.name}.",
+            f"{facts.max_iters - facts.step:,} of {facts.max_iters:,} steps are still to come, and validation loss had "
+            "not begun to rise.",
+        )
+    ]
+
+
+def _sentence(words: str) -> str:
+    """With a capital letter, unless it begins with a setting's name, and a full stop."""
+    first = words.split(" ")[0]
+    capital = words if "." in first or "_" in first else words[:1].upper() + words[1:]
+    return capital.rstrip(".") + "."

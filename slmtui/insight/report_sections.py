@@ -1,0 +1,219 @@
+"""The sections of a report on one run: what was trained, what came of it, and how to do it again."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from slmtui.insight.diagnosis import golden_rule
+from slmtui.insight.figures import run_figure
+from slmtui.insight.report_blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Table
+from slmtui.insight.report_facts import RunFacts
+from slmtui.insight.report_words import clipped, number, one_of, percent, plural
+from slmtui.training.events import Evaluation, Sample, Warned
+
+MOST_ROWS = 30  # of the loss table
+SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
+
+
+def configuration(facts: RunFacts, level: int) -> list[Block]:
+    """Parameters by part, and the settings that differ from what a phase has by default."""
+    parameters, tokens = facts.started.parameters, facts.data["train_tokens"]
+    total = parameters["total"]
+    rows = [(part.replace("_", " "), f"{n:,}", percent(n / total)) for part, n in parameters.items() if part != "total"]
+    return [
+        Heading("Configuration", level),
+        Table(("part", "parameters", "share"), (*rows, ("all", f"{total:,}", percent(1.0)))),
+        Paragraph(f"{golden_rule(total, max(1, tokens)).sentence}."),
+        Table(("setting", "value"), tuple(_settings(facts)), left=frozenset({0, 1})),
+        Paragraph("All other settings are the defaults; the frozen phase at the end has every one of them."),
+    ]
+
+
+def _settings(facts: RunFacts) -> list[tuple[str, str]]:
+    values: dict[str, Any] = facts.phase.values()
+    plain: dict[str, Any] = type(facts.phase).model_validate({"phase": {"name": "plain"}}).values()
+    found = []
+    for section in SHOWN_SETTINGS:
+        for key, value in values.get(section, {}).items():
+            if key != "patterns" and value != plain.get(section, {}).get(key):
+                found.append((f"{section}.{key}", _value(value)))
+    return found or [("everything", "as by default")]
+
+
+def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value))
+    return f"{value:,}" if isinstance(value, int) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def data(facts: RunFacts, level: int) -> list[Block]:
+    """What was learned from and judged on, and what is known about how far the two are apart."""
+    known = facts.data
+    rows = []
+    for side, name in (("train", "training"), ("val", "validation")):
+        tokens, n_bytes = known[f"{side}_tokens"], known.get(f"{side}_bytes")
+        per_token = f"{n_bytes / tokens:.2f}" if n_bytes and tokens else "–"
+        rows.append((name, f"{tokens:,}", f"{n_bytes:,}" if n_bytes else "–", per_token))
+    blocks: list[Block] = [
+        Heading("Data", level),
+        Table(("side", "tokens", "bytes", "bytes/token"), tuple(rows)),
+        Paragraph(
+            f"Vocabulary: {known['n_vocab']:,} tokens ({known['tokenizer']}). In {facts.step:,} steps the training "
+            f"text was seen {number(facts.epochs, '.1f')} times on average."
+        ),
+    ]
+    notes = [Paragraph(str(note)) for note in known.get("notes", [])]
+    blocks += [Bullets(tuple(notes))] if notes else []
+    return [*blocks, *_baseline(facts, level + 1), *_leakage(facts, level + 1)]
+
+
+def _baseline(facts: RunFacts, level: int) -> list[Block]:
+    baseline = facts.baseline
+    if baseline is None:
+        return []
+    rows = [(baseline.name, f"{baseline.loss:.4f}", f"{baseline.bits_per_byte:.2f}")]
+    scale = baseline.bits_per_byte / baseline.loss if baseline.loss > 0 else math.nan
+    if baseline.unigram is not None:
+        rows.append(("unigram", f"{baseline.unigram:.4f}", number(baseline.unigram * scale, ".2f")))
+    uniform = math.log(max(1, facts.data["n_vocab"]))
+    rows.append(("uniform", f"{uniform:.4f}", number(uniform * scale, ".2f")))
+    if facts.best is not None:
+        rows.append((f"this model, step {facts.best.step:,}", f"{facts.best.val_loss:.4f}",
+                     f"{facts.best.bits_per_byte:.2f}"))  # fmt: skip
+    blocks: list[Block] = [
+        Heading("What counting reaches", level),
+        Table(("model", "nats/token", "bits/byte"), tuple(rows)),
+    ]
+    return [*blocks, Paragraph(f"Sampled: {baseline.note}.")] if baseline.note else blocks
+
+
+def _leakage(facts: RunFacts, level: int) -> list[Block]:
+    found = facts.leakage
+    if found is None:
+        return []
+    longest = found.get("longest", found.get("longest_repeat", 0))
+    places = ""
+    if isinstance(found.get("longest_val"), str) and isinstance(found.get("longest_train"), str):
+        places = f": {found['longest_val']} repeats {found['longest_train']}"
+    items = [
+        Paragraph(
+            f"{percent(found['repeated_share'])} of the validation tokens lie in a verbatim repeat of training text of "
+            f"at least {found.get('shortest', 16)} tokens."
+        ),
+        Paragraph(f"The longest repeat has {longest:,} tokens{places}."),
+    ]
+    unseen = found.get("unseen_share")
+    if unseen is None and "unseen_tokens" in found:
+        unseen = found["unseen_tokens"] / max(1, facts.data["val_tokens"])
+    if unseen is not None:
+        items.append(Paragraph(f"{percent(unseen)} of the validation tokens are of a kind that training never has."))
+    if found.get("duplicate_share"):
+        items.append(Paragraph(f"{percent(found['duplicate_share'])} of all tokens are in copies of other files."))
+    return [Heading("What both sides share", level), Bullets(tuple(items))]
+
+
+def losses(facts: RunFacts, level: int) -> list[Block]:
+    """The curves and the loss table; of many evaluations an even choice, with the first, the best and the last."""
+    if not facts.evaluations:
+        return [Heading("Losses", level), Paragraph("The run was never evaluated.")]
+    shown = one_of(facts.evaluations, MOST_ROWS, keep=facts.best)
+    blocks: list[Block] = [
+        Heading("Losses", level),
+        Figure(run_figure(facts), "Training and validation loss, and the gap between them on the house scale."),
+        Table(
+            ("step", "train", "val", "gap", "verdict", "bits/byte", ""),
+            tuple(_loss_row(evaluation, evaluation is facts.best) for evaluation in shown),
+            left=frozenset({4, 6}),
+        ),
+    ]
+    words = "Nats per token; the gap is validation minus training."
+    if facts.phase.evaluation.method == "sampled":
+        words += " Each loss is the mean of a few random windows, so it wavers from one evaluation to the next."
+    if len(shown) < len(facts.evaluations):
+        words += f" {len(shown)} of {len(facts.evaluations):,} evaluations."
+    return [*blocks, Paragraph(words)]
+
+
+def _loss_row(evaluation: Evaluation, is_best: bool) -> tuple[str, ...]:
+    note = "best" if is_best else "asked for" if evaluation.requested else ""
+    return (
+        f"{evaluation.step:,}", number(evaluation.train_loss, ".4f"), number(evaluation.val_loss, ".4f"),
+        number(evaluation.gap, "+.2f"), evaluation.verdict, number(evaluation.bits_per_byte, ".2f"), note,
+    )  # fmt: skip
+
+
+def samples(facts: RunFacts, level: int) -> list[Block]:
+    """What the model wrote, the last time it was asked, and what that is worth."""
+    if not facts.samples:
+        return []
+    blocks: list[Block] = [Heading(f"Samples, step {facts.samples[0].step:,}", level)]
+    labels = [str(s.judgement["label"]) for s in facts.samples if s.judgement and "label" in s.judgement]
+    if labels:
+        counts = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
+        blocks.append(Paragraph(f"{plural(len(labels), 'sample')}: {counts}."))
+    for sample in facts.samples:
+        judged = _judgement(sample)
+        blocks.append(Paragraph(judged, lead=f"“{clipped(sample.prompt, 60)}”"))
+        blocks.append(Code(sample.prompt + sample.text))
+    return blocks
+
+
+def _judgement(sample: Sample) -> str:
+    found = sample.judgement
+    if not found or "label" not in found:
+        return ""
+    parts = [str(found["label"])]
+    if isinstance(found.get("parses"), bool):
+        parts.append("parses" if found["parses"] else "does not parse")
+    if found.get("made_up"):
+        parts.append(f"names made up: {', '.join(map(str, found['made_up'][:5]))}")
+    if found.get("doubled"):
+        parts.append(f"stammers: {', '.join(map(str, found['doubled'][:3]))}")
+    if longest := found.get("longest_copy"):
+        source = found.get("copied_from")
+        parts.append(f"longest copy {plural(longest, 'token')}" + (f" from {source}" if source else ""))
+    return " · ".join(parts)
+
+
+def warnings(facts: RunFacts, level: int) -> list[Block]:
+    """What was said while it trained, each thing once, and what a person changed."""
+    said = {(w.code, w.message): w for w in facts.warnings}.values()
+    items = [Paragraph(_said(w), lead=f"step {w.step:,} · {w.code}") for w in said]
+    items += [
+        Paragraph(f"{change.key} from {change.was:g} to {change.value:g}", lead=f"step {change.step:,} · changed")
+        for change in facts.changes
+    ]
+    return [Heading("Said while it trained", level), Bullets(tuple(items))] if items else []
+
+
+def _said(warning: Warned) -> str:
+    message = warning.message.rstrip(".") + "."
+    return f"{message} To do: {warning.advice.rstrip('.')}." if warning.advice else message
+
+
+def repeating(facts: RunFacts, level: int) -> list[Block]:
+    """The command, the frozen phase, and what the digits depend on."""
+    name = facts.phase.phase.name
+    machine, versions = facts.started.machine, facts.started.versions
+    where = ", ".join(
+        f"{key} {machine[key]}" for key in ("device", "precision", "threads", "processor") if key in machine
+    )
+    what = ", ".join(f"{name} {version}" for name, version in versions.items())
+    blocks: list[Block] = [
+        Heading("How to repeat it", level),
+        Paragraph(f"Save the phase below as phases/{name}.toml, then, in the folder that data.source starts from:"),
+        Code(f"slmtui --headless phases/{name}.toml", "sh"),
+        Paragraph(
+            f"The digits come out the same on the same machine with the same versions. Here: {where}; {what}. The "
+            f"fingerprint of the data was {str(facts.data.get('fingerprint', 'not written down'))[:12]}."
+        ),
+    ]
+    if facts.resumed:
+        steps = ", ".join(f"{step:,}" for step in facts.resumed)
+        blocks.append(Paragraph(f"The run was taken up again at step {steps}; that leaves no trace in the digits."))
+    if facts.changes:
+        blocks.append(Paragraph("A person changed settings while it trained: the phase alone will not repeat it."))
+    return [*blocks, Code(facts.phase_text, "toml", folded=f"phases/{name}.toml")]

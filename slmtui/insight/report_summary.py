@@ -1,0 +1,123 @@
+"""The first page of a report on a run: what happened, in sentences, and what to do next."""
+
+from __future__ import annotations
+
+from slmtui.insight.finding import Finding
+from slmtui.insight.gate import broken_limits
+from slmtui.insight.report_advice import advise, findings, is_leaky, is_rise
+from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
+from slmtui.insight.report_facts import RunFacts
+from slmtui.insight.report_words import listed, number, percent, plural
+from slmtui.output import duration
+
+
+def summary(facts: RunFacts, level: int) -> list[Block]:
+    blocks: list[Block] = [Heading("Summary", level), Paragraph(" ".join((_trained(facts), _ended(facts))))]
+    blocks += [Paragraph(text, lead=lead) for lead, text in _results(facts)]
+    if facts.phase.phase.hypothesis:
+        blocks.append(Paragraph(facts.phase.phase.hypothesis, lead="What was expected beforehand:"))
+    return blocks
+
+
+def _trained(facts: RunFacts) -> str:
+    model, data = facts.phase.model, facts.phase.data
+    held_back = "held back in whole files" if data.split == "by-file" else "that follow them"
+    return (
+        f"A GPT of {facts.started.parameters['total']:,} parameters ({plural(model.n_layer, 'layer')}, width "
+        f"{model.n_embd}, looking back {plural(model.block_size, 'token')}) was trained on "
+        f"{plural(facts.data['train_tokens'], 'token')} of {listed(data.source)} and judged on the "
+        f"{plural(facts.data['val_tokens'], 'token')} {held_back}."
+    )
+
+
+def _ended(facts: RunFacts) -> str:
+    end = facts.finished
+    at = f"step {facts.step:,} of {facts.max_iters:,}"
+    if end is None:
+        return f"Its log breaks off at {at}: either the run is still alive, or its process was killed."
+    took = f"after {duration(end.seconds)}"
+    return {
+        "completed": f"It went through all {facts.step:,} steps in {duration(end.seconds)}.",
+        "early stopping": f"It stopped early, at {at}, {took}: validation loss had not improved for "
+        f"{plural(facts.phase.early_stopping.patience, 'evaluation')}.",
+        "stopped": f"A person stopped it at {at}, {took}.",
+        "interrupted": f"It was interrupted at {at}, {took}.",
+        "diverged": f"It diverged: at {at} the loss was no number any more.",
+        "failed": f"It failed at {at}.",
+    }[end.reason]
+
+
+def _results(facts: RunFacts) -> list[tuple[str, str]]:
+    best, last = facts.best, facts.last
+    if best is None or last is None:
+        return [("Result:", "none, since it was never evaluated.")]
+    found = [
+        (
+            "Result:",
+            f"validation loss was lowest at step {best.step:,}: {best.val_loss:.4f} nats per token, "
+            f"{best.bits_per_byte:.2f} bits per byte. Training loss was {number(best.train_loss, '.4f')} there, which "
+            f"makes a gap of {number(best.gap, '+.2f')}: {best.verdict} on the house scale.",
+        )
+    ]
+    if course := after_the_best(facts):
+        found.append(("After the best:", course))
+    found.append(("Against counting:", _against_counting(facts)))
+    if facts.leakage is not None and is_leaky(facts):
+        share = percent(facts.leakage["repeated_share"])
+        found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
+                      "the validation loss say little about text that is new."))  # fmt: skip
+    broken = broken_limits(facts.phase.gate, best)
+    if any(value is not None for value in facts.phase.gate.model_dump().values()):
+        found.append(("Gate:", "; ".join(broken) + "." if broken else "passed."))
+    return found
+
+
+def after_the_best(facts: RunFacts) -> str:
+    """What became of the validation loss after its lowest point."""
+    best, last = facts.best, facts.last
+    assert best is not None
+    assert last is not None
+    if last is best:
+        return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
+    if not is_rise(facts):
+        return f"it stayed about the same, {number(last.val_loss, '.4f')} at step {last.step:,}."
+    if not last.train_loss < best.train_loss:
+        return (
+            f"validation loss rose to {number(last.val_loss, '.4f')} by step {last.step:,}, and training loss with it, "
+            f"to {number(last.train_loss, '.4f')}: the training became unstable."
+        )
+    return (
+        f"validation loss rose to {number(last.val_loss, '.4f')} by step {last.step:,} while training loss fell on to "
+        f"{number(last.train_loss, '.4f')}, a gap of {number(last.gap, '+.2f')} ({last.verdict}). From step "
+        f"{best.step:,} on it memorised its training text."
+    )
+
+
+def _against_counting(facts: RunFacts) -> str:
+    best, baseline = facts.best, facts.baseline
+    assert best is not None
+    if baseline is None:
+        return "not measured in this run, so whether it beats an n-gram model, a table of counts, is not known."
+    margin = best.val_loss - baseline.loss
+    numbers = f"{baseline.loss:.4f} nats per token, {baseline.bits_per_byte:.2f} bits per byte"
+    if margin < 0:
+        return f"a {baseline.name} model has {numbers} on the same text; this model is {-margin:.2f} nats better."
+    return (
+        f"a {baseline.name} model has {numbers} on the same text; this model is {margin:.2f} nats worse. It has "
+        "learned less than a table of counts."
+    )
+
+
+def next_steps(facts: RunFacts, level: int) -> list[Block]:
+    """What to do, then what is wrong: the evidence, how sure it is, and where the rule comes from."""
+    found = findings(facts)
+    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts, found))
+    blocks: list[Block] = [Heading("What to do next", level), Bullets(items)] if items else []
+    if not found:
+        return [*blocks, Heading("Diagnosis", level), Paragraph("The rules find nothing wrong with this run.")]
+    return [*blocks, Heading("Diagnosis", level), Bullets(tuple(_finding(one) for one in found))]
+
+
+def _finding(found: Finding) -> Paragraph:
+    words = f"{found.evidence}. Confidence: {found.confidence}. Rule: {found.source}."
+    return Paragraph(words, lead=f"{found.title[:1].upper()}{found.title[1:]}:")

@@ -1,0 +1,43 @@
+"""A suggestion as a phase file: each line with its reason as a comment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tomli_w
+
+from slmtui.insight.suggest import Suggestion
+
+
+def suggested_toml(suggestion: Suggestion) -> str:
+    """The file's text; it reads back as the suggestion's phase."""
+    values = suggestion.phase.values()
+    chosen = {(line.section, line.key) for line in suggestion.lines}
+    data = {
+        key: value
+        for key, value in values["data"].items()
+        if ("data", key) not in chosen and key != "patterns" and value not in ([], None)
+    }
+    parts = [
+        "# A first phase for this corpus, suggested by slmtui from what was measured of it. Change what you like.\n",
+        "[phase]\n" + tomli_w.dumps({key: value for key, value in values["phase"].items() if value}),
+    ]
+    for section in dict.fromkeys(["data", *(line.section for line in suggestion.lines)]):
+        lines = [line for line in suggestion.lines if line.section == section]
+        text = f"[{section}]\n"
+        if section == "data":
+            text += tomli_w.dumps(data)
+        width = max((len(_entry(line.key, line.value)) for line in lines), default=0)
+        text += "".join(f"{_entry(line.key, line.value):<{width}}  # {_comment(line.reason)}\n" for line in lines)
+        parts.append(text)
+        if section == "data" and values["data"].get("patterns"):
+            parts.append("[data.patterns]\n" + tomli_w.dumps(values["data"]["patterns"]))
+    return "\n".join(parts)
+
+
+def _entry(key: str, value: Any) -> str:
+    return tomli_w.dumps({key: value}).replace("\n", " ").strip()
+
+
+def _comment(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,229 @@
+"""What a phase means before it is trained: parameters, repetitions, memory, time, and what to make of each.
+
+Pure functions from a phase and from what is known about its data and its speed, to lines for a person. No torch, no
+file: whoever asks finds out the facts, when there is time (`DataFacts` reads the corpus, `Speed` runs steps).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from slmtui.model.size import count_parameters
+from slmtui.output import duration
+from slmtui.training.phase import Phase
+from slmtui.training.phase_errors import shown
+
+GPT2_TOKENS = 50_257
+HOUSE_RULE = (10, 100)  # parameters for each training token
+FULL_VALUE, LAST_VALUE = 4, 16  # epochs up to which repeats are nearly as good as new text, and are worth much at all
+PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
+WORKING_MEMORY = 100_000_000  # bytes that PyTorch takes with the first step, whatever the model
+LOGIT_TILE = 256 * 2048  # logits that the CPU's kernel holds at a time (slmtui/model/kernels.py)
+
+Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """A phase's dataset in numbers; tokens in the phase's own vocabulary."""
+
+    n_vocab: int
+    train_tokens: int
+    val_tokens: int
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NoFacts:
+    """Why there are none; `fault`: the phase could not be trained, either."""
+
+    reason: str
+    fault: bool = True
+
+
+@dataclass(frozen=True)
+class Speed:
+    """How long a phase takes: seconds for one step, for all of it, and how that is known."""
+
+    step: float
+    total: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """`label  value  remark`; the tone colours the remark, which says the same in words. share: of a bar, 0 to 1."""
+
+    label: str
+    value: str
+    remark: str = ""
+    tone: Tone = ""
+    share: float | None = None
+
+
+def meaning(
+    phase: Phase, data: DataFacts | NoFacts | None, speed: Speed | str = "", *, memory_here: int | None = None
+) -> tuple[Line, ...]:
+    """All there is to say.
+
+    data: None while it is being read. speed: or a word on why it is not known. memory_here: of the machine, in bytes.
+    """
+    lines: list[Line] = []
+    facts = data if isinstance(data, DataFacts) else None
+    n_vocab = known_vocabulary(phase) if facts is None else facts.n_vocab
+    if isinstance(data, NoFacts):
+        lines.append(Line("data", "", data.reason, "catastrophic" if data.fault else "moderate"))
+    if n_vocab is not None:
+        lines += _size(phase, n_vocab)
+    lines.append(_vocabulary(phase, n_vocab, counting=data is None))
+    if facts is not None:
+        lines += [*_tokens(facts), _ratio(phase, facts), _epochs(phase, facts)]
+    if n_vocab is not None:
+        lines.append(_memory(phase, n_vocab, memory_here))
+    lines.append(_time(speed))
+    return tuple(lines)
+
+
+def known_vocabulary(phase: Phase) -> int | None:
+    """The size of the vocabulary where it is known without reading the corpus."""
+    return GPT2_TOKENS if phase.tokenizer.kind == "gpt2" else None
+
+
+def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:
+    model = phase.model
+    return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size)
+
+
+def epochs(phase: Phase, train_tokens: int) -> float:
+    """How often each training token is seen, on average."""
+    return phase.training.max_iters * phase.training.batch_size * phase.model.block_size / train_tokens
+
+
+def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
+    """Bytes that training takes beside the program itself (0.3 GB), estimated; fp32 throughout.
+
+    state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
+    activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
+                 the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
+                 with dropout 4 N C more for each block, and attention written out: 5 matrices of B H T²
+    logits       on the CPU three tiles of at most 256 × 2,048; elsewhere 3 N V: logits, softmax, gradient
+    passing      16 V C: gradients of the output matrix on their way to their sum; 100 MB of PyTorch's own
+
+    Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
+
+    P parameters, N = B T tokens in a step (B batch_size, T block_size), C n_embd, L n_layer, H n_head, V n_vocab.
+    """
+    model, batch = phase.model, phase.training.batch_size
+    n_tokens = batch * model.block_size
+    activations = n_tokens * model.n_embd * (17 * model.n_layer + 12)
+    if model.dropout > 0:
+        squares = batch * model.n_head * model.block_size**2
+        activations += model.n_layer * (4 * n_tokens * model.n_embd + 5 * squares)
+    logits = n_tokens * n_vocab
+    if phase.training.device in ("auto", "cpu"):
+        logits = min(logits, LOGIT_TILE)
+    return {
+        "state": 16 * sum(parameters(phase, n_vocab).values()),
+        "activations": 4 * activations,
+        "logits": 4 * 3 * logits,
+        "passing": 16 * n_vocab * model.n_embd + WORKING_MEMORY,
+    }
+
+
+def differences(phase: Phase, other: Phase) -> tuple[Line, ...]:
+    """What is set differently in another phase, names and descriptions left out; `is ← was` as values of TOML."""
+    mine, theirs = phase.values(), other.values()
+    lines = []
+    for section in (name for name in mine if name != "phase"):
+        for key in dict.fromkeys([*theirs.get(section, {}), *mine[section]]):
+            was, now = theirs.get(section, {}).get(key), mine[section].get(key)
+            if was != now:
+                lines.append(Line(key, f"{_value(was)} → {_value(now)}"))
+    return tuple(lines)
+
+
+def compact(number: float) -> str:
+    """A count in at most six characters: 950, 41.9 K, 3.37 M."""
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " K")):
+        if number >= 0.9995 * unit:
+            return f"{number / unit:.3g}{name}"
+    return f"{number:.0f}"
+
+
+def _size(phase: Phase, n_vocab: int) -> list[Line]:
+    parts = parameters(phase, n_vocab)
+    total = sum(parts.values())
+    lines = [Line("parameters", f"{total:,}")]
+    lines += [Line(f"  {PARTS[part]}", f"{count:,}", share=count / total) for part, count in parts.items()]
+    if parts["token_embedding"] > parts["body"]:
+        lines.append(Line("", "", "most of it is the vocabulary, not the body that computes", "moderate"))
+    return lines
+
+
+def _vocabulary(phase: Phase, n_vocab: int | None, *, counting: bool) -> Line:
+    words = {
+        "gpt2": "all of GPT-2's tokens",
+        "gpt2-compact": "GPT-2's tokens in use, and the 256 bytes",
+        "bpe": "tokens learned from the corpus",
+    }
+    unknown = "counting …" if counting else "not known"
+    return Line("vocabulary", f"{n_vocab:,}" if n_vocab is not None else unknown, words[phase.tokenizer.kind])
+
+
+def _tokens(facts: DataFacts) -> list[Line]:
+    lines = [Line("training tokens", f"{facts.train_tokens:,}", f"and {facts.val_tokens:,} to validate with")]
+    return lines + [Line("", "", note, "moderate") for note in facts.notes]
+
+
+def _ratio(phase: Phase, facts: DataFacts) -> Line:
+    ratio = sum(parameters(phase, facts.n_vocab).values()) / facts.train_tokens
+    low, high = HOUSE_RULE
+    where = "inside" if low <= ratio <= high else "above" if ratio > high else "below"
+    word = {
+        "inside": f"inside the house rule of {low}–{high}",
+        "above": f"above the house rule of {low}–{high}: room to learn by heart",
+        "below": f"below the house rule of {low}–{high}: little room to learn",
+    }[where]
+    return Line("per token", f"{ratio:,.3g}" if ratio < 1000 else f"{ratio:,.0f}", f"parameters; {word}",
+                "excellent" if where == "inside" else "moderate")  # fmt: skip
+
+
+def _epochs(phase: Phase, facts: DataFacts) -> Line:
+    """The limits are those of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""
+    value = epochs(phase, facts.train_tokens)
+    text = f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
+    if value <= FULL_VALUE:
+        return Line("epochs", text, f"up to {FULL_VALUE}: repeats teach almost as much as new text", "excellent")
+    if value <= LAST_VALUE:
+        return Line("epochs", text, f"over {FULL_VALUE}: repeats teach less and less", "")
+    return Line("epochs", text, f"over {LAST_VALUE}: returns fade (Muennighoff et al. 2023)", "moderate")
+
+
+def _memory(phase: Phase, n_vocab: int, memory_here: int | None) -> Line:
+    need = memory_needed(phase, n_vocab)
+    total = sum(need.values())
+    on_cpu = phase.training.device == "cpu" or (phase.training.device == "auto")
+    if memory_here is not None and on_cpu and total > memory_here:
+        return Line("memory", size(total), f"more than this machine has ({size(memory_here)})", "catastrophic")
+    here = f"; this machine has {size(memory_here)}" if memory_here is not None else ""
+    return Line("memory", size(total), f"estimated{here}")
+
+
+def _time(speed: Speed | str) -> Line:
+    if isinstance(speed, str):
+        return Line("time", "unknown", speed or "not measured yet: m measures a few steps")
+    return Line("time", duration(speed.total), f"{duration_of_step(speed.step)} a step, {speed.source}")
+
+
+def duration_of_step(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes as a person says them."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 0.9995e9 else f"{max(1, round(n_bytes / 1e6)):,} MB"
+
+
+def _value(value: object) -> str:
+    return "absent" if value is None else value if isinstance(value, str) else shown(value)

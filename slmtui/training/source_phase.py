@@ -1,0 +1,38 @@
+"""A phase for whatever a person names: a phase file, or sources that there is no phase for yet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from slmtui.errors import UserError
+from slmtui.project import bundled, default_phase_file
+from slmtui.training.phase import Phase
+from slmtui.training.phase_file import load_phase, parse_phase
+
+# A source without a phase is counted whole, in GPT-2's tokens.
+PLAIN = '[phase]\nname = "source"\n[tokenizer]\nkind = "gpt2"\n'
+
+
+def phase_of(sources: Sequence[Path], overrides: Sequence[str] = ()) -> Phase:
+    """The phase that was named (none: the project's default), or one made up for the sources.
+
+    A made-up one has the default phase's patterns. Raises PhaseError for a phase that is not right, UserError where
+    none is named and there is no default.
+    """
+    if not sources:
+        return load_phase(default_phase_file(), overrides)
+    if len(sources) == 1 and sources[0].suffix == ".toml":
+        return load_phase(sources[0], overrides)
+    phase = parse_phase(PLAIN, "source", overrides)
+    data = phase.data.model_copy(update={"source": tuple(map(str, sources))})
+    if not data.patterns:
+        data = data.model_copy(update={"patterns": _default_patterns()})
+    return phase.model_copy(update={"data": data})
+
+
+def _default_patterns() -> dict[str, str]:
+    try:
+        return load_phase(default_phase_file()).data.patterns
+    except UserError:  # no project here, or a broken one: the patterns that come with slmtui
+        return load_phase(bundled("phases/quick.toml")).data.patterns

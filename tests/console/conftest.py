@@ -1,0 +1,49 @@
+"""A console over a project in a temporary folder."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from slmtui.console.app import Console
+from slmtui.console.memory import Memory
+
+WIDE, NARROW = (120, 40), (80, 24)
+MakeConsole = Callable[..., Console]
+Until = Callable[[Pilot[str], Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with one tiny phase, as the current folder."""
+    (tmp_path / "phases").mkdir()
+    (tmp_path / "phases" / "tiny.toml").write_text(tiny_toml)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def make_console(project: Path) -> MakeConsole:
+    def make(screen: str = "data", **options: object) -> Console:
+        memory = Memory(project / "memory.json")
+        memory.remember("screen", screen)
+        return Console(Path("checkpoints"), log=project / "console.log", memory=memory, **options)  # type: ignore[arg-type]
+
+    return make
+
+
+@pytest.fixture
+def until() -> Until:
+    """Wait for something to become true, as a person would; fails after ten seconds."""
+
+    async def wait(pilot: Pilot[str], condition: Callable[[], object]) -> None:
+        for _ in range(200):
+            if condition():
+                return
+            await pilot.pause(0.05)
+        raise AssertionError("it did not happen within ten seconds")
+
+    return wait

@@ -1,0 +1,106 @@
+"""What is suggested for a corpus, and the file it becomes."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slmtui.cli import main
+from slmtui.insight.suggest import CorpusFacts, size_for, suggest
+from slmtui.insight.suggested_file import suggested_toml
+from slmtui.training.phase import DataSection
+from slmtui.training.phase_file import load_phase, parse_phase
+
+FACTS = CorpusFacts(train_bytes=50_000, val_bytes=5_000, files=30, repeated_share=0.1)
+DATA = DataSection(source=("data/[weird] name", "b.txt"), dataset_size=9_000, patterns={'a "b"': r"x\(#"})
+
+
+def test_each_line_has_a_reason_and_the_file_reads_back_as_the_phase() -> None:
+    suggestion = suggest(DATA, FACTS)
+    text = suggested_toml(suggestion)
+    assert parse_phase(text) == suggestion.phase
+    assert suggestion.phase.data == DATA
+    assert all(line.reason for line in suggestion.lines)
+    for line in suggestion.lines:
+        (written,) = [one for one in text.splitlines() if one.startswith(f"{line.key} ") and line.reason in one]
+        assert "  # " in written
+        assert tomllib.loads(written)[line.key] == line.value
+    assert max(map(len, text.splitlines())) <= 120
+
+
+@pytest.mark.parametrize("train_bytes", [100, 10_000, 60_000, 900_000, 15_000_000, 10**9])
+def test_larger_texts_get_larger_models_and_every_size_is_a_phase(train_bytes: int) -> None:
+    phase = suggest(DATA, replace(FACTS, train_bytes=train_bytes)).phase
+    assert phase.model.n_embd == size_for(train_bytes).n_embd
+    larger = suggest(DATA, replace(FACTS, train_bytes=train_bytes * 100)).phase
+    assert larger.model.n_embd >= phase.model.n_embd
+    assert larger.tokenizer.vocab_size >= phase.tokenizer.vocab_size
+    assert phase.evaluation.interval * 10 <= phase.training.max_iters
+    assert phase.early_stopping.patience > 0
+
+
+def test_whole_files_are_held_back_where_the_end_repeats_training() -> None:
+    leaky = replace(FACTS, repeated_share=0.9)
+    assert suggest(DATA, leaky).phase.data.split == "by-file"
+    assert suggest(DATA, replace(leaky, files=1)).phase.data.split == "contiguous", "one file cannot be split so"
+    assert suggest(DATA, FACTS).phase.data.split == "contiguous"
+    asked = suggest(DATA, leaky, {("data", "split"): "contiguous"})
+    assert asked.phase.data.split == "contiguous"
+
+
+def test_what_is_fixed_stays_and_says_so() -> None:
+    fixed = {("model", "n_embd"): 48, ("tokenizer", "kind"): "gpt2-compact", ("training", "seed"): 7}
+    suggestion = suggest(DATA, FACTS, fixed)
+    assert suggestion.phase.model.n_embd == 48
+    assert suggestion.phase.tokenizer.kind == "gpt2-compact"
+    assert suggestion.phase.training.seed == 7
+    assert {line.key for line in suggestion.lines if line.reason == "as you asked"} == {"n_embd", "kind", "seed"}
+    assert not [line for line in suggestion.lines if line.key == "vocab_size"]
+    assert parse_phase(suggested_toml(suggestion)) == suggestion.phase
+
+
+def test_the_command_prints_or_writes_a_phase(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["suggest", "corpus", "--set", "model.n_layer=1", "--set", "data.train_fraction=0.8"]) == 0
+    printed = parse_phase(capsys.readouterr().out)
+    assert printed.data.source == ("corpus",)
+    assert (printed.model.n_layer, printed.data.train_fraction) == (1, 0.8)
+    assert main(["suggest", "corpus", "-o", "mine.toml"]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "mine.toml" in err
+    assert load_phase("mine.toml").name == "suggested-corpus"
+    assert main(["suggest", "mine.toml"]) == 0
+    assert parse_phase(capsys.readouterr().out).data.source == ("corpus",)
+    assert main(["--headless", "mine.toml", "--set", "training.max_iters=2"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["corpus", "-o", "there.toml"], "there already"),
+        (["nowhere"], "nowhere"),
+        (["short.txt"], "too short to split"),
+        (["corpus", "--set", "model.n_layers=1"], "did you mean n_layer"),
+        (["corpus", "-o", "no/such/folder/x.toml"], "cannot be written"),
+        (["corpus", "--set", "model.n_embd=33"], "n_head"),
+    ],
+)
+def test_a_mistake_is_one_message_and_status_2(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    arguments: list[str], words: str,
+) -> None:  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "there.toml").write_text("mine")
+    (tmp_path / "short.txt").write_text("x")
+    assert main(["suggest", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert words in err
+    assert "Traceback" not in err
+    assert (tmp_path / "there.toml").read_text() == "mine"
