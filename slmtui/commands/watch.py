@@ -39,8 +39,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
 def watch(run: Run, *, as_json: bool) -> ExitStatus:
     """Print a run's events until it ends; the status is the one that its training would have ended with."""
     progress = Progress()
-    started: events.RunStarted | None = None
     best: events.Evaluation | None = None
+    started: events.RunStarted | None = None
     last: Event | None = None
     told = ""
     for event in follow(run):
@@ -52,10 +52,10 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
             continue
         last = event
         progress.add(event)
-        if isinstance(event, events.RunStarted):
-            started = event
         if isinstance(event, events.Evaluation) and event.best:
             best = event
+        if isinstance(event, events.RunStarted):
+            started = event
         if as_json:
             put_json(to_json(event))
         elif (line := line_of(event, progress)) is not None:
@@ -64,7 +64,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         step = "before its first step" if last is None else f"at step {last.step:,}"
         say(f"{run.name}: crashed {step}; its process is gone. Go on: slmtui --headless --resume {run.name}")
         return ExitStatus.FAILED
-    if not as_json and started is not None:
+    if started is not None and not as_json:
         for line in summary(run, started, last, best):
             put(line)
     status, sentences = outcome(run, last, broken_limits(run.phase().gate, best))

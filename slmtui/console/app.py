@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
 from textual.screen import Screen
 
 from slmtui.console.backend import Backend
@@ -22,6 +23,7 @@ from slmtui.console.base import MODES
 from slmtui.console.dialogs import Message, Question
 from slmtui.console.help import help_for
 from slmtui.console.memory import Memory
+from slmtui.console.shown import NothingObeyed
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.trainer_thread import TrainerThread
 from slmtui.output import visible
@@ -64,6 +66,7 @@ class Console(App[str]):
         super().__init__()
         self.checkpoints, self.log_path = checkpoints, log
         self.memory = memory or Memory()
+        self._nothing_obeyed = NothingObeyed()
         self.backend = Backend()
         self.trainer = TrainerThread(checkpoints)
         self.queued = list(phases)
@@ -75,6 +78,9 @@ class Console(App[str]):
             self.register_theme(theme)
         name = self.memory.text("theme", DARK.name)
         self.theme = name if name in self.available_themes else DARK.name
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._nothing_obeyed]
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.remember("theme", theme.name))

@@ -120,24 +120,20 @@ def read_note(path: Path) -> CheckpointNote:
     """How far a checkpoint's model had come. Its tensors stay on the disk: a list of many can be made quickly."""
     record = _read_record(path)
     try:
-        return CheckpointNote(int(record["step"]), float(record["val_loss"]))
+        return CheckpointNote(_of_type(record, "step", int), _of_type(record, "val_loss", float))
     except (KeyError, TypeError, ValueError) as error:
         raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
 
 
 def _read_record(path: Path) -> dict[str, Any]:
-    record = _read(path)
-    if not isinstance(record, dict) or record.get("slmtui_checkpoint") != FORMAT:
-        raise CheckpointError(f"{path}: not a checkpoint of slmtui (format {FORMAT})")
-    return record
-
-
-def _read(path: Path) -> object:
     """What torch makes of the file, once it is clear that it holds no code and is no larger than it looks."""
     try:
         problem = _archive_problem(path)
         if problem is None:
-            return torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+            if isinstance(record, dict) and record.get("slmtui_checkpoint") == FORMAT:
+                return record
+            problem = f"not a checkpoint of slmtui (format {FORMAT})"
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
     except pickle.UnpicklingError as error:

@@ -49,10 +49,11 @@ def summary(
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
             f"{best.bits_per_byte:.2f} bits/byte, kept in {run.best}"
         )
-        if (baseline := started.data.get("baseline")) is not None:
+        baseline, order = started.data.get("baseline"), started.data.get("baseline_order")
+        if isinstance(baseline, float) and isinstance(order, int):
             distance = best.val_loss - baseline
             lines.append(
-                f"baseline: a {started.data['baseline_order']}-gram model has {baseline:.4f} on the same split; "
+                f"baseline: a {order}-gram model has {baseline:.4f} on the same split; "
                 f"the best is {abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
             )
         lines.append(f'try it: slmtui complete {run.name} "your prompt"')
@@ -66,7 +67,7 @@ def outcome(run: Run, finished: events.RunFinished, broken_limits: list[str]) ->
             told = f"{finished.reason} at step {finished.step:,}; go on: slmtui --headless --resume {run.name}"
             return ExitStatus.INTERRUPTED, [f"{run.name}: {told}"]
         case "diverged":
-            told = f"the loss shot up or is not a number at step {finished.step:,}; try a lower training.learning_rate"
+            told = f"the loss is not a number at step {finished.step:,}; try a lower training.learning_rate"
             return ExitStatus.FAILED, [f"{run.name}: training failed: {told}"]
         case "failed":
             return ExitStatus.FAILED, [f"{run.name}: training failed at step {finished.step:,}"]

@@ -92,6 +92,8 @@ class Training:
             if type(value) is not kind and not (name == "best_step" and type(value) is int):
                 raise ValueError(f"{name} is of type {type(value).__name__}")
             setattr(self, name, value)
+        if not all(type(loss) is float for loss in self.recent_losses):
+            raise ValueError("recent_losses holds something else than losses")
         finite = math.isfinite(self.seconds) and 0.0 < self.learning_rate_factor < math.inf
         if not finite or not -1 <= self.evaluated_at <= self.step <= self.phase.training.max_iters:
             raise ValueError(f"it says step {self.step:,} of {self.phase.training.max_iters:,}, which cannot be")

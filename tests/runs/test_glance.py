@@ -18,9 +18,11 @@ PHASE: dict[str, Any] = {"phase": {"name": "a"}, "training": {"max_iters": 9_000
 def write(folder: Path, n_steps: int) -> Run:
     folder.mkdir()
     with EventLog(folder / "events.jsonl") as log:
-        log.append(
-            events.RunStarted(step=0, time=0, phase=PHASE, parameters={"total": 7}, data={}, machine={}, versions={})
+        data = {"train_tokens": 90, "val_tokens": 10, "n_vocab": 5}
+        started = events.RunStarted(
+            step=0, time=0, phase=PHASE, parameters={"total": 7}, data=data, machine={}, versions={}
         )
+        log.append(started)
         for step in range(1, n_steps + 1):
             log.append(events.Step(step=step, time=step / 50, loss=1, learning_rate=1, grad_norm=1, tokens=1))
             if step % 1000 == 0:

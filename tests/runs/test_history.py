@@ -96,7 +96,7 @@ def test_every_kind_of_event_is_kept(log: Path) -> None:
     ]
     write(log, [STARTED, evaluation(0), step(1), step(2, loss=math.nan), *rest])
     history = read(log)
-    assert history.started == STARTED
+    assert history.started == from_json(to_json(STARTED))
     assert history.evaluations == [evaluation(0)]
     assert [history.samples, history.warnings, history.changes, history.checkpoints] == [[e] for e in rest[:4]]
     assert history.finished == history.last == rest[4]

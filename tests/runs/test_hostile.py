@@ -21,8 +21,10 @@ from hypothesis import strategies as st
 
 from slmtui.commands.watch import follow
 from slmtui.errors import TrainingFailed, UserError
+from slmtui.runs.catalogue import Catalogue
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
 from slmtui.runs.control import ControlFile
+from slmtui.runs.glance import glance
 from slmtui.runs.history import RunHistory
 from slmtui.runs.lines import line_of
 from slmtui.runs.log import LogError
@@ -123,6 +125,9 @@ def look_at_everything(run: Run) -> None:
         summarise(run)
     with suppress(ValueError):
         RunHistory(run).refresh()
+    with suppress(ValueError):
+        glance(run)
+    Catalogue(run.folder.parent).look()
     with suppress(LogError):
         progress = Progress()
         for event in follow(run):
