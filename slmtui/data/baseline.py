@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.ngram import HIGHEST_ORDER, FloatArray, IntArray, Level, checked_tokens, count_ngrams, walk
+from slmtui.data.ngram import HIGHEST_ORDER, FloatArray, Level, checked_tokens, count_ngrams, walk
 
 TOKEN_LIMIT = 1_000_000  # of each split; more would cost minutes and gigabytes, and hardly move the loss
 STRETCHES = 100  # how many pieces of text such a sample consists of
@@ -39,13 +40,14 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
     text as UTF-8. Splits beyond `TOKEN_LIMIT` are sampled, and `note` says so. Splits without two tokens
     are a ValueError.
     """
-    train_tokens, val_tokens = checked_tokens(train, n_vocab), checked_tokens(val, n_vocab)
+    train_tokens, val_tokens = np.asarray(train), np.asarray(val)
     if min(len(train_tokens), len(val_tokens)) < 2 or val_bytes < 1:
         raise ValueError(
             "a baseline takes at least two tokens on each side and a byte of text, not "
             f"{len(train_tokens)} and {len(val_tokens)} tokens and {val_bytes} bytes"
         )
-    fitted, scored = stretches(train_tokens, TOKEN_LIMIT), stretches(val_tokens, TOKEN_LIMIT)
+    # Sampled before they are converted: the tokens of a large corpus are mapped from a file.
+    fitted, scored = (checked_tokens(stretches(tokens, TOKEN_LIMIT), n_vocab) for tokens in (train_tokens, val_tokens))
     held_out = max(1, len(fitted) // 10)
     trial = losses_by_order(fitted[:-held_out], fitted[-held_out:], n_vocab).mean(axis=1)
     order = 1 + int(np.argmin(trial))
@@ -83,13 +85,13 @@ def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatA
     return losses
 
 
-def stretches(tokens: IntArray, limit: int) -> IntArray:
+def stretches(tokens: NDArray[Any], limit: int) -> NDArray[Any]:
     """`tokens`, or `limit` of them in `STRETCHES` equally long pieces from all over the text, in order."""
     if len(tokens) <= limit:
         return tokens
     length = limit // STRETCHES
     starts = np.linspace(0, len(tokens) - length, STRETCHES).astype(np.int64)
-    sample: IntArray = tokens[np.add.outer(starts, np.arange(length)).reshape(-1)]
+    sample: NDArray[Any] = tokens[np.add.outer(starts, np.arange(length)).reshape(-1)]
     return sample
 
 

@@ -20,6 +20,7 @@ IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
 SHORTEST_REPEAT = 16  # tokens; shorter ones are how a language goes
+BLOCK = 1 << 18  # positions that are looked at together, so that memory is taken for the ids and hardly more
 ABSENT = -1  # the id of an n-gram that the other split has not, or that runs over the end
 
 
@@ -87,9 +88,11 @@ class Common:
 
     def _keys(self, ids: IntArray, by: int) -> IntArray:
         keys = np.full(len(ids), ABSENT)
-        first, second = ids[:-by], ids[by:]
-        both = (first != ABSENT) & (second != ABSENT)
-        keys[:-by][both] = first[both] * len(self.val) + second[both]
+        for start in range(0, len(ids) - by, BLOCK):
+            stop = min(start + BLOCK, len(ids) - by)
+            first, second = ids[start:stop], ids[start + by : stop + by]
+            both = (first != ABSENT) & (second != ABSENT)
+            keys[start:stop][both] = first[both] * len(self.val) + second[both]
         return keys
 
     def longest(self) -> Common:
@@ -122,14 +125,18 @@ def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> Common:
     """Gives equal keys (ABSENT, or ≥ 0) equal ids on both sides, and ABSENT to those that one side lacks."""
     kinds = np.unique(val_keys)
     train, val = np.full(len(train_keys), ABSENT), np.full(len(val_keys), ABSENT)
-    possible = np.flatnonzero(train_keys != ABSENT)
-    place = np.minimum(np.searchsorted(kinds, train_keys[possible]), len(kinds) - 1)
-    same = kinds[place] == train_keys[possible]
-    train[possible[same]] = place[same]
     in_both = np.full(len(kinds), ABSENT)
-    in_both[place[same]] = place[same]
-    possible = np.flatnonzero(val_keys != ABSENT)
-    val[possible] = in_both[np.searchsorted(kinds, val_keys[possible])]
+    for start in range(0, len(train_keys), BLOCK):
+        keys = train_keys[start : start + BLOCK]
+        possible = np.flatnonzero(keys != ABSENT)
+        place = np.minimum(np.searchsorted(kinds, keys[possible]), len(kinds) - 1)
+        same = kinds[place] == keys[possible]
+        train[start + possible[same]] = place[same]
+        in_both[place[same]] = place[same]
+    for start in range(0, len(val_keys), BLOCK):
+        keys = val_keys[start : start + BLOCK]
+        possible = np.flatnonzero(keys != ABSENT)
+        val[start + possible] = in_both[np.searchsorted(kinds, keys[possible])]
     return Common(length, train, val)
 
 

@@ -143,7 +143,8 @@ def test_a_large_corpus_does_not_fill_the_memory(tmp_path: Path, n_files: int) -
     result = subprocess.run(command, capture_output=True, text=True, check=True)
     grown, characters = map(float, result.stdout.split())
     assert characters > 200_000_000
-    assert grown < 250, f"inspecting 200 MB took {grown:.0f} MB"
+    # To count takes about 150 MB; to compare four million tokens of each side, half a gigabyte.
+    assert grown < 700, f"inspecting 200 MB took {grown:.0f} MB"
 
 
 def test_the_sides_are_compared_in_the_vocabulary_of_the_phase(golden_corpus: Path) -> None:
