@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 Work = Callable[[int], object]  # told how much
 PROMPT = "import chromadb"
+GENERATED = 100  # tokens: within the block of phase 4
 ENDLESS = ("training.max_iters=10000", "evaluation.interval=10000", "sampling.prompts=[]")
 
 
@@ -43,19 +44,21 @@ def textbook_step(phase: str, precision: str) -> Work:
 
 
 def our_tokens(phase: str, n_prompts: str = "1") -> Work:
-    """So many tokens after each of the prompts."""
+    """So many completions of each of the prompts."""
     training = _our_training(phase, "fp32")
     from slmtui.model.generation import Sampling, generate
 
     prompts = [training.dataset.tokenizer.encode(PROMPT)] * int(n_prompts)
-    return lambda n: list(generate(training.model, prompts, n, Sampling(), range(len(prompts))))
+    return lambda n: [
+        list(generate(training.model, prompts, GENERATED, Sampling(), range(len(prompts)))) for _ in range(n)
+    ]
 
 
 def textbook_tokens(phase: str) -> Work:
     from slmtui.data.tokenizer import gpt2_tokenizer
 
     loop, prompt = _textbook(phase, "fp32"), gpt2_tokenizer().encode(PROMPT)
-    return lambda n: loop.generate(prompt, n)
+    return lambda n: [loop.generate(prompt, GENERATED) for _ in range(n)]
 
 
 def inspect(path: str) -> Work:
