@@ -45,7 +45,7 @@ class IdleTrainer(TrainerThread):
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Ten files of about 80 tokens; the second to last that is in the dataset repeats a passage of the first."""
+    """Ten files of about 80 tokens that are much alike; the border of the dataset falls into one of them."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "phases").mkdir()
     (tmp_path / "phases/quick.toml").write_text(PHASE)
