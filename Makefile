@@ -37,7 +37,7 @@ soak: $(INSTALLED)
 	$(BIN)/pytest -m soak
 
 bench: $(INSTALLED)
-	$(BIN)/python -m benchmarks --write
+	$(BIN)/python -m benchmarks --write $(ARGS)
 
 pictures: $(INSTALLED)
 	$(BIN)/python -m tools.make_pictures
