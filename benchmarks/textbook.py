@@ -184,9 +184,7 @@ class Textbook:
         return [*rows, (self.config.max_iters, *self.evaluate())]
 
     @torch.no_grad()
-    def generate(
-        self, prompt: Tokens, n_tokens: int, *, temperature: float = 0.8, top_k: int = 40
-    ) -> list[int]:
+    def generate(self, prompt: Tokens, n_tokens: int, *, temperature: float = 0.8, top_k: int = 40) -> list[int]:
         """`n_tokens` more tokens after `prompt`; every one costs a pass over all that is before it."""
         ids = torch.from_numpy(np.asarray(prompt, dtype=np.int64))[None]
         for _ in range(n_tokens):

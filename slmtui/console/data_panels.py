@@ -163,7 +163,7 @@ def _row(name: str, number: str, width: int, style: str = "") -> Content:
 
 def _heading(text: str, width: int) -> Content:
     line = " " + "─" * max(0, width - len(text) - 3)
-    return Content.assemble(("─ ", "$panel-lighten-2"), text, (line, "$panel-lighten-2"))
+    return Content.assemble(("─ ", "$frame"), text, (line, "$frame"))
 
 
 def _indented(text: str, width: int, max_lines: int | None = None) -> list[Content]:

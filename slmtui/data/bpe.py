@@ -40,9 +40,7 @@ def merged_tokens(merges: Iterable[Pair]) -> list[bytes]:
             )
         token = tokens[left] + tokens[right]
         if len(token) > MAX_TOKEN_BYTES or token in known:
-            raise DataError(
-                f"vocabulary: merge {len(tokens) - 256} gives a token that exists or is far too long"
-            )
+            raise DataError(f"vocabulary: merge {len(tokens) - 256} gives a token that exists or is far too long")
         tokens.append(token)
         known.add(token)
     return tokens

@@ -141,9 +141,7 @@ def _join(source: str, found: Iterable[tuple[str, Path]], skipped: list[Skipped]
         files.append(document.finish(path, state, header=header))
     if not files:
         why = "".join(f"\n  {item.path}: {item.reason}" for item in skipped[:5])
-        raise DataError(
-            f"{source}: no text file to learn from (are the patterns right?); skipped:{why or ' none'}"
-        )
+        raise DataError(f"{source}: no text file to learn from (are the patterns right?); skipped:{why or ' none'}")
     if blank:
         raise DataError(f"{source}: the corpus is empty: there is no text in its {len(files):,} files")
     return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest())
@@ -188,9 +186,7 @@ class _Document:
         self.newlines += text.count("\n")
         self.blank = self.blank and (not text or text.isspace())
 
-    def finish(
-        self, path: Path, state: tuple[int, ...], *, header: str = "", preamble: bool = False
-    ) -> CorpusFile:
+    def finish(self, path: Path, state: tuple[int, ...], *, header: str = "", preamble: bool = False) -> CorpusFile:
         content = self.content.hexdigest()
         return CorpusFile(self.name, path, state, content, self.lines_before, header, preamble)
 

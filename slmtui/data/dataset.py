@@ -158,9 +158,7 @@ def split_head(corpus: Corpus, head: Head, settings: DatasetSettings) -> Dataset
         train_parts, val_parts = split_contiguous(head, settings.train_fraction)
     for side, parts in (("training", train_parts), ("validation", val_parts)):
         if (n := sum(part.n_tokens for part in parts)) < 2:
-            raise DataError(
-                f"{corpus.source}: {n_tokens:,} tokens are too few to split: {n} for {side}, 2 are needed"
-            )
+            raise DataError(f"{corpus.source}: {n_tokens:,} tokens are too few to split: {n} for {side}, 2 are needed")
 
     tokenizer = _make_tokenizer(settings, head, train_parts, notes)
     train, train_ranges = _write_side(head, train_parts, tokenizer)
@@ -185,9 +183,7 @@ def split_head(corpus: Corpus, head: Head, settings: DatasetSettings) -> Dataset
     return Dataset(train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes))
 
 
-def _make_tokenizer(
-    settings: DatasetSettings, head: Head, train_parts: Sequence[Part], notes: list[str]
-) -> Tokenizer:
+def _make_tokenizer(settings: DatasetSettings, head: Head, train_parts: Sequence[Part], notes: list[str]) -> Tokenizer:
     """The vocabulary, made from the training side alone."""
     if settings.kind == "gpt2":
         return gpt2_tokenizer()
@@ -205,9 +201,7 @@ def _make_tokenizer(
     sample = (text.decode("utf-8", "ignore") for i, text in enumerate(texts) if i % every == 0)
     tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size))
     if every > 1:
-        notes.append(
-            f"the vocabulary was learned from a part of the training text: 1 block in {every}, up to 10 MB"
-        )
+        notes.append(f"the vocabulary was learned from a part of the training text: 1 block in {every}, up to 10 MB")
     if tokenizer.n_vocab < settings.vocab_size:
         notes.append(
             f"vocab_size is {settings.vocab_size:,} but no more pairs occur twice in the training text: "

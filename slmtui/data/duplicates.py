@@ -70,9 +70,7 @@ def _shingles(documents: Sequence[ArrayLike]) -> list[IntArray]:
     ids = np.concatenate(parts) + 1 if parts else np.zeros(0, dtype=np.int64)
     length = 1
     while length < SHINGLE:  # ids of pieces twice as long: equal ids mean equal tokens
-        ids = np.unique(ids[:-length] * (len(ids) + ids.max(initial=0)) + ids[length:], return_inverse=True)[
-            1
-        ]
+        ids = np.unique(ids[:-length] * (len(ids) + ids.max(initial=0)) + ids[length:], return_inverse=True)[1]
         length *= 2
     sets: list[IntArray] = []
     start = 0
@@ -88,9 +86,7 @@ def _shingles(documents: Sequence[ArrayLike]) -> list[IntArray]:
 
 def _alike(shingles: Sequence[IntArray], documents: Sequence[int]) -> list[Duplicate]:
     found: list[Duplicate] = []
-    having: dict[int, list[int]] = defaultdict(
-        list
-    )  # shingle -> documents with it among their rarest, so far
+    having: dict[int, list[int]] = defaultdict(list)  # shingle -> documents with it among their rarest, so far
     in_own = np.zeros(1 + max((int(ids[-1]) for ids in shingles if len(ids)), default=0), dtype=bool)
     for document in sorted(documents, key=lambda one: len(shingles[one])):
         own = shingles[document]

@@ -31,9 +31,7 @@ class _Folder:
     path: Path
     name: str  # relative to the root, "" or with a slash at the end
     ignores: tuple[tuple[str, GitIgnoreSpec], ...]  # the folder of each .gitignore from the root down to here
-    above: frozenset[
-        tuple[int, int]
-    ]  # device and inode of this folder and all above it, up to the file system's root
+    above: frozenset[tuple[int, int]]  # device and inode of this folder and all above it, up to the file system's root
 
 
 def patterns(lines: Iterable[str], key: str) -> GitIgnoreSpec | None:

@@ -66,9 +66,7 @@ class HeadWriter:
 
     def head(self) -> Head:
         starts = [0, *self._stops.values()]
-        parts = [
-            Part(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)
-        ]
+        parts = [Part(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)]
         return Head(self._file.array(), tuple(parts))
 
 
@@ -146,6 +144,4 @@ def split_by_file(corpus: Corpus, head: Head, train_fraction: float) -> tuple[li
     if not held_out:  # every file is larger than twice what should validate
         held_out = [min(groups.values(), key=lambda group: (size(group), place(group)))]
     val = {part.file for group in held_out for part in group}
-    return [part for part in head.parts if part.file not in val], [
-        part for part in head.parts if part.file in val
-    ]
+    return [part for part in head.parts if part.file not in val], [part for part in head.parts if part.file in val]

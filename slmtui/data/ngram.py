@@ -86,9 +86,7 @@ def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> NgramCounts:
     """
     text = checked_tokens(tokens, n_vocab)
     if len(text) == 0 or order < 1:
-        raise ValueError(
-            f"n-grams take at least one token and order 1, not {len(text)} tokens and order {order}"
-        )
+        raise ValueError(f"n-grams take at least one token and order 1, not {len(text)} tokens and order {order}")
     keys: list[IntArray] = []
     occurrences: list[IntArray] = []
     continuations: list[IntArray] = []
@@ -96,9 +94,7 @@ def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> NgramCounts:
     ids = contexts
     for length in range(1, min(order, len(text)) + 1):
         ngrams = contexts * n_vocab + text[length - 1 :]
-        level, first, inverse, count = np.unique(
-            ngrams, return_index=True, return_inverse=True, return_counts=True
-        )
+        level, first, inverse, count = np.unique(ngrams, return_index=True, return_inverse=True, return_counts=True)
         if keys:  # each distinct n-gram is one more token in front of the (n−1)-gram that it ends with
             in_front = np.bincount(ids[1:][first], minlength=len(keys[-1]))
             in_front[ids[0]] += 1  # the beginning of the text
@@ -225,9 +221,7 @@ def _read_state(state: Mapping[str, NDArray[Any]]) -> tuple[int, list[IntArray],
             raise damaged(f"{name!r} is missing")
         array = np.asarray(state[name])
         if array.ndim != ndim or not np.issubdtype(array.dtype, np.integer):
-            raise damaged(
-                f"{name!r} is {array.dtype} of shape {array.shape}, not {ndim}-dimensional integers"
-            )
+            raise damaged(f"{name!r} is {array.dtype} of shape {array.shape}, not {ndim}-dimensional integers")
     n_vocab, sizes = int(state["n_vocab"]), np.asarray(state["sizes"], dtype=np.int64)
     all_keys, all_counts = (np.asarray(state[name], dtype=np.int64) for name in ("keys", "counts"))
     if not 0 < n_vocab < 2**31 or len(sizes) < 1 or sizes.min() < 1:

@@ -236,7 +236,5 @@ def _integers(state: Mapping[str, object], key: str, *, most: int, below: int) -
         raise DataError(f"vocabulary: {key} must be a list of at most {most:,} integers")
     for value in values:
         if type(value) is not int or not 0 <= value < below:
-            raise DataError(
-                f"vocabulary: {key} must hold integers from 0 to {below - 1:,} (got {value!r:.60})"
-            )
+            raise DataError(f"vocabulary: {key} must hold integers from 0 to {below - 1:,} (got {value!r:.60})")
     return values

@@ -13,11 +13,11 @@ from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset
 from slmtui.data.duplicates import duplicate_groups, near_duplicates
 from slmtui.data.leakage import SHORTEST_REPEAT, leakage
+from slmtui.data.sides import COMPARED_TOKENS
 from slmtui.training.events import Warned
 
 Level = Literal["note", "warning", "serious"]
 
-COMPARED_TOKENS = 4_000_000  # of each side, from its start; more would take minutes
 
 # Shares of the validation tokens that lie in repeats of training text. Scripts of one author share 7 to 19 %; the
 # published split that was celebrated for its small gap, nearly all.

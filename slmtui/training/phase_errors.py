@@ -92,9 +92,7 @@ def explain(error: ErrorDetails) -> str:
         return f"missing, allowed: {_allowed(path)}"
     rule = error.get("ctx", {}) if error["type"] == "broken_rule" else {}
     wrong = rule.get("wrong") or _WRONG.get(error["type"], error["msg"])
-    return (
-        f"{wrong} (got {rule.get('got') or shown(value)}), allowed: {rule.get('allowed') or _allowed(path)}"
-    )
+    return f"{wrong} (got {rule.get('got') or shown(value)}), allowed: {rule.get('allowed') or _allowed(path)}"
 
 
 def _allowed(path: Path) -> str:

@@ -91,9 +91,7 @@ def dump_phase(phase: Phase) -> str:
 
 def _parse_toml(text: str, file: str) -> dict[str, Any]:
     if text.startswith("\ufeff"):
-        raise PhaseError(
-            [Problem(f"{file}:1", "", "begins with a byte order mark, save it as UTF-8 without one")]
-        )
+        raise PhaseError([Problem(f"{file}:1", "", "begins with a byte order mark, save it as UTF-8 without one")])
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -157,9 +155,7 @@ def _read(path: FilePath) -> str:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise fault(f"cannot be read: {reason}") from None
     if len(data) > LARGEST_FILE:
-        raise fault(
-            "larger than 1 MiB, which no phase is; a text to learn from is named in a phase, as data.source"
-        )
+        raise fault("larger than 1 MiB, which no phase is; a text to learn from is named in a phase, as data.source")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise fault("UTF-16, save it as UTF-8")
     try:

@@ -37,9 +37,7 @@ def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]
         if form and path:
             overrides.append(Override(path, _value(path, form[2]), place))
         else:
-            problems.append(
-                Problem(place, "", "not of the form section.key=value, as in training.max_iters=200")
-            )
+            problems.append(Problem(place, "", "not of the form section.key=value, as in training.max_iters=200"))
     return overrides, problems
 
 

@@ -12,9 +12,7 @@ from pydantic.fields import FieldInfo
 
 from slmtui.training.phase import Phase
 
-Kind = Literal[
-    "whole number", "number", "true or false", "text", "choice", "list of texts", "pair of numbers", "table"
-]
+Kind = Literal["whole number", "number", "true or false", "text", "choice", "list of texts", "pair of numbers", "table"]
 
 
 @dataclass(frozen=True)

@@ -57,9 +57,7 @@ def test_a_large_split_is_sampled_and_says_so(monkeypatch: pytest.MonkeyPatch) -
     text = np.arange(2_500) % 10
     result = ngram_baseline(text, text[:1_200], n_vocab=10, val_bytes=1_200)
     assert "1,000 of 2,500 training tokens and 1,000 of 1,200 validation tokens" in result.note
-    assert result.bits_per_byte == pytest.approx(
-        result.loss / math.log(2)
-    )  # one byte per token, sampled or not
+    assert result.bits_per_byte == pytest.approx(result.loss / math.log(2))  # one byte per token, sampled or not
     assert result == ngram_baseline(text, text[:1_200], n_vocab=10, val_bytes=1_200)
 
 

@@ -223,9 +223,7 @@ def test_sections(tmp_path: Path, text: str, expected: list[tuple[str, str, int]
     assert names(corpus) == [name for name, _, _ in expected]
     assert list(corpus.pieces()) == [(i, part) for i, (_, part, _) in enumerate(expected)]
     assert [file.lines_before for file in corpus.files] == [lines for _, _, lines in expected]
-    assert [file.preamble for file in corpus.files] == [
-        i == 0 and text[0] == "h" for i in range(len(expected))
-    ]
+    assert [file.preamble for file in corpus.files] == [i == 0 and text[0] == "h" for i in range(len(expected))]
 
 
 @settings(max_examples=200, deadline=None)

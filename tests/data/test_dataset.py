@@ -52,9 +52,7 @@ def test_the_golden_sizes(golden_corpus: Path, size: int, train: int, val: int) 
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("split", ["contiguous", "by-file"])
 @pytest.mark.parametrize("size", [1_500, 2_001, None])
-def test_every_vocabulary_gets_the_same_two_texts(
-    folder: Corpus, kind: str, split: str, size: int | None
-) -> None:
+def test_every_vocabulary_gets_the_same_two_texts(folder: Corpus, kind: str, split: str, size: int | None) -> None:
     reference = build_dataset(folder, dataset_size=size, split=split)
     dataset = build_dataset(folder, kind=kind, dataset_size=size, split=split)
     for side in SIDES:
@@ -198,9 +196,7 @@ def test_a_place_is_exact(tmp_path: Path) -> None:
         places[word] = dataset.locate(side, i - (side == "val") * len(dataset.train.tokens))
     assert [places[word] for word in ("one", "two", "three")] == [("a.py", 1), ("a.py", 2), ("a.py", 3)]
     assert [places[word] for word in ("four", "five")] == [("b.py", 1), ("b.py", 2)]
-    assert (
-        len({dataset.files[1].train.stop, dataset.files[1].val.stop}) == 2
-    )  # the second file is on both sides
+    assert len({dataset.files[1].train.stop, dataset.files[1].val.stop}) == 2  # the second file is on both sides
     for i in (-1, len(dataset.val.tokens)):
         with pytest.raises(IndexError):
             dataset.locate("val", i)

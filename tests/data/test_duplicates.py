@@ -36,8 +36,7 @@ def related_documents(draw: st.DrawFn) -> list[list[int]]:
 @given(documents=related_documents())
 def test_agrees_with_all_pairs(documents: list[list[int]]) -> None:
     first_of_kind = [
-        next(i for i, other in enumerate(documents) if shingles(other) == shingles(document))
-        for document in documents
+        next(i for i, other in enumerate(documents) if shingles(other) == shingles(document)) for document in documents
     ]
     expected = []
     for j, document in enumerate(documents):

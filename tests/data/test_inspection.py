@@ -46,9 +46,7 @@ def test_against_the_plainest_way_of_counting(golden_corpus: Path) -> None:
     assert sum(file.functions for file in inspection.file_tokens) == inspection.functions
     assert len(inspection.frequent_tokens) == 20
     top = inspection.frequent_tokens[0]
-    assert (top.token, top.count) == max(
-        ((t.token, t.count) for t in inspection.frequent_tokens), key=lambda t: t[1]
-    )
+    assert (top.token, top.count) == max(((t.token, t.count) for t in inspection.frequent_tokens), key=lambda t: t[1])
     assert ids.count(gpt2_encoding().encode_single_token(top.token)) == top.count
     assert (inspection.skipped, inspection.notes) == ((), ())
 
@@ -101,9 +99,7 @@ def test_text_before_the_first_header_is_no_file(tmp_path: Path) -> None:
 
 def test_unseen_tokens_are_those_of_the_vocabulary(golden_corpus: Path) -> None:
     corpus = open_corpus(golden_corpus)
-    gpt2, compact = (
-        inspect_corpus(corpus, kind=kind, dataset_size=1_000) for kind in ("gpt2", "gpt2-compact")
-    )
+    gpt2, compact = (inspect_corpus(corpus, kind=kind, dataset_size=1_000) for kind in ("gpt2", "gpt2-compact"))
     assert gpt2.unseen_val_tokens > 0
     assert compact.val_tokens > gpt2.val_tokens
     assert gpt2.tokens == compact.tokens  # of the whole corpus, always counted in GPT-2's

@@ -76,9 +76,7 @@ def test_agrees_with_the_definition(text: list[int], order: int, other: list[int
 
 
 @given(text=texts, order=st.integers(1, 7), contexts=st.lists(texts, max_size=4))
-def test_distributions_sum_to_one_and_give_the_losses(
-    text: list[int], order: int, contexts: list[list[int]]
-) -> None:
+def test_distributions_sum_to_one_and_give_the_losses(text: list[int], order: int, contexts: list[list[int]]) -> None:
     model = KneserNey.fit(text, n_vocab=5, order=order)
     rows = model.distributions([context[:-1] for context in contexts])
     assert rows.shape == (len(contexts), 5)

@@ -50,9 +50,7 @@ def test_how_the_text_arrives_makes_no_difference(text: str, chunk: int, limit: 
     assert cut == list(pieces([text], limit))
 
 
-@pytest.mark.parametrize(
-    "text", ["a" * 1_500_000, "\n" * 1_500_000 + "x", " \t" * 700_000 + "é", "日" * 600_000]
-)
+@pytest.mark.parametrize("text", ["a" * 1_500_000, "\n" * 1_500_000 + "x", " \t" * 700_000 + "é", "日" * 600_000])
 def test_a_text_without_any_place_to_cut_is_cut_all_the_same(text: str) -> None:
     ids = gpt2_tokenizer().encode(text)
     assert gpt2_tokenizer().decode(ids) == text

@@ -26,9 +26,7 @@ def test_agrees_with_brute_force(text: list[int], sample: list[int]) -> None:
     lengths, places = index.match_lengths(sample)
     for start, (length, place) in enumerate(zip(lengths.tolist(), places.tolist(), strict=True)):
         assert text[place : place + length] == sample[start : start + length]
-        assert length == max(
-            n for n in range(len(sample) - start + 1) if find(text, sample[start : start + n])
-        )
+        assert length == max(n for n in range(len(sample) - start + 1) if find(text, sample[start : start + n]))
 
     copy = index.longest_copy(sample)
     assert copy.length == max(lengths, default=0)

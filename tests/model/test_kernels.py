@@ -108,12 +108,8 @@ def test_a_loss_that_is_not_a_number_is_reported_as_such() -> None:
 def test_one_input_alone_may_want_a_gradient() -> None:
     hidden, weight, targets = problem(300, 16, 5003)
     _, hidden_grad, weight_grad = reference(hidden, weight, targets)
-    (only_hidden,) = torch.autograd.grad(
-        kernels.linear_cross_entropy(hidden, weight.detach(), targets), hidden
-    )
-    (only_weight,) = torch.autograd.grad(
-        kernels.linear_cross_entropy(hidden.detach(), weight, targets), weight
-    )
+    (only_hidden,) = torch.autograd.grad(kernels.linear_cross_entropy(hidden, weight.detach(), targets), hidden)
+    (only_weight,) = torch.autograd.grad(kernels.linear_cross_entropy(hidden.detach(), weight, targets), weight)
     assert error(only_hidden, hidden_grad) < 1e-5
     assert error(only_weight, weight_grad) < 1e-5
 

@@ -16,9 +16,7 @@ counts = st.integers(0, 2**63 - 1)
 reals = st.floats(allow_nan=False, allow_infinity=False, allow_subnormal=False)
 
 
-steps = st.builds(
-    events.Step, step=counts, loss=reals, learning_rate=reals, grad_norm=reals, tokens=counts
-)
+steps = st.builds(events.Step, step=counts, loss=reals, learning_rate=reals, grad_norm=reals, tokens=counts)
 
 
 @given(steps)

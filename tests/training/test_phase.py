@@ -50,18 +50,14 @@ def test_the_schema_says_what_a_form_needs() -> None:
     assert keys()["model", "dropout"].allowed == "a number from 0 and below 1"
 
 
-@pytest.mark.parametrize(
-    "key", [key for key in describe_schema() if key.kind == "whole number"], ids=lambda k: k.name
-)
+@pytest.mark.parametrize("key", [key for key in describe_schema() if key.kind == "whole number"], ids=lambda k: k.name)
 @pytest.mark.parametrize("value", [True, "600", 600.5, math.nan, math.inf, [600], {}])
 def test_whole_numbers_are_whole_numbers(key: Any, value: object) -> None:
     with pytest.raises(ValidationError, match=key.name):
         phase_with(key.section, key.name, value)
 
 
-@pytest.mark.parametrize(
-    "key", [key for key in describe_schema() if key.kind == "number"], ids=lambda k: k.name
-)
+@pytest.mark.parametrize("key", [key for key in describe_schema() if key.kind == "number"], ids=lambda k: k.name)
 @pytest.mark.parametrize("value", [True, "0.5", math.nan, math.inf, 10**400, [0.5], {}])
 def test_numbers_are_finite_numbers(key: Any, value: object) -> None:
     with pytest.raises(ValidationError, match=key.name):
@@ -94,11 +90,7 @@ texts = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=
 small = st.floats(0, 1, exclude_min=True, exclude_max=True)
 heads = st.integers(1, 64)
 PHASES = st.fixed_dictionaries(
-    {
-        "phase": st.fixed_dictionaries(
-            {"name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)}
-        )
-    },
+    {"phase": st.fixed_dictionaries({"name": st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", fullmatch=True)})},
     optional={
         "data": st.fixed_dictionaries(
             {},
@@ -108,9 +100,7 @@ PHASES = st.fixed_dictionaries(
                 "dataset_size": st.integers(2, 10**9),
                 "train_fraction": small,
                 "split": st.sampled_from(["contiguous", "by-file"]),
-                "patterns": st.dictionaries(
-                    texts, st.sampled_from([r"collection\.", "def .*", '"""', "\n'"])
-                ),
+                "patterns": st.dictionaries(texts, st.sampled_from([r"collection\.", "def .*", '"""', "\n'"])),
             },
         ),
         "tokenizer": st.one_of(

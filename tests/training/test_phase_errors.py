@@ -215,9 +215,7 @@ def test_every_kind_of_mistake_has_its_words(lines: str, answer: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a/b", "..", "a b", "ä", "a" * 65, "a\\n"])
 def test_a_name_must_do_for_a_folder(name: str) -> None:
-    assert first_line(f'[phase]\nname = "{name}"').startswith(
-        "p.toml:2: phase.name: not a name for a folder (got "
-    )
+    assert first_line(f'[phase]\nname = "{name}"').startswith("p.toml:2: phase.name: not a name for a folder (got ")
 
 
 @pytest.mark.parametrize(
@@ -244,9 +242,7 @@ def test_a_default_width_that_does_not_fit_is_told_at_the_heads() -> None:
 
 def test_widths_that_are_offered_are_allowed() -> None:
     assert "multiples of 64, the nearest being 64\n" in complaint(f"{NAMED}[model]\nn_head = 64\nn_embd = 2")
-    assert "multiples of 60, the nearest being 4080\n" in complaint(
-        f"{NAMED}[model]\nn_head = 60\nn_embd = 4096"
-    )
+    assert "multiples of 60, the nearest being 4080\n" in complaint(f"{NAMED}[model]\nn_head = 60\nn_embd = 4096")
 
 
 def test_the_problems_are_there_for_a_form_as_well() -> None:

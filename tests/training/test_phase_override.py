@@ -90,8 +90,7 @@ def test_a_name_may_come_from_an_override() -> None:
         ("data.source=[1]", "not a text (got 1), allowed: a path or a list of paths"),
         (
             "model.n_head=5",
-            "not divisible by n_head (got 128 with n_head = 5), "
-            "allowed: multiples of 5, the nearest being 125 and 130",
+            "not divisible by n_head (got 128 with n_head = 5), allowed: multiples of 5, the nearest being 125 and 130",
         ),
         (
             "data.patterns.old=(",
