@@ -1,6 +1,6 @@
 """A process that has torch imported and forks a slmtui for each line it is given: `python -m tests.runs.forking`.
 
-Each fork is a process of its own that can be killed; only the two seconds that importing torch takes are shared.
+Each fork is a process of its own that can be killed; only the seconds that importing torch takes are shared.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from slmtui import cli
 
 
 def main() -> None:
-    importlib.import_module("slmtui.headless")  # and torch with it, before the first fork
+    for module in ("slmtui.headless", "torch._dynamo"):  # which the first optimizer of a process imports
+        importlib.import_module(module)
     for line in sys.stdin:
         child = os.fork()
         if child == 0:
