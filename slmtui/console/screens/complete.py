@@ -49,7 +49,7 @@ class CompleteScreen(ConsoleScreen):
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
         Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
         Binding("left_square_bracket", "panel(-1)", "panel before", show=False),
-        Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing; or leave the field for the text"),
+        Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing; or leave the field"),
     ]
     DEFAULT_CSS = """
     #talk { height: 1fr; }
