@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.pilot import Pilot
+from textual.widget import Widget
 from textual.widgets import Static
 
 from slmtui.console.screens.complete import CompleteScreen
@@ -40,9 +41,8 @@ class Talk:
     def status(self, panel: CompletionPanel | None = None) -> str:
         return str((panel or self.panel).query_one(".status", Static).render())
 
-    @property
-    def focused(self) -> Any:
-        return self.app.focused
+    def focuses(self, widget: Widget) -> bool:
+        return self.app.focused is widget
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)

@@ -69,7 +69,7 @@ async def test_a_wrong_setting_is_said_at_once_and_nothing_is_completed(checkpoi
         await talk.press("enter")
         await talk.pilot.pause()
         assert talk.panel.request is None
-        assert talk.focused.id == "set-temperature"
+        assert talk.app.focused.id == "set-temperature"
         await talk.set("temperature", "0.5")
         assert not problem.display
         await talk.press("enter")  # in the field: completes with it
@@ -116,10 +116,10 @@ async def test_all_lines_of_a_pasted_text_arrive(checkpoints: Path, tmp_path: Pa
 async def test_escape_leaves_the_prompt_and_slash_goes_back(checkpoints: Path, tmp_path: Path) -> None:
     async with talking(checkpoints, tmp_path) as talk:
         await talk.press("escape")
-        assert talk.focused is talk.panel.text
+        assert talk.focuses(talk.panel.text)
         for key in ("slash", "i"):
             await talk.press(key)
-            assert talk.focused is talk.line
+            assert talk.focuses(talk.line)
             assert talk.line.value == ""
             await talk.press("escape")
 
@@ -157,11 +157,11 @@ async def test_an_alternative_is_taken_and_gone_on_from(checkpoints: Path, tmp_p
         await talk.press("escape", "l", "l", "l")
         before = list(talk.panel.tokens)
         own = talk.panel.picked
-        await talk.press("k", "j", "down", "up", *["up"] * 9)
+        await talk.press(*["k", "up"] * 5)
         assert talk.panel.picked == 0
-        await talk.press(*["j"] * 20)
+        await talk.press(*["j", "down"] * 5)
         assert talk.panel.picked == len(before[3].choices) - 1
-        await talk.press(*["k"] * 20)
+        await talk.press(*["k"] * 9)
         if own == 0:
             await talk.press("j")
         taken = before[3].choices[talk.panel.picked]
@@ -204,7 +204,7 @@ async def test_escape_stops_a_long_completion(checkpoints: Path, tmp_path: Path)
         assert not talk.panel.busy
         count = talk.panel.count
         assert talk.status() == f"stopped after {count} tokens"
-        assert talk.focused is talk.line  # it was for the completion
+        assert talk.focuses(talk.line)  # it was for the completion
         await talk.pilot.pause(0.4)
         assert talk.panel.count == count < 10_000
 

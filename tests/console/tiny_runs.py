@@ -22,19 +22,19 @@ def write_corpus(folder: Path, repeats: int = 40) -> Path:
     """Two files; a model soon knows by heart what comes after what."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("one.txt", "two.txt"):
-        (folder / name).write_text((WORDS.replace(" ", "\n") + "\n") * repeats, encoding="utf-8")
+        (folder / name).write_text((WORDS + "\n") * repeats, encoding="utf-8")
     return folder
 
 
-def tiny_phase(corpus: Path, name: str = "tiny", **training: Any) -> Phase:
+def tiny_phase(corpus: Path, name: str = "tiny", width: int = 8, **training: Any) -> Phase:
     return Phase.model_validate(
         {
             "phase": {"name": name},
             "data": {"source": str(corpus)},
             "tokenizer": {"kind": "gpt2-compact"},
-            "model": {"n_layer": 1, "n_head": 1, "n_embd": 8, "block_size": 8},
+            "model": {"n_layer": 1, "n_head": 1, "n_embd": width, "block_size": 8},
             "training": {"max_iters": 4, "batch_size": 4, "seed": 1, "threads": 1} | training,
-            "evaluation": {"interval": 2},
+            "evaluation": {"interval": max(2, training.get("max_iters", 4) // 2)},
             "sampling": {"prompts": []},
         }
     )
