@@ -10,6 +10,8 @@ from textual.pilot import Pilot
 
 from slmtui.console.app import Console
 from slmtui.console.memory import Memory
+from slmtui.console.screens.complete import HISTORY
+from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
 
 WIDE, NARROW = (120, 40), (80, 24)
 MakeConsole = Callable[..., Console]
@@ -47,3 +49,20 @@ def until() -> Until:
         raise AssertionError("it did not happen within ten seconds")
 
     return wait
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with a corpus and two runs of 4 steps, the second with another seed."""
+    folder = tmp_path_factory.mktemp("project")
+    corpus = write_corpus(folder / "corpus")
+    train_tiny(folder / "checkpoints", tiny_phase(corpus))
+    train_tiny(folder / "checkpoints", tiny_phase(corpus, seed=2))
+    return folder
+
+
+@pytest.fixture
+def checkpoints(trained: Path) -> Path:
+    """The runs' folder, without what a test typed before."""
+    (trained / "checkpoints" / HISTORY).unlink(missing_ok=True)
+    return trained / "checkpoints"

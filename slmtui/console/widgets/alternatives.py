@@ -56,7 +56,7 @@ class Alternatives(Widget):
         else:
             rank = f"  rank {token.choice.rank:,}" if token.choice.rank > 1 else ""
             title = f"token {number + 1} of {count}: “{shown(token.text or token.choice.text)}”"
-            self.border_title = Content(f"{title}  p = {token.choice.p:.2f}{rank}")
+            self.border_title = Content(f"{title}  p = {token.choice.p:.3f}{rank}")
         self.refresh()
 
     def render(self) -> Text:

@@ -1,0 +1,64 @@
+"""Tiny real runs to look at and to talk to, and a console over them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+
+from slmtui.console.app import Console
+from slmtui.console.memory import Memory
+from slmtui.runs.run import Run
+from slmtui.session import begin
+from slmtui.training.phase import Phase
+
+WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon"
+
+
+def write_corpus(folder: Path, repeats: int = 40) -> Path:
+    """Two files; a model soon knows by heart what comes after what."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("one.txt", "two.txt"):
+        (folder / name).write_text((WORDS + "\n") * repeats, encoding="utf-8")
+    return folder
+
+
+def tiny_phase(corpus: Path, name: str = "tiny", width: int = 8, **training: Any) -> Phase:
+    return Phase.model_validate(
+        {
+            "phase": {"name": name},
+            "data": {"source": str(corpus)},
+            "tokenizer": {"kind": "gpt2-compact"},
+            "model": {"n_layer": 1, "n_head": 1, "n_embd": width, "block_size": 8},
+            "training": {"max_iters": 4, "batch_size": 4, "seed": 1, "threads": 1} | training,
+            "evaluation": {"interval": max(2, training.get("max_iters", 4) // 2)},
+            "sampling": {"prompts": []},
+        }
+    )
+
+
+def train_tiny(checkpoints: Path, phase: Phase) -> Run:
+    session = begin(phase, checkpoints)
+    for _ in session.events:
+        pass
+    return session.run
+
+
+def console(checkpoints: Path, folder: Path) -> Console:
+    app = Console(checkpoints, log=folder / "console.log", memory=Memory(folder / "memory.json"))
+    app.memory.remember("screen", "complete")
+    return app
+
+
+async def until(
+    pilot: Pilot[Any], true: Callable[[], object], what: str = "what was waited for", most: float = 40
+) -> None:
+    """Let the console work until something is true."""
+    clock = asyncio.get_running_loop().time
+    end = clock() + most
+    while not true():
+        assert clock() < end, f"{what} did not come to pass in {most} seconds"
+        await pilot.pause(0.02)
