@@ -20,6 +20,9 @@ ROOT = Path(__file__).parents[1]
 KEYS = {"enter": "\r", "escape": "\x1b", "space": " "}
 PATIENCE = 60.0  # seconds; a busy machine takes its time to import PyTorch
 
+# What would change the look: the size is the terminal's own, not that of whoever runs the tests.
+HIDDEN = ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "COLUMNS", "LINES")
+
 
 class Terminal:
     """What a person has in front of them: keys go in, a screen comes out."""
@@ -74,9 +77,11 @@ def slmtui_in_terminal(*arguments: str, cwd: Path, size: tuple[int, int] = (120,
     """`slmtui ARGUMENTS` in a terminal of its own, with nothing remembered; killed if it is still there at the end."""
     master, slave = os.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    environment = {
-        name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY")
-    } | {"PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "XDG_STATE_HOME": str(cwd / "state")}
+    environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
+        "PYTHONPATH": str(ROOT),
+        "TERM": "xterm-256color",
+        "XDG_STATE_HOME": str(cwd / "state"),
+    }
     command = [sys.executable, "-m", "slmtui", *arguments]
     process = subprocess.Popen(
         command, cwd=cwd, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True

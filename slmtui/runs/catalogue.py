@@ -207,9 +207,12 @@ class _Reader:
 def _baseline(data: dict[str, Any]) -> NGram | None:
     """The n-gram baseline, in the logs that know of one (insight.facts.DataFacts has its fields)."""
     loss, order = data.get("baseline"), data.get("baseline_order")
+    tokens, n_bytes = data.get("val_tokens"), data.get("val_bytes")
     if not isinstance(loss, float) or not isinstance(order, int):
         return None
-    return NGram(order, loss, bits_per_byte(loss, data["val_tokens"], data["val_bytes"]))
+    if not isinstance(tokens, int) or not isinstance(n_bytes, int) or n_bytes < 1:
+        return None
+    return NGram(order, loss, bits_per_byte(loss, tokens, n_bytes))
 
 
 def _made(folder: Path) -> float:

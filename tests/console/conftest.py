@@ -39,14 +39,14 @@ def make_console(project: Path) -> MakeConsole:
 
 @pytest.fixture
 def until() -> Until:
-    """Wait for something to become true, as a person would; fails after ten seconds."""
+    """Wait for something to become true, as a person would; fails after half a minute."""
 
     async def wait(pilot: Pilot[str], condition: Callable[[], object]) -> None:
-        for _ in range(200):
+        for _ in range(600):
             if condition():
                 return
             await pilot.pause(0.05)
-        raise AssertionError("it did not happen within ten seconds")
+        raise AssertionError("it did not happen within half a minute")
 
     return wait
 

@@ -78,6 +78,7 @@ class CompletionPanel(Vertical):
         self.file_state = file_state(path)
         self.request: Request | None = None
         self.text = TokenText()
+        self.status = Static("type a prompt below, and enter completes it", classes="status", markup=False)
         self.tokens: Sequence[Token] = ()
         self.count = 0
         self.cursor = 0
@@ -92,7 +93,7 @@ class CompletionPanel(Vertical):
 
     def compose(self) -> ComposeResult:
         yield self.text
-        yield Static("type a prompt below, and enter completes it", classes="status", markup=False)
+        yield self.status
 
     def on_mount(self) -> None:
         self.border_title = Content(self.name_shown)
@@ -221,11 +222,10 @@ class CompletionPanel(Vertical):
         self.post_message(self.Changed(self))
 
     def _say(self, words: str, *, failed: bool = False) -> None:
-        status = self.query_one(".status", Static)
-        status.set_class(failed, "-failed")
+        self.status.set_class(failed, "-failed")
         if words != self._said:
             self._said = words
-            status.update(visible(words))
+            self.status.update(visible(words))
 
     _said = ""
 
