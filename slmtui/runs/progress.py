@@ -38,7 +38,7 @@ class Progress:
         """Updates per second of training, lately; None before there is anything to measure."""
         steps = sum(n for n, _ in self._stretches)
         seconds = sum(s for _, s in self._stretches)
-        return steps / seconds if seconds > 0 else None
+        return steps / seconds if steps > 0 and seconds > 0 else None
 
     @property
     def seconds_to_go(self) -> float | None:

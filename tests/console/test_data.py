@@ -84,7 +84,9 @@ async def console(size: tuple[int, int] = (120, 40), *, wait: bool = True) -> As
     app.backend.start = lambda: None  # type: ignore[method-assign]
     async with app.run_test(size=size) as pilot:
         if not Path("phases").is_dir():  # then it opens on Phases, which offers to set up a project
-            await until(pilot, lambda: app.current_mode == "phases")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("escape")
+            await until(pilot, lambda: not isinstance(app.screen, Question))
             await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DataScreen))
         if wait:

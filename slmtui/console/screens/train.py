@@ -153,7 +153,7 @@ class TrainScreen(ConsoleScreen):
 
     def _choose_run(self) -> None:
         """The watched run; a new one of our own trainer takes its place, unless a person chose another."""
-        now = self.host.trainer.run_now
+        now = self.host.trainer.last_run  # also one that was over between two looks
         if now is not None and now != self._followed:
             if self.host.watched in (None, self._followed, self._by_default):
                 self.host.watched = now
