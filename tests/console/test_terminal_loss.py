@@ -19,7 +19,7 @@ from slmtui.training import events
 from slmtui.training.control import Command
 from tests.pty_console import PtyConsole, wait_for
 
-MAX_ITERS = 1500
+MAX_ITERS = 700
 Open = Callable[..., PtyConsole]
 
 HOW: dict[str, Callable[[PtyConsole], None]] = {
