@@ -78,6 +78,9 @@ class PtyConsole:
         os.close(self.master)
         self.master = -1
 
+    def press(self, keys: str) -> None:
+        os.write(self.master, keys.encode())
+
     def send(self, number: signal.Signals) -> None:
         self.process.send_signal(number)
 

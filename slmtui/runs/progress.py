@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 from slmtui.training import events
@@ -38,7 +39,7 @@ class Progress:
         """Updates per second of training, lately; None before there is anything to measure."""
         steps = sum(n for n, _ in self._stretches)
         seconds = sum(s for _, s in self._stretches)
-        return steps / seconds if steps > 0 and seconds > 0 else None
+        return steps / seconds if steps > 0 and seconds > 0 else None  # a clock may have been put back
 
     @property
     def seconds_to_go(self) -> float | None:
@@ -49,4 +50,5 @@ class Progress:
         left = max(0, self.max_iters - self.step)
         evaluations = -(-left // self.interval)
         per_evaluation = sum(self._breaks) / len(self._breaks) if self._breaks else 0.0
-        return left / speed + evaluations * per_evaluation
+        seconds = left / speed + evaluations * per_evaluation
+        return max(0.0, seconds) if math.isfinite(seconds) else None

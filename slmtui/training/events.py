@@ -27,8 +27,26 @@ class Base:
 
 
 def whole_phase(values: dict[str, Any]) -> dict[str, Any]:
-    """The phase's values, checked, with defaults for those that an older log does not have."""
-    return Phase.model_validate(values).values()
+    """The phase's values, checked, and with all that is reckoned with.
+
+    No other key is filled in: a run of before there was one was trained without it.
+    """
+    defaults = Phase.model_validate(values).values()
+    filled = dict(values)
+    for section, keys in _RECKONED_WITH.items():
+        filled[section] = dict(values.get(section, {}))
+        for key in keys:
+            filled[section].setdefault(key, defaults[section][key])
+    return filled
+
+
+_RECKONED_WITH = {
+    "phase": ("name",),
+    "model": ("block_size",),
+    "training": ("max_iters", "batch_size", "learning_rate"),
+    "evaluation": ("interval",),
+    "early_stopping": ("patience",),
+}
 
 
 def with_total(parameters: dict[str, int]) -> dict[str, int]:

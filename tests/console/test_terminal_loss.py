@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,7 +19,7 @@ from slmtui.training import events
 from slmtui.training.control import Command
 from tests.pty_console import PtyConsole, wait_for
 
-MAX_ITERS = 1500
+MAX_ITERS = 700
 Open = Callable[..., PtyConsole]
 
 HOW: dict[str, Callable[[PtyConsole], None]] = {
@@ -42,7 +43,7 @@ def console(project: Path) -> Iterator[Open]:
     opened: list[PtyConsole] = []
 
     def make(name: str, *arguments: str, nohup: bool = False) -> PtyConsole:
-        made = PtyConsole(project, ["tiny.toml", "--checkpoints", name, *arguments], nohup=nohup)
+        made = PtyConsole(project, ["tiny.toml", *arguments, "--checkpoints", name], nohup=nohup)
         opened.append(made)
         return made
 
@@ -136,6 +137,23 @@ def test_a_hang_up_that_nobody_signals_is_seen_all_the_same(project: Path, conso
     send(run.control_file, Command("stop"))
     assert ignoring.wait() == 0
     assert end_of(run).reason == "stopped"
+
+
+def test_detached_on_purpose_it_goes_on_with_what_was_queued(project: Path, console: Open) -> None:
+    left = console("left", "tiny.toml")
+    first, second = run_of(project, "left"), Run(project / "left" / "tiny-002")
+    wait_for(lambda: lines(first) > 20)
+    left.press("q")
+    wait_for(lambda: b"What is to become of it" in left.output)
+    left.press("d")
+    assert left.wait() == 0
+    time.sleep(0.1)
+    assert left.is_clean()
+    told = re.search(rb"tiny-001, then tiny-002: trained by process (\d+)", left.output)
+    assert told is not None
+    wait_for(lambda: not Path(f"/proc/{int(told[1])}").exists())
+    for run in (first, second):
+        assert (end_of(run).reason, end_of(run).step) == ("completed", MAX_ITERS)
 
 
 def test_a_second_signal_leaves_at_once_and_leaves_the_terminal_clean(project: Path, console: Open) -> None:

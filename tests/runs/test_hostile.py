@@ -4,6 +4,7 @@ a hang or a wrong number. A thousand cases here, ten thousand in the soak."""
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import shutil
@@ -33,6 +34,7 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
 from slmtui.session import begin, go_on
+from slmtui.training import events
 from slmtui.training.phase_file import PhaseError, dump_phase, load_phase, parse_phase
 from tests.conftest import MakePhase
 
@@ -158,6 +160,16 @@ def test_logs_that_say_strange_things(run: Run, n_cases: int) -> None:
         look_at_everything(run)
 
     check_many(n_cases, check, change=replacement(), number=st.integers(0, len(lines) - 1))
+
+
+@pytest.mark.parametrize(("at", "step"), [(1e300, 2), (0.0, 2), (-1e300, 2), (1001.0, 1), (1001.0, 0)])
+def test_a_clock_that_jumps_gives_no_speed_and_no_error(at: float, step: int) -> None:
+    progress = Progress()
+    for time, number in ((1000.0, 1), (at, step)):
+        progress.add(events.Step(step=number, time=time, loss=1, learning_rate=1, grad_norm=1, tokens=1))
+    speed, to_go = progress.steps_per_second, progress.seconds_to_go
+    assert speed is None or speed > 0
+    assert to_go is None or 0 <= to_go < math.inf
 
 
 @cases(150, 1500)

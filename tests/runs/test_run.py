@@ -98,9 +98,9 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
 
 def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_path: Path) -> None:
     """Killed after each event, the first ones, too: it ends as if nothing had happened; nothing twice or missing."""
-    whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
+    whole = list(train_to_the_end(make_phase, tmp_path / "whole", "training.max_iters=6").events())
     for kill_after in range(len(whole) - 1):
-        session = begin(make_phase(), tmp_path / f"killed-{kill_after}")
+        session = begin(make_phase("training.max_iters=6"), tmp_path / f"killed-{kill_after}")
         for _ in range(kill_after + 1):
             next(session.events)
         session.events.close()  # type: ignore[attr-defined]
