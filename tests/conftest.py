@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from slmtui.training.phase import Phase
 from slmtui.training.phase_file import parse_phase
+
+# The same examples each time, and none refused for the speed of a busy machine.
+UNHURRIED = (HealthCheck.too_slow, HealthCheck.filter_too_much)
+settings.register_profile("slmtui", derandomize=True, deadline=None, suppress_health_check=UNHURRIED)
+settings.load_profile("slmtui")
 
 MakePhase = Callable[..., Phase]
 

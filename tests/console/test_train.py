@@ -210,7 +210,7 @@ async def test_quitting_with_a_training_alive_asks(
     assert isinstance(log_of(run)[-1], events.RunFinished)
 
 
-@pytest.mark.parametrize("size", [(60, 15), (40, 12), (39, 8), (200, 60)])
+@pytest.mark.parametrize("size", [(60, 15), (39, 8)])
 async def test_any_size_is_survived_while_training(
     make_console: MakeConsole, make_phase: MakePhase, until: Until, size: tuple[int, int]
 ) -> None:
