@@ -7,16 +7,16 @@ chunks and the vocabulary in tiles, so that each tile is multiplied, exponentiat
 again while it lies in the cache. Both gradients are ready when the forward pass ends, after three products
 and one exponential per logit, which is the least there is.
 
-A tile is `weight[tile] @ hidden.T`, shape (tile, rows): of the orientations tried this is the fastest
-(numbers in docs/log.md). The softmax is taken without subtracting the maximum first; a chunk whose sums
-leave the range in which that is exact is done again by the plain formula.
+A tile is `weight[tile] @ hidden.T`, shape (tile, rows): of the orientations tried this is the fastest, and products are
+summed where they belong, in the gradients (numbers in docs/log.md). The softmax is taken without subtracting the
+maximum first; a chunk whose sums leave the range in which that is exact is done again by the plain formula.
 
 Shapes: N positions, C = n_embd, V = n_vocab.
 """
 
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -24,8 +24,8 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-ROWS = 256  # positions in a chunk, at most
-TILE = 4096  # vocabulary rows in a tile: a few MB of logits, which the caches hold
+ROWS = 384  # positions in a chunk, at most: more gains little, and the chunk's logits are kept (77 MB for GPT-2's)
+TILE_LOGITS = 1 << 20  # in a tile: 4 MB, which the caches hold
 SMALL_VOCABULARY = 2048  # up to here the plain formula is as fast or faster, ...
 MOST_PLAIN_LOGITS = 1 << 23  # ... and is taken while its logits, 32 MB of them, are no burden
 
@@ -34,8 +34,6 @@ LOG2_E = 1.4426950408889634
 # overflowed.
 SAFE_SUM = (1e-20, 1e25)
 SMALLEST_NORMAL = 1.2e-38
-
-HAS_ONEDNN: bool = torch._C._has_mkldnn
 
 
 def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
@@ -151,27 +149,37 @@ def _forward(
     kind = torch.bfloat16 if bf16 else hidden.dtype
     factor = weight if kind == weight.dtype else _kept("weight", weight.shape, kind).copy_(weight)
     scaled = (hidden * LOG2_E).to(kind)  # for exp2, which takes a third of the time of exp
-    for first in range(0, count, ROWS):
-        chunk = slice(first, min(first + ROWS, count))
-        exponentials = _kept("exponentials", (weight.shape[0], chunk.stop - chunk.start), kind)
-        chunk_grad = None if hidden_grad is None else hidden_grad[chunk]
-        sums = _exponentials(scaled[chunk], factor, exponentials, chunk_grad)
-        at_target = exponentials[targets[chunk], torch.arange(len(sums))].to(sums.dtype)
-        if not _safe(sums, at_target):
-            total += _plain_chunk(hidden[chunk], weight, targets[chunk], exponentials, chunk_grad)
-            sums.fill_(1.0)
-        else:
+    first = True
+    for rows, rows_scaled, rows_targets, rows_grad in _chunks(hidden, scaled, targets, hidden_grad):
+        exponentials = _kept("exponentials", (weight.shape[0], len(rows)), kind)
+        sums = _exponentials(rows_scaled, factor, exponentials, rows_grad)
+        at_target = exponentials[rows_targets, torch.arange(len(rows))].to(sums.dtype)
+        if _safe(sums, at_target):
             total += (sums / at_target).log().sum()
-            if chunk_grad is not None:
-                chunk_grad /= sums[:, None]
+            if rows_grad is not None:
+                rows_grad /= sums[:, None]
+        else:
+            total += _plain_chunk(rows, weight, rows_targets, exponentials, rows_grad)
+            sums.fill_(1.0)
         if weight_grad is not None:
-            share = (hidden[chunk] / (sums * count)[:, None]).to(kind)
-            _accumulate(exponentials, share, weight_grad, overwrite=first == 0)
+            share = (rows / (sums * count)[:, None]).to(kind)
+            _accumulate(exponentials, share, weight_grad, overwrite=first)
+        first = False
     if weight_grad is not None:
         weight_grad.index_add_(0, targets, hidden, alpha=-1.0 / count)
     if hidden_grad is not None:
         hidden_grad.sub_(weight[targets]).div_(count)
     return total / count
+
+
+def _chunks(
+    hidden: Tensor, scaled: Tensor, targets: Tensor, hidden_grad: Tensor | None
+) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor | None]]:
+    """All four in pieces of at most `ROWS` rows, as equal as can be."""
+    n_chunks = -(-len(hidden) // ROWS)
+    grads: Iterable[Tensor | None] = [None] * n_chunks if hidden_grad is None else hidden_grad.tensor_split(n_chunks)
+    pieces = (matrix.tensor_split(n_chunks) for matrix in (hidden, scaled, targets))
+    return zip(*pieces, grads, strict=True)
 
 
 def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product: Tensor | None) -> Tensor:
@@ -182,8 +190,9 @@ def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product:
     sums = torch.zeros(scaled.shape[0], dtype=torch.promote_types(scaled.dtype, torch.float32))
     if product is not None:
         product.zero_()
-    for tile_weight, tile in zip(_tiles(weight), _tiles(exponentials), strict=True):
-        torch.exp2(_product(tile_weight, scaled, tile), out=tile)
+    for tile_weight, tile in zip(_tiles(weight, len(scaled)), _tiles(exponentials, len(scaled)), strict=True):
+        torch.mm(tile_weight, scaled.t(), out=tile)
+        torch.exp2(tile, out=tile)
         sums += tile.sum(0, dtype=sums.dtype)
         if product is None:
             continue
@@ -196,27 +205,16 @@ def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product:
 
 def _accumulate(exponentials: Tensor, share: Tensor, weight_grad: Tensor, *, overwrite: bool) -> None:
     """weight_grad (V, C) becomes, or is increased by, exponentials (V, rows) @ share (rows, C)."""
-    columns = share.t().contiguous()
-    for tile, grad in zip(_tiles(exponentials), _tiles(weight_grad), strict=True):
-        product = _product(tile, columns, _kept("product", grad.shape, tile.dtype))
+    if weight_grad.dtype == exponentials.dtype:
+        torch.addmm(weight_grad, exponentials, share, beta=0 if overwrite else 1, out=weight_grad)
+        return
+    for tile, grad in zip(_tiles(exponentials, len(share)), _tiles(weight_grad, len(share)), strict=True):
+        product = torch.mm(tile, share, out=_kept("product", grad.shape, tile.dtype))
         grad.copy_(product) if overwrite else grad.add_(product)
 
 
-def _tiles(matrix: Tensor) -> tuple[Tensor, ...]:
-    return torch.split(matrix, TILE)
-
-
-def _product(left: Tensor, right: Tensor, out: Tensor) -> Tensor:
-    """left (m, k) @ right (n, k).T, either in `out` or in memory of its own.
-
-    At float32 oneDNN is 5 to 15 % faster than the BLAS behind `torch.mm`, but for the smallest shapes. Which
-    of the two is taken depends on the shapes alone, not on a measurement, so that a training repeats bit for
-    bit.
-    """
-    if HAS_ONEDNN and left.dtype == torch.float32 and max(right.shape) > 64:
-        product: Tensor = torch.ops.mkldnn._linear_pointwise(left, right, None, "none", [], "")
-        return product
-    return torch.mm(left, right.t(), out=out)
+def _tiles(matrix: Tensor, rows: int) -> tuple[Tensor, ...]:
+    return torch.split(matrix, max(1, TILE_LOGITS // rows))
 
 
 def _safe(sums: Tensor, at_target: Tensor) -> bool:

@@ -10,15 +10,17 @@ from torch.nn import functional as F
 
 from slmtui.model import kernels
 
+TILE = kernels.TILE_LOGITS // kernels.ROWS  # vocabulary rows in a tile of a full chunk
+
 # (rows, width, vocabulary): one row; below, at and past the chunk; below, at and past the tile; GPT-2's
 # vocabulary.
 SHAPES = [
     (1, 32, 50257),
     (64, 32, 50257),
     (300, 16, 5003),
-    (kernels.ROWS, 8, 2 * kernels.TILE),
-    (kernels.ROWS + 1, 24, 2 * kernels.TILE + 1),
-    (2 * kernels.ROWS + 1, 40, 2 * kernels.TILE - 1),
+    (kernels.ROWS, 8, 2 * TILE),
+    (kernels.ROWS + 1, 24, 2 * TILE + 1),
+    (2 * kernels.ROWS + 1, 40, 2 * TILE - 1),
     (100, 32, 257),
 ]
 
