@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.optim import AdamW
 
 from slmtui.data.dataset import Dataset
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
@@ -27,7 +26,7 @@ class Training:
     def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT) -> None:
         self.phase, self.dataset, self.machine = phase, dataset, machine
         self.model = model.to(machine.device)
-        self.optimizer: AdamW = build_optimizer(self.model, phase.optimizer, phase.training.learning_rate)
+        self.optimizer = build_optimizer(self.model, phase.optimizer)
         self.batches = np.random.RandomState(phase.training.seed)
         self.dropout = torch.Generator(device=self.model.device).manual_seed(phase.training.seed)
         self.model.use_dropout_generator(self.dropout)

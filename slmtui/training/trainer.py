@@ -94,8 +94,6 @@ def _update(training: Training) -> events.Step:
     begin = time.perf_counter()
     settings = training.phase.training
     learning_rate = learning_rate_at(training.step, settings) * training.learning_rate_factor
-    for group in training.optimizer.param_groups:
-        group["lr"] = learning_rate
     idx, targets = training.windows["train"].random_batch(training.batches, settings.batch_size)
     with _denormals_flushed():
         training.optimizer.zero_grad()  # before the loss, which takes the old gradient's memory for the new one
@@ -104,7 +102,7 @@ def _update(training: Training) -> events.Step:
         if math.isfinite(value):
             loss.backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()
-            training.optimizer.step()
+            training.optimizer.step(learning_rate)
             training.step += 1
     training.seconds += time.perf_counter() - begin
     tokens = training.step * settings.batch_size * training.phase.model.block_size

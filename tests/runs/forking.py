@@ -15,8 +15,7 @@ from slmtui import cli
 
 
 def main() -> None:
-    for module in ("slmtui.headless", "torch._dynamo"):  # which the first optimizer of a process imports
-        importlib.import_module(module)
+    importlib.import_module("slmtui.headless")
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

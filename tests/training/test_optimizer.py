@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import math
+import subprocess
+import sys
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,9 +65,36 @@ def test_the_published_flaw_clips_scaled_gradients(model: GPT, step: int, scale:
 
 
 def test_only_matrices_decay_unless_all_shall(model: GPT) -> None:
-    decayed, kept = build_optimizer(model, OptimizerSection(), 1e-3).param_groups
-    assert {p.dim() for p in decayed["params"]} == {2}
-    assert {p.dim() for p in kept["params"]} == {1}
-    assert (decayed["weight_decay"], kept["weight_decay"]) == (0.1, 0.0)
-    (everything,) = build_optimizer(model, OptimizerSection(decay_on="all"), 1e-3).param_groups
-    assert len(everything["params"]) == len(list(model.parameters()))
+    decayed, kept = build_optimizer(model, OptimizerSection()).groups
+    assert {p.dim() for p in decayed.parameters} == {2}
+    assert {p.dim() for p in kept.parameters} == {1}
+    assert (decayed.weight_decay, kept.weight_decay) == (0.1, 0.0)
+    (everything,) = build_optimizer(model, OptimizerSection(decay_on="all")).groups
+    assert len(everything.parameters) == len(list(model.parameters()))
+
+
+def test_updates_are_those_of_torchs_adamw_to_the_bit(model: GPT) -> None:
+    twin = copy.deepcopy(model)
+    ours = build_optimizer(model, OptimizerSection(decay_on="all", weight_decay=0.3))
+    theirs = torch.optim.AdamW(twin.parameters(), lr=0.01, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.3, fused=True)
+    for _ in range(3):
+        for parameter, other in zip(model.parameters(), twin.parameters(), strict=True):
+            parameter.grad = torch.randn_like(parameter)
+            other.grad = parameter.grad.clone()
+        ours.step(0.01)
+        theirs.step()
+    for parameter, other in zip(model.parameters(), twin.parameters(), strict=True):
+        assert torch.equal(parameter, other)
+
+
+def test_a_run_does_without_torchs_compiler(tiny_toml: str, tmp_path: Path) -> None:
+    """Importing it takes longer than many a short training."""
+    phase = tmp_path / "tiny.toml"
+    phase.write_text(tiny_toml)
+    arguments = ["--headless", str(phase), "--checkpoints", str(tmp_path / "runs")]
+    command = (
+        "import sys; from slmtui.cli import main\n"
+        f"assert main({arguments!r}) == 0\n"
+        "sys.exit('torch._dynamo' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", command], check=False, cwd=tmp_path).returncode == 0
