@@ -18,6 +18,7 @@ from torch import Tensor
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.cache import Cache
 from slmtui.model.gpt import GPT
+from slmtui.model.kernels import FewLogits
 
 
 @dataclass(frozen=True)
@@ -60,17 +61,20 @@ def generate(
     if any(len(row) == 0 for row in rows):
         raise ValueError("a prompt needs at least one token")
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
+    output = FewLogits(model.lm_head.weight)
     cache: Cache | None = None
     for _ in range(n_tokens):
-        model.eval()  # here, because between two draws the caller may go on training the same model
+        if was_training:  # each time, because between two draws the caller may go on training the same model
+            model.eval()
         if cache is not None and cache.longest < block_size:
             last = torch.stack([row[-1:] for row in rows])  # (B, 1)
             hidden = model(last, cache)[:, -1]
         else:
             hidden, cache = _read_windows(model, [row[-block_size:] for row in rows])
-        logits = model.logits(hidden.float())  # (B, V)
+        logits = output(hidden.float())  # (B, V)
         tokens = _draw(logits, sampling, streams)
-        model.train(was_training)
+        if was_training:
+            model.train()
         yield Draw(tokens, logits.softmax(dim=-1))
         rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
 
@@ -78,10 +82,10 @@ def generate(
 def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[Tensor, Cache | None]:
     """Read whole windows: the hidden state of each one's last token (B, C), and the cache if it has room left."""
     config = model.config
-    lengths = torch.tensor([len(w) for w in windows], device=model.device)
+    lengths = [len(w) for w in windows]
     padded = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # right: nothing looks ahead
     cache = None
-    if int(lengths.max()) < config.block_size:
+    if max(lengths) < config.block_size:
         cache = Cache(
             batch=len(windows), n_layer=config.n_layer, n_head=config.n_head,
             head_size=config.n_embd // config.n_head, block_size=config.block_size, device=model.device,
@@ -89,7 +93,7 @@ def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[Tensor, Cache | No
     hidden = model(padded, cache)
     if cache is not None:
         cache.shorten(lengths)
-    return hidden[torch.arange(len(windows), device=model.device), lengths - 1], cache
+    return hidden[torch.arange(len(windows)), torch.tensor(lengths) - 1], cache
 
 
 def _draw(logits: Tensor, sampling: Sampling, streams: list[torch.Generator]) -> Tensor:

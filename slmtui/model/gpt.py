@@ -60,7 +60,7 @@ class CausalSelfAttention(nn.Module):
         )
         if cache is not None:
             k, v = cache.extend(k, v)
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=cache.mask)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=cache.owner.mask)
         elif self.training and self.attn_dropout.p > 0.0:
             y = self.attention_with_dropout(q, k, v)
         else:

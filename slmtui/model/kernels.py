@@ -62,6 +62,28 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
     return _forward(hidden, weight, targets, bf16, None, None)
 
 
+class FewLogits:
+    """`F.linear(hidden, weight)` for the few rows of a generation: (B, C) -> (B, V), weight (V, C).
+
+    On the CPU what counts is how fast the weight can be read. For several rows it had better stand on the left; for one
+    row a transposed copy is read four times as fast (docs/log.md). The copy is renewed when the weight has changed.
+    """
+
+    def __init__(self, weight: Tensor) -> None:
+        self.weight = weight
+        self.transposed: Tensor | None = None
+        self.version = -1
+
+    def __call__(self, hidden: Tensor) -> Tensor:
+        if hidden.device.type != "cpu":
+            return F.linear(hidden, self.weight)
+        if len(hidden) > 1:
+            return (self.weight @ hidden.t()).t().contiguous()
+        if self.transposed is None or self.version != self.weight._version:
+            self.transposed, self.version = self.weight.t().contiguous(), self.weight._version
+        return hidden @ self.transposed
+
+
 def embed(idx: Tensor, weight: Tensor, positions: Tensor) -> Tensor:
     """`F.embedding(idx, weight) + positions`: idx (B, T), weight (V, C), positions (T, C) or (B, T, C) ->
     (B, T, C).

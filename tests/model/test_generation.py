@@ -180,3 +180,14 @@ def test_a_character_of_several_tokens_comes_whole() -> None:
     tokens = drawn(model, [tokenizer.encode("é")], 40, FREE, [4])[0]
     assert "".join(pieces) == tokenizer.decode(tokens)
     assert all(pieces)
+
+
+def test_a_model_trained_between_two_draws_draws_with_its_new_weights(model: GPT) -> None:
+    """As when a person talks to a run that goes on."""
+    draws = generate(model, [ids(1, 2, 3)], 2, FREE, [0])
+    next(draws)
+    weight, was = model.lm_head.weight, model.lm_head.weight.detach().clone()
+    with torch.no_grad():
+        weight.zero_()
+        assert next(draws).probabilities[0].tolist() == pytest.approx([1 / CONFIG.n_vocab] * CONFIG.n_vocab)
+        weight.copy_(was)
