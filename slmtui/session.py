@@ -24,6 +24,7 @@ from slmtui.training.phase import Phase
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
+from slmtui.training.tuning import tuned_machine
 
 AddControl = Callable[[ControlFile], Control]
 
@@ -45,9 +46,9 @@ class Session:
 def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: file) -> Session:
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here."""
     with memory_told(phase):
-        machine = choose_machine(phase.training)
+        choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         dataset = prepare_dataset(phase)
-        training = Training.start(phase, dataset, machine)
+        training = Training.start(phase, dataset, tuned_machine(phase, dataset))
     run = create_run(checkpoints, phase)
     lock = run.lock()
     happening = watch(train(training, control(_control_file(run))), dataset)

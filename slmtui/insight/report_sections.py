@@ -194,6 +194,8 @@ def repeating(facts: RunFacts, level: int) -> list[Block]:
     where = ", ".join(
         f"{key} {machine[key]}" for key in ("device", "precision", "threads", "processor") if key in machine
     )
+    if machine.get("choice"):
+        where += f" (measured at the start: {machine['choice']})"
     what = ", ".join(f"{name} {version}" for name, version in versions.items())
     blocks: list[Block] = [
         Heading("How to repeat it", level),

@@ -14,11 +14,12 @@ def line_of(event: Event, progress: Progress) -> str | None:
     match event:
         case events.RunStarted():
             data, parameters, machine = event.data, event.parameters, event.machine
+            how = machine.get("choice") or f"{machine.get('threads')} threads, {machine.get('precision')}"
             return (
                 f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
                 f"({parameters.get('token_embedding', 0):,} of them for {data['n_vocab']:,} tokens), "
                 f"{data['train_tokens']:,} tokens to train on, {data['val_tokens']:,} to validate, "
-                f"{machine.get('device')}, {machine.get('precision')}, {machine.get('threads')} threads"
+                f"{machine.get('device')}, {how}"
             )
         case events.Evaluation():
             speed, to_go = progress.steps_per_second, progress.seconds_to_go

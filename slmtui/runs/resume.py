@@ -14,6 +14,7 @@ from slmtui.training.events import Event
 from slmtui.training.machine import Machine, choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
+from slmtui.training.tuning import tuned_machine
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ def resume(run: Run) -> Resumed:
     assert isinstance(started, events.RunStarted)
     dataset = prepare_dataset(phase)
     _refuse_if_changed(run, dataset.fingerprint, saved.data)
-    machine = choose_machine(phase.training)
+    machine = choose_machine(phase.training, like=started.machine)
     training = Training(phase, dataset, machine, saved.model)
     try:
         training.load_state_dict(saved.training)
@@ -66,7 +67,10 @@ def _from_the_beginning(run: Run) -> Resumed:
     dataset = prepare_dataset(phase)
     if log and isinstance(started := log[0], events.RunStarted):
         _refuse_if_changed(run, dataset.fingerprint, str(started.data.get("fingerprint")))
-    return Resumed(Training.start(phase, dataset, choose_machine(phase.training)), 0, (), ())
+        machine = choose_machine(phase.training, like=started.machine)
+    else:
+        machine = tuned_machine(phase, dataset)
+    return Resumed(Training.start(phase, dataset, machine), 0, (), ())
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:

@@ -1,8 +1,12 @@
-"""What this machine trains with: device, precision, threads; and what to note about it in a run."""
+"""What this machine trains with: device, precision, threads; and what to note about it in a run.
+
+What "auto" comes to is measured where there is a choice (tuning.py); here stands what needs no measuring.
+"""
 
 from __future__ import annotations
 
 import platform
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -14,22 +18,29 @@ import torch
 from slmtui.errors import UserError
 from slmtui.training.phase import TrainingSection
 
+Precision = Literal["fp32", "bf16"]
+
 
 @dataclass(frozen=True)
 class Machine:
     device: str
-    precision: Literal["fp32", "bf16"]
+    precision: Precision
     threads: int
     processor: str
     cores: int
     system: str
+    choice: str = ""  # what was measured to choose threads and precision
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
-def choose_machine(settings: TrainingSection) -> Machine:
-    """Settle "auto" for this machine, and set torch's thread count."""
+def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = None) -> Machine:
+    """Settle "auto" for this machine, and set torch's thread count: all cores, fp32 on a CPU.
+
+    like: `Machine.to_dict()` of a run that goes on; its choices hold where the phase leaves one, for the same digits.
+    """
+    like = like or {}
     device: str = _best_device() if settings.device == "auto" else settings.device
     if not _has(device):
         raise UserError(
@@ -37,12 +48,15 @@ def choose_machine(settings: TrainingSection) -> Machine:
             f'{", ".join(d for d in ("cpu", "cuda", "mps") if _has(d))}); use "auto"'
         )
     cores = psutil.cpu_count(logical=False) or 1
-    threads = cores if settings.threads == "auto" else settings.threads
+    threads: int = like.get("threads", cores) if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)
-    if settings.precision == "auto":
-        precision: Literal["fp32", "bf16"] = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
-    else:
+    precision: Precision
+    if settings.precision != "auto":
         precision = settings.precision
+    elif like.get("device") == device and like.get("precision") in ("fp32", "bf16"):
+        precision = like["precision"]
+    else:
+        precision = "bf16" if device == "cuda" and torch.cuda.is_bf16_supported() else "fp32"
     return Machine(
         device=device,
         precision=precision,
@@ -50,7 +64,13 @@ def choose_machine(settings: TrainingSection) -> Machine:
         processor=processor_name() if device != "cuda" else torch.cuda.get_device_name(),
         cores=cores,
         system=f"{platform.system()} {platform.machine()}",
+        choice=str(like.get("choice", "")),
     )
+
+
+def multiplies_bf16() -> bool:
+    """Whether the processor has instructions for products of bfloat16 numbers; without, torch imitates them slowly."""
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
 
 
 @lru_cache(maxsize=1)

@@ -183,14 +183,14 @@ class TrainingSection(Section):
     )
     seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Numbers in matrix products; auto: bf16 where the machine is made for it."
+        "auto", description="Numbers in matrix products; auto: bf16 where the machine has it and is faster with it."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto", description="Where to train; auto: CUDA or MPS where there is one."
     )
     threads: Threads = Field(
         "auto",
-        description="CPU threads; auto: measured at the start.",
+        description="CPU threads; auto: all cores, or fewer where a step is faster so; measured at the start.",
         json_schema_extra={"allowed": '"auto" or a whole number from 1 to 1,024'},
     )
 

@@ -70,7 +70,7 @@ def _run(training: Training, control: Control) -> Generator[Event, None, events.
             return "completed"
         if 0 < patience <= training.evaluations_since_best:
             return "early stopping"
-        step = _update(training)
+        step = update(training)
         diverged = _has_diverged(training, step.loss)
         if diverged or step.step % log_interval(settings.max_iters) == 0:
             yield step
@@ -89,7 +89,7 @@ def log_interval(max_iters: int) -> int:
     return math.ceil(max_iters / MOST_STEP_EVENTS)
 
 
-def _update(training: Training) -> events.Step:
+def update(training: Training) -> events.Step:
     """One optimiser update on one random batch; none if the loss is not finite."""
     begin = time.perf_counter()
     settings = training.phase.training

@@ -1,0 +1,91 @@
+"""What `threads = "auto"` and `precision = "auto"` come to: a few steps of the phase itself, timed each way.
+
+Two OpenMP threads are faster than one on an idle machine and slower on a busy one; bfloat16 is faster where the
+processor multiplies it, and many times slower elsewhere. No table knows that of a machine, a stopwatch does.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from itertools import product
+from statistics import median
+
+import torch
+
+from slmtui.data.dataset import Dataset
+from slmtui.training.machine import Machine, Precision, choose_machine, multiplies_bf16
+from slmtui.training.phase import Phase
+from slmtui.training.state import Training
+from slmtui.training.trainer import update
+
+ROUNDS = 3  # in each, every way takes one step that counts
+ENOUGH_SECONDS = 3.0  # no further round after that
+LEAST_STEPS = 100  # a training shorter than that is over before it pays
+CLEARLY = 1.1  # times as fast; below that the first way, so that chance does not change the digits
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to compute a step."""
+
+    threads: int
+    precision: Precision
+
+    def __str__(self) -> str:
+        return f"{self.threads} thread{'' if self.threads == 1 else 's'}, {self.precision}"
+
+
+def tuned_machine(phase: Phase, dataset: Dataset) -> Machine:
+    """The machine with what is fastest for this phase, and why; torch's thread count is set to it."""
+    machine = choose_machine(phase.training)
+    first, *others = ways(phase, machine)
+    if not others or phase.training.max_iters < LEAST_STEPS:
+        return machine
+    seconds = measure(phase, dataset, machine, [first, *others])
+    fastest = min(seconds, key=lambda way: seconds[way])
+    if seconds[first] < CLEARLY * seconds[fastest]:
+        fastest = first
+    torch.set_num_threads(fastest.threads)
+    return replace(machine, threads=fastest.threads, precision=fastest.precision, choice=_reason(fastest, seconds))
+
+
+def ways(phase: Phase, machine: Machine) -> list[Way]:
+    """What there is to choose from; first what is taken unless another is clearly faster."""
+    settings = phase.training
+    if machine.device != "cpu":
+        return [Way(machine.threads, machine.precision)]
+    threads = [machine.threads]
+    if settings.threads == "auto":
+        threads = list(dict.fromkeys((machine.threads, -(-machine.threads // 2), 1)))
+    precisions: list[Precision] = [machine.precision]
+    if settings.precision == "auto" and multiplies_bf16():
+        precisions = ["fp32", "bf16"]
+    return [Way(*way) for way in product(threads, precisions)]
+
+
+def measure(phase: Phase, dataset: Dataset, machine: Machine, choices: list[Way]) -> dict[Way, float]:
+    """Seconds for a step in each way: the median of steps taken in turns, after one that does not count."""
+    training = Training.start(phase, dataset, machine)  # of its own: nothing of it gets into the run
+    taken: dict[Way, list[float]] = {way: [] for way in choices}
+    begin = time.perf_counter()
+    for round_ in range(1 + ROUNDS):
+        for way in choices:
+            torch.set_num_threads(way.threads)
+            training.machine = replace(machine, precision=way.precision)
+            start = time.perf_counter()
+            update(training)
+            if round_:
+                taken[way].append(time.perf_counter() - start)
+        if round_ and time.perf_counter() - begin > ENOUGH_SECONDS:
+            break
+    return {way: median(times) for way, times in taken.items()}
+
+
+def _reason(chosen: Way, seconds: dict[Way, float]) -> str:
+    others = " and ".join(f"{_milliseconds(seconds[way])} with {way}" for way in seconds if way != chosen)
+    return f"{chosen}: a step takes {_milliseconds(seconds[chosen])}, against {others}"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:,.3g} ms"

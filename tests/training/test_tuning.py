@@ -1,0 +1,111 @@
+"""Threads and precision by the stopwatch: what is chosen, when nothing is measured, and that it leaves no trace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from slmtui.runs.log import read_events
+from slmtui.session import begin, go_on
+from slmtui.training import events, tuning
+from slmtui.training.machine import choose_machine
+from slmtui.training.prepare import prepare_dataset
+from slmtui.training.state import Training
+from slmtui.training.trainer import train
+from slmtui.training.tuning import Way, measure, tuned_machine, ways
+from tests.conftest import MakePhase
+
+AUTO = ("training.threads=auto", "training.precision=auto", "training.max_iters=200")
+
+
+@pytest.fixture(autouse=True)
+def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("psutil.cpu_count", lambda **_: 4)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def took(monkeypatch: pytest.MonkeyPatch, seconds: dict[Way, float]) -> None:
+    """A machine whose steps take so long."""
+    monkeypatch.setattr(tuning, "measure", lambda *_: seconds)
+
+
+def test_every_number_of_threads_is_tried_and_bf16_where_the_processor_has_it(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = make_phase(*AUTO)
+    monkeypatch.setattr(tuning, "multiplies_bf16", lambda: False)
+    assert ways(phase, choose_machine(phase.training)) == [Way(4, "fp32"), Way(2, "fp32"), Way(1, "fp32")]
+    monkeypatch.setattr(tuning, "multiplies_bf16", lambda: True)
+    assert Way(1, "bf16") in ways(phase, choose_machine(phase.training))
+    settled = make_phase("training.threads=3", "training.precision=bf16")
+    assert ways(settled, choose_machine(settled.training)) == [Way(3, "bf16")]
+
+
+def test_what_is_clearly_faster_is_taken_and_the_reason_is_said(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = make_phase(*AUTO)
+    took(monkeypatch, {Way(4, "fp32"): 0.050, Way(2, "fp32"): 0.0312, Way(1, "fp32"): 0.040})
+    chosen = tuned_machine(phase, prepare_dataset(phase))
+    assert (chosen.threads, chosen.precision, torch.get_num_threads()) == (2, "fp32", 2)
+    assert chosen.choice == (
+        "2 threads, fp32: a step takes 31.2 ms, against 50 ms with 4 threads, fp32 and 40 ms with 1 thread, fp32"
+    )
+
+
+def test_a_difference_that_may_be_chance_changes_nothing(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = make_phase(*AUTO)
+    took(monkeypatch, {Way(4, "fp32"): 0.050, Way(2, "fp32"): 0.047, Way(1, "fp32"): 0.090})
+    assert tuned_machine(phase, prepare_dataset(phase)).threads == 4
+    assert torch.get_num_threads() == 4
+
+
+def test_a_short_training_is_not_measured(make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("measured"))
+    phase = make_phase(*AUTO, "training.max_iters=50")
+    assert tuned_machine(phase, prepare_dataset(phase)).choice == ""
+
+
+def test_steps_are_timed_each_way(make_phase: MakePhase) -> None:
+    phase = make_phase(*AUTO)
+    choices = [Way(2, "fp32"), Way(1, "fp32"), Way(1, "bf16")]
+    seconds = measure(phase, prepare_dataset(phase), choose_machine(phase.training), choices)
+    assert list(seconds) == choices
+    assert all(0 < value < 60 for value in seconds.values())
+
+
+def test_a_run_keeps_what_was_measured_and_goes_on_with_it(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    took(monkeypatch, {Way(4, "fp32"): 0.05, Way(1, "fp32"): 0.01})
+    session = begin(make_phase(*AUTO, "evaluation.interval=50"), tmp_path)
+    while not isinstance(next(session.events), events.Checkpoint):
+        pass
+    session.events.close()  # type: ignore[attr-defined]  # as if the process had died
+    monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("measured again"))
+    resumed = go_on(session.run)
+    assert (resumed.training.machine.threads, torch.get_num_threads()) == (1, 1)
+    started = next(event for event in read_events(session.run.log_file) if isinstance(event, events.RunStarted))
+    assert started.machine["threads"] == 1
+    assert "1 thread, fp32: a step takes 10 ms" in started.machine["choice"]
+    assert not [event for event in resumed.events if isinstance(event, events.Warned) and event.code == "elsewhere"]
+
+
+def test_measuring_leaves_no_trace_in_the_digits(make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch) -> None:
+    phase = make_phase("training.max_iters=4")
+    dataset = prepare_dataset(phase)
+
+    def val_losses() -> list[float]:
+        training = Training.start(phase, dataset, choose_machine(phase.training))
+        return [event.val_loss for event in train(training) if isinstance(event, events.Evaluation)]
+
+    before = val_losses()
+    measure(phase, dataset, choose_machine(phase.training), [Way(2, "fp32"), Way(1, "fp32")])
+    assert val_losses() == before
