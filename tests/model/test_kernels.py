@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from slmtui.model import kernels
 
-TILE = kernels.TILE_LOGITS // kernels.ROWS  # vocabulary rows in a tile of a full chunk
+TILE = 2048  # vocabulary rows in a tile of a full chunk
 
 # (rows, width, vocabulary): one row; below, at and past the chunk; below, at and past the tile; GPT-2's
 # vocabulary.
