@@ -26,7 +26,7 @@ from torch.nn import functional as F
 
 ROWS = 384  # positions in a chunk, at most: more gains little, and the chunk's logits are kept (77 MB for GPT-2's)
 TILE_LOGITS = 1 << 20  # in a tile: 4 MB, which the caches hold
-SMALL_VOCABULARY = 2048  # up to here the plain formula is as fast or faster, ...
+SMALL_VOCABULARY = 768  # up to here the plain formula is as fast or faster, ...
 MOST_PLAIN_LOGITS = 1 << 23  # ... and is taken while its logits, 32 MB of them, are no burden
 
 LOG2_E = 1.4426950408889634
@@ -45,7 +45,7 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
 
     With `bf16` the products take bfloat16 factors and accumulate in float32; sums, loss and gradients are
     float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. Off the CPU, and
-    for a vocabulary of up to 2,048, this is `F.linear` and `F.cross_entropy`.
+    for a vocabulary of up to 768, this is `F.linear` and `F.cross_entropy`.
     """
     if hidden.shape[1] != weight.shape[1] or targets.shape != hidden.shape[:1]:
         raise ValueError(
