@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from slmtui.data.baseline import TOKEN_LIMIT
 from slmtui.model.size import count_parameters
 from slmtui.output import duration
 from slmtui.training.phase import Phase
@@ -19,6 +20,7 @@ HOUSE_RULE = (10, 100)  # parameters for each training token
 FULL_VALUE, LAST_VALUE = 4, 16  # epochs up to which repeats are nearly as good as new text, and are worth much at all
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
 WORKING_MEMORY = 100_000_000  # bytes that PyTorch takes with the first step, whatever the model
+NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, measured on a million (docs/log.md)
 LOGIT_TILE = 256 * 2048  # logits that the CPU's kernel holds at a time (slmtui/model/kernels.py)
 
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
@@ -80,7 +82,7 @@ def meaning(
     if facts is not None:
         lines += [*_tokens(facts), _ratio(phase, facts), _epochs(phase, facts)]
     if n_vocab is not None:
-        lines.append(_memory(phase, n_vocab, memory_here))
+        lines.append(_memory(phase, n_vocab, facts.train_tokens if facts is not None else 0, memory_here))
     lines.append(_time(speed))
     return tuple(lines)
 
@@ -100,7 +102,7 @@ def epochs(phase: Phase, train_tokens: int) -> float:
     return phase.training.max_iters * phase.training.batch_size * phase.model.block_size / train_tokens
 
 
-def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
+def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str, int]:
     """Bytes that training takes beside the program itself (0.3 GB), estimated; fp32 throughout.
 
     state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
@@ -109,6 +111,7 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
                  with dropout 4 N C more for each block, and attention written out: 5 matrices of B H T²
     logits       on the CPU three tiles of at most 256 × 2,048; elsewhere 3 N V: logits, softmax, gradient
     passing      16 V C: gradients of the output matrix on their way to their sum; 100 MB of PyTorch's own
+    ngram        with ngram_mix, 130 for each training token, of the first million: the table, and counting it
 
     Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
 
@@ -128,6 +131,7 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
         "activations": 4 * activations,
         "logits": 4 * 3 * logits,
         "passing": 16 * n_vocab * model.n_embd + WORKING_MEMORY,
+        "ngram": NGRAM_BYTES * min(train_tokens, TOKEN_LIMIT) if model.ngram_mix > 0 else 0,
     }
 
 
@@ -200,8 +204,8 @@ def _epochs(phase: Phase, facts: DataFacts) -> Line:
     return Line("epochs", text, f"over {LAST_VALUE}: returns fade (Muennighoff et al. 2023)", "moderate")
 
 
-def _memory(phase: Phase, n_vocab: int, memory_here: int | None) -> Line:
-    need = memory_needed(phase, n_vocab)
+def _memory(phase: Phase, n_vocab: int, train_tokens: int, memory_here: int | None) -> Line:
+    need = memory_needed(phase, n_vocab, train_tokens)
     total = sum(need.values())
     on_cpu = phase.training.device == "cpu" or (phase.training.device == "auto")
     if memory_here is not None and on_cpu and total > memory_here:
