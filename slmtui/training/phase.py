@@ -130,6 +130,13 @@ class ModelSection(Section):
     )
     block_size: Whole = Field(128, ge=1, le=8192, description="Tokens that the model looks back on.")
     dropout: Number = Field(0.0, ge=0, lt=1, description="Share of activations dropped while training.")
+    ngram_mix: Number = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of a Kneser-Ney n-gram model of the training text in each prediction; 0: the network alone. "
+        "Training is the same with any.",
+    )
 
     @field_validator("n_embd")
     @classmethod
@@ -243,8 +250,10 @@ class GateSection(Section):
     """Limits that fail a run in CI, with exit status 1; absent: not a limit."""
 
     max_gap: Number | None = Field(None, ge=0, description="Largest size of the gap, val - train, in nats per token.")
-    max_val_loss: Number | None = Field(None, ge=0, description="Largest validation loss, in nats per token.")
-    max_bits_per_byte: Number | None = Field(None, ge=0, description="Largest validation loss, in bits per byte.")
+    max_val_loss: Number | None = Field(
+        None, ge=0, description="Largest validation loss, in nats per token; with ngram_mix, the mixture's."
+    )
+    max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
 
 
 class Phase(Section):
