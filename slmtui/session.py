@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slmtui.insight.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.runs.control import ControlFile
 from slmtui.runs.files import clear_drafts
@@ -47,6 +48,7 @@ def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: fi
     with memory_told(phase):
         machine = choose_machine(phase.training)
         dataset = prepare_dataset(phase)
+        refuse_impossible(phase, dataset)
         training = Training.start(phase, dataset, machine)
     run = create_run(checkpoints, phase)
     lock = run.lock()

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,12 @@ class DataFacts:
     unigram: float  # of the training text, by frequency alone
     baseline: float | None = None  # the n-gram model's, on the validation tokens
     baseline_order: int | None = None
+
+    @classmethod
+    def from_log(cls, data: Mapping[str, Any]) -> DataFacts | None:
+        """What a run's first event says about its data; None in logs that know too little."""
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: data[name] for name in names}) if set(names) <= set(data) else None
 
 
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts
@@ -21,13 +21,7 @@ class Advice:
 
 
 def findings(facts: RunFacts) -> list[Finding]:
-    return diagnose(facts.happened, data_facts(facts))
-
-
-def data_facts(facts: RunFacts) -> DataFacts | None:
-    """What the log says about the data beyond their size; None for logs that know too little."""
-    names = [field.name for field in fields(DataFacts)]
-    return DataFacts(**{name: facts.data[name] for name in names}) if set(names) <= set(facts.data) else None
+    return diagnose(facts.happened, DataFacts.from_log(facts.data))
 
 
 def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slmtui.errors import UserError
+from slmtui.insight.gate import Best
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
-from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Sample, Warned
+from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Sample, SampleRates, Warned
 from slmtui.training.gap import bits_per_byte
 from slmtui.training.phase import Phase
 
@@ -40,6 +41,8 @@ class RunFacts:
     evaluations: list[Evaluation] = field(default_factory=list)
     step_losses: list[tuple[int, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)  # those of the last step that has any
+    rates: list[SampleRates] = field(default_factory=list)
+    judged: Best = field(default_factory=Best)  # what the gate judges
     warnings: list[Warned] = field(default_factory=list)
     changes: list[events.Changed] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
@@ -124,6 +127,7 @@ def read_facts(run: Run) -> RunFacts:
 
 
 def _add(facts: RunFacts, event: Event) -> None:
+    facts.judged.add(event)
     match event:
         case events.Step():
             facts.step_losses.append((event.step, event.loss))
@@ -135,6 +139,8 @@ def _add(facts: RunFacts, event: Event) -> None:
             if facts.samples and facts.samples[-1].step != event.step:
                 facts.samples.clear()
             facts.samples.append(event)
+        case events.SampleRates():
+            facts.rates.append(event)
         case events.Warned():
             facts.warnings.append(event)
         case events.Changed():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slmtui.insight.finding import Finding
-from slmtui.insight.gate import broken_limits
+from slmtui.insight.gate import limits_in_words
 from slmtui.insight.report_advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
 from slmtui.insight.report_facts import RunFacts
@@ -66,9 +66,9 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         share = percent(facts.leakage["repeated_share"])
         found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
                       "the validation loss say little about text that is new."))  # fmt: skip
-    broken = broken_limits(facts.phase.gate, best)
-    if any(value is not None for value in facts.phase.gate.model_dump().values()):
-        found.append(("Gate:", "; ".join(broken) + "." if broken else "passed."))
+    if limits := limits_in_words(facts.phase.gate, facts.judged):
+        verdict = "passed" if all(kept for kept, _ in limits) else "failed"
+        found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
     return found
 
 

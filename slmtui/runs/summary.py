@@ -29,6 +29,11 @@ class RunSummary:
     gap: float | None = None
     verdict: str | None = None
     bits_per_byte: float | None = None
+    samples: int = 0  # at the best evaluation, that the two rates were counted over
+    parse_rate: float | None = None
+    copied_share: float | None = None
+    finding: str = ""  # what the diagnosis at its end names first
+    gate_failed: bool = False
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
     seconds: float = 0.0  # from the first event to the last
@@ -49,10 +54,17 @@ class RunSummary:
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
+                self.samples, self.parse_rate, self.copied_share = 0, None, None
+            case events.SampleRates() if event.step == self.best_step:
+                self.samples, self.parse_rate, self.copied_share = event.samples, event.parse_rate, event.copied_share
+            case events.Warned(of_the_run=True, code="gate"):
+                self.gate_failed = True
+            case events.Warned(of_the_run=True):
+                self.finding = event.message
             case events.Paused():
                 self.paused = True
             case events.Resumed() | events.Step():
-                self.paused = False
+                self.paused, self.finding, self.gate_failed = False, "", False
             case events.RunFinished():
                 self.paused = False
                 self.reason, self.seconds = event.reason, event.seconds
