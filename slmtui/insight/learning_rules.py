@@ -19,6 +19,7 @@ LOW_RATE = 5e-4  # with a short path, the rate is to blame below it, the number 
 LOWEST_RATE, HIGHEST_RATE = 3e-4, 3e-3  # to advise
 LITTLE_LEARNED = 0.6  # of the loss that token frequencies alone give; the train loss is still above it
 UNDERFITTED = 0.7  # the same, where neither the rate nor the steps are to blame
+LEARNED_GAP = 1.0  # nats; with such a gap the training text is being learned by heart, and more of that is no remedy
 SMALL_BODY = 0.5  # parameters per training token
 
 
@@ -139,7 +140,7 @@ def _too_few_steps(course: Course, evidence: str) -> Finding:
     )
 
 
-def _underfitted(course: Course, evidence: str) -> Finding:
+def _underfitted(course: Course, evidence: str) -> Finding | None:
     ratio = course.body_per_token
     if ratio < SMALL_BODY:
         return Finding(
@@ -152,6 +153,8 @@ def _underfitted(course: Course, evidence: str) -> Finding:
             number=ratio,
             source=CHINCHILLA,
         )
+    if course.evaluations[-1].gap >= LEARNED_GAP:
+        return None
     return Finding(
         code="underfitting",
         title="under-fitting",

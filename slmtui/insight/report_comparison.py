@@ -26,12 +26,34 @@ def comparison(runs: Sequence[RunFacts], level: int) -> list[Block]:
             )
         )
     blocks.append(_table(ranked))
+    if against := _against_counting(runs):
+        blocks.append(Paragraph(against, lead="Against counting:"))
     for index, group in enumerate(ranked, start=1):
         text = f"On text {index}, {plural(group[0].data['val_bytes'], 'byte')}:" if len(ranked) > 1 else ""
         blocks += [Paragraph(sentence, lead=text) for sentence in _sentences(group)[:1]]
         blocks += [Paragraph(sentence) for sentence in _sentences(group)[1:]]
         blocks += _curves(group)
     return blocks
+
+
+def _against_counting(runs: Sequence[RunFacts]) -> str:
+    """Each run against the n-gram model of its own text: the one thing that can be said across different texts."""
+    margins = sorted(
+        (run.best.bits_per_byte - run.baseline.bits_per_byte, run.name) for run in runs if run.best and run.baseline
+    )
+    if not margins:
+        return ""
+    better = [name for margin, name in margins if margin < 0]
+    margin, nearest = margins[0]
+    if not better:
+        return (
+            f"none of {len(margins)} does better than the n-gram model of its own text; {nearest} comes nearest, "
+            f"{margin:.2f} bits per byte above it."
+        )
+    return (
+        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text: {listed(better)}; "
+        f"{nearest} by most, {-margin:.2f} bits per byte."
+    )
 
 
 def _rank(run: RunFacts) -> tuple[bool, float, str]:

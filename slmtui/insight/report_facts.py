@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slmtui.errors import UserError
+from slmtui.insight.examination import kept
 from slmtui.insight.gate import Best
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
@@ -22,7 +23,8 @@ class Baseline:
     order: int
     loss: float  # nats per token
     bits_per_byte: float
-    unigram: float | None
+    unigram: float | None  # of frequencies alone, on that text
+    note: str  # what was left out of a large corpus
 
     @property
     def name(self) -> str:
@@ -48,6 +50,7 @@ class RunFacts:
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
     finished: RunFinished | None = None
     best: Evaluation | None = None
+    examination: dict[str, Any] | None = None  # what `slmtui examine` found, if it was asked
 
     @property
     def data(self) -> dict[str, Any]:
@@ -88,7 +91,10 @@ class RunFacts:
         if loss is None or order is None:
             return None
         bits = bits_per_byte(loss, self.data["val_tokens"], self.data["val_bytes"])
-        return Baseline(int(order), loss, bits, _real(self.data.get("unigram")))
+        note = self.data.get("baseline_note")
+        return Baseline(
+            int(order), loss, bits, _real(self.data.get("baseline_unigram")), note if isinstance(note, str) else ""
+        )
 
     @property
     def leakage(self) -> dict[str, Any] | None:
@@ -120,7 +126,7 @@ def read_facts(run: Run) -> RunFacts:
         text = run.phase_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{run.phase_file}: cannot be read ({error})") from None
-    facts = RunFacts(run.name, run.phase(), text, started, happened)
+    facts = RunFacts(run.name, run.phase(), text, started, happened, examination=kept(run))
     for event in happened:
         _add(facts, event)
     return facts

@@ -4,19 +4,40 @@ from __future__ import annotations
 
 from slmtui.insight.finding import Finding
 from slmtui.insight.gate import limits_in_words
+from slmtui.insight.overfitting_rules import LEAST_RISE, RISE
 from slmtui.insight.report_advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
 from slmtui.insight.report_facts import RunFacts
 from slmtui.insight.report_words import listed, number, percent, plural
 from slmtui.output import duration
 
+IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
+
 
 def summary(facts: RunFacts, level: int) -> list[Block]:
     blocks: list[Block] = [Heading("Summary", level), Paragraph(" ".join((_trained(facts), _ended(facts))))]
+    if facts.best is not None:
+        blocks.append(Paragraph(_verdict(facts), lead="Verdict:"))
     blocks += [Paragraph(text, lead=lead) for lead, text in _results(facts)]
     if facts.phase.phase.hypothesis:
         blocks.append(Paragraph(facts.phase.phase.hypothesis, lead="What was expected beforehand:"))
     return blocks
+
+
+def _verdict(facts: RunFacts) -> str:
+    """The whole report in a sentence: the gap's class, what is wrong, the worst first, and whether counting wins."""
+    assert facts.best is not None
+    found, baseline = findings(facts), facts.baseline
+    gap = f"{'an' if facts.best.verdict[0] in 'aeiou' else 'a'} {facts.best.verdict} gap"
+    if facts.leakage is not None and is_leaky(facts):
+        gap += " that means nothing, since validation repeats training"
+    if baseline is not None:
+        against = "better" if facts.best.val_loss < baseline.loss else "worse"
+        gap = f"{against} than a {baseline.name} model, with {gap}"
+    titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
+    if titles:
+        return f"{gap}. What is wrong, the worst first: {titles}."
+    return f"{gap}." if found else f"{gap}. The rules find nothing wrong."
 
 
 def _trained(facts: RunFacts) -> str:
@@ -81,6 +102,11 @@ def after_the_best(facts: RunFacts) -> str:
         return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
     if not is_rise(facts):
         return f"it stayed about the same, {number(last.val_loss, '.4f')} at step {last.step:,}."
+    if last.val_loss - best.val_loss < max(LEAST_RISE, RISE * best.val_loss):
+        return (
+            f"it was {number(last.val_loss, '.4f')} at step {last.step:,}, above the best by no more than evaluations "
+            "waver."
+        )
     if not last.train_loss < best.train_loss:
         return (
             f"validation loss rose to {number(last.val_loss, '.4f')} by step {last.step:,}, and training loss with it, "
@@ -109,13 +135,15 @@ def _against_counting(facts: RunFacts) -> str:
 
 
 def next_steps(facts: RunFacts, level: int) -> list[Block]:
-    """What to do, then what is wrong: the evidence, how sure it is, and where the rule comes from."""
+    """What is wrong, with the evidence, how sure it is and where the rule comes from; then what to do."""
     found = findings(facts)
+    blocks: list[Block] = [Heading("Diagnosis", level)]
+    if found:
+        blocks.append(Bullets(tuple(_finding(one) for one in found)))
+    else:
+        blocks.append(Paragraph("The rules find nothing wrong with this run."))
     items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts, found))
-    blocks: list[Block] = [Heading("What to do next", level), Bullets(items)] if items else []
-    if not found:
-        return [*blocks, Heading("Diagnosis", level), Paragraph("The rules find nothing wrong with this run.")]
-    return [*blocks, Heading("Diagnosis", level), Bullets(tuple(_finding(one) for one in found))]
+    return [*blocks, Heading("What to do next", level), Bullets(items)] if items else blocks
 
 
 def _finding(found: Finding) -> Paragraph:
