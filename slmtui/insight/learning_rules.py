@@ -75,6 +75,8 @@ def little_learned(course: Course) -> Finding | None:
     if share < LITTLE_LEARNED or messages.train_rises(course):
         return None
     seen = f"train ended at {last.train_loss:.2f}, token frequencies alone give {_unigram(course):.2f}"
+    if course.path < SHORT_PATH and course.since_best and last.gap >= LEARNED_GAP:
+        return None  # val rises and train falls: what it does learn is the training text
     if course.path < SHORT_PATH:
         return _rate_too_low(course, seen) if course.rate < LOW_RATE else _too_few_steps(course, seen)
     if course.path > LONG_PATH:

@@ -29,7 +29,12 @@ def findings(facts: RunFacts) -> list[Finding]:
 
 def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
     """The most pressing first."""
-    advice = [*_to_go_on(facts), *(Advice(_sentence(one.remedy), _sentence(f"because: {one.title}")) for one in found)]
+    advice = _to_go_on(facts)
+    advice += [
+        Advice(_sentence(one.remedy), _sentence(f"because: {one.title}"))
+        for one in found
+        if not (advice and one.code == "stopped_too_early")  # which is the same advice
+    ]
     if CHANGES & {one.code for one in found}:
         source = " ".join(shlex.quote(one) for one in facts.phase.data.source)
         size = facts.phase.data.dataset_size

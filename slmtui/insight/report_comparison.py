@@ -65,7 +65,8 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     runs = [run for group in groups for run in group]
     one_vocabulary = len({run.vocabulary[:2] for run in runs}) == 1
     with_baseline = any(run.baseline is not None for run in runs)
-    header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens", "vocabulary", "bits/byte"]
+    header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens"]
+    header += ["bits/byte"] if one_vocabulary else ["vocabulary", "bits/byte"]
     header += ["n-gram", "margin"] if with_baseline else []
     header += [*(["best val"] if one_vocabulary else []), "at step", "gap", "verdict"]
     rows = []
@@ -73,7 +74,7 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
         for run in group:
             best, baseline = run.best, run.baseline
             row = [run.name, *([str(index)] if len(groups) > 1 else []), f"{run.started.parameters['total']:,}"]
-            row += [f"{run.data['train_tokens']:,}", f"{run.data['n_vocab']:,}"]
+            row += [f"{run.data['train_tokens']:,}", *([] if one_vocabulary else [f"{run.data['n_vocab']:,}"])]
             row += [number(best.bits_per_byte if best else None, ".2f")]
             if with_baseline:
                 margin = best.bits_per_byte - baseline.bits_per_byte if best and baseline else None

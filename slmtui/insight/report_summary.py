@@ -10,7 +10,9 @@ from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
 from slmtui.insight.report_facts import RunFacts
 from slmtui.insight.report_words import listed, number, percent, plural
 from slmtui.output import duration
+from slmtui.training.gap import SCALE
 
+LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
 IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
 
 
@@ -31,6 +33,8 @@ def _verdict(facts: RunFacts) -> str:
     gap = f"{'an' if facts.best.verdict[0] in 'aeiou' else 'a'} {facts.best.verdict} gap"
     if facts.leakage is not None and is_leaky(facts):
         gap += " that means nothing, since validation repeats training"
+    elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
+        gap += " that means nothing, since little was learned"
     if baseline is not None:
         against = "better" if facts.best.val_loss < baseline.loss else "worse"
         gap = f"{against} than a {baseline.name} model, with {gap}"
