@@ -11,6 +11,7 @@ from slmtui.console.chart_spec import ChartSpec
 from slmtui.console.run_charts import X, gap_chart, loss_chart
 from slmtui.output import duration, visible
 from slmtui.runs.history import RunHistory
+from slmtui.runs.lines import rates_line
 from slmtui.training.events import Evaluation, Sample, Warned
 
 SMOOTHING = 0.9  # weight of the past
@@ -127,6 +128,7 @@ def warning_text(warnings: list[Warned], styles: dict[str, str]) -> Text:
     text = Text()
     for warning in reversed(warnings):
         when = "before the start" if warning.step == 0 else f"step {warning.step:,}"
+        when = "at the end" if warning.of_the_run else when
         sign = "· " if warning.level == "note" else "! "
         text.append(sign + when, style=styles.get(warning.level, ""))
         text.append(f"  {warning.code.replace('_', ' ')}\n", style="dim")
@@ -141,6 +143,12 @@ def sample_title(sample: Sample) -> str:
     if sample.judgement:
         title += f" · {sample.judgement['label']}"
     return title
+
+
+def rates_note(history: RunHistory, sample: Sample) -> str:
+    """What many samples of the same step are worth, if they were drawn."""
+    found = next((rates for rates in reversed(history.rates) if rates.step == sample.step), None)
+    return visible(rates_line(found)) if found is not None else ""
 
 
 def sample_note(sample: Sample) -> str:

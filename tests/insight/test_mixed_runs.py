@@ -12,7 +12,7 @@ from slmtui.commands.runs import main as runs_command
 from slmtui.insight.course import Course
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts
-from slmtui.insight.gate import broken_limits
+from slmtui.insight.gate import Best, limits_in_words
 from slmtui.insight.report import build_report
 from slmtui.insight.report_markdown import to_markdown
 from slmtui.runs.lines import line_of, summary
@@ -91,14 +91,14 @@ def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
 
 
 def test_the_gate_judges_the_mixture() -> None:
-    best = Course(mixed_events()).best
-    assert broken_limits(GateSection(max_val_loss=3.6, max_bits_per_byte=3.61 * BITS), best) == []
-    assert broken_limits(GateSection(max_val_loss=3.5), best) == [
-        "max_val_loss = 3.5 is not kept: 3.6000, mixed at the best evaluation"
-    ]
-    assert broken_limits(GateSection(max_gap=1.0), best) == [
-        "max_gap = 1 is not kept: 3.4000 at the best evaluation"
-    ], "the gap is the network's own"
+    best = Best.of(mixed_events())
+
+    def words(**limits: float) -> list[tuple[bool, str]]:
+        return limits_in_words(GateSection(**limits), best)
+
+    assert all(kept for kept, _ in words(max_val_loss=3.6, max_bits_per_byte=3.61 * BITS))
+    assert words(max_val_loss=3.5) == [(False, "max_val_loss = 3.5 is not kept: 3.6000, mixed at the best evaluation")]
+    assert words(max_gap=1.0) == [(False, "max_gap = 1 is not kept: 3.4000 at the best evaluation")], "the network's"
 
 
 def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does() -> None:

@@ -253,7 +253,13 @@ class TrainScreen(ConsoleScreen):
         sample = history.samples[at]
         panel.border_title = train_view.sample_title(sample)
         panel.border_subtitle = " · ".join(
-            part for part in (train_view.sample_note(sample), f"[ earlier  {at + 1} of {last + 1}  later ]") if part
+            part
+            for part in (
+                train_view.rates_note(history, sample),
+                train_view.sample_note(sample),
+                f"[ earlier  {at + 1} of {last + 1}  later ]",
+            )
+            if part
         )
         text = Text(visible(sample.prompt), style="bold")
         text.append(visible(sample.text), style="not bold")
