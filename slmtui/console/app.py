@@ -17,6 +17,7 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from slmtui.console.backend import Backend
 from slmtui.console.base import MODES
@@ -31,6 +32,7 @@ from slmtui.runs.run import Run
 from slmtui.training.phase import Phase
 
 LOG_SHOWN = 20_000  # characters of the log's end
+BUILDING, BLINK = 0.05, 0.005  # seconds without painting at a change of screen: to a new one, to one that is built
 
 
 def _screen(mode: str) -> Callable[[], Screen[None]]:
@@ -67,6 +69,8 @@ class Console(App[str]):
         self.checkpoints, self.log_path = checkpoints, log
         self.memory = memory or Memory()
         self._nothing_obeyed = NothingObeyed()
+        self._built: set[str] = set()  # modes whose screens have been shown
+        self._mask = BUILDING
         self.backend = Backend()
         self.trainer = TrainerThread(checkpoints)
         self.queued = list(phases)
@@ -132,8 +136,17 @@ class Console(App[str]):
             self.notify(f"{run.name} is finished", title="training")
 
     async def action_switch_mode(self, mode: str) -> None:
-        self.memory.remember("screen", mode)
+        self.call_after_refresh(self.memory.remember, "screen", mode)
         await super().action_switch_mode(mode)
+
+    def switch_mode(self, mode: str) -> AwaitMount:
+        self._mask = BLINK if mode in self._built else BUILDING
+        self._built.add(mode)
+        return super().switch_mode(mode)
+
+    def delay_update(self, delay: float = BUILDING) -> None:
+        """Textual waits with painting while a screen is built; one that has been seen before need not wait as long."""
+        super().delay_update(min(delay, self._mask))
 
     def action_help(self) -> None:
         self.push_screen(help_for(self.screen))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
+from textual.events import ScreenResume
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -28,8 +30,13 @@ class Tab(Static):
 
     def show(self, *, current: bool, narrow: bool) -> None:
         name = self.mode[0].upper() if narrow else self.mode.capitalize()
-        self.update(f"▌{name}▐" if current else f" {name} ")
-        self.set_class(current, "-current")
+        text = f"▌{name}▐" if current else f" {name} "
+        if text != self._shown:
+            self._shown = text
+            self.update(text)
+            self.set_class(current, "-current")
+
+    _shown = ""
 
     async def on_click(self) -> None:
         await self.app.run_action(f"switch_mode('{self.mode}')")
@@ -54,7 +61,7 @@ class TopBar(Horizontal):
         line = self.query_one("#going-on", Static)
         if text != self._said:
             self._said = text
-            line.update(text)
+            line.update(text, layout=False)
 
     _said = ""
 
@@ -90,6 +97,12 @@ class ConsoleScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self._pulse.stop()
+
+    @on(ScreenResume)
+    def _keep_styles(self, event: ScreenResume) -> None:
+        """Textual would style every widget anew, which is most of the work of a change of screen, and for nothing: a
+        new theme is applied before the screen comes back, and a class when it is set."""
+        event.refresh_styles = False
 
     def on_screen_resume(self) -> None:
         self.query_one(TopBar).refresh_tabs()

@@ -48,7 +48,7 @@ class Hints(Static):
             _add(line, key, words, action, self._name_of(node), key_style)
         for key, words, action, node in last:
             _add(line, key, words, action, self._name_of(node), key_style)
-        self.update(line)
+        self.update(line, layout=False)
 
     def _name_of(self, node: DOMNode) -> str:
         return "app" if node is self.app else "screen" if node is self.screen else "focused"

@@ -11,6 +11,7 @@ from slmtui.console.chart_spec import ChartSpec
 from slmtui.console.run_charts import X, gap_chart, loss_chart
 from slmtui.output import duration, visible
 from slmtui.runs.history import RunHistory
+from slmtui.runs.summary import RunSummary
 from slmtui.training.events import Evaluation, Sample, Warned
 
 SMOOTHING = 0.9  # weight of the past
@@ -51,9 +52,9 @@ def baseline(history: RunHistory) -> tuple[str, float] | None:
     return (f"{order}-gram", loss) if isinstance(loss, float) and isinstance(order, int) else None
 
 
-def progress_line(history: RunHistory, width: int, machine: str = "") -> Text:
+def progress_line(history: RunHistory, summary: RunSummary, width: int, machine: str = "") -> Text:
     """`step 620/1,000 ━━━━╸──── 62 %   38.2 it/s   9,780 tok/s   12 s gone, 10 s to go   412 MB`"""
-    summary, progress = history.summary, history.progress
+    progress = history.progress
     planned = max(summary.max_iters, 1)
     share = min(1.0, summary.step / planned)
     parts = []

@@ -9,6 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import DataTable, Static
 
@@ -118,7 +119,7 @@ class DataScreen(DataReader):
         for panel in self.query(NumbersPanel):
             panel.show(found)
         if new:
-            self.query_one("#files").border_title = self._title(found)
+            self.query_one("#files").border_title = Content(self._title(found))
             self._shown_file = None
             self.query_one(FilesTable).show(file_rows(found.counted))
             self._show_file_at_cursor()
@@ -158,7 +159,7 @@ class DataScreen(DataReader):
         self.query_one(TokenView).show_file(file, token, repeat)
 
     def _reader_title(self, name: str) -> None:
-        self.query_one("#reader").border_title = f"{visible(name)}, as the model sees it"
+        self.query_one("#reader").border_title = Content(f"{visible(name)}, as the model sees it")
 
     @on(TokenView.Moved)
     def _describe_token(self) -> None:

@@ -17,6 +17,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.widgets import DataTable, Static
 
 from slmtui.console import train_view
@@ -28,6 +29,7 @@ from slmtui.output import visible
 from slmtui.runs.control import send
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import Run, State, all_runs
+from slmtui.runs.summary import RunSummary
 from slmtui.training.control import Command, CommandKind
 from slmtui.training.phase_file import load_phase
 
@@ -35,6 +37,7 @@ CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; a
 COLUMNS = (("step", 9), ("train", 8), ("val", 8), ("gap", 8), ("  verdict", 14), ("b/byte", 7))  # and their widths
 TABLE_ROWS = 500  # evaluations shown, the newest; DataTable slows down beyond
 RATE_FACTOR = 1.25  # of a key press on + and −
+GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
 ALIVE: tuple[State, ...] = ("running", "paused", "stalled")
 
 EMPTY = """\
@@ -99,8 +102,10 @@ class TrainScreen(ConsoleScreen):
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
         self._lines: dict[str, str | Text] = {}  # what each line says, so that only news is sent to the terminal
+        self._titles: dict[str, tuple[str, str]] = {}  # of panels, for the same reason
         self._drawn_at = 0.0
         self._drawn_evaluations = -1
+        self._gap_drawn: tuple[object, ...] = ()
         self._stale = True
         self._rows = 0
         self._process = psutil.Process()
@@ -137,7 +142,8 @@ class TrainScreen(ConsoleScreen):
     def pulse(self) -> None:
         self._choose_run()
         history = self.history
-        self.set_class(history is None, "-empty")
+        if self.has_class("-empty") != (history is None):
+            self.toggle_class("-empty")
         if history is None:
             return
         try:
@@ -147,9 +153,11 @@ class TrainScreen(ConsoleScreen):
             self.history = None
             self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
             return
+        summary = history.summary  # once a beat: it looks at the run's lock
         if changed or self._stale:
-            self._show(history)
-        self._put("#progress", train_view.progress_line(history, self.app.size.width, self._of_machine(history.run)))
+            self._show(history, summary)
+        machine = self._of_machine(history.run)
+        self._put("#progress", train_view.progress_line(history, summary, self.app.size.width, machine))
 
     def _choose_run(self) -> None:
         """The watched run; a new one of our own trainer takes its place, unless a person chose another."""
@@ -172,7 +180,7 @@ class TrainScreen(ConsoleScreen):
             self._rows = 0
             self.query_one(DataTable).clear()
 
-    def _show(self, history: RunHistory) -> None:
+    def _show(self, history: RunHistory, summary: RunSummary) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)
         due = self._stale or evaluations != self._drawn_evaluations or now - self._drawn_at >= CHART_SECONDS
         if due or history.finished is not None:
@@ -180,8 +188,8 @@ class TrainScreen(ConsoleScreen):
             self._draw_charts(history)
         else:
             self._stale = True  # so that the next beat draws what this one left out
-        self._show_title(history)
-        self._show_table(history)
+        self._show_title(history, summary.state)
+        self._show_table(history, summary.best_step)
         self._put("#numbers", train_view.numbers_line(history))
         styles = self.app.theme_variables
         levels = {"serious": styles["catastrophic"], "warning": styles["moderate"], "note": styles["quiet"]}
@@ -195,20 +203,21 @@ class TrainScreen(ConsoleScreen):
         gap_chart = self.query_one("#gap", Chart)
         loss, gap = train_view.charts(history, self.view, gap_ticks=gap_chart.size.height >= 8)
         self.query_one("#loss", Chart).set_spec(loss)
-        gap_chart.set_spec(gap)
+        news = (history, len(history.evaluations), gap.x_limits, gap.x_label, gap.x_ticks)
+        if news != self._gap_drawn:  # which steps alone do not change
+            self._gap_drawn = news
+            gap_chart.set_spec(gap)
 
-    def _show_title(self, history: RunHistory) -> None:
+    def _show_title(self, history: RunHistory, state: State) -> None:
         phase = history.started.phase["phase"] if history.started is not None else {}
         title = phase.get("title") or phase.get("name") or history.run.name
-        state = history.summary.state
         what = {"crashed": "its process is gone; R on Runs goes on with it", "stalled": "silent for ten minutes"}
         detail = f" · {what[state]}" if state in what else ""
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) else ""
         self._put("#phase-title", f"{visible(title)}  ─  {history.run.name} · {state}{detail}{rate}")
 
-    def _show_table(self, history: RunHistory) -> None:
+    def _show_table(self, history: RunHistory, best: int | None) -> None:
         table = self.query_one(DataTable)
-        best = history.summary.best_step
         shown = history.evaluations[-TABLE_ROWS:]
         if len(history.evaluations) < self._rows or len(history.evaluations) > TABLE_ROWS:
             table.clear()
@@ -230,19 +239,17 @@ class TrainScreen(ConsoleScreen):
         self._rows = len(shown)
 
     def _show_sample(self, history: RunHistory) -> None:
-        panel = self.query_one("#sample")
         if not history.samples:
-            panel.border_title = "samples"
+            self._entitle("#sample", "samples", "")
             self._put("#sample-text", Text("none yet: g draws one now", style="dim"))
             self._put("#sample-line", " no sample yet: g draws one")
             return
         last = len(history.samples) - 1
         at = last if self.sample_at is None else max(0, min(self.sample_at, last))
         sample = history.samples[at]
-        panel.border_title = train_view.sample_title(sample)
-        panel.border_subtitle = " · ".join(
-            part for part in (train_view.sample_note(sample), f"[ earlier  {at + 1} of {last + 1}  later ]") if part
-        )
+        place = f"[ earlier  {at + 1} of {last + 1}  later ]"
+        note = " · ".join(part for part in (train_view.sample_note(sample), place) if part)
+        self._entitle("#sample", train_view.sample_title(sample), note)
         text = Text(visible(sample.prompt), style="bold")
         text.append(visible(sample.text), style="not bold")
         self._put("#sample-text", text)
@@ -259,12 +266,18 @@ class TrainScreen(ConsoleScreen):
             self._machine = f"{memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
         return self._machine
 
+    def _entitle(self, selector: str, title: str, subtitle: str) -> None:
+        """Name a panel, if its name is new: Textual paints a panel again whenever it is given one."""
+        if self._titles.get(selector) != (title, subtitle):
+            self._titles[selector] = (title, subtitle)
+            panel = self.query_one(selector)
+            panel.border_title, panel.border_subtitle = Content(title), Content(subtitle)
+
     def _put(self, selector: str, content: str | Text) -> None:
         """Update a line only when it says something new: each update is sent to the terminal again."""
-        widget = self.query_one(selector, Static)
         if self._lines.get(selector) != content:
             self._lines[selector] = content
-            widget.update(content)
+            self.query_one(selector, Static).update(content, layout=selector in GROWING)
 
     # What a person asks for
 

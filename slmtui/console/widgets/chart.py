@@ -113,7 +113,7 @@ class Chart(Widget, can_focus=True):
             return
         self._stale = False
         self._drawn = charts.draw_chart(self.spec, width, height, self.glyphs, cursor=self.cursor)
-        palette = chart_palette(self.app.get_css_variables())
+        palette = chart_palette(self.app.theme_variables)
         strips = [self._strip(row, palette) for row in self._drawn.rows]
         old, self._strips = self._strips, strips
         if len(old) != len(strips) or (old and old[0].cell_length != width):
