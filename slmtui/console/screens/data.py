@@ -106,6 +106,11 @@ class DataScreen(DataReader):
     def on_resize(self) -> None:
         self.set_class(self.app.size.width < 64, "-slim")
 
+    def pulse(self) -> None:
+        super().pulse()
+        if self.focused is None and self.found is not None and not self.has_class("-trouble"):
+            self.action_see(self._panel)  # its panel was hidden for as long as there was nothing to see
+
     def show_words(self, words: str) -> None:
         self.query_one("#where", Static).update(words)
 
