@@ -16,7 +16,13 @@ from slmtui.console.hints import Hints
 if TYPE_CHECKING:
     from slmtui.console.app import Console
 
-MODES = ("data", "phases", "train", "complete", "runs")
+MODES = {  # and what they are for
+    "data": "of the corpus: its text, its split, what to beat",
+    "phases": "of what can be trained: as a form, as a file, and what it means",
+    "train": "of the run that is trained or watched",
+    "complete": "to talk to a model, token by token",
+    "runs": "of all runs, their curves and reports",
+}
 PULSE = 0.25  # seconds between two looks at what is going on; nothing is redrawn when nothing has changed
 LEAST_SIZE = (40, 12)  # columns and rows below which a screen only says what it needs
 
@@ -84,10 +90,14 @@ class ConsoleScreen(Screen[None]):
         with Container(id="body"):
             yield from self.body()
         yield Static("", id="too-small", markup=False)
-        yield Hints()
+        yield Hints(self.hinted)
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
+
+    def hinted(self, action: str) -> bool:  # noqa: ARG002
+        """Is it of use now to name this action's key in the bottom line?"""
+        return True
 
     def pulse(self) -> None:
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""

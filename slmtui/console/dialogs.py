@@ -29,10 +29,12 @@ class Question(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = Content(self.heading)
+            box.border_subtitle = "a letter answers · esc cancels"
             yield Static(self.question, markup=False)
             with Horizontal(classes="answers"):
                 for answer, label in self.answers.items():
-                    yield Button(label, id=f"answer-{answer}", compact=True)
+                    key = Content.assemble((label[0], "underline"), label[1:])
+                    yield Button(key, id=f"answer-{answer}", compact=True)
 
     def on_mount(self) -> None:
         for answer, label in self.answers.items():
