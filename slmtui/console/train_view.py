@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -58,7 +59,7 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
     planned = max(summary.max_iters, 1)
     share = min(1.0, summary.step / planned)
     parts = []
-    if speed := progress.steps_per_second:
+    if (speed := progress.steps_per_second) and width >= 60:
         parts.append(f"{speed:,.1f} it/s")
         if history.started is not None and width >= 100:
             phase = history.started.phase
@@ -106,18 +107,33 @@ def numbers_line(history: RunHistory) -> str:
     )
 
 
-def warning_text(warnings: list[Warned], styles: dict[str, str]) -> Text:
-    """All warnings, the newest first: when, what, and what to do."""
+def line_with_key(text: str, key: str, width: int) -> Text:
+    """One line, cut where it would reach into the key that shows the rest, at its right end."""
+    room = width - len(key) - 3 if key else width
+    line = Text(text, no_wrap=True)
+    line.truncate(room, overflow="ellipsis", pad=bool(key))
+    return line.append(f"  {key}", style="dim") if key else line
+
+
+def warning_text(warnings: list[Warned], styles: dict[str, str], width: int) -> Text:
+    """All warnings, the newest first: when, what, and what to do; their lines hang below one another."""
     text = Text()
     for warning in reversed(warnings):
         when = "before the start" if warning.step == 0 else f"step {warning.step:,}"
         sign = "· " if warning.level == "note" else "! "
         text.append(sign + when, style=styles.get(warning.level, ""))
-        text.append(f"  {warning.code.replace('_', ' ')}\n", style="dim")
-        text.append(f"  {visible(warning.message)}\n")
+        text.append(f"  {warning.code.replace('_', ' ')}\n", style=styles.get("note", ""))
+        text.append(_hanging(visible(warning.message), "  ", width))
         if warning.advice:
-            text.append(f"  → {visible(warning.advice)}\n", style="dim")
+            text.append(_hanging(visible(warning.advice), "  → ", width))
     return text
+
+
+def _hanging(words: str, lead: str, width: int) -> str:
+    """Wrapped to a width, after `lead` and below it; as it is where the width is not known yet."""
+    if width <= len(lead):
+        return f"{lead}{words}\n"
+    return textwrap.fill(words, width, initial_indent=lead, subsequent_indent=" " * len(lead)) + "\n"
 
 
 def sample_title(sample: Sample) -> str:
