@@ -54,9 +54,8 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
             )
         )
     if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
-        advice.append(
-            Advice(f"Use best.pt, step {facts.best.step:,}.", "It has the lowest validation loss of the run.")
-        )
+        loss = "mixed validation loss" if facts.is_mixed else "validation loss"
+        advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
     return advice
 
 

@@ -80,7 +80,7 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     found = [
         (
             "Result:",
-            f"validation loss was lowest at step {best.step:,}: {_lowest(best)}. Training loss was "
+            f"{_lowest(best)}. Training loss was "
             f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: {best.verdict} "
             "on the house scale.",
         )
@@ -99,10 +99,12 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
 
 
 def _lowest(best: Evaluation) -> str:
-    alone = f"{best.val_loss:.4f} nats per token, {best.bits_per_byte:.2f} bits per byte"
+    loss = "validation loss" if best.mixed_loss is None else "mixed validation loss"
+    words = f"{loss} was lowest at step {best.step:,}: {best.judged_loss:.4f} nats per token, "
+    words += f"{best.judged_bits_per_byte:.2f} bits per byte"
     if best.mixed_loss is None:
-        return alone
-    return f"mixed {best.mixed_loss:.4f} nats per token, {best.judged_bits_per_byte:.2f} bits per byte; network {alone}"
+        return words
+    return f"{words}; the network alone has {best.val_loss:.4f}, {best.bits_per_byte:.2f} bits per byte"
 
 
 def after_the_best(facts: RunFacts) -> str:

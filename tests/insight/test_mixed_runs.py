@@ -119,8 +119,8 @@ def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does()
 def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:
     text = report(run)
     assert (
-        f"lowest at step 300: mixed 3.6000 nats per token, {3.6 * BITS:.2f} bits per byte; network 4.4000 nats per "
-        f"token, {4.4 * BITS:.2f} bits per byte" in text
+        f"mixed validation loss was lowest at step 300: 3.6000 nats per token, {3.6 * BITS:.2f} bits per byte; the "
+        f"network alone has 4.4000, {4.4 * BITS:.2f} bits per byte." in text
     )
     assert (
         "the network alone is 0.50 nats worse. It has learned less than a table of counts. Mixed with it (0.4 of "
@@ -130,6 +130,7 @@ def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:
     assert "| step | train | val | gap | verdict | bits/byte | mixed | mixed bits/byte | |" in text
     assert f"| 300 | 1.0000 | 4.4000 | +3.40 | severe | {4.4 * BITS:.2f} | 3.6000 | {3.6 * BITS:.2f} | best |" in text
     assert "| the two mixed | 3.6000 |" in text
+    assert "It has the lowest mixed validation loss of the run." in text
 
 
 def test_a_comparison_ranks_by_the_mixture_and_says_so(run: Run, tmp_path: Path) -> None:
