@@ -16,7 +16,6 @@ from slmtui import __version__
 PACKAGES = ("torch", "numpy", "tiktoken", "textual", "transformers", "litgpt")
 QUIET = 0.05  # share of all cores that others may use of a machine that counts as idle
 LOOK = 2.0  # seconds
-BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # x86's two ways, and ARM's
 
 
 def processor() -> str:
@@ -36,14 +35,6 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
-
-
-def has_bf16() -> bool:
-    """Whether the CPU multiplies bfloat16 itself; where it does not, bf16 is slower than fp32 by far."""
-    from torch.cpu import get_capabilities
-
-    capabilities = get_capabilities()
-    return any(capabilities.get(name, False) for name in BF16)
 
 
 def used_by_others() -> float:

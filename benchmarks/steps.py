@@ -7,11 +7,11 @@ from importlib.util import find_spec
 from statistics import median
 
 from benchmarks.flops import step_flops
-from benchmarks.machine import has_bf16
 from benchmarks.table import Row, at_least, paired_ratio, seconds
 from benchmarks.theirs import OTHERS
 from benchmarks.work import GENERATED, published
 from benchmarks.workers import Taken, in_turns
+from slmtui.training.machine import multiplies_bf16
 from slmtui.training.phase_meaning import GPT2_TOKENS
 
 TEXTBOOK, LIBRARIES, MACHINE = "Against a textbook loop", "Against other libraries", "Share of the machine"
@@ -28,7 +28,7 @@ def step(phase: str) -> list[Row]:
         "textbook": ("step", "textbook", phase), "fp32": ("our-step", phase, "fp32"), "peak": ("peak",),
         **{package: ("step", package, phase) for package in OTHERS if find_spec(package)},
     }  # fmt: skip
-    if has_bf16():
+    if multiplies_bf16():
         sides["bf16"] = ("our-step", phase, "bf16")
     taken = dict(zip(sides, in_turns(*sides.values(), turns=TURNS, seconds=SECONDS, warm_up=2), strict=True))
     textbook, ours = taken["textbook"], taken["fp32"]
