@@ -18,6 +18,7 @@ from slmtui.training.events import Evaluation, Sample, Warned
 
 SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"
+X_AXES: tuple[X, ...] = ("steps", "tokens", "time")
 
 
 @dataclass(frozen=True)
@@ -30,8 +31,7 @@ class View:
     recent: bool = False
 
     def next_x(self) -> View:
-        order: tuple[X, ...] = ("steps", "tokens", "time")
-        return replace(self, x=order[(order.index(self.x) + 1) % len(order)])
+        return replace(self, x=X_AXES[(X_AXES.index(self.x) + 1) % len(X_AXES)])
 
 
 def charts(history: RunHistory, view: View, *, gap_ticks: bool) -> tuple[ChartSpec, ChartSpec]:

@@ -22,7 +22,7 @@ from textual.widgets import Static
 from slmtui.console import train_view
 from slmtui.console.dialogs import Message
 from slmtui.console.steering import ALIVE, Steering
-from slmtui.console.train_view import View
+from slmtui.console.train_view import X_AXES, View
 from slmtui.console.widgets.chart import Chart
 from slmtui.console.widgets.evaluation_table import EvaluationTable
 from slmtui.output import visible
@@ -133,6 +133,16 @@ class TrainScreen(Steering):
         yield Static("", id="sample-line", classes="line", markup=False)
         with VerticalScroll(id="sample", classes="panel"):
             yield Static("", id="sample-text", markup=False)
+
+    def on_mount(self) -> None:
+        memory = self.host.memory
+        x = memory.text("train.x", "steps")
+        self.view = View(
+            x=x if x in X_AXES else "steps",
+            log_y=memory.flag("train.log_y", False),
+            smoothing=memory.flag("train.smoothing", False),
+        )
+        self.set_class(memory.flag("train.table", False), "-table")
 
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
@@ -268,6 +278,10 @@ class TrainScreen(Steering):
         self.view = view
         if self.history is not None:
             self._draw_charts(self.history)
+        memory = self.host.memory  # all but the window, which is of one run
+        memory.remember("train.x", view.x)
+        memory.remember("train.log_y", view.log_y)
+        memory.remember("train.smoothing", view.smoothing)
 
     def action_x_axis(self) -> None:
         self._change_view(self.view.next_x())
@@ -283,6 +297,7 @@ class TrainScreen(Steering):
 
     def action_table(self) -> None:
         self.toggle_class("-table")
+        self.host.memory.remember("train.table", self.has_class("-table"))
 
     def action_warnings(self) -> None:
         warnings = self.history.warnings if self.history is not None else []
