@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.ngram import HIGHEST_ORDER, FloatArray, Level, checked_tokens, count_ngrams, walk
+from slmtui.data.ngram import HIGHEST_ORDER, FloatArray, IntArray, KneserNey, Level, checked_tokens, count_ngrams, walk
 
 TOKEN_LIMIT = 1_000_000  # of each split; more would cost minutes and gigabytes, and hardly move the loss
 STRETCHES = 100  # how many pieces of text such a sample consists of
@@ -48,9 +48,7 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
         )
     # Sampled before they are converted: the tokens of a large corpus are mapped from a file.
     fitted, scored = (checked_tokens(stretches(tokens, TOKEN_LIMIT), n_vocab) for tokens in (train_tokens, val_tokens))
-    held_out = max(1, len(fitted) // 10)
-    trial = losses_by_order(fitted[:-held_out], fitted[-held_out:], n_vocab).mean(axis=1)
-    order = 1 + int(np.argmin(trial))
+    order = _best_order(fitted, n_vocab)
     losses = losses_by_order(fitted, scored, n_vocab)[:, 1:].mean(axis=1)
     return Baseline(
         order=order,
@@ -61,6 +59,18 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
         bits_per_byte=float(losses[order - 1]) * len(val_tokens) / val_bytes / math.log(2),
         note=_note(len(fitted), len(train_tokens), len(scored), len(val_tokens)),
     )
+
+
+def fit_ngram(train: ArrayLike, n_vocab: int) -> KneserNey:
+    """The model that `ngram_baseline` scores: fitted on the same training tokens, (n,), n > 1, of the same order."""
+    fitted = checked_tokens(stretches(np.asarray(train), TOKEN_LIMIT), n_vocab)
+    return KneserNey.fit(fitted, n_vocab, _best_order(fitted, n_vocab))
+
+
+def _best_order(fitted: IntArray, n_vocab: int) -> int:
+    held_out = max(1, len(fitted) // 10)
+    trial = losses_by_order(fitted[:-held_out], fitted[-held_out:], n_vocab).mean(axis=1)
+    return 1 + int(np.argmin(trial))
 
 
 def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatArray:

@@ -3,6 +3,8 @@
 A row's draws come from its own seed, so a completion does not depend on what else is in the batch. Up to the block size
 the keys and values of earlier tokens are kept; past it the window slides over the text, every position shifts, and the
 window is computed anew for each token, so that the result is the same with and without the cache.
+
+A model that has a mixture predicts with it, here and so wherever a model writes; the n-gram model sees all of the text.
 """
 
 from __future__ import annotations
@@ -35,7 +37,7 @@ class Draw:
     """One more token for each of B rows."""
 
     tokens: Tensor  # (B,) int64
-    probabilities: Tensor  # (B, V): the model's own, before temperature, top-k and top-p
+    probabilities: Tensor  # (B, V): the model's own, mixture included, before temperature, top-k and top-p
 
 
 def complete(
@@ -72,10 +74,14 @@ def generate(
         else:
             hidden, cache = _read_windows(model, [row[-block_size:] for row in rows])
         logits = output(hidden.float())  # (B, V)
+        probabilities = logits.softmax(dim=-1)
+        if model.mixture is not None:
+            probabilities = model.mixture.probabilities(probabilities, rows)
+            logits = probabilities.log()
         tokens = _draw(logits, sampling, streams)
         if was_training:
             model.train()
-        yield Draw(tokens, logits.softmax(dim=-1))
+        yield Draw(tokens, probabilities)
         rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
 
 

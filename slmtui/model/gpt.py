@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slmtui.model.cache import Cache, LayerCache
-from slmtui.model.kernels import embed, linear_cross_entropy
+from slmtui.model.kernels import embed, linear_cross_entropy, token_cross_entropy
+from slmtui.model.mixture import Mixture
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class GPT(nn.Module):
         self.ln_f = nn.LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
         self.wte.weight = self.lm_head.weight
+        self.mixture: Mixture | None = None  # no part of the network: what `generate` mixes into its predictions
 
     def forward(self, idx: Tensor, cache: Cache | None = None) -> Tensor:
         """Token ids (B, T), T <= block_size -> what the output matrix reads (B, T, C)."""
@@ -137,6 +139,16 @@ class GPT(nn.Module):
         return linear_cross_entropy(
             hidden.view(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
         )
+
+    @torch.no_grad()
+    def token_losses(self, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
+        """The same of each target alone, (B, T)."""
+        with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
+            hidden = self(idx)
+        losses = token_cross_entropy(
+            hidden.view(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
+        )
+        return losses.view(targets.shape)
 
     @property
     def device(self) -> torch.device:

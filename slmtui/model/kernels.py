@@ -84,6 +84,21 @@ class FewLogits:
         return hidden @ self.transposed
 
 
+@torch.no_grad()
+def token_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
+    """The cross-entropy of each target, (N,), whose mean `linear_cross_entropy` gives; by the plain formula, with the
+    logits of a chunk of positions at a time.
+    """
+    kind = torch.bfloat16 if bf16 else weight.dtype
+    factor = weight.to(kind)
+    return torch.cat(
+        [
+            F.cross_entropy(F.linear(rows.to(kind), factor).to(weight.dtype), at, reduction="none")
+            for rows, at in zip(torch.split(hidden, ROWS), torch.split(targets, ROWS), strict=True)
+        ]
+    )
+
+
 def embed(idx: Tensor, weight: Tensor, positions: Tensor) -> Tensor:
     """`F.embedding(idx, weight) + positions`: idx (B, T), weight (V, C), positions (T, C) or (B, T, C) ->
     (B, T, C).

@@ -15,6 +15,7 @@ from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.out_of_memory import memory_told
 from slmtui.training.state import Training
+from slmtui.training.trainer import run_finished
 
 
 def record(
@@ -34,13 +35,7 @@ def record(
             reason = str(error) if isinstance(error, TrainingFailed) else f"{type(error).__name__}: {error}"
             for last in (
                 events.Warned(step=training.step, code="failed", message=f"training failed: {reason}"),
-                events.RunFinished(
-                    step=training.step,
-                    reason="failed",
-                    best_step=training.best_step,
-                    best_val_loss=None if training.best_step is None else training.best_val_loss,
-                    seconds=training.seconds,
-                ),
+                run_finished(training, "failed"),
             ):
                 with suppress(OSError):
                     log.append(last)

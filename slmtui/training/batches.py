@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from slmtui.data.dataset import Split
@@ -25,7 +27,12 @@ class WindowSource:
 
     def random_batch(self, stream: np.random.RandomState, batch_size: int) -> tuple[Tensor, Tensor]:
         """Inputs and targets, (batch_size, block_size) int64 each, from one call of `randint`."""
-        starts = stream.randint(0, len(self.tokens) - self.block_size, (batch_size,))
+        return self.batch_at(self.random_starts(stream, batch_size))
+
+    def random_starts(self, stream: np.random.RandomState, batch_size: int) -> NDArray[Any]:
+        return stream.randint(0, len(self.tokens) - self.block_size, (batch_size,))
+
+    def batch_at(self, starts: NDArray[Any]) -> tuple[Tensor, Tensor]:
         windows = self.tokens[starts[:, None] + np.arange(self.block_size + 1)]  # (B, T + 1)
         batch = torch.from_numpy(windows.astype(np.int64)).to(self.device)
         return batch[:, :-1], batch[:, 1:]

@@ -95,8 +95,21 @@ class Evaluation(Base):
     gap: Real
     verdict: str
     bits_per_byte: Real  # of the validation loss
-    best: bool  # the lowest validation loss so far
+    best: bool  # the lowest `judged_loss` so far
     requested: bool = False  # by a person, outside the interval
+    # The validation loss of the network mixed with the n-gram model, where the phase has model.ngram_mix; all of the
+    # above but `best` is the network's own.
+    mixed_loss: float | None = None
+    mixed_bits_per_byte: float | None = None
+
+    @property
+    def judged_loss(self) -> float:
+        """The validation loss of what a checkpoint predicts with: best.pt, patience and the gate go by it."""
+        return self.val_loss if self.mixed_loss is None else self.mixed_loss
+
+    @property
+    def judged_bits_per_byte(self) -> float:
+        return self.bits_per_byte if self.mixed_bits_per_byte is None else self.mixed_bits_per_byte
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,7 +164,8 @@ class RunFinished(Base):
     event: Literal["run_finished"] = "run_finished"
     reason: Reason
     best_step: int | None
-    best_val_loss: float | None
+    best_val_loss: float | None  # the network's own at that step
+    best_mixed_loss: float | None = None
     seconds: float = field(compare=False)  # of training, pauses left out, over all processes that took part
 
 

@@ -130,6 +130,13 @@ class ModelSection(Section):
     )
     block_size: Whole = Field(128, ge=1, le=8192, description="Tokens that the model looks back on.")
     dropout: Number = Field(0.0, ge=0, lt=1, description="Share of activations dropped while training.")
+    ngram_mix: Number = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of a Kneser-Ney n-gram model of the training text in each prediction; 0: the network alone. "
+        "Training is the same with any.",
+    )
 
     @field_validator("n_embd")
     @classmethod

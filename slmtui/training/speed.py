@@ -21,6 +21,7 @@ def measure_step(phase: Phase, dataset: Dataset, stop: Callable[[], bool] = lamb
     values = phase.values()
     values["training"]["max_iters"] = WARM_UP + ENOUGH_STEPS
     values["evaluation"]["interval"] = 10**9
+    values["model"]["ngram_mix"] = 0.0  # no step has to do with it
     training = Training.start(Phase.model_validate(values), dataset, choose_machine(phase.training))
     training.evaluated_at = 0  # as if the evaluation before the first step were done
     start, began, last = time.perf_counter(), 0.0, 0.0

@@ -12,8 +12,10 @@ from typing import Any
 import numpy as np
 import torch
 
-from slmtui.data.dataset import Dataset
+from slmtui.data.baseline import TOKEN_LIMIT, fit_ngram
+from slmtui.data.dataset import Dataset, Side
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
+from slmtui.model.mixture import Mixture
 from slmtui.training.batches import WindowSource
 from slmtui.training.machine import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
@@ -30,19 +32,25 @@ class Training:
         self.batches = np.random.RandomState(phase.training.seed)
         self.dropout = torch.Generator(device=self.model.device).manual_seed(phase.training.seed)
         self.model.use_dropout_generator(self.dropout)
-        self.windows = {
-            side: WindowSource(split, phase.model.block_size, self.model.device)
-            for side, split in (("train", dataset.train), ("val", dataset.val))
+        self.windows: dict[Side, WindowSource] = {
+            "train": WindowSource(dataset.train, phase.model.block_size, self.model.device),
+            "val": WindowSource(dataset.val, phase.model.block_size, self.model.device),
         }
+        if phase.model.ngram_mix > 0 and model.mixture is None:  # a checkpoint brings its own
+            model.mixture = Mixture(fit_ngram(dataset.train.tokens, dataset.tokenizer.n_vocab), phase.model.ngram_mix)
+        # The n-gram model's loss of each validation token, which no step changes.
+        self.val_ngram = model.mixture.ngram_losses(self.windows["val"].tokens) if model.mixture is not None else None
         self.announced = False  # run_started has been told
         self.step = 0
         self.evaluated_at = -1  # the last step that was evaluated on schedule
-        self.best_val_loss = math.inf
+        self.best_loss = math.inf  # the one that is judged
+        self.best_val_loss = math.inf  # the network's own, at the same step
         self.best_step: int | None = None
         self.best_is_unsaved = False
         self.evaluations_since_best = 0
         self.patience_reference = math.inf  # the loss that early stopping must see beaten by min_delta
         self.last_val_loss = math.nan
+        self.last_mixed_loss = math.nan  # without a mixture it stays so
         self.learning_rate_factor = 1.0
         self.recent_losses: list[float] = []  # of the latest batches, to see a spike by
         self.seconds = 0.0
@@ -99,10 +107,24 @@ class Training:
 
 
 PROGRESS = (
-    "announced", "step", "evaluated_at", "best_val_loss", "best_step", "best_is_unsaved", "evaluations_since_best",
-    "patience_reference", "last_val_loss", "learning_rate_factor", "recent_losses", "seconds",
+    "announced", "step", "evaluated_at", "best_loss", "best_val_loss", "best_step", "best_is_unsaved",
+    "evaluations_since_best", "patience_reference", "last_val_loss", "last_mixed_loss", "learning_rate_factor",
+    "recent_losses", "seconds",
 )  # fmt: skip
 
 
 def model_config(phase: Phase, n_vocab: int) -> GPTConfig:
-    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump())
+    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump(exclude={"ngram_mix"}))
+
+
+def mixture_notes(training: Training) -> list[str]:
+    """What a person should know of the n-gram model that is mixed in; without one, nothing."""
+    mixture, n_tokens = training.model.mixture, len(training.dataset.train.tokens)
+    if mixture is None:
+        return []
+    fitted = f"{TOKEN_LIMIT:,} of {n_tokens:,}" if n_tokens > TOKEN_LIMIT else f"{n_tokens:,}"
+    n_ngrams = sum(len(level.keys) for level in mixture.ngram.levels)
+    return [
+        f"{mixture.share:g} of each prediction is a {mixture.ngram.order}-gram model's (ngram_mix), fitted on {fitted} "
+        f"training tokens; each checkpoint holds its {n_ngrams:,} n-grams"
+    ]

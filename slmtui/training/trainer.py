@@ -7,6 +7,7 @@ Between two events the loop stands still: whoever reads them may look at the tra
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import platform
 import time
@@ -21,12 +22,12 @@ from slmtui import __version__
 from slmtui.model.generation import Sampling, generate
 from slmtui.training import events
 from slmtui.training.control import Control, NoControl
-from slmtui.training.evaluation import full_losses, sampled_loss
+from slmtui.training.evaluation import full_losses, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import bits_per_byte, verdict
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
 from slmtui.training.spike import NEEDED, spiked
-from slmtui.training.state import Training
+from slmtui.training.state import Training, mixture_notes
 
 MOST_STEP_EVENTS = 10_000  # a log keeps about as many lines of steps, however long the training
 
@@ -43,13 +44,7 @@ def train(training: Training, control: Control | None = None) -> Iterator[Event]
     reason = yield from _run(training, control)
     if reason in ("completed", "early stopping") and training.phase.sampling.when == "end":
         yield from _samples(training)
-    yield events.RunFinished(
-        step=training.step,
-        reason=reason,
-        best_step=training.best_step,
-        best_val_loss=None if training.best_step is None else training.best_val_loss,
-        seconds=training.seconds,
-    )
+    yield run_finished(training, reason)
 
 
 def _run(training: Training, control: Control) -> Generator[Event, None, events.Reason]:
@@ -126,8 +121,8 @@ def _evaluate(training: Training) -> Generator[Event, None, bool]:
     if not (math.isfinite(evaluation.train_loss) and math.isfinite(evaluation.val_loss)):
         return False
     training.evaluated_at = training.step
-    if evaluation.val_loss < training.patience_reference - training.phase.early_stopping.min_delta:
-        training.patience_reference = evaluation.val_loss
+    if evaluation.judged_loss < training.patience_reference - training.phase.early_stopping.min_delta:
+        training.patience_reference = evaluation.judged_loss
         training.evaluations_since_best = 0
     else:
         training.evaluations_since_best += 1
@@ -155,35 +150,39 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
     begin = time.perf_counter()
     phase, dataset = training.phase, training.dataset
     if phase.evaluation.method == "full":
-        train_loss, val_loss = full_losses(training.model, dataset, bf16=training.bf16)
+        losses = full_losses(training.model, dataset, training.val_ngram, bf16=training.bf16)
     else:
         before = training.batches.get_state(legacy=True)
-        train_loss, val_loss = (
-            sampled_loss(
-                training.model, training.windows[side], phase.training.batch_size, training.batches,
-                bf16=training.bf16,
-            )
-            for side in ("train", "val")
+        losses = sampled_losses(
+            training.model, training.windows, phase.training.batch_size, training.batches, training.val_ngram,
+            bf16=training.bf16,
         )  # fmt: skip
         if requested:
             training.batches.set_state(before)
     training.seconds += time.perf_counter() - begin
-    return events.Evaluation(
+    lengths = len(dataset.val.tokens), dataset.val.n_bytes
+    evaluation = events.Evaluation(
         step=training.step,
-        train_loss=train_loss,
-        val_loss=val_loss,
-        gap=val_loss - train_loss,
-        verdict=verdict(val_loss - train_loss),
-        bits_per_byte=bits_per_byte(val_loss, len(dataset.val.tokens), dataset.val.n_bytes),
-        best=val_loss < training.best_val_loss,
+        train_loss=losses.train,
+        val_loss=losses.val,
+        gap=losses.val - losses.train,
+        verdict=verdict(losses.val - losses.train),
+        bits_per_byte=bits_per_byte(losses.val, *lengths),
+        best=False,
         requested=requested,
+        mixed_loss=losses.mixed,
+        mixed_bits_per_byte=None if losses.mixed is None else bits_per_byte(losses.mixed, *lengths),
     )
+    return dataclasses.replace(evaluation, best=evaluation.judged_loss < training.best_loss)
 
 
 def _remember(training: Training, evaluation: events.Evaluation) -> None:
     training.last_val_loss = evaluation.val_loss
+    if evaluation.mixed_loss is not None:
+        training.last_mixed_loss = evaluation.mixed_loss
     if evaluation.best:
-        training.best_val_loss, training.best_step = evaluation.val_loss, evaluation.step
+        training.best_loss, training.best_val_loss = evaluation.judged_loss, evaluation.val_loss
+        training.best_step = evaluation.step
         training.best_is_unsaved = True
 
 
@@ -266,7 +265,7 @@ def run_started(training: Training) -> events.RunStarted:
             "val_bytes": dataset.val.n_bytes,
             "fingerprint": dataset.fingerprint,
             "val_text": dataset.val_bytes_fingerprint,
-            "notes": list(dataset.notes),
+            "notes": [*dataset.notes, *mixture_notes(training)],
         },
         machine=training.machine.to_dict(),
         versions={
@@ -276,4 +275,16 @@ def run_started(training: Training) -> events.RunStarted:
             "numpy": np.__version__,
             "tiktoken": metadata.version("tiktoken"),
         },
+    )
+
+
+def run_finished(training: Training, reason: events.Reason) -> events.RunFinished:
+    has_best = training.best_step is not None
+    return events.RunFinished(
+        step=training.step,
+        reason=reason,
+        best_step=training.best_step,
+        best_val_loss=training.best_val_loss if has_best else None,
+        best_mixed_loss=training.best_loss if has_best and training.model.mixture is not None else None,
+        seconds=training.seconds,
     )

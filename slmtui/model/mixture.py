@@ -1,0 +1,45 @@
+"""An n-gram model mixed into a network's predictions, token by token: p = (1 − m) p_network + m p_ngram.
+
+The network looks back on `block_size` tokens at most, the n-gram model on its order less one, wherever a window begins.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slmtui.data.ngram import KneserNey
+
+TOKENS_AT_ONCE = 1_000_000  # of a text whose losses are asked for, so that a long one takes no more memory
+
+
+@dataclass(frozen=True)
+class Mixture:
+    ngram: KneserNey
+    share: float  # m, above 0 and below 1
+
+    def probabilities(self, network: Tensor, rows: Sequence[Tensor]) -> Tensor:
+        """What the network says of the next token, (B, V), mixed; rows: the text so far, (n,) ids each, any n."""
+        reach = self.ngram.order - 1
+        contexts = [row[max(0, len(row) - reach) :].cpu().numpy() for row in rows]
+        ngram = torch.from_numpy(self.ngram.distributions(contexts)).to(network)
+        return (1 - self.share) * network + self.share * ngram
+
+    def losses(self, network: Tensor, ngram: Tensor) -> Tensor:
+        """−ln p of tokens, (n,), from the losses that each of the two has for them alone."""
+        return -torch.logaddexp(math.log1p(-self.share) - network, math.log(self.share) - ngram)
+
+    def ngram_losses(self, tokens: np.ndarray) -> Tensor:
+        """The n-gram model's loss of each token of a text, (n,) float32, in nats; the first has the empty context."""
+        losses = np.empty(len(tokens), np.float32)
+        for start in range(0, len(tokens), TOKENS_AT_ONCE):
+            known = min(start, self.ngram.order - 1)
+            losses[start : start + TOKENS_AT_ONCE] = self.ngram.losses(tokens[start - known : start + TOKENS_AT_ONCE])[
+                known:
+            ]
+        return torch.from_numpy(losses)
