@@ -92,7 +92,7 @@ def known_vocabulary(phase: Phase) -> int | None:
 
 def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:
     model = phase.model
-    return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size)
+    return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size, copy_head=model.copy_head)
 
 
 def epochs(phase: Phase, train_tokens: int) -> float:
