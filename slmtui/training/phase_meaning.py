@@ -18,8 +18,9 @@ GPT2_TOKENS = 50_257
 HOUSE_RULE = (10, 100)  # parameters for each training token
 FULL_VALUE, LAST_VALUE = 4, 16  # epochs up to which repeats are nearly as good as new text, and are worth much at all
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
-WORKING_MEMORY = 100_000_000  # bytes that PyTorch takes with the first step, whatever the model
-LOGIT_TILE = 256 * 2048  # logits that the CPU's kernel holds at a time (slmtui/model/kernels.py)
+WORKING_MEMORY = 55 * 10**6  # bytes: PyTorch's own, the corpus, the tokenizer
+LOGIT_ROWS = 384  # positions whose logits the CPU's kernel keeps (slmtui/model/kernels.py), ...
+SMALL_VOCABULARY = 768  # ... but for vocabularies up to this, which take the plain way
 
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
 
@@ -107,8 +108,8 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
     activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
                  with dropout 4 N C more for each block, and attention written out: 5 matrices of B H T²
-    logits       on the CPU three tiles of at most 256 × 2,048; elsewhere 3 N V: logits, softmax, gradient
-    passing      16 V C: gradients of the output matrix on their way to their sum; 100 MB of PyTorch's own
+    logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient
+    working      55 MB of PyTorch's own, the corpus and the tokenizer
 
     Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
 
@@ -120,14 +121,14 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
     if model.dropout > 0:
         squares = batch * model.n_head * model.block_size**2
         activations += model.n_layer * (4 * n_tokens * model.n_embd + 5 * squares)
-    logits = n_tokens * n_vocab
-    if phase.training.device in ("auto", "cpu"):
-        logits = min(logits, LOGIT_TILE)
+    logits = 3 * n_tokens * n_vocab
+    if phase.training.device in ("auto", "cpu") and n_vocab > SMALL_VOCABULARY:
+        logits = min(n_tokens, LOGIT_ROWS) * n_vocab
     return {
         "state": 16 * sum(parameters(phase, n_vocab).values()),
         "activations": 4 * activations,
-        "logits": 4 * 3 * logits,
-        "passing": 16 * n_vocab * model.n_embd + WORKING_MEMORY,
+        "logits": 4 * logits,
+        "working": WORKING_MEMORY,
     }
 
 
