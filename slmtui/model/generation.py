@@ -105,7 +105,7 @@ class _Window:
         return self.hidden[torch.arange(len(self.lengths)), torch.tensor(self.lengths) - 1]
 
     def with_copies(self, copy_head: CopyHead, probabilities: Tensor) -> Tensor:
-        """The probabilities of the vocabulary, (B, V), and those of repeating a token of the window, in their shares."""
+        """The probabilities of the vocabulary, (B, V), and of repeating a token of the window, each with its share."""
         lengths = torch.tensor(self.lengths, device=self.tokens.device)
         own, weights = copy_head.at_end(self.tokens, self.hidden, lengths)
         return (own[:, None] * probabilities).scatter_add_(1, self.tokens, weights)

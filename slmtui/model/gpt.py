@@ -167,11 +167,13 @@ class GPT(nn.Module):
             return losses
         own, weights = self.copy_head(idx, hidden.float())
         copied = (weights[:, first:] * (idx[:, None, :] == targets[:, :, None])).sum(dim=-1)
-        return -(own[:, first:] * torch.exp(-losses) + copied).clamp(min=LEAST_PROBABILITY).log()
+        probabilities: Tensor = own[:, first:] * torch.exp(-losses) + copied
+        return -probabilities.clamp(min=LEAST_PROBABILITY).log()
 
     def _hidden(self, idx: Tensor, *, bf16: bool) -> Tensor:
         with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
-            return self(idx)  # type: ignore[no-any-return]
+            hidden: Tensor = self(idx)
+        return hidden
 
     @property
     def device(self) -> torch.device:

@@ -107,8 +107,10 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
     state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
     activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
-                 with dropout 4 N C more for each block, and attention written out: 5 matrices of B H T²
-    logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient
+                 with dropout 4 N C more for each block; with attention_dropout attention written out, 5 matrices of
+                 B H T²; with copy_head 6 of B T²
+    logits       on the CPU 4 V for each of 384 positions; elsewhere, and with copy_head, 12 N V: logits, softmax,
+                 gradient
     working      55 MB of PyTorch's own, the corpus and the tokenizer
 
     Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
@@ -118,11 +120,15 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
     model, batch = phase.model, phase.training.batch_size
     n_tokens = batch * model.block_size
     activations = n_tokens * model.n_embd * (17 * model.n_layer + 12)
+    squares = batch * model.block_size**2
     if model.dropout > 0:
-        squares = batch * model.n_head * model.block_size**2
-        activations += model.n_layer * (4 * n_tokens * model.n_embd + 5 * squares)
+        activations += model.n_layer * 4 * n_tokens * model.n_embd
+    if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
+        activations += model.n_layer * 5 * model.n_head * squares
+    if model.copy_head:
+        activations += 6 * squares
     logits = 3 * n_tokens * n_vocab
-    if phase.training.device in ("auto", "cpu") and n_vocab > SMALL_VOCABULARY:
+    if phase.training.device in ("auto", "cpu") and n_vocab > SMALL_VOCABULARY and not model.copy_head:
         logits = min(n_tokens, LOGIT_ROWS) * n_vocab
     return {
         "state": 16 * sum(parameters(phase, n_vocab).values()),

@@ -40,7 +40,7 @@ def distributions(model: GPT, idx: Tensor) -> Tensor:
     assert model.copy_head is not None
     hidden = model(idx)
     own, weights = model.copy_head(idx, hidden)
-    p = own[..., None] * model.logits(hidden).softmax(dim=-1)
+    p: Tensor = own[..., None] * model.logits(hidden).softmax(dim=-1)
     B, T = idx.shape
     for b in range(B):
         for t in range(T):
@@ -134,7 +134,7 @@ def test_it_learns_to_copy_what_no_transformer_of_this_size_learns_so_soon() -> 
             text = torch.cat([half, half, half[:, :1]], dim=1)
             loss = trained.loss(text[:, :-1], text[:, 1:], first=12)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
         return float(loss.detach())
 
