@@ -43,8 +43,13 @@ def started(phase: Phase, *, at: float = BEGAN, **data: Any) -> events.RunStarte
     )  # fmt: skip
 
 
-def evaluations(losses: Iterable[tuple[float, float]], *, every: int = 100, at: float = BEGAN) -> list[Event]:
-    """Evaluations of (train, val) losses, each with the step before it and the checkpoints that come with it."""
+def evaluations(
+    losses: Iterable[tuple[float, float]], *, every: int = 100, at: float = BEGAN, mixed: Sequence[float] = ()
+) -> list[Event]:
+    """Evaluations of (train, val) losses, each with the step before it and the checkpoints that come with it.
+
+    mixed: what the mixture has at each, for a run with model.ngram_mix.
+    """
     happened: list[Event] = []
     least = float("inf")
     for i, (train, val) in enumerate(losses):
@@ -53,24 +58,27 @@ def evaluations(losses: Iterable[tuple[float, float]], *, every: int = 100, at: 
             happened.append(
                 events.Step(step=step, time=now, loss=train, learning_rate=1e-3, grad_norm=1.0, tokens=64 * step)
             )
+        judged = mixed[i] if mixed else val
         happened.append(
             events.Evaluation(
                 step=step, time=now, train_loss=train, val_loss=val, gap=val - train, verdict=verdict(val - train),
-                bits_per_byte=val * BITS, best=val < least,
+                bits_per_byte=val * BITS, best=judged < least, mixed_loss=judged if mixed else None,
+                mixed_bits_per_byte=judged * BITS if mixed else None,
             )
         )  # fmt: skip
         happened.append(events.Checkpoint(step=step, time=now, kind="last", file="last.pt"))
-        if val < least:
+        if judged < least:
             happened.append(events.Checkpoint(step=step, time=now, kind="best", file="best.pt"))
-            least = val
+            least = judged
     return happened
 
 
 def finished(happened: Sequence[Event], reason: Reason = "completed") -> events.RunFinished:
-    best = min((e for e in happened if isinstance(e, events.Evaluation)), key=lambda e: e.val_loss, default=None)
+    best = min((e for e in happened if isinstance(e, events.Evaluation)), key=lambda e: e.judged_loss, default=None)
     return events.RunFinished(
         step=happened[-1].step, time=happened[-1].time + 1, reason=reason, seconds=12.0,
         best_step=best.step if best else None, best_val_loss=best.val_loss if best else None,
+        best_mixed_loss=best.mixed_loss if best else None,
     )  # fmt: skip
 
 

@@ -26,6 +26,7 @@ HEADER = (
     "b/byte",
     "time",
 )
+MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run predicts with a mixture
 
 
 def main(arguments: Sequence[str]) -> ExitStatus:
@@ -46,7 +47,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     if not summaries:
         say(f"no runs in {options.checkpoints} yet; train one with: slmtui --headless phases/quick.toml")
         return ExitStatus.DONE
-    rows = [HEADER, *(cells(summary) for summary in summaries)]
+    mixed = any(summary.best_mixed_loss is not None for summary in summaries)
+    rows = [HEADER + MIXED if mixed else HEADER, *(cells(summary, mixed=mixed) for summary in summaries)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         left, right = row[:2], row[2:]
@@ -59,12 +61,20 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     return ExitStatus.DONE
 
 
-def cells(run: RunSummary) -> tuple[str, ...]:
+def cells(run: RunSummary, *, mixed: bool) -> tuple[str, ...]:
     def number(value: float | None, form: str) -> str:
         return "–" if value is None else format(value, form)
 
-    return (
+    plain = (
         run.name, run.state, f"{run.step:,}/{run.max_iters:,}", f"{run.parameters:,}", f"{run.train_tokens:,}",
         number(run.best_val_loss, ".4f"), number(run.best_step, ","), number(run.gap, "+.2f"), run.verdict or "–",
         number(run.bits_per_byte, ".2f"), duration(run.seconds),
     )  # fmt: skip
+    if not mixed:
+        return plain
+    return (
+        *plain,
+        number(run.best_mixed_loss, ".4f"),
+        number(run.mixed_bits_per_byte, ".2f"),
+        number(run.baseline, ".4f"),
+    )

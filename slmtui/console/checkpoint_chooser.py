@@ -92,8 +92,8 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
         table.add_column("", key="mark", width=1)
         table.add_column("run", key="run")
         table.add_column("checkpoint", key="kind")
-        for name in ("step", "val loss"):
-            table.add_column(Text(name, justify="right"), key=name, width=9)
+        table.add_column(Text("step", justify="right"), key="step", width=9)
+        table.add_column(Text("val loss", justify="right"), key="val loss")
         table.add_column("", key="training")
         for path in self.paths:
             run = path.parent.name if (path.parent / "phase.toml").is_file() else ""
@@ -138,7 +138,7 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
         for row in event.rows:
             key = str(row.path)
             table.update_cell(key, "step", Text(row.step, justify="right"))
-            table.update_cell(key, "val loss", Text(row.val_loss, justify="right"))
+            table.update_cell(key, "val loss", Text(row.val_loss, justify="right"), update_width=True)
             table.update_cell(key, "training", _cell("in training" if row.training else ""), update_width=True)
 
     def _current(self) -> Path:
@@ -160,7 +160,8 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
             training = (path.parent / "phase.toml").is_file() and Run(path.parent).is_alive()
             try:
                 note = read_note(path)
-                rows.append(Row(path, f"{note.step:,}", f"{note.val_loss:.4f}", training))
+                mixed = "" if note.mixed_loss is None else f" · mixed {note.mixed_loss:.4f}"
+                rows.append(Row(path, f"{note.step:,}", f"{note.val_loss:.4f}{mixed}", training))
             except UserError:
                 rows.append(Row(path, "–", "unreadable", training))
             if len(rows) == 10 or number == len(self.paths):

@@ -16,6 +16,7 @@ Role = Literal[
     "train",
     "train-raw",  # what smoothing leaves visible
     "val",
+    "mixed",  # val of the network with the n-gram model mixed in
     "best",
     "baseline",
     "excellent",
@@ -45,7 +46,7 @@ _STOCK: dict[Role, str] = {  # what a theme that knows nothing of training has i
     "severe": "warning",
     "catastrophic": "error",
 }
-_PINK = "#cc79a7"  # the one colour of Okabe and Ito's that no role has
+_PINK = "#cc79a7"  # the one colour of Okabe and Ito's that a theme does not use
 
 
 def chart_palette(variables: Mapping[str, str]) -> Palette:
@@ -57,6 +58,7 @@ def chart_palette(variables: Mapping[str, str]) -> Palette:
     background = variables["background"]
     colours["cursor"] = variables["foreground"]
     colours["axis"] = _towards(background, colours["label"], 0.45)
+    colours["mixed"] = _PINK
     colours["train-raw"] = _towards(background, colours["train"], 0.6)
     runs = (colours["train"], colours["val"], colours["best"], _PINK, colours["moderate"], colours["catastrophic"])
     return colours | dict(zip(RUN_ROLES, runs, strict=True))

@@ -35,7 +35,7 @@ def loss_chart(
     smoothing: float = 0.0,
     baseline: tuple[str, float] | None = None,
 ) -> ChartSpec:
-    """Train and validation loss on one pair of axes, the best marked.
+    """Train and validation loss on one pair of axes, the mixture's where there is one, and the best marked.
 
     recent: the last tenth only. smoothing: weight of `smooth` for the training loss, which stays visible as it is.
     baseline: a name and a loss in nats per token.
@@ -49,6 +49,9 @@ def loss_chart(
         series = [Series("", xs, losses, "train-raw"), Series("train", at, smooth(mean, smoothing), "train")]
     evaluated = evaluation_places(history, x)
     series.append(Series("val", evaluated, np.array([e.val_loss for e in history.evaluations]), "val", bold=True))
+    mixed = [math.nan if e.mixed_loss is None else e.mixed_loss for e in history.evaluations]
+    if not all(map(math.isnan, mixed)):
+        series.append(Series("mixed", evaluated, np.array(mixed), "mixed", bold=True))
     best = [i for i, evaluation in enumerate(history.evaluations) if evaluation.best]
     return ChartSpec(
         title="loss (nats per token)",
@@ -56,7 +59,7 @@ def loss_chart(
         x_limits=limits,
         x_label=x,
         levels=[Level(f"{baseline[0]} {baseline[1]:.2f}", baseline[1])] if baseline else [],
-        marks=[Mark("best", float(evaluated[i]), history.evaluations[i].val_loss) for i in best[-1:]],
+        marks=[Mark("best", float(evaluated[i]), history.evaluations[i].judged_loss) for i in best[-1:]],
         log_y=log_y,
         clock=x == "time",
     )

@@ -16,8 +16,8 @@ LEGEND_NAME = 20  # columns that a name may take in the legend
 
 
 def overlay(runs: Sequence[Listed], roles: Mapping[str, Role], current: str) -> ChartSpec:
-    """One curve for each run, in its role; the run `current` is bold, with its best evaluation marked and its n-gram
-    baseline drawn."""
+    """One curve for each run, the network's own, in its role; the run `current` is bold, with that of its mixture, its
+    best evaluation marked and its n-gram baseline drawn."""
     unit = unit_of(runs)
     series, marks, levels = [], [], []
     for run in runs:
@@ -28,6 +28,10 @@ def overlay(runs: Sequence[Listed], roles: Mapping[str, Role], current: str) -> 
         series.append(Series(short_name(run.name, LEGEND_NAME), xs, ys, roles[run.name], bold=mine))
         if not mine:
             continue
+        mixed = [point.mixed_loss if unit == NATS else point.mixed_bits_per_byte for point in run.points]
+        if run.summary.best_mixed_loss is not None:
+            losses = [math.nan if loss is None else loss for loss in mixed]
+            series.append(Series("mixed", xs, np.array(losses, dtype=np.float64), "mixed", bold=True))
         if run.summary.best_step in steps:
             at = steps.index(run.summary.best_step)
             if math.isfinite(losses[at]):

@@ -14,6 +14,7 @@ from slmtui.runs.catalogue import Listed
 from slmtui.training.gap import SCALE, WORST
 
 MARK, UNMARKED = "●", " "
+NOTHING = "–"
 GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
 ALWAYS = 9
@@ -30,12 +31,13 @@ class Column:
     cell: Callable[[Listed], Cell]
     right: bool = True
     keep: int = ALWAYS  # the column with the lowest goes first when they do not all fit
+    mixed: bool = False  # only where a run has a mixture
 
 
 def number(value: float | None, form: str) -> str:
     """–, for what is not there or not a number."""
     if value is None or math.isnan(value):
-        return "–"
+        return NOTHING
     return format(value, form).replace("-", "−")
 
 
@@ -53,14 +55,18 @@ COLUMNS = (
     Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
     Column("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
     Column("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
+    Column("mixed", "mixed", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
+    Column("ngram", "n-gram", lambda r: (number(r.summary.baseline, ".4f"), ""), keep=1, mixed=True),
     Column("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=4),
     Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=7),
     Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=8),
     Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=6),
+    Column("mixed-bits", "mixed", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=6, mixed=True),
     Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
 
 RUN, PHASE = 0, 1  # places in it
+MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
 
 
 def _count(n: int) -> str:
@@ -80,7 +86,7 @@ def sort_runs(runs: Sequence[Listed], key: str) -> list[Listed]:
     if key == "time":
         return sorted(by_name, key=lambda run: -run.began)
     if key == "bits":
-        return sorted(by_name, key=lambda run: _or_last(run.summary.bits_per_byte))
+        return sorted(by_name, key=lambda run: _or_last(run.summary.judged_bits_per_byte))
     return by_name
 
 
@@ -108,7 +114,8 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
     """
     full = [max([cell_len(c.label), *(cell_len(row[at][0]) for row in rows)]) for at, c in enumerate(COLUMNS)]
     full[RUN] = min(full[RUN], max(SHORTEST_NAME, width // 4)) + len(MARK) + 1
-    columns = list(range(len(COLUMNS)))
+    mixes = any(row[MIXED][0] != NOTHING for row in rows)
+    columns = [at for at, column in enumerate(COLUMNS) if mixes or not column.mixed]
     while True:
         widths = {at: full[at] for at in columns}
         over = sum(widths.values()) + GUTTER * len(columns) - width

@@ -83,9 +83,10 @@ def _was_interrupted(run: Run) -> bool:
 
 def _sum_up(run: Run) -> str:
     summary = summarise(run)
+    mixed = "" if summary.best_mixed_loss is None else f", mixed val loss {summary.best_mixed_loss:.4f}"
     best = (
         f", best val loss {summary.best_val_loss:.4f} at step {summary.best_step:,}, gap {summary.gap:+.2f} "
-        f"{summary.verdict}"
+        f"{summary.verdict}{mixed}"
         if summary.best_val_loss is not None and summary.gap is not None
         else ""
     )

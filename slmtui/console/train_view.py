@@ -80,9 +80,11 @@ def progress_line(history: RunHistory, width: int, machine: str = "") -> Text:
     return Text(head) + bar + Text(tail)
 
 
-def evaluation_cells(evaluation: Evaluation, *, best: bool, verdict_style: str) -> tuple[Text, ...]:
-    """A row of the evaluation table; the best of all is marked with ◆."""
-    return (
+def evaluation_cells(
+    evaluation: Evaluation, *, best: bool, verdict_style: str, mixed: bool = False
+) -> tuple[Text, ...]:
+    """A row of the evaluation table, with both numbers of the mixture if it has them; the best of all is marked ◆."""
+    cells = (
         Text(("◆ " if best else "  ") + f"{evaluation.step:,}", justify="right"),
         Text(f"{evaluation.train_loss:.3f}", justify="right"),
         Text(f"{evaluation.val_loss:.3f}", justify="right"),
@@ -90,6 +92,18 @@ def evaluation_cells(evaluation: Evaluation, *, best: bool, verdict_style: str) 
         Text("  " + evaluation.verdict, style=verdict_style),
         Text(f"{evaluation.bits_per_byte:.2f}", justify="right"),
     )
+    if not mixed:
+        return cells
+    return (
+        *cells,
+        Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_loss:.3f}", justify="right"),
+        Text(f"{evaluation.judged_bits_per_byte:.2f}", justify="right"),
+    )
+
+
+def is_mixed(history: RunHistory) -> bool:
+    """Whether the run predicts with an n-gram model mixed in."""
+    return bool(history.evaluations) and history.evaluations[-1].mixed_loss is not None
 
 
 def numbers_line(history: RunHistory) -> str:
@@ -97,11 +111,14 @@ def numbers_line(history: RunHistory) -> str:
     if not history.evaluations:
         return " no evaluation yet"
     last = history.evaluations[-1]
-    best = "best now" if last.best else f"best {history.summary.best_val_loss:.3f} at {history.summary.best_step:,}"
+    summary = history.summary
+    lowest = summary.best_val_loss if summary.best_mixed_loss is None else summary.best_mixed_loss
+    best = "best now" if last.best else f"best {lowest:.3f} at {summary.best_step:,}"
+    mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.judged_bits_per_byte:.2f} b/byte"
     gap = f"{last.gap:+.2f}".replace("-", "−")
     return (
         f" train {last.train_loss:.3f}  val {last.val_loss:.3f}  gap {gap} {last.verdict}"
-        f"  {last.bits_per_byte:.2f} b/byte  {best}"
+        f"  {last.bits_per_byte:.2f} b/byte{mixed}  {best}"
     )
 
 

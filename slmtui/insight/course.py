@@ -14,7 +14,10 @@ from slmtui.training.spike import NEEDED, spiked
 
 
 class Course:
-    """What happened. Evaluations are the finite ones on schedule; `best` may also be one that a person asked for."""
+    """What happened. Evaluations are the finite ones on schedule; `best` may also be one that a person asked for.
+
+    `best` is the one that best.pt holds; with a mixture, the best of the mixture. Rules judge the network's own losses.
+    """
 
     def __init__(self, happened: Iterable[Event] = (), facts: DataFacts | None = None) -> None:
         self.facts = facts  # None: not known
@@ -69,7 +72,7 @@ class Course:
             self.since_best += 1
             if self.best_train is None or event.train_loss < self.best_train.train_loss:
                 self.best_train = event
-        if self.best is None or event.val_loss < self.best.val_loss:
+        if self.best is None or event.judged_loss < self.best.judged_loss:
             self.best, self.since_best = event, 0
 
     @property

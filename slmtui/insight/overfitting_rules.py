@@ -99,17 +99,23 @@ def too_many_epochs(course: Course) -> Finding | None:
 
 
 def above_baseline(course: Course) -> Finding | None:
+    """The network alone is judged; a mixture that is below the n-gram model's loss changes what to do about it."""
     best, facts = course.best, course.facts
     if not course.is_over or best is None or facts is None or facts.baseline is None:
         return None
     if best.val_loss <= facts.baseline:
         return None
+    network, mixed, ngram = "the best val loss", "", f"a {facts.baseline_order}-gram model has {facts.baseline:.2f}"
+    remedy = "do not use this model yet: more text, a smaller vocabulary, or what the other findings say"
+    if best.mixed_loss is not None:
+        network, mixed = "the val loss of the network alone", f", and the two mixed have {best.mixed_loss:.2f}"
+        if best.mixed_loss < facts.baseline:
+            remedy = "use it mixed only, as it is; for a better network, more text or a smaller vocabulary"
     return Finding(
         code="above_baseline",
-        title="counting does better",
-        evidence=f"the best val loss is {best.val_loss:.2f}; on the same tokens, a {facts.baseline_order}-gram model "
-        f"has {facts.baseline:.2f}",
-        remedy="do not use this model yet: more text, a smaller vocabulary, or what the other findings say",
+        title="counting does better" if best.mixed_loss is None else "counting does better than the network alone",
+        evidence=f"{network} is {best.val_loss:.2f}; on the same tokens, {ngram}{mixed}",
+        remedy=remedy,
         confidence="high",
         weight=0.4,
         number=best.val_loss - facts.baseline,

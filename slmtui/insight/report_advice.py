@@ -51,7 +51,7 @@ def is_rise(facts: RunFacts) -> bool:
     """Did validation loss end clearly above its best, or as no number at all?"""
     if facts.best is None:
         return False
-    return not facts.rose_after_best <= max(LEAST_NOISE, NOISE * facts.best.val_loss)
+    return not facts.rose_after_best <= max(LEAST_NOISE, NOISE * facts.best.judged_loss)
 
 
 def is_leaky(facts: RunFacts) -> bool:

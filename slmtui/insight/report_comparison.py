@@ -35,7 +35,7 @@ def comparison(runs: Sequence[RunFacts], level: int) -> list[Block]:
 
 
 def _rank(run: RunFacts) -> tuple[bool, float, str]:
-    return (run.best is None, run.best.bits_per_byte if run.best else 0.0, run.name)
+    return (run.best is None, run.best.judged_bits_per_byte if run.best else 0.0, run.name)
 
 
 def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
@@ -45,6 +45,8 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     with_baseline = any(run.baseline is not None for run in runs)
     header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens", "vocabulary", "bits/byte"]
     header += ["n-gram", "margin"] if with_baseline else []
+    with_mixture = any(run.is_mixed for run in runs)
+    header += ["mixed", *(["mixed margin"] if with_baseline else [])] if with_mixture else []
     header += [*(["best val"] if one_vocabulary else []), "at step", "gap", "verdict"]
     rows = []
     for index, group in enumerate(groups, start=1):
@@ -56,6 +58,11 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
             if with_baseline:
                 margin = best.bits_per_byte - baseline.bits_per_byte if best and baseline else None
                 row += [number(baseline.bits_per_byte if baseline else None, ".2f"), number(margin, "+.2f")]
+            if with_mixture:
+                mixed = best.mixed_bits_per_byte if best else None
+                row += [number(mixed, ".2f")]
+                if with_baseline:
+                    row += [number(mixed - baseline.bits_per_byte if mixed and baseline else None, "+.2f")]
             row += [number(best.val_loss if best else None, ".4f")] if one_vocabulary else []
             row += [f"{best.step:,}", number(best.gap, "+.2f"), best.verdict] if best else ["–", "–", "–"]
             rows.append(tuple(row))
@@ -68,15 +75,18 @@ def _sentences(ranked: Sequence[RunFacts]) -> list[str]:
     found = []
     if len(judged) > 1:
         (first, best), (second, runner_up) = judged[:2]
-        ahead = runner_up.bits_per_byte - best.bits_per_byte
+        ahead = runner_up.judged_bits_per_byte - best.judged_bits_per_byte
         found.append(
-            f"{first.name} is best with {best.bits_per_byte:.2f} bits per byte, {ahead:.2f} ahead of {second.name}."
+            f"{first.name} is best with {best.judged_bits_per_byte:.2f} bits per byte, {ahead:.2f} ahead of "
+            f"{second.name}."
             if ahead >= 0.005
-            else f"{first.name} and {second.name} are best, alike to the second digit: {best.bits_per_byte:.2f} bits "
-            "per byte."
+            else f"{first.name} and {second.name} are best, alike to the second digit: "
+            f"{best.judged_bits_per_byte:.2f} bits per byte."
         )
         if not _one_vocabulary(ranked):
             found.append("Their vocabularies differ, so nats per token would mislead; bits per byte do not.")
+    if mixed := [run.name for run in ranked if run.is_mixed]:
+        found.append(f"Of {listed(mixed)}, the mixture with an n-gram model is compared, not the network alone.")
     if leaky := [run.name for run in ranked if is_leaky(run)]:
         found.append(f"Much of this text stands word for word in the training text of {listed(leaky)}.")
     sampled = [run.name for run in ranked if run.phase.evaluation.method == "sampled"]
@@ -89,9 +99,9 @@ def _curves(runs: Sequence[RunFacts]) -> list[Block]:
     in_nats = _one_vocabulary(runs)
     curves = [
         (
-            run.name,
+            f"{run.name}, mixed" if run.is_mixed else run.name,
             [e.step for e in run.evaluations],
-            [e.val_loss if in_nats else e.bits_per_byte for e in run.evaluations],
+            [e.judged_loss if in_nats else e.judged_bits_per_byte for e in run.evaluations],
         )
         for run in runs
         if run.evaluations

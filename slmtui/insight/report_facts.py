@@ -94,8 +94,13 @@ class RunFacts:
 
     @property
     def rose_after_best(self) -> float:
-        """By how much the last validation loss lies above the best."""
-        return 0.0 if self.best is None or self.last is None else self.last.val_loss - self.best.val_loss
+        """By how much the last validation loss lies above the best, the mixture's where there is one."""
+        return 0.0 if self.best is None or self.last is None else self.last.judged_loss - self.best.judged_loss
+
+    @property
+    def is_mixed(self) -> bool:
+        """Whether it predicts with an n-gram model mixed in."""
+        return self.best is not None and self.best.mixed_loss is not None
 
 
 def read_facts(run: Run) -> RunFacts:
@@ -129,7 +134,8 @@ def _add(facts: RunFacts, event: Event) -> None:
             facts.step_losses.append((event.step, event.loss))
         case events.Evaluation():
             facts.evaluations.append(event)
-            if math.isfinite(event.val_loss) and (facts.best is None or event.val_loss < facts.best.val_loss):
+            better = facts.best is None or event.judged_loss < facts.best.judged_loss
+            if math.isfinite(event.val_loss) and better:
                 facts.best = event
         case events.Sample():
             if facts.samples and facts.samples[-1].step != event.step:

@@ -14,6 +14,7 @@ from slmtui.insight.report_words import clipped, number, one_of, percent, plural
 from slmtui.training.events import Evaluation, Sample, Warned
 
 MOST_ROWS = 30  # of the loss table
+MIXED = ("mixed", "mixed bits/byte")  # its further columns for a run that mixes
 SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
 
 
@@ -82,8 +83,10 @@ def _baseline(facts: RunFacts, level: int) -> list[Block]:
     uniform = math.log(max(1, facts.data["n_vocab"]))
     rows.append(("uniform", f"{uniform:.4f}", number(uniform * scale, ".2f")))
     if facts.best is not None:
-        rows.append((f"this model, step {facts.best.step:,}", f"{facts.best.val_loss:.4f}",
-                     f"{facts.best.bits_per_byte:.2f}"))  # fmt: skip
+        best, name = facts.best, "the network alone" if facts.is_mixed else "this model"
+        rows.append((f"{name}, step {best.step:,}", f"{best.val_loss:.4f}", f"{best.bits_per_byte:.2f}"))
+        if best.mixed_loss is not None:
+            rows.append(("the two mixed", f"{best.mixed_loss:.4f}", f"{best.judged_bits_per_byte:.2f}"))
     return [Heading("What counting reaches", level), Table(("model", "nats/token", "bits/byte"), tuple(rows))]
 
 
@@ -117,12 +120,14 @@ def losses(facts: RunFacts, level: int) -> list[Block]:
         Heading("Losses", level),
         Figure(run_figure(facts), "Training and validation loss, and the gap between them on the house scale."),
         Table(
-            ("step", "train", "val", "gap", "verdict", "bits/byte", ""),
-            tuple(_loss_row(evaluation, evaluation is facts.best) for evaluation in shown),
-            left=frozenset({4, 6}),
+            ("step", "train", "val", "gap", "verdict", "bits/byte", *(MIXED if facts.is_mixed else ()), ""),
+            tuple(_loss_row(evaluation, facts) for evaluation in shown),
+            left=frozenset({4, 6 + facts.is_mixed * len(MIXED)}),
         ),
     ]
     words = "Nats per token; the gap is validation minus training."
+    if facts.is_mixed:
+        words += " “mixed” is the n-gram model mixed in, which the best goes by; the rest is the network's alone."
     if facts.phase.evaluation.method == "sampled":
         words += " Each loss is the mean of a few random windows, so it wavers from one evaluation to the next."
     if len(shown) < len(facts.evaluations):
@@ -130,11 +135,13 @@ def losses(facts: RunFacts, level: int) -> list[Block]:
     return [*blocks, Paragraph(words)]
 
 
-def _loss_row(evaluation: Evaluation, is_best: bool) -> tuple[str, ...]:
-    note = "best" if is_best else "asked for" if evaluation.requested else ""
+def _loss_row(evaluation: Evaluation, facts: RunFacts) -> tuple[str, ...]:
+    mixed = (number(evaluation.mixed_loss, ".4f"), number(evaluation.mixed_bits_per_byte, ".2f"))
+    note = "best" if evaluation is facts.best else "asked for" if evaluation.requested else ""
     return (
         f"{evaluation.step:,}", number(evaluation.train_loss, ".4f"), number(evaluation.val_loss, ".4f"),
-        number(evaluation.gap, "+.2f"), evaluation.verdict, number(evaluation.bits_per_byte, ".2f"), note,
+        number(evaluation.gap, "+.2f"), evaluation.verdict, number(evaluation.bits_per_byte, ".2f"),
+        *(mixed if facts.is_mixed else ()), note,
     )  # fmt: skip
 
 

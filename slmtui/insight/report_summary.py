@@ -7,8 +7,9 @@ from slmtui.insight.gate import broken_limits
 from slmtui.insight.report_advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
 from slmtui.insight.report_facts import RunFacts
-from slmtui.insight.report_words import listed, number, percent, plural
+from slmtui.insight.report_words import listed, number, percent, plural, val_loss
 from slmtui.output import duration
+from slmtui.training.events import Evaluation
 
 
 def summary(facts: RunFacts, level: int) -> list[Block]:
@@ -54,9 +55,9 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     found = [
         (
             "Result:",
-            f"validation loss was lowest at step {best.step:,}: {best.val_loss:.4f} nats per token, "
-            f"{best.bits_per_byte:.2f} bits per byte. Training loss was {number(best.train_loss, '.4f')} there, which "
-            f"makes a gap of {number(best.gap, '+.2f')}: {best.verdict} on the house scale.",
+            f"validation loss was lowest at step {best.step:,}: {_lowest(best)}. Training loss was "
+            f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: {best.verdict} "
+            "on the house scale.",
         )
     ]
     if course := after_the_best(facts):
@@ -72,6 +73,13 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     return found
 
 
+def _lowest(best: Evaluation) -> str:
+    alone = f"{best.val_loss:.4f} nats per token, {best.bits_per_byte:.2f} bits per byte"
+    if best.mixed_loss is None:
+        return alone
+    return f"mixed {best.mixed_loss:.4f} nats per token, {best.judged_bits_per_byte:.2f} bits per byte; network {alone}"
+
+
 def after_the_best(facts: RunFacts) -> str:
     """What became of the validation loss after its lowest point."""
     best, last = facts.best, facts.last
@@ -80,14 +88,14 @@ def after_the_best(facts: RunFacts) -> str:
     if last is best:
         return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
     if not is_rise(facts):
-        return f"it stayed about the same, {number(last.val_loss, '.4f')} at step {last.step:,}."
+        return f"it stayed about the same, {val_loss(last)} at step {last.step:,}."
     if not last.train_loss < best.train_loss:
         return (
-            f"validation loss rose to {number(last.val_loss, '.4f')} by step {last.step:,}, and training loss with it, "
+            f"validation loss rose to {val_loss(last)} by step {last.step:,}, and training loss with it, "
             f"to {number(last.train_loss, '.4f')}: the training became unstable."
         )
     return (
-        f"validation loss rose to {number(last.val_loss, '.4f')} by step {last.step:,} while training loss fell on to "
+        f"validation loss rose to {val_loss(last)} by step {last.step:,} while training loss fell on to "
         f"{number(last.train_loss, '.4f')}, a gap of {number(last.gap, '+.2f')} ({last.verdict}). From step "
         f"{best.step:,} on it memorised its training text."
     )
@@ -100,11 +108,16 @@ def _against_counting(facts: RunFacts) -> str:
         return "not measured in this run, so whether it beats an n-gram model, a table of counts, is not known."
     margin = best.val_loss - baseline.loss
     numbers = f"{baseline.loss:.4f} nats per token, {baseline.bits_per_byte:.2f} bits per byte"
-    if margin < 0:
-        return f"a {baseline.name} model has {numbers} on the same text; this model is {-margin:.2f} nats better."
+    model = "this model" if best.mixed_loss is None else "the network alone"
+    words = f"a {baseline.name} model has {numbers} on the same text; {model} is "
+    words += f"{-margin:.2f} nats better." if margin < 0 else f"{margin:.2f} nats worse."
+    words += " It has learned less than a table of counts." if margin >= 0 else ""
+    if best.mixed_loss is None:
+        return words
+    margin = best.mixed_loss - baseline.loss
     return (
-        f"a {baseline.name} model has {numbers} on the same text; this model is {margin:.2f} nats worse. It has "
-        "learned less than a table of counts."
+        f"{words} Mixed with it ({facts.phase.model.ngram_mix:g} of each prediction), it is {abs(margin):.2f} nats "
+        f"{'better' if margin < 0 else 'worse'} than counting alone."
     )
 
 

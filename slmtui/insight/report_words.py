@@ -15,6 +15,12 @@ def number(value: float | None, form: str) -> str:
     return format(value, form).replace("-", "−")
 
 
+def val_loss(evaluation: Evaluation) -> str:
+    """4.1234, and with a mixture "4.1234 (mixed 3.9876)"."""
+    mixed = "" if evaluation.mixed_loss is None else f" (mixed {number(evaluation.mixed_loss, '.4f')})"
+    return number(evaluation.val_loss, ".4f") + mixed
+
+
 def percent(share: float) -> str:
     """96 %; never 0 % or 100 % of what is only nearly so."""
     rounded = round(100 * share)

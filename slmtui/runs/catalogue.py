@@ -29,6 +29,8 @@ class Point:
     step: int
     val_loss: float  # nats per token
     bits_per_byte: float
+    mixed_loss: float | None = None
+    mixed_bits_per_byte: float | None = None
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,8 @@ class _Reader:
                 self._title = str(event.phase["phase"].get("title") or "")
                 self._baseline = _baseline(event.data)
             case events.Evaluation():
-                self._points.append(Point(event.step, event.val_loss, event.bits_per_byte))
+                numbers = (event.val_loss, event.bits_per_byte, event.mixed_loss, event.mixed_bits_per_byte)
+                self._points.append(Point(event.step, *numbers))
             case events.Checkpoint(kind="last"):
                 self._saved_step = event.step
 

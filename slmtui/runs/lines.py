@@ -26,7 +26,8 @@ def line_of(event: Event, progress: Progress) -> str | None:
             tail = "" if speed is None or to_go is None else f", {speed:.1f} it/s, eta {duration(to_go)}"
             return (
                 f"step {event.step}: train loss {event.train_loss:.4f}, val loss {event.val_loss:.4f}, "
-                f"gap {event.gap:+.2f} {event.verdict}, {event.bits_per_byte:.2f} bits/byte{tail}"
+                f"gap {event.gap:+.2f} {event.verdict}, {event.bits_per_byte:.2f} bits/byte"
+                f"{_mixed(event)}{tail}"
             )
         case events.Sample():
             return f"sample at step {event.step}: {visible(event.prompt + event.text)}"
@@ -40,6 +41,13 @@ def line_of(event: Event, progress: Progress) -> str | None:
     return None
 
 
+def _mixed(evaluation: events.Evaluation) -> str:
+    """What the mixture has, where there is one."""
+    if evaluation.mixed_loss is None:
+        return ""
+    return f", mixed val loss {evaluation.mixed_loss:.4f}, {evaluation.judged_bits_per_byte:.2f} bits/byte"
+
+
 def summary(
     run: Run, started: events.RunStarted, finished: events.RunFinished, best: events.Evaluation | None
 ) -> list[str]:
@@ -48,15 +56,19 @@ def summary(
     if best is not None:
         lines.append(
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
-            f"{best.bits_per_byte:.2f} bits/byte, kept in {run.best}"
+            f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best}"
         )
         baseline, order = started.data.get("baseline"), started.data.get("baseline_order")
         if isinstance(baseline, float) and isinstance(order, int):
+            network = "the best" if best.mixed_loss is None else "the best network"
             distance = best.val_loss - baseline
             lines.append(
-                f"baseline: a {order}-gram model has {baseline:.4f} on the same split; "
-                f"the best is {abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
+                f"baseline: a {order}-gram model has {baseline:.4f} on the same split; {network} is "
+                f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
             )
+            if best.mixed_loss is not None:
+                distance = best.mixed_loss - baseline
+                lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
         lines.append(f'try it: slmtui complete {run.name} "your prompt"')
     return lines
 

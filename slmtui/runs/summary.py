@@ -11,7 +11,10 @@ from slmtui.training.events import Event
 
 @dataclass
 class RunSummary:
-    """Losses are those of the best evaluation, in nats per token; None before there is one."""
+    """Losses are those of the best evaluation, in nats per token; None before there is one.
+
+    With model.ngram_mix, `best_mixed_loss` and `mixed_bits_per_byte` are the mixture's; all others the network's own.
+    """
 
     name: str
     phase: str = ""
@@ -29,6 +32,10 @@ class RunSummary:
     gap: float | None = None
     verdict: str | None = None
     bits_per_byte: float | None = None
+    best_mixed_loss: float | None = None
+    mixed_bits_per_byte: float | None = None
+    judged_bits_per_byte: float | None = None  # of what the checkpoint predicts with: runs are ranked by it
+    baseline: float | None = None  # the n-gram model's loss, where the log knows it
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
     seconds: float = 0.0  # from the first event to the last
@@ -46,9 +53,13 @@ class RunSummary:
                 self.n_vocab = event.data["n_vocab"]
                 self.tokenizer = event.data.get("tokenizer", "")
                 self.val_text = event.data["val_text"]
+                baseline = event.data.get("baseline")
+                self.baseline = baseline if isinstance(baseline, float) else None
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
+                self.best_mixed_loss, self.mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
+                self.judged_bits_per_byte = event.judged_bits_per_byte
             case events.Paused():
                 self.paused = True
             case events.Resumed() | events.Step():

@@ -257,8 +257,10 @@ class GateSection(Section):
     """Limits that fail a run in CI, with exit status 1; absent: not a limit."""
 
     max_gap: Number | None = Field(None, ge=0, description="Largest size of the gap, val - train, in nats per token.")
-    max_val_loss: Number | None = Field(None, ge=0, description="Largest validation loss, in nats per token.")
-    max_bits_per_byte: Number | None = Field(None, ge=0, description="Largest validation loss, in bits per byte.")
+    max_val_loss: Number | None = Field(
+        None, ge=0, description="Largest validation loss, in nats per token; with ngram_mix, the mixture's."
+    )
+    max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
 
 
 class Phase(Section):

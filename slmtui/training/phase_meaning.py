@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from slmtui.data.baseline import TOKEN_LIMIT
 from slmtui.model.size import count_parameters
 from slmtui.output import duration
 from slmtui.training.phase import Phase
@@ -21,6 +22,7 @@ PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "bo
 WORKING_MEMORY = 55 * 10**6  # bytes: PyTorch's own, the corpus, the tokenizer
 LOGIT_ROWS = 384  # positions whose logits the CPU's kernel keeps (slmtui/model/kernels.py), ...
 SMALL_VOCABULARY = 768  # ... but for vocabularies up to this, which take the plain way
+NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, measured on a million (docs/log.md)
 
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
 
@@ -81,7 +83,7 @@ def meaning(
     if facts is not None:
         lines += [*_tokens(facts), _ratio(phase, facts), _epochs(phase, facts)]
     if n_vocab is not None:
-        lines.append(_memory(phase, n_vocab, memory_here))
+        lines.append(_memory(phase, n_vocab, facts.train_tokens if facts is not None else 0, memory_here))
     lines.append(_time(speed))
     return tuple(lines)
 
@@ -101,7 +103,7 @@ def epochs(phase: Phase, train_tokens: int) -> float:
     return phase.training.max_iters * phase.training.batch_size * phase.model.block_size / train_tokens
 
 
-def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
+def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str, int]:
     """Bytes that training takes beside the program itself (0.3 GB), estimated; fp32 throughout.
 
     state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
@@ -112,6 +114,7 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
     logits       on the CPU 4 V for each of 384 positions; elsewhere, and with copy_head, 12 N V: logits, softmax,
                  gradient
     working      55 MB of PyTorch's own, the corpus and the tokenizer
+    ngram        with ngram_mix, 130 for each training token, of the first million: the table, and counting it
 
     Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
 
@@ -135,6 +138,7 @@ def memory_needed(phase: Phase, n_vocab: int) -> dict[str, int]:
         "activations": 4 * activations,
         "logits": 4 * logits,
         "working": WORKING_MEMORY,
+        "ngram": NGRAM_BYTES * min(train_tokens, TOKEN_LIMIT) if model.ngram_mix > 0 else 0,
     }
 
 
@@ -207,8 +211,8 @@ def _epochs(phase: Phase, facts: DataFacts) -> Line:
     return Line("epochs", text, f"over {LAST_VALUE}: returns fade (Muennighoff et al. 2023)", "moderate")
 
 
-def _memory(phase: Phase, n_vocab: int, memory_here: int | None) -> Line:
-    need = memory_needed(phase, n_vocab)
+def _memory(phase: Phase, n_vocab: int, train_tokens: int, memory_here: int | None) -> Line:
+    need = memory_needed(phase, n_vocab, train_tokens)
     total = sum(need.values())
     on_cpu = phase.training.device == "cpu" or (phase.training.device == "auto")
     if memory_here is not None and on_cpu and total > memory_here:

@@ -81,6 +81,9 @@ def test_memory_counts_what_it_says() -> None:
     more = phase(
         "[model]\nn_layer = 1\nn_head = 1\nn_embd = 2\nblock_size = 3\ndropout = 0.1\n[training]\nbatch_size = 5"
     )
+    assert need["ngram"] == 0
+    mixing = phase("[model]\nngram_mix = 0.1")
+    assert [memory_needed(mixing, 7, n)["ngram"] for n in (0, 10, 10**7)] == [0, 1300, 130_000_000]
     assert memory_needed(more, 7)["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 5 * 5 * 9)
 
 

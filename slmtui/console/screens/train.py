@@ -33,6 +33,7 @@ from slmtui.training.phase_file import load_phase
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
 COLUMNS = (("step", 9), ("train", 8), ("val", 8), ("gap", 8), ("  verdict", 14), ("b/byte", 7))  # and their widths
+MIXED_COLUMNS = (("mixed", 8), ("b/byte", 7))  # further ones, for a run with model.ngram_mix
 TABLE_ROWS = 500  # evaluations shown, the newest; DataTable slows down beyond
 RATE_FACTOR = 1.25  # of a key press on + and −
 ALIVE: tuple[State, ...] = ("running", "paused", "stalled")
@@ -75,6 +76,7 @@ class TrainScreen(ConsoleScreen):
     TrainScreen #lower { height: 2fr; min-height: 7; }
     TrainScreen #loss, TrainScreen #gap { width: 3fr; }
     TrainScreen #evaluations, TrainScreen #warnings { width: 58; }
+    TrainScreen.-mixed #evaluations { width: 73; }
     TrainScreen #sample { height: 6; }
     TrainScreen .line { height: 1; display: none; }
     TrainScreen #empty { display: none; width: 1fr; height: 1fr; content-align: center middle; }
@@ -128,8 +130,11 @@ class TrainScreen(ConsoleScreen):
             yield Static("", id="sample-text", markup=False)
 
     def on_mount(self) -> None:
+        self._add_columns()
+
+    def _add_columns(self) -> None:
         table = self.query_one(DataTable)
-        for name, width in COLUMNS:
+        for name, width in (*COLUMNS, *(MIXED_COLUMNS if self.has_class("-mixed") else ())):
             table.add_column(Text(name, justify="left" if name == "  verdict" else "right"), width=width)
 
     # What is shown
@@ -210,6 +215,12 @@ class TrainScreen(ConsoleScreen):
         table = self.query_one(DataTable)
         best = history.summary.best_step
         shown = history.evaluations[-TABLE_ROWS:]
+        mixed = train_view.is_mixed(history)
+        if mixed != self.has_class("-mixed"):
+            self.set_class(mixed, "-mixed")
+            table.clear(columns=True)
+            self._add_columns()
+            self._rows = 0
         if len(history.evaluations) < self._rows or len(history.evaluations) > TABLE_ROWS:
             table.clear()
             self._rows = 0
@@ -224,7 +235,8 @@ class TrainScreen(ConsoleScreen):
         for evaluation in shown[self._rows :]:
             colour = styles.get(evaluation.verdict, "")
             is_best = evaluation.step == best
-            table.add_row(*train_view.evaluation_cells(evaluation, best=is_best, verdict_style=colour))
+            cells = train_view.evaluation_cells(evaluation, best=is_best, verdict_style=colour, mixed=mixed)
+            table.add_row(*cells)
         if len(shown) > self._rows and was_last and table.row_count:
             table.move_cursor(row=table.row_count - 1)
         self._rows = len(shown)

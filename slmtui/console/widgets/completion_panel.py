@@ -267,7 +267,7 @@ def checkpoint_words(path: Path) -> str:
     from slmtui.runs.checkpoint import read_note
 
     note = read_note(path)
-    return f"step {note.step:,} · val {note.val_loss:.2f}"
+    return f"step {note.step:,} · {note.words}"
 
 
 def _words(news: News) -> str:

@@ -1,0 +1,154 @@
+"""A run that predicts with a mixture, in words: both numbers stand wherever it is judged, beside the n-gram model's."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slmtui.commands.runs import main as runs_command
+from slmtui.insight.course import Course
+from slmtui.insight.diagnosis import diagnose
+from slmtui.insight.facts import DataFacts
+from slmtui.insight.gate import broken_limits
+from slmtui.insight.report import build_report
+from slmtui.insight.report_markdown import to_markdown
+from slmtui.runs.lines import line_of, summary
+from slmtui.runs.progress import Progress
+from slmtui.runs.run import Run
+from slmtui.runs.summary import summarise
+from slmtui.training import events
+from slmtui.training.events import Event
+from slmtui.training.phase import GateSection
+from tests.written_runs import BITS, done_run, evaluations, finished, make_phase, started, write_run
+
+DATA_FACTS: dict[str, Any] = {
+    "baseline": 3.9, "baseline_order": 4, "unigram": 5.1, "repeated_share": 0.1, "longest_repeat": 20,
+    "longest_train": "a.py:12", "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0,
+    "used_tokens": 751,
+}  # fmt: skip
+NETWORK = [(6.6, 6.6), (3.0, 4.5), (2.0, 4.2), (1.0, 4.4)]  # best at step 200
+MIXED = (4.8, 4.0, 3.7, 3.6)  # best at step 300
+
+
+def mixed_events(mixed: tuple[float, ...] = MIXED) -> list[Event]:
+    phase = make_phase("both", model={"ngram_mix": 0.4}, training={"max_iters": 300})
+    happened: list[Event] = [started(phase, **DATA_FACTS), *evaluations(NETWORK, mixed=mixed)]
+    return [*happened, finished(happened)]
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    happened = mixed_events()
+    assert isinstance(happened[0], events.RunStarted)
+    return write_run(tmp_path, "both-001", make_phase("both", model={"ngram_mix": 0.4}), happened)
+
+
+def report(*runs: Run) -> str:
+    return " ".join(to_markdown(build_report(list(runs)), ["a.svg", "b.svg", "c.svg"]).split())
+
+
+def test_headless_lines_have_both(run: Run) -> None:
+    happened = list(run.events())
+    best = [event for event in happened if isinstance(event, events.Evaluation)][-1]
+    assert line_of(best, Progress()) == (
+        f"step 300: train loss 1.0000, val loss 4.4000, gap +3.40 severe, {4.4 * BITS:.2f} bits/byte, "
+        f"mixed val loss 3.6000, {3.6 * BITS:.2f} bits/byte"
+    )
+    started_, finished_ = happened[0], happened[-1]
+    assert isinstance(started_, events.RunStarted)
+    assert isinstance(finished_, events.RunFinished)
+    lines = summary(run, started_, finished_, best)
+    assert f"val loss 4.4000, gap +3.40 severe, {4.4 * BITS:.2f} bits/byte, mixed val loss 3.6000" in lines[1]
+    assert lines[2] == (
+        "baseline: a 4-gram model has 3.9000 on the same split; the best network is 0.50 nats above it, so not earned "
+        "yet; mixed with it, 0.30 nats below it"
+    )
+
+
+def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = summarise(run)
+    assert (found.best_step, found.best_val_loss, found.best_mixed_loss, found.baseline) == (300, 4.4, 3.6, 3.9)
+    assert found.judged_bits_per_byte == found.mixed_bits_per_byte == pytest.approx(3.6 * BITS)
+    done_run(tmp_path, "plain-001")
+    assert runs_command(["--checkpoints", str(tmp_path)]) == 0
+    header, both, plain = (line.split() for line in capsys.readouterr().out.splitlines())
+    assert header[-4:] == ["mixed", "mixed", "b/byte", "n-gram"]
+    assert both[-3:] == ["3.6000", f"{3.6 * BITS:.2f}", "3.9000"]
+    assert plain[-3:] == ["–", "–", "–"]
+    assert runs_command(["--checkpoints", str(tmp_path), "--json"]) == 0
+    both_json, plain_json = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (both_json["best_val_loss"], both_json["best_mixed_loss"]) == (4.4, 3.6)
+    assert plain_json["best_mixed_loss"] is None
+    assert plain_json["judged_bits_per_byte"] == plain_json["bits_per_byte"]
+    run.delete()
+    assert runs_command(["--checkpoints", str(tmp_path)]) == 0
+    assert "mixed" not in capsys.readouterr().out
+
+
+def test_the_gate_judges_the_mixture() -> None:
+    best = Course(mixed_events()).best
+    assert broken_limits(GateSection(max_val_loss=3.6, max_bits_per_byte=3.61 * BITS), best) == []
+    assert broken_limits(GateSection(max_val_loss=3.5), best) == [
+        "max_val_loss = 3.5 is not kept: 3.6000, mixed at the best evaluation"
+    ]
+    assert broken_limits(GateSection(max_gap=1.0), best) == [
+        "max_gap = 1 is not kept: 3.4000 at the best evaluation"
+    ], "the gap is the network's own"
+
+
+def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does() -> None:
+    facts = DataFacts(train_tokens=4500, val_tokens=500, n_vocab=751, **DATA_FACTS)
+    (better,) = [one for one in diagnose(mixed_events(), facts) if one.code == "above_baseline"]
+    assert better.title == "counting does better than the network alone"
+    assert better.evidence == (
+        "the val loss of the network alone is 4.40; on the same tokens, a 4-gram model has 3.90, and the two mixed "
+        "have 3.60"
+    )
+    assert better.remedy.startswith("use it mixed only")
+    (worse,) = [o for o in diagnose(mixed_events((5.0, 4.3, 4.2, 4.1)), facts) if o.code == "above_baseline"]
+    assert worse.remedy.startswith("do not use this model yet")
+    low = DataFacts(train_tokens=4500, val_tokens=500, n_vocab=751, **DATA_FACTS | {"baseline": 4.5})
+    assert "above_baseline" not in {one.code for one in diagnose(mixed_events(), low)}
+
+
+def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:
+    text = report(run)
+    assert (
+        f"lowest at step 300: mixed 3.6000 nats per token, {3.6 * BITS:.2f} bits per byte; network 4.4000 nats per "
+        f"token, {4.4 * BITS:.2f} bits per byte" in text
+    )
+    assert (
+        "the network alone is 0.50 nats worse. It has learned less than a table of counts. Mixed with it (0.4 of "
+        in text
+    )
+    assert "it is 0.30 nats better than counting alone." in text
+    assert "| step | train | val | gap | verdict | bits/byte | mixed | mixed bits/byte | |" in text
+    assert f"| 300 | 1.0000 | 4.4000 | +3.40 | severe | {4.4 * BITS:.2f} | 3.6000 | {3.6 * BITS:.2f} | best |" in text
+    assert "| the two mixed | 3.6000 |" in text
+
+
+def test_a_comparison_ranks_by_the_mixture_and_says_so(run: Run, tmp_path: Path) -> None:
+    plain = done_run(tmp_path, "plain-001", ((6.6, 6.6), (3.0, 4.1)), **DATA_FACTS)
+    text = report(plain, run)
+    assert f"both-001 is best with {3.6 * BITS:.2f} bits per byte, {0.5 * BITS:.2f} ahead of plain-001." in text
+    assert "Of both-001, the mixture with an n-gram model is compared, not the network alone." in text
+    lines = to_markdown(build_report([plain, run]), ["a", "b", "c"]).splitlines()
+    row = next(line for line in lines if line.startswith("| both"))
+    cells = [cell.strip() for cell in row.split("|")]
+    for value in (4.4 * BITS, 3.9 * BITS, 3.6 * BITS):
+        assert f"{value:.2f}" in cells
+    assert f"+{0.5 * BITS:.2f}" in cells
+    assert f"−{0.3 * BITS:.2f}" in cells
+
+
+def test_a_rise_of_the_network_alone_is_no_end_of_the_best(run: Run) -> None:
+    """The network was best at step 200, the mixture improves to the end: best.pt holds that."""
+    course = Course(run.events())
+    assert course.best is not None
+    assert (course.best.step, course.since_best) == (300, 0)
+    assert "there was no evaluation after it: it was still improving" in report(run)
