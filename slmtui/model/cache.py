@@ -50,6 +50,15 @@ class Cache:
         self.rows = torch.arange(batch, device=device)[:, None]  # (B, 1)
         self.block_size = block_size
         self.layers = [LayerCache(self, (batch, n_head, block_size, head_size)) for _ in range(n_layer)]
+        # What a copy head reads: the tokens, and what the network made of them.
+        self.tokens = torch.zeros(batch, block_size, dtype=torch.int64, device=device)
+        self.hidden = torch.zeros(batch, block_size, n_head * head_size, dtype=dtype, device=device)
+
+    def remember(self, tokens: Tensor, hidden: Tensor) -> None:
+        """Keep (B, T) tokens and (B, T, C) of the network for the copy head, at the positions of the last `advance`."""
+        positions = self.positions.expand(tokens.shape)
+        self.tokens[self.rows, positions] = tokens
+        self.hidden[self.rows, positions] = hidden
 
     def advance(self, tokens: int) -> Tensor:
         """Make room for `tokens` more in every row and return their positions, (T,) or (B, T)."""

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.cache import Cache
+from slmtui.model.copy_head import CopyHead
 from slmtui.model.gpt import GPT
 from slmtui.model.kernels import FewLogits
 
@@ -71,12 +72,17 @@ def generate(
         if cache is not None and cache.longest < block_size:
             last = torch.stack([row[-1:] for row in rows])  # (B, 1)
             hidden = model(last, cache)[:, -1]
+            window = _Window(cache.tokens[:, : cache.longest], cache.hidden[:, : cache.longest], cache.lengths)
         else:
-            hidden, cache = _read_windows(model, [row[-block_size:] for row in rows])
+            window, cache = _read_windows(model, [row[-block_size:] for row in rows])
+            hidden = window.last
         logits = output(hidden.float())  # (B, V)
         probabilities = logits.softmax(dim=-1)
+        if model.copy_head is not None:
+            probabilities = window.with_copies(model.copy_head, probabilities)
         if model.mixture is not None:
             probabilities = model.mixture.probabilities(probabilities, rows)
+        if model.copy_head is not None or model.mixture is not None:
             logits = probabilities.log()
         tokens = _draw(logits, sampling, streams)
         if was_training:
@@ -85,8 +91,28 @@ def generate(
         rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
 
 
-def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[Tensor, Cache | None]:
-    """Read whole windows: the hidden state of each one's last token (B, C), and the cache if it has room left."""
+@dataclass(frozen=True)
+class _Window:
+    """What the network has read and made of it: (B, T) tokens, (B, T, C), and how many are there in each row."""
+
+    tokens: Tensor
+    hidden: Tensor
+    lengths: Sequence[int]
+
+    @property
+    def last(self) -> Tensor:
+        """What the network makes of the last token of each row, (B, C)."""
+        return self.hidden[torch.arange(len(self.lengths)), torch.tensor(self.lengths) - 1]
+
+    def with_copies(self, copy_head: CopyHead, probabilities: Tensor) -> Tensor:
+        """The probabilities of the vocabulary, (B, V), and of repeating a token of the window, each with its share."""
+        lengths = torch.tensor(self.lengths, device=self.tokens.device)
+        own, weights = copy_head.at_end(self.tokens, self.hidden, lengths)
+        return (own[:, None] * probabilities).scatter_add_(1, self.tokens, weights)
+
+
+def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[_Window, Cache | None]:
+    """Read whole windows; and the cache if it has room left."""
     config = model.config
     lengths = [len(w) for w in windows]
     padded = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # right: nothing looks ahead
@@ -99,7 +125,7 @@ def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[Tensor, Cache | No
     hidden = model(padded, cache)
     if cache is not None:
         cache.shorten(lengths)
-    return hidden[torch.arange(len(windows)), torch.tensor(lengths) - 1], cache
+    return _Window(padded, hidden, lengths), cache
 
 
 def _draw(logits: Tensor, sampling: Sampling, streams: list[torch.Generator]) -> Tensor:

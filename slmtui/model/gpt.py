@@ -14,8 +14,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from slmtui.model.cache import Cache, LayerCache
+from slmtui.model.copy_head import CopyHead
 from slmtui.model.kernels import embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
+
+LEAST_PROBABILITY = 1e-30  # of a token that is neither likely nor to be copied: its logarithm must be a number
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,8 @@ class GPTConfig:
     n_embd: int
     block_size: int
     dropout: float = 0.0
+    attention_dropout: float | None = None  # None: as dropout
+    copy_head: bool = False
 
 
 class Dropout(nn.Module):
@@ -52,7 +57,8 @@ class CausalSelfAttention(nn.Module):
         self.n_head = config.n_head
         self.c_attn = nn.Linear(config.n_embd, 3 * config.n_embd)
         self.c_proj = nn.Linear(config.n_embd, config.n_embd)
-        self.attn_dropout = Dropout(config.dropout)
+        attention_dropout = config.attention_dropout
+        self.attn_dropout = Dropout(config.dropout if attention_dropout is None else attention_dropout)
         self.resid_dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
@@ -105,7 +111,10 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Token and position embedding, `n_layer` blocks, a final LayerNorm, an output matrix tied to the embedding."""
+    """Token and position embedding, `n_layer` blocks, a final LayerNorm, an output matrix tied to the embedding.
+
+    And, beyond GPT-2, a head that copies from the window, where the configuration has one.
+    """
 
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -117,6 +126,7 @@ class GPT(nn.Module):
         self.ln_f = nn.LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
         self.wte.weight = self.lm_head.weight
+        self.copy_head = CopyHead(config.n_embd) if config.copy_head else None
         self.mixture: Mixture | None = None  # no part of the network: what `generate` mixes into its predictions
 
     def forward(self, idx: Tensor, cache: Cache | None = None) -> Tensor:
@@ -126,29 +136,44 @@ class GPT(nn.Module):
         x = self.drop(embed(idx, self.wte.weight, self.wpe(positions)))
         for layer, block in enumerate(self.h):
             x = block(x, cache.layers[layer] if cache is not None else None)
-        return self.ln_f(x)  # type: ignore[no-any-return]
+        hidden: Tensor = self.ln_f(x)
+        if cache is not None and self.copy_head is not None:
+            cache.remember(idx, hidden)
+        return hidden
 
     def logits(self, hidden: Tensor) -> Tensor:
         """(…, C) -> (…, V), before the softmax."""
         return F.linear(hidden, self.lm_head.weight)
 
-    def loss(self, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
-        """Mean cross-entropy of targets (B, T) given idx (B, T), in nats per token; a scalar."""
-        with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
-            hidden = self(idx)
+    def loss(self, idx: Tensor, targets: Tensor, *, first: int = 0, bf16: bool = False) -> Tensor:
+        """Mean cross-entropy of targets (B, T) given idx (B, T), in nats per token; a scalar.
+
+        first: how many targets of each row do not count, their tokens being there as context alone.
+        """
+        if self.copy_head is not None:
+            return self.token_losses(idx, targets, first=first, bf16=bf16).mean()
+        hidden = self._hidden(idx, bf16=bf16)[:, first:]
         return linear_cross_entropy(
-            hidden.view(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
+            hidden.reshape(-1, self.config.n_embd), self.lm_head.weight, targets[:, first:].reshape(-1), bf16=bf16
         )
 
-    @torch.no_grad()
-    def token_losses(self, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
-        """The same of each target alone, (B, T)."""
-        with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
-            hidden = self(idx)
+    def token_losses(self, idx: Tensor, targets: Tensor, *, first: int = 0, bf16: bool = False) -> Tensor:
+        """The same of each target alone, (B, T - first)."""
+        hidden, targets = self._hidden(idx, bf16=bf16), targets[:, first:]
         losses = token_cross_entropy(
-            hidden.view(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
-        )
-        return losses.view(targets.shape)
+            hidden[:, first:].reshape(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
+        ).view(targets.shape)
+        if self.copy_head is None:
+            return losses
+        own, weights = self.copy_head(idx, hidden.float())
+        copied = (weights[:, first:] * (idx[:, None, :] == targets[:, :, None])).sum(dim=-1)
+        probabilities: Tensor = own[:, first:] * torch.exp(-losses) + copied
+        return -probabilities.clamp(min=LEAST_PROBABILITY).log()
+
+    def _hidden(self, idx: Tensor, *, bf16: bool) -> Tensor:
+        with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
+            hidden: Tensor = self(idx)
+        return hidden
 
     @property
     def device(self) -> torch.device:
@@ -183,6 +208,8 @@ def initial_gpt(config: GPTConfig, seed: int) -> GPT:
         for name, parameter in model.named_parameters():
             if name.endswith("c_proj.weight"):
                 nn.init.normal_(parameter, mean=0.0, std=0.02 / math.sqrt(2 * config.n_layer))
+        if model.copy_head is not None:
+            model.copy_head.draw_initial_values()
     return model
 
 

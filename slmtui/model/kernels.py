@@ -84,7 +84,6 @@ class FewLogits:
         return hidden @ self.transposed
 
 
-@torch.no_grad()
 def token_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
     """The cross-entropy of each target, (N,), whose mean `linear_cross_entropy` gives; by the plain formula, with the
     logits of a chunk of positions at a time.

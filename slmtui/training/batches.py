@@ -40,22 +40,33 @@ class WindowSource:
 
 def windows_in_order(
     split: Split, block_size: int, batch_size: int, limit: int | None = None
-) -> Iterator[tuple[Tensor, Tensor]]:
-    """Cut a split into windows that predict each of its tokens but the first exactly once, in order.
+) -> Iterator[tuple[Tensor, Tensor, int]]:
+    """Windows of a split that overlap by half, so that each of its tokens but the first is predicted once, in order.
 
-    Yields (inputs, targets), (B, T) int64 each; only the last window may be shorter, and it comes alone. With a
-    `limit`, evenly spaced windows of about that many tokens in all.
+    Yields (inputs, targets, first): (B, T) int64 each, of which the targets from `first` on count. What stands before
+    them is context, half a window at least: who completes a text has read more than its last few tokens, too. With a
+    `limit`, evenly spaced windows that count about that many tokens in all.
     """
     tokens = split.tokens
-    n_full = (len(tokens) - 1) // block_size
-    wanted = n_full if limit is None else min(n_full, max(1, limit // block_size))
-    # Evenly spaced over the split, and all of them when all are wanted.
-    starts = (np.arange(wanted) * n_full // max(wanted, 1)) * block_size
-    for first in range(0, wanted, batch_size):
-        index = starts[first : first + batch_size, None] + np.arange(block_size + 1)
-        batch = torch.from_numpy(tokens[index].astype(np.int64))
-        yield batch[:, :-1], batch[:, 1:]
-    rest = tokens[n_full * block_size :]
-    if len(rest) > 1 and (wanted == n_full):
-        batch = torch.from_numpy(rest.astype(np.int64))[None]
-        yield batch[:, :-1], batch[:, 1:]
+    starts, firsts = _places(len(tokens) - 1, block_size)
+    if limit is not None:
+        wanted = min(len(starts), max(1, limit // (block_size - block_size // 2)))
+        chosen = np.arange(wanted) * len(starts) // wanted
+        starts, firsts = starts[chosen], firsts[chosen]
+    length = min(block_size, len(tokens) - 1)
+    for first in dict.fromkeys(firsts.tolist()):
+        alike = starts[firsts == first]
+        for some in np.split(alike, range(batch_size, len(alike), batch_size)):
+            batch = torch.from_numpy(tokens[some[:, None] + np.arange(length + 1)].astype(np.int64))
+            yield batch[:, :-1], batch[:, 1:], first
+
+
+def _places(n_targets: int, block_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where windows begin, (n,), and how many of each one's targets the windows before it have counted, (n,)."""
+    context = block_size // 2
+    n_more = max(0, n_targets - block_size) // (block_size - context)
+    starts = np.arange(1 + n_more) * (block_size - context)
+    firsts = np.where(starts > 0, context, 0)
+    if (left := n_targets - block_size - int(starts[-1])) > 0:  # the last window ends where the text ends
+        starts, firsts = np.append(starts, n_targets - block_size), np.append(firsts, block_size - left)
+    return starts, firsts

@@ -1,6 +1,7 @@
 """The loss of a model on the two sides of a split, by either of two methods.
 
-full     the whole validation split, once, in order, and as much of the training split, evenly spaced; no random draw.
+full     the whole validation split, once, in order, each token with half a window before it at least, as in a longer
+         text that is completed; and as much of the training split, evenly spaced. No random draw.
 sampled  the published script's: the mean of a few random batches, from the generator that training draws from, too.
          Noisy, and it disturbs the training stream; kept for the five published phases.
 
@@ -55,10 +56,10 @@ def full_loss(model: GPT, split: Split, *, limit: int | None = None, bf16: bool 
     """Mean loss in nats per token over a split, each of its tokens but the first predicted once."""
     model.eval()
     total, count = 0.0, 0
-    for idx, targets in windows_in_order(split, model.config.block_size, _rows(model), limit):
-        loss = model.loss(idx.to(model.device), targets.to(model.device), bf16=bf16)
-        total += loss.item() * targets.numel()
-        count += targets.numel()
+    for idx, targets, first in windows_in_order(split, model.config.block_size, _rows(model), limit):
+        loss = model.loss(idx.to(model.device), targets.to(model.device), first=first, bf16=bf16)
+        total += loss.item() * targets[:, first:].numel()
+        count += targets[:, first:].numel()
     model.train()
     return total / count
 
@@ -100,9 +101,10 @@ def _rows(model: GPT) -> int:
     return max(1, TOKENS_AT_ONCE // model.config.block_size)
 
 
-def _token_losses(model: GPT, idx: Tensor, targets: Tensor, *, bf16: bool) -> Tensor:
-    """(B, T) targets -> their losses, (B T,)."""
-    return model.token_losses(idx.to(model.device), targets.to(model.device), bf16=bf16).flatten().cpu()
+@torch.no_grad()
+def _token_losses(model: GPT, idx: Tensor, targets: Tensor, first: int = 0, *, bf16: bool) -> Tensor:
+    """Targets (B, T) -> the losses of those from `first` on, one after the other."""
+    return model.token_losses(idx.to(model.device), targets.to(model.device), first=first, bf16=bf16).flatten().cpu()
 
 
 def _mean(losses: Tensor) -> float:

@@ -130,6 +130,13 @@ class ModelSection(Section):
     )
     block_size: Whole = Field(128, ge=1, le=8192, description="Tokens that the model looks back on.")
     dropout: Number = Field(0.0, ge=0, lt=1, description="Share of activations dropped while training.")
+    attention_dropout: Number | None = Field(
+        None, ge=0, lt=1, description="The same for the weights of attention; absent: as dropout. 0 is much faster."
+    )
+    copy_head: StrictBool = Field(
+        False,
+        description="Also predict by repeating an earlier token of the window, where what stands before it fits.",
+    )
     ngram_mix: Number = Field(
         0.0,
         ge=0,

@@ -95,7 +95,7 @@ def known_vocabulary(phase: Phase) -> int | None:
 
 def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:
     model = phase.model
-    return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size)
+    return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size, copy_head=model.copy_head)
 
 
 def epochs(phase: Phase, train_tokens: int) -> float:
@@ -109,8 +109,10 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
     activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
-                 with dropout 4 N C more for each block, and attention written out: 5 matrices of B H T²
-    logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient
+                 with dropout 4 N C more for each block; with attention_dropout attention written out, 5 matrices of
+                 B H T²; with copy_head 6 of B T²
+    logits       on the CPU 4 V for each of 384 positions; elsewhere, and with copy_head, 12 N V: logits, softmax,
+                 gradient
     working      55 MB of PyTorch's own, the corpus and the tokenizer
     ngram        with ngram_mix, 130 for each training token, of the first million: the table, and counting it
 
@@ -121,11 +123,15 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     model, batch = phase.model, phase.training.batch_size
     n_tokens = batch * model.block_size
     activations = n_tokens * model.n_embd * (17 * model.n_layer + 12)
+    squares = batch * model.block_size**2
     if model.dropout > 0:
-        squares = batch * model.n_head * model.block_size**2
-        activations += model.n_layer * (4 * n_tokens * model.n_embd + 5 * squares)
+        activations += model.n_layer * 4 * n_tokens * model.n_embd
+    if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
+        activations += model.n_layer * 5 * model.n_head * squares
+    if model.copy_head:
+        activations += 6 * squares
     logits = 3 * n_tokens * n_vocab
-    if phase.training.device in ("auto", "cpu") and n_vocab > SMALL_VOCABULARY:
+    if phase.training.device in ("auto", "cpu") and n_vocab > SMALL_VOCABULARY and not model.copy_head:
         logits = min(n_tokens, LOGIT_ROWS) * n_vocab
     return {
         "state": 16 * sum(parameters(phase, n_vocab).values()),

@@ -20,8 +20,11 @@ def test_the_published_counts(phase: str) -> None:
 @pytest.mark.parametrize(
     ("n_vocab", "n_layer", "n_head", "n_embd", "block_size"), [(7, 1, 1, 1, 1), (300, 3, 4, 8, 5), (65, 2, 1, 12, 16)]
 )
-def test_as_the_model_counts_itself(n_vocab: int, n_layer: int, n_head: int, n_embd: int, block_size: int) -> None:
+@pytest.mark.parametrize("copy_head", [False, True])
+def test_as_the_model_counts_itself(
+    n_vocab: int, n_layer: int, n_head: int, n_embd: int, block_size: int, copy_head: bool
+) -> None:
     from slmtui.model.gpt import GPT, GPTConfig
 
-    model = GPT(GPTConfig(n_vocab, n_layer, n_head, n_embd, block_size))
-    assert count_parameters(n_vocab, n_layer, n_embd, block_size) == model.parameters_by_part()
+    model = GPT(GPTConfig(n_vocab, n_layer, n_head, n_embd, block_size, copy_head=copy_head))
+    assert count_parameters(n_vocab, n_layer, n_embd, block_size, copy_head=copy_head) == model.parameters_by_part()

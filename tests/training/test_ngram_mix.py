@@ -26,8 +26,10 @@ def by_hand(training: Training) -> tuple[float, float]:
     ngram = fit_ngram(training.dataset.train.tokens, training.dataset.tokenizer.n_vocab)
     network, mixed = [], []
     training.model.eval()
+    stride = block - block // 2  # a window overlaps the one before by half, the last one by more
     for place in range(1, len(tokens)):
-        window = torch.from_numpy(tokens[(place - 1) // block * block : place])
+        begin = min(max(0, -(-(place - block) // stride) * stride), max(0, len(tokens) - 1 - block))
+        window = torch.from_numpy(tokens[begin:place])
         with torch.no_grad():
             p = training.model.logits(training.model(window[None])[0, -1]).softmax(-1)[tokens[place]].item()
         network.append(-math.log(p))
