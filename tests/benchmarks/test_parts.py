@@ -10,6 +10,7 @@ from benchmarks.textbook import PUBLISHED
 from benchmarks.work import published
 from slmtui.training import events
 from slmtui.training.events import Event
+from slmtui.training.phase import ModelSection
 
 STEP, EVALUATION, ONCE = 0.25, 2.0, 5.0
 
@@ -62,10 +63,9 @@ def test_a_published_evaluation_has_as_many_batches_as_its_sides_fill() -> None:
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_textbook_trains_what_the_phase_says(name: str) -> None:
     phase, config = published(name), PUBLISHED[name]
-    assert phase.model.model_dump() == {
-        "n_layer": config.n_layer, "n_head": config.n_head, "n_embd": config.n_embd,
-        "block_size": config.block_size, "dropout": 0.0,
-    }  # fmt: skip
+    assert phase.model == ModelSection(
+        n_layer=config.n_layer, n_head=config.n_head, n_embd=config.n_embd, block_size=config.block_size
+    )
     training, evaluation = phase.training, phase.evaluation
     assert (training.max_iters, training.batch_size, training.learning_rate, evaluation.interval) == (
         config.max_iters, config.batch_size, config.learning_rate, config.eval_interval,
