@@ -44,8 +44,11 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0.0:
             return x
+        if x.device.type != "cpu":
+            keep = torch.empty_like(x).bernoulli_(1.0 - self.p, generator=self.generator)
+            return x * keep.div_(1.0 - self.p)
         # Sixteen bits decide for an element, and each number drawn serves four: three times as fast as bernoulli_.
-        drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64, device=x.device)
+        drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
         bits = drawn.random_(-(2**63), None, generator=self.generator).view(torch.int16)[: x.numel()].view(x.shape)
         dropped = min(round(self.p * 2**16), 2**16 - 1)  # of the 2^16 values
         return x * (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))

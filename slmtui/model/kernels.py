@@ -24,10 +24,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-ROWS = 384  # positions in a chunk, at most: more gains little, and the chunk's logits are kept (77 MB for GPT-2's)
+from slmtui.model.size import ROWS, takes_plain_formula
+
 TILE_LOGITS = 1 << 20  # in a tile: 4 MB, which the caches hold
-SMALL_VOCABULARY = 768  # up to here the plain formula is as fast or faster, ...
-MOST_PLAIN_LOGITS = 1 << 23  # ... and is taken while its logits, 32 MB of them, are no burden
 
 LOG2_E = 1.4426950408889634
 # With sums of exponentials in this range, what underflowed is less than 1e-13 of the sum and nothing
@@ -45,16 +44,14 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
 
     With `bf16` the products take bfloat16 factors and accumulate in float32; sums, loss and gradients are
     float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. Off the CPU, and
-    for a vocabulary of up to 768, this is `F.linear` and `F.cross_entropy`.
+    for a small vocabulary (size.py), this is `F.linear` and `F.cross_entropy`.
     """
     if hidden.shape[1] != weight.shape[1] or targets.shape != hidden.shape[:1]:
         raise ValueError(
             "linear_cross_entropy: hidden (N, C), weight (V, C) and targets (N,) do not fit together: "
             f"{tuple(hidden.shape)}, {tuple(weight.shape)}, {tuple(targets.shape)}"
         )
-    n_vocab = weight.shape[0]
-    small = n_vocab <= SMALL_VOCABULARY and hidden.shape[0] * n_vocab <= MOST_PLAIN_LOGITS
-    if hidden.device.type != "cpu" or small:
+    if hidden.device.type != "cpu" or takes_plain_formula(hidden.shape[0], weight.shape[0]):
         return _plain(hidden, weight, targets, bf16)
     hidden = hidden.to(weight.dtype)  # autocast may have left it in bfloat16
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
@@ -271,11 +268,11 @@ _buffers = threading.local()  # one set for each thread: the console may evaluat
 
 def _kept(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
     """A buffer of this thread's, contents arbitrary: fresh memory costs a page fault for every 4 KB."""
-    size = math.prod(shape)
-    kept: Tensor | None = getattr(_buffers, name, None)
-    if kept is None or kept.dtype != dtype or kept.numel() < size:
+    size, key = math.prod(shape), f"{name} {dtype}"
+    kept: Tensor | None = getattr(_buffers, key, None)
+    if kept is None or kept.numel() < size:
         kept = torch.empty(size, dtype=dtype)
-        setattr(_buffers, name, kept)
+        setattr(_buffers, key, kept)
     return kept[:size].view(shape)
 
 

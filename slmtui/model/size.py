@@ -19,3 +19,14 @@ def count_parameters(
         "position_embedding": block_size * n_embd,
         "body": n_layer * block + 2 * n_embd + (33 * n_embd + 8 if copy_head else 0),
     }
+
+
+# What the loss keeps of its logits on a CPU (kernels.py). It stands here because this needs no torch.
+ROWS = 384  # positions in a chunk, at most: more gains little, and the chunk's logits are kept (77 MB for GPT-2's)
+SMALL_VOCABULARY = 768  # up to here the plain formula is as fast or faster, ...
+MOST_PLAIN_LOGITS = 1 << 23  # ... and is taken while its logits, 32 MB of them, are no burden
+
+
+def takes_plain_formula(n_positions: int, n_vocab: int) -> bool:
+    """Whether the loss has its logits whole, (n_positions, n_vocab)."""
+    return n_vocab <= SMALL_VOCABULARY and n_positions * n_vocab <= MOST_PLAIN_LOGITS

@@ -64,6 +64,8 @@ class AdamW:
                 amsgrad=False,
                 maximize=False,
             )
+            # The fused update does not count as a change by itself; who keeps a copy of a weight looks at the count.
+            torch.autograd.graph.increment_version(parameters)
 
     def _state(self, parameter: Tensor) -> dict[str, Tensor]:
         if parameter not in self.state:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slmtui.data.baseline import TOKEN_LIMIT
-from slmtui.model.size import count_parameters
+from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
 from slmtui.output import duration
 from slmtui.training.phase import Phase
 from slmtui.training.phase_errors import shown
@@ -20,8 +20,6 @@ HOUSE_RULE = (10, 100)  # parameters for each training token
 FULL_VALUE, LAST_VALUE = 4, 16  # epochs up to which repeats are nearly as good as new text, and are worth much at all
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
 WORKING_MEMORY = 55 * 10**6  # bytes: PyTorch's own, the corpus, the tokenizer
-LOGIT_ROWS = 384  # positions whose logits the CPU's kernel keeps (slmtui/model/kernels.py), ...
-SMALL_VOCABULARY = 768  # ... but for vocabularies up to this, which take the plain way
 NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, measured on a million (docs/log.md)
 
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
@@ -131,8 +129,9 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     if model.copy_head:
         activations += 6 * squares
     logits = 3 * n_tokens * n_vocab
-    if phase.training.device in ("auto", "cpu") and n_vocab > SMALL_VOCABULARY and not model.copy_head:
-        logits = min(n_tokens, LOGIT_ROWS) * n_vocab
+    plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
+    if phase.training.device in ("auto", "cpu") and not plain:
+        logits = min(n_tokens, ROWS) * n_vocab
     return {
         "state": 16 * sum(parameters(phase, n_vocab).values()),
         "activations": 4 * activations,

@@ -33,10 +33,13 @@ def samples(training: Training) -> Iterator[Event]:
         yield events.SampleRates(step=training.step, samples=len(drawn), completions=drawn)
 
 
-def gate_rates(training: Training) -> Iterator[Event]:
-    """At the best evaluation, the rates that the gate will ask for, unless `samples` has seen to them."""
+def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event]:
+    """At the best evaluation, the rates that the gate will ask for, unless `samples` has seen to them.
+
+    Of an evaluation that a person requested, it has not.
+    """
     settings, gate = training.phase.sampling, training.phase.gate
-    if not gate.wants_rates or (settings.samples and settings.when == "evaluation"):
+    if not gate.wants_rates or (settings.samples and settings.when == "evaluation" and not requested):
         return
     if drawn := _draw(training, settings.samples or GATE_SAMPLES):
         yield events.SampleRates(step=training.step, samples=len(drawn), completions=drawn)

@@ -16,13 +16,19 @@ WARM_UP, WARM_UP_SECONDS = 3, 2.0  # steps before it counts: the first ones allo
 ENOUGH_STEPS, ENOUGH_SECONDS = 50, 3.0
 
 
+def steps_alone(phase: Phase, max_iters: int) -> Phase:
+    """The phase as far as its steps go: no evaluation, and no n-gram model, which no step has to do with."""
+    values = phase.values()
+    values["training"]["max_iters"] = max_iters
+    values["evaluation"]["interval"] = 10**9
+    values["model"]["ngram_mix"] = 0.0
+    return Phase.model_validate(values)
+
+
 def measure_step(phase: Phase, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> float | None:
     """Seconds for a step of `phase`; None if `stop` became true before there was anything to tell."""
-    values = phase.values()
-    values["training"]["max_iters"] = WARM_UP + ENOUGH_STEPS
-    values["evaluation"]["interval"] = 10**9
-    values["model"]["ngram_mix"] = 0.0  # no step has to do with it
-    training = Training.start(Phase.model_validate(values), dataset, choose_machine(phase.training))
+    bare = steps_alone(phase, WARM_UP + ENOUGH_STEPS)
+    training = Training.start(bare, dataset, choose_machine(phase.training))
     training.evaluated_at = 0  # as if the evaluation before the first step were done
     start, began, last = time.perf_counter(), 0.0, 0.0
     skipped = steps = 0

@@ -94,6 +94,8 @@ class Training:
             raise ValueError(f"not the state of such a training ({reason})") from None
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
+        # States of before there were mixtures: what was judged was the network.
+        progress = {"best_loss": progress["best_val_loss"], "last_mixed_loss": math.nan, **progress}
         for name in PROGRESS:
             value, kind = progress[name], type(getattr(self, name))
             if type(value) is not kind and not (name == "best_step" and type(value) is int):

@@ -212,7 +212,7 @@ def _obey(training: Training, control: Control) -> Generator[Event, None, events
                     _remember(training, evaluation)
                     yield evaluation
                     if evaluation.best:
-                        yield from gate_rates(training)
+                        yield from gate_rates(training, requested=True)
                         yield from _save(training)
                 case "sample":
                     yield from samples(training)

@@ -16,11 +16,13 @@ import torch
 from slmtui.data.dataset import Dataset
 from slmtui.training.machine import Machine, Precision, choose_machine, multiplies_bf16
 from slmtui.training.phase import Phase
+from slmtui.training.speed import steps_alone
 from slmtui.training.state import Training
 from slmtui.training.trainer import update
 
 ROUNDS = 3  # in each, every way takes one step that counts
 ENOUGH_SECONDS = 3.0  # no further round after that
+HOPELESS = 2.0  # times the fastest
 LEAST_STEPS = 100  # a training shorter than that is over before it pays
 CLEARLY = 1.1  # times as fast; below that the first way, so that chance does not change the digits
 
@@ -65,21 +67,30 @@ def ways(phase: Phase, machine: Machine) -> list[Way]:
 
 
 def measure(phase: Phase, dataset: Dataset, machine: Machine, choices: list[Way]) -> dict[Way, float]:
-    """Seconds for a step in each way: the median of steps taken in turns, after one that does not count."""
-    training = Training.start(phase, dataset, machine)  # of its own: nothing of it gets into the run
-    taken: dict[Way, list[float]] = {way: [] for way in choices}
+    """Seconds for a step in each way: the median of steps taken in turns, after one of each that does not count.
+
+    A way whose first step takes twice as long as another's is out of the running at once.
+    """
+    training = Training.start(steps_alone(phase, phase.training.max_iters), dataset, machine)  # not the run's own
     begin = time.perf_counter()
-    for round_ in range(1 + ROUNDS):
+    _step(training, machine, choices[0])  # which allocates what all of them use
+    first = {way: _step(training, machine, way) for way in choices}
+    taken = {way: [seconds] for way, seconds in first.items()}
+    for round_ in range(ROUNDS):
         for way in choices:
-            torch.set_num_threads(way.threads)
-            training.machine = replace(machine, precision=way.precision)
-            start = time.perf_counter()
-            update(training)
-            if round_:
-                taken[way].append(time.perf_counter() - start)
+            if first[way] < HOPELESS * min(first.values()):
+                taken[way].append(_step(training, machine, way))
         if round_ and time.perf_counter() - begin > ENOUGH_SECONDS:
             break
-    return {way: median(times) for way, times in taken.items()}
+    return {way: median(times[1:] or times) for way, times in taken.items()}
+
+
+def _step(training: Training, machine: Machine, way: Way) -> float:
+    torch.set_num_threads(way.threads)
+    training.machine = replace(machine, precision=way.precision)
+    start = time.perf_counter()
+    update(training)
+    return time.perf_counter() - start
 
 
 def _reason(chosen: Way, seconds: dict[Way, float]) -> str:

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from slmtui.model import kernels
+from slmtui.model.size import ROWS
 
 TILE = 2048  # vocabulary rows in a tile of a full chunk
 
@@ -18,9 +19,9 @@ SHAPES = [
     (1, 32, 50257),
     (64, 32, 50257),
     (300, 16, 5003),
-    (kernels.ROWS, 8, 2 * TILE),
-    (kernels.ROWS + 1, 24, 2 * TILE + 1),
-    (2 * kernels.ROWS + 1, 40, 2 * TILE - 1),
+    (ROWS, 8, 2 * TILE),
+    (ROWS + 1, 24, 2 * TILE + 1),
+    (2 * ROWS + 1, 40, 2 * TILE - 1),
     (100, 32, 257),
 ]
 

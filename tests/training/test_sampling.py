@@ -49,8 +49,9 @@ def test_a_gate_draws_no_second_time_where_samples_are_drawn_anyway(make_phase: 
     assert [(one.step, one.samples) for one in of_kind(happened, SampleRates)] == [(0, 3), (4, 3), (8, 3), (12, 3)]
 
 
-def test_the_rates_of_a_best_evaluation_that_a_person_asked_for(make_phase: MakePhase) -> None:
-    training = start(make_phase(GATE, "evaluation.interval=12"))
+@pytest.mark.parametrize("more", [(), ("sampling.samples=3",)])
+def test_the_rates_of_a_best_evaluation_that_a_person_asked_for(make_phase: MakePhase, more: tuple[str, ...]) -> None:
+    training = start(make_phase(GATE, "evaluation.interval=12", *more))
     happened = list(train(training, Script(training, (6, Command("evaluate")))))
     assert [one.step for one in of_kind(happened, SampleRates)] == [0, 6, 12]
 

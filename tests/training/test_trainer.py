@@ -187,3 +187,16 @@ def test_a_training_can_be_taken_up_anywhere_and_ends_the_same(make_phase: MakeP
 
 def test_long_trainings_keep_a_log_of_bounded_length() -> None:
     assert [log_interval(n) for n in (1, 3_000, 10_000, 10_001, 1_000_000)] == [1, 1, 1, 2, 100]
+
+
+def test_the_state_of_before_there_were_mixtures_is_taken_up(make_phase: MakePhase) -> None:
+    training = start(make_phase())
+    for event in train(training):
+        if isinstance(event, events.Step) and event.step == 6:
+            break
+    state = training.state_dict()
+    for later in ("best_loss", "last_mixed_loss"):
+        del state["progress"][later]
+    resumed = start(make_phase())
+    resumed.load_state_dict(state)
+    assert (resumed.step, resumed.best_loss) == (6, training.best_val_loss)
