@@ -36,7 +36,11 @@ unit: $(INSTALLED)
 soak: $(INSTALLED)
 	$(BIN)/pytest -m soak
 
-bench: $(INSTALLED)
+$(INSTALLED)-bench: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	touch $@
+
+bench: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks --write $(ARGS)
 
 pictures: $(INSTALLED)

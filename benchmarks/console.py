@@ -17,6 +17,7 @@ import psutil
 
 from benchmarks.table import Row, at_least, paired_ratio, percentile, seconds
 from benchmarks.terminal import PATIENCE, Terminal, end
+from benchmarks.workers import worker
 from slmtui.runs.log import read_events
 from slmtui.runs.run import all_runs
 from slmtui.training import events
@@ -31,6 +32,7 @@ X_AXES = ("tokens", "time", "steps")  # what the key x shows, one after the othe
 SCREENS = (("r", "▌Runs▐"), ("t", "▌Train▐"), ("d", "▌Data▐"), ("t", "▌Train▐"))
 ROUNDS = 12
 STARTS = 5
+LOOP_PHASE, LOOP_TURNS, LOOP_STEPS = "phase1", 30, 10
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,17 @@ def speed() -> list[Row]:
             "no core is idle",
         ),
     ]  # fmt: skip
+
+
+def headless_loop() -> list[Row]:
+    """A step with all that headless does around it against a bare one, where a step is shortest."""
+    with worker("loop", LOOP_PHASE, str(LOOP_STEPS)) as both:
+        found = both.do(LOOP_TURNS).found
+    note = (
+        f"{seconds(found['bare'])} against {seconds(found['headless'])} a step; recorded, watched, controlled and "
+        f"printed against train() alone, {LOOP_TURNS} turns of {LOOP_STEPS} steps in one process; wall"
+    )
+    return [at_least("Console", f"steps/s headless : bare steps, {LOOP_PHASE}", found["ratio"], 0.98, note)]
 
 
 def latency() -> list[Row]:

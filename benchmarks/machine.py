@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import time
+from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
 
@@ -12,8 +13,9 @@ import psutil
 
 from slmtui import __version__
 
-PACKAGES = ("torch", "numpy", "tiktoken", "textual")
-QUIET = 0.25  # processes that wait for each core, on average over a minute, below which a machine counts as idle
+PACKAGES = ("torch", "numpy", "tiktoken", "textual", "transformers", "litgpt")
+QUIET = 0.05  # share of all cores that others may use of a machine that counts as idle
+LOOK = 2.0  # seconds
 
 
 def processor() -> str:
@@ -24,24 +26,32 @@ def processor() -> str:
 
 
 def versions() -> str:
-    others = (f"{name} {metadata.version(name)}" for name in PACKAGES)
+    others = (f"{name} {version}" for name in PACKAGES if (version := _version(name)))
     return ", ".join([f"slmtui {__version__}", f"Python {platform.python_version()}", *others])
 
 
-def load() -> float:
-    """Processes that ran or waited to run over the last minute, for each core."""
-    return os.getloadavg()[0] / (os.cpu_count() or 1)
+def _version(name: str) -> str | None:
+    try:
+        return metadata.version(name)
+    except metadata.PackageNotFoundError:
+        return None
 
 
-def header(load_before: float) -> str:
-    """load_before: `load()` before the measurements, which are themselves a load."""
+def used_by_others() -> float:
+    """Share of all cores that is in use while this process looks on and has no other at work."""
+    return psutil.cpu_percent(LOOK) / 100
+
+
+def header(used: Sequence[float]) -> str:
+    """used: `used_by_others()` before the measurements and after them."""
     memory = psutil.virtual_memory().total / 2**30
-    words = "idle" if load_before < QUIET else "**in use by others: wall times below mean little**"
+    words = "idle" if max(used) < QUIET else "**in use by others: wall times below mean little**"
+    shares = " and ".join(f"{share:.0%}" for share in used)
     return "\n".join(
         [
             f"- machine: {processor()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}",
             f"- versions: {versions()}",
             f"- date: {time.strftime('%Y-%m-%d')}",
-            f"- load before the start: {load_before:.1f} for each core: the machine was {words}",
+            f"- used by others, before and after: {shares} of all cores: the machine was {words}",
         ]
     )

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from statistics import median
 
 
@@ -45,11 +44,11 @@ def seconds(value: float) -> str:
 
 
 def markdown(rows: Sequence[Row]) -> str:
-    """A table for each group of rows that follow one another."""
+    """A table for each group, in the order in which the groups first come."""
     tables = []
-    for group, members in groupby(rows, key=lambda row: row.group):
+    for group in dict.fromkeys(row.group for row in rows):
         lines = [f"## {group}", "", "| measured | result | target | met | how it was |", "|---|--:|--:|:-:|---|"]
-        for row in members:
+        for row in (row for row in rows if row.group == group):
             met = "" if row.met is None else "yes" if row.met else "**no**"
             cells = (row.name, row.value, row.target, met, row.note)
             lines.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")

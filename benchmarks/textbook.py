@@ -13,6 +13,7 @@ reproduces the golden losses, so both sides of a ratio do the same work.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -124,15 +125,13 @@ def _initialise(module: nn.Module) -> None:
 class Textbook:
     """A model with its optimiser and its two sides of the data, one `step` at a time.
 
-    With `bf16` the forward pass runs under `torch.autocast`, as a textbook would have it; the published
-    script did not.
+    build: makes the model, whose forward takes inputs and targets and gives logits and loss, as GPT's does.
     """
 
-    def __init__(self, config: Config, train: Tokens, val: Tokens, *, bf16: bool = False) -> None:
+    def __init__(self, config: Config, train: Tokens, val: Tokens, build: Callable[[Config], nn.Module] = GPT) -> None:
         torch.manual_seed(config.seed)
         self.config = config
-        self.bf16 = bf16
-        self.model = GPT(config)
+        self.model = build(config)
         self.optimizer = torch.optim.AdamW(
             self.model.parameters(), lr=config.learning_rate, betas=(0.9, 0.95), eps=1e-9, weight_decay=0.1
         )
@@ -152,8 +151,7 @@ class Textbook:
         return ids[:, :-1].contiguous(), ids[:, 1:].contiguous()
 
     def loss(self, side: Tokens) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
-            loss: Tensor = self.model(*self.batch(side))[1]
+        loss: Tensor = self.model(*self.batch(side))[1]
         return loss
 
     def step(self) -> float:

@@ -9,14 +9,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 
+from benchmarks.work import Found
+
 
 @dataclass(frozen=True)
 class Taken:
-    """What a turn took. wall, cpu: seconds for one unit of work, cpu of all threads; peak: bytes, since the start."""
+    """What a turn took. wall, cpu: seconds for one unit of work, cpu of all threads; peak: bytes, since the start.
+
+    found: what came of it, where the work gives numbers.
+    """
 
     wall: float
     cpu: float
     peak: int
+    found: Found
 
 
 class Worker:
@@ -34,7 +40,7 @@ class Worker:
         if not answer:
             raise RuntimeError(f"{' '.join(map(str, self.process.args))} has died")  # type: ignore[arg-type]
         taken = json.loads(answer)
-        return Taken(taken["wall"] / amount, taken["cpu"] / amount, taken["peak"])
+        return Taken(taken["wall"] / amount, taken["cpu"] / amount, taken["peak"], taken["found"])
 
 
 @contextmanager

@@ -24,6 +24,7 @@ COMMANDS = {
     "inspect": "count what a corpus or a phase's dataset holds",
     "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
+    "examine": "count what a run's model writes, and test what it knows by heart",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
     "report": "report on a run, or compare several, as Markdown or HTML",
@@ -86,7 +87,7 @@ def start(arguments: Sequence[str]) -> int:
     if on_screen:
         from slmtui.console.start import run_console
 
-        return run_console(phases, options.checkpoints, mouse=not options.no_mouse)
+        return run_console(phases, options.checkpoints, mouse=not options.no_mouse, glyphs=options.glyphs)
     runs = [find_run(options.checkpoints, name) for name in options.resume]
     if options.detach:
         return detach(phases, runs, options.checkpoints)
@@ -135,6 +136,10 @@ def main_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     parser.add_argument("--detach", action="store_true", help="train without a terminal, and return at once")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
+    parser.add_argument(
+        "--glyphs", choices=("braille", "block", "ascii"),
+        help="letters that the terminal can show (default: block on the Linux console, else braille)",
+    )  # fmt: skip
     add_set_option(parser)
     add_checkpoints_option(parser)
     parser.add_argument("--version", action="version", version=f"slmtui {__version__}")

@@ -20,7 +20,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from slmtui.errors import TrainingFailed
-from slmtui.insight.gate import broken_limits
+from slmtui.insight.gate import Best, limits_in_words
 from slmtui.output import ExitStatus, duration, put, put_json, say
 from slmtui.runs.control import ControlFile
 from slmtui.runs.lines import line_of, outcome, summary
@@ -128,13 +128,13 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     for note in session.notes:
         tell(say, f"{run.name}: {note}")
     progress = Progress()
-    best: events.Evaluation | None = None
+    best = Best()
     started: events.RunStarted | None = None
     finished: events.RunFinished | None = None
     for event in session.history:
         progress.add(event)
         started = event if isinstance(event, events.RunStarted) else started
-        best = event if isinstance(event, events.Evaluation) and event.best else best
+        best.add(event)
     try:
         with progress_bar(phase) as bar:
             for event in session.events:
@@ -144,8 +144,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                     tell(put_json, to_json(event))
                 elif (line := line_of(event, progress)) is not None:
                     tell(put, line)
-                if isinstance(event, events.Evaluation) and event.best:
-                    best = event
+                best.add(event)
                 if isinstance(event, events.RunStarted):
                     started = event
                 if isinstance(event, events.RunFinished):
@@ -156,9 +155,9 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     assert started is not None, "a training begins with run_started"
     assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, started, finished, best):
+        for line in summary(run, started, finished, best.evaluation):
             tell(put, line)
-    status, sentences = outcome(run, finished, broken_limits(phase.gate, best))
+    status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
     for sentence in sentences:
         tell(say, sentence)
     return status

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slmtui.insight.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.runs.control import ControlFile
 from slmtui.runs.files import clear_drafts
@@ -48,6 +49,7 @@ def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: fi
     with memory_told(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         dataset = prepare_dataset(phase)
+        refuse_impossible(phase, dataset)
         training = Training.start(phase, dataset, tuned_machine(phase, dataset))
     run = create_run(checkpoints, phase)
     lock = run.lock()

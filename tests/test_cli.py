@@ -71,6 +71,30 @@ def test_the_gate_is_the_exit_status(
     assert ("gate failed" in capsys.readouterr().err) == bool(status)
 
 
+def test_a_gate_on_samples_says_how_many_it_judged(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--headless", "phases/tiny.toml", "--set", "sampling.samples=20", "--set", "gate.max_copied_share=1"]
+    assert main([*arguments, "--set", "gate.min_parse_rate=1"]) == 1
+    out, err = capsys.readouterr()
+    assert "step 12: 20 samples: " in out
+    assert "gate failed: min_parse_rate = 1 is not kept: " in err
+    assert " of 20 (" in err
+    assert "gate passed: max_copied_share = 1 is kept: " in err
+    assert main(["runs", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    assert (listed["samples"], listed["gate_failed"]) == (20, True)
+    assert 0 <= listed["parse_rate"] < 1
+
+
+def test_a_gate_that_asks_prose_to_parse_is_refused_before_training(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "prose.txt").write_text("The keeper of the lighthouse wrote down what the sea had done. " * 40)
+    arguments = ["--headless", "phases/tiny.toml", "--set", "data.source=prose.txt"]
+    assert main([*arguments, "--set", "gate.min_parse_rate=0.1"]) == 2
+    assert "the corpus is not Python" in capsys.readouterr().err
+    assert not (project / "checkpoints").exists()
+
+
 def test_a_training_that_diverges_is_status_3(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from slmtui.cli import add_checkpoints_option
-from slmtui.insight.gate import broken_limits
+from slmtui.insight.gate import Best, limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.lines import line_of, outcome, summary
 from slmtui.runs.log import LogError
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> ExitStatus:
 def watch(run: Run, *, as_json: bool) -> ExitStatus:
     """Print a run's events until it ends; the status is the one that its training would have ended with."""
     progress = Progress()
-    best: events.Evaluation | None = None
+    best = Best()
     started: events.RunStarted | None = None
     last: Event | None = None
     told = ""
@@ -52,8 +52,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
             continue
         last = event
         progress.add(event)
-        if isinstance(event, events.Evaluation) and event.best:
-            best = event
+        best.add(event)
         if isinstance(event, events.RunStarted):
             started = event
         if as_json:
@@ -65,9 +64,9 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         say(f"{run.name}: crashed {step}; its process is gone. Go on: slmtui --headless --resume {run.name}")
         return ExitStatus.FAILED
     if started is not None and not as_json:
-        for line in summary(run, started, last, best):
+        for line in summary(run, started, last, best.evaluation):
             put(line)
-    status, sentences = outcome(run, last, broken_limits(run.phase().gate, best))
+    status, sentences = outcome(run, last, limits_in_words(run.phase().gate, best))
     for sentence in sentences:
         say(sentence)
     return status

@@ -17,11 +17,13 @@ from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
+from textual.widget import AwaitMount
 
 from slmtui.console.backend import Backend
 from slmtui.console.base import MODES
 from slmtui.console.dialogs import Message, Question
-from slmtui.console.help import help_for
+from slmtui.console.help import help_for, is_ours
+from slmtui.console.letters import Glyphs, Letters
 from slmtui.console.memory import Memory
 from slmtui.console.shown import NothingObeyed
 from slmtui.console.themes import DARK, THEMES
@@ -31,6 +33,7 @@ from slmtui.runs.run import Run
 from slmtui.training.phase import Phase
 
 LOG_SHOWN = 20_000  # characters of the log's end
+BUILDING, BLINK = 0.05, 0.005  # seconds without painting at a change of screen: to a new one, to one that is built
 
 
 def _screen(mode: str) -> Callable[[], Screen[None]]:
@@ -54,19 +57,31 @@ class Console(App[str]):
     ENABLE_COMMAND_PALETTE = True
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {mode: _screen(mode) for mode in MODES}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(Binding(mode[0], f"switch_mode('{mode}')", mode.capitalize(), show=False) for mode in MODES),
+        *(
+            Binding(mode[0], f"switch_mode('{mode}')", mode.capitalize(), show=False, tooltip=f"the screen {what}")
+            for mode, what in MODES.items()
+        ),
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
         Binding("q,ctrl+q", "leave", "quit", show=False),
     ]
 
     def __init__(
-        self, checkpoints: Path, *, log: Path, phases: Sequence[Phase] = (), memory: Memory | None = None
+        self,
+        checkpoints: Path,
+        *,
+        log: Path,
+        phases: Sequence[Phase] = (),
+        memory: Memory | None = None,
+        glyphs: Glyphs = "braille",
     ) -> None:
         super().__init__()
+        self.glyphs = glyphs
+        self._own_filters = [NothingObeyed(), *([Letters(glyphs)] if glyphs != "braille" else [])]
         self.checkpoints, self.log_path = checkpoints, log
         self.memory = memory or Memory()
-        self._nothing_obeyed = NothingObeyed()
+        self._built: set[str] = set()  # modes whose screens have been shown
+        self._mask = BUILDING
         self.backend = Backend()
         self.trainer = TrainerThread(checkpoints)
         self.queued = list(phases)
@@ -80,7 +95,7 @@ class Console(App[str]):
         self.theme = name if name in self.available_themes else DARK.name
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [*super().get_line_filters(), self._nothing_obeyed]
+        return [*super().get_line_filters(), *self._own_filters]
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self.memory.remember("theme", theme.name))
@@ -132,8 +147,17 @@ class Console(App[str]):
             self.notify(f"{run.name} is finished", title="training")
 
     async def action_switch_mode(self, mode: str) -> None:
-        self.memory.remember("screen", mode)
+        self.call_after_refresh(self.memory.remember, "screen", mode)
         await super().action_switch_mode(mode)
+
+    def switch_mode(self, mode: str) -> AwaitMount:
+        self._mask = BLINK if mode in self._built else BUILDING
+        self._built.add(mode)
+        return super().switch_mode(mode)
+
+    def delay_update(self, delay: float = BUILDING) -> None:
+        """Textual waits with painting while a screen is built; one that has been seen before need not wait as long."""
+        super().delay_update(min(delay, self._mask))
 
     def action_help(self) -> None:
         self.push_screen(help_for(self.screen))
@@ -166,12 +190,16 @@ class Console(App[str]):
             self.exit(answer)
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every action that a key would do now, and the choice of a theme."""
+        """Every action that a key would do now, once each, and the choice of a theme; moving is left to its keys."""
+        seen = set()
         for node, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and binding.description and not binding.system:
-                text = f"{binding.description.capitalize()}  [{self.get_key_display(binding)}]"
+            what = (node, binding.action)
+            wanted = binding.show or tooltip or node in (self, screen)
+            if enabled and binding.description and what not in seen and wanted and is_ours(node, binding):
+                seen.add(what)
+                text = f"{binding.description.capitalize()}  ·  {self.get_key_display(binding)}"
                 yield SystemCommand(text, tooltip or "", partial(self.run_action, binding.action, node))
-        yield SystemCommand("Theme", "choose a theme", self.action_change_theme)
+        yield SystemCommand("Theme", "dark, light, or safe for colour-blind eyes", self.action_change_theme)
 
     def write_log(self, error: BaseException) -> None:
         """Keep the traceback of a fault of ours where it can be read later."""

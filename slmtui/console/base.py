@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
+from textual.events import ScreenResume
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -14,7 +16,13 @@ from slmtui.console.hints import Hints
 if TYPE_CHECKING:
     from slmtui.console.app import Console
 
-MODES = ("data", "phases", "train", "complete", "runs")
+MODES = {  # and what they are for
+    "data": "of the corpus: its text, its split, what to beat",
+    "phases": "of what can be trained: as a form, as a file, and what it means",
+    "train": "of the run that is trained or watched",
+    "complete": "to talk to a model, token by token",
+    "runs": "of all runs, their curves and reports",
+}
 PULSE = 0.25  # seconds between two looks at what is going on; nothing is redrawn when nothing has changed
 LEAST_SIZE = (40, 12)  # columns and rows below which a screen only says what it needs
 
@@ -28,8 +36,13 @@ class Tab(Static):
 
     def show(self, *, current: bool, narrow: bool) -> None:
         name = self.mode[0].upper() if narrow else self.mode.capitalize()
-        self.update(f"▌{name}▐" if current else f" {name} ")
-        self.set_class(current, "-current")
+        text = f"▌{name}▐" if current else f" {name} "
+        if text != self._shown:
+            self._shown = text
+            self.update(text)
+            self.set_class(current, "-current")
+
+    _shown = ""
 
     async def on_click(self) -> None:
         await self.app.run_action(f"switch_mode('{self.mode}')")
@@ -54,7 +67,7 @@ class TopBar(Horizontal):
         line = self.query_one("#going-on", Static)
         if text != self._said:
             self._said = text
-            line.update(text)
+            line.update(text, layout=False)
 
     _said = ""
 
@@ -77,10 +90,14 @@ class ConsoleScreen(Screen[None]):
         with Container(id="body"):
             yield from self.body()
         yield Static("", id="too-small", markup=False)
-        yield Hints()
+        yield Hints(self.hinted)
 
     def body(self) -> ComposeResult:
         raise NotImplementedError
+
+    def hinted(self, action: str) -> bool:  # noqa: ARG002
+        """Is it of use now to name this action's key in the bottom line?"""
+        return True
 
     def pulse(self) -> None:
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
@@ -90,6 +107,12 @@ class ConsoleScreen(Screen[None]):
 
     def on_unmount(self) -> None:
         self._pulse.stop()
+
+    @on(ScreenResume)
+    def _keep_styles(self, event: ScreenResume) -> None:
+        """Textual would style every widget anew, which is most of the work of a change of screen, and for nothing: a
+        new theme is applied before the screen comes back, and a class when it is set."""
+        event.refresh_styles = False
 
     def on_screen_resume(self) -> None:
         self.query_one(TopBar).refresh_tabs()

@@ -22,7 +22,8 @@ from slmtui.console.axes import MINUS, Axis, log_axis, signed_number, x_axis, y_
 from slmtui.console.chart_cells import Drawing, Row
 from slmtui.console.chart_spec import ChartSpec, Series, read_values, x_text, y_text
 from slmtui.console.legend import Entry, put_legend
-from slmtui.console.raster import DOTS, GLYPHS, SPACE, Glyphs, GlyphSet, Points, draw_line, over
+from slmtui.console.letters import Glyphs
+from slmtui.console.raster import DOTS, GLYPHS, SPACE, GlyphSet, Points, draw_line, over
 from slmtui.console.series import decimate
 
 LEAST_WIDTH, LEAST_HEIGHT = 20, 3  # of a chart that can be read

@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
@@ -27,11 +28,13 @@ class Question(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = self.heading
+            box.border_title = Content(self.heading)
+            box.border_subtitle = "a letter answers · esc cancels"
             yield Static(self.question, markup=False)
             with Horizontal(classes="answers"):
                 for answer, label in self.answers.items():
-                    yield Button(label, id=f"answer-{answer}", compact=True)
+                    key = Content.assemble((label[0], "underline"), label[1:])
+                    yield Button(key, id=f"answer-{answer}", compact=True)
 
     def on_mount(self) -> None:
         for answer, label in self.answers.items():
@@ -56,6 +59,6 @@ class Message(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -tall") as box:
-            box.border_title = self.heading
+            box.border_title = Content(self.heading)
             box.border_subtitle = "esc closes"
             yield Static(self.text, markup=False)

@@ -17,6 +17,14 @@ bits/byte  the validation loss per byte of text: comparable between vocabularies
 best       the evaluation with the lowest validation loss; best.pt holds its model."""
 
 
+def is_ours(node: DOMNode, binding: Binding) -> bool:
+    """Is it a key of slmtui's, and not one that Textual brings along, such as those that scroll?"""
+    for cls in type(node).__mro__:
+        if any(binding.action == one.action for one in Binding.make_bindings(cls.__dict__.get("BINDINGS", ()))):
+            return cls.__module__.startswith("slmtui")
+    return False
+
+
 def help_for(screen: Screen[object]) -> Message:
     """The keys that work now, those of the focused widget first, and the words that need saying."""
     groups: dict[str, list[tuple[str, str]]] = {}
@@ -25,9 +33,8 @@ def help_for(screen: Screen[object]) -> Message:
         if not enabled or not binding.description or binding.action in seen:
             continue
         seen.add(binding.action)
-        groups.setdefault(_group(node, screen), []).append(
-            (_keys(screen, node, binding), tooltip or binding.description)
-        )
+        words = tooltip or (binding.description if is_ours(node, binding) else binding.description.lower())
+        groups.setdefault(_group(node, screen), []).append((_keys(screen, node, binding), words))
     lines = []
     width = max((len(keys) for rows in groups.values() for keys, _ in rows), default=0)
     for title, rows in groups.items():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from rich.style import Style
 from rich.text import Text
 from textual.dom import DOMNode
@@ -20,6 +22,11 @@ class Hints(Static):
     """
     COMPONENT_CLASSES = {"hints--key"}  # noqa: RUF012  (Textual declares them so)
 
+    def __init__(self, wanted: Callable[[str], bool]) -> None:
+        """wanted: is it of use now to name the key of this action?"""
+        super().__init__()
+        self.wanted = wanted
+
     def on_mount(self) -> None:
         self.auto_links = False  # or Textual would underline all of it, in a colour of its own
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._show())
@@ -35,6 +42,8 @@ class Hints(Static):
         for node, binding, enabled, _ in self.screen.active_bindings.values():
             if not (binding.show and enabled and binding.description) or binding.action in seen:
                 continue
+            if not self.wanted(binding.action):
+                continue
             seen.add(binding.action)
             hint = (self.app.get_key_display(binding), binding.description, binding.action, node)
             (last if binding.action == HELP and node is self.app else hints).append(hint)
@@ -48,7 +57,7 @@ class Hints(Static):
             _add(line, key, words, action, self._name_of(node), key_style)
         for key, words, action, node in last:
             _add(line, key, words, action, self._name_of(node), key_style)
-        self.update(line)
+        self.update(line, layout=False)
 
     def _name_of(self, node: DOMNode) -> str:
         return "app" if node is self.app else "screen" if node is self.screen else "focused"

@@ -50,7 +50,7 @@ _PINK = "#cc79a7"  # the one colour of Okabe and Ito's that a theme does not use
 
 
 def chart_palette(variables: Mapping[str, str]) -> Palette:
-    """From the variables of a theme, as `App.get_css_variables` gives them."""
+    """From the variables of a theme, as `App.theme_variables` has them."""
     named = {"label": "quiet"}
     colours: dict[Role, str] = {
         role: variables.get(named.get(role, role), variables[stock]) for role, stock in _STOCK.items()

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slmtui.console.phase_findings import KnownFacts
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.training.phase import Phase
 from slmtui.training.phase_meaning import DataFacts, NoFacts, Speed
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
     from slmtui.runs.glance import Glance
 
+MOST_COMPARED = 500_000  # tokens whose two sides are compared without being asked to: a few seconds
 LARGEST_UNASKED = 20_000_000  # bytes of corpus that are read without being asked to
 
 
@@ -82,7 +84,7 @@ def measure(phase: Phase, stop: Callable[[], bool]) -> tuple[DataFacts | NoFacts
         dataset = prepare_dataset(phase)
     except UserError as error:
         return NoFacts(str(error)), "cannot be measured: the data cannot be read"
-    facts = _facts(dataset)
+    facts = _facts(dataset, asked=True)
     try:
         seconds = measure_step(phase, dataset, stop)
     except (UserError, TrainingFailed, RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
@@ -124,7 +126,9 @@ def _facts_or_fault(phase: Phase) -> DataFacts | NoFacts:
         return NoFacts(f"the data cannot be read: {error}")
 
 
-def _facts(dataset: Dataset) -> DataFacts:
-    return DataFacts(
-        dataset.tokenizer.n_vocab, len(dataset.train.tokens), len(dataset.val.tokens), tuple(dataset.notes)
-    )
+def _facts(dataset: Dataset, *, asked: bool = False) -> KnownFacts:
+    from slmtui.insight.facts import facts_of
+
+    n_train, n_val = len(dataset.train.tokens), len(dataset.val.tokens)
+    sides = facts_of(dataset) if asked or n_train + n_val <= MOST_COMPARED else None
+    return KnownFacts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides)

@@ -10,13 +10,13 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import plotext
 from numpy.typing import NDArray
 
-Glyphs = Literal["braille", "block", "ascii"]
+from slmtui.console.letters import Glyphs
+
 Cells = NDArray[np.uint32]  # characters by their number, shape (rows, columns)
 Points = tuple[tuple[float, ...], tuple[float, ...]]
 

@@ -17,7 +17,7 @@ MARK, UNMARKED = "●", " "
 NOTHING = "–"
 GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
-ALWAYS = 9
+ALWAYS = 10
 VERDICTS = {*(word for _, word in SCALE), WORST}
 SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
 
@@ -52,17 +52,18 @@ COLUMNS = (
     Column("run", "run", lambda r: (visible(r.name), ""), right=False),
     Column("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),
     Column("state", "state", lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
-    Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
+    Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=4),
     Column("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
     Column("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
     Column("mixed", "mixed", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
-    Column("ngram", "n-gram", lambda r: (number(r.summary.baseline, ".4f"), ""), keep=1, mixed=True),
-    Column("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=4),
-    Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=7),
-    Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=8),
-    Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=6),
-    Column("mixed-bits", "mixed", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=6, mixed=True),
-    Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
+    Column("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=5),
+    Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=8),
+    Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=9),
+    Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=7),
+    Column("mixed-bits", "mixed", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=7, mixed=True),
+    Column("ngram", "vs n-gram", lambda r: _against(r), keep=3),
+    Column("samples", "samples", lambda r: (visible(r.quality) or "–", ""), right=False, keep=1),
+    Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=6),
 )
 
 RUN, PHASE = 0, 1  # places in it
@@ -71,6 +72,18 @@ MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
 
 def _count(n: int) -> str:
     return f"{n:,}" if n else "–"
+
+
+def _against(run: Listed) -> Cell:
+    """How far the best loss lies above the n-gram model's, in nats per token: below it is what one trains for.
+
+    Where the two are mixed, the mixture's loss: it is what the checkpoint predicts with.
+    """
+    loss = run.summary.best_val_loss if run.summary.best_mixed_loss is None else run.summary.best_mixed_loss
+    if run.baseline is None or loss is None:
+        return "–", ""
+    distance = loss - run.baseline.loss
+    return number(distance, "+.2f"), "$excellent" if distance < 0.0 else ""
 
 
 def _verdict(run: Listed) -> Cell:

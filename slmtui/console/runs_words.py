@@ -72,7 +72,19 @@ def _how_far(run: Listed) -> str:
 def _best(run: Listed) -> str:
     if run.summary.best_step is None:
         return "It was never evaluated."
-    return f"best.pt holds step {run.summary.best_step:,}: C talks to it, o writes a report."
+    return f"best.pt holds step {run.summary.best_step:,}: C talks to it, o writes a report.{_judged(run)}"
+
+
+def _judged(run: Listed) -> str:
+    """What its samples are worth, whether it passed its gate, and what the diagnosis names first."""
+    summary, said = run.summary, ""
+    if summary.samples and summary.parse_rate is not None:
+        said += f" Of {summary.samples:,} samples {round(summary.parse_rate * summary.samples):,} parse."
+    if summary.samples and summary.copied_share is not None:
+        said += f" Copied: {summary.copied_share:.0%} of the tokens.".replace("%", " %")
+    if summary.gate_failed:
+        said += " Its gate failed."
+    return f"{said} Diagnosis: {summary.finding}." if summary.finding else said
 
 
 def _resume(run: Listed) -> str:

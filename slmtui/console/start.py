@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from slmtui.console.app import Console
+from slmtui.console.letters import Glyphs, usual_glyphs
 from slmtui.console.terminal import guarded_terminal, let_go, signals
 from slmtui.detach import go_on_detached
 from slmtui.output import ExitStatus, say
@@ -20,12 +21,15 @@ from slmtui.training.phase import Phase
 LOG_NAME = "console.log"
 
 
-def run_console(phases: Sequence[Phase], checkpoints: Path, *, mouse: bool = True) -> ExitStatus:
+def run_console(
+    phases: Sequence[Phase], checkpoints: Path, *, mouse: bool = True, glyphs: Glyphs | None = None
+) -> ExitStatus:
     """Show the console until it is left; returns the exit status."""
     if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # every frame of it would travel
     with guarded_terminal(checkpoints / LOG_NAME) as terminal:
-        app = Console(checkpoints, log=checkpoints / LOG_NAME, phases=phases)
+        letters = glyphs or usual_glyphs(os.environ)
+        app = Console(checkpoints, log=checkpoints / LOG_NAME, phases=phases, glyphs=letters)
         trainer = app.trainer
 
         def leave(result: str) -> None:

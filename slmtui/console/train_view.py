@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,10 +12,13 @@ from slmtui.console.chart_spec import ChartSpec
 from slmtui.console.run_charts import X, gap_chart, loss_chart
 from slmtui.output import duration, visible
 from slmtui.runs.history import RunHistory
+from slmtui.runs.lines import rates_line
+from slmtui.runs.summary import RunSummary
 from slmtui.training.events import Evaluation, Sample, Warned
 
 SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"
+X_AXES: tuple[X, ...] = ("steps", "tokens", "time")
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,7 @@ class View:
     recent: bool = False
 
     def next_x(self) -> View:
-        order: tuple[X, ...] = ("steps", "tokens", "time")
-        return replace(self, x=order[(order.index(self.x) + 1) % len(order)])
+        return replace(self, x=X_AXES[(X_AXES.index(self.x) + 1) % len(X_AXES)])
 
 
 def charts(history: RunHistory, view: View, *, gap_ticks: bool) -> tuple[ChartSpec, ChartSpec]:
@@ -51,13 +54,13 @@ def baseline(history: RunHistory) -> tuple[str, float] | None:
     return (f"{order}-gram", loss) if isinstance(loss, float) and isinstance(order, int) else None
 
 
-def progress_line(history: RunHistory, width: int, machine: str = "") -> Text:
+def progress_line(history: RunHistory, summary: RunSummary, width: int, machine: str = "") -> Text:
     """`step 620/1,000 ━━━━╸──── 62 %   38.2 it/s   9,780 tok/s   12 s gone, 10 s to go   412 MB`"""
-    summary, progress = history.summary, history.progress
+    progress = history.progress
     planned = max(summary.max_iters, 1)
     share = min(1.0, summary.step / planned)
     parts = []
-    if speed := progress.steps_per_second:
+    if (speed := progress.steps_per_second) and width >= 60:
         parts.append(f"{speed:,.1f} it/s")
         if history.started is not None and width >= 100:
             phase = history.started.phase
@@ -122,18 +125,34 @@ def numbers_line(history: RunHistory) -> str:
     )
 
 
-def warning_text(warnings: list[Warned], styles: dict[str, str]) -> Text:
-    """All warnings, the newest first: when, what, and what to do."""
+def line_with_key(text: str, key: str, width: int) -> Text:
+    """One line, cut where it would reach into the key that shows the rest, at its right end."""
+    room = width - len(key) - 3 if key else width
+    line = Text(text, no_wrap=True)
+    line.truncate(room, overflow="ellipsis", pad=bool(key))
+    return line.append(f"  {key}", style="dim") if key else line
+
+
+def warning_text(warnings: list[Warned], styles: dict[str, str], width: int) -> Text:
+    """All warnings, the newest first: when, what, and what to do; their lines hang below one another."""
     text = Text()
     for warning in reversed(warnings):
         when = "before the start" if warning.step == 0 else f"step {warning.step:,}"
+        when = "at the end" if warning.of_the_run else when
         sign = "· " if warning.level == "note" else "! "
         text.append(sign + when, style=styles.get(warning.level, ""))
-        text.append(f"  {warning.code.replace('_', ' ')}\n", style="dim")
-        text.append(f"  {visible(warning.message)}\n")
+        text.append(f"  {warning.code.replace('_', ' ')}\n", style=styles.get("note", ""))
+        text.append(_hanging(visible(warning.message), "  ", width))
         if warning.advice:
-            text.append(f"  → {visible(warning.advice)}\n", style="dim")
+            text.append(_hanging(visible(warning.advice), "  → ", width))
     return text
+
+
+def _hanging(words: str, lead: str, width: int) -> str:
+    """Wrapped to a width, after `lead` and below it; as it is where the width is not known yet."""
+    if width <= len(lead):
+        return f"{lead}{words}\n"
+    return textwrap.fill(words, width, initial_indent=lead, subsequent_indent=" " * len(lead)) + "\n"
 
 
 def sample_title(sample: Sample) -> str:
@@ -141,6 +160,12 @@ def sample_title(sample: Sample) -> str:
     if sample.judgement:
         title += f" · {sample.judgement['label']}"
     return title
+
+
+def rates_note(history: RunHistory, sample: Sample) -> str:
+    """What many samples of the same step are worth, if they were drawn."""
+    found = next((rates for rates in reversed(history.rates) if rates.step == sample.step), None)
+    return visible(rates_line(found)) if found is not None else ""
 
 
 def sample_note(sample: Sample) -> str:

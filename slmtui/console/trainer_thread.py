@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from slmtui.runs.control import ControlFile
     from slmtui.training.control import Control
 
+SWITCH = 0.0005  # seconds until a thread that waits for the interpreter gets it: Python's 5 ms hold up each operation
 NICENESS = 5  # of the training thread on Linux, so that a key that is pressed is answered first
 
 
@@ -91,6 +92,7 @@ class TrainerThread(threading.Thread):
             self._wake.notify()
 
     def run(self) -> None:
+        sys.setswitchinterval(SWITCH)
         if sys.platform == "linux":
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)

@@ -42,7 +42,11 @@ OF_COURSE = (
 
 def diagnose(happened: Iterable[Event], facts: DataFacts | None = None) -> list[Finding]:
     """The findings, the heaviest first. Without `run_started` among the events, none."""
-    course = Course(happened, facts)
+    return findings_of(Course(happened, facts))
+
+
+def findings_of(course: Course) -> list[Finding]:
+    """The same of a course that has been folded already."""
     if course.started is None:
         return []
     rules = OF_SIZE + OF_COURSE if course.evaluations or course.broken_at is not None else OF_SIZE

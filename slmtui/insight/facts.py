@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,6 +48,15 @@ class DataFacts:
     unigram: float  # of the training text, by frequency alone
     baseline: float | None = None  # the n-gram model's, on the validation tokens
     baseline_order: int | None = None
+    baseline_unigram: float | None = None  # what frequencies alone have on the validation tokens
+    baseline_note: str = ""  # what was left out of a large corpus
+
+    @classmethod
+    def from_log(cls, data: Mapping[str, Any]) -> DataFacts | None:
+        """What a run's first event says about its data; None in logs that know too little."""
+        needed = {field.name for field in fields(cls) if field.default is MISSING}
+        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
+        return cls(**known) if needed <= set(known) else None
 
 
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
@@ -68,6 +78,8 @@ def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
         unigram=_entropy(counts),
         baseline=None if baseline is None else baseline.loss,
         baseline_order=None if baseline is None else baseline.order,
+        baseline_unigram=None if baseline is None else baseline.unigram,
+        baseline_note="" if baseline is None else baseline.note,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
+from slmtui.training.events import Warned
+
 HOUSE = "house rule"
 MUENNIGHOFF = (
     "Muennighoff et al. 2023, Scaling Data-Constrained Language Models: 4 epochs are nearly as good as new text, "
@@ -20,6 +22,7 @@ KAPLAN = (
 )
 KNESER_NEY = "Chen & Goodman 1999: what counting n-grams (interpolated Kneser–Ney) reaches on the same tokens"
 
+SERIOUS, WARNING = 0.9, 0.5  # weights from which a finding is as much
 Confidence = Literal["high", "medium", "low"]
 
 
@@ -34,6 +37,18 @@ class Finding:
     step: int | None = None  # to go back to, or where it happened
     number: float | None = None  # what the finding rests on, in the unit that its evidence names
     source: str = HOUSE  # of the rule
+
+    @property
+    def level(self) -> Literal["note", "warning", "serious"]:
+        """As a warning has it: how much the finding weighs."""
+        return "serious" if self.weight >= SERIOUS else "warning" if self.weight >= WARNING else "note"
+
+    def warned(self, step: int, *, of_the_run: bool = False) -> Warned:
+        """The finding as an event of a run's log."""
+        message = f"{self.title}: {self.evidence} (confidence: {self.confidence})"
+        return Warned(
+            step=step, code=self.code, level=self.level, message=message, advice=self.remedy, of_the_run=of_the_run
+        )
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

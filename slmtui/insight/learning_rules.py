@@ -19,6 +19,7 @@ LOW_RATE = 5e-4  # with a short path, the rate is to blame below it, the number 
 LOWEST_RATE, HIGHEST_RATE = 3e-4, 3e-3  # to advise
 LITTLE_LEARNED = 0.6  # of the loss that token frequencies alone give; the train loss is still above it
 UNDERFITTED = 0.7  # the same, where neither the rate nor the steps are to blame
+LEARNED_GAP = 1.0  # nats; with such a gap the training text is being learned by heart, and more of that is no remedy
 SMALL_BODY = 0.5  # parameters per training token
 
 
@@ -74,6 +75,8 @@ def little_learned(course: Course) -> Finding | None:
     if share < LITTLE_LEARNED or messages.train_rises(course):
         return None
     seen = f"train ended at {last.train_loss:.2f}, token frequencies alone give {_unigram(course):.2f}"
+    if course.path < SHORT_PATH and course.since_best and last.gap >= LEARNED_GAP:
+        return None  # val rises and train falls: what it does learn is the training text
     if course.path < SHORT_PATH:
         return _rate_too_low(course, seen) if course.rate < LOW_RATE else _too_few_steps(course, seen)
     if course.path > LONG_PATH:
@@ -139,7 +142,7 @@ def _too_few_steps(course: Course, evidence: str) -> Finding:
     )
 
 
-def _underfitted(course: Course, evidence: str) -> Finding:
+def _underfitted(course: Course, evidence: str) -> Finding | None:
     ratio = course.body_per_token
     if ratio < SMALL_BODY:
         return Finding(
@@ -152,6 +155,8 @@ def _underfitted(course: Course, evidence: str) -> Finding:
             number=ratio,
             source=CHINCHILLA,
         )
+    if course.evaluations[-1].gap >= LEARNED_GAP:
+        return None
     return Finding(
         code="underfitting",
         title="under-fitting",

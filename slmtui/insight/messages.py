@@ -59,7 +59,8 @@ def progress(course: Course) -> float:
     )
 
 
-def gap(event: Evaluation, now: GapClass) -> Warned:
+def gap(course: Course, event: Evaluation, now: GapClass) -> Warned:
+    """Past the best, where early stopping is about to end the run, a large gap is a note."""
     if event.gap < 0:
         return Warned(
             step=event.step,
@@ -69,15 +70,20 @@ def gap(event: Evaluation, now: GapClass) -> Warned:
             advice='look for leakage in Data; split = "by-file" holds whole files back',
         )
     mild = now.current == LEAST_CLASS
+    is_seen_to = course.phase["early_stopping"]["patience"] > 0 and course.since_best > 0
     below, above = LIMITS[now.current - 1], LIMITS[now.current] if now.current < len(LIMITS) else None
     span = f"{below:g} to {above:g}" if above is not None else f"above {below:g}"
     return Warned(
         step=event.step,
         code="gap",
-        level=("note", "warning", "serious")[now.current - LEAST_CLASS],
+        level="note" if is_seen_to else ("note", "warning", "serious")[now.current - LEAST_CLASS],
         message=f"the gap is {now.word}, {event.gap:.2f} ({span}): "
         + ("training text is known better than new text" if mild else "the training text is being memorised"),
-        advice="fine as long as val falls" if mild else "more text, a smaller model, or more dropout",
+        advice="fine as long as val falls"
+        if mild
+        else "early stopping ends the run; best.pt has the best"
+        if is_seen_to
+        else "more text, a smaller model, or more dropout",
     )
 
 

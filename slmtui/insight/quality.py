@@ -104,17 +104,17 @@ class Judge:
     @classmethod
     def build(cls, dataset: Dataset) -> Judge:
         """About a second for a million tokens; of more than four millions, words are learned from that many."""
-        is_python = _is_python(dataset)
+        python = is_python(dataset)
         counts: Counter[str] = Counter()
         for text in _texts(dataset):
-            counts.update(_WORD.findall(text if is_python else text.lower()))
+            counts.update(_WORD.findall(text if python else text.lower()))
         common = [word for word, _ in counts.most_common(min(MOST_COMMON, len(counts) // 10))]
         return cls(
             dataset=dataset,
             index=TextIndex.build(dataset.train.tokens[:INDEXED_TOKENS]),
             words=frozenset(counts),
-            common=_PYTHON_WORDS if is_python else frozenset(common),
-            is_python=is_python,
+            common=_PYTHON_WORDS if python else frozenset(common),
+            is_python=python,
         )
 
     def __call__(self, prompt: str, text: str) -> Judgement:
@@ -174,6 +174,7 @@ class Rates:
     samples: int
     parse_rate: float | None  # share of the samples that parse up to their cut
     copied_share: float | None  # share of all their tokens that lie in copies of at least 16 tokens
+    labels: dict[str, int]  # how many have each label, the most frequent first
 
 
 def rates(judgements: Iterable[Judgement]) -> Rates:
@@ -185,6 +186,7 @@ def rates(judgements: Iterable[Judgement]) -> Rates:
         samples=len(judged),
         parse_rate=sum(parsed) / len(parsed) if parsed else None,
         copied_share=sum(judgement.copied_tokens for judgement in judged) / tokens if tokens else None,
+        labels=dict(Counter(judgement.label for judgement in judged).most_common()),
     )
 
 
@@ -208,7 +210,7 @@ def _distinct(pieces: Sequence[str]) -> float:
     return len(set(trigrams)) / len(trigrams) if trigrams else 1.0
 
 
-def _is_python(dataset: Dataset) -> bool:
+def is_python(dataset: Dataset) -> bool:
     """Whether most of some files, evenly chosen, parse as far as they go."""
     files = [file for file in dataset.files if file.train]
     chosen = files[:: -(-len(files) // FILES_TRIED)]

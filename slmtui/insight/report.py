@@ -45,8 +45,8 @@ def _run(facts: RunFacts, level: int) -> list[Block]:
     blocks = [*summary(facts, level), *next_steps(facts, level)]
     if facts.phase.phase.description:
         blocks += [Heading("What was trained", level), Paragraph(facts.phase.phase.description)]
-    for section in (sections.losses, sections.data, sections.samples, sections.warnings, sections.configuration,
-                    sections.repeating):  # fmt: skip
+    for section in (sections.losses, sections.data, sections.samples, sections.by_heart, sections.warnings,
+                    sections.configuration, sections.repeating):  # fmt: skip
         blocks += section(facts, level)
     return blocks
 

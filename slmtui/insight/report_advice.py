@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+import shlex
+from dataclasses import dataclass
 
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts
@@ -11,6 +12,8 @@ from slmtui.insight.report_facts import RunFacts
 
 NOISE, LEAST_NOISE = 0.005, 0.01  # a rise smaller than this share of the loss, or these nats, is none
 LEAKY = 0.3  # share of the validation tokens in repeats of training text
+# The findings that another phase would mend.
+CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
 ABOUT_BEST = "overfitting"  # the finding whose remedy says itself to use best.pt
 
 
@@ -21,18 +24,28 @@ class Advice:
 
 
 def findings(facts: RunFacts) -> list[Finding]:
-    return diagnose(facts.happened, data_facts(facts))
-
-
-def data_facts(facts: RunFacts) -> DataFacts | None:
-    """What the log says about the data beyond their size; None for logs that know too little."""
-    names = [field.name for field in fields(DataFacts)]
-    return DataFacts(**{name: facts.data[name] for name in names}) if set(names) <= set(facts.data) else None
+    return diagnose(facts.happened, DataFacts.from_log(facts.data))
 
 
 def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
     """The most pressing first."""
-    advice = [*_to_go_on(facts), *(Advice(_sentence(one.remedy), _sentence(f"because: {one.title}")) for one in found)]
+    advice = _to_go_on(facts)
+    advice += [
+        Advice(_sentence(one.remedy), _sentence(f"because: {one.title}"))
+        for one in found
+        if not (advice and one.code == "stopped_too_early")  # which is the same advice
+    ]
+    if CHANGES & {one.code for one in found}:
+        source = " ".join(shlex.quote(one) for one in facts.phase.data.source)
+        size = facts.phase.data.dataset_size
+        fixed = f" --set data.dataset_size={size}" if size is not None else ""
+        advice.append(
+            Advice(
+                f"Let slmtui write the next phase: slmtui suggest {source}{fixed} -o phases/next.toml",
+                "It measures the corpus and gives a reason for the size, the vocabulary and the length that it "
+                "chooses.",
+            )
+        )
     if facts.phase.evaluation.method == "sampled" and facts.best is not None:
         advice.append(
             Advice(
@@ -41,9 +54,8 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
             )
         )
     if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
-        advice.append(
-            Advice(f"Use best.pt, step {facts.best.step:,}.", "It has the lowest validation loss of the run.")
-        )
+        loss = "mixed validation loss" if facts.is_mixed else "validation loss"
+        advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
     return advice
 
 

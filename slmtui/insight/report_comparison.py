@@ -26,12 +26,34 @@ def comparison(runs: Sequence[RunFacts], level: int) -> list[Block]:
             )
         )
     blocks.append(_table(ranked))
+    if against := _against_counting(runs):
+        blocks.append(Paragraph(against, lead="Against counting:"))
     for index, group in enumerate(ranked, start=1):
         text = f"On text {index}, {plural(group[0].data['val_bytes'], 'byte')}:" if len(ranked) > 1 else ""
         blocks += [Paragraph(sentence, lead=text) for sentence in _sentences(group)[:1]]
         blocks += [Paragraph(sentence) for sentence in _sentences(group)[1:]]
         blocks += _curves(group)
     return blocks
+
+
+def _against_counting(runs: Sequence[RunFacts]) -> str:
+    """Each run against the n-gram model of its own text: the one thing that can be said across different texts."""
+    margins = sorted(
+        (run.best.bits_per_byte - run.baseline.bits_per_byte, run.name) for run in runs if run.best and run.baseline
+    )
+    if not margins:
+        return ""
+    better = [name for margin, name in margins if margin < 0]
+    margin, nearest = margins[0]
+    if not better:
+        return (
+            f"none of {len(margins)} does better than the n-gram model of its own text; {nearest} comes nearest, "
+            f"{margin:.2f} bits per byte above it."
+        )
+    return (
+        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text: {listed(better)}; "
+        f"{nearest} by most, {-margin:.2f} bits per byte."
+    )
 
 
 def _rank(run: RunFacts) -> tuple[bool, float, str]:
@@ -43,7 +65,8 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     runs = [run for group in groups for run in group]
     one_vocabulary = len({run.vocabulary[:2] for run in runs}) == 1
     with_baseline = any(run.baseline is not None for run in runs)
-    header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens", "vocabulary", "bits/byte"]
+    header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens"]
+    header += ["bits/byte"] if one_vocabulary else ["vocabulary", "bits/byte"]
     header += ["n-gram", "margin"] if with_baseline else []
     with_mixture = any(run.is_mixed for run in runs)
     header += ["mixed", *(["mixed margin"] if with_baseline else [])] if with_mixture else []
@@ -53,7 +76,7 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
         for run in group:
             best, baseline = run.best, run.baseline
             row = [run.name, *([str(index)] if len(groups) > 1 else []), f"{run.started.parameters['total']:,}"]
-            row += [f"{run.data['train_tokens']:,}", f"{run.data['n_vocab']:,}"]
+            row += [f"{run.data['train_tokens']:,}", *([] if one_vocabulary else [f"{run.data['n_vocab']:,}"])]
             row += [number(best.bits_per_byte if best else None, ".2f")]
             if with_baseline:
                 margin = best.bits_per_byte - baseline.bits_per_byte if best and baseline else None

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slmtui.errors import UserError
+from slmtui.insight.examination import kept
+from slmtui.insight.gate import Best
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
-from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Sample, Warned
+from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Sample, SampleRates, Warned
 from slmtui.training.gap import bits_per_byte
 from slmtui.training.phase import Phase
 
@@ -21,7 +23,8 @@ class Baseline:
     order: int
     loss: float  # nats per token
     bits_per_byte: float
-    unigram: float | None
+    unigram: float | None  # of frequencies alone, on that text
+    note: str  # what was left out of a large corpus
 
     @property
     def name(self) -> str:
@@ -40,11 +43,14 @@ class RunFacts:
     evaluations: list[Evaluation] = field(default_factory=list)
     step_losses: list[tuple[int, float]] = field(default_factory=list)
     samples: list[Sample] = field(default_factory=list)  # those of the last step that has any
+    rates: list[SampleRates] = field(default_factory=list)
+    judged: Best = field(default_factory=Best)  # what the gate judges
     warnings: list[Warned] = field(default_factory=list)
     changes: list[events.Changed] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
     finished: RunFinished | None = None
     best: Evaluation | None = None
+    examination: dict[str, Any] | None = None  # what `slmtui examine` found, if it was asked
 
     @property
     def data(self) -> dict[str, Any]:
@@ -85,7 +91,10 @@ class RunFacts:
         if loss is None or order is None:
             return None
         bits = bits_per_byte(loss, self.data["val_tokens"], self.data["val_bytes"])
-        return Baseline(int(order), loss, bits, _real(self.data.get("unigram")))
+        note = self.data.get("baseline_note")
+        return Baseline(
+            int(order), loss, bits, _real(self.data.get("baseline_unigram")), note if isinstance(note, str) else ""
+        )
 
     @property
     def leakage(self) -> dict[str, Any] | None:
@@ -122,13 +131,14 @@ def read_facts(run: Run) -> RunFacts:
         text = run.phase_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{run.phase_file}: cannot be read ({error})") from None
-    facts = RunFacts(run.name, run.phase(), text, started, happened)
+    facts = RunFacts(run.name, run.phase(), text, started, happened, examination=kept(run))
     for event in happened:
         _add(facts, event)
     return facts
 
 
 def _add(facts: RunFacts, event: Event) -> None:
+    facts.judged.add(event)
     match event:
         case events.Step():
             facts.step_losses.append((event.step, event.loss))
@@ -141,6 +151,8 @@ def _add(facts: RunFacts, event: Event) -> None:
             if facts.samples and facts.samples[-1].step != event.step:
                 facts.samples.clear()
             facts.samples.append(event)
+        case events.SampleRates():
+            facts.rates.append(event)
         case events.Warned():
             facts.warnings.append(event)
         case events.Changed():

@@ -17,7 +17,7 @@ CSS = """\
 @media (prefers-color-scheme: dark) { :root { --ink: #c8cdd8; --quiet: #848b99; --paper: #12141a; --line: #2b303b;
   --tint: #1a1d25; --accent: #7aa2f7; --excellent: #63d17f; --good: #a9cf5f; --moderate: #e8c14f; --severe: #f0884d;
   --catastrophic: #f0616d; } }
-body { margin: 0 auto; max-width: 50rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
+body { margin: 0 auto; max-width: 54rem; padding: 1.5rem 1rem 4rem; background: var(--paper); color: var(--ink);
   font: 1rem/1.55 system-ui, sans-serif; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem; }
 h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; border-bottom: 1px solid var(--line); padding-bottom: .25rem; }

@@ -7,14 +7,19 @@ from typing import Any
 
 from slmtui.data.leakage import SHORTEST_REPEAT
 from slmtui.insight.diagnosis import golden_rule
+from slmtui.insight.examination import summary_lines, verdict
 from slmtui.insight.figures import run_figure
+from slmtui.insight.report_advice import findings
 from slmtui.insight.report_blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Table
 from slmtui.insight.report_facts import RunFacts
 from slmtui.insight.report_words import clipped, number, one_of, percent, plural
+from slmtui.runs.lines import rates_line
 from slmtui.training.events import Evaluation, Sample, Warned
 
 MOST_ROWS = 30  # of the loss table
 MIXED = ("mixed", "mixed bits/byte")  # its further columns for a run that mixes
+LEAST_COPY = 8  # tokens; shorter ones are how code goes
+PLACES_SHOWN = 10  # of those known by heart
 SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
 
 
@@ -87,7 +92,11 @@ def _baseline(facts: RunFacts, level: int) -> list[Block]:
         rows.append((f"{name}, step {best.step:,}", f"{best.val_loss:.4f}", f"{best.bits_per_byte:.2f}"))
         if best.mixed_loss is not None:
             rows.append(("the two mixed", f"{best.mixed_loss:.4f}", f"{best.judged_bits_per_byte:.2f}"))
-    return [Heading("What counting reaches", level), Table(("model", "nats/token", "bits/byte"), tuple(rows))]
+    blocks: list[Block] = [
+        Heading("What counting reaches", level),
+        Table(("model", "nats/token", "bits/byte"), tuple(rows)),
+    ]
+    return [*blocks, Paragraph(f"{baseline.note}.")] if baseline.note else blocks
 
 
 def _leakage(facts: RunFacts, level: int) -> list[Block]:
@@ -154,10 +163,32 @@ def samples(facts: RunFacts, level: int) -> list[Block]:
     if labels:
         counts = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
         blocks.append(Paragraph(f"{plural(len(labels), 'sample')}: {counts}."))
+    if facts.rates:
+        rates = facts.rates[-1]
+        blocks.append(Paragraph(f"Over many, at step {rates.step:,}: {rates_line(rates)}."))
     for sample in facts.samples:
         judged = _judgement(sample)
         blocks.append(Paragraph(judged, lead=f"“{clipped(sample.prompt, 60)}”"))
         blocks.append(Code(sample.prompt + sample.text))
+    return blocks
+
+
+def by_heart(facts: RunFacts, level: int) -> list[Block]:
+    """What `slmtui examine` found: rates over many samples, and the extraction test."""
+    found = facts.examination
+    if found is None:
+        return []
+    step, best = int(found["step"]), facts.best.step if facts.best is not None else None
+    since = "" if step == best else " The run has gone on since: examine it again."
+    items = tuple(Paragraph(f"{line}.") for line in summary_lines(found))
+    blocks: list[Block] = [
+        Heading(f"Examination, step {step:,}", level),
+        Paragraph(f"{verdict(found)} Asked with: slmtui examine {facts.name}.{since}"),
+        Bullets(items),
+    ]
+    if places := found["by_heart"]:
+        more = f" and {len(places) - PLACES_SHOWN:,} more" if len(places) > PLACES_SHOWN else ""
+        blocks.append(Paragraph(f"Came out exactly after: {', '.join(places[:PLACES_SHOWN])}{more}."))
     return blocks
 
 
@@ -172,7 +203,7 @@ def _judgement(sample: Sample) -> str:
         parts.append(f"names made up: {', '.join(map(str, found['made_up'][:5]))}")
     if found.get("doubled"):
         parts.append(f"stammers: {', '.join(map(str, found['doubled'][:3]))}")
-    if longest := found.get("longest_copy"):
+    if (longest := found.get("longest_copy") or 0) >= LEAST_COPY:
         source = found.get("copied_from")
         parts.append(f"longest copy {plural(longest, 'token')}" + (f" from {source}" if source else ""))
     return " · ".join(parts)
@@ -180,7 +211,9 @@ def _judgement(sample: Sample) -> str:
 
 def warnings(facts: RunFacts, level: int) -> list[Block]:
     """What was said while it trained, each thing once, and what a person changed."""
-    said = {(w.code, w.message): w for w in facts.warnings}.values()
+    diagnosed = {finding.code for finding in findings(facts)}
+    told = [w for w in facts.warnings if not w.of_the_run and w.code not in diagnosed]  # the rest is in the diagnosis
+    said = {(w.code, w.message): w for w in told}.values()
     items = [Paragraph(_said(w), lead=f"step {w.step:,} · {w.code}") for w in said]
     items += [
         Paragraph(f"{change.key} from {change.was:g} to {change.value:g}", lead=f"step {change.step:,} · changed")

@@ -3,21 +3,46 @@
 from __future__ import annotations
 
 from slmtui.insight.finding import Finding
-from slmtui.insight.gate import broken_limits
+from slmtui.insight.gate import limits_in_words
+from slmtui.insight.overfitting_rules import LEAST_RISE, RISE
 from slmtui.insight.report_advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report_blocks import Block, Bullets, Heading, Paragraph
 from slmtui.insight.report_facts import RunFacts
 from slmtui.insight.report_words import listed, number, percent, plural, val_loss
 from slmtui.output import duration
 from slmtui.training.events import Evaluation
+from slmtui.training.gap import SCALE
+
+LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
+IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
 
 
 def summary(facts: RunFacts, level: int) -> list[Block]:
     blocks: list[Block] = [Heading("Summary", level), Paragraph(" ".join((_trained(facts), _ended(facts))))]
+    if facts.best is not None:
+        blocks.append(Paragraph(_verdict(facts), lead="Verdict:"))
     blocks += [Paragraph(text, lead=lead) for lead, text in _results(facts)]
     if facts.phase.phase.hypothesis:
         blocks.append(Paragraph(facts.phase.phase.hypothesis, lead="What was expected beforehand:"))
     return blocks
+
+
+def _verdict(facts: RunFacts) -> str:
+    """The whole report in a sentence: the gap's class, what is wrong, the worst first, and whether counting wins."""
+    assert facts.best is not None
+    found, baseline = findings(facts), facts.baseline
+    gap = f"{'an' if facts.best.verdict[0] in 'aeiou' else 'a'} {facts.best.verdict} gap"
+    if facts.leakage is not None and is_leaky(facts):
+        gap += " that means nothing, since validation repeats training"
+    elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
+        gap += " that means nothing, since little was learned"
+    if baseline is not None:
+        against = "better" if facts.best.val_loss < baseline.loss else "worse"
+        gap = f"{against} than a {baseline.name} model, with {gap}"
+    titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
+    if titles:
+        return f"{gap}. What is wrong, the worst first: {titles}."
+    return f"{gap}." if found else f"{gap}. The rules find nothing wrong."
 
 
 def _trained(facts: RunFacts) -> str:
@@ -55,7 +80,7 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     found = [
         (
             "Result:",
-            f"validation loss was lowest at step {best.step:,}: {_lowest(best)}. Training loss was "
+            f"{_lowest(best)}. Training loss was "
             f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: {best.verdict} "
             "on the house scale.",
         )
@@ -67,17 +92,19 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         share = percent(facts.leakage["repeated_share"])
         found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
                       "the validation loss say little about text that is new."))  # fmt: skip
-    broken = broken_limits(facts.phase.gate, best)
-    if any(value is not None for value in facts.phase.gate.model_dump().values()):
-        found.append(("Gate:", "; ".join(broken) + "." if broken else "passed."))
+    if limits := limits_in_words(facts.phase.gate, facts.judged):
+        verdict = "passed" if all(kept for kept, _ in limits) else "failed"
+        found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
     return found
 
 
 def _lowest(best: Evaluation) -> str:
-    alone = f"{best.val_loss:.4f} nats per token, {best.bits_per_byte:.2f} bits per byte"
+    loss = "validation loss" if best.mixed_loss is None else "mixed validation loss"
+    words = f"{loss} was lowest at step {best.step:,}: {best.judged_loss:.4f} nats per token, "
+    words += f"{best.judged_bits_per_byte:.2f} bits per byte"
     if best.mixed_loss is None:
-        return alone
-    return f"mixed {best.mixed_loss:.4f} nats per token, {best.judged_bits_per_byte:.2f} bits per byte; network {alone}"
+        return words
+    return f"{words}; the network alone has {best.val_loss:.4f}, {best.bits_per_byte:.2f} bits per byte"
 
 
 def after_the_best(facts: RunFacts) -> str:
@@ -89,6 +116,8 @@ def after_the_best(facts: RunFacts) -> str:
         return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
     if not is_rise(facts):
         return f"it stayed about the same, {val_loss(last)} at step {last.step:,}."
+    if last.judged_loss - best.judged_loss < max(LEAST_RISE, RISE * best.judged_loss):
+        return f"it was {val_loss(last)} at step {last.step:,}, above the best by no more than evaluations waver."
     if not last.train_loss < best.train_loss:
         return (
             f"validation loss rose to {val_loss(last)} by step {last.step:,}, and training loss with it, "
@@ -122,13 +151,15 @@ def _against_counting(facts: RunFacts) -> str:
 
 
 def next_steps(facts: RunFacts, level: int) -> list[Block]:
-    """What to do, then what is wrong: the evidence, how sure it is, and where the rule comes from."""
+    """What is wrong, with the evidence, how sure it is and where the rule comes from; then what to do."""
     found = findings(facts)
+    blocks: list[Block] = [Heading("Diagnosis", level)]
+    if found:
+        blocks.append(Bullets(tuple(_finding(one) for one in found)))
+    else:
+        blocks.append(Paragraph("The rules find nothing wrong with this run."))
     items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts, found))
-    blocks: list[Block] = [Heading("What to do next", level), Bullets(items)] if items else []
-    if not found:
-        return [*blocks, Heading("Diagnosis", level), Paragraph("The rules find nothing wrong with this run.")]
-    return [*blocks, Heading("Diagnosis", level), Bullets(tuple(_finding(one) for one in found))]
+    return [*blocks, Heading("What to do next", level), Bullets(items)] if items else blocks
 
 
 def _finding(found: Finding) -> Paragraph:

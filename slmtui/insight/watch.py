@@ -15,12 +15,16 @@ from slmtui.data.baseline import Baseline, ngram_baseline
 from slmtui.data.dataset import Dataset
 from slmtui.insight import messages
 from slmtui.insight.course import Course
+from slmtui.insight.diagnosis import findings_of
 from slmtui.insight.facts import DataFacts, data_warnings, facts_of
 from slmtui.insight.gap_class import LIMITS, GapClass
-from slmtui.insight.quality import Judge
+from slmtui.insight.gate import Best, limits_in_words
+from slmtui.insight.quality import Judge, rates
 from slmtui.training import events
-from slmtui.training.events import Evaluation, Event, Warned
+from slmtui.training.events import Evaluation, Event, RunFinished, Warned
+from slmtui.training.phase import GateSection
 
+GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
 LEAST_NEGATIVE_CLASS = 1  # but a negative gap is, from 0.5 on
 
 
@@ -35,14 +39,23 @@ def watch(happening: Iterable[Event], dataset: Dataset, history: Iterable[Event]
         if isinstance(event, events.Sample) and event.judgement is None:
             judge = judge or Judge.build(dataset)
             event = dataclasses.replace(event, judgement=judge(event.prompt, event.text).to_dict())
+        if isinstance(event, events.SampleRates) and event.completions:
+            judge = judge or Judge.build(dataset)
+            found = rates(judge(prompt, text) for prompt, text in event.completions)
+            event = dataclasses.replace(event, completions=[], **dataclasses.asdict(found))
         facts: DataFacts | None = None
         if isinstance(event, events.RunStarted):
             facts = facts_of(dataset, _baseline(dataset))
             event = dataclasses.replace(event, data=event.data | dataclasses.asdict(facts))
+        if isinstance(event, events.RunFinished):
+            yield from watcher.sum_up(event)
         yield event
+        watcher_says = watcher.add(event)
         if facts is not None:
-            yield from data_warnings(facts)
-        yield from watcher.add(event)
+            said = data_warnings(facts)
+            yield from said
+            yield from _before_the_start(watcher.course, {warning.code for warning in said})
+        yield from watcher_says
 
 
 def _baseline(dataset: Dataset) -> Baseline:
@@ -50,11 +63,19 @@ def _baseline(dataset: Dataset) -> Baseline:
     return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
 
 
+def _before_the_start(course: Course, said: set[str]) -> Iterator[Warned]:
+    """What is known to be wrong before the first step, beyond what was said of the data."""
+    for finding in findings_of(course):
+        if finding.code not in said:
+            yield finding.warned(0)
+
+
 class Watcher:
     """The warnings that follow from a run's events. Warnings among the events are passed over."""
 
     def __init__(self, history: Iterable[Event] = ()) -> None:
         self.course = Course()
+        self.best = Best()
         self.gap = GapClass()
         self.said: dict[str, object] = {}  # by code: the state of things when it was said last
         for event in history:
@@ -64,6 +85,9 @@ class Watcher:
         """What there is to say after this event."""
         was_broken = self.course.broken_at is not None
         self.course.add(event)
+        self.best.add(event)
+        if isinstance(event, events.RunStarted):
+            self.course.facts = DataFacts.from_log(event.data)
         if self.course.broken_at is not None:
             return [] if was_broken else [messages.not_a_number(self.course)]
         match event:
@@ -74,6 +98,21 @@ class Watcher:
             case events.Evaluation(requested=False):
                 return self._after_evaluation(event)
         return []
+
+    def sum_up(self, end: RunFinished) -> Iterator[Warned]:
+        """The diagnosis of the whole run, the heaviest finding last, and what the gate says; none if it will go on."""
+        if end.reason == "interrupted" or self.course.started is None:
+            return
+        self.course.add(end)
+        for finding in reversed(findings_of(self.course)):
+            yield finding.warned(end.step, of_the_run=True)
+        if self.course.is_over:
+            gate = GateSection.model_validate(self.course.phase.get("gate", {}))
+            for kept, sentence in limits_in_words(gate, self.best):
+                if not kept:
+                    yield Warned(
+                        step=end.step, code="gate", level="serious", message=sentence, advice=GATE, of_the_run=True
+                    )
 
     def _after_evaluation(self, event: Evaluation) -> list[Warned]:
         course = self.course
@@ -99,7 +138,7 @@ class Watcher:
         self.gap = self.gap.after(event.gap)
         least = messages.LEAST_CLASS if event.gap > 0 else LEAST_NEGATIVE_CLASS
         if self.gap.current >= least:
-            return self._once(messages.gap(event, self.gap), (self.gap.current, event.gap > 0))
+            return self._once(messages.gap(self.course, event, self.gap), (self.gap.current, event.gap > 0))
         self.said.pop("gap", None)
         return []
 

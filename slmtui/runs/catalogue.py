@@ -56,6 +56,7 @@ class Listed:
     saved_step: int | None  # of last.pt, from which it would be resumed
     points: tuple[Point, ...]
     baseline: NGram | None
+    quality: str = ""  # the label of the newest sample
     problem: str = ""
 
     @property
@@ -106,6 +107,7 @@ class _Reader:
         self._saved_step: int | None = None
         self._points: list[Point] = []
         self._baseline: NGram | None = None
+        self._quality = ""
 
     def look(self) -> Listed:
         try:
@@ -138,6 +140,7 @@ class _Reader:
             saved_step=self._saved_step,
             points=tuple(self._points),
             baseline=self._baseline,
+            quality=self._quality,
             problem=self._problem,
         )
 
@@ -203,6 +206,8 @@ class _Reader:
             case events.Evaluation():
                 numbers = (event.val_loss, event.bits_per_byte, event.mixed_loss, event.mixed_bits_per_byte)
                 self._points.append(Point(event.step, *numbers))
+            case events.Sample():
+                self._quality = str((event.judgement or {}).get("label") or "")
             case events.Checkpoint(kind="last"):
                 self._saved_step = event.step
 

@@ -42,6 +42,7 @@ class RunHistory:
     last: Event | None
     evaluations: list[events.Evaluation]
     samples: list[events.Sample]
+    rates: list[events.SampleRates]
     warnings: list[events.Warned]
     changes: list[events.Changed]
     checkpoints: list[events.Checkpoint]
@@ -55,7 +56,8 @@ class RunHistory:
 
     def _clear(self) -> None:
         self.started = self.finished = self.last = None
-        self.evaluations, self.samples, self.warnings, self.changes, self.checkpoints = [], [], [], [], []
+        self.evaluations, self.samples, self.rates = [], [], []
+        self.warnings, self.changes, self.checkpoints = [], [], []
         self.progress = Progress()
         self._summary = RunSummary(name=self.run.name)
         self._began: float | None = None  # the time of the first event
@@ -237,6 +239,8 @@ class RunHistory:
                 self.evaluations.append(event)
             case events.Sample():
                 self.samples.append(event)
+            case events.SampleRates():
+                self.rates.append(event)
             case events.Warned():
                 self.warnings.append(event)
             case events.Changed():

@@ -36,6 +36,11 @@ class RunSummary:
     mixed_bits_per_byte: float | None = None
     judged_bits_per_byte: float | None = None  # of what the checkpoint predicts with: runs are ranked by it
     baseline: float | None = None  # the n-gram model's loss, where the log knows it
+    samples: int = 0  # at the best evaluation, that the two rates were counted over
+    parse_rate: float | None = None
+    copied_share: float | None = None
+    finding: str = ""  # what the diagnosis at its end names first
+    gate_failed: bool = False
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
     seconds: float = 0.0  # from the first event to the last
@@ -60,10 +65,17 @@ class RunSummary:
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
                 self.best_mixed_loss, self.mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
                 self.judged_bits_per_byte = event.judged_bits_per_byte
+                self.samples, self.parse_rate, self.copied_share = 0, None, None
+            case events.SampleRates() if event.step == self.best_step:
+                self.samples, self.parse_rate, self.copied_share = event.samples, event.parse_rate, event.copied_share
+            case events.Warned(of_the_run=True, code="gate"):
+                self.gate_failed = True
+            case events.Warned(of_the_run=True):
+                self.finding = event.message
             case events.Paused():
                 self.paused = True
             case events.Resumed() | events.Step():
-                self.paused = False
+                self.paused, self.finding, self.gate_failed = False, "", False
             case events.RunFinished():
                 self.paused = False
                 self.reason, self.seconds = event.reason, event.seconds

@@ -121,6 +121,18 @@ class Sample(Base):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SampleRates(Base):
+    """Many completions at once. Whoever watches judges them, counts, and leaves the texts out of the log."""
+
+    event: Literal["sample_rates"] = "sample_rates"
+    samples: Count
+    parse_rate: float | None = None  # None: not judged, or not Python
+    copied_share: float | None = None  # of the samples' tokens; None: not judged, or nothing but blanks
+    labels: dict[str, Count] = field(default_factory=dict)
+    completions: list[tuple[str, str]] = field(default_factory=list)  # (prompt, text) of each, until they are judged
+
+
+@dataclass(frozen=True, kw_only=True)
 class Checkpoint(Base):
     """The state at this moment is worth keeping: whoever records the run saves it now, before asking for more."""
 
@@ -136,6 +148,7 @@ class Warned(Base):
     message: str
     advice: str = ""
     level: Literal["note", "warning", "serious"] = "warning"
+    of_the_run: bool = False  # said at its end, of all of it: the diagnosis, the heaviest last, and the gate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +183,17 @@ class RunFinished(Base):
 
 
 Event = Annotated[
-    RunStarted | Step | Evaluation | Sample | Checkpoint | Warned | Paused | Resumed | Changed | RunFinished,
+    RunStarted
+    | Step
+    | Evaluation
+    | Sample
+    | SampleRates
+    | Checkpoint
+    | Warned
+    | Paused
+    | Resumed
+    | Changed
+    | RunFinished,
     Field(discriminator="event"),
 ]
 _EVENT: TypeAdapter[Event] = TypeAdapter(Event)

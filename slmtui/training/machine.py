@@ -19,6 +19,7 @@ from slmtui.errors import UserError
 from slmtui.training.phase import TrainingSection
 
 Precision = Literal["fp32", "bf16"]
+BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # x86's two ways, and ARM's, as `torch.cpu.get_capabilities` has them
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = N
 
 def multiplies_bf16() -> bool:
     """Whether the processor has instructions for products of bfloat16 numbers; without, torch imitates them slowly."""
-    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in BF16)
 
 
 @lru_cache(maxsize=1)

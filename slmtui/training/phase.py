@@ -251,6 +251,10 @@ class SamplingSection(Section):
     top_k: Whole = Field(40, ge=0, le=UINT16_VALUES, description="Likeliest tokens to choose from; 0: all.")
     top_p: Number = Field(1.0, gt=0, le=1, description="Share of the probability to choose from; 1: all.")
     when: Literal["evaluation", "end"] = Field("evaluation", description="At every evaluation, or once at the end.")
+    samples: Whole = Field(
+        0, ge=0, le=1000,
+        description="Completions in all that rates (parsing, copied) are counted over each time; 0: no rates.",
+    )  # fmt: skip
 
 
 class GateSection(Section):
@@ -261,6 +265,19 @@ class GateSection(Section):
         None, ge=0, description="Largest validation loss, in nats per token; with ngram_mix, the mixture's."
     )
     max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
+    min_parse_rate: Number | None = Field(
+        None, ge=0, le=1,
+        description="Least share of the samples that parse, for a corpus of Python; without samples, 64 are drawn.",
+    )  # fmt: skip
+    max_copied_share: Number | None = Field(
+        None, ge=0, le=1,
+        description="Largest share of the samples' tokens in copies of training text of 16 tokens or more.",
+    )  # fmt: skip
+
+    @property
+    def wants_rates(self) -> bool:
+        """Does a limit take many samples of the best model to judge?"""
+        return self.min_parse_rate is not None or self.max_copied_share is not None
 
 
 class Phase(Section):

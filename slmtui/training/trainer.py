@@ -19,13 +19,13 @@ import numpy as np
 import torch
 
 from slmtui import __version__
-from slmtui.model.generation import Sampling, generate
 from slmtui.training import events
 from slmtui.training.control import Control, NoControl
 from slmtui.training.evaluation import full_losses, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import bits_per_byte, verdict
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
+from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.state import Training, mixture_notes
 
@@ -43,7 +43,7 @@ def train(training: Training, control: Control | None = None) -> Iterator[Event]
         yield from _save_best(training)
     reason = yield from _run(training, control)
     if reason in ("completed", "early stopping") and training.phase.sampling.when == "end":
-        yield from _samples(training)
+        yield from samples(training)
     yield run_finished(training, reason)
 
 
@@ -128,7 +128,9 @@ def _evaluate(training: Training) -> Generator[Event, None, bool]:
         training.evaluations_since_best += 1
     _remember(training, evaluation)
     if training.phase.sampling.when == "evaluation":
-        yield from _samples(training)
+        yield from samples(training)
+    if evaluation.best:
+        yield from gate_rates(training)
     yield from _save(training)
     return True
 
@@ -186,26 +188,6 @@ def _remember(training: Training, evaluation: events.Evaluation) -> None:
         training.best_is_unsaved = True
 
 
-def _samples(training: Training) -> Iterator[events.Sample]:
-    """One completion of each prompt, batched; its seed is made of the phase's seed, the step and its number."""
-    begin = time.perf_counter()
-    settings, tokenizer = training.phase.sampling, training.dataset.tokenizer
-    if not settings.prompts:
-        return
-    seeds = [(training.phase.training.seed + 1000 * training.step + i) % 2**63 for i in range(len(settings.prompts))]
-    draws = generate(
-        training.model,
-        [tokenizer.encode(prompt) for prompt in settings.prompts],
-        settings.tokens,
-        Sampling(settings.temperature, settings.top_k, settings.top_p),
-        seeds,
-    )
-    tokens = torch.stack([draw.tokens for draw in draws], dim=1).cpu().numpy()  # (B, tokens)
-    training.seconds += time.perf_counter() - begin
-    for prompt, row in zip(settings.prompts, tokens, strict=True):
-        yield events.Sample(step=training.step, prompt=prompt, text=tokenizer.decode(row))
-
-
 def _obey(training: Training, control: Control) -> Generator[Event, None, events.Reason | None]:
     """Do what was asked for since the last step; the generator's value is a reason to end, if one was given."""
     paused = False
@@ -230,9 +212,10 @@ def _obey(training: Training, control: Control) -> Generator[Event, None, events
                     _remember(training, evaluation)
                     yield evaluation
                     if evaluation.best:
+                        yield from gate_rates(training)
                         yield from _save(training)
                 case "sample":
-                    yield from _samples(training)
+                    yield from samples(training)
                 case "learning_rate" if command.value is not None:
                     yield _change_learning_rate(training, command.value)
                 case _:  # to pause what is paused, to resume what runs: nothing to do

@@ -11,6 +11,9 @@ from textual.pilot import Pilot
 from slmtui.console.app import Console
 from slmtui.console.memory import Memory
 from slmtui.console.screens.complete import HISTORY
+from slmtui.runs.run import Run
+from slmtui.session import begin
+from tests.conftest import MakePhase
 from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -35,6 +38,14 @@ def make_console(project: Path) -> MakeConsole:
         return Console(Path("checkpoints"), log=project / "console.log", memory=memory, **options)  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture
+def finished_run(project: Path, make_phase: MakePhase) -> Run:
+    session = begin(make_phase("sampling.when=evaluation"), Path("checkpoints"))
+    for _ in session.events:
+        pass
+    return session.run
 
 
 @pytest.fixture

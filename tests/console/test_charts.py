@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from slmtui.console.chart_cells import Row
 from slmtui.console.chart_spec import ChartSpec, Level, Mark, Series, read_values
 from slmtui.console.charts import draw_chart, render_chart
-from slmtui.console.raster import Glyphs, draw_line
+from slmtui.console.letters import Glyphs
+from slmtui.console.raster import draw_line
 from slmtui.console.run_charts import AVERAGED, gap_chart, loss_chart, verdict_bands
 from slmtui.runs.history import RunHistory
 from slmtui.training import events

@@ -135,6 +135,20 @@ async def test_a_new_seed_completes_again(checkpoints: Path, tmp_path: Path, key
         assert str(talk.panel.request.settings.seed) == talk.screen.query_one("#set-seed", Field).value != "42"
 
 
+async def test_what_was_completed_before_stays_below(checkpoints: Path, tmp_path: Path) -> None:
+    async with talking(checkpoints, tmp_path) as talk:
+        await talk.complete("alpha")
+        before = talk.panel.completion
+        await talk.press("escape", "n")
+        await talk.until(lambda: talk.done() and talk.panel.completion != before, "another completion")
+        rows = [strip.text.rstrip() for strip in map(talk.panel.text.render_line, range(talk.panel.text.size.height))]
+        head = next(place for place, row in enumerate(rows) if "before, at temperature 0.8, seed 42" in row)
+        assert head > len(talk.panel.text.lines.lines)
+        assert "".join(rows[head + 1 :]).startswith(visible("alpha" + before[:10]))
+        await talk.press("home")
+        assert talk.panel.text.cursor == 0
+
+
 async def test_the_cursor_goes_from_token_to_token(checkpoints: Path, tmp_path: Path) -> None:
     async with talking(checkpoints, tmp_path) as talk:
         await talk.complete("alpha")

@@ -132,6 +132,15 @@ async def test_it_shows_what_the_default_phase_is_about() -> None:
         assert "corpus · 10 files" in seen(app)
 
 
+async def test_the_focus_that_a_hidden_panel_lost_comes_back() -> None:
+    async with console() as (app, pilot):
+        await until(pilot, lambda: isinstance(app.focused, FilesTable))
+        data(app).set_focus(None)  # as when the panels were hidden for as long as there was nothing to see
+        await until(pilot, lambda: isinstance(app.focused, FilesTable))
+        await pilot.press("j")
+        assert data(app).query_one(FilesTable).cursor_row == 1
+
+
 async def test_the_text_of_the_file_under_the_cursor_is_shown_token_by_token() -> None:
     async with console() as (app, pilot):
         assert "def·load_order(path" in seen(app)

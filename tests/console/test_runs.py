@@ -24,7 +24,7 @@ from slmtui.console.screens.runs import RunsScreen
 from slmtui.console.widgets.chart import Chart
 from slmtui.console.widgets.run_list import RunList
 from slmtui.runs.run import Run
-from slmtui.training.events import Paused, Resumed, to_json
+from slmtui.training.events import Paused, Resumed, Sample, to_json
 from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -123,8 +123,8 @@ async def test_rows_say_what_the_logs_say(checkpoints: Path) -> None:
         assert row | {"phase": ""} == {
             "run": "phase1-001", "phase": "", "state": "done", "parameters": "6,960", "tokens": "4,500",
             "val": "4.0000", "step": "100", "gap": "+1.00", "verdict": "moderate", "bits": "2.31", "time": "0:12",
+            "ngram": "–", "samples": "–",
         }  # fmt: skip
-        assert "Tiny: finding the balance".startswith(row["phase"].removesuffix("…"))
         assert [opened.row(name)["state"] for name in opened.names] == ["done", "stopped", "failed", "crashed"]
 
 
@@ -371,6 +371,17 @@ async def test_without_runs_it_says_what_to_do(checkpoints: Path, size: tuple[in
         await opened.press("R", "x", "o", "space", "enter", "s", "y", "C", "P", "S")
         assert opened.app.current_mode == "runs"
         assert not opened.app._notifications
+
+
+async def test_wide_says_how_far_from_the_n_gram_model_and_what_samples_are_like(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001", losses=[(6.0, 6.2), (4.0, 3.5)], baseline=4.0, baseline_order=5)
+    with run.log_file.open("a") as log:
+        log.write(to_json(Sample(step=100, time=BEGAN, prompt="a", text="b", judgement={"label": "syntax"})) + "\n")
+    async with open_runs(checkpoints) as opened:
+        assert opened.row("phase1-001")["ngram"] == "−0.50"
+        assert opened.row("phase1-001")["samples"] == "syntax"
+        await opened.pilot.resize_terminal(180, 40)
+        await opened.until(lambda: "Tiny: finding the balance" in opened.row("phase1-001").get("phase", ""))
 
 
 async def test_narrow_keeps_the_columns_that_matter(checkpoints: Path) -> None:

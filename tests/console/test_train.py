@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import pytest
+from textual.dom import DOMNode
 from textual.widgets import DataTable, Static
 
+from slmtui.console import train_view
 from slmtui.console.app import Console
 from slmtui.console.dialogs import Message
+from slmtui.console.hints import Hints
 from slmtui.console.screens.train import TrainScreen
 from slmtui.console.widgets.chart import Chart
 from slmtui.runs.run import Run, all_runs
-from slmtui.session import begin
 from slmtui.training import events
 from slmtui.training.events import Event
 from tests.conftest import MakePhase
@@ -40,14 +41,6 @@ E = TypeVar("E", bound=events.Base)
 
 def said(run: Run, kind: type[E]) -> list[E]:
     return [event for event in log_of(run) if isinstance(event, kind)]
-
-
-@pytest.fixture
-def finished_run(project: Path, make_phase: MakePhase) -> Run:
-    session = begin(make_phase("sampling.when=evaluation"), Path("checkpoints"))
-    for _ in session.events:
-        pass
-    return session.run
 
 
 async def test_an_empty_project_says_what_to_do_and_enter_trains(make_console: MakeConsole, until: Until) -> None:
@@ -222,3 +215,74 @@ async def test_any_size_is_survived_while_training(
         small = app.screen.query_one("#too-small", Static)
         assert bool(small.display) == (size[0] < 40 or size[1] < 12)
         await until(pilot, lambda: not app.trainer.busy)
+
+
+async def test_the_bottom_line_names_what_is_of_use_and_does_not_move(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "tiny-001 · done · c talks to it" in text_of(app, "#phase-title"))
+        await pilot.pause()
+        hints = str(app.screen.query_one(Hints).render())
+        assert "table" in hints
+        assert "pause" not in hints
+        app.screen.query_one("#gap", Chart).focus()
+        await pilot.pause()
+        assert str(app.screen.query_one(Hints).render()) == hints
+        assert "read values" in str(app.screen.query_one("#gap", Chart).border_subtitle)
+
+
+async def test_a_beat_without_news_paints_nothing(
+    make_console: MakeConsole, finished_run: Run, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        await pilot.pause(1.0)
+        painted: list[object] = []
+        monkeypatch.setattr(app, "_display", lambda *update: painted.append(update))
+        await pilot.pause(1.0)
+        assert not painted
+
+
+async def test_a_screen_that_comes_back_is_not_styled_anew(
+    make_console: MakeConsole, finished_run: Run, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        await pilot.press("r")
+        await until(pilot, lambda: app.current_mode == "runs")
+        await pilot.press("t")
+        await pilot.press("r")
+        await pilot.pause(0.5)
+        styled: list[object] = []
+        apply = app.stylesheet.apply
+
+        def counted(node: DOMNode, **how: Any) -> None:
+            styled.append(node)
+            apply(node, **how)
+
+        monkeypatch.setattr(app.stylesheet, "apply", counted)
+        await pilot.press("t")
+        await until(pilot, lambda: app.screen.is_active and isinstance(app.screen, TrainScreen))
+        await pilot.pause(0.5)
+        assert len(styled) < 20  # what gains or loses the focus
+        app.theme = "slmtui-light"
+        await pilot.pause(0.5)
+        await pilot.press("r")
+        await pilot.pause(0.5)
+        assert app.screen.styles.background.hex.lower() == app.theme_variables["background"].lower()
+
+
+def test_warnings_hang_below_their_sign() -> None:
+    warned = events.Warned(step=7, code="gap", level="note", message="one two three four", advice="do this and that")
+    assert train_view.warning_text([warned], {}, 16).plain.splitlines() == [
+        "· step 7  gap", "  one two three", "  four", "  → do this and", "    that",
+    ]  # fmt: skip
+
+
+def test_a_line_makes_room_for_its_key() -> None:
+    line = train_view.line_with_key("a long line that is cut", "w more", 20).plain
+    assert line == "a long lin…  w more"

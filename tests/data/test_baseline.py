@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -73,3 +74,12 @@ def test_splits_too_small_to_score_are_refused() -> None:
     for train, val, val_bytes in (([1], [1, 2], 2), ([1, 2], [1], 1), ([1, 2], [1, 2], 0)):
         with pytest.raises(ValueError, match="at least two tokens"):
             ngram_baseline(train, val, n_vocab=4, val_bytes=val_bytes)
+
+
+@pytest.mark.soak
+def test_a_million_tokens_take_less_than_a_minute() -> None:
+    """Of this process's own time; a few seconds, and the slack is for other machines."""
+    tokens = np.random.default_rng(3).zipf(1.3, 1_100_000) % 5_000
+    begin = time.process_time()
+    ngram_baseline(tokens[:1_000_000], tokens[1_000_000:], 5_000, 400_000)
+    assert time.process_time() - begin < 60

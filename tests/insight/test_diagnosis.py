@@ -170,6 +170,16 @@ def test_little_learned_in_few_steps_is_too_few_steps() -> None:
     assert finding.number == 40
 
 
+def test_little_learned_of_new_text_while_training_text_is_memorised_is_not_too_few_steps() -> None:
+    rows: list[Row] = [(0, 7.3, 7.3), (10, 4.6, 5.9), (20, 4.2, 6.1), (30, 4.0, 6.3), (40, 3.8, 6.5)]
+    assert found("overfitting", run(rows, learning_rate=2e-3)).step == 10
+
+
+def test_a_memorised_text_is_not_underfitting() -> None:
+    rows: list[Row] = [(step, train, train + 1.2) for step, train, _ in LITTLE]
+    assert diagnose(run(rows), SOUND) == []
+
+
 def test_little_learned_by_a_small_model_is_its_size() -> None:
     finding = found("too_small", run(LITTLE, body=800))
     assert finding.number == pytest.approx(0.04)

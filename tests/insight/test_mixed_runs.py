@@ -12,7 +12,7 @@ from slmtui.commands.runs import main as runs_command
 from slmtui.insight.course import Course
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts
-from slmtui.insight.gate import broken_limits
+from slmtui.insight.gate import Best, limits_in_words
 from slmtui.insight.report import build_report
 from slmtui.insight.report_markdown import to_markdown
 from slmtui.runs.lines import line_of, summary
@@ -91,14 +91,14 @@ def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
 
 
 def test_the_gate_judges_the_mixture() -> None:
-    best = Course(mixed_events()).best
-    assert broken_limits(GateSection(max_val_loss=3.6, max_bits_per_byte=3.61 * BITS), best) == []
-    assert broken_limits(GateSection(max_val_loss=3.5), best) == [
-        "max_val_loss = 3.5 is not kept: 3.6000, mixed at the best evaluation"
-    ]
-    assert broken_limits(GateSection(max_gap=1.0), best) == [
-        "max_gap = 1 is not kept: 3.4000 at the best evaluation"
-    ], "the gap is the network's own"
+    best = Best.of(mixed_events())
+
+    def words(**limits: float) -> list[tuple[bool, str]]:
+        return limits_in_words(GateSection(**limits), best)
+
+    assert all(kept for kept, _ in words(max_val_loss=3.6, max_bits_per_byte=3.61 * BITS))
+    assert words(max_val_loss=3.5) == [(False, "max_val_loss = 3.5 is not kept: 3.6000, mixed at the best evaluation")]
+    assert words(max_gap=1.0) == [(False, "max_gap = 1 is not kept: 3.4000 at the best evaluation")], "the network's"
 
 
 def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does() -> None:
@@ -119,8 +119,8 @@ def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does()
 def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:
     text = report(run)
     assert (
-        f"lowest at step 300: mixed 3.6000 nats per token, {3.6 * BITS:.2f} bits per byte; network 4.4000 nats per "
-        f"token, {4.4 * BITS:.2f} bits per byte" in text
+        f"mixed validation loss was lowest at step 300: 3.6000 nats per token, {3.6 * BITS:.2f} bits per byte; the "
+        f"network alone has 4.4000, {4.4 * BITS:.2f} bits per byte." in text
     )
     assert (
         "the network alone is 0.50 nats worse. It has learned less than a table of counts. Mixed with it (0.4 of "
@@ -130,6 +130,7 @@ def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:
     assert "| step | train | val | gap | verdict | bits/byte | mixed | mixed bits/byte | |" in text
     assert f"| 300 | 1.0000 | 4.4000 | +3.40 | severe | {4.4 * BITS:.2f} | 3.6000 | {3.6 * BITS:.2f} | best |" in text
     assert "| the two mixed | 3.6000 |" in text
+    assert "It has the lowest mixed validation loss of the run." in text
 
 
 def test_a_comparison_ranks_by_the_mixture_and_says_so(run: Run, tmp_path: Path) -> None:

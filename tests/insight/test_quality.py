@@ -139,7 +139,7 @@ def test_rates(python: Judge, prose: Judge) -> None:
     broken = replace(good, parses=False, tokens=20, copied_tokens=0)
     good = replace(good, tokens=40, copied_tokens=0)
     result = rates([good, copied, broken])
-    assert result == Rates(samples=3, parse_rate=2 / 3, copied_share=0.3)
+    assert result == Rates(samples=3, parse_rate=2 / 3, copied_share=0.3, labels={good.label: 3})
     assert rates([]).parse_rate is None
     assert rates([]).copied_share is None
     assert rates([prose("The", " wind")]).parse_rate is None

@@ -27,7 +27,8 @@ from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phas
 
 GOLDEN = Path(__file__).parent / "golden_report.md"
 DATA_FACTS: dict[str, Any] = {  # as insight/watch.py writes them
-    "baseline": 3.9, "baseline_order": 7, "unigram": 5.1, "repeated_share": 0.964, "longest_repeat": 214,
+    "baseline": 3.9, "baseline_order": 7, "baseline_unigram": 5.2, "unigram": 5.1,
+    "repeated_share": 0.964, "longest_repeat": 214,
     "longest_train": "a.py:12", "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0,
     "used_tokens": 751,
 }  # fmt: skip
@@ -175,6 +176,40 @@ def test_runs_on_one_text_are_ranked_in_bits_per_byte(tmp_path: Path) -> None:
     assert "Their vocabularies differ" in text
     assert "best val" not in text.split("## large-001")[0]
     assert "Not comparable" not in text
+
+
+def test_runs_on_different_texts_are_each_held_against_counting(tmp_path: Path) -> None:
+    near = done_run(tmp_path, "near-001", [(2.0, 2.1)], baseline=2.0, baseline_order=3)
+    far = done_run(tmp_path, "far-001", [(2.0, 4.0)], val_text="b" * 64, baseline=2.0, baseline_order=3)
+    said = "none of 2 does better than the n-gram model of its own text; near-001 comes nearest, 0.06 bits per byte"
+    assert said in markdown(near, far)
+    ahead = done_run(tmp_path, "ahead-001", [(1.0, 1.0)], val_text="c" * 64, baseline=2.0, baseline_order=3)
+    said = "1 of 2 do better than the n-gram model of their own text: ahead-001; ahead-001 by most, 0.58 bits per byte."
+    assert said in markdown(ahead, far)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([(6.6, 6.6), (3.0, 3.5), (2.5, 3.52)], "above the best by no more than evaluations waver"),
+        ([(6.6, 6.6), (3.0, 3.5), (2.5, 3.9)], "From step 100 on it memorised its training text."),
+        ([(6.6, 6.6), (3.0, 3.5), (3.5, 3.9)], "the training became unstable"),
+        ([(6.6, 6.6), (3.0, 3.5)], "it was still improving"),
+    ],
+)
+def test_what_became_of_it_after_the_best(tmp_path: Path, losses: list[tuple[float, float]], said: str) -> None:
+    assert said in markdown(done_run(tmp_path, "phase1-001", losses))
+
+
+def test_the_verdict_is_one_sentence_with_the_worst_first(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=3.0, baseline_order=2))
+    assert "**Verdict:** worse than a 2-gram model, with a good gap." in text
+    slow = done_run(tmp_path, "c-001", [(6.6, 6.6), (6.4, 6.5)], baseline=3.0, baseline_order=2)
+    assert "with an excellent gap that means nothing, since little was learned. What is wrong, " in markdown(slow)
+    overfitted = [(6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0)]
+    text = markdown(done_run(tmp_path, "b-001", overfitted, baseline=3.6, baseline_order=2))
+    assert "**Verdict:** better than a 2-gram model, with a good gap. What is wrong, the worst first: " in text
+    assert "slmtui suggest data/chromadb -o phases/next.toml" not in text.split("## What was trained")[0]
 
 
 def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> None:

@@ -12,9 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmtui.data.dataset import Dataset
+from slmtui.insight.diagnosis import diagnose
+from slmtui.insight.facts import DataFacts
 from slmtui.insight.gap_class import LIMITS, GapClass, margin
 from slmtui.insight.watch import Watcher, watch
-from slmtui.training.events import Checkpoint, Event, RunFinished, RunStarted, Sample, Step, Warned
+from slmtui.training.events import Checkpoint, Event, RunFinished, RunStarted, Sample, SampleRates, Step, Warned
 from tests.insight.corpora import python_dataset
 from tests.insight.published import Row, evaluations, published, run, started
 
@@ -239,7 +241,7 @@ def test_events_pass_unchanged_and_at_once_and_samples_are_judged(dataset: Datas
 
 def test_what_the_data_says_comes_before_the_first_step(dataset: Dataset) -> None:
     warnings = [e for e in watch([started()], dataset) if isinstance(e, Warned)]
-    assert {(w.code, w.step) for w in warnings} == {("leakage", 0), ("tiny_validation", 0)}
+    assert {(w.code, w.step) for w in warnings} == {("leakage", 0), ("tiny_validation", 0), ("too_large", 0)}
     assert "is known to about" in next(w.message for w in warnings if w.code == "tiny_validation")
 
 
@@ -266,3 +268,54 @@ def test_a_dataset_that_says_nothing(tmp_path: Path) -> None:
 
     dataset = build_dataset(open_corpus(tmp_path), kind="bpe", vocab_size=512)
     assert [e for e in watch([started()], dataset) if isinstance(e, Warned)] == []
+
+
+# The end
+
+
+def test_at_the_end_the_diagnosis_is_in_the_log_the_heaviest_last(dataset: Dataset) -> None:
+    passed = list(watch(published("phase4"), dataset))
+    assert isinstance(passed[-1], RunFinished)
+    summed_up = [e for e in passed if isinstance(e, Warned) and e.of_the_run]
+    assert passed[-1 - len(summed_up) : -1] == summed_up
+    begin = passed[0]
+    assert isinstance(begin, RunStarted)
+    findings = diagnose([begin, *published("phase4")[1:]], DataFacts.from_log(begin.data))
+    assert "overfitting" in [finding.code for finding in findings]
+    assert [w.code for w in summed_up] == [finding.code for finding in reversed(findings)]
+    assert all(w.step == 3000 and w.message and w.advice for w in summed_up)
+
+
+def test_a_run_that_will_go_on_is_not_summed_up(dataset: Dataset) -> None:
+    happened = published("phase4")
+    assert isinstance(happened[-1], RunFinished)
+    happened[-1] = replace(happened[-1], reason="interrupted")
+    assert not [e for e in watch(happened, dataset) if isinstance(e, Warned) and e.of_the_run]
+
+
+def test_a_gate_that_was_not_kept_stands_in_the_log(dataset: Dataset) -> None:
+    happened = published("phase4")
+    assert isinstance(happened[0], RunStarted)
+    happened[0].phase["gate"] = {"max_gap": 5.0, "max_val_loss": 4.0}
+    (warning,) = [e for e in watch(happened, dataset) if isinstance(e, Warned) and e.code == "gate"]
+    assert (warning.level, warning.of_the_run) == ("serious", True)
+    assert warning.message == "max_val_loss = 4 is not kept: 4.0449 at the best evaluation"
+
+
+def test_rates_are_counted_and_the_texts_left_out(dataset: Dataset) -> None:
+    drawn = [("def ", "load_tickets_1(path):\n    return path\n"), ("def ", "f(((")]
+    happened: list[Event] = [started(), SampleRates(step=0, samples=2, completions=drawn)]
+    (rates,) = [e for e in watch(happened, dataset) if isinstance(e, SampleRates)]
+    assert (rates.samples, rates.parse_rate, rates.completions) == (2, 0.5, [])
+    assert rates.copied_share is not None
+    assert sum(rates.labels.values()) == 2
+
+
+def test_where_early_stopping_is_set_a_gap_past_the_best_is_a_note() -> None:
+    """`healthy_small` of the trained logs: the best at step 60, the gap severe at 120, the end at 180."""
+    rows: list[Row] = [(0, 7.3, 7.3), (30, 4.0, 5.4), (60, 3.2, 5.2), (90, 2.6, 5.3), (120, 2.0, 5.4), (150, 1.6, 5.4)]
+    assert [(w.step, w.level) for w in messages(run(rows), "gap")][-1] == (120, "warning")
+    happened = run(rows)
+    assert isinstance(happened[0], RunStarted)
+    happened[0].phase["early_stopping"]["patience"] = 4
+    assert {w.level for w in messages(happened, "gap")} == {"note"}

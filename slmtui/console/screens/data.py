@@ -9,6 +9,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import DataTable, Static
 
@@ -105,6 +106,11 @@ class DataScreen(DataReader):
     def on_resize(self) -> None:
         self.set_class(self.app.size.width < 64, "-slim")
 
+    def pulse(self) -> None:
+        super().pulse()
+        if self.focused is None and self.found is not None and not self.has_class("-trouble"):
+            self.action_see(self._panel)  # its panel was hidden for as long as there was nothing to see
+
     def show_words(self, words: str) -> None:
         self.query_one("#where", Static).update(words)
 
@@ -118,7 +124,7 @@ class DataScreen(DataReader):
         for panel in self.query(NumbersPanel):
             panel.show(found)
         if new:
-            self.query_one("#files").border_title = self._title(found)
+            self.query_one("#files").border_title = Content(self._title(found))
             self._shown_file = None
             self.query_one(FilesTable).show(file_rows(found.counted))
             self._show_file_at_cursor()
@@ -158,7 +164,7 @@ class DataScreen(DataReader):
         self.query_one(TokenView).show_file(file, token, repeat)
 
     def _reader_title(self, name: str) -> None:
-        self.query_one("#reader").border_title = f"{visible(name)}, as the model sees it"
+        self.query_one("#reader").border_title = Content(f"{visible(name)}, as the model sees it")
 
     @on(TokenView.Moved)
     def _describe_token(self) -> None:

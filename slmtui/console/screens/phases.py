@@ -15,6 +15,7 @@ from slmtui.console.ask import Choose
 from slmtui.console.dialogs import Message
 from slmtui.console.phase_draft import Draft
 from slmtui.console.phase_editor import PhaseEditor, View
+from slmtui.console.phase_findings import before_the_start
 from slmtui.console.phase_knowledge import Knowledge
 from slmtui.console.phase_list import PhaseList, Row
 from slmtui.console.phase_panel import MeaningPanel
@@ -133,7 +134,9 @@ class PhasesScreen(Knowledge):
             words = "It says something once this is right:" if problems else ""
             panel.show([Line("", "", words), *(_line(problem) for problem in problems)], "", ())
             return
-        lines = meaning(phase, self.facts_of(phase), self.speed_of(phase), memory_here=self.memory_here)
+        known = self.facts_of(phase)
+        lines = meaning(phase, known, self.speed_of(phase), memory_here=self.memory_here)
+        lines += before_the_start(phase, known)
         other = self._compared()
         panel.show(lines, other.name if other else "", differences(phase, other) if other else ())
 

@@ -150,7 +150,7 @@ class RunsScreen(ConsoleScreen):
         return roles
 
     def _mark_colours(self) -> dict[str, str]:
-        palette = chart_palette(self.app.get_css_variables())
+        palette = chart_palette(self.app.theme_variables)
         return {name: palette[role] for name, role in self.marked.items()}
 
     @property

@@ -13,30 +13,33 @@ from typing import ClassVar
 
 import psutil
 from rich.text import Text
-from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import DataTable, Static
+from textual.content import Content
+from textual.widgets import Static
 
 from slmtui.console import train_view
-from slmtui.console.base import ConsoleScreen
-from slmtui.console.dialogs import Message, Question
-from slmtui.console.train_view import View
+from slmtui.console.dialogs import Message
+from slmtui.console.steering import ALIVE, Steering
+from slmtui.console.train_view import X_AXES, View
 from slmtui.console.widgets.chart import Chart
+from slmtui.console.widgets.evaluation_table import EvaluationTable
 from slmtui.output import visible
-from slmtui.runs.control import send
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import Run, State, all_runs
-from slmtui.training.control import Command, CommandKind
-from slmtui.training.phase_file import load_phase
+from slmtui.runs.summary import RunSummary
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
-COLUMNS = (("step", 9), ("train", 8), ("val", 8), ("gap", 8), ("  verdict", 14), ("b/byte", 7))  # and their widths
-MIXED_COLUMNS = (("mixed", 8), ("b/byte", 7))  # further ones, for a run with model.ngram_mix
-TABLE_ROWS = 500  # evaluations shown, the newest; DataTable slows down beyond
-RATE_FACTOR = 1.25  # of a key press on + and −
-ALIVE: tuple[State, ...] = ("running", "paused", "stalled")
+GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
+NEXT: dict[State, str] = {  # what to do about a run in such a state
+    "done": "c talks to it, r compares it",
+    "stopped": "c talks to it, R on Runs goes on with it",
+    "failed": "w says why",
+    "crashed": "its process is gone; R on Runs goes on with it",
+    "stalled": "silent for ten minutes",
+    "paused": "space goes on, c talks to it",
+}
 
 EMPTY = """\
 Nothing is being trained, and no run is watched.
@@ -47,27 +50,28 @@ Nothing is being trained, and no run is watched.
   r       watch a run of before"""
 
 
-class TrainScreen(ConsoleScreen):
+class TrainScreen(Steering):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause", tooltip="pause, and go on"),
         Binding("s", "stop", "stop", tooltip="stop and save"),
-        Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
+        Binding("t", "table", "table", tooltip="the evaluations as a table"),
         Binding("e", "ask('evaluate')", "evaluate", tooltip="evaluate now"),
         Binding("g", "ask('sample')", "sample", tooltip="draw a sample now"),
         Binding("plus,equals_sign", "rate(1)", "rate", key_display="+/−", tooltip="raise the learning rate by 1/4"),
         Binding("minus", "rate(-1)", "lower the learning rate", show=False),
+        Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
         Binding("n", "next", "next", tooltip="stop this run and go on with the next phase in the queue"),
         Binding("enter", "start", "train", show=False, tooltip="train the default phase when nothing is watched"),
-        Binding("x", "x_axis", "x axis", show=False, tooltip="x as steps, tokens or time"),
         Binding("y", "log_y", "log-y", tooltip="loss on a logarithmic scale"),
         Binding("m", "smooth", "smooth", tooltip="smooth the training loss; the raw one stays visible"),
-        Binding("z", "recent", "recent", show=False, tooltip="the recent quarter, or all"),
-        Binding("t", "table", "table", tooltip="the evaluations as a table"),
-        Binding("w", "warnings", "warnings", show=False, tooltip="all warnings with their advice"),
+        Binding("x", "x_axis", "x axis", tooltip="x as steps, tokens or time"),
+        Binding("z", "recent", "recent", tooltip="the most recent tenth, or all"),
+        Binding("w", "warnings", "warnings", tooltip="all warnings with their advice"),
+        Binding("v", "sample", "sample in full", tooltip="the sample in full"),
         Binding("left_square_bracket,comma", "browse(-1)", "earlier sample", show=False),
         Binding("right_square_bracket,full_stop", "browse(1)", "later sample", show=False),
         Binding("v", "sample", "samples", show=False, tooltip="the sample in full"),
-        Binding("u", "queue", "queue", show=False, tooltip="what is waiting to be trained"),
+        Binding("u", "queue", "queue", tooltip="what is waiting to be trained"),
     ]
     CSS = """
     TrainScreen #phase-title { height: 1; color: $foreground; text-style: bold; padding: 0 1; }
@@ -90,7 +94,7 @@ class TrainScreen(ConsoleScreen):
     TrainScreen.-narrow.-table #evaluations { display: block; width: 1fr; }
     TrainScreen.-narrow.-table #loss { display: none; }
     TrainScreen.-wide.-table #lower { display: none; }
-    TrainScreen #evaluations DataTable { height: 1fr; scrollbar-size-horizontal: 0; }
+    TrainScreen #evaluations EvaluationTable { height: 1fr; scrollbar-size-horizontal: 0; }
     """
 
     def __init__(self) -> None:
@@ -101,10 +105,11 @@ class TrainScreen(ConsoleScreen):
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
         self._lines: dict[str, str | Text] = {}  # what each line says, so that only news is sent to the terminal
+        self._titles: dict[str, tuple[str, str]] = {}  # of panels, for the same reason
         self._drawn_at = 0.0
         self._drawn_evaluations = -1
+        self._gap_drawn: tuple[object, ...] = ()
         self._stale = True
-        self._rows = 0
         self._process = psutil.Process()
         self._machine_at = 0.0
         self._machine = ""
@@ -117,7 +122,7 @@ class TrainScreen(ConsoleScreen):
             yield Chart(id="loss", classes="panel")
             with Vertical(id="evaluations", classes="panel") as panel:
                 panel.border_title = "evaluations"
-                yield DataTable(cursor_type="row", zebra_stripes=False, cell_padding=0)
+                yield EvaluationTable()
         with Horizontal(id="lower"):
             yield Chart(id="gap", classes="panel")
             with VerticalScroll(id="warnings", classes="panel") as warnings:
@@ -130,19 +135,25 @@ class TrainScreen(ConsoleScreen):
             yield Static("", id="sample-text", markup=False)
 
     def on_mount(self) -> None:
-        self._add_columns()
+        memory = self.host.memory
+        x = memory.text("train.x", "steps")
+        self.view = View(
+            x=x if x in X_AXES else "steps",
+            log_y=memory.flag("train.log_y", False),
+            smoothing=memory.flag("train.smoothing", False),
+        )
+        self.set_class(memory.flag("train.table", False), "-table")
 
-    def _add_columns(self) -> None:
-        table = self.query_one(DataTable)
-        for name, width in (*COLUMNS, *(MIXED_COLUMNS if self.has_class("-mixed") else ())):
-            table.add_column(Text(name, justify="left" if name == "  verdict" else "right"), width=width)
+    def on_resize(self) -> None:
+        self._stale = True  # lines are cut and wrapped to the width
 
     # What is shown
 
     def pulse(self) -> None:
         self._choose_run()
         history = self.history
-        self.set_class(history is None, "-empty")
+        if self.has_class("-empty") != (history is None):
+            self.toggle_class("-empty")
         if history is None:
             return
         try:
@@ -152,9 +163,11 @@ class TrainScreen(ConsoleScreen):
             self.history = None
             self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
             return
+        summary = history.summary  # once a beat: it looks at the run's lock
         if changed or self._stale:
-            self._show(history)
-        self._put("#progress", train_view.progress_line(history, self.app.size.width, self._of_machine(history.run)))
+            self._show(history, summary)
+        machine = self._of_machine(history.run)
+        self._put("#progress", train_view.progress_line(history, summary, self.app.size.width, machine))
 
     def _choose_run(self) -> None:
         """The watched run; a new one of our own trainer takes its place, unless a person chose another."""
@@ -174,10 +187,9 @@ class TrainScreen(ConsoleScreen):
             self.history = RunHistory(self.host.watched)
             self.sample_at = None
             self._stale = True
-            self._rows = 0
-            self.query_one(DataTable).clear()
+            self.query_one(EvaluationTable).clear()
 
-    def _show(self, history: RunHistory) -> None:
+    def _show(self, history: RunHistory, summary: RunSummary) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)
         due = self._stale or evaluations != self._drawn_evaluations or now - self._drawn_at >= CHART_SECONDS
         if due or history.finished is not None:
@@ -185,80 +197,56 @@ class TrainScreen(ConsoleScreen):
             self._draw_charts(history)
         else:
             self._stale = True  # so that the next beat draws what this one left out
-        self._show_title(history)
-        self._show_table(history)
+        self._show_title(history, summary.state)
+        mixed = train_view.is_mixed(history)
+        self.set_class(mixed, "-mixed")
+        self.query_one(EvaluationTable).show(history.evaluations, summary.best_step, mixed=mixed)
         self._put("#numbers", train_view.numbers_line(history))
         styles = self.app.theme_variables
         levels = {"serious": styles["catastrophic"], "warning": styles["moderate"], "note": styles["quiet"]}
-        warnings = train_view.warning_text(history.warnings, levels)
+        warnings = train_view.warning_text(history.warnings, levels, self.query_one("#warning-text").size.width)
         self._put("#warning-text", warnings if history.warnings else Text("none so far", style="dim"))
         last = history.warnings[-1] if history.warnings else None
-        self._put("#warning-line", f" ! {visible(last.message)}" if last else " no warnings")
+        line = f" ! {visible(last.message)}" if last else " no warnings"
+        self._put("#warning-line", train_view.line_with_key(line, "w warnings" if last else "", self.app.size.width))
         self._show_sample(history)
 
     def _draw_charts(self, history: RunHistory) -> None:
         gap_chart = self.query_one("#gap", Chart)
         loss, gap = train_view.charts(history, self.view, gap_ticks=gap_chart.size.height >= 8)
         self.query_one("#loss", Chart).set_spec(loss)
-        gap_chart.set_spec(gap)
+        news = (history, len(history.evaluations), gap.x_limits, gap.x_label, gap.x_ticks)
+        if news != self._gap_drawn:  # which steps alone do not change
+            self._gap_drawn = news
+            gap_chart.set_spec(gap)
 
-    def _show_title(self, history: RunHistory) -> None:
+    def _show_title(self, history: RunHistory, state: State) -> None:
         phase = history.started.phase["phase"] if history.started is not None else {}
         title = phase.get("title") or phase.get("name") or history.run.name
-        state = history.summary.state
-        what = {"crashed": "its process is gone; R on Runs goes on with it", "stalled": "silent for ten minutes"}
-        detail = f" · {what[state]}" if state in what else ""
-        rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) else ""
+        detail = f" · {NEXT[state]}" if state in NEXT else ""
+        rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
         self._put("#phase-title", f"{visible(title)}  ─  {history.run.name} · {state}{detail}{rate}")
-
-    def _show_table(self, history: RunHistory) -> None:
-        table = self.query_one(DataTable)
-        best = history.summary.best_step
-        shown = history.evaluations[-TABLE_ROWS:]
-        mixed = train_view.is_mixed(history)
-        if mixed != self.has_class("-mixed"):
-            self.set_class(mixed, "-mixed")
-            table.clear(columns=True)
-            self._add_columns()
-            self._rows = 0
-        if len(history.evaluations) < self._rows or len(history.evaluations) > TABLE_ROWS:
-            table.clear()
-            self._rows = 0
-        was_last = table.cursor_row >= table.row_count - 1
-        styles = self.app.theme_variables
-        if self._rows:  # ◆ may have moved on from an earlier row
-            for row in range(max(0, self._rows - 30), self._rows):
-                evaluation = shown[row]
-                cell = Text(("◆ " if evaluation.step == best else "  ") + f"{evaluation.step:,}", justify="right")
-                if table.get_cell_at((row, 0)) != cell:  # type: ignore[arg-type]
-                    table.update_cell_at((row, 0), cell)  # type: ignore[arg-type]
-        for evaluation in shown[self._rows :]:
-            colour = styles.get(evaluation.verdict, "")
-            is_best = evaluation.step == best
-            cells = train_view.evaluation_cells(evaluation, best=is_best, verdict_style=colour, mixed=mixed)
-            table.add_row(*cells)
-        if len(shown) > self._rows and was_last and table.row_count:
-            table.move_cursor(row=table.row_count - 1)
-        self._rows = len(shown)
+        if self.steers != (state in ALIVE):
+            self.steers = state in ALIVE
+            self.refresh_bindings()
 
     def _show_sample(self, history: RunHistory) -> None:
-        panel = self.query_one("#sample")
         if not history.samples:
-            panel.border_title = "samples"
+            self._entitle("#sample", "samples", "")
             self._put("#sample-text", Text("none yet: g draws one now", style="dim"))
             self._put("#sample-line", " no sample yet: g draws one")
             return
         last = len(history.samples) - 1
         at = last if self.sample_at is None else max(0, min(self.sample_at, last))
         sample = history.samples[at]
-        panel.border_title = train_view.sample_title(sample)
-        panel.border_subtitle = " · ".join(
-            part for part in (train_view.sample_note(sample), f"[ earlier  {at + 1} of {last + 1}  later ]") if part
-        )
+        place = f"[ earlier  {at + 1} of {last + 1}  later ]"
+        notes = (train_view.rates_note(history, sample), train_view.sample_note(sample), place)
+        self._entitle("#sample", train_view.sample_title(sample), " · ".join(part for part in notes if part))
         text = Text(visible(sample.prompt), style="bold")
         text.append(visible(sample.text), style="not bold")
         self._put("#sample-text", text)
-        self._put("#sample-line", " " + visible(sample.prompt + sample.text).replace("\n", "⏎"))
+        line = " " + visible(sample.prompt + sample.text).replace("\n", "⏎")
+        self._put("#sample-line", train_view.line_with_key(line, "v sample", self.app.size.width))
 
     def _of_machine(self, run: Run) -> str:
         """Memory and CPU of this process while it trains the run; what another process takes is not known."""
@@ -271,84 +259,29 @@ class TrainScreen(ConsoleScreen):
             self._machine = f"{memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
         return self._machine
 
+    def _entitle(self, selector: str, title: str, subtitle: str) -> None:
+        """Name a panel, if its name is new: Textual paints a panel again whenever it is given one."""
+        if self._titles.get(selector) != (title, subtitle):
+            self._titles[selector] = (title, subtitle)
+            panel = self.query_one(selector)
+            panel.border_title, panel.border_subtitle = Content(title), Content(subtitle)
+
     def _put(self, selector: str, content: str | Text) -> None:
         """Update a line only when it says something new: each update is sent to the terminal again."""
-        widget = self.query_one(selector, Static)
         if self._lines.get(selector) != content:
             self._lines[selector] = content
-            widget.update(content)
+            self.query_one(selector, Static).update(content, layout=selector in GROWING)
 
     # What a person asks for
-
-    def _state(self) -> State | None:
-        history = self.history
-        return history.summary.state if history is not None else None
-
-    def _send(self, kind: CommandKind, value: float | None = None) -> bool:
-        """Ask the run's trainer for something, if it has one."""
-        if self.history is None or self._state() not in ALIVE:
-            self.notify("nothing is being trained here", severity="warning")
-            return False
-        send(self.history.run.control_file, Command(kind, value))
-        return True
-
-    def action_pause(self) -> None:
-        self._send("resume" if self._state() == "paused" else "pause")
-
-    def action_ask(self, kind: CommandKind) -> None:
-        if self._send(kind):
-            self.notify(f"{kind} asked for")
-
-    def action_rate(self, direction: int) -> None:
-        self._send("learning_rate", RATE_FACTOR**direction)
-
-    def action_stop(self) -> None:
-        self._confirm_stop("stop", "Stop this run and save it? It can be taken up again from Runs.")
-
-    def action_next(self) -> None:
-        waiting = self.host.trainer.waiting()
-        if not waiting:
-            self.notify("nothing is waiting; Phases queues one", severity="warning")
-            return
-        self._confirm_stop("next phase", f"Stop this run, save it, and go on with {waiting[0]}?")
-
-    def _confirm_stop(self, title: str, question: str) -> None:
-        def answered(answer: str | None) -> None:
-            if answer == "stop":
-                self._send("stop")
-
-        if self._state() in ALIVE:
-            dialog = Question(question, {"stop": "Stop and save", "cancel": "Cancel"}, title=title)
-            self.host.push_screen(dialog, answered)
-        else:
-            self.notify("nothing is being trained here", severity="warning")
-
-    def action_start(self) -> None:
-        """Train the phase that was chosen last, or the project's default one."""
-        if self.host.trainer.busy or self._state() in ALIVE:
-            return
-        from slmtui.errors import UserError
-        from slmtui.project import default_phase_file
-
-        try:
-            phase = load_phase(self.host.phase_file or default_phase_file())
-        except UserError as error:
-            self.host.push_screen(Message(str(error), title="no phase to train"))
-            return
-        self.host.watched = None
-        self.host.trainer.put(phase)
-        self.notify(f"{phase.name} will be trained")
-
-    def action_queue(self) -> None:
-        waiting = self.host.trainer.waiting()
-        text = "\n".join(f"{i}. {name}" for i, name in enumerate(waiting, start=1)) or "nothing is waiting"
-        text += "\n\nPhases adds to the queue; n here goes on with the next."
-        self.host.push_screen(Message(text, title="queue"))
 
     def _change_view(self, view: View) -> None:
         self.view = view
         if self.history is not None:
             self._draw_charts(self.history)
+        memory = self.host.memory  # all but the window, which is of one run
+        memory.remember("train.x", view.x)
+        memory.remember("train.log_y", view.log_y)
+        memory.remember("train.smoothing", view.smoothing)
 
     def action_x_axis(self) -> None:
         self._change_view(self.view.next_x())
@@ -364,10 +297,11 @@ class TrainScreen(ConsoleScreen):
 
     def action_table(self) -> None:
         self.toggle_class("-table")
+        self.host.memory.remember("train.table", self.has_class("-table"))
 
     def action_warnings(self) -> None:
         warnings = self.history.warnings if self.history is not None else []
-        text = train_view.warning_text(warnings, {}).plain
+        text = train_view.warning_text(warnings, {}, min(84, self.app.size.width - 14)).plain
         self.host.push_screen(Message(text or "no warnings so far", title="warnings, the newest first"))
 
     def action_browse(self, by: int) -> None:
@@ -386,7 +320,3 @@ class TrainScreen(ConsoleScreen):
         sample = self.history.samples[last if self.sample_at is None else self.sample_at]
         text = visible(sample.prompt + sample.text)
         self.host.push_screen(Message(text, title=train_view.sample_title(sample)))
-
-    @on(Chart.Read)
-    def _read(self, _: Chart.Read) -> None:
-        """The values stand in the chart's legend already."""

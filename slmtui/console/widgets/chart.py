@@ -18,8 +18,8 @@ from textual.widget import Widget
 from slmtui.console import charts
 from slmtui.console.chart_cells import Row
 from slmtui.console.chart_spec import ChartSpec, Reading, read_values
+from slmtui.console.letters import Glyphs
 from slmtui.console.palette import Palette, Role, chart_palette
-from slmtui.console.raster import Glyphs
 from slmtui.console.series import Numbers
 
 JUMP = 10  # columns that the cursor moves with shift
@@ -33,7 +33,7 @@ class Chart(Widget, can_focus=True):
     """
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("left,h", "move(-1)", "read values", key_display="←→"),
+        Binding("left,h", "move(-1)", "read values", show=False, tooltip="read values"),
         Binding("right,l", "move(1)", "read values", show=False),
         Binding("shift+left,H", f"move(-{JUMP})", "read values, faster", show=False),
         Binding("shift+right,L", f"move({JUMP})", "read values, faster", show=False),
@@ -60,13 +60,13 @@ class Chart(Widget, can_focus=True):
         self,
         spec: ChartSpec | None = None,
         *,
-        glyphs: Glyphs = "braille",
+        glyphs: Glyphs | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.spec = spec
-        self.glyphs = glyphs
+        self._glyphs = glyphs
         self.cursor: float | None = None  # an x
         self._drawn: charts.Chart | None = None
         self._strips: list[Strip] = []
@@ -83,9 +83,11 @@ class Chart(Widget, can_focus=True):
             self.read_at(None)
         self._redraw()
 
-    def set_glyphs(self, glyphs: Glyphs) -> None:
-        self.glyphs = glyphs
-        self._redraw()
+    @property
+    def glyphs(self) -> Glyphs:
+        """As it was told, else as the app's terminal can show."""
+        usual: Glyphs = getattr(self.app, "glyphs", "braille")
+        return self._glyphs or usual
 
     def on_mount(self) -> None:
         if self.spec is not None:
@@ -113,7 +115,7 @@ class Chart(Widget, can_focus=True):
             return
         self._stale = False
         self._drawn = charts.draw_chart(self.spec, width, height, self.glyphs, cursor=self.cursor)
-        palette = chart_palette(self.app.get_css_variables())
+        palette = chart_palette(self.app.theme_variables)
         strips = [self._strip(row, palette) for row in self._drawn.rows]
         old, self._strips = self._strips, strips
         if len(old) != len(strips) or (old and old[0].cell_length != width):
@@ -151,7 +153,11 @@ class Chart(Widget, can_focus=True):
     def action_leave(self) -> None:
         self.read_at(None)
 
+    def on_focus(self) -> None:
+        self.border_subtitle = "← → read values"  # here, and not in the bottom line, whose keys would move
+
     def on_blur(self) -> None:
+        self.border_subtitle = ""
         self.read_at(None)
 
     def on_click(self, event: events.Click) -> None:

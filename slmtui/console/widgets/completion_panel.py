@@ -122,6 +122,9 @@ class CompletionPanel(Vertical):
     def complete(self, request: Request) -> None:
         """Complete a prompt; whatever was being completed is given up."""
         self._job += 1
+        if self.request is not None and self.count:
+            settings = self.request.settings
+            self.text.keep(f"before, at temperature {settings.temperature:g}, seed {settings.seed}")
         self.request, self.busy = request, True
         self.tokens, self.count, self.copies = (), 0, ()
         self.cursor = self.picked = 0

@@ -1,9 +1,12 @@
-"""A completion to look at: tokens shaded by how unsure the model was, copies underlined, a cursor on one token."""
+"""A completion to look at: tokens shaded by how unsure the model was, copies underlined, a cursor on one token; and
+below it, in a quiet colour, the ones before."""
 
 from __future__ import annotations
 
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from rich.segment import Segment
@@ -16,8 +19,10 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from slmtui.console.completion import Token
+from slmtui.console.runs_table import cut
 from slmtui.console.widgets.token_lines import PROMPT, TokenLines
 
+MOST_EARLIER = 20  # completions that are kept to compare with
 SHADES = (0.05, 0.2, 0.5, 0.9)  # from step to step, each twice to four times as likely
 SHADE_NAMES = ("less", "≥ 0.05", "≥ 0.2", "≥ 0.5", "≥ 0.9")
 
@@ -32,16 +37,25 @@ def few_colours(app: App[object]) -> bool:
     return app.no_color or app.console.color_system in (None, "standard")
 
 
+@dataclass(frozen=True)
+class Earlier:
+    """A completion of before. words: how it was drawn; text: with its prompt."""
+
+    words: str
+    text: str
+
+
 class TokenText(ScrollView):
     """The prompt and what continues it. Where there are few colours, unsure tokens are bold and sure ones dim."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {
         "tokens--prompt", "tokens--plain", "tokens--0", "tokens--1", "tokens--2", "tokens--3", "tokens--4",
-        "tokens--bold", "tokens--dim", "tokens--copied", "tokens--cursor",
+        "tokens--bold", "tokens--dim", "tokens--copied", "tokens--cursor", "tokens--earlier",
     }  # fmt: skip
     DEFAULT_CSS = """
     TokenText { height: 1fr; overflow-x: hidden; scrollbar-gutter: stable; }
     TokenText > .tokens--prompt { color: $accent; }
+    TokenText > .tokens--earlier { color: $quiet; }
     TokenText > .tokens--0 { background: $val 55%; }
     TokenText > .tokens--1 { background: $val 38%; }
     TokenText > .tokens--2 { background: $val 24%; }
@@ -68,6 +82,13 @@ class TokenText(ScrollView):
         self.cursor: int | None = None
         self.cursor_shown = True
         self.lines = TokenLines(80)
+        self.earlier: deque[Earlier] = deque(maxlen=MOST_EARLIER)  # the newest first
+        self._below: list[str] = []  # lines: the earlier ones, below what is shown
+
+    def keep(self, words: str) -> None:
+        """Keep what is shown to compare with, below what comes next. words: how it was drawn."""
+        text = "".join(token.text for token in self.tokens[: self.shown])
+        self.earlier.appendleft(Earlier(words, self.prompt + text))
 
     def begin(self, prompt: str) -> None:
         """Show a prompt, and nothing after it yet."""
@@ -78,15 +99,15 @@ class TokenText(ScrollView):
 
     def show(self, tokens: Sequence[Token], count: int) -> None:
         """Show the first `count` tokens; those that were shown before are the same as they were."""
-        at_end = self.scroll_offset.y >= self.max_scroll_y
+        at_end = self.scroll_offset.y >= len(self.lines.lines) - self.size.height
         first = len(self.lines.lines) - 1
         for number in range(self.shown, count):
             self.lines.add(number, tokens[number].text)
         self.tokens, self.shown = tokens, count
         self._fit()
-        self.refresh_lines(first, len(self.lines.lines) - first)
+        self.refresh_lines(first, self.virtual_size.height - first)
         if at_end and self.cursor in (None, 0):
-            self.scroll_end(animate=False)
+            self.scroll_to(y=len(self.lines.lines) - self.size.height, animate=False)
 
     def mark(self, copied: frozenset[int]) -> None:
         """Underline these tokens."""
@@ -135,17 +156,31 @@ class TokenText(ScrollView):
         self.lines.add(PROMPT, self.prompt)
         for number in range(self.shown):
             self.lines.add(number, self.tokens[number].text)
+        self._below = self._lay_out_earlier()
         self._fit()
         self.refresh()
 
+    def _lay_out_earlier(self) -> list[str]:
+        rows: list[str] = []
+        for earlier in self.earlier:
+            lines = TokenLines(self.lines.width)
+            lines.add(PROMPT, earlier.text)
+            head = cut(f"─ {earlier.words} ", self.lines.width).ljust(self.lines.width, "─")
+            rows += ["", head, *("".join(piece.text for piece in line) for line in lines.lines)]
+        return rows
+
     def _fit(self) -> None:
-        size = Size(self.scrollable_content_region.width, len(self.lines.lines))
+        size = Size(self.scrollable_content_region.width, len(self.lines.lines) + len(self._below))
         if size != self.virtual_size:
             self.virtual_size = size
 
     def render_line(self, y: int) -> Strip:
         base, number = self.rich_style, y + self.scroll_offset.y
-        pieces = self.lines.lines[number] if number < len(self.lines.lines) else []
+        below = number - len(self.lines.lines)
+        if 0 <= below < len(self._below):
+            quiet = Segment(self._below[below], self.get_component_rich_style("tokens--earlier"))
+            return Strip([quiet]).adjust_cell_length(self.scrollable_content_region.width, base)
+        pieces = self.lines.lines[number] if below < 0 else []
         few = few_colours(self.app)
         segments = [Segment(piece.text, self._style(piece.token, few)) for piece in pieces]
         return Strip(segments).adjust_cell_length(self.scrollable_content_region.width, base)

@@ -1,0 +1,135 @@
+"""Our side: work for a process of its own (worker.py). torch is imported once its OpenMP threads are told to sleep."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.work import GENERATED, PROMPT, Found, Work, published, repeated
+from slmtui.training import events
+from slmtui.training.phase import Phase
+from slmtui.training.phase_file import load_phase
+
+if TYPE_CHECKING:
+    from slmtui.training.state import Training
+
+ENDLESS = ("training.max_iters=10000", "evaluation.interval=10000", "sampling.prompts=[]")
+PEAK_SIZE = 2048  # rows and columns of the matrices whose product is the machine's best
+
+
+def step(phase: str, precision: str) -> Work:
+    """A step of `train()`, the generator that headless and console alike draw on."""
+    training = start(published(phase, *ENDLESS, f"training.precision={precision}"))
+    from slmtui.training.trainer import train
+
+    training.evaluated_at = 0  # as if the evaluation before the first step were done
+    happening = train(training)
+    next(happening)  # "run_started"
+    return repeated(lambda: next(happening))
+
+
+def tokens(phase: str, n_prompts: str) -> Work:
+    """A completion of each of so many prompts at once."""
+    training = start(published(phase, *ENDLESS, "training.precision=fp32"))
+    from slmtui.model.generation import Sampling, generate
+
+    prompts = [training.dataset.tokenizer.encode(PROMPT)] * int(n_prompts)
+    return repeated(lambda: list(generate(training.model, prompts, GENERATED, Sampling(), range(len(prompts)))))
+
+
+def best(phase: str) -> Work:
+    """The whole of a published phase in fp32; finds its best evaluation on all of the validation text.
+
+    The published evaluations, which are drawn from the stream of the batches, take place as well: the training is the
+    published one, and what is added to it between two of its events draws nothing.
+    """
+    training = start(published(phase, "sampling.prompts=[]"))
+    from slmtui.training.evaluation import full_loss
+    from slmtui.training.gap import bits_per_byte
+    from slmtui.training.trainer import train
+
+    val = training.dataset.val
+
+    def work(_once: int) -> Found:
+        found: Found = {}
+        for event in train(training):
+            if isinstance(event, events.Evaluation):
+                bits = bits_per_byte(full_loss(training.model, val), len(val.tokens), val.n_bytes)
+                if bits < found.get("bits", 1e9):
+                    found = {"bits": bits, "step": event.step}
+        return found
+
+    return work
+
+
+def reach(file: str, bits: str) -> Work:
+    """Train a phase from nothing until its validation loss is at most so many bits per byte, or it ends."""
+    phase, wanted = load_phase(Path(file)), float(bits)
+    dataset = start(phase).dataset
+    from slmtui.training.machine import choose_machine
+    from slmtui.training.state import Training
+    from slmtui.training.trainer import train
+
+    def once() -> Found:
+        found: Found = {"bits": 1e9, "step": 0}
+        for event in train(Training.start(phase, dataset, choose_machine(phase.training))):
+            if isinstance(event, events.Evaluation) and event.bits_per_byte < found["bits"]:
+                found = {"bits": event.bits_per_byte, "step": event.step}
+                if event.bits_per_byte <= wanted:
+                    break
+        return found
+
+    return lambda times: [once() for _ in range(times)][-1]
+
+
+def peak() -> Work:
+    """A product of two large matrices, with all cores."""
+    sleep_while_waiting()
+    import torch
+
+    left, right = torch.randn(2, PEAK_SIZE, PEAK_SIZE)
+    product = torch.empty(PEAK_SIZE, PEAK_SIZE)
+    return repeated(lambda: torch.mm(left, right, out=product))
+
+
+def loop(phase: str, steps: str) -> Work:
+    """So many turns of steps, under all that headless does around a step and without; finds the seconds of a step."""
+    sleep_while_waiting()
+    from benchmarks.loop import headless_and_bare
+
+    return lambda turns: headless_and_bare(phase, turns, int(steps))
+
+
+def inspect(path: str) -> Work:
+    """The inspection of a file."""
+    from slmtui.data.corpus import open_corpus
+    from slmtui.data.inspection import inspect_corpus
+
+    return repeated(lambda: inspect_corpus(open_corpus([Path(path)])))
+
+
+def sleep_while_waiting() -> None:
+    """As slmtui.cli has it, before torch is there."""
+    os.environ["OMP_WAIT_POLICY"], os.environ["GOMP_SPINCOUNT"] = "PASSIVE", "0"
+
+
+def start(phase: Phase) -> Training:
+    sleep_while_waiting()
+    from slmtui.training.machine import choose_machine
+    from slmtui.training.prepare import prepare_dataset
+    from slmtui.training.state import Training
+
+    return Training.start(phase, prepare_dataset(phase), choose_machine(phase.training))
+
+
+KINDS: dict[str, Callable[..., Work]] = {
+    "our-step": step,
+    "our-tokens": tokens,
+    "best": best,
+    "reach": reach,
+    "peak": peak,
+    "loop": loop,
+    "inspect": inspect,
+}

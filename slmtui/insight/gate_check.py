@@ -1,0 +1,21 @@
+"""Before the first step: is there a limit in [gate] that no training of the phase could keep?"""
+
+from __future__ import annotations
+
+from slmtui.data.dataset import Dataset
+from slmtui.errors import UserError
+from slmtui.insight.quality import is_python
+from slmtui.training.phase import Phase
+
+
+def refuse_impossible(phase: Phase, dataset: Dataset) -> None:
+    """UserError, before an hour is trained, for a limit that no training of this phase could keep."""
+    gate = phase.gate
+    if gate.wants_rates and not phase.sampling.prompts:
+        key = "min_parse_rate" if gate.min_parse_rate is not None else "max_copied_share"
+        raise UserError(f"{phase.name}: gate.{key} judges samples, and sampling.prompts is empty; give it a prompt")
+    if gate.min_parse_rate is not None and not is_python(dataset):
+        raise UserError(
+            f"{phase.name}: gate.min_parse_rate = {gate.min_parse_rate:g} asks how many samples parse as Python, and "
+            "the corpus is not Python: most of its files do not parse; take the limit out"
+        )

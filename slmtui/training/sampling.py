@@ -1,0 +1,82 @@
+"""What the model is asked to write in the course of a training: a sample of each prompt, and many to count rates over.
+
+A completion's seed is made of the phase's seed, the step and its number, so a resumed run draws the same ones.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from itertools import cycle, islice
+
+import torch
+
+from slmtui.data.tokenizer import Tokenizer
+from slmtui.model.generation import Sampling, generate
+from slmtui.model.gpt import GPT
+from slmtui.training import events
+from slmtui.training.events import Event
+from slmtui.training.phase import SamplingSection
+from slmtui.training.state import Training
+
+GATE_SAMPLES = 64  # for a gate that asks for rates where [sampling] samples says no number
+ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary are 200 KB a row
+
+
+def samples(training: Training) -> Iterator[Event]:
+    """One completion of each prompt and, if [sampling] samples asks for more, the rates over them all."""
+    settings = training.phase.sampling
+    drawn = _draw(training, max(len(settings.prompts), settings.samples))
+    for prompt, text in drawn[: len(settings.prompts)]:
+        yield events.Sample(step=training.step, prompt=prompt, text=text)
+    if settings.samples and drawn:
+        yield events.SampleRates(step=training.step, samples=len(drawn), completions=drawn)
+
+
+def gate_rates(training: Training) -> Iterator[Event]:
+    """At the best evaluation, the rates that the gate will ask for, unless `samples` has seen to them."""
+    settings, gate = training.phase.sampling, training.phase.gate
+    if not gate.wants_rates or (settings.samples and settings.when == "evaluation"):
+        return
+    if drawn := _draw(training, settings.samples or GATE_SAMPLES):
+        yield events.SampleRates(step=training.step, samples=len(drawn), completions=drawn)
+
+
+def _draw(training: Training, n: int) -> list[tuple[str, str]]:
+    begin = time.perf_counter()
+    seed = training.phase.training.seed + 1000 * training.step
+    drawn = completions(training.model, training.dataset.tokenizer, training.phase.sampling, n, seed)
+    training.seconds += time.perf_counter() - begin
+    return drawn
+
+
+def completions(
+    model: GPT, tokenizer: Tokenizer, settings: SamplingSection, n: int, seed: int
+) -> list[tuple[str, str]]:
+    """`n` pairs of a prompt and what the model wrote; the prompts take turns, the seeds go up by one.
+
+    At temperature 0 each prompt has one completion only, so there are no more than prompts.
+    """
+    if settings.temperature == 0.0:
+        n = min(n, len(settings.prompts))
+    prompts = list(islice(cycle(settings.prompts), n))
+    texts: list[str] = []
+    for start in range(0, len(prompts), ROWS_AT_ONCE):
+        rows = prompts[start : start + ROWS_AT_ONCE]
+        seeds = [(seed + start + i) % 2**63 for i in range(len(rows))]
+        texts += _complete(model, tokenizer, settings, rows, seeds)
+    return list(zip(prompts, texts, strict=True))
+
+
+def _complete(
+    model: GPT, tokenizer: Tokenizer, settings: SamplingSection, prompts: Sequence[str], seeds: Sequence[int]
+) -> list[str]:
+    draws = generate(
+        model,
+        [tokenizer.encode(prompt) for prompt in prompts],
+        settings.tokens,
+        Sampling(settings.temperature, settings.top_k, settings.top_p),
+        seeds,
+    )
+    tokens = torch.stack([draw.tokens for draw in draws], dim=1).cpu().numpy()  # (B, tokens)
+    return [tokenizer.decode(row) for row in tokens]

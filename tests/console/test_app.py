@@ -1,0 +1,81 @@
+"""What the console remembers, and what becomes of what goes wrong in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slmtui.console.app import Console
+from slmtui.console.dialogs import Message
+from slmtui.console.memory import Memory
+from slmtui.console.screens.train import TrainScreen
+from slmtui.console.widgets.chart import Chart
+from slmtui.runs.run import Run
+from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+
+
+def same_person(project: Path) -> Console:
+    """The console started again."""
+    return Console(Path("checkpoints"), log=project / "console.log", memory=Memory(project / "memory.json"))
+
+
+async def test_screen_theme_and_layout_are_remembered(
+    make_console: MakeConsole, project: Path, finished_run: Run, until: Until
+) -> None:
+    async with make_console("runs").run_test(size=WIDE) as pilot:
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen) and pilot.app.screen.history)
+        await pilot.press("x", "y", "m", "t")
+        pilot.app.theme = "slmtui-safe"
+        await pilot.pause()
+    again = same_person(project)
+    async with again.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(again.screen, TrainScreen))
+        assert again.theme == "slmtui-safe"
+        assert again.screen.has_class("-table")
+        chart = again.screen.query_one("#loss", Chart)
+        await until(pilot, lambda: chart.spec)
+        assert chart.spec is not None
+        assert (chart.spec.x_label, chart.spec.log_y) == ("tokens", True)
+        assert "train-raw" in [series.role for series in chart.spec.series]
+        assert finished_run.name in str(again.screen.query_one("#phase-title").render())
+
+
+async def test_a_memory_that_makes_no_sense_is_no_obstacle(project: Path, until: Until) -> None:
+    (project / "memory.json").write_text('{"screen": "nowhere", "theme": 7, "train.x": "miles", "train.table": "yes"}')
+    app = same_person(project)
+    async with app.run_test(size=NARROW) as pilot:
+        assert app.current_mode == "data"
+        await pilot.press("t")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        assert app.screen.view.x == "steps"  # type: ignore[attr-defined]
+
+
+async def test_a_fault_is_a_dialog_and_its_details_are_in_the_log(
+    make_console: MakeConsole, project: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        with monkeypatch.context() as as_in_a_terminal:
+            as_in_a_terminal.setattr(Console, "is_headless", False)  # under test a fault has to fail the test
+            app._handle_exception(ZeroDivisionError("of [red]course[/nothing]"))
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        assert isinstance(app.screen, Message)
+        assert "ZeroDivisionError: of [red]course[/nothing]" in app.screen.text
+        assert "ctrl+l" in app.screen.text
+        await pilot.press("escape", "ctrl+l")
+        await until(pilot, lambda: isinstance(app.screen, Message) and "ZeroDivisionError" in app.screen.text)
+        assert "ZeroDivisionError" in (project / "console.log").read_text()
+        await pilot.press("escape")
+        assert isinstance(app.screen, TrainScreen)
+
+
+async def test_an_empty_log_says_so(make_console: MakeConsole) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        assert isinstance(app.screen, Message)
+        assert app.screen.text == "nothing was printed"

@@ -1,0 +1,117 @@
+"""slmtui examine: a model that knows its text by heart is found out, the result is kept, and the report has it."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from slmtui.cli import main
+from slmtui.insight.examination import FILE, kept, verdict
+from slmtui.runs.run import Run
+
+PHASE = """\
+[phase]
+name = "heart"
+[data]
+source = "corpus"
+[model]
+n_layer = 1
+n_head = 2
+n_embd = 32
+block_size = 16
+[training]
+max_iters = 100
+batch_size = 16
+learning_rate = 1e-2
+device = "cpu"
+precision = "fp32"
+threads = 1
+[evaluation]
+interval = 20
+[sampling]
+prompts = ["def "]
+tokens = 8
+when = "end"
+"""
+
+
+@pytest.fixture
+def project(tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "heart.toml").write_text(PHASE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--headless", "heart.toml"]) == 0
+    run = Run(project / "checkpoints" / "heart-001")
+    arguments = ["examine", "heart-001", "--samples", "20", "--places", "60", "--tokens", "6"]
+    capsys.readouterr()
+    assert main([*arguments, "--last", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    train, val = found["extraction"]["train"], found["extraction"]["val"]
+    assert (found["step"], train["places"], found["rates"]["samples"]) == (100, 60, 20)
+    assert train["exact"] > 15
+    assert train["interval"][0] > val["interval"][1]
+    assert all(re.fullmatch(r"\w+\.py:\d+", place) for place in found["by_heart"])
+    assert len(found["by_heart"]) > 5
+    assert not (run.folder / FILE).exists()  # the report is about the best model
+
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    first = kept(run)
+    assert first is not None
+    assert "kept in" in err
+    exact = first["extraction"]["train"]["exact"]
+    assert f"training text: given 6 tokens, the next 6 came out exactly at {exact} of 60 (" in out
+    assert "20 samples: " in out
+    assert verdict(first) in out
+    assert main([*arguments, "--json"]) == 0
+    again = json.loads(capsys.readouterr().out)
+    assert {key: value for key, value in again.items() if key not in ("run", "checkpoint")} == first  # the same seed
+
+    assert main(["report", "heart-001"]) == 0
+    report = capsys.readouterr().out
+    assert f"Examination, step {first['step']}" in report
+    assert f"came out exactly at {exact} of 60" in report
+
+    (project / "corpus" / "orders.py").write_text("print('something else')\n")
+    assert main(arguments) == 2
+    assert "have changed since the model was trained" in capsys.readouterr().err
+
+
+def test_a_file_that_is_none_of_ours_is_no_examination(tmp_path: Path) -> None:
+    run = Run(tmp_path)
+    assert kept(run) is None
+    for text in ("", "[]", "{}", '{"step": 3}', '{"step": "x", "rates": null}'):
+        (tmp_path / FILE).write_text(text)
+        assert kept(run) is None
+
+
+def side(exact: int, places: int, low: float, high: float) -> dict[str, object]:
+    return {"exact": exact, "places": places, "interval": [low, high]}
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "said"),
+    [
+        (side(50, 60, 0.72, 0.91), side(5, 60, 0.03, 0.18), "by heart, well beyond"),
+        (side(50, 60, 0.72, 0.91), side(0, 0, 0.0, 1.0), "by heart, well beyond"),
+        (side(8, 60, 0.07, 0.24), side(5, 60, 0.03, 0.18), "no more of its training text"),
+        (side(0, 60, 0.0, 0.06), side(0, 60, 0.0, 0.06), "gives away nothing"),
+        (side(0, 0, 0.0, 1.0), side(0, 0, 0.0, 1.0), "too short"),
+    ],
+)
+def test_what_the_extraction_means(train: dict[str, object], val: dict[str, object], said: str) -> None:
+    assert said in verdict({"extraction": {"train": train, "val": val}})
+
+
+@pytest.mark.parametrize("arguments", [["--tokens", "0"], ["--samples", "10001"], ["--places", "x"]])
+def test_options_say_what_they_take(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as left:
+        main(["examine", "latest", *arguments])
+    assert left.value.code == 2
+    assert "is not a whole number from" in capsys.readouterr().err
