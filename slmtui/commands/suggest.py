@@ -9,7 +9,8 @@ from typing import Any
 
 from slmtui.cli import add_set_option
 from slmtui.errors import UserError
-from slmtui.output import ExitStatus, put, say
+from slmtui.output import ExitStatus, duration, put, say
+from slmtui.training.phase import Phase
 from slmtui.training.source_phase import phase_of
 
 
@@ -41,7 +42,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import count_corpus
     from slmtui.data.sides import shared_text
-    from slmtui.insight.suggest import corpus_facts, suggest
+    from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
     from slmtui.insight.suggested_file import suggested_toml
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
@@ -52,7 +53,22 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     if counted.dataset is None:
         raise UserError("there is nothing to suggest for a text that is too short to split")
     facts = corpus_facts(counted, shared_text(counted.dataset))
-    return suggested_toml(suggest(phase.data, facts, fixed_values(phase.values(), overrides)))
+    fixed = fixed_values(phase.values(), overrides)
+    suggestion = suggest(phase.data, facts, fixed)
+    if step := step_seconds(suggestion.phase):
+        suggestion = suggest(phase.data, facts, fixed, steps_in_time(facts, step))
+        total = duration(step * suggestion.phase.training.max_iters)
+        say(f"a step takes {step * 1000:,.3g} ms on this machine: {total} for all of them, evaluations aside")
+    return suggested_toml(suggestion)
+
+
+def step_seconds(phase: Phase) -> float | None:
+    """How long a step takes here; a few of them are taken."""
+    from slmtui.training.prepare import prepare_dataset
+    from slmtui.training.speed import measure_step
+
+    say("measuring a few steps on this machine …")
+    return measure_step(phase, prepare_dataset(phase))
 
 
 def fixed_values(values: dict[str, dict[str, Any]], overrides: Sequence[str]) -> dict[tuple[str, str], Any]:

@@ -19,8 +19,7 @@ from slmtui.training.phase import DataSection, Phase
 LEAKS = 0.3  # of the validation tokens in repeats of training text: from here on, hold whole files back
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
 LEAST_ITERS, MOST_ITERS = 100, 20_000
-BATCH_TOKENS = 512
-BLOCK = 64
+SHORTEST_BLOCK = 16
 
 
 @dataclass(frozen=True)
@@ -42,18 +41,23 @@ class Size:
     n_layer: int
     n_head: int
     n_embd: int
+    block_size: int
     dropout: float
+    ngram_mix: float
     weight_decay: float
     learning_rate: float
+    batch_tokens: int
     passes: int  # over the training text; early stopping may end it before
+    seconds: float  # that a training may take
 
 
 SIZES = (
-    Size(20_000, 512, 2, 4, 64, 0.05, 2.0, 4e-3, 29),
-    Size(MEASURED, 512, 2, 4, 128, 0.1, 1.0, 4e-3, 29),
-    Size(2e6, 1024, 4, 4, 128, 0.05, 0.5, 3e-3, 10),
-    Size(2e7, 4096, 6, 6, 192, 0.0, 0.1, 2e-3, 4),
-    Size(float("inf"), 8192, 8, 8, 256, 0.0, 0.1, 1e-3, 1),
+    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 4.0, 4e-3, 512, 150, 40),
+    Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.8, 2.0, 6e-3, 1024, 170, 40),
+    Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.7, 1.0, 6e-3, 2048, 60, 40),
+    Size(2e6, 1024, 4, 4, 128, 512, 0.05, 0.5, 0.5, 4e-3, 2048, 10, 600),
+    Size(2e7, 4096, 6, 6, 192, 512, 0.0, 0.3, 0.1, 2e-3, 4096, 4, 3600),
+    Size(float("inf"), 8192, 8, 8, 256, 512, 0.0, 0.2, 0.1, 1e-3, 8192, 1, 8 * 3600),
 )
 
 
@@ -87,14 +91,20 @@ def corpus_facts(counted: Counted, shared: SharedText) -> CorpusFacts:
     return CorpusFacts(dataset.train.n_bytes, dataset.val.n_bytes, len(dataset.files), shared.repeated_share)
 
 
-def suggest(data: DataSection, facts: CorpusFacts, fixed: Mapping[tuple[str, str], Any] | None = None) -> Suggestion:
-    """A phase for the dataset that `data` names. fixed: values by (section, key) that are not to be chosen."""
+def suggest(
+    data: DataSection, facts: CorpusFacts, fixed: Mapping[tuple[str, str], Any] | None = None,
+    most_iters: int = MOST_ITERS,
+) -> Suggestion:  # fmt: skip
+    """A phase for the dataset that `data` names.
+
+    fixed: values by (section, key) that are not to be chosen. most_iters: what there is time for on this machine.
+    """
     fixed = fixed or {}
     lines = [
         Line(line.section, line.key, fixed[line.section, line.key], "as you asked")
         if (line.section, line.key) in fixed
         else line
-        for line in [_split(data, facts), *_model_lines(facts), *_training_lines(facts)]
+        for line in [_split(data, facts), *_model_lines(facts), *_training_lines(facts, most_iters)]
         if (line.section, line.key) != ("tokenizer", "vocab_size") or fixed.get(("tokenizer", "kind"), "bpe") == "bpe"
     ]
     chosen = {(line.section, line.key) for line in lines}
@@ -103,6 +113,11 @@ def suggest(data: DataSection, facts: CorpusFacts, fixed: Mapping[tuple[str, str
     for line in lines:
         values.setdefault(line.section, {})[line.key] = line.value
     return Suggestion(tuple(lines), Phase.model_validate(values))
+
+
+def steps_in_time(facts: CorpusFacts, step_seconds: float) -> int:
+    """How many steps there is time for, where one takes so long."""
+    return max(LEAST_ITERS, int(size_for(facts.train_bytes).seconds / step_seconds))
 
 
 def size_for(train_bytes: int) -> Size:
@@ -121,11 +136,13 @@ def _leaky(facts: CorpusFacts) -> str:
 
 
 def _model_lines(facts: CorpusFacts) -> list[Line]:
-    size, far = size_for(facts.train_bytes), _far(facts)
+    size, block, far = size_for(facts.train_bytes), _block(facts), _far(facts)
     text = f"{_bytes(facts.train_bytes)} of training text"
     vocabulary = size.vocab_size * size.n_embd
     often = facts.train_bytes / (size.vocab_size * BYTES_PER_TOKEN[size.vocab_size])
-    dropout = "more slowed the learning" if size.dropout else "few passes over the text, little to overfit"
+    dropout = "the text is read often" if size.passes > 20 else "few passes over the text, little to overfit"
+    context = round(block * BYTES_PER_TOKEN[size.vocab_size])
+    mix = "the less text, the more counting is worth beside learning"
     return [
         Line("tokenizer", "kind", "bpe", "tokens of this text, each of them in use; gpt2-compact ended higher"),
         Line("tokenizer", "vocab_size", size.vocab_size, f"{text}: a token is seen {often:,.0f} times on average{far}"),
@@ -134,24 +151,29 @@ def _model_lines(facts: CorpusFacts) -> list[Line]:
         Line(
             "model", "n_embd", size.n_embd, f"{text}; parameters: vocabulary {vocabulary:,}, body {_body(size):,}{far}"
         ),
-        Line("model", "block_size", BLOCK, f"about {_context(size)} bytes of context; 128 tokens learned more slowly"),
+        Line("model", "block_size", block, f"about {context:,} bytes to copy from: the more, the better{far}"),
         Line("model", "dropout", size.dropout, dropout + far),
+        Line("model", "attention_dropout", 0.0, "gained nothing, and half the time went into it"),
+        Line("model", "copy_head", True, "texts repeat themselves: of all that was tried, this gained most"),
+        Line("model", "ngram_mix", size.ngram_mix, f"{mix}{far}; 0 if the network is to stand alone"),
     ]
 
 
-def _training_lines(facts: CorpusFacts) -> list[Line]:
+def _training_lines(facts: CorpusFacts, most_iters: int) -> list[Line]:
     size, far = size_for(facts.train_bytes), _far(facts)
-    tokens = facts.train_bytes / BYTES_PER_TOKEN[size.vocab_size]
-    steps = round(size.passes * tokens / BATCH_TOKENS / 50) * 50
-    max_iters = max(LEAST_ITERS, min(steps, MOST_ITERS))
+    batch = max(1, size.batch_tokens // _block(facts))
+    step_tokens = batch * _block(facts)
+    wanted = max(LEAST_ITERS, round(size.passes * _tokens(facts) / step_tokens / 50) * 50)
+    max_iters = min(wanted, most_iters, MOST_ITERS)
+    cut = f", as many as {size.seconds:,.0f} seconds hold here" if most_iters < wanted else ""
     interval = max(10, max_iters // 150 * 10)
-    passes = max_iters * BATCH_TOKENS / tokens
+    passes = max_iters * step_tokens / _tokens(facts)
     decay = "a small text is soon known by heart" if size.weight_decay >= 1 else "the larger the text, the less"
     return [
-        Line("optimizer", "weight_decay", size.weight_decay, f"{decay}; 5 ended higher{far}"),
-        Line("training", "max_iters", max_iters, f"at most {passes:.1f} passes over the training text{far}"),
-        Line("training", "batch_size", BATCH_TOKENS // BLOCK, f"{BATCH_TOKENS} tokens a step: many steps in a minute"),
-        Line("training", "learning_rate", size.learning_rate, f"0.0015 and 0.01 ended higher{far}"),
+        Line("optimizer", "weight_decay", size.weight_decay, f"{decay}{far}"),
+        Line("training", "max_iters", max_iters, f"at most {passes:,.1f} passes over the training text{cut}{far}"),
+        Line("training", "batch_size", batch, f"{step_tokens:,} tokens a step: many steps in little time"),
+        Line("training", "learning_rate", size.learning_rate, f"with so few steps, a high one{far}"),
         Line("training", "schedule", "cosine", "much of the gain comes while the rate falls"),
         Line("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are rough"),
         Line("evaluation", "interval", interval, f"{max_iters // interval} looks at the validation loss"),
@@ -163,12 +185,21 @@ def _training_lines(facts: CorpusFacts) -> list[Line]:
 BYTES_PER_TOKEN = {512: 2.2, 1024: 2.8, 4096: 3.3, 8192: 3.6}
 
 
+def _tokens(facts: CorpusFacts) -> float:
+    """About how many there are to train on, in the vocabulary that is suggested."""
+    return facts.train_bytes / BYTES_PER_TOKEN[size_for(facts.train_bytes).vocab_size]
+
+
+def _block(facts: CorpusFacts) -> int:
+    """The size's, halved until the training text holds three of them."""
+    block = size_for(facts.train_bytes).block_size
+    while block > SHORTEST_BLOCK and 3 * block > _tokens(facts):
+        block //= 2
+    return block
+
+
 def _body(size: Size) -> int:
     return 12 * size.n_layer * size.n_embd**2
-
-
-def _context(size: Size) -> int:
-    return round(BLOCK * BYTES_PER_TOKEN[size.vocab_size])
 
 
 def _far(facts: CorpusFacts) -> str:

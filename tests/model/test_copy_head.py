@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from slmtui.model.copy_head import LONGEST_MATCH, CopyHead, match_lengths
+from slmtui.model.copy_head import LONGEST_MATCH, CopyHead, _lookup, match_lengths
 from slmtui.model.generation import Sampling, generate
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 
@@ -91,6 +91,15 @@ def test_the_loss_is_that_of_the_distributions_which_sum_to_one(model: GPT) -> N
     torch.testing.assert_close(model.token_losses(idx, targets), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.token_losses(idx, targets, first=9), expected[:, 9:], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.loss(idx, targets), expected.mean(), atol=1e-5, rtol=1e-5)
+
+
+def test_the_match_lengths_learn_as_indexing_them_would(model: GPT) -> None:
+    table, idx = torch.arange(LONGEST_MATCH + 1.0, requires_grad=True), tokens(2, 30, seed=8)
+    upstream = torch.randn(2, 30, 30, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(_lookup(match_lengths(idx), table), table[match_lengths(idx)])
+    (summed,) = torch.autograd.grad(_lookup(match_lengths(idx), table), table, upstream)
+    (indexed,) = torch.autograd.grad(table[match_lengths(idx)], table, upstream)
+    torch.testing.assert_close(summed, indexed)
 
 
 def test_what_comes_later_changes_nothing(model: GPT) -> None:
