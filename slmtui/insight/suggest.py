@@ -18,7 +18,8 @@ from slmtui.training.phase import DataSection, Phase
 
 LEAKS = 0.3  # of the validation tokens in repeats of training text: from here on, hold whole files back
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
-LEAST_ITERS, MOST_ITERS = 100, 20_000
+LEAST_ITERS, MOST_ITERS = 400, 20_000
+LOOKS, PATIENCE = 30, 12  # evaluations in a training, and how many of them without a new best end it
 SHORTEST_BLOCK = 16
 
 
@@ -52,7 +53,7 @@ class Size:
 
 
 SIZES = (
-    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 4.0, 4e-3, 512, 150, 40),
+    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 40),
     Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.8, 2.0, 6e-3, 1024, 170, 40),
     Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.7, 1.0, 6e-3, 2048, 60, 40),
     Size(2e6, 1024, 4, 4, 128, 512, 0.05, 0.5, 0.5, 4e-3, 2048, 10, 600),
@@ -166,7 +167,7 @@ def _training_lines(facts: CorpusFacts, most_iters: int) -> list[Line]:
     wanted = max(LEAST_ITERS, round(size.passes * _tokens(facts) / step_tokens / 50) * 50)
     max_iters = min(wanted, most_iters, MOST_ITERS)
     cut = f", as many as {size.seconds:,.0f} seconds hold here" if most_iters < wanted else ""
-    interval = max(10, max_iters // 150 * 10)
+    interval = max(10, round(max_iters / LOOKS / 10) * 10)
     passes = max_iters * step_tokens / _tokens(facts)
     decay = "a small text is soon known by heart" if size.weight_decay >= 1 else "the larger the text, the less"
     return [
@@ -177,7 +178,7 @@ def _training_lines(facts: CorpusFacts, most_iters: int) -> list[Line]:
         Line("training", "schedule", "cosine", "much of the gain comes while the rate falls"),
         Line("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are rough"),
         Line("evaluation", "interval", interval, f"{max_iters // interval} looks at the validation loss"),
-        Line("early_stopping", "patience", 5, "five evaluations without a new best end it; best.pt has the best"),
+        Line("early_stopping", "patience", PATIENCE, "records and logs are learned late; best.pt has the best"),
     ]
 
 

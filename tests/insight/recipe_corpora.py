@@ -13,8 +13,8 @@ BYTES = 130_000  # enough for 23,000 GPT-2 tokens of any of them
 MODULES = ("argparse", "csv", "textwrap", "shlex", "heapq", "configparser", "queue", "sched", "string", "zipfile")
 USERS = ("anna", "boris", "carla", "dmitri", "elena", "felix", "greta", "hugo", "irene", "jonas", "karla", "pavel")
 WORDS = (
-    "order", "ticket", "invoice", "parcel", "garden", "window", "river", "letter", "market", "harbour", "engine", "copper",
-    "silver", "winter", "summer", "report", "budget", "account", "filter", "sensor", "bridge", "backup", "cleanup", "export",
+    "order", "ticket", "invoice", "parcel", "garden", "window", "river", "letter", "market", "harbour", "engine",
+    "copper", "silver", "winter", "summer", "report", "budget", "account", "filter", "sensor", "bridge", "export",
 )  # fmt: skip
 MESSAGES = {
     "auth": ("login accepted for user {u}", "login rejected for user {u}: bad password", "session {h} expired"),

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.insight.suggest import CorpusFacts, size_for, suggest
+from slmtui.insight.suggest import CorpusFacts, size_for, steps_in_time, suggest
 from slmtui.insight.suggested_file import suggested_toml
 from slmtui.training.phase import DataSection
 from slmtui.training.phase_file import load_phase, parse_phase
@@ -42,6 +42,25 @@ def test_larger_texts_get_larger_models_and_every_size_is_a_phase(train_bytes: i
     assert phase.early_stopping.patience > 0
 
 
+def test_there_are_no_more_steps_than_there_is_time_for() -> None:
+    plenty = suggest(DATA, FACTS)
+    slow = suggest(DATA, FACTS, most_iters=steps_in_time(FACTS, step_seconds=0.08))
+    assert slow.phase.training.max_iters == 500 < plenty.phase.training.max_iters
+    assert slow.phase.training.max_iters * 0.08 <= size_for(FACTS.train_bytes).seconds
+    assert "as many as 40 seconds hold here" in suggested_toml(slow)
+    assert "seconds hold" not in suggested_toml(plenty)
+    assert suggest(DATA, FACTS, most_iters=steps_in_time(FACTS, step_seconds=1e-3)) == plenty
+    fixed = suggest(DATA, FACTS, {("training", "max_iters"): 3_000}, most_iters=500)
+    assert fixed.phase.training.max_iters == 3_000
+
+
+@pytest.mark.parametrize("train_bytes", [200, 1_000, 3_000, 20_000])
+def test_a_window_is_a_third_of_the_training_text_at_most(train_bytes: int) -> None:
+    model = suggest(DATA, replace(FACTS, train_bytes=train_bytes)).phase.model
+    assert model.block_size == 16 or 3 * model.block_size * 2.2 <= train_bytes
+    assert model.block_size <= 512
+
+
 def test_whole_files_are_held_back_where_the_end_repeats_training() -> None:
     leaky = replace(FACTS, repeated_share=0.9)
     assert suggest(DATA, leaky).phase.data.split == "by-file"
@@ -67,8 +86,10 @@ def test_the_command_prints_or_writes_a_phase(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["suggest", "corpus", "--set", "model.n_layer=1", "--set", "data.train_fraction=0.8"]) == 0
-    printed = parse_phase(capsys.readouterr().out)
+    out, said = capsys.readouterr()
+    printed = parse_phase(out)
     assert printed.data.source == ("corpus",)
+    assert "a step takes" in said
     assert (printed.model.n_layer, printed.data.train_fraction) == (1, 0.8)
     assert main(["suggest", "corpus", "-o", "mine.toml"]) == 0
     out, err = capsys.readouterr()
