@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slmtui.cli import main
 from slmtui.insight.examination import FILE, kept, verdict
+from slmtui.insight.report import build_report
+from slmtui.insight.report_markdown import to_markdown
 from slmtui.runs.run import Run
+from tests.written_runs import done_run
 
 PHASE = """\
 [phase]
@@ -86,9 +91,31 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
 def test_a_file_that_is_none_of_ours_is_no_examination(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert kept(run) is None
-    for text in ("", "[]", "{}", '{"step": 3}', '{"step": "x", "rates": null}'):
+    for text in ("", "[]", "{}", '{"step": 3}', '{"step": "x", "rates": null}', "[" * 100_000):
         (tmp_path / FILE).write_text(text)
         assert kept(run) is None
+
+
+def examined(step: object = 100, **asked: object) -> dict[str, Any]:
+    """An examination as the file has it."""
+    return {
+        "step": step,
+        "asked": {"samples": 20, "places": 60, "prefix": 6, "length": 6, "seed": 7} | asked,
+        "rates": {"samples": 20, "parse_rate": 0.35, "copied_share": 0.1, "labels": {"domain": 20}},
+        "extraction": {"train": side(8, 60, 0.07, 0.24), "val": side(5, 60, 0.03, 0.18)},
+        "by_heart": ["a.py:1"],
+    }
+
+
+def test_a_malformed_examination_does_not_keep_the_report_from_being_made(tmp_path: Path) -> None:
+    run = done_run(tmp_path, "phase1-001")
+    no_interval = examined()
+    no_interval["extraction"]["train"]["interval"] = []
+    for found in (no_interval, examined(step=math.inf), examined(step=[])):
+        (run.folder / FILE).write_text(json.dumps(found))
+        assert "Examination" not in to_markdown(build_report([run]), [])
+    (run.folder / FILE).write_text(json.dumps(examined()))
+    assert "Examination, step 100" in to_markdown(build_report([run]), [])
 
 
 def side(exact: int, places: int, low: float, high: float) -> dict[str, object]:

@@ -1,6 +1,6 @@
 """What an examination found, in words, and the file that keeps it beside its run (insight/examiner.py does it).
 
-`examination.json` is where the report and the console find it.
+`examination.json` is where the report finds it.
 """
 
 from __future__ import annotations
@@ -67,6 +67,6 @@ def kept(run: Run) -> dict[str, Any] | None:
         verdict(found)
         int(found["step"])
         [str(place) for place in found["by_heart"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
     return dict(found)
