@@ -14,6 +14,7 @@ from slmtui.cli import main
 from slmtui.insight.examination import FILE, kept, verdict
 from slmtui.insight.report import build_report
 from slmtui.insight.report_markdown import to_markdown
+from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
 from tests.written_runs import done_run
 
@@ -81,6 +82,7 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert main(["report", "heart-001"]) == 0
     report = capsys.readouterr().out
     assert f"Examination, step {first['step']}" in report
+    assert "Asked with: slmtui examine heart-001 --samples 20 --places 60 --tokens 6 --seed 42." in report
     assert f"came out exactly at {exact} of 60" in report
 
     (project / "corpus" / "orders.py").write_text("print('something else')\n")
@@ -111,11 +113,21 @@ def test_a_malformed_examination_does_not_keep_the_report_from_being_made(tmp_pa
     run = done_run(tmp_path, "phase1-001")
     no_interval = examined()
     no_interval["extraction"]["train"]["interval"] = []
-    for found in (no_interval, examined(step=math.inf), examined(step=[])):
+    for found in (no_interval, examined(step=math.inf), examined(step=[]), examined(seed="x")):
         (run.folder / FILE).write_text(json.dumps(found))
         assert "Examination" not in to_markdown(build_report([run]), [])
     (run.folder / FILE).write_text(json.dumps(examined()))
     assert "Examination, step 100" in to_markdown(build_report([run]), [])
+
+
+def test_of_a_model_with_a_mixture_both_losses_are_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mixes = ["--set", "model.ngram_mix=0.5", "--set", "training.max_iters=20"]
+    assert main(["--headless", "heart.toml", *mixes]) == 0
+    saved = load_checkpoint(Run(project / "checkpoints" / "heart-001").best)
+    capsys.readouterr()
+    assert main(["examine", "latest", "--samples", "0", "--places", "1"]) == 0
+    told = capsys.readouterr().err
+    assert f"val loss network {saved.val_loss:.4f} and mixed {saved.mixed_loss:.4f}: 0.5 of each prediction" in told
 
 
 def side(exact: int, places: int, low: float, high: float) -> dict[str, object]:

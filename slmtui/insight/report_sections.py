@@ -7,7 +7,7 @@ from typing import Any
 
 from slmtui.data.leakage import SHORTEST_REPEAT
 from slmtui.insight.diagnosis import golden_rule
-from slmtui.insight.examination import summary_lines, verdict
+from slmtui.insight.examination import command, summary_lines, verdict
 from slmtui.insight.figures import run_figure
 from slmtui.insight.report_advice import findings
 from slmtui.insight.report_blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Table
@@ -183,7 +183,7 @@ def by_heart(facts: RunFacts, level: int) -> list[Block]:
     items = tuple(Paragraph(f"{line}.") for line in summary_lines(found))
     blocks: list[Block] = [
         Heading(f"Examination, step {step:,}", level),
-        Paragraph(f"{verdict(found)} Asked with: slmtui examine {facts.name}.{since}"),
+        Paragraph(f"{verdict(found)} Asked with: {command(facts.name, found)}.{since}"),
         Bullets(items),
     ]
     if places := found["by_heart"]:
