@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -98,7 +99,7 @@ def test_a_gate_that_asks_prose_to_parse_is_refused_before_training(
 def test_a_training_that_diverges_is_status_3(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    losses = iter([True] * 20 + [False])  # evaluations and steps, until one is not a number
+    losses = chain([True] * 20, repeat(False))  # evaluations and steps, until one is not a number
 
     def loss(self: GPT, idx: Tensor, targets: Tensor, *, first: int = 0, bf16: bool = False) -> Tensor:
         return honest(self, idx, targets, first=first, bf16=bf16) * (1.0 if next(losses) else float("nan"))
