@@ -100,8 +100,8 @@ def test_a_training_that_diverges_is_status_3(
 ) -> None:
     losses = iter([True] * 20 + [False])  # evaluations and steps, until one is not a number
 
-    def loss(self: GPT, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
-        return honest(self, idx, targets, bf16=bf16) * (1.0 if next(losses) else float("nan"))
+    def loss(self: GPT, idx: Tensor, targets: Tensor, *, first: int = 0, bf16: bool = False) -> Tensor:
+        return honest(self, idx, targets, first=first, bf16=bf16) * (1.0 if next(losses) else float("nan"))
 
     honest = GPT.loss
     monkeypatch.setattr(GPT, "loss", loss)
