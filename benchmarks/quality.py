@@ -1,7 +1,7 @@
-"""Time to a given quality: the compact vocabulary against the best that the textbook's loop ever reaches.
+"""Time to a given quality: a vocabulary of the text's own against the best that the textbook's loop ever reaches.
 
-Bits per byte of all the validation text, the same on both sides. The learning rate of the compact side is a person's
-choice, as its time is a person's (benchmarks/phases/); the shape of the model and the batch are the phase's own.
+Bits per byte of all the validation text, the same on both sides. The small side is what `slmtui suggest` comes to,
+without its n-gram model (benchmarks/phases/): a person's time to the same quality, not the same network.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ def reached(phase: str) -> list[Row]:
     textbook, ours = in_turns(
         ("step", "textbook", phase), ("reach", file, str(best["bits"])), turns=TURNS, seconds=SECONDS, warm_up=1
     )
-    name = f"{phase}, compact vocabulary, to {best['bits']:.3f} bits per byte"
+    name = f"{phase}'s text, 512 tokens of its own, to {best['bits']:.3f} bits per byte"
     last = ours[-1].found
     if last["bits"] > best["bits"]:
         said = f"{last['bits']:.3f} at best, at step {last['step']:.0f}"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slmtui.cli import main
 from slmtui.insight.examination import FILE, kept, verdict
+from slmtui.insight.report import build_report
+from slmtui.insight.report_markdown import to_markdown
+from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
+from tests.written_runs import done_run
 
 PHASE = """\
 [phase]
@@ -76,6 +82,7 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert main(["report", "heart-001"]) == 0
     report = capsys.readouterr().out
     assert f"Examination, step {first['step']}" in report
+    assert "Asked with: slmtui examine heart-001 --samples 20 --places 60 --tokens 6 --seed 42." in report
     assert f"came out exactly at {exact} of 60" in report
 
     (project / "corpus" / "orders.py").write_text("print('something else')\n")
@@ -86,9 +93,41 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
 def test_a_file_that_is_none_of_ours_is_no_examination(tmp_path: Path) -> None:
     run = Run(tmp_path)
     assert kept(run) is None
-    for text in ("", "[]", "{}", '{"step": 3}', '{"step": "x", "rates": null}'):
+    for text in ("", "[]", "{}", '{"step": 3}', '{"step": "x", "rates": null}', "[" * 100_000):
         (tmp_path / FILE).write_text(text)
         assert kept(run) is None
+
+
+def examined(step: object = 100, **asked: object) -> dict[str, Any]:
+    """An examination as the file has it."""
+    return {
+        "step": step,
+        "asked": {"samples": 20, "places": 60, "prefix": 6, "length": 6, "seed": 7} | asked,
+        "rates": {"samples": 20, "parse_rate": 0.35, "copied_share": 0.1, "labels": {"domain": 20}},
+        "extraction": {"train": side(8, 60, 0.07, 0.24), "val": side(5, 60, 0.03, 0.18)},
+        "by_heart": ["a.py:1"],
+    }
+
+
+def test_a_malformed_examination_does_not_keep_the_report_from_being_made(tmp_path: Path) -> None:
+    run = done_run(tmp_path, "phase1-001")
+    no_interval = examined()
+    no_interval["extraction"]["train"]["interval"] = []
+    for found in (no_interval, examined(step=math.inf), examined(step=[]), examined(seed="x")):
+        (run.folder / FILE).write_text(json.dumps(found))
+        assert "Examination" not in to_markdown(build_report([run]), [])
+    (run.folder / FILE).write_text(json.dumps(examined()))
+    assert "Examination, step 100" in to_markdown(build_report([run]), [])
+
+
+def test_of_a_model_with_a_mixture_both_losses_are_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    mixes = ["--set", "model.ngram_mix=0.5", "--set", "training.max_iters=20"]
+    assert main(["--headless", "heart.toml", *mixes]) == 0
+    saved = load_checkpoint(Run(project / "checkpoints" / "heart-001").best)
+    capsys.readouterr()
+    assert main(["examine", "latest", "--samples", "0", "--places", "1"]) == 0
+    told = capsys.readouterr().err
+    assert f"val loss network {saved.val_loss:.4f} and mixed {saved.mixed_loss:.4f}: 0.5 of each prediction" in told
 
 
 def side(exact: int, places: int, low: float, high: float) -> dict[str, object]:

@@ -10,16 +10,12 @@ import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from slmtui.cli import add_checkpoints_option
 from slmtui.commands.options import real, whole
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
-
-if TYPE_CHECKING:
-    from slmtui.runs.checkpoint import SavedModel
 
 
 def main(arguments: Sequence[str]) -> ExitStatus:
@@ -36,7 +32,7 @@ def main(arguments: Sequence[str]) -> ExitStatus:
         top_p=settings.top_p if options.top_p is None else options.top_p,
     )
     n_tokens = settings.tokens if options.tokens is None else options.tokens
-    say(f"{path}: step {saved.step:,}, {_val_losses(saved)}")
+    say(f"{path}: step {saved.step:,}, {saved.losses}")
     for prompt in prompts(options.prompts):
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, options.seed)
         if options.json:
@@ -49,16 +45,6 @@ def main(arguments: Sequence[str]) -> ExitStatus:
             sys.stdout.flush()
         put("")
     return ExitStatus.DONE
-
-
-def _val_losses(saved: SavedModel) -> str:
-    if saved.model.mixture is None:
-        return f"val loss {saved.val_loss:.4f}"
-    mixture = saved.model.mixture
-    return (
-        f"val loss network {saved.val_loss:.4f} and mixed {saved.mixed_loss:.4f}: {mixture.share:g} of each prediction "
-        f"is a {mixture.ngram.order}-gram model's"
-    )
 
 
 def parser() -> argparse.ArgumentParser:

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     asked = Questions(
         samples=options.samples, places=options.places, prefix=options.tokens, length=options.tokens, seed=options.seed
     )
-    say(f"{path}: step {saved.step:,}, val loss {saved.val_loss:.4f}")
+    say(f"{path}: step {saved.step:,}, {saved.losses}")
     found = examine(saved, dataset_of(saved), asked)
     if not options.last:
         examination.keep(run, found)

@@ -49,6 +49,12 @@ def _screen(mode: str) -> Callable[[], Screen[None]]:
     return make
 
 
+MODE_KEYS = [
+    Binding(mode[0], f"switch_mode('{mode}')", mode.capitalize(), show=False, tooltip=f"the screen {what}")
+    for mode, what in MODES.items()
+]
+
+
 class Console(App[str]):
     """Its result says what to do after it: "hang up" or "terminate" from a signal, "detach" from a person."""
 
@@ -57,10 +63,7 @@ class Console(App[str]):
     ENABLE_COMMAND_PALETTE = True
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {mode: _screen(mode) for mode in MODES}
     BINDINGS: ClassVar[list[BindingType]] = [
-        *(
-            Binding(mode[0], f"switch_mode('{mode}')", mode.capitalize(), show=False, tooltip=f"the screen {what}")
-            for mode, what in MODES.items()
-        ),
+        *MODE_KEYS,
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
         Binding("q,ctrl+q", "leave", "quit", show=False),

@@ -7,6 +7,13 @@ import threading
 import time
 
 
+def settle() -> None:
+    """Keep what there is out of later garbage collections: with torch's objects in it, a full one would hold up the
+    screen by a tenth of a second each time."""
+    gc.collect()
+    gc.freeze()
+
+
 class Backend:
     def __init__(self) -> None:
         self.ready = False
@@ -30,7 +37,5 @@ class Backend:
         except Exception as error:
             self.error = f"{type(error).__name__}: {error}"
             return
-        # With torch's objects in it a full collection would hold up the screen by a tenth of a second each time.
-        gc.collect()
-        gc.freeze()
+        settle()
         self.ready = True

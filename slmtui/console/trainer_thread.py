@@ -15,17 +15,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slmtui.console.backend import settle
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import visible
 from slmtui.runs.run import Run
 from slmtui.training.control import Command
+from slmtui.training.events import Step
 from slmtui.training.phase import Phase
 
 if TYPE_CHECKING:
     from slmtui.runs.control import ControlFile
     from slmtui.training.control import Control
 
-SWITCH = 0.0005  # seconds until a thread that waits for the interpreter gets it: Python's 5 ms hold up each operation
 NICENESS = 5  # of the training thread on Linux, so that a key that is pressed is answered first
 
 
@@ -92,7 +93,6 @@ class TrainerThread(threading.Thread):
             self._wake.notify()
 
     def run(self) -> None:
-        sys.setswitchinterval(SWITCH)
         if sys.platform == "linux":
             with suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
@@ -122,8 +122,11 @@ class TrainerThread(threading.Thread):
         session = go_on(job, control) if isinstance(job, Run) else begin(job, self.checkpoints, control)
         self.run_now = self.last_run = session.run
         self.preparing = None
-        for _ in session.events:
-            pass
+        settled = False
+        for event in session.events:
+            if not settled and isinstance(event, Step):
+                settled = True
+                settle()  # the first optimizer imports a large part of torch
         self.finished.append(session.run)
 
 

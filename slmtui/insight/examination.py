@@ -1,6 +1,6 @@
 """What an examination found, in words, and the file that keeps it beside its run (insight/examiner.py does it).
 
-`examination.json` is where the report and the console find it.
+`examination.json` is where the report finds it.
 """
 
 from __future__ import annotations
@@ -49,6 +49,15 @@ def verdict(found: dict[str, Any]) -> str:
     return "It gives no more of its training text than of text that it has not seen, as far as so many places can tell."
 
 
+def command(name: str, found: dict[str, Any]) -> str:
+    """What asks the best model of the run `name` the same again."""
+    asked = found["asked"]
+    return (
+        f"slmtui examine {name} --samples {asked['samples']:d} --places {asked['places']:d} "
+        f"--tokens {asked['prefix']:d} --seed {asked['seed']:d}"
+    )
+
+
 def keep(run: Run, found: dict[str, Any]) -> None:
     """Write it beside the run; UserError if that cannot be done."""
     path = run.folder / FILE
@@ -65,8 +74,9 @@ def kept(run: Run) -> dict[str, Any] | None:
         found = json.loads((run.folder / FILE).read_text(encoding="utf-8"))
         summary_lines(found)
         verdict(found)
+        command(run.name, found)
         int(found["step"])
         [str(place) for place in found["by_heart"]]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
     return dict(found)

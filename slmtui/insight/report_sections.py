@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+import shlex
 from typing import Any
 
 from slmtui.data.leakage import SHORTEST_REPEAT
 from slmtui.insight.diagnosis import golden_rule
-from slmtui.insight.examination import summary_lines, verdict
+from slmtui.insight.examination import command, summary_lines, verdict
 from slmtui.insight.figures import run_figure
 from slmtui.insight.report_advice import findings
 from slmtui.insight.report_blocks import Block, Bullets, Code, Figure, Heading, Paragraph, Table
@@ -183,7 +184,7 @@ def by_heart(facts: RunFacts, level: int) -> list[Block]:
     items = tuple(Paragraph(f"{line}.") for line in summary_lines(found))
     blocks: list[Block] = [
         Heading(f"Examination, step {step:,}", level),
-        Paragraph(f"{verdict(found)} Asked with: slmtui examine {facts.name}.{since}"),
+        Paragraph(f"{verdict(found)} Asked with: {command(facts.name, found)}.{since}"),
         Bullets(items),
     ]
     if places := found["by_heart"]:
@@ -227,6 +228,13 @@ def _said(warning: Warned) -> str:
     return f"{message} To do: {warning.advice.rstrip('.')}." if warning.advice else message
 
 
+def _chosen(facts: RunFacts) -> str:
+    """What "auto" came to, as options: measured again, it may come to something else, and to other digits."""
+    machine, settings = facts.started.machine, facts.phase.training
+    chosen = [key for key in ("threads", "precision") if getattr(settings, key) == "auto" and key in machine]
+    return "".join(f" --set {shlex.quote(f'training.{key}={machine[key]}')}" for key in chosen)
+
+
 def repeating(facts: RunFacts, level: int) -> list[Block]:
     """The command, the frozen phase, and what the digits depend on."""
     name = facts.phase.phase.name
@@ -240,7 +248,7 @@ def repeating(facts: RunFacts, level: int) -> list[Block]:
     blocks: list[Block] = [
         Heading("How to repeat it", level),
         Paragraph(f"Save the phase below as phases/{name}.toml, then, in the folder that data.source starts from:"),
-        Code(f"slmtui --headless phases/{name}.toml", "sh"),
+        Code(f"slmtui --headless phases/{name}.toml{_chosen(facts)}", "sh"),
         Paragraph(
             f"The digits come out the same on the same machine with the same versions. Here: {where}; {what}. The "
             f"fingerprint of the data was {str(facts.data.get('fingerprint', 'not written down'))[:12]}."

@@ -82,7 +82,8 @@ class Suggestion:
         """The phase in a line."""
         model, tokenizer = self.phase.model, self.phase.tokenizer
         vocabulary = f"bpe of {tokenizer.vocab_size:,}" if tokenizer.kind == "bpe" else tokenizer.kind
-        return f"{vocabulary}, {model.n_layer} layers of width {model.n_embd}, dropout {model.dropout:g}"
+        layers = f"{model.n_layer} layer{'' if model.n_layer == 1 else 's'}"
+        return f"{vocabulary}, {layers} of width {model.n_embd}, dropout {model.dropout:g}"
 
 
 def corpus_facts(counted: Counted, shared: SharedText) -> CorpusFacts:

@@ -48,6 +48,17 @@ class SavedModel:
     data: str  # fingerprint of the dataset
     training: dict[str, Any] | None  # the rest of the training's state, in last.pt
 
+    @property
+    def losses(self) -> str:
+        """`val loss 3.2412`, and of a model with a mixture both, with what is mixed."""
+        mixture = self.model.mixture
+        if mixture is None:
+            return f"val loss {self.val_loss:.4f}"
+        return (
+            f"val loss network {self.val_loss:.4f} and mixed {self.mixed_loss:.4f}: {mixture.share:g} of each "
+            f"prediction is a {mixture.ngram.order}-gram model's"
+        )
+
 
 def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size: int) -> None:
     """Write the training's model, and with `resumable` all of its state; TrainingFailed if the disk refuses.

@@ -20,6 +20,8 @@ async def test_the_palette_has_every_action_once_with_its_key(make_console: Make
         elsewhere = [mode for mode in MODES if mode != "train"]  # here, t shows the table
         assert {f"{mode.capitalize()}  ·  {mode[0]}" for mode in elsewhere} <= set(titles)
         assert {"Pause  ·  space", "Stop  ·  s", "Lower the learning rate  ·  -", "Queue  ·  u", "Theme"} <= set(titles)
+        helps = [command.help for command in app.get_system_commands(app.screen)]
+        assert "the screen of all runs, their curves and reports" in helps
         assert not [title for title in titles if "Cursor" in title or "Focus" in title or "Scroll" in title]
 
 

@@ -18,6 +18,7 @@ from textual.pilot import Pilot
 
 from slmtui.console.app import Console
 from slmtui.console.completion import Choice, Request, Token
+from slmtui.console.data_files import FilesTable
 from slmtui.console.drawing import News, Shop
 from slmtui.console.findings import Copy, Findings
 from slmtui.console.memory import Memory
@@ -162,7 +163,10 @@ def compare(golden: Path, now: str) -> str:
 
 async def data(app: Console, pilot: Pilot[str], until: Until) -> None:
     await until(pilot, lambda: isinstance(app.screen, DataScreen) and app.screen.found and app.screen.found.complete)
-    await pilot.press("down", "x", "right", "right", "right")
+    await until(pilot, lambda: isinstance(app.focused, FilesTable) and app.focused.row_count)
+    await pilot.press("down")
+    await until(pilot, lambda: isinstance(app.focused, FilesTable) and app.focused.cursor_row == 1)
+    await pilot.press("x", "right", "right", "right")
 
 
 async def phases(app: Console, pilot: Pilot[str], until: Until) -> None:

@@ -95,6 +95,22 @@ def test_figures_are_svg_that_holds_the_curves(tmp_path: Path) -> None:
     assert "(report-1.svg)" in files[-1].read_text()
 
 
+@pytest.mark.parametrize(
+    ("training", "options"),
+    [
+        ({"threads": "auto", "precision": "auto"}, " --set training.threads=2 --set training.precision=fp32"),
+        ({"threads": 1, "precision": "auto"}, " --set training.precision=fp32"),
+        ({"threads": 1, "precision": "fp32"}, ""),
+    ],
+)
+def test_the_command_that_repeats_a_run_fixes_what_was_measured(
+    tmp_path: Path, training: dict[str, Any], options: str
+) -> None:
+    phase = make_phase("tiny", training=training)
+    run = write_run(tmp_path, "tiny-001", phase, [started(phase), *evaluations([(3.0, 3.0)])])
+    assert f"\nslmtui --headless phases/tiny.toml{options}\n" in markdown(run)
+
+
 class Tags(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
