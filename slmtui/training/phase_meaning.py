@@ -108,7 +108,7 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
                  with dropout 4 N C more for each block; with attention_dropout attention written out, 5 matrices of
-                 B H T²; with copy_head 6 of B T²
+                 B H T²; with copy_head 12 of B T²
     logits       on the CPU 4 V for each of 384 positions; elsewhere, and with copy_head, 12 N V: logits, softmax,
                  gradient
     working      55 MB of PyTorch's own, the corpus and the tokenizer
@@ -127,7 +127,7 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
         activations += model.n_layer * 5 * model.n_head * squares
     if model.copy_head:
-        activations += 6 * squares
+        activations += 12 * squares
     logits = 3 * n_tokens * n_vocab
     plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
     if phase.training.device in ("auto", "cpu") and not plain:

@@ -85,6 +85,11 @@ def test_memory_counts_what_it_says() -> None:
     mixing = phase("[model]\nngram_mix = 0.1")
     assert [memory_needed(mixing, 7, n)["ngram"] for n in (0, 10, 10**7)] == [0, 1300, 130_000_000]
     assert memory_needed(more, 7)["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 5 * 5 * 9)
+    values = more.values()
+    values["model"] |= {"attention_dropout": 0.0, "copy_head": True}
+    copying = memory_needed(Phase.model_validate(values), 7)
+    assert copying["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 12 * 5 * 9)
+    assert copying["state"] == need["state"] + 16 * (33 * 2 + 8)
 
 
 def test_differences_are_those_that_count() -> None:
