@@ -187,7 +187,6 @@ class TrainScreen(Steering):
             self.history = RunHistory(self.host.watched)
             self.sample_at = None
             self._stale = True
-            self.query_one(EvaluationTable).clear()
 
     def _show(self, history: RunHistory, summary: RunSummary) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)
@@ -200,7 +199,7 @@ class TrainScreen(Steering):
         self._show_title(history, summary.state)
         mixed = train_view.is_mixed(history)
         self.set_class(mixed, "-mixed")
-        self.query_one(EvaluationTable).show(history.evaluations, summary.best_step, mixed=mixed)
+        self.query_one(EvaluationTable).show(history.evaluations, mixed=mixed)
         self._put("#numbers", train_view.numbers_line(history))
         styles = self.app.theme_variables
         levels = {"serious": styles["catastrophic"], "warning": styles["moderate"], "note": styles["quiet"]}
