@@ -19,6 +19,7 @@ from slmtui.training.phase import DataSection, Phase
 LEAKS = 0.3  # of the validation tokens in repeats of training text: from here on, hold whole files back
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
 LEAST_ITERS, MOST_ITERS = 400, 20_000
+FEWEST_ITERS = 100  # where there is no time for more
 LOOKS, PATIENCE = 30, 12  # evaluations in a training, and how many of them without a new best end it
 SHORTEST_BLOCK = 16
 
@@ -49,13 +50,13 @@ class Size:
     learning_rate: float
     batch_tokens: int
     passes: int  # over the training text; early stopping may end it before
-    seconds: float  # that a training may take
+    seconds: float  # that its steps may take; start and evaluations come on top, a third of that
 
 
 SIZES = (
-    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 40),
-    Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.8, 2.0, 6e-3, 1024, 170, 40),
-    Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.7, 1.0, 6e-3, 2048, 60, 40),
+    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 35),
+    Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.8, 2.0, 6e-3, 1024, 170, 35),
+    Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.7, 1.0, 6e-3, 2048, 60, 35),
     Size(2e6, 1024, 4, 4, 128, 512, 0.05, 0.5, 0.5, 4e-3, 2048, 10, 600),
     Size(2e7, 4096, 6, 6, 192, 512, 0.0, 0.3, 0.1, 2e-3, 4096, 4, 3600),
     Size(float("inf"), 8192, 8, 8, 256, 512, 0.0, 0.2, 0.1, 1e-3, 8192, 1, 8 * 3600),
@@ -119,7 +120,7 @@ def suggest(
 
 def steps_in_time(facts: CorpusFacts, step_seconds: float) -> int:
     """How many steps there is time for, where one takes so long."""
-    return max(LEAST_ITERS, int(size_for(facts.train_bytes).seconds / step_seconds))
+    return max(FEWEST_ITERS, int(size_for(facts.train_bytes).seconds / step_seconds))
 
 
 def size_for(train_bytes: int) -> Size:
