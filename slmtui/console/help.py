@@ -14,7 +14,9 @@ gap        validation − training loss, in nats per token. The scale is a house
            A small gap can also mean under-fitting, or leakage; look at bits per byte, too.
 baseline   what an n-gram model, a table of counts, reaches on the same split.
 bits/byte  the validation loss per byte of text: comparable between vocabularies.
-best       the evaluation with the lowest validation loss; best.pt holds its model."""
+mixed      the loss of the network and the n-gram model together, with [model] ngram_mix.
+best       the evaluation with the lowest validation loss, with ngram_mix the lowest mixed
+           one; best.pt holds its model."""
 
 
 def is_ours(node: DOMNode, binding: Binding) -> bool:

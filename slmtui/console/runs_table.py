@@ -55,12 +55,14 @@ COLUMNS = (
     Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=4),
     Column("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
     Column("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
-    Column("mixed", "mixed", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
+    Column("mixed", "mixed val", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
     Column("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=5),
     Column("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=8),
     Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=9),
     Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=7),
-    Column("mixed-bits", "mixed", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=7, mixed=True),
+    Column(
+        "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=7, mixed=True
+    ),
     Column("ngram", "vs n-gram", lambda r: _against(r), keep=3),
     Column("samples", "samples", lambda r: (visible(r.quality) or "–", ""), right=False, keep=1),
     Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=6),

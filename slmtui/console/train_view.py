@@ -100,13 +100,13 @@ def evaluation_cells(
     return (
         *cells,
         Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_loss:.3f}", justify="right"),
-        Text(f"{evaluation.judged_bits_per_byte:.2f}", justify="right"),
+        Text("–" if evaluation.mixed_loss is None else f"{evaluation.judged_bits_per_byte:.2f}", justify="right"),
     )
 
 
 def is_mixed(history: RunHistory) -> bool:
     """Whether the run predicts with an n-gram model mixed in."""
-    return bool(history.evaluations) and history.evaluations[-1].mixed_loss is not None
+    return history.started is not None and history.started.phase["model"].get("ngram_mix", 0.0) > 0
 
 
 def numbers_line(history: RunHistory) -> str:

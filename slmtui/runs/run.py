@@ -3,7 +3,7 @@
 checkpoints/<phase>-<nnn>/
     phase.toml       the phase, frozen as it was trained
     events.jsonl     all that happened, one event a line
-    last.pt best.pt  the newest state, and the model with the lowest validation loss
+    last.pt best.pt  the newest state, and the model with the lowest validation loss (with ngram_mix, the mixed one)
     control.jsonl    what was asked of it while it ran
     lock             held by the process that trains it, whose id is in it; a dead one holds nothing
 """

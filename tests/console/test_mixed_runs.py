@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from textual.widgets import DataTable, Static
 from slmtui.console.run_charts import loss_chart
 from slmtui.console.run_curves import overlay
 from slmtui.console.runs_table import COLUMNS, cells, fitting, sort_runs
-from slmtui.console.train_view import numbers_line
+from slmtui.console.train_view import evaluation_cells, is_mixed, numbers_line
 from slmtui.runs.catalogue import Catalogue
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import Run
@@ -48,6 +49,16 @@ def test_the_line_of_numbers_has_both(tmp_path: Path) -> None:
     assert f"val 4.400  gap +3.40 severe  {4.4 * BITS:.2f} b/byte  mixed 3.600  {3.6 * BITS:.2f} b/byte" in line
 
 
+def test_a_run_that_diverged_keeps_its_columns_and_shows_no_number_of_the_network_there(tmp_path: Path) -> None:
+    history = RunHistory(mixed_run(tmp_path))
+    history.refresh()
+    diverged = replace(history.evaluations[-1], mixed_loss=None, mixed_bits_per_byte=None)
+    history.evaluations.append(diverged)
+    assert is_mixed(history)
+    row = evaluation_cells(diverged, best=False, verdict_style="", mixed=True)
+    assert [cell.plain for cell in row[-2:]] == ["–", "–"]
+
+
 def test_the_table_of_runs_has_columns_of_the_mixture_only_where_there_is_one(tmp_path: Path) -> None:
     done_run(tmp_path, "plain-001", ((6.6, 6.6), (3.0, 4.1)))
     (plain,) = Catalogue(tmp_path).look()
@@ -58,6 +69,8 @@ def test_the_table_of_runs_has_columns_of_the_mixture_only_where_there_is_one(tm
     shown = {COLUMNS[at].key: cells(runs[0])[at][0] for at in layout.columns}
     assert (shown["val"], shown["mixed"], shown["ngram"]) == ("4.4000", "3.6000", "−0.30")
     assert (shown["bits"], shown["mixed-bits"]) == (f"{4.4 * BITS:.2f}", f"{3.6 * BITS:.2f}")
+    labels = [COLUMNS[at].label for at in layout.columns]
+    assert len(set(labels)) == len(labels)
     assert [run.name for run in sort_runs(runs, "bits")] == ["both-001", "plain-001"]
     spec = overlay(runs, {"both-001": "run-1", "plain-001": "run-2"}, "both-001")
     assert [series.name for series in spec.series] == ["both-001", "mixed", "plain-001"]
@@ -84,7 +97,7 @@ async def test_the_evaluations_on_train_have_both(make_console: MakeConsole, unt
             labels = [str(column.label) for column in table.columns.values()]
             row = [str(cell) for cell in table.get_row_at(table.row_count - 1)]
             if name == "both-001":
-                assert labels[-2:] == ["mixed", "b/byte"]
+                assert labels[-2:] == ["mixed val", "mixed b/byte"]
                 assert row == ["◆ 300", "1.000", "4.400", "+3.40", "  severe", f"{4.4 * BITS:.2f}", "3.600",
                                f"{3.6 * BITS:.2f}"]  # fmt: skip
             else:

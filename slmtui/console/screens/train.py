@@ -70,7 +70,6 @@ class TrainScreen(Steering):
         Binding("v", "sample", "sample in full", tooltip="the sample in full"),
         Binding("left_square_bracket,comma", "browse(-1)", "earlier sample", show=False),
         Binding("right_square_bracket,full_stop", "browse(1)", "later sample", show=False),
-        Binding("v", "sample", "samples", show=False, tooltip="the sample in full"),
         Binding("u", "queue", "queue", tooltip="what is waiting to be trained"),
     ]
     CSS = """
@@ -80,7 +79,7 @@ class TrainScreen(Steering):
     TrainScreen #lower { height: 2fr; min-height: 7; }
     TrainScreen #loss, TrainScreen #gap { width: 3fr; }
     TrainScreen #evaluations, TrainScreen #warnings { width: 58; }
-    TrainScreen.-mixed #evaluations { width: 73; }
+    TrainScreen.-mixed #evaluations { width: 83; }
     TrainScreen #sample { height: 6; }
     TrainScreen .line { height: 1; display: none; }
     TrainScreen #empty { display: none; width: 1fr; height: 1fr; content-align: center middle; }
