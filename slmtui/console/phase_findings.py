@@ -25,8 +25,7 @@ def before_the_start(phase: Phase, known: DataFacts | NoFacts | None) -> tuple[L
     """What is wrong with the data and with the size of the model, each with its remedy; the worst first."""
     if not isinstance(known, KnownFacts) or known.sides is None:
         return ()
-    from slmtui.insight.diagnosis import diagnose
-    from slmtui.insight.facts import data_warnings
+    from slmtui.insight import diagnosis
     from slmtui.training.events import RunStarted
 
     parts = parameters(phase, known.n_vocab)
@@ -38,11 +37,8 @@ def before_the_start(phase: Phase, known: DataFacts | NoFacts | None) -> tuple[L
         machine={},
         versions={},
     )
-    said = [(finding.level, f"{finding.title}: {finding.evidence}", finding.remedy, finding.code)
-            for finding in diagnose([started], known.sides)]  # fmt: skip
-    codes = {code for *_, code in said}
-    said += [(w.level, w.message, w.advice, w.code) for w in data_warnings(known.sides) if w.code not in codes]
+    said = diagnosis.before_the_start(started, known.sides)
     if not said:
         return (Line("diagnosis", "", "nothing wrong with the data or the size", "excellent"),)
     lines = [Line("diagnosis", "", f"{len(said)} to know before the start:")]
-    return (*lines, *(Line("", "", f"{message}. → {advice}", TONES[level]) for level, message, advice, _ in said))
+    return (*lines, *(Line("", "", f"{one.message}. → {one.advice}", TONES[one.level]) for one in said))

@@ -2,8 +2,8 @@
 
     for finding in diagnose(run.events(), facts_of(dataset)): ...
 
-With the first event alone (`run_started`) it is the advice before the start; while a run goes on, rules about its end
-keep silent. A healthy run gets nothing.
+`before_the_start` adds to it what is wrong with the data, from the first event alone (`run_started`). While a run goes
+on, rules about its end keep silent. A healthy run gets nothing.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 from slmtui.insight import learning_rules, overfitting_rules, size_rules
 from slmtui.insight.course import Course
-from slmtui.insight.facts import DataFacts
+from slmtui.insight.facts import DataFacts, data_warnings, worst_first
 from slmtui.insight.finding import Finding
-from slmtui.training.events import Event
+from slmtui.training.events import Event, RunStarted, Warned
 
 GOLDEN_LOWEST, GOLDEN_HIGHEST = 10, 100  # parameters per token
 
@@ -52,6 +52,17 @@ def findings_of(course: Course) -> list[Finding]:
     rules = OF_SIZE + OF_COURSE if course.evaluations or course.broken_at is not None else OF_SIZE
     findings = [finding for rule in rules if (finding := rule(course)) is not None]
     return sorted(findings, key=lambda finding: -finding.weight)
+
+
+def before_the_start(started: RunStarted, facts: DataFacts) -> list[Warned]:
+    """What is wrong with the data and with the size of the model, the worst first.
+
+    What was said of the data is not said again by a rule of the same code.
+    """
+    said = data_warnings(facts)
+    codes = {warning.code for warning in said}
+    findings = findings_of(Course([started], facts))
+    return worst_first(said + [finding.warned(0) for finding in findings if finding.code not in codes])
 
 
 @dataclass(frozen=True)

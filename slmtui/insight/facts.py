@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, Literal
 
@@ -120,6 +120,11 @@ def data_warnings(facts: DataFacts) -> list[Warned]:
                 advice='use more text, or spell rare words in smaller tokens: tokenizer.kind = "bpe"',
             )
         )
+    return worst_first(found)
+
+
+def worst_first(found: Iterable[Warned]) -> list[Warned]:
+    """In the order of their levels; within one, as they came."""
     order = {"serious": 0, "warning": 1, "note": 2}
     return sorted(found, key=lambda warning: order[warning.level])
 

@@ -15,8 +15,8 @@ from slmtui.data.baseline import Baseline, ngram_baseline
 from slmtui.data.dataset import Dataset
 from slmtui.insight import messages
 from slmtui.insight.course import Course
-from slmtui.insight.diagnosis import findings_of
-from slmtui.insight.facts import DataFacts, data_warnings, facts_of
+from slmtui.insight.diagnosis import before_the_start, findings_of
+from slmtui.insight.facts import DataFacts, facts_of
 from slmtui.insight.gap_class import LIMITS, GapClass
 from slmtui.insight.gate import Best, limits_in_words
 from slmtui.insight.quality import Judge, rates
@@ -43,31 +43,22 @@ def watch(happening: Iterable[Event], dataset: Dataset, history: Iterable[Event]
             judge = judge or Judge.build(dataset)
             found = rates(judge(prompt, text) for prompt, text in event.completions)
             event = dataclasses.replace(event, completions=[], **dataclasses.asdict(found))
-        facts: DataFacts | None = None
+        said: list[Warned] = []
         if isinstance(event, events.RunStarted):
             facts = facts_of(dataset, _baseline(dataset))
             event = dataclasses.replace(event, data=event.data | dataclasses.asdict(facts))
+            said = before_the_start(event, facts)
         if isinstance(event, events.RunFinished):
             yield from watcher.sum_up(event)
         yield event
         watcher_says = watcher.add(event)
-        if facts is not None:
-            said = data_warnings(facts)
-            yield from said
-            yield from _before_the_start(watcher.course, {warning.code for warning in said})
+        yield from said
         yield from watcher_says
 
 
 def _baseline(dataset: Dataset) -> Baseline:
     train, val = dataset.train, dataset.val
     return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
-
-
-def _before_the_start(course: Course, said: set[str]) -> Iterator[Warned]:
-    """What is known to be wrong before the first step, beyond what was said of the data."""
-    for finding in findings_of(course):
-        if finding.code not in said:
-            yield finding.warned(0)
 
 
 class Watcher:

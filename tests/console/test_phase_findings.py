@@ -29,8 +29,8 @@ def test_what_is_wrong_stands_there_with_its_remedy_each_once() -> None:
     head, *lines = before_the_start(PHASE, replace(KNOWN, val_tokens=100, sides=sick))
     assert head.remark == "3 to know before the start:"
     assert [line.tone for line in lines] == ["catastrophic", "moderate", "moderate"]
-    assert lines[0].remark.startswith("validation repeats training: 90% of the validation tokens")
-    assert '→ hold other text back, with data.split = "by-file"' in lines[0].remark
+    assert lines[0].remark.startswith("90% of the validation tokens repeat training text")
+    assert '→ hold other text back: data.split = "by-file"' in lines[0].remark
 
 
 def test_a_model_that_is_far_too_large_is_named_as_it_is_typed() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slmtui.insight.diagnosis import diagnose, golden_rule
+from slmtui.insight.diagnosis import before_the_start, diagnose, golden_rule
 from slmtui.insight.facts import DataFacts
 from slmtui.insight.finding import Finding
 from slmtui.training.events import Event, RunFinished, RunStarted, Step
@@ -272,6 +272,17 @@ def test_counting_does_better() -> None:
     finding = found("above_baseline", run(HEALTHY), replace(SOUND, baseline=3.0, baseline_order=7))
     assert finding.number == pytest.approx(0.48)
     assert "7-gram" in finding.evidence
+
+
+def test_what_is_said_before_the_start_is_said_once_and_the_worst_first() -> None:
+    sick = replace(SOUND, repeated_share=0.9, val_tokens=100, duplicate_share=0.5)
+    said = before_the_start(started(val_tokens=100), sick)
+    assert [(warning.code, warning.level) for warning in said] == [
+        ("leakage", "serious"),
+        ("repeated_files", "serious"),
+        ("tiny_validation", "warning"),
+    ]
+    assert before_the_start(started(), SOUND) == []
 
 
 def test_before_the_start_the_size_alone_is_judged() -> None:
