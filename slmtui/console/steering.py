@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs import Message, Question
+from slmtui.errors import UserError
+from slmtui.project import default_phase_file
 from slmtui.runs.control import send
 from slmtui.runs.history import RunHistory
-from slmtui.runs.run import State
+from slmtui.runs.run import ALIVE, State
 from slmtui.training.control import Command, CommandKind
 from slmtui.training.phase_file import load_phase
 
-ALIVE: tuple[State, ...] = ("running", "paused", "stalled")
 RATE_FACTOR = 1.25  # of a key press on + and −
 STEERING = {"pause", "stop", "ask", "rate", "next"}  # actions that need somebody who trains the run
 
@@ -33,7 +34,12 @@ class Steering(ConsoleScreen):
         if self.history is None or self.state not in ALIVE:
             self.notify("nothing is being trained here", severity="warning")
             return False
-        send(self.history.run.control_file, Command(kind, value))
+        file = self.history.run.control_file
+        try:
+            send(file, Command(kind, value))
+        except OSError as error:
+            self.notify(f"{file}: {error.strerror}", severity="error")
+            return False
         return True
 
     def action_pause(self) -> None:
@@ -71,9 +77,6 @@ class Steering(ConsoleScreen):
         """Train the phase that was chosen last, or the project's default one."""
         if self.host.trainer.busy or self.state in ALIVE:
             return
-        from slmtui.errors import UserError
-        from slmtui.project import default_phase_file
-
         try:
             phase = load_phase(self.host.phase_file or default_phase_file())
         except UserError as error:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Literal
 
-from slmtui.runs.run import Run, State, all_runs
+from slmtui.runs.run import ALIVE, Run, State, all_runs
 from slmtui.runs.summary import RunSummary
 from slmtui.training import events
 from slmtui.training.events import Event, from_json
@@ -65,7 +65,7 @@ class Listed:
 
     @property
     def alive(self) -> bool:
-        return self.state in ("running", "paused", "stalled")
+        return self.state in ALIVE
 
 
 class Catalogue:

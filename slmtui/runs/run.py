@@ -29,6 +29,7 @@ from slmtui.training.phase import Phase
 from slmtui.training.phase_file import dump_phase, load_phase
 
 State = Literal["running", "paused", "stalled", "done", "stopped", "failed", "crashed"]
+ALIVE: tuple[State, ...] = ("running", "paused", "stalled")  # somebody trains it
 SILENCE = 600.0  # seconds without an event after which a run that is alive counts as stalled
 _NAME = re.compile(r"(?P<phase>.+)-(?P<number>\d{3,})")
 

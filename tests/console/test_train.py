@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from typing import Any, TypeVar
 
 import pytest
@@ -146,6 +148,25 @@ async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: Ma
         await until(pilot, lambda: said(run, events.RunFinished))
         finished = said(run, events.RunFinished)[0]
         assert finished.reason == "stopped"
+        await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
+
+
+async def test_a_disk_too_full_to_ask_on_is_said_and_the_training_goes_on(
+    make_console: MakeConsole, make_phase: MakePhase, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    app = make_console(phases=[make_phase(*LONG)])
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
+        with monkeypatch.context() as patch:
+            patch.setattr("slmtui.console.steering.send", full)
+            await pilot.press("space")
+            await until(pilot, lambda: any("No space left" in note.message for note in app._notifications))
+        assert isinstance(app.screen, TrainScreen)
+        assert "running" in text_of(app, "#phase-title")
+        await pilot.press("s", "s")
         await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
 
 

@@ -21,13 +21,13 @@ from textual.widgets import Static
 
 from slmtui.console import train_view
 from slmtui.console.dialogs import Message
-from slmtui.console.steering import ALIVE, Steering
+from slmtui.console.steering import Steering
 from slmtui.console.train_view import X_AXES, View
 from slmtui.console.widgets.chart import Chart
 from slmtui.console.widgets.evaluation_table import EvaluationTable
 from slmtui.output import visible
 from slmtui.runs.history import RunHistory
-from slmtui.runs.run import Run, State, all_runs
+from slmtui.runs.run import ALIVE, Run, State, all_runs
 from slmtui.runs.summary import RunSummary
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
