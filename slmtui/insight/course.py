@@ -72,7 +72,7 @@ class Course:
             self.since_best += 1
             if self.best_train is None or event.train_loss < self.best_train.train_loss:
                 self.best_train = event
-        if self.best is None or event.judged_loss < self.best.judged_loss:
+        if event.best:
             self.best, self.since_best = event, 0
 
     @property

@@ -34,17 +34,12 @@ class Best:
             self.rates = event
 
 
-@dataclass(frozen=True)
-class Limit:
-    """One key of [gate] that was set, and whether it was kept."""
-
-    key: str
-    kept: bool
-    sentence: str
+# Was a limit kept, and a sentence that says so.
+Limit = tuple[bool, str]
 
 
-def judged_limits(gate: GateSection, best: Best) -> list[Limit]:
-    """A sentence for each limit that the phase sets; all of them kept is a pass."""
+def limits_in_words(gate: GateSection, best: Best) -> list[Limit]:
+    """One for each limit that the phase sets; all of them kept is a pass."""
     one = best.evaluation
     losses = (
         ("max_gap", gate.max_gap, None if one is None else abs(one.gap)),
@@ -65,11 +60,6 @@ def judged_limits(gate: GateSection, best: Best) -> list[Limit]:
         if limit is not None
     ]
     return found + _rates(gate, best)
-
-
-def limits_in_words(gate: GateSection, best: Best) -> list[tuple[bool, str]]:
-    """Was it kept, and its sentence, for each limit that the phase sets."""
-    return [(limit.kept, limit.sentence) for limit in judged_limits(gate, best)]
 
 
 def _rates(gate: GateSection, best: Best) -> list[Limit]:
@@ -95,4 +85,4 @@ def _rates(gate: GateSection, best: Best) -> list[Limit]:
 
 
 def _limit(key: str, limit: float, kept: bool, why: str) -> Limit:
-    return Limit(key, kept, f"{key} = {limit:g} is {'' if kept else 'not '}kept: {why}")
+    return kept, f"{key} = {limit:g} is {'' if kept else 'not '}kept: {why}"

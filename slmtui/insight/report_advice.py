@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts
 from slmtui.insight.finding import Finding
+from slmtui.insight.messages import LEAST_NOISE, NOISE
 from slmtui.insight.report_facts import RunFacts
 
-NOISE, LEAST_NOISE = 0.005, 0.01  # a rise smaller than this share of the loss, or these nats, is none
 LEAKY = 0.3  # share of the validation tokens in repeats of training text
 # The findings that another phase would mend.
 CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}

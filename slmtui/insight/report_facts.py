@@ -49,12 +49,15 @@ class RunFacts:
     changes: list[events.Changed] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
     finished: RunFinished | None = None
-    best: Evaluation | None = None
     examination: dict[str, Any] | None = None  # what `slmtui examine` found, if it was asked
 
     @property
     def data(self) -> dict[str, Any]:
         return self.started.data
+
+    @property
+    def best(self) -> Evaluation | None:
+        return self.judged.evaluation
 
     @property
     def step(self) -> int:
@@ -144,9 +147,6 @@ def _add(facts: RunFacts, event: Event) -> None:
             facts.step_losses.append((event.step, event.loss))
         case events.Evaluation():
             facts.evaluations.append(event)
-            better = facts.best is None or event.judged_loss < facts.best.judged_loss
-            if math.isfinite(event.val_loss) and better:
-                facts.best = event
         case events.Sample():
             if facts.samples and facts.samples[-1].step != event.step:
                 facts.samples.clear()

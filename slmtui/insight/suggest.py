@@ -1,7 +1,7 @@
 """A phase for a corpus: vocabulary, size and schedule from what was measured of it, each with its reason.
 
-A first version. What it rests on are short trainings on the bundled corpus at 5,000 and 23,000 tokens (docs/log.md);
-for corpora of more than a few hundred kilobytes it goes on in the same direction, and says so.
+It rests on short trainings on the bundled corpus and four unlike ones, at 1,000 to 23,000 GPT-2 tokens (docs/log.md,
+"The recipe"); for corpora of more than a few hundred kilobytes it goes on in the same direction, and says so.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,7 +54,7 @@ def complete(
         yield rest
 
 
-@torch.no_grad()
+@torch.inference_mode()
 def generate(
     model: GPT, prompts: Sequence[np.ndarray], n_tokens: int, sampling: Sampling, seeds: Sequence[int]
 ) -> Iterator[Draw]:
@@ -64,14 +65,16 @@ def generate(
     if any(len(row) == 0 for row in rows):
         raise ValueError("a prompt needs at least one token")
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
-    output = FewLogits(model.lm_head.weight)
+    # A model that is being trained changes, and had better not keep a second output matrix.
+    output = FewLogits(model.lm_head) if was_training else model.few_logits
     cache: Cache | None = None
     for _ in range(n_tokens):
         if was_training:  # each time, because between two draws the caller may go on training the same model
             model.eval()
         if cache is not None and cache.longest < block_size:
             last = torch.stack([row[-1:] for row in rows])  # (B, 1)
-            hidden = model(last, cache)[:, -1]
+            with _threads_for(len(rows)):
+                hidden = model(last, cache)[:, -1]
             window = _Window(cache.tokens[:, : cache.longest], cache.hidden[:, : cache.longest], cache.lengths)
         else:
             window, cache = _read_windows(model, [row[-block_size:] for row in rows])
@@ -89,6 +92,17 @@ def generate(
             model.train()
         yield Draw(tokens, probabilities)
         rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
+
+
+@contextmanager
+def _threads_for(tokens: int) -> Iterator[None]:
+    """A single thread for a single token: to wake another one takes longer than its half of the work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if tokens == 1 else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 @dataclass(frozen=True)
@@ -134,8 +148,8 @@ def _draw(logits: Tensor, sampling: Sampling, streams: list[torch.Generator]) ->
     if sampling.temperature == 0.0:
         return logits.argmax(dim=-1)
     k = min(sampling.top_k or logits.size(-1), logits.size(-1))
-    values, tokens = logits.div(sampling.temperature).topk(k, dim=-1)  # sorted, likeliest first
-    probabilities = values.softmax(dim=-1)
+    values, tokens = logits.topk(k, dim=-1)  # sorted, likeliest first
+    probabilities = values.div(sampling.temperature).softmax(dim=-1)
     if sampling.top_p < 1.0:
         # The smallest set of likeliest tokens that reaches top_p (Holtzman et al. 2020); never empty.
         before = probabilities.cumsum(dim=-1) - probabilities

@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from slmtui.model.cache import Cache, LayerCache
 from slmtui.model.copy_head import CopyHead
-from slmtui.model.kernels import embed, linear_cross_entropy, token_cross_entropy
+from slmtui.model.kernels import FewLogits, embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
 
 LEAST_PROBABILITY = 1e-30  # of a token that is neither likely nor to be copied: its logarithm must be a number
@@ -129,6 +129,7 @@ class GPT(nn.Module):
         self.ln_f = nn.LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
         self.wte.weight = self.lm_head.weight
+        self.few_logits = FewLogits(self.lm_head)
         self.copy_head = CopyHead(config.n_embd) if config.copy_head else None
         self.mixture: Mixture | None = None  # no part of the network: what `generate` mixes into its predictions
 

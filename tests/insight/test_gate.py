@@ -10,7 +10,7 @@ import pytest
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import build_dataset
 from slmtui.errors import UserError
-from slmtui.insight.gate import Best, judged_limits
+from slmtui.insight.gate import Best, limits_in_words
 from slmtui.insight.gate_check import refuse_impossible
 from slmtui.insight.proportion import counted, interval
 from slmtui.training.events import Evaluation, SampleRates
@@ -22,36 +22,32 @@ WELL = Evaluation(step=20, train_loss=1.0, val_loss=1.4, gap=0.4, verdict="excel
 RATES = SampleRates(step=20, samples=64, parse_rate=49 / 64, copied_share=0.25)
 
 
-def said(gate: GateSection, best: Best) -> list[tuple[bool, str]]:
-    return [(limit.kept, limit.sentence) for limit in judged_limits(gate, best)]
-
-
 def test_losses_are_judged_at_the_best_evaluation() -> None:
     worse = replace(WELL, step=40, val_loss=9.0, best=False)
     gate = GateSection(max_gap=0.5, max_val_loss=1.2, max_bits_per_byte=1.0)
-    assert said(gate, Best.of([WELL, worse])) == [
+    assert limits_in_words(gate, Best.of([WELL, worse])) == [
         (True, "max_gap = 0.5 is kept: 0.4000 at the best evaluation"),
         (False, "max_val_loss = 1.2 is not kept: 1.4000 at the best evaluation"),
         (True, "max_bits_per_byte = 1 is kept: 0.9000 at the best evaluation"),
     ]
-    assert said(gate, Best())[0] == (False, "max_gap = 0.5 is not kept: there was no evaluation")
-    assert said(GateSection(), Best()) == []
+    assert limits_in_words(gate, Best())[0] == (False, "max_gap = 0.5 is not kept: there was no evaluation")
+    assert limits_in_words(GateSection(), Best()) == []
 
 
 def test_a_loss_that_is_no_number_keeps_no_limit() -> None:
-    assert not judged_limits(GateSection(max_val_loss=99), Best(replace(WELL, val_loss=float("nan"))))[0].kept
+    assert not limits_in_words(GateSection(max_val_loss=99), Best(replace(WELL, val_loss=float("nan"))))[0][0]
 
 
 @pytest.mark.parametrize(("least", "kept"), [(0.76, True), (49 / 64, True), (0.77, False)])
 def test_the_parse_rate_says_how_many_samples_it_judged(least: float, kept: bool) -> None:
-    ((was_kept, sentence),) = said(GateSection(min_parse_rate=least), Best.of([WELL, RATES]))
+    ((was_kept, sentence),) = limits_in_words(GateSection(min_parse_rate=least), Best.of([WELL, RATES]))
     assert was_kept == kept
     assert sentence.endswith("49 of 64 (77 %; 95 % sure: 65 % to 85 %) samples parse at the best evaluation")
 
 
 @pytest.mark.parametrize(("most", "kept"), [(0.25, True), (0.24, False)])
 def test_the_copied_share(most: float, kept: bool) -> None:
-    ((was_kept, sentence),) = said(GateSection(max_copied_share=most), Best.of([WELL, RATES]))
+    ((was_kept, sentence),) = limits_in_words(GateSection(max_copied_share=most), Best.of([WELL, RATES]))
     assert was_kept == kept
     assert "0.2500 of the tokens of 64 samples are copied" in sentence
 
@@ -59,14 +55,14 @@ def test_the_copied_share(most: float, kept: bool) -> None:
 def test_rates_of_another_step_are_not_the_best_models() -> None:
     gate = GateSection(min_parse_rate=0.1, max_copied_share=1.0)
     for best in (Best.of([WELL, replace(RATES, step=40)]), Best.of([RATES, WELL]), Best.of([WELL])):
-        assert [kept for kept, _ in said(gate, best)] == [False, False]
-        assert "no samples were judged" in said(gate, best)[0][1]
+        assert [kept for kept, _ in limits_in_words(gate, best)] == [False, False]
+        assert "no samples were judged" in limits_in_words(gate, best)[0][1]
 
 
 def test_rates_that_could_not_be_counted_are_no_pass() -> None:
     nothing = replace(RATES, parse_rate=None, copied_share=None)
     gate = GateSection(min_parse_rate=0.0, max_copied_share=1.0)
-    assert said(gate, Best.of([WELL, nothing])) == [
+    assert limits_in_words(gate, Best.of([WELL, nothing])) == [
         (False, "min_parse_rate = 0 is not kept: the corpus is not Python"),
         (False, "max_copied_share = 1 is not kept: the 64 samples at the best evaluation are nothing but blanks"),
     ]

@@ -195,3 +195,13 @@ def test_a_model_trained_between_two_draws_draws_with_its_new_weights() -> None:
         model.ln_f.weight.zero_()  # whatever the cache holds, the output matrix now reads the bias alone
         expected = (model.lm_head.weight @ model.ln_f.bias).softmax(0)
     assert torch.allclose(next(draws).probabilities[0], expected, atol=1e-6)
+
+
+def test_the_number_of_threads_is_what_it_was_after_each_draw(model: GPT) -> None:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        for _ in generate(model, [ids(1, 2, 3)], 3, FREE, [0]):
+            assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)

@@ -202,3 +202,23 @@ def test_shapes_that_do_not_fit_are_named() -> None:
     hidden, weight, targets = problem(4, 3, 11)
     with pytest.raises(ValueError, match=r"\(4, 3\), \(11, 3\), \(3,\)"):
         kernels.linear_cross_entropy(hidden, weight, targets[:3])
+
+
+@pytest.mark.parametrize(("rows", "width"), [(1, 8), (1, 7), (3, 8)])
+def test_the_logits_of_few_rows_are_those_of_the_layer(rows: int, width: int) -> None:
+    torch.manual_seed(0)
+    output, hidden = torch.nn.Linear(width, 50, bias=False), torch.randn(rows, width)
+    with torch.no_grad():
+        assert torch.allclose(kernels.FewLogits(output)(hidden), output(hidden), atol=1e-6)
+
+
+def test_the_logits_of_a_row_follow_a_weight_that_is_changed_or_replaced() -> None:
+    torch.manual_seed(0)
+    output, hidden = torch.nn.Linear(8, 50, bias=False), torch.randn(1, 8)
+    few = kernels.FewLogits(output)
+    with torch.no_grad():
+        few(hidden)
+        output.weight.mul_(2.0)
+        assert torch.allclose(few(hidden), output(hidden), atol=1e-6)
+        output.weight = torch.nn.Parameter(torch.randn(50, 8))  # as when a checkpoint is loaded
+        assert torch.allclose(few(hidden), output(hidden), atol=1e-6)
