@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from typing import TYPE_CHECKING, cast
 
 from textual import on
@@ -24,6 +26,8 @@ MODES = {  # and what they are for
     "runs": "of all runs, their curves and reports",
 }
 PULSE = 0.25  # seconds between two looks at what is going on; nothing is redrawn when nothing has changed
+# While a training of ours wants the cores, looks become rarer until they take no more than this share of the time.
+SHARE, LONGEST_PULSE = 0.01, 1.0
 LEAST_SIZE = (40, 12)  # columns and rows below which a screen only says what it needs
 
 
@@ -103,7 +107,7 @@ class ConsoleScreen(Screen[None]):
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
 
     def on_mount(self) -> None:
-        self._pulse = self.set_interval(PULSE, self._beat, pause=True)
+        self._pulse = self.set_interval(PULSE, self._beat_if_due, pause=True)
 
     def on_unmount(self) -> None:
         self._pulse.stop()
@@ -134,6 +138,18 @@ class ConsoleScreen(Screen[None]):
             )
         self.query_one(TopBar).refresh_tabs()
 
+    def look_soon(self) -> None:
+        """Somebody asked for something and waits to see it done."""
+        self._beaten_at = -math.inf
+
+    _beaten_at, _spent_then = -math.inf, 0.0  # when, and the CPU time that this thread had taken then, both in seconds
+
+    def _beat_if_due(self) -> None:
+        waited, spent = time.monotonic() - self._beaten_at, time.thread_time() - self._spent_then
+        if self.host.trainer.run_now is None or waited >= min(LONGEST_PULSE, spent / SHARE):
+            self._beat()
+
     def _beat(self) -> None:
+        self._beaten_at, self._spent_then = time.monotonic(), time.thread_time()
         self.query_one(TopBar).say(self.host.going_on())
         self.pulse()

@@ -40,6 +40,7 @@ class Steering(ConsoleScreen):
         except OSError as error:
             self.notify(f"{file}: {error.strerror}", severity="error")
             return False
+        self.look_soon()
         return True
 
     def action_pause(self) -> None:

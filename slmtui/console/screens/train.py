@@ -105,7 +105,7 @@ class TrainScreen(Steering):
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
         self._lines: dict[str, str | Text] = {}  # what each line says, so that only news is sent to the terminal
         self._titles: dict[str, tuple[str, str]] = {}  # of panels, for the same reason
-        self._drawn_at = 0.0
+        self._drawn_at, self._left_out = 0.0, False
         self._drawn_evaluations = -1
         self._gap_drawn: tuple[object, ...] = ()
         self._stale = True
@@ -163,7 +163,8 @@ class TrainScreen(Steering):
             self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
             return
         summary = history.summary  # once a beat: it looks at the run's lock
-        if changed or self._stale:
+        left_out = self._left_out and time.monotonic() - self._drawn_at >= CHART_SECONDS
+        if changed or self._stale or left_out:
             self._show(history, summary)
         machine = self._of_machine(history.run)
         self._put("#progress", train_view.progress_line(history, summary, self.app.size.width, machine))
@@ -189,12 +190,12 @@ class TrainScreen(Steering):
 
     def _show(self, history: RunHistory, summary: RunSummary) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)
-        due = self._stale or evaluations != self._drawn_evaluations or now - self._drawn_at >= CHART_SECONDS
-        if due or history.finished is not None:
+        news = evaluations != self._drawn_evaluations or history.finished is not None
+        due = self._stale or news or now - self._drawn_at >= CHART_SECONDS
+        if due:
             self._drawn_at, self._drawn_evaluations, self._stale = now, evaluations, False
             self._draw_charts(history)
-        else:
-            self._stale = True  # so that the next beat draws what this one left out
+        self._left_out = not due  # a later beat will draw it
         self._show_title(history, summary.state)
         mixed = train_view.is_mixed(history)
         self.set_class(mixed, "-mixed")
