@@ -2,6 +2,16 @@
 
 import sys
 
-from slmtui.cli import main
 
-sys.exit(main())
+def main() -> int:
+    """Run the command line; ctrl+c says nothing, also while the modules are still being read."""
+    try:
+        from slmtui.cli import main as run
+
+        return run()
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -7,12 +7,13 @@ import importlib
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui import __version__
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.output import ExitStatus, put, say
+from slmtui.output import ExitStatus, StreamError, fill_closed_streams, put, say, silence
 from slmtui.project import DEFAULT_CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -39,6 +40,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     # have it (docs/log.md). Read by the OpenMP runtime when torch is imported, so it has to be said before.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    fill_closed_streams()
+    try:
+        return _status_of(arguments)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        silence(1)
+        return ExitStatus.DONE
+    except StreamError as error:
+        silence(1)
+        with suppress(OSError):  # it may be stderr itself
+            say(f"slmtui: {error.strerror}")
+        return ExitStatus.USAGE
+
+
+def _status_of(arguments: Sequence[str]) -> int:
+    """Do what was asked for; whatever went wrong is said."""
     try:
         if arguments and arguments[0] in COMMANDS:
             command = importlib.import_module(f"slmtui.commands.{arguments[0]}")
@@ -52,9 +68,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         return ExitStatus.FAILED
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
-    except BrokenPipeError:  # whoever read our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return ExitStatus.DONE
 
 
 def start(arguments: Sequence[str]) -> int:

@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 
 from slmtui.errors import TrainingFailed
 from slmtui.insight.gate import Best, limits_in_words
-from slmtui.output import ExitStatus, duration, put, put_json, say
+from slmtui.output import ExitStatus, duration, put, put_json, say, silence
 from slmtui.runs.control import ControlFile
 from slmtui.runs.lines import line_of, outcome, summary
 from slmtui.runs.progress import Progress
@@ -64,14 +64,6 @@ def interrupts() -> Iterator[Interrupted]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-
-
-def silence(*descriptors: int) -> None:
-    """Point them at nothing, for good."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in descriptors:
-        os.dup2(nothing, descriptor)
-    os.close(nothing)
 
 
 def tell(how: Callable[[str], None], text: str) -> None:

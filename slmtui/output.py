@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import IntEnum
 from typing import TextIO
@@ -28,27 +29,59 @@ def visible(text: str) -> str:
     return text.translate(_SHOWN)
 
 
-def put(text: str) -> None:
+class StreamError(OSError):
+    """stdout or stderr takes nothing any more, such as a file on a full disk; a closed pipe is a BrokenPipeError."""
+
+
+def put(text: str, end: str = "\n") -> None:
     """Data, to stdout, at once; no text in it commands the terminal."""
-    _write(sys.stdout, visible(text))
+    _write(sys.stdout, visible(text) + end)
 
 
 def put_json(line: str) -> None:
     """A line of JSON to stdout, unchanged in what it says."""
-    _write(sys.stdout, line.translate(_ESCAPED))
+    _write(sys.stdout, line.translate(_ESCAPED) + "\n")
 
 
 def say(text: str) -> None:
     """Narration, to stderr."""
-    _write(sys.stderr, visible(text))
+    _write(sys.stderr, visible(text) + "\n")
 
 
 def _write(stream: TextIO, text: str) -> None:
     try:
-        stream.write(text + "\n")
-    except UnicodeEncodeError:  # a terminal of another alphabet
-        stream.write(text.encode("ascii", "backslashreplace").decode() + "\n")
-    stream.flush()
+        try:
+            stream.write(text)
+        except UnicodeEncodeError:  # a terminal of another alphabet
+            stream.write(text.encode("ascii", "backslashreplace").decode())
+        stream.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        name = "stdout" if stream is sys.stdout else "stderr"
+        raise StreamError(error.errno, f"{name} cannot be written: {error.strerror}") from None
+
+
+def silence(*descriptors: int) -> None:
+    """Point them at nothing, for good: also what is still to be flushed."""
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in descriptors:
+        os.dup2(nothing, descriptor)
+    os.close(nothing)
+
+
+def fill_closed_streams() -> None:
+    """Give a process that was started with a closed stdin, stdout or stderr one that leads nowhere.
+
+    Python has None for such a stream, and the next file that is opened would take its number.
+    """
+    for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
+        if getattr(sys, name) is None:
+            nothing = os.open(os.devnull, os.O_RDWR)
+            if nothing != descriptor:
+                os.dup2(nothing, descriptor)
+                os.close(nothing)
+            setattr(sys, name, os.fdopen(descriptor, "r" if descriptor == 0 else "w", encoding="utf-8"))
 
 
 def duration(seconds: float) -> str:

@@ -7,19 +7,20 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from slmtui.cli import add_checkpoints_option
-from slmtui.commands.options import real, whole
+from slmtui.commands.options import MOST_SEED, real, whole
 from slmtui.errors import UserError
-from slmtui.output import ExitStatus, put, put_json, say, visible
+from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
 
 
 def main(arguments: Sequence[str]) -> ExitStatus:
-    options = parser().parse_args(arguments)
+    options = parser().parse_intermixed_args(arguments)  # prompts may stand before and after options
     from slmtui.model.generation import Sampling, complete  # torch, which --help does not need
     from slmtui.runs.checkpoint import load_checkpoint
 
@@ -39,10 +40,9 @@ def main(arguments: Sequence[str]) -> ExitStatus:
             put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": options.seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
             continue
-        sys.stdout.write(visible(prompt))
+        put(prompt, end="")
         for piece in pieces:
-            sys.stdout.write(visible(piece))
-            sys.stdout.flush()
+            put(piece, end="")
         put("")
     return ExitStatus.DONE
 
@@ -57,8 +57,12 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument("--tokens", type=whole(1), metavar="N", help="length of the completion")
     parser.add_argument("--temperature", type=real(0.0), metavar="T", help="0 takes the likeliest token")
     parser.add_argument("--top-k", type=whole(0), metavar="K", help="draw from the K likeliest; 0: from all")
-    parser.add_argument("--top-p", type=real(0.0, 1.0), metavar="P", help="draw from the likeliest that reach P")
-    parser.add_argument("--seed", type=whole(0), default=42, metavar="N", help="the same seed, the same text")
+    parser.add_argument(
+        "--top-p", type=real(0.0, 1.0, above=True), metavar="P", help="draw from the likeliest that reach P"
+    )
+    parser.add_argument(
+        "--seed", type=whole(0, MOST_SEED), default=42, metavar="N", help="the same seed, the same text"
+    )
     parser.add_argument("--json", action="store_true", help="print one JSON line for each prompt")
     add_checkpoints_option(parser)
     return parser
@@ -76,10 +80,13 @@ def checkpoint_path(name: str, checkpoints: Path, *, last: bool) -> Path:
 
 
 def prompts(given: Sequence[str]) -> Iterable[str]:
+    """What was given on the command line, else the lines of a pipe, else what a person types."""
     if given:
-        yield from (prompt for prompt in given if _usable(prompt))
+        for number, prompt in enumerate(given, 1):
+            yield from _usable(os.fsencode(prompt), f"prompt {number}")
     elif not sys.stdin.isatty():
-        yield from (line for line in (raw.rstrip("\n") for raw in sys.stdin) if _usable(line))
+        for number, line in enumerate(sys.stdin.buffer, 1):
+            yield from _usable(line.rstrip(b"\r\n"), f"stdin:{number}")
     else:
         yield from _ask()
 
@@ -98,7 +105,13 @@ def _ask() -> Iterator[str]:
             yield prompt
 
 
-def _usable(prompt: str) -> bool:
-    if not prompt:
+def _usable(raw: bytes, where: str) -> Iterator[str]:
+    """The prompt, unless it is empty."""
+    try:
+        prompt = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{where}: not UTF-8: byte 0x{raw[error.start]:02x} at {error.start + 1}") from None
+    if prompt:
+        yield prompt
+    else:
         say("an empty prompt is left out: a completion has to begin with something")
-    return bool(prompt)

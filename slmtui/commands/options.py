@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable
 
+MOST_SEED = 2**63 - 1  # that a random generator takes
+
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     """A whole number of at least `least`, and at most `most`."""
@@ -18,16 +20,17 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     return parse
 
 
-def real(least: float, most: float = 1e6) -> Callable[[str], float]:
-    """A number from `least` to `most`."""
+def real(least: float, most: float = 1e6, *, above: bool = False) -> Callable[[str], float]:
+    """A number from `least` (above it, if asked) to `most`."""
 
     def parse(text: str) -> float:
         try:
             value = float(text)
         except ValueError:
             value = float("nan")
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least:g} to {most:g}")
+        if not least <= value <= most or (above and value == least):
+            start = f"above {least:g} and up" if above else f"from {least:g}"
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number {start} to {most:g}")
         return value
 
     return parse

@@ -8,6 +8,7 @@ import json
 from collections.abc import Sequence
 
 from slmtui.cli import add_checkpoints_option
+from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
 from slmtui.runs.log import LogError
 from slmtui.runs.run import all_runs
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     parser.add_argument("--json", action="store_true", help="print one JSON line for each run")
     add_checkpoints_option(parser)
     options = parser.parse_args(arguments)
+    if options.checkpoints.exists() and not options.checkpoints.is_dir():
+        raise UserError(f"{options.checkpoints} is a file, and no folder of runs")
     summaries = []
     for run in all_runs(options.checkpoints):
         try:

@@ -25,6 +25,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     options = parser.parse_args(arguments)
     if options.output is not None and options.output.exists():
         raise UserError(f"{options.output} is there already; choose another name, nothing was changed")
+    if options.output is not None and not options.output.parent.is_dir():
+        raise UserError(f"{options.output} cannot be written: there is no folder {options.output.parent}")
     text = suggested(options.source, options.set)
     if options.output is None:
         put(text.rstrip("\n"))

@@ -1,4 +1,4 @@
-"""Before the first step: is there a limit in [gate] that no training of the phase could keep?"""
+"""Before the first step: does the phase ask for samples without prompts, or set a limit that no training could keep?"""
 
 from __future__ import annotations
 
@@ -9,8 +9,13 @@ from slmtui.training.phase import Phase
 
 
 def refuse_impossible(phase: Phase, dataset: Dataset) -> None:
-    """UserError, before an hour is trained, for a limit that no training of this phase could keep."""
+    """UserError, before an hour is trained, for what no training of this phase could do."""
     gate = phase.gate
+    if phase.sampling.samples and not phase.sampling.prompts:
+        raise UserError(
+            f"{phase.name}: sampling.samples = {phase.sampling.samples} are drawn from sampling.prompts, which is "
+            "empty; give it a prompt"
+        )
     if gate.wants_rates and not phase.sampling.prompts:
         key = "min_parse_rate" if gate.min_parse_rate is not None else "max_copied_share"
         raise UserError(f"{phase.name}: gate.{key} judges samples, and sampling.prompts is empty; give it a prompt")

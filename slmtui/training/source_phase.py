@@ -24,6 +24,8 @@ def phase_of(sources: Sequence[Path], overrides: Sequence[str] = ()) -> Phase:
         return load_phase(default_phase_file(), overrides)
     if len(sources) == 1 and sources[0].suffix == ".toml":
         return load_phase(sources[0], overrides)
+    if any(override.partition("=")[0].strip() == "data.source" for override in overrides):
+        raise UserError(f"--set data.source contradicts {', '.join(map(str, sources))}; name the one or the other")
     phase = parse_phase(PLAIN, "source", overrides)
     data = phase.data.model_copy(update={"source": tuple(map(str, sources))})
     if not data.patterns:
