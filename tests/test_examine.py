@@ -120,6 +120,17 @@ def test_a_malformed_examination_does_not_keep_the_report_from_being_made(tmp_pa
     assert "Examination, step 100" in to_markdown(build_report([run]), [])
 
 
+def test_the_verdict_of_a_report_says_that_text_is_known_by_heart(tmp_path: Path) -> None:
+    run, said = done_run(tmp_path, "phase1-001"), "It knows training text by heart: see the examination."
+    found = examined()
+    (run.folder / FILE).write_text(json.dumps(found))
+    assert said not in to_markdown(build_report([run]), [])
+    found["extraction"]["train"] = side(30, 60, 0.38, 0.62)
+    (run.folder / FILE).write_text(json.dumps(found))
+    (verdict,) = [line for line in to_markdown(build_report([run]), []).splitlines() if "**Verdict:**" in line]
+    assert said in verdict
+
+
 def test_of_a_model_with_a_mixture_both_losses_are_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mixes = ["--set", "model.ngram_mix=0.5", "--set", "training.max_iters=20"]
     assert main(["--headless", "heart.toml", *mixes]) == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -104,3 +105,22 @@ def test_prompts_may_stand_behind_options(project: Path, capsys: pytest.CaptureF
     capsys.readouterr()
     assert main(["complete", "latest", "--tokens", "1", "def", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["prompt"] == "def"
+
+
+def test_completions_of_several_prompts_are_apart(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capsys.readouterr()
+    assert main(["complete", "latest", "def", "import", "--tokens", "1"]) == 0
+    assert "\n\nimport" in capsys.readouterr().out
+
+
+def test_a_suggestion_for_a_text_outside_says_how_to_train_it(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "inner").mkdir()
+    monkeypatch.chdir(project / "inner")
+    assert main(["suggest", "../corpus", "-o", "mine.toml"]) == 0
+    said = capsys.readouterr().err.splitlines()[-1]
+    arguments = shlex.split(said.partition("Train it: slmtui ")[2])
+    assert arguments == ["--headless", "mine.toml", "--set", "data.source=../corpus"]
+    assert main([*arguments, "--set", "training.max_iters=1", "--set", "evaluation.interval=1"]) == 0
+    assert "patterns" not in Path("mine.toml").read_text()  # those of the sample corpus have no business here

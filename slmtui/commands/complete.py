@@ -34,7 +34,9 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     )
     n_tokens = settings.tokens if options.tokens is None else options.tokens
     say(f"{path}: step {saved.step:,}, {saved.losses}")
-    for prompt in prompts(options.prompts):
+    for number, prompt in enumerate(prompts(options.prompts)):
+        if number and not options.json:
+            put("")  # a completion may have lines of its own
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, options.seed)
         if options.json:
             put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": options.seed,

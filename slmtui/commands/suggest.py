@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import shlex
+import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from slmtui.cli import add_set_option
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
 from slmtui.training.phase import Phase
+from slmtui.training.phase_file import PhaseError, load_phase
 from slmtui.training.source_phase import phase_of
 
 
@@ -35,7 +38,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
         options.output.write_text(text, encoding="utf-8")
     except OSError as error:
         raise UserError(f"{options.output}: cannot be written: {error.strerror}") from None
-    say(f"{options.output} is written. Train it: slmtui --headless {options.output}")
+    command = f"slmtui --headless {shlex.quote(str(options.output))}{outside(options.output)}"
+    say(f"{options.output} is written. Train it: {command}")
     return ExitStatus.DONE
 
 
@@ -62,6 +66,17 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
         total = duration(step * suggestion.phase.training.max_iters)
         say(f"a step takes {step * 1000:,.3g} ms on this machine: {total} for all of them, evaluations aside")
     return suggested_toml(suggestion)
+
+
+def outside(file: Path) -> str:
+    """The option that a phase needs whose sources lead out of the current folder, with a blank before it."""
+    try:
+        load_phase(file)
+    except PhaseError:
+        source = tomllib.loads(file.read_text(encoding="utf-8"))["data"]["source"]
+        value = source[0] if len(source) == 1 else str(source)
+        return " --set " + shlex.quote(f"data.source={value}")
+    return ""
 
 
 def step_seconds(phase: Phase) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -17,6 +19,9 @@ bits/byte  the validation loss per byte of text: comparable between vocabularies
 mixed      the loss of the network and the n-gram model together, with [model] ngram_mix.
 best       the evaluation with the lowest validation loss, with ngram_mix the lowest mixed
            one; best.pt holds its model."""
+
+
+BROUGHT_ALONG = "Moving and editing"  # the heading of keys that Textual's own widgets have
 
 
 def is_ours(node: DOMNode, binding: Binding) -> bool:
@@ -36,10 +41,12 @@ def help_for(screen: Screen[object]) -> Message:
             continue
         seen.add(binding.action)
         words = tooltip or (binding.description if is_ours(node, binding) else binding.description.lower())
-        groups.setdefault(_group(node, screen), []).append((_keys(screen, node, binding), words))
+        group = _group(node, screen) if is_ours(node, binding) else BROUGHT_ALONG
+        groups.setdefault(group, []).append((_keys(screen, node, binding), words))
     lines = []
     width = max((len(keys) for rows in groups.values() for keys, _ in rows), default=0)
-    for title, rows in groups.items():
+    moving = {BROUGHT_ALONG: groups.pop(BROUGHT_ALONG)} if BROUGHT_ALONG in groups else {}
+    for title, rows in (groups | moving).items():  # what everybody knows comes last
         lines += [title, *(f"  {keys:<{width}}  {text}" for keys, text in rows), ""]
     return Message("\n".join(lines) + "Words\n" + WORDS, title="help")
 
@@ -49,7 +56,11 @@ def _group(node: DOMNode, screen: Screen[object]) -> str:
         return "Everywhere"
     if node is screen:
         return f"{(screen.app.current_mode or 'this screen').capitalize()}"
-    return node.id.replace("-", " ").capitalize() if node.id else type(node).__name__
+    return (
+        node.id.replace("-", " ").capitalize()
+        if node.id
+        else re.sub("(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).capitalize()
+    )
 
 
 def _keys(screen: Screen[object], node: DOMNode, binding: Binding) -> str:

@@ -52,7 +52,7 @@ COLUMNS = (
     Column("run", "run", lambda r: (visible(r.name), ""), right=False),
     Column("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),
     Column("state", "state", lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
-    Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=4),
+    Column("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
     Column("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
     Column("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
     Column("mixed", "mixed val", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
@@ -61,11 +61,11 @@ COLUMNS = (
     Column("verdict", "verdict", lambda r: _verdict(r), right=False, keep=9),
     Column("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=7),
     Column(
-        "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=7, mixed=True
+        "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=4, mixed=True
     ),
-    Column("ngram", "vs n-gram", lambda r: _against(r), keep=3),
+    Column("ngram", "vs n-gram", lambda r: _against(r), keep=6),
     Column("samples", "samples", lambda r: (visible(r.quality) or "–", ""), right=False, keep=1),
-    Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=6),
+    Column("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
 
 RUN, PHASE = 0, 1  # places in it

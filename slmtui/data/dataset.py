@@ -158,7 +158,8 @@ def split_head(corpus: Corpus, head: Head, settings: DatasetSettings) -> Dataset
         train_parts, val_parts = split_contiguous(head, settings.train_fraction)
     for side, parts in (("training", train_parts), ("validation", val_parts)):
         if (n := sum(part.n_tokens for part in parts)) < 2:
-            raise DataError(f"{corpus.source}: too few tokens to split ({n_tokens:,}): {n} for {side}, 2 are needed")
+            few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
+            raise DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, 2 are needed")
 
     tokenizer = _make_tokenizer(settings, head, train_parts, notes)
     train, train_ranges = _write_side(head, train_parts, tokenizer)

@@ -37,12 +37,18 @@ def summary_lines(found: dict[str, Any]) -> list[str]:
     return lines
 
 
+def knows_by_heart(found: dict[str, Any]) -> bool:
+    """Does it give training text away more often than it guesses text that it has not seen?"""
+    train, val = found["extraction"]["train"], found["extraction"]["val"]
+    return bool(train["places"] and train["interval"][0] > (val["interval"][1] if val["places"] else 0.0))
+
+
 def verdict(found: dict[str, Any]) -> str:
     """What the extraction means, in one sentence."""
-    train, val = found["extraction"]["train"], found["extraction"]["val"]
+    train = found["extraction"]["train"]
     if not train["places"]:
         return "The training text is too short for the test."
-    if train["interval"][0] > (val["interval"][1] if val["places"] else 0.0):
+    if knows_by_heart(found):
         return "It knows training text by heart, well beyond what it can tell of text it has not seen."
     if train["exact"] == 0:
         return "It gives away nothing of its training text."

@@ -51,7 +51,9 @@ def plateau(course: Course) -> Finding | None:
         title="plateau",
         evidence=f"from step {since:,} to {now.step:,} neither loss fell by 1 % (train {now.train_loss:.2f}, val "
         f"{now.val_loss:.2f})",
-        remedy='let the rate fall (training.schedule = "cosine"), or make the model larger',
+        remedy="stop sooner, or make the model larger"
+        if course.phase["training"]["schedule"] == "cosine"
+        else 'let the rate fall (training.schedule = "cosine"), or make the model larger',
         confidence="medium",
         weight=0.5,
         step=since,

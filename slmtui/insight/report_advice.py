@@ -14,6 +14,7 @@ from slmtui.insight.report_facts import RunFacts
 LEAKY = 0.3  # share of the validation tokens in repeats of training text
 # The findings that another phase would mend.
 CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
+TOO_SHORT = {"too_few_steps"}  # says what "stopped too early" says, with a larger number
 ABOUT_BEST = "overfitting"  # the finding whose remedy says itself to use best.pt
 
 
@@ -33,7 +34,7 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
     advice += [
         Advice(_sentence(one.remedy), _sentence(f"because: {one.title}"))
         for one in found
-        if not (advice and one.code == "stopped_too_early")  # which is the same advice
+        if one.code != "stopped_too_early" or not (advice or TOO_SHORT & {other.code for other in found})
     ]
     if CHANGES & {one.code for one in found}:
         source = " ".join(shlex.quote(one) for one in facts.phase.data.source)

@@ -43,15 +43,16 @@ def _against_counting(runs: Sequence[RunFacts]) -> str:
     )
     if not margins:
         return ""
+    alone = " as networks alone" if any(run.is_mixed for run in runs) else ""
     better = [name for margin, name in margins if margin < 0]
     margin, nearest = margins[0]
     if not better:
         return (
-            f"none of {len(margins)} does better than the n-gram model of its own text; {nearest} comes nearest, "
-            f"{margin:.2f} bits per byte above it."
+            f"none of {len(margins)} does better than the n-gram model of its own text{alone}; {nearest} comes "
+            f"nearest, {margin:.2f} bits per byte above it."
         )
     return (
-        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text: {listed(better)}; "
+        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text{alone}: {listed(better)}; "
         f"{nearest} by most, {-margin:.2f} bits per byte."
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slmtui.insight.examination import knows_by_heart
 from slmtui.insight.finding import Finding
 from slmtui.insight.gate import limits_in_words
 from slmtui.insight.overfitting_rules import LEAST_RISE, RISE
@@ -40,9 +41,11 @@ def _verdict(facts: RunFacts) -> str:
         against = "better" if facts.best.val_loss < baseline.loss else "worse"
         gap = f"{against} than a {baseline.name} model, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
+    heart = facts.examination is not None and knows_by_heart(facts.examination)
+    by_heart = " It knows training text by heart: see the examination." if heart else ""
     if titles:
-        return f"{gap}. What is wrong, the worst first: {titles}."
-    return f"{gap}." if found else f"{gap}. The rules find nothing wrong."
+        return f"{gap}. What is wrong, the worst first: {titles}.{by_heart}"
+    return f"{gap}.{by_heart}" if found or heart else f"{gap}. The rules find nothing wrong."
 
 
 def _trained(facts: RunFacts) -> str:

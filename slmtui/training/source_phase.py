@@ -17,8 +17,8 @@ PLAIN = '[phase]\nname = "source"\n[tokenizer]\nkind = "gpt2"\n'
 def phase_of(sources: Sequence[Path], overrides: Sequence[str] = ()) -> Phase:
     """The phase that was named (none: the project's default), or one made up for the sources.
 
-    A made-up one has the default phase's patterns. Raises PhaseError for a phase that is not right, UserError where
-    none is named and there is no default.
+    A made-up one has the default phase's patterns where it is about the same source. Raises PhaseError for a phase that
+    is not right, UserError where none is named and there is no default.
     """
     if not sources:
         return load_phase(default_phase_file(), overrides)
@@ -29,12 +29,14 @@ def phase_of(sources: Sequence[Path], overrides: Sequence[str] = ()) -> Phase:
     phase = parse_phase(PLAIN, "source", overrides)
     data = phase.data.model_copy(update={"source": tuple(map(str, sources))})
     if not data.patterns:
-        data = data.model_copy(update={"patterns": _default_patterns()})
+        data = data.model_copy(update={"patterns": _patterns_of(data.source)})
     return phase.model_copy(update={"data": data})
 
 
-def _default_patterns() -> dict[str, str]:
+def _patterns_of(source: tuple[str, ...]) -> dict[str, str]:
+    """Those of the project's default phase, else of slmtui's own, where it learns from the same source."""
     try:
-        return load_phase(default_phase_file()).data.patterns
-    except UserError:  # no project here, or a broken one: the patterns that come with slmtui
-        return load_phase(bundled("phases/quick.toml")).data.patterns
+        default = load_phase(default_phase_file())
+    except UserError:  # no project here, or a broken one
+        default = load_phase(bundled("phases/quick.toml"))
+    return default.data.patterns if default.data.source == source else {}

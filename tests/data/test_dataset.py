@@ -217,8 +217,8 @@ def test_bytes_per_token() -> None:
         ({"train_fraction": 0.0}, "data.train_fraction must lie between 0 and 1"),
         ({"train_fraction": 1.0}, "data.train_fraction must lie between 0 and 1"),
         ({"train_fraction": float("nan")}, "data.train_fraction must lie between 0 and 1"),
-        ({"dataset_size": 10}, r"too few tokens to split \(10\): 1 for validation, 2 are needed"),
-        ({"dataset_size": 1}, r"too few tokens to split \(1\): 0 for training, 2 are needed"),
+        ({"dataset_size": 10}, "10 tokens are too few to split: 1 for validation, 2 are needed"),
+        ({"dataset_size": 1}, "1 token is too few to split: 0 for training, 2 are needed"),
     ],
 )
 def test_settings_out_of_range(folder: Corpus, settings: dict[str, object], message: str) -> None:

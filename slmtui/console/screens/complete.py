@@ -105,6 +105,12 @@ class CompleteScreen(ConsoleScreen):
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._follow)
+        self.call_after_refresh(self._be_ready)
+
+    def _be_ready(self) -> None:
+        """Whoever comes to talk can type at once: a prompt that is typed anywhere else would press keys."""
+        if self.panels:
+            self.query_one(PromptLine).focus()
 
     def pulse(self) -> None:
         if not self.panels:

@@ -266,7 +266,7 @@ class DataScreen(DataReader):
         except OSError as error:
             self.host.push_screen(Message(f"{SUGGESTED}: {error.strerror}", title="the suggestion could not be saved"))
             return
-        self.notify(f"saved as {SUGGESTED}; p shows it, t trains", title="suggestion")
+        self.notify(f"saved as {SUGGESTED}; p shows it; t, then enter, trains it", title="suggestion")
         self.open(SUGGESTED)
 
     @work

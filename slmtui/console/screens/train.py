@@ -224,7 +224,9 @@ class TrainScreen(Steering):
         title = phase.get("title") or phase.get("name") or history.run.name
         detail = f" · {NEXT[state]}" if state in NEXT else ""
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
-        self._put("#phase-title", f"{visible(title)}  ─  {history.run.name} · {state}{detail}{rate}")
+        early = history.finished is not None and history.finished.reason == "early stopping"
+        words = f"{state}, stopped early" if early and state == "done" else state
+        self._put("#phase-title", f"{visible(title)}  ─  {history.run.name} · {words}{detail}{rate}")
         if self.steers != (state in ALIVE):
             self.steers = state in ALIVE
             self.refresh_bindings()

@@ -13,7 +13,7 @@ from slmtui.console.train_view import evaluation_cells
 from slmtui.training.events import Evaluation
 
 COLUMNS = (("step", 9), ("train", 8), ("val", 8), ("gap", 8), ("  verdict", 14), ("b/byte", 7))  # and their widths
-MIXED_COLUMNS = (("mixed val", 11), ("mixed b/byte", 14))  # further ones, for a run with model.ngram_mix
+MIXED_COLUMNS = (("mixed val", 10), ("mixed b/byte", 13))  # further ones, for a run with model.ngram_mix
 MOST_ROWS = 500  # the newest; DataTable slows down beyond
 
 
