@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui.training.phase import Phase
+from slmtui.training.phase_meaning import Speed
 
 if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline
@@ -97,6 +98,23 @@ def find_out(origin: Path, known: Known, say: Callable[[str], None]) -> Iterator
     findings = replace(findings, complete=True)
     known.keep(key, findings)
     yield findings
+
+
+def suggestion_for_here(found: Findings, stop: Callable[[], bool]) -> Suggestion | None:
+    """The suggestion, cut to the steps that there is time for on this machine; takes a few of them, for seconds.
+
+    Unmeasured, and so as it was, if `stop` becomes true before.
+    """
+    from slmtui.console.phase_facts import measure
+    from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
+
+    if found.suggestion is None or found.shared is None:
+        return None
+    _, speed = measure(found.suggestion.phase, stop)
+    if not isinstance(speed, Speed):
+        return found.suggestion
+    facts = corpus_facts(found.counted, found.shared)
+    return suggest(found.phase.data, facts, most_iters=steps_in_time(facts, speed.step))
 
 
 def corpus_size(corpus: Corpus) -> int:

@@ -11,6 +11,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from slmtui.console import phase_facts
 from slmtui.console.app import Console
 from slmtui.console.data_files import MOST_ROWS, FilesTable
 from slmtui.console.data_panel import NumbersPanel
@@ -22,6 +23,7 @@ from slmtui.console.screens.data import DataScreen
 from slmtui.console.trainer_thread import TrainerThread
 from slmtui.console.widgets.token_view import TokenView
 from slmtui.training.phase_file import load_phase
+from slmtui.training.phase_meaning import NoFacts, Speed
 
 PHASE = """\
 [phase]
@@ -284,6 +286,23 @@ async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.Mon
         assert before is not None
         assert after is not None
         assert after.counted is before.counted
+
+
+async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = NoFacts(""), Speed(0.2, 0.0, "as if a step took so long here")
+    monkeypatch.setattr(phase_facts, "measure", lambda *_: slow)
+    async with console() as (app, pilot):
+        found = data(app).found
+        assert found is not None
+        assert found.suggestion is not None
+        assert found.suggestion.phase.training.max_iters > 160
+        await pilot.press("s")
+        path = Path("phases/suggested.toml")
+        await until(pilot, lambda: path.exists() and data(app).origin == path and complete(app))
+        assert load_phase(path).training.max_iters == 160  # 32 s of 0.2 s each
+        assert "as many as 32 seconds hold here" in path.read_text()
 
 
 async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import to_thread
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -15,7 +16,7 @@ from textual.widgets import DataTable, Static
 
 from slmtui.console import data_panels
 from slmtui.console.data_files import FilesTable, file_rows
-from slmtui.console.data_findings import Findings
+from slmtui.console.data_findings import Findings, suggestion_for_here
 from slmtui.console.data_panel import NumbersPanel
 from slmtui.console.data_reader import DataReader
 from slmtui.console.data_source import ChooseSource
@@ -249,7 +250,15 @@ class DataScreen(DataReader):
             return
         from slmtui.insight.suggested_file import suggested_toml
 
-        text = suggested_toml(self.found.suggestion)
+        suggestion = self.found.suggestion
+        if self.host.trainer.busy:
+            self.notify("how many steps there is time for is not measured while something is trained")
+        else:
+            self.notify("measuring a few steps on this machine …")
+            app = self.host
+            measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
+            suggestion = await measured or suggestion
+        text = suggested_toml(suggestion)
         if SUGGESTED.exists() and SUGGESTED.read_bytes() != text.encode():
             answer = await self.host.push_screen_wait(
                 Question(
