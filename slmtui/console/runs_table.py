@@ -76,23 +76,29 @@ def _count(n: int) -> str:
     return f"{n:,}" if n else "–"
 
 
-def _against(run: Listed) -> Cell:
+def _margin(run: Listed) -> float | None:
     """How far the best loss lies above the n-gram model's, in nats per token: below it is what one trains for.
 
     Where the two are mixed, the mixture's loss: it is what the checkpoint predicts with.
     """
     loss = run.summary.best_val_loss if run.summary.best_mixed_loss is None else run.summary.best_mixed_loss
-    if run.baseline is None or loss is None:
+    return None if run.baseline is None or loss is None else loss - run.baseline.loss
+
+
+def _against(run: Listed) -> Cell:
+    margin = _margin(run)
+    if margin is None:
         return "–", ""
-    distance = loss - run.baseline.loss
-    return number(distance, "+.2f"), "$excellent" if distance < 0.0 else ""
+    return number(margin, "+.2f"), "$excellent" if margin < 0.0 else ""
 
 
 def _verdict(run: Listed) -> Cell:
-    word = run.summary.verdict
+    """The gap's class; of a run that counting beats without its colour, since its gap says nothing yet."""
+    word, margin = run.summary.verdict, _margin(run)
     if word is None:
         return "–", ""
-    return visible(word), f"${word}" if word in VERDICTS else ""
+    beaten = margin is not None and margin > 0.0
+    return visible(word), "$quiet" if beaten else f"${word}" if word in VERDICTS else ""
 
 
 def sort_runs(runs: Sequence[Listed], key: str) -> list[Listed]:

@@ -30,7 +30,8 @@ def test_columns_fit_or_only_the_needed_are_left(listed: list[Listed], width: in
     if keys != ["run", "state", "val"]:
         assert sum(layout.widths) + GUTTER * len(keys) <= width
     assert ({"gap", "verdict", "bits"} <= set(keys)) == (width >= 75)
-    assert ("parameters" in keys) == (width >= 100)
+    assert ("ngram" in keys) == (width > 75)
+    assert ("parameters" in keys) == (width >= 115)
 
 
 def test_a_wider_table_never_has_fewer_columns(listed: list[Listed]) -> None:
@@ -89,3 +90,10 @@ def test_each_state_says_what_to_do(tmp_path: Path) -> None:
     }
     for number_, (words, (happened, alive)) in enumerate(states.items()):
         assert words in said_of(tmp_path / str(number_), happened, alive=alive)
+
+
+@pytest.mark.parametrize(("baseline", "style"), [(4.0, "$excellent"), (3.0, "$quiet")])
+def test_a_gap_is_praised_only_where_counting_is_beaten(tmp_path: Path, baseline: float, style: str) -> None:
+    done_run(tmp_path, "phase1-001", losses=[(6.0, 6.2), (3.4, 3.5)], baseline=baseline, baseline_order=5)
+    (run,) = Catalogue(tmp_path).look()
+    assert cells(run)[[column.key for column in COLUMNS].index("verdict")] == ("excellent", style)
