@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 
@@ -13,7 +14,7 @@ import pytest
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts, data_warnings
 from slmtui.insight.watch import Watcher
-from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Warned
+from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step, Warned
 from tests.insight.sick import LOGS, TRIALS, Trial, read_log, train_trial
 
 HEALTHY = [name for name, trial in TRIALS.items() if trial.first is None]
@@ -84,4 +85,9 @@ def test_there_are_enough_of_both_kinds() -> None:
 @pytest.mark.soak
 @pytest.mark.parametrize("name", TRIALS)
 def test_a_real_training(name: str) -> None:
-    check(TRIALS[name], *train_trial(TRIALS[name]))
+    trial = TRIALS[name]
+    facts, happened = train_trial(trial)
+    if trial.first == "diverged":  # when it does hangs on the last bit of every sum, and so on the machine
+        broken = next(event.step for event in happened if isinstance(event, Step) and not math.isfinite(event.loss))
+        trial = replace(trial, step=broken)
+    check(trial, facts, happened)
