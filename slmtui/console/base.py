@@ -140,16 +140,16 @@ class ConsoleScreen(Screen[None]):
 
     def look_soon(self) -> None:
         """Somebody asked for something and waits to see it done."""
-        self._beaten_at = -math.inf
+        self._last_beat = -math.inf
 
-    _beaten_at, _spent_then = -math.inf, 0.0  # when, and the CPU time that this thread had taken then, both in seconds
+    _last_beat, _cpu_then = -math.inf, 0.0  # when, and the CPU time that this thread had taken then, both in seconds
 
     def _beat_if_due(self) -> None:
-        waited, spent = time.monotonic() - self._beaten_at, time.thread_time() - self._spent_then
+        waited, spent = time.monotonic() - self._last_beat, time.thread_time() - self._cpu_then
         if self.host.trainer.run_now is None or waited >= min(LONGEST_PULSE, spent / SHARE):
             self._beat()
 
     def _beat(self) -> None:
-        self._beaten_at, self._spent_then = time.monotonic(), time.thread_time()
+        self._last_beat, self._cpu_then = time.monotonic(), time.thread_time()
         self.query_one(TopBar).say(self.host.going_on())
         self.pulse()

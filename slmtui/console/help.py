@@ -56,11 +56,8 @@ def _group(node: DOMNode, screen: Screen[object]) -> str:
         return "Everywhere"
     if node is screen:
         return f"{(screen.app.current_mode or 'this screen').capitalize()}"
-    return (
-        node.id.replace("-", " ").capitalize()
-        if node.id
-        else re.sub("(?<=[a-z])(?=[A-Z])", " ", type(node).__name__).capitalize()
-    )
+    name = node.id.replace("-", " ") if node.id else re.sub("(?<=[a-z])(?=[A-Z])", " ", type(node).__name__)
+    return name.capitalize()
 
 
 def _keys(screen: Screen[object], node: DOMNode, binding: Binding) -> str:

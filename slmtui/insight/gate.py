@@ -34,8 +34,7 @@ class Best:
             self.rates = event
 
 
-# Was a limit kept, and a sentence that says so.
-Limit = tuple[bool, str]
+Limit = tuple[bool, str]  # was it kept, and a sentence that says so
 
 
 def limits_in_words(gate: GateSection, best: Best) -> list[Limit]:

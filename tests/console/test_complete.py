@@ -11,7 +11,9 @@ from textual.widgets import Static
 
 from slmtui.cli import main
 from slmtui.console.dialogs import Message
+from slmtui.console.screens.complete import CompleteScreen
 from slmtui.console.widgets.alternatives import Alternatives
+from slmtui.console.widgets.prompt_line import PromptLine
 from slmtui.console.widgets.sampling_fields import Field
 from slmtui.output import visible
 from tests.console.talk import talking
@@ -111,6 +113,23 @@ async def test_all_lines_of_a_pasted_text_arrive(checkpoints: Path, tmp_path: Pa
         talk.line.post_message(Paste("def f():\r\n\treturn '\\n'"))
         await talk.pilot.pause()
         assert talk.line.prompt == "def f():\n\treturn '\\n'"
+
+
+async def test_who_comes_back_can_type_and_who_closes_a_dialog_is_where_they_were(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    async with talking(checkpoints, tmp_path) as talk:
+        await talk.press(*"alpha", "escape")
+        await talk.press("question_mark")
+        await talk.until(lambda: isinstance(talk.app.screen, Message))
+        await talk.press("escape")
+        await talk.until(lambda: isinstance(talk.app.screen, CompleteScreen))
+        await talk.pilot.pause(0.3)
+        assert talk.focuses(talk.panel.text)
+        await talk.press("r")
+        await talk.until(lambda: talk.app.current_mode == "runs")
+        await talk.press("c")
+        await talk.until(lambda: isinstance(talk.app.focused, PromptLine))
 
 
 async def test_escape_leaves_the_prompt_and_slash_goes_back(checkpoints: Path, tmp_path: Path) -> None:

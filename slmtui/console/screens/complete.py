@@ -105,12 +105,15 @@ class CompleteScreen(ConsoleScreen):
 
     def on_screen_resume(self) -> None:
         self.call_after_refresh(self._follow)
-        self.call_after_refresh(self._be_ready)
+        if self._was_left and self.panels:
+            # Whoever comes to talk can type at once: a prompt that is typed anywhere else would press keys.
+            self.call_after_refresh(self.query_one(PromptLine).focus)
+        self._was_left = False
 
-    def _be_ready(self) -> None:
-        """Whoever comes to talk can type at once: a prompt that is typed anywhere else would press keys."""
-        if self.panels:
-            self.query_one(PromptLine).focus()
+    _was_left = False  # for another screen, and not for a dialog above this one
+
+    def on_screen_suspend(self) -> None:
+        self._was_left = self.app.current_mode != "complete"
 
     def pulse(self) -> None:
         if not self.panels:
