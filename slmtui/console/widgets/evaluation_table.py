@@ -34,7 +34,9 @@ class EvaluationTable(DataTable[Any]):
         self._add_columns()
 
     def _add_columns(self) -> None:
-        for name, width in (*COLUMNS, *(MIXED_COLUMNS if self.mixed else ())):
+        for name, width in (*COLUMNS, *MIXED_COLUMNS) if self.mixed else COLUMNS:
+            if self.mixed and name in ("train", "val", "gap"):
+                width -= 1  # so that all of them fit 80 columns, beside a scrollbar
             self.add_column(Text(name, justify="left" if name == "  verdict" else "right"), width=width)
 
     def show(self, evaluations: list[Evaluation], *, mixed: bool) -> None:
