@@ -34,9 +34,9 @@ ABOUT = """\
 
 Written by `make bench` (benchmarks/); change it there. Ratios are medians over turns (A B A B …): how many times as
 fast, or as small, ours is. CPU time is that of all threads together. Each side is a process of its own, with torch's
-number of threads, but ours with the number that slmtui chooses; ours lets waiting OpenMP threads sleep, as slmtui does,
-those of the others spin, as torch has them. On a machine that is in use that alone makes the others several times
-slower: believe such ratios only when idle.
+number of threads, but ours with the number that slmtui chooses; waiting OpenMP threads soon sleep in ours, as slmtui
+has them (openmp.py), and spin for milliseconds in the others, as torch has them. On a machine that is in use that alone
+makes the others several times slower: believe such ratios only when idle.
 """
 
 

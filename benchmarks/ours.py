@@ -1,13 +1,13 @@
-"""Our side: work for a process of its own (worker.py). torch is imported once its OpenMP threads are told to sleep."""
+"""Our side: work for a process of its own (worker.py). torch is imported once it is settled how its threads wait."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.work import GENERATED, PROMPT, Found, Work, published, repeated
+from slmtui import openmp
 from slmtui.training import events
 from slmtui.training.phase import Phase
 from slmtui.training.phase_file import load_phase
@@ -86,7 +86,7 @@ def reach(file: str, bits: str) -> Work:
 
 def peak() -> Work:
     """A product of two large matrices, with all cores."""
-    sleep_while_waiting()
+    openmp.settle()
     import torch
 
     left, right = torch.randn(2, PEAK_SIZE, PEAK_SIZE)
@@ -96,7 +96,7 @@ def peak() -> Work:
 
 def loop(phase: str, steps: str) -> Work:
     """So many turns of steps, under all that headless does around a step and without; finds the seconds of a step."""
-    sleep_while_waiting()
+    openmp.settle()
     from benchmarks.loop import headless_and_bare
 
     return lambda turns: headless_and_bare(phase, turns, int(steps))
@@ -110,13 +110,8 @@ def inspect(path: str) -> Work:
     return repeated(lambda: inspect_corpus(open_corpus([Path(path)])))
 
 
-def sleep_while_waiting() -> None:
-    """As slmtui.cli has it, before torch is there."""
-    os.environ["OMP_WAIT_POLICY"], os.environ["GOMP_SPINCOUNT"] = "PASSIVE", "0"
-
-
 def start(phase: Phase) -> Training:
-    sleep_while_waiting()
+    openmp.settle()
     from slmtui.training.machine import choose_machine
     from slmtui.training.prepare import prepare_dataset
     from slmtui.training.state import Training

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmtui import __version__
+from slmtui import __version__, openmp
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import ExitStatus, StreamError, fill_closed_streams, put, say, silence
 from slmtui.project import DEFAULT_CHECKPOINTS
@@ -36,10 +36,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Threads that wait for work must not spin: with anything else on the machine they would hold up the ones that
-    # have it (docs/log.md). Read by the OpenMP runtime when torch is imported, so it has to be said before.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    openmp.settle()
     fill_closed_streams()
     try:
         return _status_of(arguments)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before anything imports torch
+# Before anything imports torch: the tests run beside one another, so that no thread may keep a core while it waits.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from collections.abc import Callable, Iterator

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slmtui import openmp
 from slmtui.console.app import Console
 from slmtui.console.memory import Memory
 from slmtui.console.screens.complete import CompleteScreen
@@ -55,8 +56,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does, before torch is imported
-    os.environ.setdefault("GOMP_SPINCOUNT", "0")
+    openmp.settle()
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # whatever this is started from
     os.environ.pop("NO_COLOR", None)
     with new_project():

@@ -27,6 +27,7 @@ from torch.nn import functional as F
 from slmtui.model.size import ROWS, takes_plain_formula
 
 TILE_LOGITS = 1 << 20  # in a tile: 4 MB, which the caches hold
+BLOCK = 1024  # vocabulary rows of the weight's gradient that one thread computes alone
 
 LOG2_E = 1.4426950408889634
 # With sums of exponentials in this range, what underflowed is less than 1e-13 of the sum and nothing
@@ -239,7 +240,12 @@ def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product:
 def _accumulate(exponentials: Tensor, share: Tensor, weight_grad: Tensor, *, overwrite: bool) -> None:
     """weight_grad (V, C) becomes, or is increased by, exponentials (V, rows) @ share (rows, C)."""
     if weight_grad.dtype == exponentials.dtype:
-        torch.addmm(weight_grad, exponentials, share, beta=0 if overwrite else 1, out=weight_grad)
+        n_blocks, beta = len(weight_grad) // BLOCK, 0 if overwrite else 1
+        blocks, rest = weight_grad[: n_blocks * BLOCK], weight_grad[n_blocks * BLOCK :]
+        factors, last = exponentials[: n_blocks * BLOCK], exponentials[n_blocks * BLOCK :]
+        blocks, factors = blocks.view(n_blocks, BLOCK, share.shape[1]), factors.view(n_blocks, BLOCK, len(share))
+        torch.baddbmm(blocks, factors, share.expand(n_blocks, -1, -1), beta=beta, out=blocks)
+        torch.addmm(rest, last, share, beta=beta, out=rest)
         return
     for tile, grad in zip(_tiles(exponentials, len(share)), _tiles(weight_grad, len(share)), strict=True):
         product = torch.mm(tile, share, out=_kept("product", grad.shape, tile.dtype))

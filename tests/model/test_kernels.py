@@ -13,8 +13,7 @@ from slmtui.model.size import ROWS
 
 TILE = 2048  # vocabulary rows in a tile of a full chunk
 
-# (rows, width, vocabulary): one row; below, at and past the chunk; below, at and past the tile; GPT-2's
-# vocabulary.
+# (rows, width, vocabulary): one row; below, at and past the chunk, the tile and the block; GPT-2's vocabulary.
 SHAPES = [
     (1, 32, 50257),
     (64, 32, 50257),
@@ -22,6 +21,8 @@ SHAPES = [
     (ROWS, 8, 2 * TILE),
     (ROWS + 1, 24, 2 * TILE + 1),
     (2 * ROWS + 1, 40, 2 * TILE - 1),
+    (2 * ROWS, 24, kernels.BLOCK - 1),
+    (ROWS + 1, 24, kernels.BLOCK),
     (100, 32, 257),
 ]
 
