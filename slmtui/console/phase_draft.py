@@ -141,6 +141,14 @@ class Drafts:
         self.by_path.pop(path, None)
 
 
+def free_name(folder: Path, stem: str) -> str:
+    """A name that no phase file has: quick-2 beside quick."""
+    base, number = re.sub(r"-\d+$", "", stem), 2
+    while (folder / f"{base}-{number}.toml").exists():
+        number += 1
+    return f"{base}-{number}"
+
+
 def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()

@@ -10,7 +10,7 @@ from textual import work
 from slmtui.console.ask import Ask
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs import Message, Question
-from slmtui.console.phase_draft import Draft, Drafts
+from slmtui.console.phase_draft import Draft, Drafts, free_name
 from slmtui.errors import UserError
 from slmtui.training.phase_schema import keys
 from slmtui.training.phase_text import new_phase, with_value
@@ -49,7 +49,8 @@ class PhaseFiles(ConsoleScreen):
         """Save what is in the editor as a new phase."""
         if (draft := self.draft) is None:
             return
-        name = await self._ask_name(f"Save {draft.path} as a new phase. Its name:", "copy", self._free(draft.path.stem))
+        free = free_name(self.drafts.folder, draft.path.stem)
+        name = await self._ask_name(f"Save {draft.path} as a new phase. Its name:", "copy", free)
         if name is not None:
             try:
                 self._go_to(self.drafts.create(name, with_value(draft.text, keys()["phase", "name"], name)))
@@ -194,14 +195,6 @@ class PhaseFiles(ConsoleScreen):
     def _go_to(self, path: Path) -> None:
         self.host.phase_file = path
         self.refresh_all()
-
-    def _free(self, stem: str) -> str:
-        """A name that no phase file has: quick-2 beside quick."""
-        base = re.sub(r"-\d+$", "", stem)
-        number = 2
-        while (self.drafts.folder / f"{base}-{number}.toml").exists():
-            number += 1
-        return f"{base}-{number}"
 
     def _say(self, error: UserError, title: str) -> None:
         self.host.push_screen(Message(str(error), title=title))

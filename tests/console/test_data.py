@@ -322,6 +322,11 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         assert path.read_text().endswith("# mine\n"), "nothing is overwritten unasked"
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("n")
+        await until(pilot, lambda: data(app).origin == path.with_name("suggested-2.toml") and complete(app))
+        assert path.read_text().endswith("# mine\n"), "a second suggestion has a file of its own"
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")
         await until(pilot, lambda: not path.read_text().endswith("# mine\n"))
 

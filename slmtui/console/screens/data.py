@@ -22,11 +22,13 @@ from slmtui.console.data_reader import DataReader
 from slmtui.console.data_source import ChooseSource
 from slmtui.console.dialogs import Message, Question
 from slmtui.console.file_tokens import FileTokens, LineCounter
+from slmtui.console.phase_draft import free_name
 from slmtui.console.token_rows import label
 from slmtui.console.widgets.token_view import TokenView
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import set_up
+from slmtui.runs.files import whole_file
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
@@ -258,25 +260,28 @@ class DataScreen(DataReader):
             app = self.host
             measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
             suggestion = await measured or suggestion
-        text = suggested_toml(suggestion)
-        if SUGGESTED.exists() and SUGGESTED.read_bytes() != text.encode():
+        text, path = suggested_toml(suggestion), SUGGESTED
+        if path.exists() and path.read_bytes() != text.encode():
+            other = path.with_stem(free_name(path.parent, path.stem))
             answer = await self.host.push_screen_wait(
                 Question(
-                    f"{SUGGESTED} is there already. Write the new suggestion over it?",
-                    {"overwrite": "Overwrite it", "cancel": "Cancel"},
+                    f"{path} is there already. Write the new suggestion over it?",
+                    {"overwrite": "Overwrite it", "new": f"New file {other.name}", "cancel": "Cancel"},
                     title="save the suggestion",
                 )
             )
-            if answer != "overwrite":
+            if answer not in ("overwrite", "new"):
                 return
+            path = other if answer == "new" else path
         try:
-            SUGGESTED.parent.mkdir(exist_ok=True)
-            SUGGESTED.write_text(text, encoding="utf-8")
+            path.parent.mkdir(exist_ok=True)
+            with whole_file(path) as file:
+                file.write(text.encode())
         except OSError as error:
-            self.host.push_screen(Message(f"{SUGGESTED}: {error.strerror}", title="the suggestion could not be saved"))
+            self.host.push_screen(Message(f"{path}: {error.strerror}", title="the suggestion could not be saved"))
             return
-        self.notify(f"saved as {SUGGESTED}; p shows it; t, then enter, trains it", title="suggestion")
-        self.open(SUGGESTED)
+        self.notify(f"saved as {path}; p shows it; t, then enter, trains it", title="suggestion")
+        self.open(path)
 
     @work
     async def action_set_up(self) -> None:
