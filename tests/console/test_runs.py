@@ -248,13 +248,19 @@ async def test_sorting_by_name_time_and_bits(checkpoints: Path) -> None:
         assert again.names[0] == "b-001"  # remembered
 
 
-async def test_enter_watches(checkpoints: Path) -> None:
-    done_run(checkpoints, "phase1-001")
-    run = done_run(checkpoints, "phase1-002")
+async def test_enter_watches_and_the_cursor_comes_back_with_what_is_watched(checkpoints: Path) -> None:
+    first, second = done_run(checkpoints, "phase1-001"), done_run(checkpoints, "phase1-002")
     async with open_runs(checkpoints) as opened:
         await opened.press("j", "enter")
         assert opened.app.current_mode == "train"
-        assert opened.app.watched == run
+        assert opened.app.watched == second
+        opened.app.watched = first  # as a training that begins there has it
+        await opened.press("r")
+        await opened.until(lambda: opened.table.current == "phase1-001")
+        await opened.press("j", "t", "r")
+        looked = opened.screen._looked_at
+        await opened.until(lambda: opened.screen._looked_at > looked)
+        assert opened.table.current == "phase1-002"  # a person's choice stays
 
 
 async def test_resume_trains_what_stopped_and_says_why_not_otherwise(

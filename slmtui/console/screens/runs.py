@@ -25,6 +25,7 @@ from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.catalogue import Catalogue, Listed
 from slmtui.runs.control import send
+from slmtui.runs.run import Run
 from slmtui.training.control import Command, CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
@@ -66,6 +67,7 @@ class RunsScreen(ConsoleScreen):
         self.runs: dict[str, Listed] = {}
         self.marked: dict[str, Role] = {}
         self._shown_once = False
+        self._went_to: Run | None = None
         self._catalogue: Catalogue | None = None
         self._looking = False
         self._looked_at = 0.0
@@ -107,11 +109,20 @@ class RunsScreen(ConsoleScreen):
     def _show_news(self, message: Looked) -> None:
         runs = {run.name: run for run in message.runs}
         if runs == self.runs and self._shown_once:  # which is quick, since what did not change is the same object
+            self._go_to_watched()
             self._show_current()
             return
         self.runs, self._shown_once = runs, True
         self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
         self._show()
+        self._go_to_watched()
+
+    def _go_to_watched(self) -> None:
+        """The cursor comes from Train with the run that is watched there, once."""
+        run = self.host.watched
+        if run is not None and run != self._went_to and run.name in self.runs:
+            self._went_to = run
+            self.query_one(RunList).go_to(run.name)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)

@@ -42,6 +42,9 @@ class RunList(DataTable[Text]):
         names = list(self._shown)
         return names[self.cursor_row] if self.cursor_row < len(names) else None
 
+    def go_to(self, name: str) -> None:
+        self.move_cursor(row=list(self._shown).index(name), animate=False)
+
     def show(self, runs: Sequence[Listed], marks: Mapping[str, str], width: int) -> None:
         """Show these runs in this order, in `width` columns; `marks` gives the colour of those that are marked."""
         self._cells = {run.name: self._cells_of(run) for run in runs}
