@@ -56,7 +56,9 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
         )
     if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
         loss = "mixed validation loss" if facts.is_mixed else "validation loss"
-        advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
+        counting_wins = facts.baseline is not None and facts.best.judged_loss > facts.baseline.loss
+        use = "If you use it all the same, use" if counting_wins and facts.is_over else "Use"
+        advice.append(Advice(f"{use} best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
     return advice
 
 
