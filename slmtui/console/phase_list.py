@@ -19,7 +19,9 @@ MOST_WIDTH = 60
 
 @dataclass(frozen=True)
 class Row:
-    """What one phase's two lines say. mark: its place among those to be trained, 0 for none."""
+    """What one phase's two lines say; the file's name too, where it is not the phase's. mark: its place among those to
+    be trained, 0 for none; beaten: counting beats that run, so that its verdict is not praise.
+    """
 
     path: Path
     name: str
@@ -29,23 +31,25 @@ class Row:
     wrong: str
     changed: bool
     mark: int = 0
+    beaten: bool = False
 
     def content(self, width: int) -> Content:
         sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
         right = "" if self.wrong else self.parameters
         room = width - len(sign) - len(right) - 1
         name = _cut(visible(self.name), room)
+        left = room - len(name)
+        file = _cut(f" · {visible(self.path.stem)}", left) if self.name != self.path.stem and left > 5 else ""
         first = Content.assemble(
-            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"),
-            " " * (room - len(name) + 1), (right, "$quiet"), "\n",
+            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"), (file, "$quiet"),
+            " " * (room - len(name) - len(file) + 1), (right, "$quiet"), "\n",
         )  # fmt: skip
         if self.wrong:
             return first + Content.assemble("  ", (_cut("broken: " + visible(self.wrong), width - 2), "$error"))
         room = width - 2 - len(self.verdict) - 1
         title = _cut(visible(self.title), room)
-        return first + Content.assemble(
-            "  ", (title, "$quiet"), " " * (room - len(title) + 1), (self.verdict, f"${self.verdict or 'quiet'}")
-        )
+        colour = "$quiet" if self.beaten or not self.verdict else f"${self.verdict}"
+        return first + Content.assemble("  ", (title, "$quiet"), " " * (room - len(title) + 1), (self.verdict, colour))
 
 
 class PhaseList(OptionList):

@@ -26,6 +26,12 @@ class Glance:
     best: events.Evaluation | None
     progress: Progress
 
+    @property
+    def beaten(self) -> bool:
+        """Whether the n-gram baseline is below the best loss, so that the gap says nothing yet."""
+        baseline = self.started.data.get("baseline") if self.started is not None else None
+        return self.best is not None and isinstance(baseline, float) and baseline < self.best.judged_loss
+
 
 def glance(run: Run) -> Glance:
     """Look at a run. OSError and ValueError where there is no log that can be read."""

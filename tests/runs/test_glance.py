@@ -15,10 +15,10 @@ from slmtui.training import events
 PHASE: dict[str, Any] = {"phase": {"name": "a"}, "training": {"max_iters": 9_000}, "evaluation": {"interval": 1_000}}
 
 
-def write(folder: Path, n_steps: int) -> Run:
+def write(folder: Path, n_steps: int, **known: Any) -> Run:
     folder.mkdir()
     with EventLog(folder / "events.jsonl") as log:
-        data = {"train_tokens": 90, "val_tokens": 10, "n_vocab": 5}
+        data = {"train_tokens": 90, "val_tokens": 10, "n_vocab": 5, **known}
         started = events.RunStarted(
             step=0, time=0, phase=PHASE, parameters={"total": 7}, data=data, machine={}, versions={}
         )
@@ -41,6 +41,12 @@ def test_best_and_speed(tmp_path: Path, n_steps: int) -> None:
     assert (seen.best.verdict if seen.best else None) == (None if n_steps < 1000 else "at 3000")
     assert seen.progress.steps_per_second == pytest.approx(50)
     assert seen.progress.step == n_steps
+
+
+@pytest.mark.parametrize(("baseline", "beaten"), [(1.6, True), (1.8, False), (None, False)])
+def test_whether_counting_beats_it(tmp_path: Path, baseline: float | None, beaten: bool) -> None:
+    run = write(tmp_path / "a-001", 5_000, **({} if baseline is None else {"baseline": baseline}))
+    assert glance(run).beaten is beaten  # its best loss is 1.7
 
 
 def test_a_torn_last_line_is_not_read(tmp_path: Path) -> None:
