@@ -110,8 +110,8 @@ async def to_section(app: Console, pilot: Pilot[str], name: str) -> None:
     if not screen(app).editor.has_focus_within:
         await pilot.press("e")
     await until(pilot, lambda: screen(app).editor.has_focus_within)
-    while screen(app).editor.form.section != name:
-        await pilot.press("pagedown")
+    await screen(app).action_show_section(name)
+    await pilot.pause()
 
 
 async def type_in(app: Console, pilot: Pilot[str], name: str, text: str) -> None:
