@@ -25,6 +25,17 @@ settings.load_profile("slmtui")
 
 MakePhase = Callable[..., Phase]
 
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that no process is left alone with one of them at the end."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """A process more than there are cores, since many tests wait: for a terminal, a signal, a beat of the console."""
+    return (os.cpu_count() or 1) + 1
+
+
 TINY = """\
 [phase]
 name = "tiny"

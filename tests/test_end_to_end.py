@@ -27,6 +27,7 @@ def project(tmp_path: Path, corpus: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.long
 def test_train_pause_prompt_resume_stop_find(project: Path) -> None:
     run = Run(project / "checkpoints/tiny-001")
 

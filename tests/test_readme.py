@@ -23,6 +23,7 @@ COMMANDS = [
 ]
 
 
+@pytest.mark.long
 def test_every_command_does_what_it_says(tmp_path: Path) -> None:
     project = tmp_path / "project"
     set_up(project)

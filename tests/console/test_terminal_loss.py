@@ -139,6 +139,7 @@ def test_a_hang_up_that_nobody_signals_is_seen_all_the_same(project: Path, conso
     assert end_of(run).reason == "stopped"
 
 
+@pytest.mark.long
 def test_detached_on_purpose_it_goes_on_with_what_was_queued(project: Path, console: Open) -> None:
     left = console("left", "tiny.toml")
     first, second = run_of(project, "left"), Run(project / "left" / "tiny-002")

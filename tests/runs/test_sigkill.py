@@ -116,6 +116,7 @@ def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
         ended += 1
 
 
+@pytest.mark.long
 def test_twenty_kills(forks: Forks, tmp_path: Path) -> None:
     kill_and_go_on(forks, tmp_path / "full", 10, "full")
     kill_and_go_on(forks, tmp_path / "sampled", 10, "sampled")

@@ -33,6 +33,7 @@ def losses(name: str, max_iters: int) -> list[events.Evaluation]:
             f"training.max_iters={max_iters}",
             f"evaluation.interval={expected['eval_interval']}",
             "sampling.prompts=[]",
+            "training.threads=1",  # the tests beside this one have the other cores
         ],
     )
     dataset = prepare_dataset(phase)
@@ -53,6 +54,7 @@ def agree(name: str, max_iters: int) -> None:
         assert evaluation.val_loss == pytest.approx(row["val"], abs=tolerance)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", EXPECTED)
 def test_golden_losses(name: str) -> None:
     agree(name, STEPS_IN_CI[name])
