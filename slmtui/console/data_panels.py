@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from slmtui.console.columns import cut
 from slmtui.console.token_rows import label, token_text
 from slmtui.output import visible
 
@@ -49,7 +50,7 @@ def frequent(found: Findings, width: int) -> Content:
     """The most frequent tokens of the corpus, longest bar first."""
     tokens = found.counted.inspection.frequent_tokens
     most = max(token.count for token in tokens)
-    names = [_cut(label(token.token), 14) for token in tokens]
+    names = [cut(label(token.token), 14) for token in tokens]
     name_width = max(map(cell_len, names))
     count_width = len(f"{most:,}")
     room = max(1, width - name_width - count_width - 2)
@@ -119,7 +120,7 @@ def _unseen(found: Findings, n_val: int, width: int) -> list[Content]:
     lines = [_row("never seen in training", f"{share:.1%}", width, style)]
     if kinds := found.counts.unseen_kinds:
         tokens = [found.dataset.tokenizer.token_bytes(token) for token in found.counts.unseen]
-        names = " ".join(_cut(token_text(token).replace("\n", ""), 12) for token in tokens)
+        names = " ".join(cut(token_text(token).replace("\n", ""), 12) for token in tokens)
         text = f"{found.counts.unseen_tokens:,} tokens, {kinds:,} kinds: {names}"
         lines += _indented(text, width, max_lines=3)
     return lines
@@ -157,7 +158,7 @@ def bar(share: float, width: int) -> str:
 
 
 def _row(name: str, number: str, width: int, style: str = "") -> Content:
-    name = _cut(visible(name), max(4, width - len(number) - 1))
+    name = cut(visible(name), max(4, width - len(number) - 1))
     return Content.assemble((name, "$quiet"), " " * max(1, width - cell_len(name) - len(number)), (number, style))
 
 
@@ -177,10 +178,6 @@ def _notes(notes: Sequence[str]) -> list[Content]:
 
 def _join(lines: Sequence[Content]) -> Content:
     return Content("\n").join(lines)
-
-
-def _cut(text: str, width: int) -> str:
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + "…"
 
 
 def _cut_left(text: str, width: int) -> str:

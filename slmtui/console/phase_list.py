@@ -6,11 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from rich.cells import cell_len
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from slmtui.console.columns import cut, filled
 from slmtui.output import visible
 
 LEAST_WIDTH = 25  # of a row, in columns
@@ -37,19 +39,18 @@ class Row:
         sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
         right = "" if self.wrong else self.parameters
         room = width - len(sign) - len(right) - 1
-        name = _cut(visible(self.name), room)
-        left = room - len(name)
-        file = _cut(f" · {visible(self.path.stem)}", left) if self.name != self.path.stem and left > 5 else ""
+        name = cut(visible(self.name), room)
+        left = room - cell_len(name)
+        file = f" · {visible(self.path.stem)}" if self.name != self.path.stem and left > 5 else ""
         first = Content.assemble(
-            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"), (file, "$quiet"),
-            " " * (room - len(name) - len(file) + 1), (right, "$quiet"), "\n",
+            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"), (filled(file, left), "$quiet"), " ",
+            (right, "$quiet"), "\n",
         )  # fmt: skip
         if self.wrong:
-            return first + Content.assemble("  ", (_cut("broken: " + visible(self.wrong), width - 2), "$error"))
-        room = width - 2 - len(self.verdict) - 1
-        title = _cut(visible(self.title), room)
+            return first + Content.assemble("  ", (cut("broken: " + visible(self.wrong), width - 2), "$error"))
+        title = filled(visible(self.title), width - 2 - len(self.verdict) - 1)
         colour = "$quiet" if self.beaten or not self.verdict else f"${self.verdict}"
-        return first + Content.assemble("  ", (title, "$quiet"), " " * (room - len(title) + 1), (self.verdict, colour))
+        return first + Content.assemble("  ", (title, "$quiet"), " ", (self.verdict, colour))
 
 
 class PhaseList(OptionList):
@@ -112,7 +113,3 @@ class PhaseList(OptionList):
     def go_to(self, path: Path | None) -> None:
         places = [row.path for row in self.rows]
         self.highlighted = places.index(path) if path in places else None
-
-
-def _cut(text: str, width: int) -> str:
-    return text if len(text) <= width else text[: max(0, width - 1)] + "…"

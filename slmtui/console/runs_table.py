@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 
 from slmtui.console.runs_words import STATE_COLOURS
 from slmtui.output import visible
@@ -147,8 +147,3 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
         if over <= 0 or COLUMNS[least].keep == ALWAYS:
             return Layout(tuple(columns), tuple(widths.values()))
         columns.remove(least)
-
-
-def cut(text: str, width: int) -> str:
-    """Text that is too long, with an ellipsis."""
-    return text if cell_len(text) <= width else set_cell_size(text, width - 1) + "…"

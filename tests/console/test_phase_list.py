@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from rich.cells import cell_len
 from textual.content import Content
 
 from slmtui.console.phase_list import LEAST_WIDTH, MOST_WIDTH, Row
@@ -27,8 +28,9 @@ def style_of(content: Content, words: str) -> str:
 @pytest.mark.parametrize("width", [LEAST_WIDTH, 40, MOST_WIDTH])
 @pytest.mark.parametrize("file", ["alpha.toml", "another.toml"])
 @pytest.mark.parametrize("name", ["alpha", "a-phase-with-a-long-name", "a-name-as-long-as-names-of-phases-may-ever-be"])
-def test_both_lines_fill_the_width(file: str, name: str, width: int) -> None:
-    assert [len(line) for line in lines(row(file, name=name), width)] == [width, width]
+@pytest.mark.parametrize("title", ["The first", "A title that goes on " * 4, "第一个阶段：小模型" * 4])
+def test_both_lines_fill_the_width(file: str, name: str, title: str, width: int) -> None:
+    assert [cell_len(line) for line in lines(row(file, name=name, title=title), width)] == [width, width]
 
 
 def test_the_file_is_named_where_its_name_is_not_the_phases() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
@@ -20,6 +21,7 @@ from slmtui.console.widgets.chart import Chart
 from slmtui.runs.run import Run, all_runs
 from slmtui.training import events
 from slmtui.training.events import Event
+from tests import written_runs
 from tests.conftest import MakePhase
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
 
@@ -253,6 +255,20 @@ async def test_the_bottom_line_names_what_is_of_use_and_does_not_move(
         await pilot.pause()
         assert str(app.screen.query_one(Hints).render()) == hints
         assert "read values" in str(app.screen.query_one("#gap", Chart).border_subtitle)
+
+
+async def test_a_long_title_leaves_room_for_what_to_do_next(make_console: MakeConsole, until: Until) -> None:
+    phase = written_runs.make_phase(phase={"title": "A title that goes on and on " * 5})
+    happened = [written_runs.started(phase), *written_runs.evaluations([(6.6, 6.6), (3.0, 3.5)])]
+    happened.append(written_runs.finished(happened, "stopped"))
+    written_runs.write_run(Path("checkpoints"), "tiny-001", phase, happened)
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: "tiny-001" in text_of(app, "#phase-title"))
+        title = text_of(app, "#phase-title")
+        assert title.startswith("A title")
+        assert title.endswith("…  ─  tiny-001 · stopped · c talks to it, R on Runs goes on with it")
+        assert len(title) == NARROW[0] - 2
 
 
 async def test_a_beat_without_news_paints_nothing(

@@ -20,6 +20,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from slmtui.console import train_view
+from slmtui.console.columns import cut
 from slmtui.console.dialogs import Message
 from slmtui.console.steering import Steering
 from slmtui.console.train_view import X_AXES, View
@@ -31,6 +32,7 @@ from slmtui.runs.run import ALIVE, Run, State, all_runs
 from slmtui.runs.summary import RunSummary
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
+LEAST_TITLE = 12  # columns of a phase's title that what to do next leaves to it
 GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
 NEXT: dict[State, str] = {  # what to do about a run in such a state
     "done": "c talks to it, r compares it",
@@ -226,7 +228,9 @@ class TrainScreen(Steering):
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
         early = history.finished is not None and history.finished.reason == "early stopping"
         words = f"{state}, stopped early" if early and state == "done" else state
-        self._put("#phase-title", f"{visible(title)}  ─  {history.run.name} · {words}{detail}{rate}")
+        rest = f"  ─  {history.run.name} · {words}{detail}{rate}"
+        title = cut(visible(title), max(LEAST_TITLE, self.app.size.width - 2 - len(rest)))
+        self._put("#phase-title", title + rest)
         if self.steers != (state in ALIVE):
             self.steers = state in ALIVE
             self.refresh_bindings()

@@ -10,7 +10,8 @@ from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-from slmtui.console.runs_table import COLUMNS, MARK, RUN, UNMARKED, Cell, Layout, cells, cut, fitting
+from slmtui.console.columns import cut
+from slmtui.console.runs_table import COLUMNS, MARK, RUN, UNMARKED, Cell, Layout, cells, fitting
 from slmtui.console.runs_words import short_name
 from slmtui.runs.catalogue import Listed
 

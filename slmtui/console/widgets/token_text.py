@@ -18,8 +18,8 @@ from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
+from slmtui.console.columns import cut
 from slmtui.console.completion import Token
-from slmtui.console.runs_table import cut
 from slmtui.console.widgets.token_lines import PROMPT, TokenLines
 
 MOST_EARLIER = 20  # completions that are kept to compare with
