@@ -86,7 +86,7 @@ def reach(file: str, bits: str) -> Work:
 
 def peak() -> Work:
     """A product of two large matrices, with all cores."""
-    openmp.settle()
+    openmp.set_wait_policy()
     import torch
 
     left, right = torch.randn(2, PEAK_SIZE, PEAK_SIZE)
@@ -96,7 +96,7 @@ def peak() -> Work:
 
 def loop(phase: str, steps: str) -> Work:
     """So many turns of steps, under all that headless does around a step and without; finds the seconds of a step."""
-    openmp.settle()
+    openmp.set_wait_policy()
     from benchmarks.loop import headless_and_bare
 
     return lambda turns: headless_and_bare(phase, turns, int(steps))
@@ -111,7 +111,7 @@ def inspect(path: str) -> Work:
 
 
 def start(phase: Phase) -> Training:
-    openmp.settle()
+    openmp.set_wait_policy()
     from slmtui.training.machine import choose_machine
     from slmtui.training.prepare import prepare_dataset
     from slmtui.training.state import Training

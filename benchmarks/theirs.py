@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,7 +19,6 @@ def step(package: str, phase: str) -> Work:
 
 def loss(phase: str) -> Work:
     """One of the batches of an evaluation, of the validation side, without gradients."""
-    spin_while_waiting()
     import torch
 
     loop = textbook(phase)
@@ -38,25 +36,16 @@ def tokens(phase: str, n_tokens: str = str(GENERATED)) -> Work:
 
 def hugging_face_tokens(phase: str, n_prompts: str) -> Work:
     """A completion of each of so many prompts at once, with Hugging Face's own cache."""
-    from slmtui.data.tokenizer import gpt2_tokenizer
-
-    spin_while_waiting()
     from benchmarks.models import hugging_face_generator
     from benchmarks.textbook import PUBLISHED
+    from slmtui.data.tokenizer import gpt2_tokenizer
 
     prompts = [gpt2_tokenizer().encode(PROMPT).tolist()] * int(n_prompts)
     generate = hugging_face_generator(PUBLISHED[phase])
     return repeated(lambda: generate(prompts, GENERATED))
 
 
-def spin_while_waiting() -> None:
-    """As torch has it where nothing is set."""
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
-        os.environ.pop(name, None)
-
-
 def textbook(phase: str, model: str = "textbook") -> Textbook:
-    spin_while_waiting()
     from benchmarks.models import MODELS
     from benchmarks.textbook import PUBLISHED, Textbook
     from slmtui.training.prepare import prepare_dataset

@@ -9,6 +9,7 @@ side, so that neither has the other's memory, threads or settings.
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import time
@@ -35,6 +36,8 @@ def peak_memory() -> int:
 
 
 def main() -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):  # theirs wait as torch has it, ours as slmtui sets it
+        os.environ.pop(name, None)
     work = make(*sys.argv[1:])
     answers = sys.stdout
     for line in sys.stdin:

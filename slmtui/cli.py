@@ -36,7 +36,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    openmp.settle()
+    openmp.set_wait_policy()
     fill_closed_streams()
     try:
         return _status_of(arguments)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 
 # Turns of a loop, some 20 microseconds, before a thread that has nothing to do sleeps. That bridges most of what lies
-# between two products of a small model, where to be woken costs more than the product; and it is too short to hold up
-# whoever else wants the core. libgomp's own way is some milliseconds (both measured: docs/log.md).
+# between two products of a small model, where to be woken costs more than the product. Ten times as many make a step
+# several times slower as soon as another process wants a core; libgomp's own default is 300,000 (docs/log.md).
 SPINS = "1000"
 
 
-def settle() -> None:
-    """Unless whoever started the process has settled it already. OpenMP's runtime reads it once, when it is loaded."""
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+def set_wait_policy() -> None:
+    """Unless whoever started the process has set it already. OpenMP's runtime reads it once, when it is loaded."""
+    if os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        return
+    os.environ |= {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS}

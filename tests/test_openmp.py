@@ -19,7 +19,8 @@ BEGIN = "from slmtui.cli import main; main(['runs']); import torch"
     ("before", "after"),
     [
         ({}, {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": SPINS}),
-        ({"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "77"}, {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "77"}),
+        ({"GOMP_SPINCOUNT": "77"}, {"GOMP_SPINCOUNT": "77"}),
+        ({"OMP_WAIT_POLICY": "ACTIVE"}, {"OMP_WAIT_POLICY": "ACTIVE", "GOMP_SPINCOUNT": "30000000000"}),
     ],
 )
 def test_how_threads_wait(tmp_path: Path, before: dict[str, str], after: dict[str, str]) -> None:

@@ -56,7 +56,7 @@ def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else PICTURES
     folder.mkdir(parents=True, exist_ok=True)
     folder = folder.resolve()
-    openmp.settle()
+    openmp.set_wait_policy()
     os.environ |= {"TERM": "xterm-256color", "COLORTERM": "truecolor"}  # whatever this is started from
     os.environ.pop("NO_COLOR", None)
     with new_project():
