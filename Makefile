@@ -31,7 +31,7 @@ flow: $(INSTALLED)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(INSTALLED)
-	$(BIN)/pytest -m 'not soak' -n auto
+	$(BIN)/pytest -m 'not soak' -n auto --dist worksteal
 
 soak: $(INSTALLED)
 	$(BIN)/pytest -m soak

@@ -15,7 +15,7 @@ The label is the first that holds:
 - `domain`: structure, and at least two different names of the corpus, no fewer than made-up ones. Names are the words
   of three letters or more that are not common. Common are Python's keywords and builtins; in other text, the
   corpus's most frequent words, at most 100 and at most a tenth of them.
-- `syntax`: structure, and nothing of the corpus in it.
+- `syntax`: structure, and fewer names of the corpus.
 
 Only what the model wrote counts, not its prompt. A corpus is Python if most of its files parse. The limits are house
 rules.

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 from slmtui.model.size import ROWS, takes_plain_formula
 
 TILE_LOGITS = 1 << 20  # in a tile: 4 MB, which the caches hold
-BLOCK = 1024  # vocabulary rows of the weight's gradient that one thread computes alone
+BLOCK = 1024  # vocabulary rows of the weight's gradient in each product of a batch
 
 LOG2_E = 1.4426950408889634
 # With sums of exponentials in this range, what underflowed is less than 1e-13 of the sum and nothing

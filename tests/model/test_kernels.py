@@ -223,3 +223,14 @@ def test_the_logits_of_a_row_follow_a_weight_that_is_changed_or_replaced() -> No
         assert torch.allclose(few(hidden), output(hidden), atol=1e-6)
         output.weight = torch.nn.Parameter(torch.randn(50, 8))  # as when a checkpoint is loaded
         assert torch.allclose(few(hidden), output(hidden), atol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS + 1])
+def test_what_a_diverged_step_left_in_the_kept_memory_is_overwritten(rows: int) -> None:
+    hidden, weight, targets = problem(rows, 16, 2 * kernels.BLOCK + 5)
+    kernels._gradient_buffer(weight.detach()).fill_(torch.nan)
+    loss = kernels.linear_cross_entropy(hidden, weight, targets)
+    hidden_grad, weight_grad = torch.autograd.grad(loss, (hidden, weight))
+    _, exact_hidden, exact_weight = reference(hidden, weight, targets)
+    assert error(hidden_grad, exact_hidden) < 1e-5
+    assert error(weight_grad, exact_weight) < 1e-5
