@@ -6,10 +6,17 @@ from rich.cells import cell_len, set_cell_size
 
 
 def cut(text: str, width: int) -> str:
-    """The text, or its beginning and an ellipsis where it is wider than `width`, which is at least 1."""
-    return text if cell_len(text) <= width else set_cell_size(text, max(0, width - 1)) + "…"
+    """The text, or its beginning and an ellipsis where it is wider than `width`."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, width - 1) + "…" if width > 0 else ""
 
 
-def filled(text: str, width: int) -> str:
+def cut_left(text: str, width: int) -> str:
+    """The text, or an ellipsis and its end, which says more than its beginning where it is a path."""
+    return text if cell_len(text) <= width else cut(text[::-1], width)[::-1]
+
+
+def fit(text: str, width: int) -> str:
     """`cut`, and blanks up to the width."""
     return set_cell_size(cut(text, width), width)

@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from slmtui.console.columns import cut_left
 from slmtui.output import visible
 
 if TYPE_CHECKING:
@@ -106,9 +107,7 @@ class FilesTable(DataTable[Text]):
 
 
 def _cells(row: FileRow, width: int, colours: Mapping[str, str]) -> list[Text]:
-    name = visible(row.name)
-    if len(name) > width - 1:
-        name = "…" + name[len(name) - width + 2 :]
+    name = cut_left(visible(row.name), width - 1)
     quiet = "" if row.side else colours["quiet"]
     side = {"train": colours["train"], "": quiet}.get(row.side, colours["val"])
     return [

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
-from slmtui.console.columns import cut
+from slmtui.console.columns import cut, cut_left
 from slmtui.console.token_rows import label, token_text
 from slmtui.output import visible
 
@@ -104,8 +104,8 @@ def _repeats(found: Findings, width: int) -> list[Content]:
     if shared.longest:
         lines += [
             _row("longest repeat", f"{shared.longest:,} tokens", width),
-            Content.assemble("  val   ", (_cut_left(visible(shared.longest_val), width - 8), "$val")),
-            Content.assemble("  train ", (_cut_left(visible(shared.longest_train), width - 8), "$train")),
+            Content.assemble("  val   ", (cut_left(visible(shared.longest_val), width - 8), "$val")),
+            Content.assemble("  train ", (cut_left(visible(shared.longest_train), width - 8), "$train")),
         ]
     return [*lines, *_notes([shared.note])]
 
@@ -178,8 +178,3 @@ def _notes(notes: Sequence[str]) -> list[Content]:
 
 def _join(lines: Sequence[Content]) -> Content:
     return Content("\n").join(lines)
-
-
-def _cut_left(text: str, width: int) -> str:
-    """The end of a path says more than its beginning."""
-    return text if len(text) <= width else "…" + text[len(text) - max(0, width - 1) :]

@@ -67,9 +67,9 @@ class Knowledge(PhaseFiles):
         return measured or speed_from_run(phase, self.glances.get(phase.name)) or ""
 
     def verdict_of(self, phase: Phase) -> tuple[str, bool]:
-        """The class of the newest run's gap, "" for none, and whether counting beats that run."""
+        """The class of the newest run's gap, "" for none, and whether counting does better."""
         seen = self.glances.get(phase.name)
-        return (seen.best.verdict, seen.beaten) if seen is not None and seen.best is not None else ("", False)
+        return (seen.best.verdict, seen.above_baseline) if seen is not None and seen.best is not None else ("", False)
 
     def forget_faults(self) -> None:
         """What could not be read a while ago may be there now."""

@@ -1,4 +1,4 @@
-"""The list of phases: name, parameters, title, verdict of the newest run; broken ones with what is wrong."""
+"""The list of phases: name, file, parameters, title, verdict of the newest run; broken ones with what is wrong."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from slmtui.console.columns import cut, filled
+from slmtui.console.columns import cut, fit
 from slmtui.output import visible
 
 LEAST_WIDTH = 25  # of a row, in columns
 MOST_WIDTH = 60
+LEAST_FILE = 6  # columns for the name of a file: " · ab…"
 
 
 @dataclass(frozen=True)
 class Row:
     """What one phase's two lines say; the file's name too, where it is not the phase's. mark: its place among those to
-    be trained, 0 for none; beaten: counting beats that run, so that its verdict is not praise.
+    be trained, 0 for none; above_baseline: counting does better than that run's network, so its verdict is no praise.
     """
 
     path: Path
@@ -33,7 +34,7 @@ class Row:
     wrong: str
     changed: bool
     mark: int = 0
-    beaten: bool = False
+    above_baseline: bool = False
 
     def content(self, width: int) -> Content:
         sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
@@ -41,15 +42,15 @@ class Row:
         room = width - len(sign) - len(right) - 1
         name = cut(visible(self.name), room)
         left = room - cell_len(name)
-        file = f" · {visible(self.path.stem)}" if self.name != self.path.stem and left > 5 else ""
+        file = f" · {visible(self.path.stem)}" if self.name != self.path.stem and left >= LEAST_FILE else ""
         first = Content.assemble(
-            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"), (filled(file, left), "$quiet"), " ",
+            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"), (fit(file, left), "$quiet"), " ",
             (right, "$quiet"), "\n",
         )  # fmt: skip
         if self.wrong:
             return first + Content.assemble("  ", (cut("broken: " + visible(self.wrong), width - 2), "$error"))
-        title = filled(visible(self.title), width - 2 - len(self.verdict) - 1)
-        colour = "$quiet" if self.beaten or not self.verdict else f"${self.verdict}"
+        title = fit(visible(self.title), width - 2 - len(self.verdict) - 1)
+        colour = "$quiet" if self.above_baseline or not self.verdict else f"${self.verdict}"
         return first + Content.assemble("  ", (title, "$quiet"), " ", (self.verdict, colour))
 
 

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from slmtui.console.runs_words import STATE_COLOURS
 from slmtui.output import visible
 from slmtui.runs.catalogue import Listed
-from slmtui.training.gap import SCALE, WORST
+from slmtui.training.gap import SCALE, WORST, above_baseline
 
 MARK, UNMARKED = "●", " "
 NOTHING = "–"
@@ -93,12 +93,13 @@ def _against(run: Listed) -> Cell:
 
 
 def _verdict(run: Listed) -> Cell:
-    """The gap's class; of a run that counting beats without its colour, since its gap says nothing yet."""
-    word, margin = run.summary.verdict, _margin(run)
+    """The gap's class; where counting does better than the network, without its colour."""
+    word, loss = run.summary.verdict, run.summary.best_val_loss
     if word is None:
         return "–", ""
-    beaten = margin is not None and margin > 0.0
-    return visible(word), "$quiet" if beaten else f"${word}" if word in VERDICTS else ""
+    if loss is not None and above_baseline(loss, run.baseline.loss if run.baseline else None):
+        return visible(word), "$quiet"
+    return visible(word), f"${word}" if word in VERDICTS else ""
 
 
 def sort_runs(runs: Sequence[Listed], key: str) -> list[Listed]:

@@ -10,9 +10,11 @@ from statistics import median
 from slmtui.insight import messages
 from slmtui.insight.course import Course
 from slmtui.insight.finding import KNESER_NEY, MUENNIGHOFF, Finding
+from slmtui.training import gap
 
 LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
 MANY_EPOCHS = 16
+DO_NOT_USE = "do not use this model yet: more text, a smaller vocabulary, or what the other findings say"
 
 
 def overfitting(course: Course) -> Finding | None:
@@ -105,10 +107,10 @@ def above_baseline(course: Course) -> Finding | None:
     best, facts = course.best, course.facts
     if not course.is_over or best is None or facts is None or facts.baseline is None:
         return None
-    if best.val_loss <= facts.baseline:
+    if not gap.above_baseline(best.val_loss, facts.baseline):
         return None
     network, mixed, ngram = "the best val loss", "", f"a {facts.baseline_order}-gram model has {facts.baseline:.2f}"
-    remedy = "do not use this model yet: more text, a smaller vocabulary, or what the other findings say"
+    remedy = DO_NOT_USE
     if best.mixed_loss is not None:
         network, mixed = "the val loss of the network alone", f", and the two mixed have {best.mixed_loss:.2f}"
         if best.mixed_loss < facts.baseline:

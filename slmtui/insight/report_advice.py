@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slmtui.insight.diagnosis import diagnose
 from slmtui.insight.facts import DataFacts
 from slmtui.insight.finding import Finding
 from slmtui.insight.messages import LEAST_NOISE, NOISE
+from slmtui.insight.overfitting_rules import DO_NOT_USE
 from slmtui.insight.report_facts import RunFacts
 
 LEAKY = 0.3  # share of the validation tokens in repeats of training text
@@ -56,9 +57,10 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
         )
     if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
         loss = "mixed validation loss" if facts.is_mixed else "validation loss"
-        counting_wins = facts.baseline is not None and facts.best.judged_loss > facts.baseline.loss
-        use = "If you use it all the same, use" if counting_wins and facts.is_over else "Use"
-        advice.append(Advice(f"{use} best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
+        advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
+    if DO_NOT_USE in {one.remedy for one in found}:
+        unless = "If you use it all the same, use best.pt"
+        advice = [replace(one, what=one.what.replace("Use best.pt", unless)) for one in advice]
     return advice
 
 

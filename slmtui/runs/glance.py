@@ -12,6 +12,7 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.events import from_json
+from slmtui.training.gap import above_baseline
 
 TAIL = 128 << 10  # bytes of the log's end; some seven hundred steps
 _WANTED = (b'"event":"run_started"', b'"event":"evaluation"')
@@ -27,10 +28,10 @@ class Glance:
     progress: Progress
 
     @property
-    def beaten(self) -> bool:
-        """Whether the n-gram baseline is below the best loss, so that the gap says nothing yet."""
+    def above_baseline(self) -> bool:
         baseline = self.started.data.get("baseline") if self.started is not None else None
-        return self.best is not None and isinstance(baseline, float) and baseline < self.best.judged_loss
+        known = baseline if isinstance(baseline, float) else None
+        return self.best is not None and above_baseline(self.best.val_loss, known)
 
 
 def glance(run: Run) -> Glance:

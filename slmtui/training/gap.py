@@ -17,6 +17,11 @@ def verdict(gap: float) -> str:
     return next((word for limit, word in SCALE if abs(gap) < limit), WORST)
 
 
+def above_baseline(val_loss: float, baseline: float | None) -> bool:
+    """Whether counting does better than the network alone: then its gap, however small, earns no praise."""
+    return baseline is not None and val_loss > baseline
+
+
 def bits_per_byte(loss: float, tokens: int, n_bytes: int) -> float:
     """A loss in nats per token as bits per byte of text, which does not depend on the vocabulary."""
     return loss * tokens / (n_bytes * math.log(2))

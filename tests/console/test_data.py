@@ -325,6 +325,9 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         await pilot.press("n")
         await until(pilot, lambda: data(app).origin == path.with_name("suggested-2.toml") and complete(app))
         assert path.read_text().endswith("# mine\n"), "a second suggestion has a file of its own"
+        assert load_phase(Path("phases/suggested-2.toml")).name == "suggested-2" != load_phase(path).name
+        data(app).open(path)
+        await until(pilot, lambda: data(app).origin == path and complete(app))
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")

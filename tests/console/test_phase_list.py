@@ -41,4 +41,4 @@ def test_the_file_is_named_where_its_name_is_not_the_phases() -> None:
 
 def test_a_gap_is_praised_only_where_counting_is_beaten() -> None:
     assert style_of(row().content(40), "excellent") == "$excellent"
-    assert style_of(row(beaten=True).content(40), "excellent") == "$quiet"
+    assert style_of(row(above_baseline=True).content(40), "excellent") == "$quiet"

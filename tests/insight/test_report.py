@@ -255,6 +255,23 @@ def test_it_says_what_to_do_next(
     assert said in text.split("## What to do next")[1].split("\n## ")[0]
 
 
+@pytest.mark.parametrize(
+    "losses", [((6.6, 6.6), (3.0, 3.5)), ((6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0))]
+)
+@pytest.mark.parametrize(("baseline", "is_fit"), [(4.0, True), (3.0, False), (None, True)])
+def test_a_model_that_is_not_to_be_used_is_not_recommended(
+    tmp_path: Path, losses: list[tuple[float, float]], baseline: float | None, is_fit: bool
+) -> None:
+    facts: dict[str, Any] = {
+        "used_tokens": 700, "repeated_share": 0.0, "longest_repeat": 0, "longest_train": "", "longest_val": "",
+        "unseen_share": 0.0, "duplicate_share": 0.0, "unigram": 5.0, "baseline": baseline, "baseline_order": 3,
+    }  # fmt: skip
+    text = markdown(done_run(tmp_path, "phase1-001", losses, **facts)).split("## What to do next")[1]
+    assert ("Do not use this model yet" in text) == (not is_fit)
+    assert ("Use best.pt" in text) == is_fit
+    assert ("If you use it all the same, use best.pt" in text) == (not is_fit)
+
+
 def test_many_evaluations_are_thinned_but_keep_the_best(tmp_path: Path) -> None:
     losses = [(5 - n / 200, 5 - n / 200 if n <= 77 else 5.0) for n in range(200)]
     text = markdown(done_run(tmp_path, "phase1-001", losses))

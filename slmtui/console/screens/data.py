@@ -15,6 +15,7 @@ from textual.events import DescendantFocus
 from textual.widgets import DataTable, Static
 
 from slmtui.console import data_panels
+from slmtui.console.columns import cut
 from slmtui.console.data_files import FilesTable, file_rows
 from slmtui.console.data_findings import Findings, suggestion_for_here
 from slmtui.console.data_panel import NumbersPanel
@@ -22,13 +23,15 @@ from slmtui.console.data_reader import DataReader
 from slmtui.console.data_source import ChooseSource
 from slmtui.console.dialogs import Message, Question
 from slmtui.console.file_tokens import FileTokens, LineCounter
-from slmtui.console.phase_draft import free_name
+from slmtui.console.phase_draft import Drafts, free_name
 from slmtui.console.token_rows import label
 from slmtui.console.widgets.token_view import TokenView
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import set_up
 from slmtui.runs.files import whole_file
+from slmtui.training.phase_schema import keys
+from slmtui.training.phase_text import with_value
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
@@ -67,7 +70,7 @@ class DataScreen(DataReader):
         Binding("v", "see('validation')", "validation", tooltip="can the validation side be trusted"),
         Binding("u", "see('suggestion')", "suggests", tooltip="the phase that this corpus suggests"),
         Binding("o", "source", "open", tooltip="show another phase's data, or a folder or file"),
-        Binding("s", "save", "save", tooltip="save the suggestion as phases/suggested.toml"),
+        Binding("s", "save", "save", tooltip="save the suggestion as a phase"),
         Binding("e", "repeat", "longest repeat", show=False, tooltip="the longest repeat, in validation and training"),
         Binding("i", "set_up", "set up", show=False, tooltip="set up a project in this folder"),
         Binding("ctrl+r", "again", "read again", show=False, tooltip="read the corpus again"),
@@ -183,8 +186,7 @@ class DataScreen(DataReader):
         often = f" · train {counts.train[token]:,}×, val {counts.val[token]:,}×" if counts is not None else ""
         shown = label(data.decode("utf-8", "surrogateescape"))
         self.query_one("#token", Static).update(
-            f"{shown if len(shown) < 24 else shown[:22] + '…'} id {token} · {data[:8].hex(' ')}"
-            f"{'…' * (len(data) > 8)}{often}"
+            f"{cut(shown, 23)} id {token} · {data[:8].hex(' ')}{'…' * (len(data) > 8)}{often}"
         )
         name = "training" if side == "train" else "validation"
         words = f"line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
@@ -260,25 +262,29 @@ class DataScreen(DataReader):
             app = self.host
             measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
             suggestion = await measured or suggestion
-        text, path = suggested_toml(suggestion), SUGGESTED
+        text, path, drafts = suggested_toml(suggestion), SUGGESTED, Drafts(SUGGESTED.parent)
+        answer: str | None = "overwrite"
         if path.exists() and path.read_bytes() != text.encode():
-            other = path.with_stem(free_name(path.parent, path.stem))
+            other = free_name(path.parent, path.stem)
             answer = await self.host.push_screen_wait(
                 Question(
                     f"{path} is there already. Write the new suggestion over it?",
-                    {"overwrite": "Overwrite it", "new": f"New file {other.name}", "cancel": "Cancel"},
+                    {"overwrite": "Overwrite it", "new": f"New file {other}.toml", "cancel": "Cancel"},
                     title="save the suggestion",
                 )
             )
-            if answer not in ("overwrite", "new"):
-                return
-            path = other if answer == "new" else path
+        if answer not in ("overwrite", "new"):
+            return
         try:
-            path.parent.mkdir(exist_ok=True)
-            with whole_file(path) as file:
-                file.write(text.encode())
-        except OSError as error:
-            self.host.push_screen(Message(f"{path}: {error.strerror}", title="the suggestion could not be saved"))
+            if answer == "new":  # with a name of its own, by which its runs are told apart
+                path = drafts.create(other, with_value(text, keys()["phase", "name"], other))
+            elif path.exists():
+                with whole_file(path.resolve()) as file:  # a link stays one
+                    file.write(text.encode())
+            else:
+                drafts.create(path.stem, text)
+        except (OSError, UserError) as error:
+            self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
             return
         self.notify(f"saved as {path}; p shows it; t, then enter, trains it", title="suggestion")
         self.open(path)

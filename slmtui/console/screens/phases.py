@@ -275,8 +275,8 @@ class PhasesScreen(Knowledge):
             return Row(path, path.stem, "", "", "", wrong, draft.changed, mark)
         vocabulary = self.vocabulary_of(phase)
         count = "" if vocabulary is None else compact(sum(parameters(phase, vocabulary).values()))
-        verdict, beaten = self.verdict_of(phase)
-        return Row(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, beaten)
+        verdict, above_baseline = self.verdict_of(phase)
+        return Row(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline)
 
     def vocabulary_of(self, phase: Phase) -> int | None:
         known = known_vocabulary(phase)
