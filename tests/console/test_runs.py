@@ -256,11 +256,24 @@ async def test_enter_watches_and_the_cursor_comes_back_with_what_is_watched(chec
         assert opened.app.watched == second
         opened.app.watched = first  # as a training that begins there has it
         await opened.press("r")
-        await opened.until(lambda: opened.table.current == "phase1-001")
+        assert opened.table.current == "phase1-001"
         await opened.press("j", "t", "r")
-        looked = opened.screen._looked_at
-        await opened.until(lambda: opened.screen._looked_at > looked)
+        done_run(checkpoints, "phase1-003")
+        await opened.until(lambda: "phase1-003" in opened.names)
         assert opened.table.current == "phase1-002"  # a person's choice stays
+
+
+async def test_a_run_that_is_watched_before_it_is_listed_gets_the_cursor_when_it_is(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        for name, key, expected in (("phase1-002", "r", "phase1-002"), ("phase1-003", "k", "phase1-001")):
+            await opened.press("t")
+            opened.app.watched = Run(checkpoints / name)
+            await opened.press("r", key)  # the second one moves the cursor before there is anything to go to
+            done_run(checkpoints, name)
+            await opened.until(lambda: len(opened.names) == len(list(checkpoints.iterdir())))
+            await opened.pilot.pause()
+            assert opened.table.current == expected
 
 
 async def test_resume_trains_what_stopped_and_says_why_not_otherwise(

@@ -67,7 +67,9 @@ class RunsScreen(ConsoleScreen):
         self.runs: dict[str, Listed] = {}
         self.marked: dict[str, Role] = {}
         self._shown_once = False
-        self._went_to: Run | None = None
+        self._watched: Run | None = None  # when this screen was shown last
+        self._wanted: Run | None = None  # what the cursor is to go to once it is listed
+        self._left_at: str | None = None  # where the cursor was when it began to be wanted
         self._catalogue: Catalogue | None = None
         self._looking = False
         self._looked_at = 0.0
@@ -109,20 +111,33 @@ class RunsScreen(ConsoleScreen):
     def _show_news(self, message: Looked) -> None:
         runs = {run.name: run for run in message.runs}
         if runs == self.runs and self._shown_once:  # which is quick, since what did not change is the same object
-            self._go_to_watched()
+            self._go_to_wanted()
             self._show_current()
             return
         self.runs, self._shown_once = runs, True
         self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
         self._show()
-        self._go_to_watched()
+        self._go_to_wanted()
 
-    def _go_to_watched(self) -> None:
-        """The cursor comes from Train with the run that is watched there, once."""
-        run = self.host.watched
-        if run is not None and run != self._went_to and run.name in self.runs:
-            self._went_to = run
-            self.query_one(RunList).go_to(run.name)
+    def on_screen_resume(self) -> None:
+        """The cursor comes with the run that is watched, if it is another than the last time."""
+        if self.host.watched != self._watched:
+            self._watched = self._wanted = self.host.watched
+            self._left_at = self.query_one(RunList).current
+            self._go_to_wanted()
+
+    def _go_to_wanted(self) -> None:
+        """Now, or when the run is listed, unless a person has moved the cursor by then."""
+        table, run = self.query_one(RunList), self._wanted
+        if run is None:
+            return
+        if self._left_at not in (None, table.current):
+            self._wanted = None
+        elif run.name in self.runs:
+            table.go_to(run.name)
+            self._wanted = None
+        else:
+            self._left_at = table.current
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import ClassVar
 
 import psutil
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -32,7 +33,8 @@ from slmtui.runs.run import ALIVE, Run, State, all_runs
 from slmtui.runs.summary import RunSummary
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
-LEAST_TITLE = 12  # columns of a phase's title that what to do next leaves to it
+DASH = "  ─  "
+LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's title is left out
 GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
 NEXT: dict[State, str] = {  # what to do about a run in such a state
     "done": "c talks to it, r compares it",
@@ -228,9 +230,11 @@ class TrainScreen(Steering):
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
         early = history.finished is not None and history.finished.reason == "early stopping"
         words = f"{state}, stopped early" if early and state == "done" else state
-        rest = f"  ─  {history.run.name} · {words}{detail}{rate}"
-        title = cut(visible(title), max(LEAST_TITLE, self.app.size.width - 2 - len(rest)))
-        self._put("#phase-title", title + rest)
+        line, width = f"{history.run.name} · {words}{detail}{rate}", self.app.size.width - 2
+        shown = cut(visible(title), width - cell_len(line) - len(DASH))
+        if cell_len(shown) >= min(LEAST_TITLE, cell_len(visible(title))):
+            line = f"{shown}{DASH}{line}"
+        self._put("#phase-title", cut(line, width))
         if self.steers != (state in ALIVE):
             self.steers = state in ALIVE
             self.refresh_bindings()
