@@ -16,7 +16,7 @@ from slmtui.console.app import Console
 from slmtui.console.data_files import MOST_ROWS, FilesTable
 from slmtui.console.data_panel import NumbersPanel
 from slmtui.console.data_source import ChooseSource
-from slmtui.console.dialogs import Question
+from slmtui.console.dialogs import Message, Question
 from slmtui.console.help import help_for
 from slmtui.console.memory import Memory
 from slmtui.console.screens.data import DataScreen
@@ -332,6 +332,17 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")
         await until(pilot, lambda: not path.read_text().endswith("# mine\n"))
+
+
+async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> None:
+    Path("phases/suggested.toml").mkdir(parents=True)
+    async with console() as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        assert "phases/suggested.toml cannot be written: Is a directory" in seen(app)
+        assert list(Path("phases").glob(".*")) == []
 
 
 async def test_without_a_project_it_offers_to_set_one_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

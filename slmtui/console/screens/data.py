@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from asyncio import to_thread
+from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -262,13 +263,12 @@ class DataScreen(DataReader):
             app = self.host
             measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
             suggestion = await measured or suggestion
-        text, path, drafts = suggested_toml(suggestion), SUGGESTED, Drafts(SUGGESTED.parent)
+        text, other = suggested_toml(suggestion), free_name(SUGGESTED.parent, SUGGESTED.stem)
         answer: str | None = "overwrite"
-        if path.exists() and path.read_bytes() != text.encode():
-            other = free_name(path.parent, path.stem)
+        if SUGGESTED.exists() and not _holds(SUGGESTED, text):
             answer = await self.host.push_screen_wait(
                 Question(
-                    f"{path} is there already. Write the new suggestion over it?",
+                    f"{SUGGESTED} is there already. Write the new suggestion over it?",
                     {"overwrite": "Overwrite it", "new": f"New file {other}.toml", "cancel": "Cancel"},
                     title="save the suggestion",
                 )
@@ -276,14 +276,8 @@ class DataScreen(DataReader):
         if answer not in ("overwrite", "new"):
             return
         try:
-            if answer == "new":  # with a name of its own, by which its runs are told apart
-                path = drafts.create(other, with_value(text, keys()["phase", "name"], other))
-            elif path.exists():
-                with whole_file(path.resolve()) as file:  # a link stays one
-                    file.write(text.encode())
-            else:
-                drafts.create(path.stem, text)
-        except (OSError, UserError) as error:
+            path = _save_new(other, text) if answer == "new" else _save(text)
+        except UserError as error:
             self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
             return
         self.notify(f"saved as {path}; p shows it; t, then enter, trains it", title="suggestion")
@@ -308,3 +302,26 @@ class DataScreen(DataReader):
             except UserError as error:
                 self.host.push_screen(Message(str(error), title="a new project"))
             self.action_again()
+
+
+def _holds(path: Path, text: str) -> bool:
+    with suppress(OSError):
+        return path.read_bytes() == text.encode()
+    return False
+
+
+def _save(text: str) -> Path:
+    """Put the suggestion in the place of the last one, as a whole. UserError if that cannot be done."""
+    if not SUGGESTED.exists():
+        return Drafts(SUGGESTED.parent).create(SUGGESTED.stem, text)
+    try:
+        with whole_file(SUGGESTED.resolve()) as file:  # a link stays one
+            file.write(text.encode())
+    except OSError as error:
+        raise UserError(f"{SUGGESTED} cannot be written: {error.strerror}") from None
+    return SUGGESTED
+
+
+def _save_new(name: str, text: str) -> Path:
+    """Save the suggestion beside the last one, under a name of its own, by which its runs are told apart."""
+    return Drafts(SUGGESTED.parent).create(name, with_value(text, keys()["phase", "name"], name))
