@@ -6,7 +6,7 @@ import os
 
 # Turns of a loop, some 20 microseconds, before a thread that has nothing to do sleeps. That bridges most of what lies
 # between two products of a small model, where to be woken costs more than the product. Ten times as many make a step
-# several times slower as soon as another process wants a core; libgomp's own default is 300,000 (docs/log.md).
+# several times slower as soon as another process wants a core (docs/log.md); libgomp's own default is 300,000.
 SPINS = "1000"
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from contextlib import suppress
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -24,13 +23,12 @@ from slmtui.console.data_reader import DataReader
 from slmtui.console.data_source import ChooseSource
 from slmtui.console.dialogs import Message, Question
 from slmtui.console.file_tokens import FileTokens, LineCounter
-from slmtui.console.phase_draft import Drafts, free_name
+from slmtui.console.phase_draft import Draft, Drafts, free_name
 from slmtui.console.token_rows import label
 from slmtui.console.widgets.token_view import TokenView
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import set_up
-from slmtui.runs.files import whole_file
 from slmtui.training.phase_schema import keys
 from slmtui.training.phase_text import with_value
 
@@ -263,9 +261,10 @@ class DataScreen(DataReader):
             app = self.host
             measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
             suggestion = await measured or suggestion
-        text, other = suggested_toml(suggestion), free_name(SUGGESTED.parent, SUGGESTED.stem)
+        text, drafts, there = suggested_toml(suggestion), Drafts(SUGGESTED.parent), Draft(SUGGESTED)
+        other = free_name(drafts.folder, SUGGESTED.stem)
         answer: str | None = "overwrite"
-        if SUGGESTED.exists() and not _holds(SUGGESTED, text):
+        if SUGGESTED.exists() and there.text != text:
             answer = await self.host.push_screen_wait(
                 Question(
                     f"{SUGGESTED} is there already. Write the new suggestion over it?",
@@ -275,8 +274,14 @@ class DataScreen(DataReader):
             )
         if answer not in ("overwrite", "new"):
             return
+        path, there.text = SUGGESTED, text
         try:
-            path = _save_new(other, text) if answer == "new" else _save(text)
+            if answer == "new":  # with a name of its own, by which its runs are told apart
+                path = drafts.create(other, with_value(text, keys()["phase", "name"], other))
+            elif SUGGESTED.exists():
+                there.save()
+            else:
+                drafts.create(SUGGESTED.stem, text)
         except UserError as error:
             self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
             return
@@ -302,26 +307,3 @@ class DataScreen(DataReader):
             except UserError as error:
                 self.host.push_screen(Message(str(error), title="a new project"))
             self.action_again()
-
-
-def _holds(path: Path, text: str) -> bool:
-    with suppress(OSError):
-        return path.read_bytes() == text.encode()
-    return False
-
-
-def _save(text: str) -> Path:
-    """Put the suggestion in the place of the last one, as a whole. UserError if that cannot be done."""
-    if not SUGGESTED.exists():
-        return Drafts(SUGGESTED.parent).create(SUGGESTED.stem, text)
-    try:
-        with whole_file(SUGGESTED.resolve()) as file:  # a link stays one
-            file.write(text.encode())
-    except OSError as error:
-        raise UserError(f"{SUGGESTED} cannot be written: {error.strerror}") from None
-    return SUGGESTED
-
-
-def _save_new(name: str, text: str) -> Path:
-    """Save the suggestion beside the last one, under a name of its own, by which its runs are told apart."""
-    return Drafts(SUGGESTED.parent).create(name, with_value(text, keys()["phase", "name"], name))

@@ -10,7 +10,7 @@ from textual.widgets import Input, Static
 from slmtui.console.dialogs import Message, Question
 from slmtui.console.phase_list import PhaseList
 from slmtui.training.phase_file import load_phase
-from tests.console.phases_screen import (
+from tests.console.phases.hands import (
     ALPHA,
     BETA,
     console,
@@ -20,17 +20,9 @@ from tests.console.phases_screen import (
     screen,
     text_of,
     to_section,
-    two_phases,
     type_in,
     until,
 )
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return two_phases(tmp_path)
-
 
 # Saving
 

@@ -10,24 +10,16 @@ from slmtui.console.ask import Choose
 from slmtui.console.help import help_for
 from slmtui.console.phase_list import PhaseList
 from slmtui.training.phase_file import load_phase
-from tests.console.phases_screen import (
+from tests.console.phases.hands import (
     ALPHA,
     console,
     field,
     meaning,
     screen,
     to_section,
-    two_phases,
     type_in,
     until,
 )
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return two_phases(tmp_path)
-
 
 # The list
 

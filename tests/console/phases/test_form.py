@@ -4,28 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
+from textual.pilot import Pilot
 from textual.widgets import Static, TextArea
 
+from slmtui.console.app import Console
 from slmtui.console.phase_field import Choices
-from tests.console.phases_screen import (
+from tests.console.phases.hands import (
     ALPHA,
     console,
     field,
     screen,
     text_of,
     to_section,
-    two_phases,
     type_in,
     until,
 )
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    return two_phases(tmp_path)
-
 
 # The form
 
@@ -68,6 +61,16 @@ async def test_mistakes_are_said_under_the_field_as_on_the_command_line() -> Non
         assert not field(app, "n_embd").has_class("-wrong")
 
 
+async def insert(app: Console, pilot: Pilot[str], section: str, name: str, lines: str) -> None:
+    """Into a field of several lines, as if pasted."""
+    await to_section(app, pilot, section)
+    editor = field(app, name).editor
+    assert isinstance(editor, TextArea)
+    editor.focus()
+    editor.insert(lines)
+    await pilot.pause()
+
+
 async def test_choices_lists_and_tables() -> None:
     async with console() as (app, pilot):
         await to_section(app, pilot, "tokenizer")
@@ -82,20 +85,10 @@ async def test_choices_lists_and_tables() -> None:
         assert 'kind = "gpt2"\n' in draft.text
         await pilot.press("backspace")
         assert "kind" not in draft.text
-        await to_section(app, pilot, "sampling")
-        prompts = field(app, "prompts").editor
-        assert isinstance(prompts, TextArea)
-        prompts.focus()
-        prompts.insert("def a\nimport \\n")
-        await pilot.pause()
+        await insert(app, pilot, "sampling", "prompts", "def a\nimport \\n")
         assert draft.phase is not None
         assert draft.phase.sampling.prompts == ("def a", "import \n", "\n")[:2]
-        await to_section(app, pilot, "data")
-        patterns = field(app, "patterns").editor
-        assert isinstance(patterns, TextArea)
-        patterns.focus()
-        patterns.insert("calls = '\\w+\\('")
-        await pilot.pause()
+        await insert(app, pilot, "data", "patterns", "calls = '\\w+\\('")
         assert draft.phase is not None
         assert draft.phase.data.patterns == {"calls": r"\w+\("}
 
