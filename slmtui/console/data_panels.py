@@ -121,7 +121,7 @@ def _unseen(found: Findings, n_val: int, width: int) -> list[Content]:
     if kinds := found.counts.unseen_kinds:
         tokens = [found.dataset.tokenizer.token_bytes(token) for token in found.counts.unseen]
         names = " ".join(cut(token_text(token).replace("\n", ""), 12) for token in tokens)
-        text = f"{found.counts.unseen_tokens:,} tokens, {kinds:,} kinds: {names}"
+        text = f"{found.counts.unseen_tokens:,} tokens, {kinds:,} {'kind' if kinds == 1 else 'kinds'}: {names}"
         lines += _indented(text, width, max_lines=3)
     return lines
 

@@ -17,7 +17,6 @@ from slmtui.output import visible
 
 LEAST_WIDTH = 25  # of a row, in columns
 MOST_WIDTH = 60
-LEAST_FILE = 6  # columns for the name of a file: " · ab…"
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,11 @@ class Row:
         sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
         right = "" if self.wrong else self.parameters
         room = width - len(sign) - len(right) - 1
-        name = cut(visible(self.name), room)
-        left = room - cell_len(name)
-        file = f" · {visible(self.path.stem)}" if self.name != self.path.stem and left >= LEAST_FILE else ""
+        file = "" if self.name == self.path.stem else f" · {visible(self.path.stem)}"
+        name = cut(visible(self.name), room - min(cell_len(file), room // 2))
         first = Content.assemble(
-            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"), (fit(file, left), "$quiet"), " ",
-            (right, "$quiet"), "\n",
+            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"),
+            (fit(file, room - cell_len(name)), "$quiet"), " ", (right, "$quiet"), "\n",
         )  # fmt: skip
         if self.wrong:
             return first + Content.assemble("  ", (cut("broken: " + visible(self.wrong), width - 2), "$error"))

@@ -36,7 +36,7 @@ def test_both_lines_fill_the_width(file: str, name: str, title: str, width: int)
 def test_the_file_is_named_where_its_name_is_not_the_phases() -> None:
     assert lines(row(), 40)[0].split() == ["alpha", "1.6M"]
     assert lines(row("next.toml"), 40)[0].split() == ["alpha", "·", "next", "1.6M"]
-    assert lines(row("next.toml", name="n" * 40), LEAST_WIDTH)[0].split() == ["n" * 17 + "…", "1.6M"]
+    assert lines(row("next.toml", name="n" * 40), LEAST_WIDTH)[0].split() == ["n" * 10 + "…", "·", "next", "1.6M"]
 
 
 def test_a_gap_is_praised_only_where_counting_is_beaten() -> None:
