@@ -18,11 +18,11 @@ from tempfile import TemporaryDirectory
 from benchmarks.table import Row, at_least, seconds
 from benchmarks.work import published
 from benchmarks.workers import in_turns
+from slmtui.config.phase import Phase
 from slmtui.runs.log import read_events
 from slmtui.runs.run import all_runs
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.phase import Phase
 
 GROUP = "From start to end"
 SHORT = {"phase0": 3, "phase1": 30, "phase2": 20, "phase3": 8, "phase4": 3}  # steps between evaluations

@@ -11,17 +11,17 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 from benchmarks.table import Row, seconds
-from slmtui.console.charts import draw_chart
-from slmtui.console.train_view import View, charts
+from slmtui.config.phase_file import load_phase
+from slmtui.console.charts.rendering import draw_chart
+from slmtui.console.screens.train.view import TrainView, charts
 from slmtui.runs.history import RunHistory
 from slmtui.training import events
 from slmtui.training.events import Event, to_json
-from slmtui.training.phase_file import load_phase
 
 STEPS, INTERVAL = 1_000_000, 1_000
 SIZE = (60, 16)  # of the loss chart on Train at 120×40
 OPENED, DRAWN = 3, 15  # times
-VIEWS = (View(), View(smoothing=True), View(log_y=True), View(x="time", recent=True))
+VIEWS = (TrainView(), TrainView(smoothing=True), TrainView(log_y=True), TrainView(x="time", recent=True))
 
 
 def replay() -> list[Row]:
@@ -65,7 +65,7 @@ def million_steps() -> Iterator[Event]:
             best = min(best, loss)
 
 
-def _draw(history: RunHistory, view: View) -> Callable[[], object]:
+def _draw(history: RunHistory, view: TrainView) -> Callable[[], object]:
     return lambda: draw_chart(charts(history, view, gap_ticks=True)[0], *SIZE)
 
 

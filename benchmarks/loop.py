@@ -17,11 +17,11 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.table import paired_ratio
 from benchmarks.work import Found, published
-from slmtui.headless import InterruptibleControl, follow, interrupts
+from slmtui.commands.headless import InterruptibleControl, follow, interrupts
 from slmtui.session import begin
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.machine import choose_machine
+from slmtui.training.hardware import choose_machine
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from benchmarks.work import GENERATED, PROMPT, Found, Work, published, repeated
 from slmtui import openmp
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import load_phase
 from slmtui.training import events
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import load_phase
 
 if TYPE_CHECKING:
     from slmtui.training.state import Training
@@ -33,7 +33,7 @@ def step(phase: str, precision: str) -> Work:
 def tokens(phase: str, n_prompts: str) -> Work:
     """A completion of each of so many prompts at once."""
     training = start(published(phase, *ENDLESS, "training.precision=fp32"))
-    from slmtui.model.generation import Sampling, generate
+    from slmtui.inference.generation import Sampling, generate
 
     prompts = [training.dataset.tokenizer.encode(PROMPT)] * int(n_prompts)
     return repeated(lambda: list(generate(training.model, prompts, GENERATED, Sampling(), range(len(prompts)))))
@@ -68,7 +68,7 @@ def reach(file: str, bits: str) -> Work:
     """Train a phase from nothing until its validation loss is at most so many bits per byte, or it ends."""
     phase, wanted = load_phase(Path(file)), float(bits)
     dataset = start(phase).dataset
-    from slmtui.training.machine import choose_machine
+    from slmtui.training.hardware import choose_machine
     from slmtui.training.state import Training
     from slmtui.training.trainer import train
 
@@ -112,7 +112,7 @@ def inspect(path: str) -> Work:
 
 def start(phase: Phase) -> Training:
     openmp.set_wait_policy()
-    from slmtui.training.machine import choose_machine
+    from slmtui.training.hardware import choose_machine
     from slmtui.training.prepare import prepare_dataset
     from slmtui.training.state import Training
 

@@ -11,8 +11,8 @@ from benchmarks.table import Row, at_least, paired_ratio, seconds
 from benchmarks.theirs import OTHERS
 from benchmarks.work import GENERATED, published
 from benchmarks.workers import Taken, in_turns
-from slmtui.training.machine import multiplies_bf16
-from slmtui.training.phase_meaning import GPT2_TOKENS
+from slmtui.insight.estimates import GPT2_TOKENS
+from slmtui.training.hardware import multiplies_bf16
 
 TEXTBOOK, LIBRARIES, MACHINE = "Against a textbook loop", "Against other libraries", "Share of the machine"
 TARGETS = {"phase0": (1.5, 2.5), "phase1": (3, 4), "phase2": (3, 4), "phase3": (3, 4), "phase4": (3, 4)}  # fp32, bf16

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import load_phase
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import load_phase
 
 Found = dict[str, float]
 Work = Callable[[int], Found | None]  # told how often

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui import __version__, openmp
+from slmtui.commands.options import add_checkpoints_option, add_set_option
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import ExitStatus, StreamError, fill_closed_streams, put, say, silence
 from slmtui.project import DEFAULT_CHECKPOINTS
 
 if TYPE_CHECKING:
+    from slmtui.config.phase import Phase
     from slmtui.runs.run import Run
-    from slmtui.training.phase import Phase
 
 COMMANDS = {
     "check": "say whether phase files are right, and what is wrong with them",
@@ -71,9 +72,9 @@ def start(arguments: Sequence[str]) -> int:
     """`slmtui [PHASE.toml …]`: train phases headless."""
     parser = main_parser()
     options = parser.parse_args(arguments)
+    from slmtui.config.phase_file import PhaseError, load_phase
     from slmtui.project import default_phase_file
     from slmtui.runs.run import find_run
-    from slmtui.training.phase_file import PhaseError, load_phase
 
     if options.resume and (options.phases or options.set):
         parser.error("--resume goes on with a run as it was; it takes no phases and no --set")
@@ -101,7 +102,7 @@ def start(arguments: Sequence[str]) -> int:
     runs = [find_run(options.checkpoints, name) for name in options.resume]
     if options.detach:
         return detach(phases, runs, options.checkpoints)
-    from slmtui.headless import resume_runs, train_phases
+    from slmtui.commands.headless import resume_runs, train_phases
 
     if runs:
         return resume_runs(runs, as_json=options.json)
@@ -110,12 +111,12 @@ def start(arguments: Sequence[str]) -> int:
 
 def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> int:
     """Train without a terminal; says what was begun, and how to see it."""
-    from slmtui.detach import begin_detached, go_on_detached
+    from slmtui.detach import resume_detached, start_detached
 
     if runs:
-        process = go_on_detached(runs, checkpoints)
+        process = resume_detached(runs, checkpoints)
     else:
-        runs, process = begin_detached(phases, checkpoints)
+        runs, process = start_detached(phases, checkpoints)
     elsewhere = "" if checkpoints == DEFAULT_CHECKPOINTS else f" --checkpoints {checkpoints}"
     for run in runs:
         put(f"{run.name}: trained by process {process}; watch it with: slmtui watch {run.name}{elsewhere}")
@@ -154,17 +155,3 @@ def main_parser() -> argparse.ArgumentParser:
     add_checkpoints_option(parser)
     parser.add_argument("--version", action="version", version=f"slmtui {__version__}")
     return parser
-
-
-def add_set_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="override a key of the phase, such as training.max_iters=200; may be given again",
-    )  # fmt: skip
-
-
-def add_checkpoints_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--checkpoints", type=Path, default=DEFAULT_CHECKPOINTS, metavar="DIR",
-        help="folder that runs are kept in (default: checkpoints)",
-    )  # fmt: skip

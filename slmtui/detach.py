@@ -8,15 +8,15 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from slmtui.config.phase import Phase
 from slmtui.errors import UserError
 from slmtui.runs.run import Run, create_run
-from slmtui.training.phase import Phase
 
 LOG_NAME = "detached.log"  # in the folder of the first run: what a terminal would have been told
 PATIENCE = 600.0  # seconds that a corpus may take to be read before we stop waiting for it to begin
 
 
-def begin_detached(phases: Sequence[Phase], checkpoints: Path) -> tuple[list[Run], int]:
+def start_detached(phases: Sequence[Phase], checkpoints: Path) -> tuple[list[Run], int]:
     """Make a run for each phase and start a process that trains them in order; returns them and its id.
 
     UserError for what is wrong with a phase or its corpus; then no run stays behind.
@@ -27,14 +27,14 @@ def begin_detached(phases: Sequence[Phase], checkpoints: Path) -> tuple[list[Run
         phase_corpus(phase)  # is there something to learn from?
     runs = [create_run(checkpoints, phase) for phase in phases]
     try:
-        return runs, go_on_detached(runs, checkpoints)
+        return runs, resume_detached(runs, checkpoints)
     except UserError:
         for run in runs:
             run.delete()
         raise
 
 
-def go_on_detached(runs: Sequence[Run], checkpoints: Path) -> int:
+def resume_detached(runs: Sequence[Run], checkpoints: Path) -> int:
     """Start a process that goes on with these runs, in order; returns its id once the first of them is in training.
 
     UserError, with what it said, if it ends before that.

@@ -9,19 +9,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from slmtui.insight.gate_check import refuse_impossible
+from slmtui.config.phase import Phase
+from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
+from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile
-from slmtui.runs.files import clear_drafts
 from slmtui.runs.recorder import record
-from slmtui.runs.resume import resume
+from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
 from slmtui.training.control import Control
 from slmtui.training.events import Event
-from slmtui.training.machine import choose_machine
-from slmtui.training.out_of_memory import memory_told
-from slmtui.training.phase import Phase
+from slmtui.training.hardware import choose_machine
+from slmtui.training.out_of_memory import translate_oom
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
@@ -46,18 +46,18 @@ class Session:
 
 def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: file) -> Session:
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here."""
-    with memory_told(phase):
+    with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         dataset = prepare_dataset(phase)
         refuse_impossible(phase, dataset)
         training = Training.start(phase, dataset, tuned_machine(phase, dataset))
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    happening = watch(train(training, control(_control_file(run))), dataset)
-    return Session(run, training, (), record(run, lock, training, happening), dataset.notes)
+    stream = watch(train(training, control(_control_file(run))), dataset)
+    return Session(run, training, (), record(run, lock, training, stream), dataset.notes)
 
 
-def go_on(run: Run, control: AddControl = lambda file: file) -> Session:
+def resume(run: Run, control: AddControl = lambda file: file) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done.
 
     The lock comes first: what another process is still writing must not be read as if it were the end.
@@ -66,14 +66,14 @@ def go_on(run: Run, control: AddControl = lambda file: file) -> Session:
     try:
         clear_drafts(run.folder)
         commands = control(_control_file(run))
-        with memory_told(run.phase()):
-            resumed = resume(run)
+        with translate_oom(run.phase()):
+            resumed = restore_training(run)
     except BaseException:
         lock.release()
         raise
-    happening = watch(train(resumed.training, commands), resumed.training.dataset, resumed.history)
-    happening = _with_notes(happening, resumed.notes)
-    recorded = record(run, lock, resumed.training, happening, keep=resumed.log_size)
+    stream = watch(train(resumed.training, commands), resumed.training.dataset, resumed.history)
+    stream = _with_notes(stream, resumed.notes)
+    recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, ())
 
 
@@ -84,9 +84,9 @@ def _control_file(run: Run) -> ControlFile:
         raise RunError(f"{run.control_file}: cannot be made ({error.strerror})") from None
 
 
-def _with_notes(happening: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:
+def _with_notes(stream: Iterator[Event], notes: tuple[str, ...]) -> Iterator[Event]:
     """What cannot be continued exactly is said in the log, where everybody sees it, right after `resumed`."""
-    for event in happening:
+    for event in stream:
         yield event
         for note in notes:
             yield events.Warned(step=event.step, code="elsewhere", message=note)

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import parse_phase
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import parse_phase
 
 # The same examples each time, and none refused for the speed of a busy machine.
 UNHURRIED = (HealthCheck.too_slow, HealthCheck.filter_too_much)

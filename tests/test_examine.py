@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from slmtui.cli import main
-from slmtui.insight.examination import FILE, kept, verdict
-from slmtui.insight.report import build_report
-from slmtui.insight.report_markdown import to_markdown
+from slmtui.insight.judging.examination import FILE, kept, verdict
+from slmtui.insight.report.build import build_report
+from slmtui.insight.report.markdown import to_markdown
 from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
 from tests.written_runs import done_run

@@ -14,15 +14,15 @@ import pytest
 
 from slmtui.cli import main
 from slmtui.commands import watch
+from slmtui.config.phase_file import load_phase
 from slmtui.runs import run as run_module
 from slmtui.runs.control import send
 from slmtui.runs.log import last_event
 from slmtui.runs.run import Run, all_runs
-from slmtui.session import Session, begin, go_on
+from slmtui.session import Session, begin, resume
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
-from slmtui.training.phase_file import load_phase
 from tests.conftest import MakePhase
 from tests.pty_console import wait_for
 
@@ -95,7 +95,7 @@ def test_a_log_that_is_cut_back_is_followed_from_where_it_goes_on(
     following = watch.follow(session.run)
     before = until_nothing_new(following)
     session.events.close()  # type: ignore[attr-defined]
-    resumed = go_on(session.run)
+    resumed = resume(session.run)
     advance(resumed, 12)  # the log is longer again than it was
     after = until_nothing_new(following)
     assert isinstance(after[0], events.Resumed)

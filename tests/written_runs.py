@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import dump_phase
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.events import Event, Reason, to_json
 from slmtui.training.gap import verdict
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import dump_phase
 
 BEGAN = 1_700_000_000.0  # seconds since 1970
 MACHINE = {"device": "cpu", "precision": "fp32", "threads": 2, "processor": "a processor"}

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui import openmp
+from slmtui.config.phase_file import load_phase
 from slmtui.console.app import Console
-from slmtui.console.memory import Memory
-from slmtui.console.screens.complete import CompleteScreen
-from slmtui.console.screens.data import DataScreen
-from slmtui.console.screens.phases import PhasesScreen
-from slmtui.console.screens.runs import RunsScreen
-from slmtui.console.screens.train import TrainScreen
-from slmtui.console.widgets.chart import Chart
-from slmtui.console.widgets.prompt_line import PromptLine
-from slmtui.console.widgets.run_list import RunList
+from slmtui.console.charts.widget import Chart
+from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.screen import CompleteScreen
+from slmtui.console.screens.data.screen import DataScreen
+from slmtui.console.screens.phases.screen import PhasesScreen
+from slmtui.console.screens.runs.run_list import RunList
+from slmtui.console.screens.runs.screen import RunsScreen
+from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.console.ui_state import UIState
 from slmtui.project import DEFAULT_PHASE, set_up
-from slmtui.training.phase_file import load_phase
 from tools.picture import save_picture
 
 if TYPE_CHECKING:
@@ -89,8 +89,8 @@ def train_some() -> None:
 
 async def tour(folder: Path) -> None:
     """Go from screen to screen and take a picture of each."""
-    app = Console(Path("checkpoints"), log=Path("console.log"), memory=Memory(Path("memory.json")))
-    app.memory.remember("screen", "data")
+    app = Console(Path("checkpoints"), log=Path("console.log"), ui_state=UIState(Path("memory.json")))
+    app.ui_state.remember("screen", "data")
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.backend.ready)
         await take_data(app, pilot, folder)

@@ -7,9 +7,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from slmtui.cli import add_set_option
+from slmtui.commands.options import add_set_option
+from slmtui.config.phase_file import PhaseError, load_phase
 from slmtui.output import ExitStatus, put, say
-from slmtui.training.phase_file import PhaseError, load_phase
 
 
 def main(arguments: Sequence[str]) -> ExitStatus:

@@ -12,8 +12,7 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from slmtui.cli import add_checkpoints_option
-from slmtui.commands.options import MOST_SEED, real, whole
+from slmtui.commands.options import MOST_SEED, add_checkpoints_option, real, whole
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
@@ -21,7 +20,7 @@ from slmtui.runs.run import find_run
 
 def main(arguments: Sequence[str]) -> ExitStatus:
     options = parser().parse_intermixed_args(arguments)  # prompts may stand before and after options
-    from slmtui.model.generation import Sampling, complete  # torch, which --help does not need
+    from slmtui.inference.generation import Sampling, complete  # torch, which --help does not need
     from slmtui.runs.checkpoint import load_checkpoint
 
     path = checkpoint_path(options.run, options.checkpoints, last=options.last)

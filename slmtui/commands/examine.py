@@ -10,8 +10,7 @@ import argparse
 import json
 from collections.abc import Sequence
 
-from slmtui.cli import add_checkpoints_option
-from slmtui.commands.options import whole
+from slmtui.commands.options import add_checkpoints_option, whole
 from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
 
@@ -22,8 +21,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     options = parser().parse_args(arguments)
     run = find_run(options.checkpoints, options.run)
     from slmtui.commands.complete import checkpoint_path
-    from slmtui.insight import examination
-    from slmtui.insight.examiner import Questions, dataset_of, examine  # torch, which --help does not need
+    from slmtui.insight.judging import examination
+    from slmtui.insight.judging.examiner import Questions, dataset_of, examine  # torch, which --help does not need
     from slmtui.runs.checkpoint import load_checkpoint
 
     path = checkpoint_path(run.name, options.checkpoints, last=options.last)

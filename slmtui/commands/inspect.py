@@ -7,14 +7,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmtui.cli import add_set_option
+from slmtui.commands.options import add_set_option
+from slmtui.config.source_phase import phase_of
 from slmtui.output import ExitStatus, put, say, visible
-from slmtui.training.source_phase import phase_of
 
 if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline
     from slmtui.data.inspection import Inspection
-    from slmtui.data.sides import SharedText
+    from slmtui.data.split_stats import SharedText
 
 FILES_SHOWN = 40
 

@@ -1,9 +1,12 @@
-"""Types of command-line options that say what they want."""
+"""Options that several commands share, and types of options that say what they want."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from pathlib import Path
+
+from slmtui.project import DEFAULT_CHECKPOINTS
 
 MOST_SEED = 2**63 - 1  # that a random generator takes
 
@@ -34,3 +37,17 @@ def real(least: float, most: float = 1e6, *, above: bool = False) -> Callable[[s
         return value
 
     return parse
+
+
+def add_set_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="override a key of the phase, such as training.max_iters=200; may be given again",
+    )  # fmt: skip
+
+
+def add_checkpoints_option(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--checkpoints", type=Path, default=DEFAULT_CHECKPOINTS, metavar="DIR",
+        help="folder that runs are kept in (default: checkpoints)",
+    )  # fmt: skip

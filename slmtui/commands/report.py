@@ -11,7 +11,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from slmtui.cli import add_checkpoints_option
+from slmtui.commands.options import add_checkpoints_option
 from slmtui.output import ExitStatus, put, say
 from slmtui.runs.run import find_run
 
@@ -25,8 +25,8 @@ def main(arguments: Sequence[str]) -> ExitStatus:
     add_checkpoints_option(parser)
     options = parser.parse_args(arguments)
     runs = [find_run(options.checkpoints, name) for name in options.runs]
-    from slmtui.insight.report import build_report, write_report  # matplotlib, which --help does not need
-    from slmtui.insight.report_markdown import to_markdown
+    from slmtui.insight.report.build import build_report, write_report  # matplotlib, which --help does not need
+    from slmtui.insight.report.markdown import to_markdown
 
     if options.output is None:
         put(to_markdown(build_report(runs), []).rstrip("\n"))

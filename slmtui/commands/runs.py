@@ -7,7 +7,7 @@ import dataclasses
 import json
 from collections.abc import Sequence
 
-from slmtui.cli import add_checkpoints_option
+from slmtui.commands.options import add_checkpoints_option
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
 from slmtui.runs.log import LogError

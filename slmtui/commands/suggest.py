@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slmtui.cli import add_set_option
+from slmtui.commands.options import add_set_option
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import PhaseError, load_phase
+from slmtui.config.source_phase import phase_of
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import PhaseError, load_phase
-from slmtui.training.source_phase import phase_of
 
 
 def main(arguments: Sequence[str]) -> ExitStatus:
@@ -47,7 +47,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
     from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import count_corpus
-    from slmtui.data.sides import shared_text
+    from slmtui.data.split_stats import shared_text
     from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
     from slmtui.insight.suggested_file import suggested_toml
     from slmtui.training.prepare import dataset_settings, phase_corpus
@@ -90,7 +90,7 @@ def step_seconds(phase: Phase) -> float | None:
 
 def fixed_values(values: dict[str, dict[str, Any]], overrides: Sequence[str]) -> dict[tuple[str, str], Any]:
     """The values that were given, by (section, key); but for the split, those of [data] are in the phase already."""
-    from slmtui.training.phase_override import parse_overrides
+    from slmtui.config.overrides import parse_overrides
 
     given, _ = parse_overrides(overrides)
     keys = {(override.path[0], override.path[1]) for override in given}

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from slmtui.cli import add_checkpoints_option
-from slmtui.insight.gate import Best, limits_in_words
+from slmtui.commands.options import add_checkpoints_option
+from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.lines import line_of, outcome, summary
 from slmtui.runs.log import LogError
@@ -39,7 +39,7 @@ def main(arguments: Sequence[str]) -> ExitStatus:
 def watch(run: Run, *, as_json: bool) -> ExitStatus:
     """Print a run's events until it ends; the status is the one that its training would have ended with."""
     progress = Progress()
-    best = Best()
+    best = BestEvaluation()
     started: events.RunStarted | None = None
     last: Event | None = None
     told = ""

@@ -5,32 +5,29 @@ Nothing here imports torch; that happens in the background once the first frame 
 
 from __future__ import annotations
 
-import time
-import traceback
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import AwaitMount
 
-from slmtui.console.backend import Backend
+from slmtui.config.phase import Phase
 from slmtui.console.base import MODES
-from slmtui.console.dialogs import Message, Question
-from slmtui.console.help import help_for, is_ours
-from slmtui.console.letters import Glyphs, Letters
-from slmtui.console.memory import Memory
-from slmtui.console.shown import NothingObeyed
+from slmtui.console.dialogs.help import help_for, is_ours
+from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.host import Host
+from slmtui.console.text.control_filter import ControlCharFilter
+from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
-from slmtui.console.trainer_thread import TrainerThread
+from slmtui.console.ui_state import UIState
 from slmtui.output import visible
 from slmtui.runs.run import Run
-from slmtui.training.phase import Phase
 
 LOG_SHOWN = 20_000  # characters of the log's end
 BUILDING, BLINK = 0.05, 0.005  # seconds without painting at a change of screen: to a new one, to one that is built
@@ -42,7 +39,7 @@ def _screen(mode: str) -> Callable[[], Screen[None]]:
     def make() -> Screen[None]:
         from importlib import import_module
 
-        made = getattr(import_module(f"slmtui.console.screens.{mode}"), f"{mode.capitalize()}Screen")()
+        made = getattr(import_module(f"slmtui.console.screens.{mode}.screen"), f"{mode.capitalize()}Screen")()
         assert isinstance(made, Screen)
         return made
 
@@ -55,7 +52,7 @@ MODE_KEYS = [
 ]
 
 
-class Console(App[str]):
+class Console(Host):
     """Its result says what to do after it: "hang up" or "terminate" from a signal, "detach" from a person."""
 
     CSS_PATH = "console.tcss"
@@ -75,34 +72,27 @@ class Console(App[str]):
         *,
         log: Path,
         phases: Sequence[Phase] = (),
-        memory: Memory | None = None,
+        ui_state: UIState | None = None,
         glyphs: Glyphs = "braille",
     ) -> None:
-        super().__init__()
+        super().__init__(checkpoints, log, ui_state or UIState())
         self.glyphs = glyphs
-        self._own_filters = [NothingObeyed(), *([Letters(glyphs)] if glyphs != "braille" else [])]
-        self.checkpoints, self.log_path = checkpoints, log
-        self.memory = memory or Memory()
+        self._own_filters = [ControlCharFilter(), *([Letters(glyphs)] if glyphs != "braille" else [])]
         self._built: set[str] = set()  # modes whose screens have been shown
         self._mask = BUILDING
-        self.backend = Backend()
-        self.trainer = TrainerThread(checkpoints)
         self.queued = list(phases)
-        self.watched: Run | None = None  # what Train shows and Complete talks to
-        self.phase_file: Path | None = None  # what Phases shows and Data describes
         self.finished: list[Run] = []  # in this session; each is summed up once the console is left
-        self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks
         for theme in THEMES:
             self.register_theme(theme)
-        name = self.memory.text("theme", DARK.name)
+        name = self.ui_state.text("theme", DARK.name)
         self.theme = name if name in self.available_themes else DARK.name
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), *self._own_filters]
 
     def on_mount(self) -> None:
-        self.theme_changed_signal.subscribe(self, lambda theme: self.memory.remember("theme", theme.name))
-        last = self.memory.text("screen", "data")
+        self.theme_changed_signal.subscribe(self, lambda theme: self.ui_state.remember("theme", theme.name))
+        last = self.ui_state.text("screen", "data")
         start = last if last in MODES else "data"
         if not Path("phases").is_dir():
             start = "phases"  # which offers to set up a project
@@ -117,27 +107,6 @@ class Console(App[str]):
             self.trainer.put(phase)
         self.set_interval(0.5, self._look_at_trainer)
 
-    def watch_run(self, run: Run) -> None:
-        """Show a run on Train."""
-        self.watched = run
-        self.switch_mode("train")
-
-    def train(self, job: Phase | Run) -> None:
-        """Train a phase or go on with a run, after what is queued already, and show it."""
-        self.trainer.put(job)
-        self.switch_mode("train")
-
-    def going_on(self) -> str:
-        """A few words on what this process is doing, for the top bar."""
-        if not self.backend.ready:
-            return self.backend.words()
-        if (run := self.trainer.run_now) is not None:
-            waiting = len(self.trainer.waiting())
-            return f"training {run.name}" + (f", {waiting} waiting" if waiting else "")
-        if (name := self.trainer.preparing) is not None:
-            return f"preparing {name}"
-        return ""
-
     def _look_at_trainer(self) -> None:
         while self.trainer.failures:
             failure = self.trainer.failures.popleft()
@@ -150,7 +119,7 @@ class Console(App[str]):
             self.notify(f"{run.name} is finished", title="training")
 
     async def action_switch_mode(self, mode: str) -> None:
-        self.call_after_refresh(self.memory.remember, "screen", mode)
+        self.call_after_refresh(self.ui_state.remember, "screen", mode)
         await super().action_switch_mode(mode)
 
     def switch_mode(self, mode: str) -> AwaitMount:
@@ -203,12 +172,6 @@ class Console(App[str]):
                 text = f"{binding.description.capitalize()}  ·  {self.get_key_display(binding)}"
                 yield SystemCommand(text, tooltip or "", partial(self.run_action, binding.action, node))
         yield SystemCommand("Theme", "dark, light, or safe for colour-blind eyes", self.action_change_theme)
-
-    def write_log(self, error: BaseException) -> None:
-        """Keep the traceback of a fault of ours where it can be read later."""
-        with self.log_path.open("a", encoding="utf-8") as log:
-            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n")
-            log.writelines(traceback.format_exception(error))
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault in a screen is a dialog and a line in the log; the training and the terminal are not its business."""

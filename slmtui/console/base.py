@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -14,9 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from slmtui.console.hints import Hints
-
-if TYPE_CHECKING:
-    from slmtui.console.app import Console
+from slmtui.console.host import Host
 
 MODES = {  # and what they are for
     "data": "of the corpus: its text, its split, what to beat",
@@ -86,8 +84,8 @@ class ConsoleScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
     @property
-    def host(self) -> Console:
-        return cast("Console", self.app)
+    def host(self) -> Host:
+        return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
         yield TopBar(id="top")

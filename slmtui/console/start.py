@@ -7,16 +7,16 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+from slmtui.config.phase import Phase
 from slmtui.console.app import Console
-from slmtui.console.letters import Glyphs, usual_glyphs
 from slmtui.console.terminal import guarded_terminal, let_go, signals
-from slmtui.detach import go_on_detached
+from slmtui.console.text.glyphs import Glyphs, usual_glyphs
+from slmtui.detach import resume_detached
 from slmtui.output import ExitStatus, say
 from slmtui.runs.log import last_event
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
 from slmtui.training import events
-from slmtui.training.phase import Phase
 
 LOG_NAME = "console.log"
 
@@ -75,7 +75,7 @@ def _detach(last: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path)
     if last is not None and _was_interrupted(last):
         runs.insert(0, last)
     if runs:
-        process = go_on_detached(runs, checkpoints)
+        process = resume_detached(runs, checkpoints)
         names = ", then ".join(run.name for run in runs)
         say(f"{names}: trained by process {process}, without a screen; watch it with: slmtui watch {runs[0].name}")
 

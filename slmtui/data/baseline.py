@@ -12,7 +12,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.ngram import HIGHEST_ORDER, FloatArray, IntArray, KneserNey, Level, checked_tokens, count_ngrams, walk
+from slmtui.data.ngram import (
+    HIGHEST_ORDER,
+    FloatArray,
+    IntArray,
+    KneserNey,
+    OrderTable,
+    checked_tokens,
+    count_ngrams,
+    walk,
+)
 
 TOKEN_LIMIT = 1_000_000  # of each split; more would cost minutes and gigabytes, and hardly move the loss
 STRETCHES = 100  # how many pieces of text such a sample consists of
@@ -86,10 +95,10 @@ def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatA
     n_contexts = 1
     for k, (contexts, ids) in enumerate(walk(counts.keys, n_vocab, text)):
         keys = counts.keys[k]
-        highest = Level.smooth(keys, counts.occurrences[k], n_contexts, n_vocab)
+        highest = OrderTable.smooth(keys, counts.occurrences[k], n_contexts, n_vocab)
         losses[k] = -np.log(highest.interpolate(contexts, ids, lower))
         if k < len(counts.continuations):
-            level = Level.smooth(keys, counts.continuations[k], n_contexts, n_vocab)
+            level = OrderTable.smooth(keys, counts.continuations[k], n_contexts, n_vocab)
             lower = level.interpolate(contexts, ids, lower)
         n_contexts = len(keys)
     return losses

@@ -21,9 +21,9 @@ from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 
+from slmtui.data.chunks import chunks
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped, find_files
-from slmtui.data.pieces import pieces
 
 FOOTER = "\n" + "=" * 50 + "\n"
 
@@ -56,14 +56,14 @@ class Corpus:
     skipped: tuple[Skipped, ...]
     fingerprint: str
 
-    def pieces(self) -> Iterator[tuple[int, str]]:
+    def chunks(self) -> Iterator[tuple[int, str]]:
         """The text, in pieces of at most half a million characters, each with the index of its file.
 
         Tokenised one by one they give the tokens of the whole text (see pieces.py).
         Raises DataError where a file is not any more what it was when the corpus was opened.
         """
         for index, parts in groupby(self._parts(), key=itemgetter(0)):
-            for piece in pieces(text for _, text in parts):
+            for piece in chunks(text for _, text in parts):
                 yield index, piece
 
     def _parts(self) -> Iterator[tuple[int, str]]:

@@ -20,11 +20,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmtui.data.bpe import MAX_VOCAB_SIZE, MIN_VOCAB_SIZE, train_bpe
+from slmtui.data.chunks import chunks
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
-from slmtui.data.head import Head, Part, read_head, split_by_file, split_contiguous
-from slmtui.data.pieces import pieces
 from slmtui.data.token_file import TokenFile, blocks
+from slmtui.data.token_prefix import PrefixPart, TokenPrefix, read_head, split_by_file, split_contiguous
 from slmtui.data.tokenizer import KINDS, BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
 
 SPLITS = ("contiguous", "by-file")
@@ -142,7 +142,7 @@ def build_dataset(
     return split_head(corpus, read_head(corpus, dataset_size), settings)
 
 
-def split_head(corpus: Corpus, head: Head, settings: DatasetSettings) -> Dataset:
+def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> Dataset:
     """`build_dataset` for tokens that were read before."""
     notes: list[str] = []
     n_tokens = len(head.tokens)
@@ -184,7 +184,9 @@ def split_head(corpus: Corpus, head: Head, settings: DatasetSettings) -> Dataset
     return Dataset(train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes))
 
 
-def _make_tokenizer(settings: DatasetSettings, head: Head, train_parts: Sequence[Part], notes: list[str]) -> Tokenizer:
+def _make_tokenizer(
+    settings: DatasetSettings, head: TokenPrefix, train_parts: Sequence[PrefixPart], notes: list[str]
+) -> Tokenizer:
     """The vocabulary, made from the training side alone."""
     if settings.kind == "gpt2":
         return gpt2_tokenizer()
@@ -211,7 +213,7 @@ def _make_tokenizer(settings: DatasetSettings, head: Head, train_parts: Sequence
     return tokenizer
 
 
-def _write_side(head: Head, parts: Sequence[Part], tokenizer: Tokenizer) -> tuple[Split, dict[int, range]]:
+def _write_side(head: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer) -> tuple[Split, dict[int, range]]:
     """One side in the given vocabulary, and the range of each file's tokens."""
     n_bytes = sum(_count_bytes(head, part) for part in parts)
     if tokenizer.kind == "gpt2" and all(one.stop == two.start for one, two in pairwise(parts)):
@@ -228,13 +230,13 @@ def _write_side(head: Head, parts: Sequence[Part], tokenizer: Tokenizer) -> tupl
     return Split(file.array(), n_bytes), ranges
 
 
-def _part_ids(head: Head, part: Part, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
+def _part_ids(head: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
     """A part in the given vocabulary."""
     if isinstance(tokenizer, BpeTokenizer):
         # The split may lie inside a character: bytes that are no UTF-8 travel as surrogates.
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         texts = (decoder.decode(data) for data in _part_bytes(head, part))
-        for piece in pieces(texts):
+        for piece in chunks(texts):
             yield tokenizer.encode_bytes(piece.encode("utf-8", "surrogateescape"))
         yield tokenizer.encode_bytes(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
         return
@@ -242,12 +244,12 @@ def _part_ids(head: Head, part: Part, tokenizer: Tokenizer) -> Iterator[NDArray[
         yield tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
 
 
-def _part_bytes(head: Head, part: Part) -> Iterator[bytes]:
+def _part_bytes(head: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
     """The text of a part, in blocks."""
     for block in blocks(head.tokens, part.start, part.stop):
         yield gpt2_tokenizer().decode_bytes(block)
 
 
-def _count_bytes(head: Head, part: Part) -> int:
+def _count_bytes(head: TokenPrefix, part: PrefixPart) -> int:
     lengths = gpt2_tokenizer().token_lengths
     return sum(int(lengths[block].sum()) for block in blocks(head.tokens, part.start, part.stop))

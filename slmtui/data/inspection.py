@@ -16,9 +16,9 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, split_head
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
-from slmtui.data.head import HeadWriter, tokenised
-from slmtui.data.sides import SharedText, dataset_baseline, shared_text
+from slmtui.data.split_stats import SharedText, dataset_baseline, shared_text
 from slmtui.data.token_file import blocks
+from slmtui.data.token_prefix import TokenPrefixWriter, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer
 
 MOST_FREQUENT = 20
@@ -130,7 +130,7 @@ def count_corpus(
     counts = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
     per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
     newlines, last, characters = 0, "", 0
-    writer = HeadWriter(settings.dataset_size)
+    writer = TokenPrefixWriter(settings.dataset_size)
     for file, piece, ids in tokenised(corpus):
         if progress is not None:
             progress(characters)

@@ -38,7 +38,7 @@ FALLBACK_DISCOUNT = 0.75  # where the formula has nothing to go by (no n-gram oc
 
 
 @dataclass(frozen=True)
-class Level:
+class OrderTable:
     """The n-grams of one length, and what they give to and take from the estimate of the level below."""
 
     keys: IntArray  # (n_grams,), ascending
@@ -47,7 +47,7 @@ class Level:
     backoff: FloatArray  # (n_contexts,): the share left to the level below; 1 where nothing follows
 
     @classmethod
-    def smooth(cls, keys: IntArray, counts: IntArray, n_contexts: int, n_vocab: int) -> Level:
+    def smooth(cls, keys: IntArray, counts: IntArray, n_contexts: int, n_vocab: int) -> OrderTable:
         contexts = keys // n_vocab
         totals = np.bincount(contexts, weights=counts, minlength=n_contexts)
         types = np.bincount(contexts, minlength=n_contexts)
@@ -111,7 +111,7 @@ class KneserNey:
     """A fitted model. `levels[k - 1]` holds the n-grams of length k."""
 
     n_vocab: int
-    levels: tuple[Level, ...]
+    levels: tuple[OrderTable, ...]
 
     @property
     def order(self) -> int:
@@ -126,7 +126,7 @@ class KneserNey:
     @classmethod
     def _build(cls, n_vocab: int, keys: Sequence[IntArray], counts: Sequence[IntArray]) -> KneserNey:
         n_contexts = [1, *map(len, keys[:-1])]
-        levels = (Level.smooth(k, c, n, n_vocab) for k, c, n in zip(keys, counts, n_contexts, strict=True))
+        levels = (OrderTable.smooth(k, c, n, n_vocab) for k, c, n in zip(keys, counts, n_contexts, strict=True))
         return cls(n_vocab, tuple(levels))
 
     def losses(self, tokens: ArrayLike) -> FloatArray:

@@ -21,9 +21,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slmtui.data.bpe import MAX_VOCAB_SIZE, Pair, merged_tokens
+from slmtui.data.chunks import chunks
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import GPT2_BYTES, N_VOCAB, PATTERN, gpt2_encoding, gpt2_tokens
-from slmtui.data.pieces import pieces
 
 KINDS = ("gpt2", "gpt2-compact", "bpe")
 
@@ -38,7 +38,7 @@ def id_dtype(n_vocab: int) -> type[np.uint16] | type[np.uint32]:
     return np.uint16 if n_vocab <= 1 << 16 else np.uint32
 
 
-class Rows:
+class RaggedRows:
     """Rows of different lengths, kept end to end in one array, so that many can be fetched at once."""
 
     def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
@@ -67,7 +67,7 @@ class Tokenizer(ABC):
         self.byte_ids: Ids = byte_ids.astype(self.dtype)
         self._tokens = tokens
         lengths = np.array([len(token) for token in tokens], np.int64)
-        self._bytes = Rows(np.frombuffer(b"".join(tokens), np.uint8), lengths)
+        self._bytes = RaggedRows(np.frombuffer(b"".join(tokens), np.uint8), lengths)
         digest = hashlib.sha256(self.kind.encode())
         digest.update(lengths.astype("<i8").tobytes())
         digest.update(self._bytes.values.tobytes())
@@ -84,7 +84,7 @@ class Tokenizer(ABC):
             text.encode("utf-8")
         except UnicodeEncodeError:  # half a character (a lone surrogate) has no bytes: it becomes U+FFFD
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-        parts = [self._encode_piece(piece) for piece in pieces([text])]
+        parts = [self._encode_piece(piece) for piece in chunks([text])]
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
     def encode_bytes(self, data: bytes) -> Ids:
@@ -171,7 +171,7 @@ class CompactTokenizer(Tokenizer):
         values: Ids = np.empty(int(lengths.sum()), self.dtype)
         values[np.repeat(kept, lengths)] = np.arange(self.n_vocab)
         values[~np.repeat(kept, lengths)] = self.byte_ids[self._gpt2._bytes[np.flatnonzero(~kept)]]
-        self._from_gpt2 = Rows(values, lengths)
+        self._from_gpt2 = RaggedRows(values, lengths)
 
     def from_gpt2(self, ids: NDArray[Any]) -> Ids:
         """Our ids for a text of which these are GPT-2's."""

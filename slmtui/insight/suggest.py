@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slmtui.config.phase import DataSection, Phase
 from slmtui.data.inspection import Counted
-from slmtui.data.sides import SharedText
-from slmtui.training.phase import DataSection, Phase
+from slmtui.data.split_stats import SharedText
 
 LEAKS = 0.3  # of the validation tokens in repeats of training text: from here on, hold whole files back
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
@@ -64,7 +64,7 @@ SIZES = (
 
 
 @dataclass(frozen=True)
-class Line:
+class SuggestedValue:
     """What is suggested for one key of a phase, and why."""
 
     section: str
@@ -75,7 +75,7 @@ class Line:
 
 @dataclass(frozen=True)
 class Suggestion:
-    lines: tuple[Line, ...]
+    lines: tuple[SuggestedValue, ...]
     phase: Phase
 
     @property
@@ -104,14 +104,14 @@ def suggest(
     """
     fixed = fixed or {}
     lines = [
-        Line(line.section, line.key, fixed[line.section, line.key], "as you asked")
+        SuggestedValue(line.section, line.key, fixed[line.section, line.key], "as you asked")
         if (line.section, line.key) in fixed
         else line
         for line in [_split(data, facts), *_model_lines(facts), *_training_lines(facts, most_iters)]
         if (line.section, line.key) != ("tokenizer", "vocab_size") or fixed.get(("tokenizer", "kind"), "bpe") == "bpe"
     ]
     chosen = {(line.section, line.key) for line in lines}
-    lines += [Line(*key, value, "as you asked") for key, value in fixed.items() if key not in chosen]
+    lines += [SuggestedValue(*key, value, "as you asked") for key, value in fixed.items() if key not in chosen]
     values: dict[str, dict[str, Any]] = {"phase": _phase_section(data), "data": _data_values(data)}
     for line in lines:
         values.setdefault(line.section, {})[line.key] = line.value
@@ -127,18 +127,18 @@ def size_for(train_bytes: int) -> Size:
     return next(size for size in SIZES if train_bytes <= size.most)
 
 
-def _split(data: DataSection, facts: CorpusFacts) -> Line:
+def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
     if data.split == "contiguous" and facts.repeated_share >= LEAKS and facts.files > 1:
-        return Line("data", "split", "by-file", f"{share} with the end held back: hold whole files back")
-    return Line("data", "split", data.split, f"{share}, runs of 16 tokens or more" + _leaky(facts))
+        return SuggestedValue("data", "split", "by-file", f"{share} with the end held back: hold whole files back")
+    return SuggestedValue("data", "split", data.split, f"{share}, runs of 16 tokens or more" + _leaky(facts))
 
 
 def _leaky(facts: CorpusFacts) -> str:
     return ": a small gap means little" if facts.repeated_share >= LEAKS else ""
 
 
-def _model_lines(facts: CorpusFacts) -> list[Line]:
+def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
     size, block, far = size_for(facts.train_bytes), _block(facts), _far(facts)
     text = f"{_bytes(facts.train_bytes)} of training text"
     vocabulary = size.vocab_size * size.n_embd
@@ -147,22 +147,28 @@ def _model_lines(facts: CorpusFacts) -> list[Line]:
     context = round(block * BYTES_PER_TOKEN[size.vocab_size])
     mix = "the less text, the more counting is worth beside learning"
     return [
-        Line("tokenizer", "kind", "bpe", "tokens of this text, each of them in use; gpt2-compact ended higher"),
-        Line("tokenizer", "vocab_size", size.vocab_size, f"{text}: a token is seen {often:,.0f} times on average{far}"),
-        Line("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
-        Line("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} numbers in each head"),
-        Line(
+        SuggestedValue(
+            "tokenizer", "kind", "bpe", "tokens of this text, each of them in use; gpt2-compact ended higher"
+        ),
+        SuggestedValue(
+            "tokenizer", "vocab_size", size.vocab_size, f"{text}: a token is seen {often:,.0f} times on average{far}"
+        ),
+        SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
+        SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} numbers in each head"),
+        SuggestedValue(
             "model", "n_embd", size.n_embd, f"{text}; parameters: vocabulary {vocabulary:,}, body {_body(size):,}{far}"
         ),
-        Line("model", "block_size", block, f"about {context:,} bytes to copy from: the more, the better{far}"),
-        Line("model", "dropout", size.dropout, dropout + far),
-        Line("model", "attention_dropout", 0.0, "gained nothing, and half the time went into it"),
-        Line("model", "copy_head", True, "texts repeat themselves: of all that was tried, this gained most"),
-        Line("model", "ngram_mix", size.ngram_mix, f"{mix}{far}; 0 if the network is to stand alone"),
+        SuggestedValue(
+            "model", "block_size", block, f"about {context:,} bytes to copy from: the more, the better{far}"
+        ),
+        SuggestedValue("model", "dropout", size.dropout, dropout + far),
+        SuggestedValue("model", "attention_dropout", 0.0, "gained nothing, and half the time went into it"),
+        SuggestedValue("model", "copy_head", True, "texts repeat themselves: of all that was tried, this gained most"),
+        SuggestedValue("model", "ngram_mix", size.ngram_mix, f"{mix}{far}; 0 if the network is to stand alone"),
     ]
 
 
-def _training_lines(facts: CorpusFacts, most_iters: int) -> list[Line]:
+def _training_lines(facts: CorpusFacts, most_iters: int) -> list[SuggestedValue]:
     size, far = size_for(facts.train_bytes), _far(facts)
     batch = max(1, size.batch_tokens // _block(facts))
     step_tokens = batch * _block(facts)
@@ -173,14 +179,18 @@ def _training_lines(facts: CorpusFacts, most_iters: int) -> list[Line]:
     passes = max_iters * step_tokens / _tokens(facts)
     decay = "a small text is soon known by heart" if size.weight_decay >= 1 else "the larger the text, the less"
     return [
-        Line("optimizer", "weight_decay", size.weight_decay, f"{decay}{far}"),
-        Line("training", "max_iters", max_iters, f"at most {passes:,.1f} passes over the training text{cut}{far}"),
-        Line("training", "batch_size", batch, f"{step_tokens:,} tokens a step: many steps in little time"),
-        Line("training", "learning_rate", size.learning_rate, f"with so few steps, a high one{far}"),
-        Line("training", "schedule", "cosine", "much of the gain comes while the rate falls"),
-        Line("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are rough"),
-        Line("evaluation", "interval", interval, f"{max_iters // interval} looks at the validation loss"),
-        Line("early_stopping", "patience", PATIENCE, "records and logs are learned late; best.pt has the best"),
+        SuggestedValue("optimizer", "weight_decay", size.weight_decay, f"{decay}{far}"),
+        SuggestedValue(
+            "training", "max_iters", max_iters, f"at most {passes:,.1f} passes over the training text{cut}{far}"
+        ),
+        SuggestedValue("training", "batch_size", batch, f"{step_tokens:,} tokens a step: many steps in little time"),
+        SuggestedValue("training", "learning_rate", size.learning_rate, f"with so few steps, a high one{far}"),
+        SuggestedValue("training", "schedule", "cosine", "much of the gain comes while the rate falls"),
+        SuggestedValue("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are rough"),
+        SuggestedValue("evaluation", "interval", interval, f"{max_iters // interval} looks at the validation loss"),
+        SuggestedValue(
+            "early_stopping", "patience", PATIENCE, "records and logs are learned late; best.pt has the best"
+        ),
     ]
 
 

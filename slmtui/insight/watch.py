@@ -11,31 +11,31 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
+from slmtui.config.phase import GateSection
 from slmtui.data.baseline import Baseline, ngram_baseline
 from slmtui.data.dataset import Dataset
-from slmtui.insight import messages
-from slmtui.insight.course import Course
-from slmtui.insight.diagnosis import before_the_start, findings_of
-from slmtui.insight.facts import DataFacts, facts_of
-from slmtui.insight.gap_class import LIMITS, GapClass
-from slmtui.insight.gate import Best, limits_in_words
-from slmtui.insight.quality import Judge, rates
+from slmtui.insight.judging.quality import Judge, rates
+from slmtui.insight.rules import live
+from slmtui.insight.rules.data_facts import DataFacts, facts_of
+from slmtui.insight.rules.diagnosis import before_the_start, findings_of
+from slmtui.insight.rules.gap_class import LIMITS, GapClass
+from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import events
 from slmtui.training.events import Evaluation, Event, RunFinished, Warned
-from slmtui.training.phase import GateSection
 
 GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
 LEAST_NEGATIVE_CLASS = 1  # but a negative gap is, from 0.5 on
 
 
-def watch(happening: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
+def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
     """Pass events on as they come; the first one gets what is known of the data, baseline and leakage included.
 
     The corpus is read again for its copies and words only when there is a first sample.
     """
     watcher = Watcher(history)
     judge: Judge | None = None
-    for event in happening:
+    for event in stream:
         if isinstance(event, events.Sample) and event.judgement is None:
             judge = judge or Judge.build(dataset)
             event = dataclasses.replace(event, judgement=judge(event.prompt, event.text).to_dict())
@@ -65,8 +65,8 @@ class Watcher:
     """The warnings that follow from a run's events. Warnings among the events are passed over."""
 
     def __init__(self, history: Iterable[Event] = ()) -> None:
-        self.course = Course()
-        self.best = Best()
+        self.trace = RunTrace()
+        self.best = BestEvaluation()
         self.gap = GapClass()
         self.said: dict[str, object] = {}  # by code: the state of things when it was said last
         for event in history:
@@ -74,16 +74,16 @@ class Watcher:
 
     def add(self, event: Event) -> list[Warned]:
         """What there is to say after this event."""
-        was_broken = self.course.broken_at is not None
-        self.course.add(event)
+        was_broken = self.trace.broken_at is not None
+        self.trace.add(event)
         self.best.add(event)
         if isinstance(event, events.RunStarted):
-            self.course.facts = DataFacts.from_log(event.data)
-        if self.course.broken_at is not None:
-            return [] if was_broken else [messages.not_a_number(self.course)]
+            self.trace.facts = DataFacts.from_log(event.data)
+        if self.trace.broken_at is not None:
+            return [] if was_broken else [live.not_a_number(self.trace)]
         match event:
-            case events.Step() if self.course.is_spiking:
-                return self._once(messages.spike(self.course, event), True)
+            case events.Step() if self.trace.is_spiking:
+                return self._once(live.spike(self.trace, event), True)
             case events.Step():
                 self.said.pop("spike", None)
             case events.Evaluation(requested=False):
@@ -92,13 +92,13 @@ class Watcher:
 
     def sum_up(self, end: RunFinished) -> Iterator[Warned]:
         """The diagnosis of the whole run, the heaviest finding last, and what the gate says; none if it will go on."""
-        if end.reason == "interrupted" or self.course.started is None:
+        if end.reason == "interrupted" or self.trace.started is None:
             return
-        self.course.add(end)
-        for finding in reversed(findings_of(self.course)):
+        self.trace.add(end)
+        for finding in reversed(findings_of(self.trace)):
             yield finding.warned(end.step, of_the_run=True)
-        if self.course.is_over:
-            gate = GateSection.model_validate(self.course.phase.get("gate", {}))
+        if self.trace.is_over:
+            gate = GateSection.model_validate(self.trace.phase.get("gate", {}))
             for kept, sentence in limits_in_words(gate, self.best):
                 if not kept:
                     yield Warned(
@@ -106,30 +106,30 @@ class Watcher:
                     )
 
     def _after_evaluation(self, event: Evaluation) -> list[Warned]:
-        course = self.course
+        trace = self.trace
         found: list[Warned] = []
-        if event.train_loss > course.uniform_loss + messages.EXPLODED:
-            found += self._once(messages.exploded(course, event), True)
-        if not course.has_learned or course.best is None or course.best_train is None:
+        if event.train_loss > trace.uniform_loss + live.EXPLODED:
+            found += self._once(live.exploded(trace, event), True)
+        if not trace.has_learned or trace.best is None or trace.best_train is None:
             return found
         found += self._gap(event)
-        if messages.train_rises(course):
-            found += self._once(messages.unstable(course), course.best_train.step)
-        if messages.val_rises(course):
-            found += self._once(messages.rising(course), course.best.step)
-        if messages.is_wasted(course):
-            found += self._once(messages.wasted(course), course.best.step)
-        if messages.progress(course) < messages.PROGRESS and abs(event.gap) < LIMITS[1]:
-            found += self._once(messages.plateau(course), True)
-        elif messages.progress(course) > 2 * messages.PROGRESS:
+        if live.train_rises(trace):
+            found += self._once(live.unstable(trace), trace.best_train.step)
+        if live.val_rises(trace):
+            found += self._once(live.rising(trace), trace.best.step)
+        if live.is_wasted(trace):
+            found += self._once(live.wasted(trace), trace.best.step)
+        if live.progress(trace) < live.PROGRESS and abs(event.gap) < LIMITS[1]:
+            found += self._once(live.plateau(trace), True)
+        elif live.progress(trace) > 2 * live.PROGRESS:
             self.said.pop("plateau", None)
         return found
 
     def _gap(self, event: Evaluation) -> list[Warned]:
         self.gap = self.gap.after(event.gap)
-        least = messages.LEAST_CLASS if event.gap > 0 else LEAST_NEGATIVE_CLASS
+        least = live.LEAST_CLASS if event.gap > 0 else LEAST_NEGATIVE_CLASS
         if self.gap.current >= least:
-            return self._once(messages.gap(self.course, event, self.gap), (self.gap.current, event.gap > 0))
+            return self._once(live.gap(self.trace, event, self.gap), (self.gap.current, event.gap > 0))
         self.said.pop("gap", None)
         return []
 

@@ -6,16 +6,16 @@ Shapes: B sequences in a batch, T tokens in each, C = n_embd, H heads of D = C /
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from slmtui.model.cache import Cache, LayerCache
 from slmtui.model.copy_head import CopyHead
-from slmtui.model.kernels import FewLogits, embed, linear_cross_entropy, token_cross_entropy
+from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
 
 LEAST_PROBABILITY = 1e-30  # of a token that is neither likely nor to be copied: its logarithm must be a number
@@ -31,6 +31,26 @@ class GPTConfig:
     dropout: float = 0.0
     attention_dropout: float | None = None  # None: as dropout
     copy_head: bool = False
+
+
+class LayerKeysValues(Protocol):
+    """What attention asks of the cache of its layer; inference/kv_cache.py has one."""
+
+    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Append (B, H, T, D) keys and values; return all of them, and the mask of what each token may look at."""
+
+
+class KeysValues(Protocol):
+    """What the model asks of a key/value cache."""
+
+    @property
+    def layers(self) -> Sequence[LayerKeysValues]: ...
+
+    def advance(self, tokens: int) -> Tensor:
+        """Make room for `tokens` more in every row and return their positions, (T,) or (B, T)."""
+
+    def remember(self, tokens: Tensor, hidden: Tensor) -> None:
+        """Keep (B, T) tokens and (B, T, C) hidden states for a copy head."""
 
 
 class Dropout(nn.Module):
@@ -64,7 +84,7 @@ class CausalSelfAttention(nn.Module):
         self.attn_dropout = Dropout(config.dropout if attention_dropout is None else attention_dropout)
         self.resid_dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: LayerKeysValues | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C). With a cache, x continues what the cache holds."""
         B, T, C = x.shape
         q, k, v = (
@@ -72,8 +92,8 @@ class CausalSelfAttention(nn.Module):
             for part in self.c_attn(x).split(C, dim=2)
         )
         if cache is not None:
-            k, v = cache.extend(k, v)
-            y = F.scaled_dot_product_attention(q, k, v, attn_mask=cache.owner.mask)
+            k, v, mask = cache.extend(k, v)
+            y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
         elif self.training and self.attn_dropout.p > 0.0:
             y = self.attention_with_dropout(q, k, v)
         else:
@@ -108,7 +128,7 @@ class Block(nn.Module):
         self.ln_2 = nn.LayerNorm(config.n_embd)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, cache: LayerCache | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: LayerKeysValues | None = None) -> Tensor:
         x = x + self.attn(self.ln_1(x), cache)
         return x + self.mlp(self.ln_2(x))  # type: ignore[no-any-return]
 
@@ -129,11 +149,11 @@ class GPT(nn.Module):
         self.ln_f = nn.LayerNorm(config.n_embd)
         self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
         self.wte.weight = self.lm_head.weight
-        self.few_logits = FewLogits(self.lm_head)
+        self.decode_head = DecodeHead(self.lm_head)
         self.copy_head = CopyHead(config.n_embd) if config.copy_head else None
         self.mixture: Mixture | None = None  # no part of the network: what `generate` mixes into its predictions
 
-    def forward(self, idx: Tensor, cache: Cache | None = None) -> Tensor:
+    def forward(self, idx: Tensor, cache: KeysValues | None = None) -> Tensor:
         """Token ids (B, T), T <= block_size -> what the output matrix reads (B, T, C)."""
         T = idx.size(1)
         positions = torch.arange(T, device=idx.device) if cache is None else cache.advance(T)  # (T,) or (B, T)

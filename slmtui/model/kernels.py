@@ -60,7 +60,7 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
     return _forward(hidden, weight, targets, bf16, None, None)
 
 
-class FewLogits:
+class DecodeHead:
     """`output(hidden)` for the few rows of a generation: (B, C) -> (B, V).
 
     output  a linear layer without bias, its weight (V, C)

@@ -6,6 +6,7 @@ A checkpoint may have been damaged, or made by somebody else: nothing in it is b
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import pickletools
 import re
@@ -16,15 +17,15 @@ from typing import Any
 
 import torch
 
+from slmtui.config.phase import Phase
 from slmtui.data.errors import DataError
 from slmtui.data.ngram import KneserNey
 from slmtui.data.tokenizer import Tokenizer, tokenizer_from_state
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.model.gpt import GPT, gpt_from_tensors
 from slmtui.model.mixture import Mixture
-from slmtui.runs.files import whole_file
-from slmtui.runs.plain import checksum, on_cpu
-from slmtui.training.phase import Phase
+from slmtui.runs.atomic_files import atomic_write
+from slmtui.runs.safe_payload import checksum, on_cpu
 from slmtui.training.state import Training, model_config
 
 FORMAT = 1
@@ -81,7 +82,7 @@ def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size
     )
     record["checksum"] = checksum(record, most_bytes=1 << 62)
     try:
-        with whole_file(path) as file:
+        with atomic_write(path) as file:
             torch.save(record, file)
     except (OSError, RuntimeError) as error:  # torch says of a full disk only that a write failed
         raise TrainingFailed(
@@ -130,6 +131,16 @@ def load_checkpoint(path: Path) -> SavedModel:
         )
     except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
         raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
+
+
+def load_model(path: Path) -> SavedModel:
+    """The model of a checkpoint for inference: in evaluation mode for good, and without the training's state.
+
+    Two completions may share it; a model that is in training mode for a moment drops units.
+    """
+    saved = dataclasses.replace(load_checkpoint(path), training=None)  # an optimizer's state is three times the model
+    saved.model.eval()
+    return saved
 
 
 def _mixture(record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixture | None:

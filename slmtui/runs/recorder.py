@@ -13,13 +13,13 @@ from slmtui.runs.log import EventLog
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.out_of_memory import memory_told
+from slmtui.training.out_of_memory import translate_oom
 from slmtui.training.state import Training
 from slmtui.training.trainer import run_finished
 
 
 def record(
-    run: Run, lock: Lock, training: Training, happening: Iterable[Event], *, keep: int | None = None
+    run: Run, lock: Lock, training: Training, stream: Iterable[Event], *, keep: int | None = None
 ) -> Iterator[Event]:
     """Write the events of `training` to the run, and yield them as they were written; release the lock at the end.
 
@@ -28,8 +28,8 @@ def record(
     """
     with lock, _opened(run, keep) as log:
         try:
-            with memory_told(training.phase):
-                for event in happening:
+            with translate_oom(training.phase):
+                for event in stream:
                     yield _kept(run, log, training, event)
         except Exception as error:
             reason = str(error) if isinstance(error, TrainingFailed) else f"{type(error).__name__}: {error}"

@@ -11,21 +11,21 @@ from slmtui.runs.log import last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.machine import Machine, choose_machine
+from slmtui.training.hardware import Machine, choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.tuning import tuned_machine
 
 
 @dataclass(frozen=True)
-class Resumed:
+class RestoredTraining:
     training: Training
     log_size: int  # bytes of the log that were there when the checkpoint was saved; what came after is repeated
     history: tuple[Event, ...]  # the events up to there
     notes: tuple[str, ...]  # what cannot be continued exactly
 
 
-def resume(run: Run) -> Resumed:
+def restore_training(run: Run) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
     For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over, its checkpoint is gone
@@ -53,10 +53,10 @@ def resume(run: Run) -> Resumed:
             raise ValueError(f"it is at step {training.step:,}, its model at {saved.step:,}")
     except ValueError as error:
         raise RunError(f"{run.last}: {error}") from None
-    return Resumed(training, log_size, history, tuple(_differences(started, machine)))
+    return RestoredTraining(training, log_size, history, tuple(_differences(started, machine)))
 
 
-def _from_the_beginning(run: Run) -> Resumed:
+def _from_the_beginning(run: Run) -> RestoredTraining:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if run.log_file.exists() else []
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
@@ -70,7 +70,7 @@ def _from_the_beginning(run: Run) -> Resumed:
         machine = choose_machine(phase.training, like=started.machine)
     else:
         machine = tuned_machine(phase, dataset)
-    return Resumed(Training.start(phase, dataset, machine), 0, (), ())
+    return RestoredTraining(Training.start(phase, dataset, machine), 0, (), ())
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:

@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import dump_phase, load_phase
 from slmtui.errors import UserError
-from slmtui.runs.files import sync_folder, whole_file
+from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.runs.lock import Lock, holder, is_held, take
 from slmtui.runs.log import read_events
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import dump_phase, load_phase
 
 State = Literal["running", "paused", "stalled", "done", "stopped", "failed", "crashed"]
 ALIVE: tuple[State, ...] = ("running", "paused", "stalled")  # somebody trains it
@@ -140,7 +140,7 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
             except FileExistsError:
                 number += 1
         try:
-            with whole_file(folder / "phase.toml") as file:
+            with atomic_write(folder / "phase.toml") as file:
                 file.write(dump_phase(phase).encode())
             sync_folder(checkpoints)
         except OSError:

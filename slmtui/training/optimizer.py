@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from slmtui.config.phase import OptimizerSection, TrainingSection
 from slmtui.model.gpt import GPT
-from slmtui.training.phase import OptimizerSection, TrainingSection
 
 # The published script's gradient scaler, left on for CPU: it starts at 2^16 and doubles after 2,000 good steps.
 PUBLISHED_SCALE = 2.0**16

@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 import torch
 
+from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed
-from slmtui.training.phase import Phase
 
 _WORDS = re.compile(r"not enough memory|can't allocate memory|out of memory", re.IGNORECASE)
 _WANTED = re.compile(r"tried to allocate (\d+) bytes|allocate ([\d.]+ [KMGT]iB)")
 
 
 @contextmanager
-def memory_told(phase: Phase) -> Iterator[None]:
+def translate_oom(phase: Phase) -> Iterator[None]:
     """Turn running out of memory, in whatever way torch and Python say it, into TrainingFailed with a proposal."""
     try:
         yield

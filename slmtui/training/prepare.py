@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from slmtui.config.phase import Phase
 from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
-from slmtui.training.phase import Phase
 
 
 def phase_corpus(phase: Phase) -> Corpus:

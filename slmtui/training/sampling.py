@@ -11,12 +11,12 @@ from itertools import cycle, islice
 
 import torch
 
+from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
-from slmtui.model.generation import Sampling, generate
+from slmtui.inference.generation import Sampling, generate
 from slmtui.model.gpt import GPT
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.phase import SamplingSection
 from slmtui.training.state import Training
 
 GATE_SAMPLES = 64  # for a gate that asks for rates where [sampling] samples says no number

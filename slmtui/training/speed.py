@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
 from slmtui.training import events
-from slmtui.training.machine import choose_machine
-from slmtui.training.phase import Phase
+from slmtui.training.hardware import choose_machine
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
 

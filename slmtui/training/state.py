@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from slmtui.config.phase import Phase
 from slmtui.data.baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.data.dataset import Dataset, Side
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.model.mixture import Mixture
 from slmtui.training.batches import WindowSource
-from slmtui.training.machine import Machine
+from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
-from slmtui.training.phase import Phase
 
 
 class Training:

@@ -13,9 +13,9 @@ from statistics import median
 
 import torch
 
+from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
-from slmtui.training.machine import Machine, Precision, choose_machine, multiplies_bf16
-from slmtui.training.phase import Phase
+from slmtui.training.hardware import Machine, Precision, choose_machine, multiplies_bf16
 from slmtui.training.speed import steps_alone
 from slmtui.training.state import Training
 from slmtui.training.trainer import update

@@ -9,8 +9,8 @@ import pytest
 from textual.pilot import Pilot
 
 from slmtui.console.app import Console
-from slmtui.console.memory import Memory
-from slmtui.console.screens.complete import HISTORY
+from slmtui.console.screens.complete.screen import HISTORY
+from slmtui.console.ui_state import UIState
 from slmtui.runs.run import Run
 from slmtui.session import begin
 from tests.conftest import MakePhase
@@ -33,9 +33,9 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
 @pytest.fixture
 def make_console(project: Path) -> MakeConsole:
     def make(screen: str = "data", **options: object) -> Console:
-        memory = Memory(project / "memory.json")
+        memory = UIState(project / "memory.json")
         memory.remember("screen", screen)
-        return Console(Path("checkpoints"), log=project / "console.log", memory=memory, **options)  # type: ignore[arg-type]
+        return Console(Path("checkpoints"), log=project / "console.log", ui_state=memory, **options)  # type: ignore[arg-type]
 
     return make
 

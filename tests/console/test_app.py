@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from slmtui.console.app import Console
-from slmtui.console.dialogs import Message
-from slmtui.console.memory import Memory
-from slmtui.console.screens.train import TrainScreen
-from slmtui.console.widgets.chart import Chart
+from slmtui.console.charts.widget import Chart
+from slmtui.console.dialogs.question import Message
+from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.console.ui_state import UIState
 from slmtui.runs.run import Run
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
 
 
 def same_person(project: Path) -> Console:
     """The console started again."""
-    return Console(Path("checkpoints"), log=project / "console.log", memory=Memory(project / "memory.json"))
+    return Console(Path("checkpoints"), log=project / "console.log", ui_state=UIState(project / "memory.json"))
 
 
 async def test_screen_theme_and_layout_are_remembered(

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from textual.widgets import DataTable, Static
 
-from slmtui.console.run_charts import loss_chart
-from slmtui.console.run_curves import overlay
-from slmtui.console.runs_table import COLUMNS, cells, fitting, sort_runs
-from slmtui.console.train_view import evaluation_cells, is_mixed, numbers_line
-from slmtui.runs.catalogue import Catalogue
+from slmtui.console.charts.run_charts import loss_chart
+from slmtui.console.screens.runs.columns import COLUMNS, cells, fitting, sort_runs
+from slmtui.console.screens.runs.curves import overlay
+from slmtui.console.screens.train.view import evaluation_cells, is_mixed, numbers_line
 from slmtui.runs.history import RunHistory
+from slmtui.runs.index import RunIndex
 from slmtui.runs.run import Run
 from tests.console.conftest import WIDE, MakeConsole, Until
 from tests.written_runs import BITS, done_run, evaluations, finished, make_phase, started, write_run
@@ -61,10 +61,10 @@ def test_a_run_that_diverged_keeps_its_columns_and_shows_no_number_of_the_networ
 
 def test_the_table_of_runs_has_columns_of_the_mixture_only_where_there_is_one(tmp_path: Path) -> None:
     done_run(tmp_path, "plain-001", ((6.6, 6.6), (3.0, 4.1)))
-    (plain,) = Catalogue(tmp_path).look()
+    (plain,) = RunIndex(tmp_path).look()
     assert not {"mixed", "mixed-bits"} & {COLUMNS[at].key for at in fitting([cells(plain)], 200).columns}
     mixed_run(tmp_path)
-    runs = Catalogue(tmp_path).look()
+    runs = RunIndex(tmp_path).look()
     layout = fitting([cells(run) for run in runs], 200)
     shown = {COLUMNS[at].key: cells(runs[0])[at][0] for at in layout.columns}
     assert (shown["val"], shown["mixed"], shown["ngram"]) == ("4.4000", "3.6000", "−0.30")

@@ -17,20 +17,20 @@ import pytest
 from textual.pilot import Pilot
 
 from slmtui.console.app import Console
-from slmtui.console.completion import Choice, Request, Token
-from slmtui.console.data_files import FilesTable
-from slmtui.console.drawing import News, Shop
-from slmtui.console.findings import Copy, Findings
-from slmtui.console.memory import Memory
-from slmtui.console.screens.complete import CompleteScreen
-from slmtui.console.screens.data import DataScreen
-from slmtui.console.screens.phases import PhasesScreen
-from slmtui.console.screens.runs import RunsScreen
-from slmtui.console.screens.train import TrainScreen
-from slmtui.console.trainer_thread import TrainerThread
-from slmtui.console.widgets.chart import Chart
-from slmtui.console.widgets.prompt_line import PromptLine
-from slmtui.console.widgets.run_list import RunList
+from slmtui.console.charts.widget import Chart
+from slmtui.console.screens.complete.drawing import CompletionContext, CompletionUpdate
+from slmtui.console.screens.complete.findings import CompletionReview, CopiedSpan
+from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.screen import CompleteScreen
+from slmtui.console.screens.data.file_table import FilesTable
+from slmtui.console.screens.data.screen import DataScreen
+from slmtui.console.screens.phases.screen import PhasesScreen
+from slmtui.console.screens.runs.run_list import RunList
+from slmtui.console.screens.runs.screen import RunsScreen
+from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.console.ui_state import UIState
+from slmtui.console.workers.trainer_thread import TrainerThread
+from slmtui.inference.streaming import Choice, Request, Token
 from slmtui.runs.run import Run
 from slmtui.training import events
 from tests.console.conftest import NARROW, WIDE, Until
@@ -84,9 +84,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
-    monkeypatch.setattr("slmtui.console.phase_knowledge.memory_of_machine", lambda: 8_000_000_000)
-    monkeypatch.setattr("slmtui.console.widgets.completion_panel.draw", made_up_draw)
-    monkeypatch.setattr("slmtui.console.widgets.completion_panel.checkpoint_words", lambda path: WORDS[path.name])
+    monkeypatch.setattr("slmtui.console.screens.phases.inspector.memory_of_machine", lambda: 8_000_000_000)
+    monkeypatch.setattr("slmtui.console.screens.complete.panel.draw", made_up_draw)
+    monkeypatch.setattr("slmtui.console.screens.complete.panel.checkpoint_words", lambda path: WORDS[path.name])
     (tmp_path / "phases").mkdir()
     (tmp_path / "phases/quick.toml").write_text(PHASE)
     wider = PHASE.replace("balance", "wider").replace("Balance: as small as it gets", "Wider").replace("= 32", "= 64")
@@ -125,21 +125,26 @@ def write_runs(checkpoints: Path) -> None:
 
 
 def made_up_draw(
-    shop: Shop, path: Path, job: int, request: Request, tell: Callable[[News], object], cancelled: Callable[[], bool]
+    context: CompletionContext,
+    path: Path,
+    job: int,
+    request: Request,
+    tell: Callable[[CompletionUpdate], object],
+    cancelled: Callable[[], bool],
 ) -> None:
-    """What slmtui.console.drawing.draw tells of, from no model."""
+    """What slmtui.console.screens.complete.drawing.draw tells of, from no model."""
     tokens = []
     for place, text in enumerate(COMPLETION):
         p = 0.9 - 0.8 * (place * 7 % 11) / 11
         others = [Choice(100 + n, f" other{n}", (1 - p) / 2**n, n + 1) for n in range(1, 8)]
         tokens.append(Token(place, text, (Choice(place, text, p, 1), *others)))
-    findings = Findings("syntax", (Copy(6, 20, 12, "corpus/02_sensor.py:7"),))
-    tell(News(job, "", tokens, len(tokens), 1234.0, over=True, findings=findings))
+    findings = CompletionReview("syntax", (CopiedSpan(6, 20, 12, "corpus/02_sensor.py:7"),))
+    tell(CompletionUpdate(job, "", tokens, len(tokens), 1234.0, over=True, findings=findings))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_the_screens_look_as_they_did(size: tuple[int, int], until: Until) -> None:
-    app = Console(Path("checkpoints"), log=Path("console.log"), memory=Memory(Path("memory.json")))
+    app = Console(Path("checkpoints"), log=Path("console.log"), ui_state=UIState(Path("memory.json")))
     app.trainer = IdleTrainer(app.checkpoints)
     app.backend.start = lambda: None  # type: ignore[method-assign]
     app.backend.ready = True

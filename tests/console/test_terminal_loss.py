@@ -14,7 +14,7 @@ from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.control import send
 from slmtui.runs.log import last_event
 from slmtui.runs.run import Run
-from slmtui.session import go_on
+from slmtui.session import resume
 from slmtui.training import events
 from slmtui.training.control import Command
 from tests.pty_console import PtyConsole, wait_for
@@ -170,4 +170,4 @@ def test_a_second_signal_leaves_at_once_and_leaves_the_terminal_clean(project: P
     assert hasty.is_clean()
     if not isinstance(last_event(run.log_file), events.RunFinished):
         assert run.state(last_event(run.log_file)) == "crashed"
-        next(go_on(run).events)  # and can be gone on with
+        next(resume(run).events)  # and can be gone on with

@@ -9,11 +9,11 @@ from typing import Any
 
 from textual.pilot import Pilot
 
+from slmtui.config.phase import Phase
 from slmtui.console.app import Console
-from slmtui.console.memory import Memory
+from slmtui.console.ui_state import UIState
 from slmtui.runs.run import Run
 from slmtui.session import begin
-from slmtui.training.phase import Phase
 
 WORDS = "alpha beta gamma delta epsilon zeta eta theta iota kappa lambda mu nu xi omicron pi rho sigma tau upsilon"
 
@@ -48,8 +48,8 @@ def train_tiny(checkpoints: Path, phase: Phase) -> Run:
 
 
 def console(checkpoints: Path, folder: Path) -> Console:
-    app = Console(checkpoints, log=folder / "console.log", memory=Memory(folder / "memory.json"))
-    app.memory.remember("screen", "complete")
+    app = Console(checkpoints, log=folder / "console.log", ui_state=UIState(folder / "memory.json"))
+    app.ui_state.remember("screen", "complete")
     return app
 
 

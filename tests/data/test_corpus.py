@@ -21,7 +21,7 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
 
 
 def text_of(corpus: Corpus) -> str:
-    return "".join(text for _, text in corpus.pieces())
+    return "".join(text for _, text in corpus.chunks())
 
 
 def names(corpus: Corpus) -> list[str]:
@@ -201,7 +201,7 @@ def test_a_joined_text_knows_its_files(tmp_path: Path) -> None:
     joined = open_corpus(tmp_path / "joined.txt")
     assert names(joined) == names(folder)
     assert joined.fingerprint == folder.fingerprint
-    assert list(joined.pieces()) == list(folder.pieces())
+    assert list(joined.chunks()) == list(folder.chunks())
     assert [file.lines_before for file in joined.files] == [2, 2, 2]
     assert joined.files[0].content_hash == joined.files[2].content_hash != joined.files[1].content_hash
 
@@ -221,7 +221,7 @@ def test_sections(tmp_path: Path, text: str, expected: list[tuple[str, str, int]
     (tmp_path / "j.txt").write_text(text)
     corpus = open_corpus(tmp_path / "j.txt")
     assert names(corpus) == [name for name, _, _ in expected]
-    assert list(corpus.pieces()) == [(i, part) for i, (_, part, _) in enumerate(expected)]
+    assert list(corpus.chunks()) == [(i, part) for i, (_, part, _) in enumerate(expected)]
     assert [file.lines_before for file in corpus.files] == [lines for _, _, lines in expected]
     assert [file.preamble for file in corpus.files] == [i == 0 and text[0] == "h" for i in range(len(expected))]
 

@@ -10,8 +10,8 @@ import slmtui.data.dataset as dataset_module
 from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import BPE_SAMPLE, Dataset, Side, Split, build_dataset
 from slmtui.data.errors import DataError
-from slmtui.data.head import HeadWriter, read_head, tokenised
 from slmtui.data.token_file import TokenFile
+from slmtui.data.token_prefix import TokenPrefixWriter, read_head, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer, tokenizer_from_state
 from tests.data.test_corpus import text_of, write
 
@@ -247,7 +247,7 @@ def test_pieces_stay_in_order_and_give_the_tokens_of_the_whole(tmp_path: Path) -
 
 
 def test_a_head_is_cut_to_the_token() -> None:
-    writer = HeadWriter(5)
+    writer = TokenPrefixWriter(5)
     for file, n_tokens in ((0, 3), (1, 1), (2, 4), (3, 2)):
         writer.add(file, np.full(n_tokens, file, np.uint16))
     assert writer.full

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from slmtui.config.phase_file import parse_phase
 from slmtui.training.events import Evaluation, Event, Reason, RunFinished, RunStarted, Step
 from slmtui.training.gap import verdict
-from slmtui.training.phase_file import parse_phase
 
 TABLES: dict[str, Any] = json.loads((Path(__file__).parents[1] / "golden" / "published.json").read_text())
 

@@ -17,10 +17,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slmtui.config.phase_file import parse_phase
 from slmtui.data.baseline import ngram_baseline
-from slmtui.insight.facts import DataFacts, facts_of
+from slmtui.insight.rules.data_facts import DataFacts, facts_of
 from slmtui.training.events import Event, RunStarted, Step, from_json, to_json
-from slmtui.training.phase_file import parse_phase
 
 LOGS = Path(__file__).parents[1] / "golden" / "runs"
 CORPUS = Path("data/chromadb")
@@ -120,7 +120,7 @@ TRIALS: dict[str, Trial] = {
 
 def train_trial(trial: Trial) -> tuple[DataFacts, list[Event]]:
     """Its facts and events, in the current folder's project."""
-    from slmtui.training.machine import choose_machine
+    from slmtui.training.hardware import choose_machine
     from slmtui.training.prepare import prepare_dataset
     from slmtui.training.state import Training
     from slmtui.training.trainer import train

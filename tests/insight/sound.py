@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slmtui.insight.facts import DataFacts
+from slmtui.insight.rules.data_facts import DataFacts
 
 SOUND = DataFacts(
     train_tokens=20_000,

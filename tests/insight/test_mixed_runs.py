@@ -9,19 +9,19 @@ from typing import Any
 import pytest
 
 from slmtui.commands.runs import main as runs_command
-from slmtui.insight.course import Course
-from slmtui.insight.diagnosis import diagnose
-from slmtui.insight.facts import DataFacts
-from slmtui.insight.gate import Best, limits_in_words
-from slmtui.insight.report import build_report
-from slmtui.insight.report_markdown import to_markdown
+from slmtui.config.phase import GateSection
+from slmtui.insight.report.build import build_report
+from slmtui.insight.report.markdown import to_markdown
+from slmtui.insight.rules.data_facts import DataFacts
+from slmtui.insight.rules.diagnosis import diagnose
+from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.runs.lines import line_of, summary
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.phase import GateSection
 from tests.written_runs import BITS, done_run, evaluations, finished, make_phase, started, write_run
 
 DATA_FACTS: dict[str, Any] = {
@@ -91,7 +91,7 @@ def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
 
 
 def test_the_gate_judges_the_mixture() -> None:
-    best = Best.of(mixed_events())
+    best = BestEvaluation.of(mixed_events())
 
     def words(**limits: float) -> list[tuple[bool, str]]:
         return limits_in_words(GateSection(**limits), best)
@@ -149,7 +149,7 @@ def test_a_comparison_ranks_by_the_mixture_and_says_so(run: Run, tmp_path: Path)
 
 def test_a_rise_of_the_network_alone_is_no_end_of_the_best(run: Run) -> None:
     """The network was best at step 200, the mixture improves to the end: best.pt holds that."""
-    course = Course(run.events())
-    assert course.best is not None
-    assert (course.best.step, course.since_best) == (300, 0)
+    trace = RunTrace(run.events())
+    assert trace.best is not None
+    assert (trace.best.step, trace.since_best) == (300, 0)
     assert "there was no evaluation after it: it was still improving" in report(run)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from slmtui.commands import suggest as command
-from slmtui.data.sides import dataset_baseline
+from slmtui.config.phase import Phase
+from slmtui.config.phase_file import load_phase, parse_phase
+from slmtui.data.split_stats import dataset_baseline
 from slmtui.training.events import Evaluation
-from slmtui.training.phase import Phase
-from slmtui.training.phase_file import load_phase, parse_phase
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
+from slmtui.config.phase import DataSection
+from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.insight.suggest import CorpusFacts, size_for, steps_in_time, suggest
 from slmtui.insight.suggested_file import suggested_toml
-from slmtui.training.phase import DataSection
-from slmtui.training.phase_file import load_phase, parse_phase
 
 FACTS = CorpusFacts(train_bytes=50_000, val_bytes=5_000, files=30, repeated_share=0.1)
 DATA = DataSection(source=("data/[weird] name", "b.txt"), dataset_size=9_000, patterns={'a "b"': r"x\(#"})

@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmtui.data.dataset import Dataset
-from slmtui.insight.diagnosis import diagnose
-from slmtui.insight.facts import DataFacts
-from slmtui.insight.gap_class import LIMITS, GapClass, margin
+from slmtui.insight.rules.data_facts import DataFacts
+from slmtui.insight.rules.diagnosis import diagnose
+from slmtui.insight.rules.gap_class import LIMITS, GapClass, margin
 from slmtui.insight.watch import Watcher, watch
 from slmtui.training.events import Checkpoint, Event, RunFinished, RunStarted, Sample, SampleRates, Step, Warned
 from tests.insight.corpora import python_dataset

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from slmtui.inference.generation import Sampling, generate
 from slmtui.model.copy_head import LONGEST_MATCH, CopyHead, _lookup, match_lengths
-from slmtui.model.generation import Sampling, generate
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 
 CONFIG = GPTConfig(n_vocab=9, n_layer=2, n_head=2, n_embd=16, block_size=24, dropout=0.0, copy_head=True)

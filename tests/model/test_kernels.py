@@ -210,13 +210,13 @@ def test_the_logits_of_few_rows_are_those_of_the_layer(rows: int, width: int) ->
     torch.manual_seed(0)
     output, hidden = torch.nn.Linear(width, 50, bias=False), torch.randn(rows, width)
     with torch.no_grad():
-        assert torch.allclose(kernels.FewLogits(output)(hidden), output(hidden), atol=1e-6)
+        assert torch.allclose(kernels.DecodeHead(output)(hidden), output(hidden), atol=1e-6)
 
 
 def test_the_logits_of_a_row_follow_a_weight_that_is_changed_or_replaced() -> None:
     torch.manual_seed(0)
     output, hidden = torch.nn.Linear(8, 50, bias=False), torch.randn(1, 8)
-    few = kernels.FewLogits(output)
+    few = kernels.DecodeHead(output)
     with torch.no_grad():
         few(hidden)
         output.weight.mul_(2.0)

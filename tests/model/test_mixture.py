@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from slmtui.data.ngram import KneserNey
+from slmtui.inference.generation import Draw, Sampling, _draw, generate
 from slmtui.model import mixture as module
-from slmtui.model.generation import Draw, Sampling, _draw, generate
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.model.mixture import Mixture
 

@@ -15,7 +15,7 @@ from slmtui import cli
 
 
 def main() -> None:
-    importlib.import_module("slmtui.headless")
+    importlib.import_module("slmtui.commands.headless")
     for line in sys.stdin:
         child = os.fork()
         if child == 0:

@@ -20,14 +20,14 @@ import pytest
 import torch
 
 from slmtui.cli import main
+from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.model.gpt import GPT
 from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run, all_runs
-from slmtui.session import begin, go_on
+from slmtui.session import begin, resume
 from slmtui.training import events
 from slmtui.training.events import Event
-from slmtui.training.phase import Phase
 from tests.conftest import MakePhase
 
 SHORT = ("training.max_iters=2", "evaluation.interval=2", "model.n_layer=1", "model.n_embd=8", "model.dropout=0.1")
@@ -59,7 +59,7 @@ def check_what_is_left(checkpoints: Path, whole: list[Event]) -> None:
         before = list(run.events()) if run.log_file.exists() else []
         if before and isinstance(before[-1], events.RunFinished) and before[-1].reason == "completed":
             continue
-        for _ in go_on(run).events:
+        for _ in resume(run).events:
             pass
         assert story(run) == whole
         assert load_checkpoint(run.last).step == 2
@@ -256,7 +256,7 @@ def test_out_of_memory_is_status_3_with_a_proposal(
     run = Run(tmp_path / "checkpoints" / "tiny-001")
     assert load_checkpoint(run.last).step % 4 == 0
     monkeypatch.setattr(GPT, "loss", honest)
-    session = go_on(run)
+    session = resume(run)
     next(session.events)
 
 

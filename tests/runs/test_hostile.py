@@ -21,21 +21,21 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from slmtui.commands.watch import follow
+from slmtui.config.phase_file import PhaseError, dump_phase, load_phase, parse_phase
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.runs.catalogue import Catalogue
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
 from slmtui.runs.control import ControlFile
-from slmtui.runs.glance import glance
 from slmtui.runs.history import RunHistory
+from slmtui.runs.index import RunIndex
 from slmtui.runs.lines import line_of
 from slmtui.runs.log import LogError
-from slmtui.runs.plain import checksum
+from slmtui.runs.preview import preview
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
+from slmtui.runs.safe_payload import checksum
 from slmtui.runs.summary import summarise
-from slmtui.session import begin, go_on
+from slmtui.session import begin, resume
 from slmtui.training import events
-from slmtui.training.phase_file import PhaseError, dump_phase, load_phase, parse_phase
 from tests.conftest import MakePhase
 
 SHORT = ("training.max_iters=4", "evaluation.interval=2", "model.n_layer=1", "model.n_embd=8")
@@ -128,8 +128,8 @@ def look_at_everything(run: Run) -> None:
     with suppress(ValueError):
         RunHistory(run).refresh()
     with suppress(ValueError):
-        glance(run)
-    Catalogue(run.folder.parent).look()
+        preview(run)
+    RunIndex(run.folder.parent).look()
     with suppress(LogError):
         progress = Progress()
         for event in follow(run):
@@ -234,7 +234,7 @@ def test_checkpoints_that_say_strange_things(run: Run, tmp_path: Path, n_cases: 
         torch.save(changed, run.last)
         run.log_file.write_bytes(log)
         with suppress(UserError):
-            for _ in go_on(run).events:
+            for _ in resume(run).events:
                 pass
 
     check_many(n_cases, check, change=replacement())
@@ -335,19 +335,19 @@ def test_a_random_stream_that_does_not_exist_is_refused(run: Run) -> None:
     del record["checksum"]
     torch.save(record | {"checksum": checksum(record, most_bytes=1 << 40)}, run.last)
     with pytest.raises(UserError, match="random stream of batches does not exist"):
-        go_on(run)
+        resume(run)
 
 
 def test_a_log_that_does_not_lead_to_the_checkpoint_is_refused(run: Run) -> None:
     log = run.log_file.read_bytes()
     run.log_file.write_bytes(log[: len(log) // 2])
     with pytest.raises(UserError, match="do not belong together"):
-        go_on(run)
+        resume(run)
     run.log_file.write_bytes(log[:300] + b" " * 10 + log[300:])
     with pytest.raises(UserError, match="do not belong together"):
-        go_on(run)
+        resume(run)
     run.log_file.write_bytes(log + b"\0" * 4096)  # as a file system may leave it when the power goes
-    *_, last = go_on(run).events
+    *_, last = resume(run).events
     assert last.event == "run_finished"
 
 
@@ -360,7 +360,7 @@ def test_files_of_a_run_that_are_links_are_not_followed(run: Run, tmp_path: Path
         path.unlink()
         path.symlink_to(precious)
         with pytest.raises((UserError, TrainingFailed)):
-            for _ in go_on(run).events:
+            for _ in resume(run).events:
                 pass
         assert precious.read_text() == "precious"
         path.unlink()
@@ -387,7 +387,7 @@ def test_a_phase_cannot_name_a_corpus_elsewhere(
     session = begin(make_phase(*SHORT), project / "checkpoints")  # told to learn from elsewhere
     next(session.events)
     session.events.close()  # type: ignore[attr-defined]
-    next(go_on(session.run).events)
+    next(resume(session.run).events)
 
 
 def test_names_of_runs_cannot_leave_their_folder(run: Run, tmp_path: Path) -> None:

@@ -16,12 +16,12 @@ from torch import Tensor
 from slmtui.commands.complete import main as complete_command
 from slmtui.data.ngram import HIGHEST_ORDER
 from slmtui.errors import UserError
-from slmtui.model.generation import Sampling, _draw, complete
+from slmtui.inference.generation import Sampling, _draw, complete
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, read_note
-from slmtui.runs.plain import checksum
 from slmtui.runs.run import Run
+from slmtui.runs.safe_payload import checksum
 from slmtui.runs.summary import summarise
-from slmtui.session import go_on
+from slmtui.session import resume
 from slmtui.training import events
 from tests.conftest import MakePhase
 from tests.runs.test_hostile import cases, check_many, replacement
@@ -39,7 +39,7 @@ def run(make_phase: MakePhase, tmp_path: Path) -> Run:
 @pytest.mark.parametrize("step", [0, 4, 6])
 def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, run: Run, step: int) -> None:
     stopped = stop_at(make_phase, tmp_path / "stopped", step, MIX)
-    for _ in go_on(stopped).events:
+    for _ in resume(stopped).events:
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
     assert ours == [e for e in run.events() if not isinstance(e, events.Checkpoint)]

@@ -14,10 +14,10 @@ from slmtui.errors import TrainingFailed, UserError
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
 from slmtui.runs.control import ControlFile, send
 from slmtui.runs.log import EventLog, read_events
-from slmtui.runs.plain import checksum
 from slmtui.runs.run import Run, RunError, all_runs, create_run, find_run
+from slmtui.runs.safe_payload import checksum
 from slmtui.runs.summary import summarise
-from slmtui.session import begin, go_on
+from slmtui.session import begin, resume
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
@@ -87,7 +87,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
     whole = train_to_the_end(make_phase, tmp_path / "whole", *overrides)
     stopped = stop_at(make_phase, tmp_path / "stopped", step, *overrides)
     assert summarise(stopped).state == "stopped"
-    for _ in go_on(stopped).events:
+    for _ in resume(stopped).events:
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
     assert ours == [e for e in whole.events() if not isinstance(e, events.Checkpoint)]
@@ -104,7 +104,7 @@ def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_pa
         for _ in range(kill_after + 1):
             next(session.events)
         session.events.close()  # type: ignore[attr-defined]
-        for _ in go_on(session.run).events:
+        for _ in resume(session.run).events:
             pass
         assert without_resumes(list(session.run.events())) == whole
         assert load_checkpoint(session.run.best).step == summarise(session.run).best_step
@@ -112,21 +112,21 @@ def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_pa
 
 def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
     with pytest.raises(RunError, match="is over"):
-        go_on(train_to_the_end(make_phase, tmp_path))
+        resume(train_to_the_end(make_phase, tmp_path))
     stopped = stop_at(make_phase, tmp_path, 6)
     (corpus / "orders.py").write_text("something_else = 1\n" * 30)
     with pytest.raises(RunError, match="corpus or its tokens have changed"):
-        go_on(stopped)
+        resume(stopped)
     stopped.last.unlink()
     with pytest.raises(RunError, match=r"last.pt is gone"):
-        go_on(stopped)
+        resume(stopped)
 
 
 def test_what_cannot_be_continued_exactly_is_said_in_the_log(make_phase: MakePhase, tmp_path: Path) -> None:
     run = stop_at(make_phase, tmp_path, 6)
     elsewhere = run.log_file.read_bytes().replace(b'"threads":1', b'"threads":8')
     run.log_file.write_bytes(elsewhere)
-    happened = list(go_on(run).events)
+    happened = list(resume(run).events)
     said = [event for event in happened if isinstance(event, events.Warned) and not event.of_the_run]
     assert isinstance(happened[0], events.Resumed)
     assert [event.message for event in said] == ["threads was 8 and is 1: the digits may differ from here on"]
@@ -137,7 +137,7 @@ def test_what_was_killed_before_it_was_saved_begins_again(make_phase: MakePhase,
     whole = list(train_to_the_end(make_phase, tmp_path / "whole").events())
     run = create_run(tmp_path, make_phase())  # killed before it wrote anything
     assert run.state(None) == "crashed"
-    for _ in go_on(run).events:
+    for _ in resume(run).events:
         pass
     assert list(run.events()) == whole
     killed = begin(make_phase(), tmp_path)
@@ -145,7 +145,7 @@ def test_what_was_killed_before_it_was_saved_begins_again(make_phase: MakePhase,
     killed.events.close()  # type: ignore[attr-defined]
     (corpus / "orders.py").write_text("something_else = 1\n" * 30)
     with pytest.raises(RunError, match="corpus or its tokens have changed"):
-        go_on(killed.run)
+        resume(killed.run)
 
 
 def test_a_run_goes_on_from_where_the_other_process_left_it(make_phase: MakePhase, tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_run_goes_on_from_where_the_other_process_left_it(make_phase: MakePhas
     next(session.events)
     session.run.phase_file.write_text("not even a phase")
     with pytest.raises(RunError, match=rf"trained by another process \({os.getpid()}\)"):
-        go_on(session.run)
+        resume(session.run)
 
 
 def test_those_who_ask_do_not_take_each_other_for_a_trainer(make_phase: MakePhase, tmp_path: Path) -> None:
@@ -180,7 +180,7 @@ def test_two_trainers_on_one_run_are_refused(make_phase: MakePhase, tmp_path: Pa
     with pytest.raises(RunError, match="another process"):
         session.run.lock()
     with pytest.raises(RunError, match="another process"):
-        go_on(session.run)
+        resume(session.run)
     with pytest.raises(RunError, match="another process"):
         session.run.delete()
     session.events.close()  # type: ignore[attr-defined]

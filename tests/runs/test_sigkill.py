@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from slmtui.runs.checkpoint import load_checkpoint
-from slmtui.runs.plain import checksum
 from slmtui.runs.run import Run, all_runs
+from slmtui.runs.safe_payload import checksum
 from slmtui.training import events
 from slmtui.training.events import Event
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from slmtui.config.phase_file import load_phase
 from slmtui.training import events
-from slmtui.training.machine import choose_machine
-from slmtui.training.phase_file import load_phase
+from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from slmtui.config.phase import OptimizerSection, TrainingSection
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.training.optimizer import build_optimizer, clip_gradients, learning_rate_at
-from slmtui.training.phase import OptimizerSection, TrainingSection
 
 
 @pytest.fixture

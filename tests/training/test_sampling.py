@@ -9,7 +9,7 @@ import pytest
 from slmtui.training import events, sampling
 from slmtui.training.control import Command
 from slmtui.training.events import Sample, SampleRates
-from slmtui.training.machine import choose_machine
+from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.sampling import completions
 from slmtui.training.state import Training

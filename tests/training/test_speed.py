@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from slmtui.training.phase_file import parse_phase
+from slmtui.config.phase_file import parse_phase
 
 
 def test_a_step_is_measured_without_evaluating(tmp_path: Path) -> None:

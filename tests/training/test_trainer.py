@@ -8,11 +8,11 @@ from typing import TypeVar
 import pytest
 import torch
 
+from slmtui.config.phase import Phase
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
-from slmtui.training.machine import choose_machine
-from slmtui.training.phase import Phase
+from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import log_interval, train

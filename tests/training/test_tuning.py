@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from slmtui.runs.log import read_events
-from slmtui.session import begin, go_on
+from slmtui.session import begin, resume
 from slmtui.training import events, tuning
-from slmtui.training.machine import choose_machine
+from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
@@ -90,7 +90,7 @@ def test_a_run_keeps_what_was_measured_and_goes_on_with_it(
         pass
     session.events.close()  # type: ignore[attr-defined]  # as if the process had died
     monkeypatch.setattr(tuning, "measure", lambda *_: pytest.fail("measured again"))
-    resumed = go_on(session.run)
+    resumed = resume(session.run)
     assert (resumed.training.machine.threads, torch.get_num_threads()) == (1, 1)
     started = next(event for event in read_events(session.run.log_file) if isinstance(event, events.RunStarted))
     assert started.machine["threads"] == 1

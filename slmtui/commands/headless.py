@@ -1,0 +1,178 @@
+"""Training without a screen: the events of each phase as lines on stdout, all else on stderr.
+
+slmtui --headless phases/phase1.toml            the published log's lines, then a summary
+slmtui --headless phases/phase1.toml --json     the events, one JSON line each
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
+from rich.progress import Progress as Bar
+
+from slmtui.config.phase import Phase
+from slmtui.errors import TrainingFailed
+from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.output import ExitStatus, duration, put, put_json, say, silence
+from slmtui.runs.control import ControlFile
+from slmtui.runs.lines import line_of, outcome, summary
+from slmtui.runs.progress import Progress
+from slmtui.runs.run import Run
+from slmtui.session import Session, begin, resume
+from slmtui.training import events
+from slmtui.training.control import Command
+from slmtui.training.events import to_json
+
+Handler = Callable[[int, FrameType | None], object]
+ShowProgress = Callable[[Progress], None]
+
+
+class Interrupted:
+    """Set by the first SIGINT or SIGTERM; a second one is not waited for."""
+
+    def __init__(self) -> None:
+        self.by: signal.Signals | None = None
+
+    def __call__(self, number: int, _frame: FrameType | None) -> None:
+        if self.by is not None:
+            raise KeyboardInterrupt
+        self.by = signal.Signals(number)
+
+
+@contextmanager
+def interrupts() -> Iterator[Interrupted]:
+    """Let SIGINT and SIGTERM end a training after its step, with a checkpoint, rather than in the middle of it.
+
+    SIGHUP, a terminal that is gone, is no reason to end at all: there is only nobody to tell any more.
+    """
+    interrupted = Interrupted()
+    handlers: dict[signal.Signals, Handler] = {signal.SIGINT: interrupted, signal.SIGTERM: interrupted}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has seen to it already
+        handlers[signal.SIGHUP] = lambda *_: silence(*(stream for stream in (0, 1, 2) if os.isatty(stream)))
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    try:
+        yield interrupted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def tell(how: Callable[[str], None], text: str) -> None:
+    """Say or put something while training; that whoever read it has gone away is no reason to stop."""
+    try:
+        how(text)
+    except OSError:  # a closed pipe, a terminal that hung up, a full disk under a redirection
+        silence(2 if how is say else 1)
+
+
+@dataclass(frozen=True)
+class InterruptibleControl:
+    """The run's control file, and the signals of this process."""
+
+    file: ControlFile
+    interrupted: Interrupted
+
+    def poll(self) -> list[Command]:
+        return [Command("interrupt")] if self.interrupted.by else self.file.poll()
+
+    def wait(self) -> list[Command]:
+        return [Command("interrupt")] if self.interrupted.by else self.file.wait()
+
+
+def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -> ExitStatus:
+    """Train phases in order, each into a run of its own; the status is that of the worst."""
+    status = ExitStatus.DONE
+    with interrupts() as interrupted:
+        for phase in phases:
+            session = begin(phase, checkpoints, lambda file: InterruptibleControl(file, interrupted))
+            tell(say, f"{phase.phase.name}: training into {session.run.folder}")
+            status = max(status, follow(session, as_json=as_json))
+            if status == ExitStatus.INTERRUPTED:
+                break
+    return status
+
+
+def resume_runs(runs: Sequence[Run], *, as_json: bool) -> ExitStatus:
+    """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst."""
+    status = ExitStatus.DONE
+    with interrupts() as interrupted:
+        for run in runs:
+            session = resume(run, lambda file: InterruptibleControl(file, interrupted))
+            tell(say, f"{run.name}: going on from step {session.training.step:,}")
+            status = max(status, follow(session, as_json=as_json))
+            if status == ExitStatus.INTERRUPTED:
+                break
+    return status
+
+
+def follow(session: Session, *, as_json: bool) -> ExitStatus:
+    """Print events as they come; sum up when they end."""
+    run, phase = session.run, session.training.phase
+    for note in session.notes:
+        tell(say, f"{run.name}: {note}")
+    progress = Progress()
+    best = BestEvaluation()
+    started: events.RunStarted | None = None
+    finished: events.RunFinished | None = None
+    for event in session.history:
+        progress.add(event)
+        started = event if isinstance(event, events.RunStarted) else started
+        best.add(event)
+    try:
+        with progress_bar(phase) as bar:
+            for event in session.events:
+                progress.add(event)
+                bar(progress)
+                if as_json:
+                    tell(put_json, to_json(event))
+                elif (line := line_of(event, progress)) is not None:
+                    tell(put, line)
+                best.add(event)
+                if isinstance(event, events.RunStarted):
+                    started = event
+                if isinstance(event, events.RunFinished):
+                    finished = event
+    except TrainingFailed as error:
+        tell(say, f"{run.name}: training failed: {error}")
+        return ExitStatus.FAILED
+    assert started is not None, "a training begins with run_started"
+    assert finished is not None, "and ends with run_finished"
+    if not as_json:
+        for line in summary(run, started, finished, best.evaluation):
+            tell(put, line)
+    status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
+    for sentence in sentences:
+        tell(say, sentence)
+    return status
+
+
+@contextmanager
+def progress_bar(phase: Phase) -> Iterator[ShowProgress]:
+    """A bar on stderr, if that is a terminal."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    bar = Bar(
+        TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TextColumn("{task.fields[speed]}"),
+        console=console, transient=True, refresh_per_second=4,
+        redirect_stdout=sys.stdout.isatty(), redirect_stderr=True,
+    )  # fmt: skip
+    with bar:
+        task = bar.add_task(phase.phase.name, total=phase.training.max_iters, speed="")
+
+        def show(progress: Progress) -> None:
+            speed, to_go = progress.steps_per_second, progress.seconds_to_go
+            text = "" if speed is None or to_go is None else f"{speed:.1f} it/s, eta {duration(to_go)}"
+            bar.update(task, completed=progress.step, speed=text)
+
+        yield show

@@ -1,0 +1,1 @@
+"""What a person configures, as TOML: schema, files, positions, errors, overrides, editing, docs."""

@@ -1,0 +1,177 @@
+"""Phase files: TOML read into a `Phase`, with all faults and their lines said at once, and written again."""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path as FilePath
+from typing import Any
+
+import tomli_w
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from slmtui.config.errors import PhaseError, Problem, explain, key_text, printable, shown
+from slmtui.config.overrides import Override, apply_override, parse_overrides
+from slmtui.config.phase import Phase
+from slmtui.config.positions import KeyPath, Spot, spots
+
+__all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase"]
+
+LARGEST_FILE = 1 << 20  # bytes; a phase has two thousand
+
+
+def load_phase(path: str | FilePath, overrides: Iterable[str] = (), *, anywhere: bool = False) -> Phase:
+    """Read the phase file at `path`, with `overrides` as in `training.max_iters=200` put over what it says.
+
+    A file may come from somebody else, so it may only name a corpus inside the current folder, unless the corpus
+    may be `anywhere`; an override is the person's own word.
+    Raises `PhaseError` with all that is wrong with the file, its TOML, its keys and values, the overrides.
+    """
+    text, overrides = _read(FilePath(path)), tuple(overrides)
+    phase = parse_phase(text, str(path), overrides)
+    own_word = any(override.path == ("data", "source") for override in parse_overrides(overrides)[0])
+    if not anywhere and not own_word:
+        _refuse_if_outside(phase, text, printable(str(path), limit=200))
+    return phase
+
+
+def _refuse_if_outside(phase: Phase, text: str, file: str) -> None:
+    """Refuse sources that lead out of the current folder, links followed."""
+    for source in phase.data.source:
+        if "\0" in source:  # what no path can be is no such file, later
+            continue
+        # Unlike their namesakes of Path, these leave an unknown user's home and a loop of links as they are.
+        path = os.path.realpath(os.path.expanduser(source))  # noqa: PTH111
+        if FilePath(path).is_relative_to(FilePath.cwd()):
+            continue
+        spot = spots(text.replace("\r\n", "\n")).get(("data", "source"))
+        message = (
+            f"leads out of the current folder (got {shown(source)}), allowed: a path inside it; "
+            f"to learn from there all the same, say so yourself: --set data.source={printable(source)}"
+        )
+        where = f"{file}:{spot.line}" if spot else file
+        raise PhaseError([Problem(where, "data.source", message, spot.line if spot else None)], text)
+
+
+def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable[str] = ()) -> Phase:
+    """Read a phase from the text of a file; error messages call the file `name_of_file`.
+
+    Raises `PhaseError` with all that is wrong.
+    """
+    text = text.replace("\r\n", "\n")
+    file = printable(name_of_file, limit=200)
+    document = _parse_toml(text, file)
+    places: dict[KeyPath, Spot | Override] = dict(spots(text))
+    settings, problems = parse_overrides(overrides)
+    for override in settings:
+        apply_override(document, override)
+        places = {path: spot for path, spot in places.items() if path[: len(override.path)] != override.path}
+        places[override.path] = override
+        places.setdefault(override.path[:1], override)  # a section that the file does not have
+    document.setdefault("phase", {})  # so that a name is missed, not a section
+    try:
+        phase = Phase.model_validate(document)
+        if not problems:
+            return phase
+    except ValidationError as error:
+        problems += [_problem(detail, places, file) for detail in error.errors(include_url=False)]
+    problems.sort(key=lambda problem: problem.line or float("inf"))
+    raise PhaseError(problems, text)
+
+
+def dump_phase(phase: Phase) -> str:
+    """Write `phase` as TOML that reads back as equal, with every value: no later default will change it."""
+    values = phase.values()
+    if not values["data"]["patterns"]:
+        del values["data"]["patterns"]  # rather than an empty table
+    return tomli_w.dumps({section: keys for section, keys in values.items() if keys})
+
+
+def _parse_toml(text: str, file: str) -> dict[str, Any]:
+    if text.startswith("\ufeff"):
+        raise PhaseError([Problem(f"{file}:1", "", "begins with a byte order mark, save it as UTF-8 without one")])
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        problem = _syntax_problem(str(error), text, file)
+    except RecursionError:
+        problem = Problem(file, "", "not valid TOML: brackets nested too deeply")
+    except ValueError:  # from int(): tomllib lets it through
+        problem = Problem(file, "", "not valid TOML: a number with too many digits")
+    raise PhaseError([problem], text)
+
+
+def _syntax_problem(message: str, text: str, file: str) -> Problem:
+    """tomllib's message with its position taken out of its words."""
+    lines = text.rstrip("\n").split("\n")
+    found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)", message)
+    line, column = (
+        int(found[1] or len(lines)) if found else 1,
+        int(found[2] or len(lines[-1]) + 1) if found else 1,
+    )
+    what = printable(message[: found.start()] if found else message, limit=200)
+    return Problem(f"{file}:{line}", "", f"not valid TOML at column {column}: {what}", line, column)
+
+
+def _problem(error: ErrorDetails, places: dict[KeyPath, Spot | Override], file: str) -> Problem:
+    path = error["loc"]
+    beside = error.get("ctx", {}).get("beside") if error["type"] == "broken_rule" else None
+    where = path
+    if beside and path not in places:
+        where = (*path[:-1], beside)
+    while where and where not in places:
+        where = where[:-1]
+    place = places.get(where)
+    message = explain(error)
+    if isinstance(place, Override) and error["type"] == "missing":
+        place = None  # it gave another key of the section
+    if isinstance(place, Override):
+        return Problem(place.place, "", message)
+    if place is None:
+        return Problem(f"{file}:1", key_text(path), message, 1)
+    column = None
+    if error["type"] != "missing":
+        column = place.column if error["type"] == "extra_forbidden" else place.value_column
+    return Problem(f"{file}:{place.line}", key_text(path), message, place.line, column)
+
+
+def _read(path: FilePath) -> str:
+    """The text of the file at `path`, or a `PhaseError` that says why there is none."""
+    file = printable(str(path), limit=200)
+
+    def fault(message: str) -> PhaseError:
+        return PhaseError([Problem(file, "", message)])
+
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(LARGEST_FILE + 1)
+    except (FileNotFoundError, NotADirectoryError):
+        raise fault(f"no such file{_nearest_file(path)}") from None
+    except IsADirectoryError:
+        raise fault("a folder, where a phase file is wanted") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise fault(f"cannot be read: {reason}") from None
+    if len(data) > LARGEST_FILE:
+        raise fault("larger than 1 MiB, which no phase is; a text to learn from is named in a phase, as data.source")
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise fault("UTF-16, save it as UTF-8")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise PhaseError(
+            [Problem(f"{file}:{line}", "", f"not UTF-8 (got byte 0x{byte:02x}), save it as UTF-8")]
+        ) from None
+
+
+def _nearest_file(path: FilePath) -> str:
+    try:
+        names = [other.name for other in path.parent.glob("*.toml")]
+    except OSError:
+        return ""
+    near = difflib.get_close_matches(path.name, names, n=1)
+    return f", did you mean {printable(str(path.with_name(near[0])), limit=200)}?" if near else ""

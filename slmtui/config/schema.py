@@ -1,0 +1,117 @@
+"""The phase's keys as a table: what docs, forms and error messages say about each of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from types import NoneType
+from typing import Any, Literal, get_args, get_origin
+
+from annotated_types import Ge, Gt, Le, Lt
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from slmtui.config.phase import Phase
+
+Kind = Literal["whole number", "number", "true or false", "text", "choice", "list of texts", "pair of numbers", "table"]
+
+
+@dataclass(frozen=True)
+class Key:
+    """One key of a phase.
+
+    `default` is a value in Python's types, None for an optional and a required key; `choices` is empty but
+    for kind "choice"; `allowed` is the words that an error message ends with.
+    """
+
+    section: str
+    name: str
+    kind: Kind
+    required: bool
+    default: Any
+    choices: tuple[str, ...]
+    allowed: str
+    description: str
+
+
+def describe_schema() -> tuple[Key, ...]:
+    """All keys of all sections, in the order of the schema."""
+    return tuple(keys().values())
+
+
+@cache
+def keys() -> dict[tuple[str, str], Key]:
+    """All keys by (section, name)."""
+    return {(key.section, key.name): key for key in _walk()}
+
+
+@cache
+def sections() -> dict[str, str]:
+    """The sections' names and, in one line, what each is about."""
+    return {name: (model.__doc__ or "") for name, model in _section_models()}
+
+
+def _section_models() -> Iterator[tuple[str, type[BaseModel]]]:
+    for name, field in Phase.model_fields.items():
+        model: Any = field.annotation
+        yield name, model
+
+
+def _walk() -> Iterator[Key]:
+    for section, model in _section_models():
+        for name, field in model.model_fields.items():
+            kind, choices = _kind(field.annotation)
+            required = field.is_required()
+            yield Key(
+                section=section,
+                name=name,
+                kind=kind,
+                required=required,
+                default=None if required else field.get_default(call_default_factory=True),
+                choices=choices,
+                allowed=_allowed(field, kind, choices),
+                description=field.description or "",
+            )
+
+
+def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
+    """The kind of a field, and its choices."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return "choice", arguments
+    if origin is dict:
+        return "table", ()
+    if origin is tuple:
+        return ("list of texts" if arguments[-1] is Ellipsis else "pair of numbers"), ()
+    if NoneType in arguments:  # Annotated[int, …] | None
+        annotation = get_args(arguments[0])[0]
+    elif arguments:  # Literal["auto"] | int
+        annotation = arguments[-1]
+    kinds: dict[Any, Kind] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+    return kinds[annotation], ()
+
+
+def _allowed(field: FieldInfo, kind: Kind, choices: tuple[str, ...]) -> str:
+    if isinstance(field.json_schema_extra, dict):
+        return str(field.json_schema_extra["allowed"])
+    if kind == "choice":
+        quoted = [f'"{choice}"' for choice in choices]
+        return " or ".join((", ".join(quoted[:-1]), quoted[-1]))
+    if kind in ("whole number", "number"):
+        return f"a {kind}{_range(field)}"
+    words = {"list of texts": "a text or a list of texts", "true or false": "true or false"}
+    return words.get(kind, f"a {kind}")
+
+
+def _range(field: FieldInfo) -> str:
+    """The bounds of a number, as in ` from 0 and below 1`; all our numbers have a lower one."""
+    low = high = ""
+    for bound in field.metadata:
+        if isinstance(bound, Ge):
+            low = f" from {bound.ge:,}"
+        elif isinstance(bound, Gt):
+            low = f" above {bound.gt:,}"
+        elif isinstance(bound, Le):
+            high = f" to {bound.le:,}" if low.startswith(" from") else f" and up to {bound.le:,}"
+        elif isinstance(bound, Lt):
+            high = f" and below {bound.lt:,}"
+    return low + (high or " up")

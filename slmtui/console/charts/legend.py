@@ -1,0 +1,49 @@
+"""The names of a chart's lines, laid inside the canvas where there is least to cover."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmtui.console.charts.cells import Drawing
+from slmtui.console.charts.palette import Role
+
+_WIDEST = 0.7  # of the canvas, before names go into a second row
+
+
+@dataclass(frozen=True)
+class Entry:
+    symbol: str
+    text: str
+    role: Role
+
+    def __len__(self) -> int:
+        return len(self.symbol) + len(self.text) + bool(self.symbol)
+
+
+def put_legend(drawing: Drawing, entries: list[Entry], ink: NDArray[np.bool_]) -> None:
+    """In one row if they fit, else in columns. ink: the cells of the canvas that lines go through."""
+    for rows in range(1, len(entries) + 1):
+        per_row = -(-len(entries) // rows)
+        widths = [max(len(entry) for entry in entries[column::per_row]) for column in range(per_row)]
+        width = sum(widths) + 2 * (per_row - 1)
+        if width <= _WIDEST * drawing.columns and 2 * rows <= drawing.canvas_rows:
+            break
+    else:
+        return
+    top, left = _place(ink, rows, width)
+    for index, entry in enumerate(entries):
+        row, column = divmod(index, per_row)
+        at = drawing.left + left + sum(widths[:column]) + 2 * column
+        drawing.put(top + row, at - 1, " " * (widths[column] + 2), "")
+        drawing.put(top + row, at, entry.symbol, entry.role)
+        drawing.put(top + row, at + len(entry) - len(entry.text), entry.text, "label")
+
+
+def _place(ink: NDArray[np.bool_], rows: int, width: int) -> tuple[int, int]:
+    """Top right, unless another place covers less: row and column on the canvas."""
+    bottom, right = ink.shape[0] - rows, ink.shape[1] - width - 1
+    places = [(0, right), (0, right // 2), (bottom, right), (bottom, 1), (0, 1)]
+    return min(places, key=lambda place: int(ink[place[0] : place[0] + rows, place[1] : place[1] + width].sum()))

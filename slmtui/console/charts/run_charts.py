@@ -1,0 +1,123 @@
+"""The charts of a run: its losses, and the gap between them. Pure functions from its history to what is to be drawn."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+
+from slmtui.console.charts.palette import Role
+from slmtui.console.charts.series import Numbers, averages, smooth
+from slmtui.console.charts.spec import Band, ChartSpec, Mark, ReferenceLine, Series
+from slmtui.runs.history import RunHistory
+from slmtui.training.gap import SCALE, WORST
+
+X = Literal["steps", "tokens", "time"]
+WINDOWS = 10  # the recent window is the last tenth of what has been trained
+AVERAGED = 400  # points that are left to smooth, so that smoothing is seen however long the run
+
+_VERDICTS: dict[str, Role] = {
+    "excellent": "excellent",
+    "good": "good",
+    "moderate": "moderate",
+    "severe": "severe",
+    "catastrophic": "catastrophic",
+}
+
+
+def loss_chart(
+    history: RunHistory,
+    *,
+    x: X = "steps",
+    recent: bool = False,
+    log_y: bool = False,
+    smoothing: float = 0.0,
+    baseline: tuple[str, float] | None = None,
+) -> ChartSpec:
+    """Train and validation loss on one pair of axes, the mixture's where there is one, and the best marked.
+
+    recent: the last tenth only. smoothing: weight of `smooth` for the training loss, which stays visible as it is.
+    baseline: a name and a loss in nats per token.
+    """
+    limits = x_limits(history, x, recent=recent)
+    xs, losses = step_places(history, x), history.losses
+    series = [Series("train", xs, losses, "train")]
+    if smoothing > 0.0 and losses.size:
+        start, end = np.searchsorted(xs, limits[0], "left"), np.searchsorted(xs, limits[1], "right")
+        at, mean = averages(xs[start:end], losses[start:end], AVERAGED, limits)
+        series = [Series("", xs, losses, "train-raw"), Series("train", at, smooth(mean, smoothing), "train")]
+    evaluated = evaluation_places(history, x)
+    series.append(Series("val", evaluated, np.array([e.val_loss for e in history.evaluations]), "val", bold=True))
+    mixed = [math.nan if e.mixed_loss is None else e.mixed_loss for e in history.evaluations]
+    if not all(map(math.isnan, mixed)):
+        series.append(Series("mixed", evaluated, np.array(mixed), "mixed", bold=True))
+    best = [i for i, evaluation in enumerate(history.evaluations) if evaluation.best]
+    return ChartSpec(
+        title="loss (nats per token)",
+        series=series,
+        x_limits=limits,
+        x_label=x,
+        levels=[ReferenceLine(f"{baseline[0]} {baseline[1]:.2f}", baseline[1])] if baseline else [],
+        marks=[Mark("best", float(evaluated[i]), history.evaluations[i].judged_loss) for i in best[-1:]],
+        log_y=log_y,
+        clock=x == "time",
+    )
+
+
+def gap_chart(history: RunHistory, *, x: X = "steps", recent: bool = False, x_ticks: bool = True) -> ChartSpec:
+    """The gap at each evaluation, over the bands of the house scale."""
+    gaps = np.array([e.gap for e in history.evaluations], dtype=np.float64)
+    return ChartSpec(
+        title="gap = val − train (nats per token)",
+        series=[Series("gap", evaluation_places(history, x), gaps, "val", bold=True)],
+        x_limits=x_limits(history, x, recent=recent),
+        x_label=x,
+        y_limits=(0.0, SCALE[1][0]),
+        bands=verdict_bands(),
+        signed=True,
+        clock=x == "time",
+        x_ticks=x_ticks,
+    )
+
+
+def verdict_bands() -> list[Band]:
+    """The house scale as bands on both sides of zero; each side of a band has its word."""
+    bands = []
+    low = 0.0
+    for high, word in (*SCALE, (math.inf, WORST)):
+        sides = [(-high, high)] if low == 0.0 else [(low, high), (-high, -low)]
+        bands += [Band(word, start, end, _VERDICTS[word]) for start, end in sides]
+        low = high
+    return bands
+
+
+def x_limits(history: RunHistory, x: X, *, recent: bool = False) -> tuple[float, float]:
+    """From the start to the planned end: of time and tokens as far as the speed so far tells; in round numbers."""
+    places = step_places(history, x)
+    now = float(places[-1]) if places.size else 0.0
+    if recent and now > 0.0:
+        return now - now / WINDOWS, now
+    planned = float(history.progress.max_iters)
+    done = float(history.steps[-1]) if history.steps.size else 0.0
+    if x == "steps":
+        return 0.0, max(planned, done, 1.0)
+    if history.finished is not None or done == 0.0:
+        return 0.0, max(now, 1.0)
+    end = now * planned / done
+    if x == "tokens":
+        return 0.0, max(end, now)
+    unit = 10.0 ** math.floor(math.log10(max(end, 1.0))) / 2  # the estimate wavers; the picture should not
+    return 0.0, max(1.0, math.ceil(end / unit) * unit)
+
+
+def step_places(history: RunHistory, x: X) -> Numbers:
+    return {"steps": history.steps, "tokens": history.tokens, "time": history.seconds}[x]
+
+
+def evaluation_places(history: RunHistory, x: X) -> Numbers:
+    """Where the evaluations lie; each counts the updates made before it, so one before the first lies at 0."""
+    at = np.array([evaluation.step for evaluation in history.evaluations], dtype=np.float64)
+    if x == "steps" or not history.steps.size:
+        return at
+    return np.interp(at, history.steps, step_places(history, x), left=0.0)

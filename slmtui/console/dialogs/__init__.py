@@ -1,0 +1,1 @@
+"""Questions, messages and help in front of a screen."""

@@ -1,0 +1,68 @@
+"""Help, written from the bindings of what has the focus: there is no second list of keys to keep true."""
+
+from __future__ import annotations
+
+import re
+
+from textual.binding import Binding
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+from slmtui.console.dialogs.question import Message
+
+WORDS = """\
+gap        validation − training loss, in nats per token. The scale is a house scale:
+           < 0.5 excellent, < 1 good, < 3 moderate, < 5 severe, else catastrophic.
+           A small gap can also mean under-fitting, or leakage; look at bits per byte, too.
+baseline   what an n-gram model, a table of counts, reaches on the same split.
+bits/byte  the validation loss per byte of text: comparable between vocabularies.
+mixed      the loss of the network and the n-gram model together, with [model] ngram_mix.
+best       the evaluation with the lowest validation loss, with ngram_mix the lowest mixed
+           one; best.pt holds its model."""
+
+
+BROUGHT_ALONG = "Moving and editing"  # the heading of keys that Textual's own widgets have
+
+
+def is_ours(node: DOMNode, binding: Binding) -> bool:
+    """Is it a key of slmtui's, and not one that Textual brings along, such as those that scroll?"""
+    for cls in type(node).__mro__:
+        if any(binding.action == one.action for one in Binding.make_bindings(cls.__dict__.get("BINDINGS", ()))):
+            return cls.__module__.startswith("slmtui")
+    return False
+
+
+def help_for(screen: Screen[object]) -> Message:
+    """The keys that work now, those of the focused widget first, and the words that need saying."""
+    groups: dict[str, list[tuple[str, str]]] = {}
+    seen: set[str] = set()
+    for _, (node, binding, enabled, tooltip) in screen.active_bindings.items():
+        if not enabled or not binding.description or binding.action in seen:
+            continue
+        seen.add(binding.action)
+        words = tooltip or (binding.description if is_ours(node, binding) else binding.description.lower())
+        group = _group(node, screen) if is_ours(node, binding) else BROUGHT_ALONG
+        groups.setdefault(group, []).append((_keys(screen, node, binding), words))
+    lines = []
+    width = max((len(keys) for rows in groups.values() for keys, _ in rows), default=0)
+    moving = {BROUGHT_ALONG: groups.pop(BROUGHT_ALONG)} if BROUGHT_ALONG in groups else {}
+    for title, rows in (groups | moving).items():  # what everybody knows comes last
+        lines += [title, *(f"  {keys:<{width}}  {text}" for keys, text in rows), ""]
+    return Message("\n".join(lines) + "Words\n" + WORDS, title="help")
+
+
+def _group(node: DOMNode, screen: Screen[object]) -> str:
+    if node is screen.app:
+        return "Everywhere"
+    if node is screen:
+        return f"{(screen.app.current_mode or 'this screen').capitalize()}"
+    name = node.id.replace("-", " ") if node.id else re.sub("(?<=[a-z])(?=[A-Z])", " ", type(node).__name__)
+    return name.capitalize()
+
+
+def _keys(screen: Screen[object], node: DOMNode, binding: Binding) -> str:
+    """All keys of an action, as a person would press them."""
+    keys = [
+        b.key for bindings in node._bindings.key_to_bindings.values() for b in bindings if b.action == binding.action
+    ]
+    return " ".join(dict.fromkeys(screen.app.get_key_display(Binding(key, "", "")) for key in keys or [binding.key]))

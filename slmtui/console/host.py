@@ -1,0 +1,55 @@
+"""What every screen may ask of the console it belongs to: the project, the run in view, the trainer, the log."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from pathlib import Path
+
+from textual.app import App
+
+from slmtui.config.phase import Phase
+from slmtui.console.ui_state import UIState
+from slmtui.console.workers.torch_import import Backend
+from slmtui.console.workers.trainer_thread import TrainerThread
+from slmtui.runs.run import Run
+
+
+class Host(App[str]):
+    """The state that screens share, and what they may ask for; `app.Console` adds the screens themselves."""
+
+    def __init__(self, checkpoints: Path, log: Path, ui_state: UIState) -> None:
+        super().__init__()
+        self.checkpoints, self.log_path, self.ui_state = checkpoints, log, ui_state
+        self.backend = Backend()
+        self.trainer = TrainerThread(checkpoints)
+        self.watched: Run | None = None  # what Train shows and Complete talks to
+        self.phase_file: Path | None = None  # what Phases shows and Data describes
+        self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks
+
+    def watch_run(self, run: Run) -> None:
+        """Show a run on Train."""
+        self.watched = run
+        self.switch_mode("train")
+
+    def train(self, job: Phase | Run) -> None:
+        """Train a phase or go on with a run, after what is queued already, and show it."""
+        self.trainer.put(job)
+        self.switch_mode("train")
+
+    def going_on(self) -> str:
+        """A few words on what this process is doing, for the top bar."""
+        if not self.backend.ready:
+            return self.backend.words()
+        if (run := self.trainer.run_now) is not None:
+            waiting = len(self.trainer.waiting())
+            return f"training {run.name}" + (f", {waiting} waiting" if waiting else "")
+        if (name := self.trainer.preparing) is not None:
+            return f"preparing {name}"
+        return ""
+
+    def write_log(self, error: BaseException) -> None:
+        """Keep the traceback of a fault of ours where it can be read later."""
+        with self.log_path.open("a", encoding="utf-8") as log:
+            log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n")
+            log.writelines(traceback.format_exception(error))

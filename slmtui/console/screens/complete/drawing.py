@@ -1,0 +1,97 @@
+"""What a worker of the Complete screen does: load a model, draw tokens, tell of them now and then, look for copies."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmtui.console.screens.complete.findings import CompletionReview, TrainingTexts
+from slmtui.console.workers.torch_import import Backend
+from slmtui.errors import UserError
+from slmtui.inference.model_cache import ModelCache
+from slmtui.inference.streaming import Request, Token, stream
+
+if TYPE_CHECKING:
+    from slmtui.runs.checkpoint import SavedModel
+
+BATCH = 0.1  # seconds of tokens that are told of together
+
+
+@dataclass(frozen=True)
+class CompletionUpdate:
+    """How far a worker has come with a request."""
+
+    job: int  # of the panel that asked
+    words: str = ""  # what it is doing, or what went wrong
+    tokens: Sequence[Token] = ()  # grows while it is looked at: the first `count` are meant
+    count: int = 0
+    speed: float = 0.0  # tokens per second, once all are there
+    over: bool = False  # all are there; what may still come are findings
+    failed: bool = False
+    findings: CompletionReview | None = None
+
+
+@dataclass(frozen=True)
+class CompletionContext:
+    """What the panels share: models in memory, and the training texts that were read."""
+
+    backend: Backend
+    models: ModelCache[SavedModel]
+    texts: TrainingTexts
+
+    def is_open(self, cancelled: Callable[[], bool]) -> bool:
+        """Wait for PyTorch; False if it is no longer wanted. UserError if it cannot be had."""
+        while not self.backend.ready:
+            if self.backend.error is not None:
+                raise UserError(self.backend.words())
+            if cancelled():
+                return False
+            time.sleep(0.05)
+        return True
+
+
+def read_model(path: Path) -> SavedModel:
+    """The model of a checkpoint for a `ModelCache`; torch is imported when there is one to read."""
+    from slmtui.runs.checkpoint import load_model
+
+    return load_model(path)
+
+
+def draw(
+    context: CompletionContext,
+    path: Path,
+    job: int,
+    request: Request,
+    tell: Callable[[CompletionUpdate], object],
+    cancelled: Callable[[], bool],
+) -> None:
+    """Complete a request with the checkpoint at `path`. Errors that a person can put right are told in words."""
+    try:
+        if not context.is_open(cancelled):
+            return
+        saved = context.models.load(path)
+        begin = told = time.monotonic()
+        tokens: list[Token] = []
+        planned = max(request.settings.tokens, len(request.kept))
+        for token in stream(saved.model, saved.tokenizer, request):
+            if cancelled():
+                return
+            tokens.append(token)
+            if time.monotonic() - told >= BATCH:
+                told = time.monotonic()
+                tell(CompletionUpdate(job, f"{len(tokens)} of {planned} tokens", tokens, len(tokens)))
+        drawn = len(tokens) - len(request.kept)
+        speed = drawn / max(time.monotonic() - begin, 1e-6)
+    except UserError as error:
+        tell(CompletionUpdate(job, str(error), failed=True))
+        return
+    done = CompletionUpdate(job, "looking for copies …", tokens, len(tokens), speed, over=True)
+    tell(done)
+    try:
+        findings, words = context.texts.look(saved, request.prompt, [token.id for token in tokens]), ""
+    except UserError as error:
+        findings, words = None, str(error)
+    tell(CompletionUpdate(job, words, tokens, len(tokens), speed, over=True, findings=findings))

@@ -1,0 +1,80 @@
+"""What is found in a completion once it is there: how good it is, what it copied from the training text, from where."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from slmtui.errors import UserError
+
+if TYPE_CHECKING:
+    from slmtui.insight.judging.quality import Judge
+    from slmtui.runs.checkpoint import SavedModel
+
+SHORTEST_COPY = 8  # tokens that are not whitespace: shorter ones are how code goes
+LARGEST_CORPUS = 5_000_000  # tokens: to read and index more takes too long while somebody waits
+
+
+@dataclass(frozen=True)
+class CopiedSpan:
+    """Tokens of a completion that stand one after the other in the training text, too."""
+
+    start: int  # of the completion's tokens
+    stop: int
+    length: int  # without the tokens that are whitespace
+    source: str  # file:line
+
+
+@dataclass(frozen=True)
+class CompletionReview:
+    label: str  # gibberish, fragments, syntax, domain or copy
+    copies: tuple[CopiedSpan, ...]
+
+
+class TrainingTexts:
+    """The training texts of the models that were asked about; each is read and indexed once, which can take seconds."""
+
+    def __init__(self) -> None:
+        self._judges: dict[str, Judge] = {}
+        self._lock = threading.Lock()
+
+    def look(self, saved: SavedModel, prompt: str, ids: Sequence[int]) -> CompletionReview:
+        """Judge the completion `ids` of a prompt; UserError, in few words, where its training text is not to be had."""
+        with self._lock:
+            if saved.data not in self._judges:
+                self._judges[saved.data] = _read(saved)
+            judge = self._judges[saved.data]
+        return CompletionReview(judge(prompt, saved.tokenizer.decode(ids)).label, _copies(judge, ids))
+
+
+def _copies(judge: Judge, ids: Sequence[int]) -> tuple[CopiedSpan, ...]:
+    """All runs of at least SHORTEST_COPY tokens that cannot be made longer, in order."""
+    dataset = judge.dataset
+    solid = [not dataset.tokenizer.token_bytes(token).isspace() for token in ids]
+    lengths, places = judge.index.match_lengths(ids)
+    found: list[CopiedSpan] = []
+    reached = 0
+    for start, (length, place) in enumerate(zip(lengths.tolist(), places.tolist(), strict=True)):
+        stop = start + length
+        if stop > reached and sum(solid[start:stop]) >= SHORTEST_COPY:
+            name, line = dataset.locate("train", place)
+            found.append(CopiedSpan(start, stop, sum(solid[start:stop]), f"{name}:{line}"))
+        reached = max(reached, stop)
+    return tuple(found)
+
+
+def _read(saved: SavedModel) -> Judge:
+    from slmtui.insight.judging.quality import Judge
+    from slmtui.training.prepare import prepare_dataset
+
+    try:
+        dataset = prepare_dataset(saved.phase)
+    except UserError:
+        raise UserError("the corpus is not here, copies are not marked") from None
+    if dataset.fingerprint != saved.data:
+        raise UserError("the corpus has changed since, copies are not marked")
+    if len(dataset.train.tokens) > LARGEST_CORPUS:
+        raise UserError("the corpus is too large to look for copies here")
+    return Judge.build(dataset)

@@ -1,0 +1,285 @@
+"""One checkpoint on the Complete screen: what it makes of the prompt, and a worker that makes it do so."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar, cast
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Static
+from textual.worker import get_current_worker
+
+from slmtui.console.host import Host
+from slmtui.console.screens.complete.drawing import CompletionContext, CompletionUpdate, draw
+from slmtui.console.screens.complete.findings import SHORTEST_COPY, CopiedSpan
+from slmtui.console.screens.complete.token_text import TokenText
+from slmtui.errors import UserError
+from slmtui.inference.model_cache import file_state
+from slmtui.inference.streaming import Request, Token, branch
+from slmtui.output import visible
+from slmtui.runs.run import Run
+
+LOOK = 2.0  # seconds between two looks at whether a run is still in training
+
+
+class CompletionPanel(Vertical):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("left,h", "move(-1)", "token before", key_display="←", show=False),
+        Binding("right,l", "move(1)", "token", key_display="←→", tooltip="the token after"),
+        Binding("up,k", "pick(-1)", "alternative above", show=False),
+        Binding("down,j", "pick(1)", "choice", key_display="↑↓", tooltip="the alternative below"),
+        Binding("home,g", "move(-1_000_000)", "first token", show=False),
+        Binding("end,G", "move(1_000_000)", "last token", show=False),
+        Binding("enter", "branch", "take it", tooltip="put the alternative in its place and go on from there"),
+    ]
+    DEFAULT_CSS = """
+    CompletionPanel { width: 1fr; height: 1fr; }
+    CompletionPanel .status { height: auto; max-height: 2; color: $quiet; }
+    CompletionPanel .status.-failed { color: $error; max-height: 4; }
+    """
+
+    class Changed(Message):
+        """Something that is told about this panel elsewhere: its tokens, its cursor, its state."""
+
+        def __init__(self, panel: CompletionPanel) -> None:
+            super().__init__()
+            self.panel = panel
+
+    class Heard(Message):
+        """From the worker."""
+
+        def __init__(self, update: CompletionUpdate) -> None:
+            super().__init__()
+            self.update = update
+
+        def can_replace(self, message: Message) -> bool:
+            return isinstance(message, CompletionPanel.Heard) and message.update.job == self.update.job
+
+    class Noted(Message):
+        """From the worker that reads what the checkpoint says of itself."""
+
+        def __init__(self, words: str, alive: bool) -> None:
+            super().__init__()
+            self.words, self.alive = words, alive
+
+    def __init__(self, path: Path, context: CompletionContext) -> None:
+        super().__init__(classes="panel")
+        self.path, self.context = path, context
+        self.of_run = Run(path.parent) if (path.parent / "phase.toml").is_file() else None
+        self.name_shown = f"{self.of_run.name} {path.stem}" if self.of_run is not None else path.name
+        self.file_state = file_state(path)
+        self.request: Request | None = None
+        self.text = TokenText()
+        self.status = Static("type a prompt below, and enter completes it", classes="status", markup=False)
+        self.tokens: Sequence[Token] = ()
+        self.count = 0
+        self.cursor = 0
+        self.picked = 0
+        self.copies: tuple[CopiedSpan, ...] = ()
+        self.busy = False  # drawing tokens
+        self.awaits_checkpoint = False  # one was asked for: complete again when it is there
+        self.alive = False  # the run is in training
+        self._job = 0
+        self._note = ""
+        self._looked = 0.0
+
+    def compose(self) -> ComposeResult:
+        yield self.text
+        yield self.status
+
+    def on_mount(self) -> None:
+        self.border_title = Content(self.name_shown)
+        self._read_note()
+
+    @property
+    def token(self) -> Token | None:
+        return self.tokens[self.cursor] if self.cursor < self.count else None
+
+    @property
+    def completion(self) -> str:
+        """What the model wrote, so far."""
+        return "".join(token.text for token in self.tokens[: self.count])
+
+    @property
+    def note(self) -> str:
+        """Where the token under the cursor was copied from; "" if it was not."""
+        copies = [copy for copy in self.copies if copy.start <= self.cursor < copy.stop]
+        if not copies:
+            return ""
+        longest = max(copies, key=lambda copy: copy.length)
+        return f"one of {longest.length} tokens copied from {longest.source}"
+
+    # ---- what a person does ----
+
+    def complete(self, request: Request) -> None:
+        """Complete a prompt; whatever was being completed is given up."""
+        self._job += 1
+        if self.request is not None and self.count:
+            settings = self.request.settings
+            self.text.keep(f"before, at temperature {settings.temperature:g}, seed {settings.seed}")
+        self.request, self.busy = request, True
+        self.tokens, self.count, self.copies = (), 0, ()
+        self.cursor = self.picked = 0
+        self.text.begin(request.prompt)
+        backend = self.context.backend
+        self._say("loading the model …" if backend.ready else backend.words())
+        self._draw(self._job, request)
+        self.post_message(self.Changed(self))
+
+    def cancel(self) -> None:
+        """Stop where it is."""
+        if self.busy:
+            self._job += 1  # what the worker still has to say is not heard
+            self.workers.cancel_group(self, "draw")
+            self.busy = False
+            self._say(f"stopped after {self.count} tokens")
+            self._put_cursor()
+
+    def action_move(self, by: int) -> None:
+        self.go_to(self.cursor + by)
+
+    def go_to(self, token: int) -> None:
+        if self.count:
+            self.cursor = min(max(0, token), self.count - 1)
+            self._put_cursor()
+
+    def action_pick(self, by: int) -> None:
+        if (token := self.token) is not None:
+            self.picked = min(max(0, self.picked + by), len(token.choices) - 1)
+            self.post_message(self.Changed(self))
+
+    def action_branch(self) -> None:
+        """Go on from the alternative under the cursor, as if it had been drawn."""
+        if (token := self.token) is None or self.request is None:
+            return
+        place, choice = self.cursor, token.choices[self.picked]
+        kept = branch(list(self.tokens[: self.count]), place, choice)
+        self.complete(Request(self.request.prompt, self.request.settings, kept))
+        self.cursor = place
+
+    @on(TokenText.Clicked)
+    def _clicked(self, event: TokenText.Clicked) -> None:
+        event.stop()
+        self.go_to(event.token)
+
+    def await_checkpoint(self, request: Request | None) -> None:
+        """A fresh checkpoint was asked for; complete the request with it as soon as it is there."""
+        self.cancel()
+        self.request, self.awaits_checkpoint = request, True
+        self._say("asked for a fresh checkpoint …")
+
+    def look_at_file(self) -> None:
+        """See whether another checkpoint has taken the place of this one, and whether the run goes on; costs little."""
+        if self.alive and self.of_run is not None and time.monotonic() - self._looked > LOOK:
+            self._looked = time.monotonic()
+            self._show_note(self._note, self.of_run.is_alive())
+        if (state := file_state(self.path)) == self.file_state:
+            return
+        self.file_state = state
+        self._read_note()
+        if self.awaits_checkpoint and self.request is not None:
+            self.complete(Request(self.request.prompt, self.request.settings))
+        elif self.awaits_checkpoint:
+            self._say("the fresh checkpoint is there")
+        elif self.count and not self.busy:
+            self._say("a newer checkpoint is there: enter at the prompt completes with it")
+        self.awaits_checkpoint = False
+
+    # ---- what the workers tell ----
+
+    @on(Heard)
+    def _heard(self, event: Heard) -> None:
+        event.stop()
+        update = event.update
+        if update.job != self._job:
+            return
+        if update.count > self.count:
+            reached_cursor = self.count <= self.cursor < update.count
+            self.tokens, self.count = update.tokens, update.count
+            self.text.show(update.tokens, update.count)
+            if reached_cursor:
+                self._put_cursor(into_view=False)
+        self.busy = not (update.over or update.failed)
+        if update.findings is not None:
+            self.copies = update.findings.copies
+            self.text.mark(frozenset(place for copy in self.copies for place in range(copy.start, copy.stop)))
+        self._say(_words(update), failed=update.failed)
+        self.post_message(self.Changed(self))
+
+    @on(Noted)
+    def _noted(self, event: Noted) -> None:
+        event.stop()
+        self._show_note(event.words, event.alive)
+
+    def _show_note(self, words: str, alive: bool) -> None:
+        self._note, self.alive = words, alive
+        self.border_title = Content(visible(f"{self.name_shown}{words}{' · in training' if alive else ''}"))
+        self.post_message(self.Changed(self))
+
+    def _say(self, words: str, *, failed: bool = False) -> None:
+        self.status.set_class(failed, "-failed")
+        if words != self._said:
+            self._said = words
+            self.status.update(visible(words))
+
+    _said = ""
+
+    def _put_cursor(self, *, into_view: bool = True) -> None:
+        if (token := self.token) is not None:
+            self.picked = token.choices.index(token.choice)
+            self.text.put_cursor(self.cursor, into_view=into_view)
+        self.post_message(self.Changed(self))
+
+    # ---- the workers ----
+
+    @work(thread=True, exclusive=True, group="draw", exit_on_error=False)
+    def _draw(self, job: int, request: Request) -> None:
+        def tell(update: CompletionUpdate) -> None:
+            self.post_message(self.Heard(update))
+
+        worker = get_current_worker()
+        try:
+            draw(self.context, self.path, job, request, tell, lambda: worker.is_cancelled)
+        except Exception as error:  # out of memory, or a fault of ours: it stays in this panel, and in the log
+            cast("Host", self.app).write_log(error)
+            tell(CompletionUpdate(job, f"{type(error).__name__}: {error} (details: ctrl+l)", failed=True))
+
+    @work(thread=True, exclusive=True, group="note", exit_on_error=False)
+    def _read_note(self) -> None:
+        """Step, loss and whether it is in training, for the title."""
+        worker = get_current_worker()
+        try:
+            if not self.context.is_open(lambda: worker.is_cancelled):
+                return
+            words = f" · {checkpoint_words(self.path)}"
+        except UserError:  # said in full when it is asked to complete
+            words = " · cannot be read" if self.path.exists() else " · not saved yet"
+        self.post_message(self.Noted(words, self.of_run is not None and self.of_run.is_alive()))
+
+
+def checkpoint_words(path: Path) -> str:
+    """How far a checkpoint's model had come; CheckpointError if that cannot be read."""
+    from slmtui.runs.checkpoint import read_note
+
+    note = read_note(path)
+    return f"step {note.step:,} · {note.words}"
+
+
+def _words(update: CompletionUpdate) -> str:
+    """What stands below a completion."""
+    if not update.over:
+        return update.words
+    speed = f"{update.speed:,.0f} tok/s"
+    if update.findings is None:
+        return f"{speed} · {update.words}"
+    if not update.findings.copies:
+        return f"{update.findings.label} · no copy of {SHORTEST_COPY} tokens or more · {speed}"
+    longest = max(update.findings.copies, key=lambda copy: copy.length)
+    return f"{update.findings.label} · copied {longest.length} tokens from {longest.source} · {speed}"

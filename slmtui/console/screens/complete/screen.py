@@ -1,0 +1,276 @@
+"""Complete: a prompt against one or several checkpoints side by side, token by token with its probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Input, Static
+
+from slmtui.console.base import ConsoleScreen
+from slmtui.console.screens.complete.alternatives import Alternatives
+from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointChooser, all_checkpoints, usual_checkpoint
+from slmtui.console.screens.complete.drawing import CompletionContext, read_model
+from slmtui.console.screens.complete.findings import TrainingTexts
+from slmtui.console.screens.complete.panel import CompletionPanel
+from slmtui.console.screens.complete.prompt_history import PromptHistory
+from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.sampling_fields import SamplingFields
+from slmtui.inference.model_cache import ModelCache
+from slmtui.inference.streaming import Request
+from slmtui.output import visible
+from slmtui.runs.control import send
+from slmtui.runs.run import Run
+from slmtui.training.control import Command
+
+HISTORY = "prompts.jsonl"  # beside the runs, which are the project's, too
+LEAST_WIDTH = 38  # columns of a panel, for several to stand side by side
+NOTHING = """\
+There is no model to talk to yet.
+
+A run saves one at its first evaluation:  p  shows the phases, where one can be started,
+and  t  the run that is being trained. Come back then; this screen will notice.
+
+Looked for runs in {folder}"""
+
+
+class CompleteScreen(ConsoleScreen):
+    AUTO_FOCUS = "#prompt"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash,i", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
+        Binding("s", "settings", "settings", show=False, tooltip="change how completions are drawn"),
+        Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
+        Binding("o,ctrl+o", "choose", "checkpoints", tooltip="choose the checkpoints that complete the prompt"),
+        Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
+        Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
+        Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
+        Binding("left_square_bracket", "panel(-1)", "panel before", show=False),
+        Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
+    ]
+    DEFAULT_CSS = """
+    #talk { height: 1fr; }
+    #panel-tabs { height: 1; color: $quiet; padding: 0 1; display: none; }
+    #panels { height: 1fr; }
+    #panels CompletionPanel.-current { border: round $accent 60%; }
+    #panels CompletionPanel:focus-within { border: round $accent; }
+    #prompt-row { height: 1; margin-top: 1; }
+    CompleteScreen.-low #prompt-row { margin-top: 0; }
+    CompleteScreen.-high Alternatives { height: 11; }
+    #prompt-row Static { width: 3; color: $accent; text-style: bold; padding-left: 1; }
+    #prompt-row PromptLine { width: 1fr; padding: 0; }
+    #nothing { display: none; height: 1fr; content-align: center middle; color: $quiet; padding: 0 2; }
+    CompleteScreen.-nothing #talk { display: none; }
+    CompleteScreen.-nothing #nothing { display: block; }
+    """
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="talk"):
+            yield Static("", id="panel-tabs", markup=False)
+            yield Horizontal(id="panels")
+            yield Alternatives(id="alternatives")
+            yield SamplingFields(self.host.ui_state, id="sampling")
+            with Horizontal(id="prompt-row"):
+                yield Static("›", markup=False)
+                yield PromptLine(PromptHistory(self.host.checkpoints / HISTORY), id="prompt")
+        yield Static(NOTHING.format(folder=self.host.checkpoints), id="nothing", markup=False)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.panels: list[CompletionPanel] = []
+        self.current = 0  # the panel that the keys and the probabilities are about
+        self.request: Request | None = None  # the newest
+        self._chosen = False  # by a person: not to be replaced by what is usual
+        self._watched: Run | None = None
+
+    def on_mount(self) -> None:
+        self.context = CompletionContext(self.host.backend, ModelCache(read_model), TrainingTexts())
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        """Without a model there is nothing to do here but to go elsewhere."""
+        typing = isinstance(self.focused, Input)
+        match action:
+            case "prompt" if typing:
+                return False  # "/" is a letter there
+            case "leave" if self.panels:
+                return typing or any(panel.busy for panel in self.panels)
+            case "fresh" if self.panels:
+                return self.panels[self.current].alive
+        return bool(self.panels) or not hasattr(CompleteScreen, f"action_{action}")
+
+    # ---- which checkpoints ----
+
+    def on_screen_resume(self) -> None:
+        self.call_after_refresh(self._follow)
+        if self._was_left and self.panels:
+            # Whoever comes to talk can type at once: a prompt that is typed anywhere else would press keys.
+            self.call_after_refresh(self.query_one(PromptLine).focus)
+        self._was_left = False
+
+    _was_left = False  # for another screen, and not for a dialog above this one
+
+    def on_screen_suspend(self) -> None:
+        self._was_left = self.app.current_mode != "complete"
+
+    def pulse(self) -> None:
+        if not self.panels:
+            self._follow()
+        for panel in self.panels:
+            panel.look_at_file()
+
+    def _follow(self) -> None:
+        """Talk to the run that is being watched; a choice that was made stays beside it."""
+        watched, was = self.host.watched, self._watched
+        self._watched = watched
+        path = usual_checkpoint(self.host.checkpoints, watched)
+        self.set_class(path is None, "-nothing")
+        if path is None or (self._chosen and watched == was):
+            return
+        shown = [panel.path for panel in self.panels]
+        runs = [shown_path.parent for shown_path in shown]
+        if path.parent in runs:
+            return
+        self.show_checkpoints([path, *shown][:MOST] if self._chosen else [path])
+
+    def show_checkpoints(self, paths: Sequence[Path]) -> None:
+        """Put these side by side. Those that are there stay as they are; new ones complete what was completed last."""
+        first_time = not self.panels
+        before = {panel.path: panel for panel in self.panels}
+        self.panels = [before.pop(path) if path in before else CompletionPanel(path, self.context) for path in paths]
+        row = self.query_one("#panels")
+        if any(panel.has_focus_within for panel in before.values()):
+            self.set_focus(None)
+        for panel in before.values():
+            panel.remove()
+        new = [panel for panel in self.panels if panel.parent is None]
+        row.mount(*new)
+        for place, panel in enumerate(self.panels[1:]):
+            row.move_child(panel, after=self.panels[place])
+        self.current = 0
+        self._arrange()
+        if first_time:
+            self.query_one(PromptLine).focus()
+        elif self.focused is None:
+            self.call_after_refresh(self.panels[0].text.focus)
+        for panel in new:
+            if self.request is not None:
+                self.call_after_refresh(panel.complete, self.request)
+
+    @work
+    async def action_choose(self) -> None:
+        paths = all_checkpoints(self.host.checkpoints)
+        chosen = await self.app.push_screen_wait(CheckpointChooser(paths, self.panels[self.current].path))
+        if chosen is not None:
+            self._chosen = True
+            self.show_checkpoints(chosen)
+
+    def action_fresh(self) -> None:
+        """Ask whoever trains the run for its state of now, and complete with that."""
+        run = self.panels[self.current].of_run
+        if run is None or not run.is_alive():
+            name = run.name if run is not None else self.panels[self.current].name_shown
+            self.notify(f"{name} is not in training: nobody is there to ask", severity="warning")
+            return
+        if all(panel.path != run.last for panel in self.panels):
+            paths = [panel.path for panel in self.panels]
+            paths[self.current] = run.last
+            at = self.current
+            self.show_checkpoints(paths)
+            self._go_to(at)
+        panel = next(panel for panel in self.panels if panel.path == run.last)
+        self.call_after_refresh(panel.await_checkpoint, self.request)
+        send(run.control_file, Command("checkpoint"))
+
+    # ---- one of several ----
+
+    def on_resize(self) -> None:
+        self._arrange()
+
+    def action_panel(self, by: int) -> None:
+        self._go_to((self.current + by) % len(self.panels))
+        if not isinstance(self.focused, Input):
+            self.panels[self.current].text.focus()
+
+    def on_descendant_focus(self) -> None:
+        for number, panel in enumerate(self.panels):
+            if panel.has_focus_within:
+                self._go_to(number)
+
+    def _go_to(self, number: int) -> None:
+        self.current = number
+        self._arrange()
+
+    def _arrange(self) -> None:
+        """Show as many panels as fit, the current one among them; name the others in a line above."""
+        if not self.panels:
+            return
+        self.current = min(self.current, len(self.panels) - 1)
+        fit = 1 if self.app.size.width < 100 else self.app.size.width // LEAST_WIDTH
+        first = max(0, self.current - fit + 1)
+        for number, panel in enumerate(self.panels):
+            panel.display = first <= number < first + fit
+            panel.set_class(number == self.current and len(self.panels) > 1, "-current")
+            panel.text.show_cursor(number == self.current)
+        tabs = self.query_one("#panel-tabs", Static)
+        tabs.display = len(self.panels) > fit
+        names = [f"{number} {panel.name_shown}" for number, panel in enumerate(self.panels, start=1)]
+        names = [f"▌{name}▐" if number == self.current else f" {name} " for number, name in enumerate(names)]
+        tabs.update(visible("".join(names)))
+        self._describe()
+
+    @on(CompletionPanel.Changed)
+    def _changed(self, event: CompletionPanel.Changed) -> None:
+        event.stop()
+        if self.panels and event.panel is self.panels[self.current]:
+            self._describe()
+
+    def _describe(self) -> None:
+        self.refresh_bindings()
+        panel = self.panels[self.current]
+        self.query_one(Alternatives).show(panel.cursor, panel.count, panel.token, panel.picked, panel.note)
+
+    # ---- prompts ----
+
+    @on(Input.Submitted, "#prompt")
+    @on(SamplingFields.Submitted)
+    def complete(self) -> None:
+        """Complete what stands in the line with all checkpoints."""
+        if (settings := self.query_one(SamplingFields).settings()) is None:
+            return
+        line = self.query_one(PromptLine)
+        if not line.prompt:
+            self.notify("a completion has to begin with something: type a prompt", severity="warning")
+            line.focus()
+            return
+        line.history.add(line.prompt)
+        self.request = Request(line.prompt, settings)
+        for panel in self.panels:
+            panel.complete(self.request)
+
+    def action_prompt(self) -> None:
+        self.query_one(PromptLine).focus()
+
+    def action_settings(self) -> None:
+        self.query_one("#set-temperature", Input).focus()
+
+    def action_new_seed(self) -> None:
+        self.query_one(SamplingFields).new_seed()
+        self.complete()
+
+    def action_copy(self) -> None:
+        panel = self.panels[self.current]
+        if panel.count:
+            self.app.copy_to_clipboard(visible(panel.completion))
+            self.notify(f"{panel.count} tokens of {panel.name_shown} are in the clipboard")
+
+    def action_leave(self) -> None:
+        """Stop completing; with nothing to stop, leave the field for the text."""
+        busy = [panel for panel in self.panels if panel.busy]
+        for panel in busy:
+            panel.cancel()
+        if not busy and isinstance(self.focused, Input):
+            self.panels[self.current].text.focus()

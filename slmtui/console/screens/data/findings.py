@@ -1,0 +1,128 @@
+"""What the Data screen shows, found out step by step in a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmtui.config.phase import Phase
+from slmtui.insight.estimates import Speed
+
+if TYPE_CHECKING:
+    from slmtui.data.baseline import Baseline
+    from slmtui.data.corpus import Corpus
+    from slmtui.data.dataset import Dataset
+    from slmtui.data.inspection import Counted
+    from slmtui.data.split_stats import SharedText, TokenCounts
+    from slmtui.insight.suggest import Suggestion
+
+KEPT = 4  # corpora that are remembered for the session; the tokens of each are kept with it
+OverviewKey = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class DataOverview:
+    """What is known of a source so far; None: not yet."""
+
+    origin: Path  # the phase file, or the source itself
+    phase: Phase
+    corpus: Corpus
+    counted: Counted
+    counts: TokenCounts | None = None
+    shared: SharedText | None = None
+    suggestion: Suggestion | None = None
+    baseline: Baseline | None = None
+    complete: bool = False
+
+    @property
+    def dataset(self) -> Dataset | None:
+        return self.counted.dataset
+
+
+class OverviewCache:
+    """What was found out before, by the text that it is about and the settings that it was found with."""
+
+    def __init__(self) -> None:
+        self._findings: dict[OverviewKey, DataOverview] = {}
+
+    def get(self, key: OverviewKey) -> DataOverview | None:
+        return self._findings.get(key)
+
+    def keep(self, key: OverviewKey, findings: DataOverview) -> None:
+        self._findings[key] = findings
+        while len(self._findings) > KEPT:
+            del self._findings[next(iter(self._findings))]
+
+
+def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> Iterator[DataOverview]:
+    """All there is to know of a phase's dataset, or of a source, more of it each time.
+
+    `say` hears what is being done, in words; what it raises ends the work. Raises UserError for what a person can put
+    right: the phase, the corpus.
+    """
+    from slmtui.config.source_phase import phase_of
+    from slmtui.data.dataset import DatasetSettings
+    from slmtui.data.inspection import count_corpus
+    from slmtui.data.split_stats import dataset_baseline, shared_text, token_counts
+    from slmtui.insight.suggest import corpus_facts, suggest
+    from slmtui.training.prepare import dataset_settings, phase_corpus
+
+    phase = phase_of([origin])
+    say(f"opening {', '.join(phase.data.source)} …")
+    corpus = phase_corpus(phase)
+    key = (corpus.fingerprint, phase.data.model_dump_json(), phase.tokenizer.model_dump_json())
+    if (before := known.get(key)) is not None:
+        yield replace(before, origin=origin, phase=phase)
+        return
+    size = corpus_size(corpus)
+
+    def progress(characters: int) -> None:
+        say(f"counting {megabytes(characters)} of {megabytes(size)} …")
+
+    counted = count_corpus(corpus, phase.data.patterns, DatasetSettings(**dataset_settings(phase)), progress)
+    findings = DataOverview(origin, phase, corpus, counted)
+    yield findings
+    if (dataset := counted.dataset) is not None:
+        say("counting the tokens of both sides …")
+        findings = replace(findings, counts=token_counts(dataset))
+        yield findings
+        say("looking for training text repeated in validation …")
+        shared = shared_text(dataset)
+        findings = replace(findings, shared=shared)
+        findings = replace(findings, suggestion=suggest(phase.data, corpus_facts(counted, shared)))
+        yield findings
+        say("fitting the n-gram baseline …")
+        findings = replace(findings, baseline=dataset_baseline(dataset))
+    findings = replace(findings, complete=True)
+    known.keep(key, findings)
+    yield findings
+
+
+def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Suggestion | None:
+    """The suggestion, cut to the steps that there is time for on this machine; takes a few of them, for seconds.
+
+    Unmeasured, and so as it was, if `stop` becomes true before.
+    """
+    from slmtui.console.workers.phase_facts import measure
+    from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
+
+    if found.suggestion is None or found.shared is None:
+        return None
+    _, speed = measure(found.suggestion.phase, stop)
+    if not isinstance(speed, Speed):
+        return found.suggestion
+    facts = corpus_facts(found.counted, found.shared)
+    return suggest(found.phase.data, facts, most_iters=steps_in_time(facts, speed.step))
+
+
+def corpus_size(corpus: Corpus) -> int:
+    """Bytes of the files on disk; documents that were joined before share one."""
+    return sum({file.path: file.state[2] for file in corpus.files}.values())
+
+
+def megabytes(n_bytes: int) -> str:
+    if n_bytes < 1_000_000:
+        return f"{n_bytes / 1e3:,.0f} KB"
+    return f"{n_bytes / 1e6:,.0f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:,.1f} GB"

@@ -1,0 +1,180 @@
+"""The Data screen's panels of numbers, as text. Pure functions of what was found, and of a panel's width."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from rich.cells import cell_len, set_cell_size
+from textual.content import Content
+
+from slmtui.console.text.columns import cut, cut_left
+from slmtui.console.text.token_rows import label, token_text
+from slmtui.output import visible
+
+if TYPE_CHECKING:
+    from slmtui.console.screens.data.findings import DataOverview
+
+COLOURS = {"serious": "catastrophic", "warning": "severe", "note": "moderate"}  # of the levels of warnings
+EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def holds(found: DataOverview, width: int) -> Content:
+    """The counts: of the corpus, then of the dataset that the phase makes of it."""
+    counted, dataset = found.counted.inspection, found.dataset
+    rows = [
+        ("characters", f"{counted.characters:,}"),
+        ("lines", f"{counted.lines:,}"),
+        ("GPT-2 tokens", f"{counted.tokens:,}"),
+        ("unique tokens", f"{counted.unique_tokens:,}"),
+        ("characters/token", f"{counted.characters_per_token:.2f}"),
+        ("files", f"{counted.files:,}"),
+        ("functions", f"{counted.functions:,}"),
+        *((name, f"{hits:,}") for name, hits in counted.patterns.items()),
+    ]
+    if counted.skipped:
+        rows.append(("files skipped", f"{len(counted.skipped):,}"))
+    lines = [_row(name, number, width) for name, number in rows]
+    if dataset is not None:
+        lines += [
+            _heading(f"in {dataset.tokenizer.kind} tokens", width),
+            _row("vocabulary", f"{dataset.tokenizer.n_vocab:,}", width),
+            _row("training", f"{counted.train_tokens:,}", width, "$train"),
+            _row("validation", f"{counted.val_tokens:,}", width, "$val"),
+        ]
+    return _join([*lines, *_notes(counted.notes)])
+
+
+def frequent(found: DataOverview, width: int) -> Content:
+    """The most frequent tokens of the corpus, longest bar first."""
+    tokens = found.counted.inspection.frequent_tokens
+    most = max(token.count for token in tokens)
+    names = [cut(label(token.token), 14) for token in tokens]
+    name_width = max(map(cell_len, names))
+    count_width = len(f"{most:,}")
+    room = max(1, width - name_width - count_width - 2)
+    return _join(
+        [
+            Content.assemble(
+                set_cell_size(name, name_width + 1),
+                (bar(token.count / most, room), "$train"),
+                (f" {token.count:>{count_width},}", "$quiet"),
+            )
+            for name, token in zip(names, tokens, strict=True)
+        ]
+    )
+
+
+def validation(found: DataOverview, width: int) -> Content:
+    """Whether the validation side can be trusted, and what counting alone reaches on it."""
+    from slmtui.insight.rules.data_facts import val_uncertainty
+
+    if (dataset := found.dataset) is None:
+        return _join(_notes(found.counted.inspection.notes))
+    n_val = len(dataset.val.tokens)
+    share = dataset.val.n_bytes / (dataset.val.n_bytes + dataset.train.n_bytes)
+    held_back = sum(1 for file in dataset.files if len(file.val))
+    text = (
+        f"{n_val:,} tokens, the last {share:.0%}"
+        if found.phase.data.split == "contiguous"
+        else f"{n_val:,} tokens, {share:.0%}: {held_back:,} whole file{'s' * (held_back != 1)}"
+    )
+    return _join(
+        [
+            Content.assemble((text, "$val")),
+            _row("loss known to", f"± {val_uncertainty(n_val):.2f} nats", width),
+            *_repeats(found, width),
+            *_unseen(found, n_val, width),
+            *_baseline(found, width),
+        ]
+    )
+
+
+def _repeats(found: DataOverview, width: int) -> list[Content]:
+    if (shared := found.shared) is None:
+        return [_row("repeats of training", "…", width)]
+    from slmtui.insight.rules.data_facts import LEAKS
+
+    share = shared.repeated_share
+    verdict = next((COLOURS[level] for limit, level in LEAKS if share >= limit), "")
+    lines = [_row("repeats of training", f"{share:.0%}{' !' * bool(verdict)}", width, f"${verdict}" if verdict else "")]
+    if verdict:
+        lines.append(Content.assemble(("a small gap means little here", f"${verdict}")))
+    if shared.longest:
+        lines += [
+            _row("longest repeat", f"{shared.longest:,} tokens", width),
+            Content.assemble("  val   ", (cut_left(visible(shared.longest_val), width - 8), "$val")),
+            Content.assemble("  train ", (cut_left(visible(shared.longest_train), width - 8), "$train")),
+        ]
+    return [*lines, *_notes([shared.note])]
+
+
+def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:
+    if found.counts is None or found.dataset is None:
+        return [_row("never seen in training", "…", width)]
+    from slmtui.insight.rules.data_facts import UNSEEN
+
+    share = found.counts.unseen_tokens / n_val
+    style = next((f"${COLOURS[level]}" for limit, level in UNSEEN if share >= limit), "")
+    lines = [_row("never seen in training", f"{share:.1%}", width, style)]
+    if kinds := found.counts.unseen_kinds:
+        tokens = [found.dataset.tokenizer.token_bytes(token) for token in found.counts.unseen]
+        names = " ".join(cut(token_text(token).replace("\n", ""), 12) for token in tokens)
+        text = f"{found.counts.unseen_tokens:,} tokens, {kinds:,} {'kind' if kinds == 1 else 'kinds'}: {names}"
+        lines += _indented(text, width, max_lines=3)
+    return lines
+
+
+def _baseline(found: DataOverview, width: int) -> list[Content]:
+    heading = _heading("to beat, nats per token", width)
+    if (baseline := found.baseline) is None:
+        return [heading, _row("n-gram model", "too short" if found.complete else "…", width)]
+    return [
+        heading,
+        _row(f"{baseline.order}-gram model", f"{baseline.loss:.3f}", width, "$best"),
+        _row("  in bits per byte", f"{baseline.bits_per_byte:.3f}", width, "$best"),
+        _row("unigram", f"{baseline.unigram:.3f}", width, "$baseline"),
+        _row("uniform", f"{baseline.uniform:.3f}", width, "$baseline"),
+        *_notes([baseline.note]),
+    ]
+
+
+def suggestion(found: DataOverview, width: int) -> Content:
+    """Each setting with its reason."""
+    if found.suggestion is None:
+        return Content("nothing: too short to train on" if found.complete else "…")
+    lines = [Content(line) for line in textwrap.wrap(visible(found.suggestion.summary), width)]
+    for line in found.suggestion.lines:
+        lines.append(Content.assemble((f"{line.section}.{line.key} ", "$quiet"), (visible(str(line.value)), "bold")))
+        lines += _indented(visible(line.reason), width)
+    return _join(lines)
+
+
+def bar(share: float, width: int) -> str:
+    """A bar of up to `width` cells, to the eighth of a cell, padded."""
+    eighths = max(1, round(share * width * 8))
+    return ("█" * (eighths // 8) + EIGHTHS[eighths % 8].strip()).ljust(width)
+
+
+def _row(name: str, number: str, width: int, style: str = "") -> Content:
+    name = cut(visible(name), max(4, width - len(number) - 1))
+    return Content.assemble((name, "$quiet"), " " * max(1, width - cell_len(name) - len(number)), (number, style))
+
+
+def _heading(text: str, width: int) -> Content:
+    line = " " + "─" * max(0, width - len(text) - 3)
+    return Content.assemble(("─ ", "$frame"), text, (line, "$frame"))
+
+
+def _indented(text: str, width: int, max_lines: int | None = None) -> list[Content]:
+    parts = textwrap.wrap(text, max(8, width - 2), max_lines=max_lines, placeholder=" …")
+    return [Content.assemble((f"  {part}", "$quiet")) for part in parts]
+
+
+def _notes(notes: Sequence[str]) -> list[Content]:
+    return [Content.assemble((visible(note), "$moderate")) for note in notes if note]
+
+
+def _join(lines: Sequence[Content]) -> Content:
+    return Content("\n").join(lines)

@@ -1,0 +1,309 @@
+"""Data: what a corpus holds, how the model sees it, whether its validation side can be trusted, what it suggests."""
+
+from __future__ import annotations
+
+from asyncio import to_thread
+from pathlib import Path
+from typing import ClassVar, Literal
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.content import Content
+from textual.events import DescendantFocus
+from textual.widgets import DataTable, Static
+
+from slmtui.config.editing import with_value
+from slmtui.config.schema import keys
+from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.phase_drafts import Draft, Drafts, free_name
+from slmtui.console.screens.data import panel_text
+from slmtui.console.screens.data.file_table import FilesTable, file_rows
+from slmtui.console.screens.data.file_tokens import FileTokens, LineCounter
+from slmtui.console.screens.data.findings import DataOverview, suggestion_for_here
+from slmtui.console.screens.data.panel import NumbersPanel
+from slmtui.console.screens.data.reader import DataReader
+from slmtui.console.screens.data.source_dialog import ChooseSource
+from slmtui.console.screens.data.token_view import TokenView
+from slmtui.console.text.columns import cut
+from slmtui.console.text.token_rows import label
+from slmtui.errors import UserError
+from slmtui.output import visible
+from slmtui.project import set_up
+
+PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
+         "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
+SUGGESTED = Path("phases/suggested.toml")
+
+
+class DataScreen(DataReader):
+    DEFAULT_CSS = """
+    DataScreen #where { height: 1; padding: 0 1; color: $quiet; }
+    DataScreen #trouble { display: none; height: auto; margin: 1 2; }
+    DataScreen.-trouble #trouble { display: block; }
+    DataScreen.-trouble #pages { display: none; }
+    DataScreen #reading { width: 1fr; }
+    DataScreen #counts { width: 32; }
+    DataScreen #meaning { width: 36; }
+    DataScreen #files { height: 2fr; }
+    DataScreen #reader { height: 3fr; }
+    DataScreen #token { height: auto; max-height: 2; color: $quiet; }
+    DataScreen #holds, DataScreen #validation { height: auto; max-height: 60%; }
+    DataScreen #frequent, DataScreen #suggestion { height: 1fr; }
+    DataScreen.-narrow #reading, DataScreen.-narrow #counts, DataScreen.-narrow #meaning {
+        display: none; width: 1fr;
+    }
+    DataScreen.-narrow.-see-reading #reading, DataScreen.-narrow.-see-counts #counts,
+    DataScreen.-narrow.-see-meaning #meaning { display: block; }
+    DataScreen.-narrow #counts, DataScreen.-narrow #meaning { layout: horizontal; }
+    DataScreen.-narrow #counts .panel, DataScreen.-narrow #meaning .panel {
+        width: 1fr; height: 1fr; max-height: 100%;
+    }
+    DataScreen.-slim #counts, DataScreen.-slim #meaning { layout: vertical; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("f", "see('files')", "files", tooltip="the files, and which side of the split each is on"),
+        Binding("x", "see('text')", "text", tooltip="the text as the model sees it, token by token"),
+        Binding("n", "see('holds')", "counts", tooltip="what the corpus holds, in numbers"),
+        Binding("v", "see('validation')", "validation", tooltip="can the validation side be trusted"),
+        Binding("u", "see('suggestion')", "suggests", tooltip="the phase that this corpus suggests"),
+        Binding("o", "source", "open", tooltip="show another phase's data, or a folder or file"),
+        Binding("s", "save", "save", tooltip="save the suggestion as a phase"),
+        Binding("e", "repeat", "longest repeat", show=False, tooltip="the longest repeat, in validation and training"),
+        Binding("i", "set_up", "set up", show=False, tooltip="set up a project in this folder"),
+        Binding("ctrl+r", "again", "read again", show=False, tooltip="read the corpus again"),
+        Binding("tab", "next(1)", "next panel", show=False),
+        Binding("shift+tab", "next(-1)", "panel before", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._repeat_side: Literal["train", "val"] = "train"
+        self._shown_file: str | None = None
+        self._lines: LineCounter | None = None
+
+    def body(self) -> ComposeResult:
+        yield Static("", id="where", markup=False)
+        yield Static("", id="trouble", markup=False)
+        with Horizontal(id="pages"):
+            with Vertical(id="reading"):
+                with Vertical(id="files", classes="panel") as files:
+                    files.border_title = "files"
+                    yield FilesTable()
+                with Vertical(id="reader", classes="panel") as reader:
+                    reader.border_title = "as the model sees it"
+                    yield TokenView()
+                    yield Static("", id="token", markup=False)
+            with Vertical(id="counts"):
+                yield NumbersPanel("holds", "what it holds", panel_text.holds)
+                yield NumbersPanel("frequent", "most frequent tokens", panel_text.frequent)
+            with Vertical(id="meaning"):
+                yield NumbersPanel("validation", "validation", panel_text.validation)
+                yield NumbersPanel("suggestion", "what this suggests", panel_text.suggestion)
+
+    def on_mount(self) -> None:
+        self.query_one("#validation").border_subtitle = "enter: longest repeat"
+        self.query_one("#suggestion").border_subtitle = "s saves it as a phase"
+        self._page("files")
+        self.query_one(FilesTable).focus()
+
+    def on_resize(self) -> None:
+        self.set_class(self.app.size.width < 64, "-slim")
+
+    def pulse(self) -> None:
+        super().pulse()
+        if self.focused is None and self.found is not None and not self.has_class("-trouble"):
+            self.action_see(self._panel)  # its panel was hidden for as long as there was nothing to see
+
+    def show_words(self, words: str) -> None:
+        self.query_one("#where", Static).update(words)
+
+    def show_trouble(self, words: str) -> None:
+        """Say why there is nothing to see; no words: there is something."""
+        self.set_class(bool(words), "-trouble")
+        self.query_one("#trouble", Static).update(words)
+
+    def show_findings(self, found: DataOverview, *, new: bool) -> None:
+        self.show_trouble("")
+        for panel in self.query(NumbersPanel):
+            panel.show(found)
+        if new:
+            self.query_one("#files").border_title = Content(self._title(found))
+            self._shown_file = None
+            self.query_one(FilesTable).show(file_rows(found.counted))
+            self._show_file_at_cursor()
+        self._describe_token()
+
+    def _title(self, found: DataOverview) -> str:
+        n = found.counted.inspection.files
+        return f"{visible(', '.join(found.phase.data.source))} · {n:,} file{'s' * (n != 1)}"
+
+    @on(DataTable.RowHighlighted)
+    def _file_chosen(self) -> None:
+        self._show_file_at_cursor()
+
+    def _show_file_at_cursor(self) -> None:
+        row, dataset = self.query_one(FilesTable).row_at_cursor(), self.found.dataset if self.found else None
+        if row is None or self.found is None:
+            return
+        if row.file is not None and dataset is not None:
+            if self._shown_file != (key := f"{row.name}\n{row.file.train}{row.file.val}"):
+                self._shown_file = key
+                self._show_file(FileTokens(dataset, row.file))
+            return
+        self._shown_file = None
+        asked = self.found.phase.data.dataset_size
+        why = (
+            f"This file is not in the dataset:\ndata.dataset_size, {asked:,} GPT-2 tokens,\nends before it."
+            if dataset is not None and asked is not None
+            else "There is nothing to train on here:\n" + "\n".join(self.found.counted.inspection.notes)
+        )
+        self.query_one(TokenView).show_message(visible(why))
+        self._reader_title(row.name)
+        self.query_one("#token", Static).update("")
+
+    def _show_file(self, file: FileTokens, token: int = 0, repeat: range = range(0)) -> None:
+        self._reader_title(file.file.name)
+        self._lines = LineCounter(file)
+        self.query_one(TokenView).show_file(file, token, repeat)
+
+    def _reader_title(self, name: str) -> None:
+        self.query_one("#reader").border_title = Content(f"{visible(name)}, as the model sees it")
+
+    @on(TokenView.Moved)
+    def _describe_token(self) -> None:
+        """The token under the cursor: id, text, bytes, how often it occurs."""
+        view = self.query_one(TokenView)
+        if (file := view.file) is None or self.found is None or self._lines is None:
+            return
+        side, _ = file.side(view.cursor)
+        token = file.ids(view.cursor, view.cursor + 1)[0]
+        data = file.dataset.tokenizer.token_bytes(token)
+        line = self._lines.line(view.cursor)
+        counts = self.found.counts
+        often = f" · train {counts.train[token]:,}×, val {counts.val[token]:,}×" if counts is not None else ""
+        shown = label(data.decode("utf-8", "surrogateescape"))
+        self.query_one("#token", Static).update(
+            f"{cut(shown, 23)} id {token} · {data[:8].hex(' ')}{'…' * (len(data) > 8)}{often}"
+        )
+        name = "training" if side == "train" else "validation"
+        words = f"line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
+        if len(words) > view.region.width - 4:
+            words = f"line {line:,} · token {view.cursor + 1:,} · {name}"
+        self.query_one("#reader").border_subtitle = words
+
+    def action_repeat(self) -> None:
+        """Show the longest repeat: in validation first, then in training, and so on by turns."""
+        shared, dataset = (self.found.shared, self.found.dataset) if self.found is not None else (None, None)
+        if shared is None or dataset is None or not shared.longest:
+            self.notify("no token of validation occurs in training" if shared is not None else "not known yet")
+            return
+        side: Literal["train", "val"] = "train" if self._repeat_side == "val" else "val"
+        self._repeat_side = side
+        place = shared.longest_val_token if side == "val" else shared.longest_train_token
+        file = next(file for file in dataset.files if place in getattr(file, side))
+        token = place - getattr(file, side).start + (len(file.train) if side == "val" else 0)
+        table = self.query_one(FilesTable)
+        shown = FileTokens(dataset, file)
+        self._shown_file = f"{file.name}\n{file.train}{file.val}"
+        table.go_to(file)
+        self._show_file(shown, token, range(token, token + shared.longest))
+        self.action_see("text")
+
+    def action_see(self, panel: str) -> None:
+        """Give a panel the focus; on a narrow terminal show its page."""
+        self._page(panel)
+        widget = {"files": "#file-table", "text": "#text"}.get(panel, f"#{panel}")
+        self.query_one(widget).focus()
+
+    def action_read_text(self) -> None:
+        self.action_see("text")
+
+    def action_next(self, step: int) -> None:
+        names = list(PAGES)
+        at = names.index(self._panel) if self._panel in names else 0
+        self.action_see(names[(at + step) % len(names)])
+
+    _panel = "files"
+
+    def _page(self, panel: str) -> None:
+        self._panel = panel
+        for page in set(PAGES.values()):
+            self.set_class(PAGES[panel] == page, f"-see-{page}")
+
+    @on(DescendantFocus)
+    def _follow_focus(self, event: DescendantFocus) -> None:
+        name = {"file-table": "files"}.get(event.widget.id or "", event.widget.id or "")
+        if name in PAGES:
+            self._page(name)
+
+    @work
+    async def action_source(self) -> None:
+        phases = sorted(Path("phases").glob("*.toml"))
+        path = await self.host.push_screen_wait(ChooseSource(phases, self.origin))
+        if path is not None:
+            self.open(path)
+
+    @work
+    async def action_save(self) -> None:
+        """Save the suggestion as a phase, and show that phase."""
+        if self.found is None or self.found.suggestion is None:
+            self.notify("there is no suggestion yet")
+            return
+        from slmtui.insight.suggested_file import suggested_toml
+
+        suggestion = self.found.suggestion
+        if self.host.trainer.busy:
+            self.notify("how many steps there is time for is not measured while something is trained")
+        else:
+            self.notify("measuring a few steps on this machine …")
+            app = self.host
+            measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
+            suggestion = await measured or suggestion
+        text, drafts, there = suggested_toml(suggestion), Drafts(SUGGESTED.parent), Draft(SUGGESTED)
+        other = free_name(drafts.folder, SUGGESTED.stem)
+        answer: str | None = "overwrite"
+        if SUGGESTED.exists() and there.text != text:
+            answer = await self.host.push_screen_wait(
+                Question(
+                    f"{SUGGESTED} is there already. Write the new suggestion over it?",
+                    {"overwrite": "Overwrite it", "new": f"New file {other}.toml", "cancel": "Cancel"},
+                    title="save the suggestion",
+                )
+            )
+        if answer not in ("overwrite", "new"):
+            return
+        path, there.text = SUGGESTED, text
+        try:
+            if answer == "new":  # with a name of its own, by which its runs are told apart
+                path = drafts.create(other, with_value(text, keys()["phase", "name"], other))
+            elif SUGGESTED.exists():
+                there.save()
+            else:
+                drafts.create(SUGGESTED.stem, text)
+        except UserError as error:
+            self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
+            return
+        self.notify(f"saved as {path}; p shows it; t, then enter, trains it", title="suggestion")
+        self.open(path)
+
+    @work
+    async def action_set_up(self) -> None:
+        if Path("phases").is_dir():
+            self.notify("there is a phases/ folder already")
+            return
+        answer = await self.host.push_screen_wait(
+            Question(
+                f"Set up a project in {Path.cwd()}? It puts phases into phases/ and a small corpus of Python scripts "
+                "into data/chromadb/. Nothing else is touched.",
+                {"set-up": "Set up a project", "not-now": "Not now"},
+                title="a new project",
+            )
+        )
+        if answer == "set-up":
+            try:
+                set_up(Path())
+            except UserError as error:
+                self.host.push_screen(Message(str(error), title="a new project"))
+            self.action_again()

@@ -1,0 +1,37 @@
+"""What the diagnosis says about a phase before it is trained, as lines for the panel of what the phase means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from slmtui.config.phase import Phase
+from slmtui.console.workers.phase_facts import KnownFacts
+from slmtui.insight.estimates import DatasetCounts, MeaningLine, NoCounts, Tone, parameters
+
+if TYPE_CHECKING:
+    pass
+
+TONES: dict[str, Tone] = {"note": "", "warning": "moderate", "serious": "catastrophic"}
+
+
+def before_the_start(phase: Phase, known: DatasetCounts | NoCounts | None) -> tuple[MeaningLine, ...]:
+    """What is wrong with the data and with the size of the model, each with its remedy; the worst first."""
+    if not isinstance(known, KnownFacts) or known.sides is None:
+        return ()
+    from slmtui.insight.rules import diagnosis
+    from slmtui.training.events import RunStarted
+
+    parts = parameters(phase, known.n_vocab)
+    started = RunStarted(
+        step=0,
+        phase=phase.values(),
+        parameters=parts | {"total": sum(parts.values())},
+        data={"n_vocab": known.n_vocab, "train_tokens": known.train_tokens, "val_tokens": known.val_tokens},
+        machine={},
+        versions={},
+    )
+    said = diagnosis.before_the_start(started, known.sides)
+    if not said:
+        return (MeaningLine("diagnosis", "", "nothing wrong with the data or the size", "excellent"),)
+    lines = [MeaningLine("diagnosis", "", f"{len(said)} to know before the start:")]
+    return (*lines, *(MeaningLine("", "", f"{one.message}. → {one.advice}", TONES[one.level]) for one in said))

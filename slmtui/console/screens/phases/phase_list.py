@@ -1,0 +1,114 @@
+"""The list of phases: name, file, parameters, title, verdict of the newest run; broken ones with what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from rich.cells import cell_len
+from textual.binding import Binding, BindingType
+from textual.content import Content
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from slmtui.console.text.columns import cut, fit
+from slmtui.output import visible
+
+LEAST_WIDTH = 25  # of a row, in columns
+MOST_WIDTH = 60
+
+
+@dataclass(frozen=True)
+class PhaseRow:
+    """What one phase's two lines say; the file's name too, where it is not the phase's. mark: its place among those to
+    be trained, 0 for none; above_baseline: counting does better than that run's network, so its verdict is no praise.
+    """
+
+    path: Path
+    name: str
+    title: str
+    parameters: str
+    verdict: str
+    wrong: str
+    changed: bool
+    mark: int = 0
+    above_baseline: bool = False
+
+    def content(self, width: int) -> Content:
+        sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
+        right = "" if self.wrong else self.parameters
+        room = width - len(sign) - len(right) - 1
+        file = "" if self.name == self.path.stem else f" · {visible(self.path.stem)}"
+        name = cut(visible(self.name), room - min(cell_len(file), room // 2))
+        first = Content.assemble(
+            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"),
+            (fit(file, room - cell_len(name)), "$quiet"), " ", (right, "$quiet"), "\n",
+        )  # fmt: skip
+        if self.wrong:
+            return first + Content.assemble("  ", (cut("broken: " + visible(self.wrong), width - 2), "$error"))
+        title = fit(visible(self.title), width - 2 - len(self.verdict) - 1)
+        colour = "$quiet" if self.above_baseline or not self.verdict else f"${self.verdict}"
+        return first + Content.assemble("  ", (title, "$quiet"), " ", (self.verdict, colour))
+
+
+class PhaseList(OptionList):
+    DEFAULT_CSS = """
+    PhaseList, PhaseList:focus { height: 1fr; background: $background; border: none; padding: 0;
+        background-tint: $background 0%; }
+    PhaseList > .option-list--option { padding: 0; }
+    PhaseList > .option-list--option-highlighted { background: $accent 20%; color: $foreground; text-style: none; }
+    PhaseList:focus > .option-list--option-highlighted { background: $accent 35%; color: $foreground; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("s,enter", "screen.start", "train", key_display="s", tooltip="train the marked phases, or this one"),
+        Binding("space", "screen.mark", "mark", tooltip="mark to train, in this order"),
+        Binding("e,l,right", "screen.edit('form')", "edit", key_display="e", tooltip="edit in the form"),
+        Binding("f", "screen.edit('file')", "file", tooltip="edit the file itself"),
+        Binding("w", "screen.meaning", "meaning", tooltip="what this phase means"),
+        Binding("n", "screen.new", "new", tooltip="a new phase, with the defaults"),
+        Binding("y", "screen.copy", "copy", tooltip="save as a new phase"),
+        Binding("v", "screen.against", "versus", show=False, tooltip="compare with another phase"),
+        Binding("m", "screen.measure", "measure", show=False, tooltip="measure a few steps"),
+        Binding("u", "screen.revert", "undo changes", show=False, tooltip="undo all changes that are not saved"),
+        Binding("x", "screen.delete", "delete", show=False, tooltip="delete the file"),
+        Binding("i", "screen.set_up", "set up", show=False, tooltip="set up a project in this folder"),
+        Binding("ctrl+s", "screen.save", "save", show=False, tooltip="save the changes"),
+        Binding("j", "cursor_down", "down", show=False),
+        Binding("k", "cursor_up", "up", show=False),
+        Binding("g", "first", "first", show=False),
+        Binding("G", "last", "last", show=False),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__(id="phase-list", markup=False)
+        self.rows: list[PhaseRow] = []
+
+    @property
+    def _width(self) -> int:
+        return max(LEAST_WIDTH, min(MOST_WIDTH, self.size.width - 1))
+
+    def on_resize(self) -> None:
+        for index, row in enumerate(self.rows):
+            self.replace_option_prompt_at_index(index, row.content(self._width))
+
+    @property
+    def path(self) -> Path | None:
+        """The phase under the cursor."""
+        return self.rows[self.highlighted].path if self.rows and self.highlighted is not None else None
+
+    def show(self, rows: list[PhaseRow]) -> None:
+        """Show these; only what has changed is drawn again, and the cursor stays."""
+        if [row.path for row in rows] == [row.path for row in self.rows]:
+            changed = [index for index, row in enumerate(rows) if row != self.rows[index]]
+            self.rows = rows
+            for index in changed:
+                self.replace_option_prompt_at_index(index, rows[index].content(self._width))
+            return
+        self.rows = rows
+        self.clear_options()
+        self.add_options(Option(row.content(self._width)) for row in rows)
+
+    def go_to(self, path: Path | None) -> None:
+        places = [row.path for row in self.rows]
+        self.highlighted = places.index(path) if path in places else None

@@ -1,0 +1,291 @@
+"""Phases: the list of phase files, one of them as a form or as the file it is, and what it means, live."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
+from textual.timer import Timer
+from textual.widgets import OptionList, Static
+
+from slmtui.config.errors import Problem
+from slmtui.config.phase import Phase
+from slmtui.console.dialogs.input import SelectDialog
+from slmtui.console.dialogs.question import Message
+from slmtui.console.phase_drafts import Draft
+from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
+from slmtui.console.screens.phases.findings import before_the_start
+from slmtui.console.screens.phases.inspector import PhaseInspector
+from slmtui.console.screens.phases.meaning_panel import MeaningPanel
+from slmtui.console.screens.phases.phase_list import PhaseList, PhaseRow
+from slmtui.insight.estimates import (
+    MeaningLine,
+    compact,
+    differences,
+    known_vocabulary,
+    meaning,
+    memory_needed,
+    parameters,
+    size,
+)
+
+LOOK = 4  # beats between two looks at the files
+GLANCE = 20  # beats between two looks at the runs
+WIDE = 100  # columns from which the three panels stand side by side, as in HORIZONTAL_BREAKPOINTS
+TYPING = 0.6  # seconds without a key after which the data of an edited phase is read
+NOTHING = """\
+No phases here yet.
+
+A phase is a TOML file
+in phases/ that says what
+to train, and on what.
+
+i  set up a project here
+n  begin with one phase"""
+
+
+class PhasesScreen(PhaseInspector):
+    DEFAULT_CSS = """
+    PhasesScreen #phases { width: 29; }
+    PhasesScreen #editor { width: 1fr; }
+    PhasesScreen #meaning { width: 46; }
+    PhasesScreen #nothing { display: none; color: $quiet; height: auto; margin: 1 0; }
+    PhasesScreen.-empty #nothing { display: block; }
+    PhasesScreen.-empty #phase-list { height: 1; }
+    PhasesScreen.-narrow #phases, PhasesScreen.-narrow #editor, PhasesScreen.-narrow #meaning {
+        display: none; width: 1fr;
+    }
+    PhasesScreen.-narrow.-see-phases #phases, PhasesScreen.-narrow.-see-editor #editor,
+    PhasesScreen.-narrow.-see-meaning #meaning { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.marked: list[Path] = []
+        self.other: Path | None = None  # compared with; None: the one before in the list
+        self._seen_panel = "phases"
+        self._beats = 0
+        self._offered = False
+        self._typing: Timer | None = None
+
+    def body(self) -> ComposeResult:
+        with Horizontal():
+            with Vertical(id="phases", classes="panel") as box:
+                box.border_title = "phases"
+                yield Static(NOTHING, id="nothing", markup=False)
+                yield PhaseList()
+            yield PhaseEditor()
+            yield MeaningPanel()
+
+    def on_mount(self) -> None:
+        self.see("phases")
+        self.query_one(PhaseList).focus()
+
+    def on_screen_resume(self) -> None:
+        self.forget_faults()
+        self._beats = 0
+        if not self.drafts.folder.is_dir() and not self._offered:
+            self._offered = True
+            self.action_set_up()
+
+    def pulse(self) -> None:
+        if self._beats % LOOK == 0 and (self.drafts.look() or self._beats == 0):
+            self.refresh_all()
+            self.find_facts()
+        if self._beats % GLANCE == 0:
+            self.find_runs()
+        self._beats += 1
+
+    @property
+    def editor(self) -> PhaseEditor:
+        return self.query_one(PhaseEditor)
+
+    @property
+    def draft(self) -> Draft | None:
+        return self.drafts.by_path.get(self.host.phase_file) if self.host.phase_file is not None else None
+
+    def refresh_all(self) -> None:
+        """Show the files as they are now, and the one that is chosen; the first, if none is."""
+        paths = self.drafts.paths()
+        if self.host.phase_file not in paths:
+            named = self.drafts.folder / self.host.ui_state.text("phase", "quick.toml")
+            self.host.phase_file = named if named in paths else paths[0] if paths else None
+        self.marked = [path for path in self.marked if path in paths]
+        self.set_class(not paths, "-empty")
+        self.show_list()
+        self.query_one(PhaseList).go_to(self.host.phase_file)
+        self.editor.show(self.draft)
+        self.show_meaning()
+
+    def show_list(self) -> None:
+        rows = [self._row(self.drafts[path]) for path in self.drafts.paths()]
+        self.query_one(PhaseList).show(rows)
+        self.query_one("#phases").border_subtitle = f"{len(self.marked)} marked · s trains" if self.marked else ""
+        self.host.unsaved = tuple(str(path) for path in self.drafts.paths() if self.drafts[path].changed)
+
+    def show_meaning(self) -> None:
+        panel, phase = self.query_one(MeaningPanel), self.draft.phase if self.draft is not None else None
+        panel.border_subtitle = phase.name if phase is not None else ""
+        if phase is None:
+            problems = self.draft.problems if self.draft is not None else ()
+            words = "It says something once this is right:" if problems else ""
+            panel.show([MeaningLine("", "", words), *(_line(problem) for problem in problems)], "", ())
+            return
+        known = self.facts_of(phase)
+        lines = meaning(phase, known, self.speed_of(phase), memory_here=self.memory_here)
+        lines += before_the_start(phase, known)
+        other = self._compared()
+        panel.show(lines, other.name if other else "", differences(phase, other) if other else ())
+
+    def see(self, panel: str) -> None:
+        """On a narrow terminal, show this one of the three panels."""
+        self._seen_panel = panel
+        if self.app.size.width < WIDE:  # else it would restyle everything to no effect
+            self._apply_seen()
+
+    def on_resize(self) -> None:
+        self._apply_seen()
+
+    def _apply_seen(self) -> None:
+        for name in ("phases", "editor", "meaning"):
+            self.set_class(name == self._seen_panel, f"-see-{name}")
+
+    @on(DescendantFocus)
+    def follow_focus(self, event: DescendantFocus) -> None:
+        for node in event.widget.ancestors_with_self:
+            if node.id in ("phases", "editor", "meaning"):
+                self.see(node.id)
+
+    @on(OptionList.OptionHighlighted, "#phase-list")
+    def chosen(self) -> None:
+        path = self.query_one(PhaseList).path
+        if path is not None and path != self.host.phase_file:
+            self.host.phase_file = path
+            self.host.ui_state.remember("phase", path.name)
+            self.editor.show(self.draft)
+            self.show_meaning()
+            self.find_facts()
+
+    @on(PhaseEditor.Edited)
+    def edited(self, event: PhaseEditor.Edited) -> None:
+        if (draft := self.draft) is None:
+            return
+        draft.text = event.text
+        self.editor.say()
+        self.show_list()
+        self.show_meaning()
+        if self._typing is not None:
+            self._typing.stop()
+        self._typing = self.set_timer(TYPING, self.find_facts)
+
+    def action_list(self) -> None:
+        self.see("phases")
+        self.query_one(PhaseList).focus()
+
+    def action_edit(self, view: EditorView) -> None:
+        if self.draft is None:
+            return
+        self.editor.set_view(view)
+        self.see("editor")
+        self.call_after_refresh(self.editor.focus_view)
+
+    def action_other_view(self) -> None:
+        self.action_edit("form" if self.editor.view == "file" else "file")
+
+    def action_meaning(self) -> None:
+        self.see("meaning")
+        self.query_one(MeaningPanel).focus()
+
+    async def action_section(self, step: int) -> None:
+        await self.editor.form.step_section(step)
+        self.editor.form.focus_field()
+
+    async def action_show_section(self, name: str) -> None:
+        await self.editor.form.show_section(name)
+        self.editor.form.focus_field()
+
+    def action_next_problem(self) -> None:
+        self.editor.go_to_next_problem()
+
+    def action_mark(self) -> None:
+        """Mark the phase under the cursor to be trained, or no longer, and go on to the next."""
+        phases = self.query_one(PhaseList)
+        if phases.path is None:
+            return
+        if phases.path in self.marked:
+            self.marked.remove(phases.path)
+        else:
+            self.marked.append(phases.path)
+        if phases.highlighted != len(phases.rows) - 1:
+            phases.action_cursor_down()
+        self.show_list()
+
+    @work
+    async def action_against(self) -> None:
+        """Choose the phase to compare with."""
+        paths = [path for path in self.drafts.paths() if path != self.host.phase_file and self.drafts[path].phase]
+        if not paths:
+            self.notify("there is no other phase to compare with")
+            return
+        start = paths.index(self.other) if self.other in paths else 0
+        answer = await self.host.push_screen_wait(
+            SelectDialog([p.stem for p in paths], title="compare with", start=start)
+        )
+        if answer is not None:
+            self.other = paths[answer]
+            self.show_meaning()
+
+    def action_measure(self) -> None:
+        """Measure a few steps of this phase, if nothing else needs the machine."""
+        phase = self.draft.phase if self.draft is not None else None
+        if phase is None:
+            return
+        if not self.host.backend.ready:
+            self.notify(self.host.backend.words())
+        elif self.host.trainer.busy:
+            self.notify("a training is running: its steps and these would slow each other down", severity="warning")
+        elif (need := self._needs(phase)) > self.memory_here:
+            self.notify(f"it would need {size(need)}; the machine has {size(self.memory_here)}", severity="warning")
+        else:
+            self.measure(phase)
+
+    def show_complaint(self, draft: Draft) -> None:
+        self.host.push_screen(Message(draft.complaint, title=f"{draft.path} is not right"))
+
+    def _compared(self) -> Phase | None:
+        """The phase that was chosen to compare with, or the one before in the list; the one after for the first."""
+        paths = self.drafts.paths()
+        if self.other in paths and self.other != self.host.phase_file:
+            return self.drafts[self.other].phase
+        at = paths.index(self.host.phase_file) if self.host.phase_file in paths else 0
+        near = paths[at - 1 : at] or paths[at + 1 : at + 2]
+        return self.drafts[near[0]].phase if near else None
+
+    def _needs(self, phase: Phase) -> int:
+        vocabulary = self.vocabulary_of(phase)
+        return sum(memory_needed(phase, vocabulary).values()) if vocabulary is not None else 0
+
+    def _row(self, draft: Draft) -> PhaseRow:
+        phase, path = draft.phase, draft.path
+        mark = self.marked.index(path) + 1 if path in self.marked else 0
+        if phase is None:
+            problem = draft.problems[0] if draft.problems else None
+            wrong = (problem.key or problem.message) if problem else "cannot be read"
+            return PhaseRow(path, path.stem, "", "", "", wrong, draft.changed, mark)
+        vocabulary = self.vocabulary_of(phase)
+        count = "" if vocabulary is None else compact(sum(parameters(phase, vocabulary).values()))
+        verdict, above_baseline = self.verdict_of(phase)
+        return PhaseRow(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline)
+
+    def vocabulary_of(self, phase: Phase) -> int | None:
+        known = known_vocabulary(phase)
+        facts = self.facts_of(phase)
+        return known if known is not None else getattr(facts, "n_vocab", None)
+
+
+def _line(problem: Problem) -> MeaningLine:
+    where = f"line {problem.line}: " if problem.line else ""
+    return MeaningLine("", "", f"{where}{f'{problem.key}: ' if problem.key else ''}{problem.message}", "catastrophic")

@@ -1,0 +1,43 @@
+"""The validation losses of several runs on one chart, in a unit in which they may be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from slmtui.console.charts.palette import Role
+from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series
+from slmtui.console.screens.runs.words import NATS, short_name, unit_of
+from slmtui.runs.index import RunListing
+
+LEGEND_NAME = 20  # columns that a name may take in the legend
+
+
+def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str) -> ChartSpec:
+    """One curve for each run, the network's own, in its role; the run `current` is bold, with that of its mixture, its
+    best evaluation marked and its n-gram baseline drawn."""
+    unit = unit_of(runs)
+    series, marks, levels = [], [], []
+    for run in runs:
+        losses = [point.val_loss if unit == NATS else point.bits_per_byte for point in run.points]
+        steps = [point.step for point in run.points]
+        xs, ys = np.array(steps, dtype=np.float64), np.array(losses, dtype=np.float64)
+        mine = run.name == current
+        series.append(Series(short_name(run.name, LEGEND_NAME), xs, ys, roles[run.name], bold=mine))
+        if not mine:
+            continue
+        mixed = [point.mixed_loss if unit == NATS else point.mixed_bits_per_byte for point in run.points]
+        if run.summary.best_mixed_loss is not None:
+            losses = [math.nan if loss is None else loss for loss in mixed]
+            series.append(Series("mixed", xs, np.array(losses, dtype=np.float64), "mixed", bold=True))
+        if run.summary.best_step in steps:
+            at = steps.index(run.summary.best_step)
+            if math.isfinite(losses[at]):
+                marks.append(Mark(f"best {losses[at]:.2f}", steps[at], losses[at]))
+        if run.baseline is not None:
+            level = run.baseline.loss if unit == NATS else run.baseline.bits_per_byte
+            levels.append(ReferenceLine(f"{run.baseline.order}-gram {level:.2f}", level))
+    last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
+    return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)

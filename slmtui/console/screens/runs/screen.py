@@ -1,0 +1,316 @@
+"""Runs: all runs with their verdicts, the curves of the marked ones on one chart, and what can be done with a run."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.message import Message
+from textual.widgets import DataTable, Static
+
+from slmtui.console.base import ConsoleScreen
+from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
+from slmtui.console.dialogs.question import Question
+from slmtui.console.screens.runs.columns import SORTS, sort_runs
+from slmtui.console.screens.runs.curves_panel import CurvesPanel
+from slmtui.console.screens.runs.run_list import RunList
+from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not_resumed
+from slmtui.errors import UserError
+from slmtui.output import visible
+from slmtui.runs.control import send
+from slmtui.runs.index import RunIndex, RunListing
+from slmtui.runs.run import Run
+from slmtui.training.control import Command, CommandKind
+
+LOOK = 0.5  # seconds between two looks into the folder
+FRAME = 5  # columns that the panel and the scrollbar take from the table
+SORT_MEMORY = "sort of runs"
+NEED_A_RUN = {"mark", "resume", "report", "complete", "delete", "copy", "pause", "stop", "sort"}
+
+
+class RunsScreen(ConsoleScreen):
+    CSS = """
+    RunsScreen #runs-panel { height: auto; max-height: 60%; }
+    RunsScreen #runs-list { height: auto; max-height: 100%; overflow-x: hidden; }
+    RunsScreen #about { height: auto; padding: 0 2; }
+    RunsScreen #curves { height: 1fr; min-height: 6; }
+    RunsScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
+    RunsScreen.-no-runs #runs-panel, RunsScreen.-no-runs #about, RunsScreen.-no-runs #curves { display: none; }
+    RunsScreen.-no-runs #empty { display: block; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),
+        Binding("R", "resume", "resume", tooltip="go on with a run that was stopped or crashed"),
+        Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or let it go on"),
+        Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
+        Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
+        Binding("C", "complete", "complete", tooltip="talk to this run's model"),
+        Binding("x,delete", "delete", "delete", tooltip="delete this run's folder, after a question"),
+        Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
+        Binding("s", "sort", "sort", tooltip="sort by name, by time or by bits per byte"),
+    ]
+
+    @dataclass
+    class Looked(Message):
+        """What the folder holds now."""
+
+        runs: list[RunListing]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runs: dict[str, RunListing] = {}
+        self.marked: dict[str, Role] = {}
+        self._shown_once = False
+        self._watched: Run | None = None  # when this screen was shown last
+        self._wanted: Run | None = None  # what the cursor is to go to once it is listed
+        self._left_at: str | None = None  # where the cursor was when it began to be wanted
+        self._catalogue: RunIndex | None = None
+        self._looking = False
+        self._looked_at = 0.0
+
+    def body(self) -> ComposeResult:
+        with Vertical(id="runs-panel", classes="panel") as panel:
+            panel.border_title = "runs"
+            yield RunList(id="runs-list")
+        yield Static("", id="about", markup=False)
+        yield CurvesPanel(id="curves")
+        yield Static("", id="empty", markup=False)
+
+    def on_mount(self) -> None:
+        self.set_class(True, "-no-runs")
+        self.query_one(RunList).focus()
+        self.app.theme_changed_signal.subscribe(self, lambda _: self._show())
+        self._show()
+
+    # ---- looking ----
+
+    def pulse(self) -> None:
+        if self._looking or time.monotonic() - self._looked_at < LOOK:
+            return
+        self._looking = True
+        self._look()
+
+    @work(thread=True, exclusive=True, group="look")
+    def _look(self) -> None:
+        import slmtui.console.charts.widget  # noqa: F401  (numpy, which the first frame does not wait for)
+
+        if self._catalogue is None:
+            self._catalogue = RunIndex(self.host.checkpoints)
+        runs = self._catalogue.look()
+        self._looked_at = time.monotonic()
+        self._looking = False
+        self.post_message(self.Looked(runs))
+
+    @on(Looked)
+    def _show_news(self, message: Looked) -> None:
+        runs = {run.name: run for run in message.runs}
+        if runs == self.runs and self._shown_once:  # which is quick, since what did not change is the same object
+            self._go_to_wanted()
+            self._show_current()
+            return
+        self.runs, self._shown_once = runs, True
+        self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
+        self._show()
+        self._go_to_wanted()
+
+    def on_screen_resume(self) -> None:
+        """The cursor comes with the run that is watched, if it is another than the last time."""
+        if self.host.watched != self._watched:
+            self._watched = self._wanted = self.host.watched
+            self._left_at = self.query_one(RunList).current
+            self._go_to_wanted()
+
+    def _go_to_wanted(self) -> None:
+        """Now, or when the run is listed, unless a person has moved the cursor by then."""
+        table, run = self.query_one(RunList), self._wanted
+        if run is None:
+            return
+        if self._left_at not in (None, table.current):
+            self._wanted = None
+        elif run.name in self.runs:
+            table.go_to(run.name)
+            self._wanted = None
+        else:
+            self._left_at = table.current
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        if self.has_class("-no-runs") == bool(self.runs):
+            self.set_class(not self.runs, "-no-runs")
+            self.call_after_refresh(self.refresh_bindings)
+        if not self._looked_at:
+            self.query_one("#empty", Static).update("Reading the runs …")
+            return
+        if not self.runs:
+            self.query_one("#empty", Static).update(
+                f"There are no runs in {visible(str(self.host.checkpoints))} yet.\n\n"
+                "Press p, choose a phase and start it,\nor train one without a screen:\n"
+                "slmtui --headless phases/quick.toml"
+            )
+            return
+        panel, table = self.query_one("#runs-panel"), self.query_one(RunList)
+        table.show(sort_runs(list(self.runs.values()), self.sort), self._mark_colours(), self.app.size.width - FRAME)
+        panel.border_subtitle = f"{len(self.runs)} · {SORTS[self.sort]}"
+        self._show_current()
+
+    @on(DataTable.RowHighlighted)
+    def _show_current(self) -> None:
+        if (run := self.current) is None:
+            return
+        self.query_one("#about", Static).update(visible(f"{run.name} · {sentence(run)}"))
+        roles = self._roles(run)
+        self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
+
+    def _roles(self, current: RunListing) -> dict[str, Role]:
+        """The marked runs, each with the colour it got when it was marked, and the run under the cursor."""
+        roles = dict(self.marked)
+        roles.setdefault(current.name, next(role for role in RUN_ROLES if role not in roles.values()))
+        return roles
+
+    def _mark_colours(self) -> dict[str, str]:
+        palette = chart_palette(self.app.theme_variables)
+        return {name: palette[role] for name, role in self.marked.items()}
+
+    @property
+    def current(self) -> RunListing | None:
+        """The run under the cursor."""
+        return self.runs.get(self.query_one(RunList).current or "")
+
+    @property
+    def sort(self) -> str:
+        key = self.host.ui_state.text(SORT_MEMORY, "name")
+        return key if key in SORTS else "name"
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        return bool(self.runs) if action in NEED_A_RUN else True
+
+    # ---- keys ----
+
+    @on(DataTable.RowSelected)
+    def action_watch(self) -> None:
+        if run := self.current:
+            self.host.watch_run(run.run)
+
+    def action_mark(self) -> None:
+        if (run := self.current) is None:
+            return
+        if run.name in self.marked:
+            del self.marked[run.name]
+        elif len(self.marked) == len(RUN_ROLES) - 1:
+            self._say(f"{len(self.marked)} runs are marked, as many as can be told apart; unmark one first", wrong=True)
+        else:
+            self.marked |= self._roles(run)
+        self._show()
+
+    def action_sort(self) -> None:
+        keys = list(SORTS)
+        self.host.ui_state.remember(SORT_MEMORY, keys[(keys.index(self.sort) + 1) % len(keys)])
+        self._show()
+
+    def action_copy(self) -> None:
+        if run := self.current:
+            path = str(run.run.folder.resolve())
+            self.app.copy_to_clipboard(path)
+            self._say(f"copied: {path}")
+
+    def action_resume(self) -> None:
+        if (run := self.current) is None:
+            return
+        if self._is_queued(run):
+            self._say(f"{run.name} is waiting for its turn already", wrong=True)
+        elif reason := why_not_resumed(run):
+            self._say(reason, wrong=True)
+        else:
+            self.host.train(run.run)
+
+    def action_complete(self) -> None:
+        if (run := self.current) is None:
+            return
+        if not (run.run.best.exists() or run.run.last.exists()):
+            self._say(f"{run.name} has no model yet: one is saved at its first evaluation", wrong=True)
+            return
+        self.host.watched = run.run
+        self.app.switch_mode("complete")
+
+    def action_pause(self) -> None:
+        if run := self.current:
+            self._ask(run, "resume" if run.state == "paused" else "pause")
+
+    def action_stop(self) -> None:
+        if run := self.current:
+            self._ask(run, "stop")
+
+    def _ask(self, run: RunListing, kind: CommandKind) -> None:
+        """Ask the process that trains a run, whichever it is, for something."""
+        if not run.alive:
+            self._say(f"{run.name} is not alive ({run.state})", wrong=True)
+            return
+        try:
+            send(run.run.control_file, Command(kind))
+        except OSError as error:
+            self._say(f"{run.run.control_file}: {error.strerror}", wrong=True)
+        else:
+            self._say({"pause": "asked to pause", "resume": "asked to go on"}.get(kind, "asked to stop"), run)
+
+    @work
+    async def action_delete(self) -> None:
+        if (run := self.current) is None:
+            return
+        reason = why_not_deleted(run)
+        if self._is_queued(run):
+            reason = f"{run.name} is waiting to be trained"
+        if reason:
+            self._say(reason, wrong=True)
+            return
+        answer = await self.app.push_screen_wait(
+            Question(
+                f"Delete {visible(run.name)}, with its log and its models? This cannot be undone.\n{run.run.folder}",
+                {"keep": "Keep it", "delete": "Delete it"},
+                title="delete",
+            )
+        )
+        if answer == "delete":
+            self._delete(run)
+
+    @work(thread=True, group="delete")
+    def _delete(self, run: RunListing) -> None:
+        try:
+            run.run.delete()
+        except (UserError, OSError) as error:
+            self.app.call_from_thread(self._say, f"{run.name} was not deleted: {error}", wrong=True)
+        else:
+            self.app.call_from_thread(self._say, f"{run.name} is deleted")
+
+    def action_report(self) -> None:
+        if (run := self.current) is None:
+            return
+        chosen = [self.runs[name] for name in self.marked] if len(self.marked) > 1 else [run]
+        self._report(chosen, chosen[0].run.folder if len(chosen) == 1 else self.host.checkpoints)
+
+    @work(thread=True, group="report")
+    def _report(self, chosen: list[RunListing], folder: Path) -> None:
+        from slmtui.insight.report.build import write_report  # matplotlib
+
+        try:
+            for kind in ("md", "html"):
+                write_report([run.run for run in chosen], folder / f"report.{kind}")
+        except (UserError, OSError) as error:
+            self.app.call_from_thread(self._say, f"no report: {error}", wrong=True)
+        else:
+            self.app.call_from_thread(self._say, f"report written: {folder / 'report.html'} and .md")
+
+    def _is_queued(self, run: RunListing) -> bool:
+        trainer = self.host.trainer
+        return run.name in (trainer.preparing, *trainer.waiting())
+
+    def _say(self, text: str, run: RunListing | None = None, *, wrong: bool = False) -> None:
+        text = visible(f"{run.name} {text}" if run else text)
+        self.notify(text, severity="warning" if wrong else "information", markup=False)

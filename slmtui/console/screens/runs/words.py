@@ -1,0 +1,120 @@
+"""What the Runs screen says about a run, and what may be done with it: pure functions of a listed run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from rich.cells import cell_len, set_cell_size
+
+from slmtui.output import duration, visible
+from slmtui.runs.index import RunListing
+
+STATE_COLOURS = {
+    "running": "$train", "paused": "$warning", "stalled": "$warning", "done": "$foreground", "stopped": "$quiet",
+    "crashed": "$error", "failed": "$error", "damaged": "$error",
+}  # fmt: skip
+
+
+def sentence(run: RunListing, now: float | None = None) -> str:
+    """What has become of a run, and what to do next."""
+    summary, how_far = run.summary, _how_far(run)
+    match run.state:
+        case "running":
+            return f"Training: {how_far}. Enter watches it; P pauses it, S stops and saves it."
+        case "paused":
+            return f"Paused at {how_far}. P goes on, C talks to it, S stops and saves it."
+        case "stalled":
+            silence = duration((time.time() if now is None else now) - run.heard)
+            return f"Silent for {silence} at {how_far}, but its process is there. S asks it to stop and save."
+        case "done":
+            early = "stopped early at" if summary.reason == "early stopping" else "done:"
+            return f"{early.capitalize()} {how_far}. {_best(run)}"
+        case "stopped":
+            return f"{(summary.reason or 'stopped').capitalize()} at {how_far}. {_resume(run)}"
+        case "crashed":
+            return f"Its process is gone at {how_far}. {_resume(run)}"
+        case "failed" if summary.reason == "diverged":
+            return f"The loss was no number any more at {how_far}. {_best(run)} Train it anew at a lower learning rate."
+        case "failed":
+            return f"Failed at {how_far}. {_best(run)}"
+        case _:
+            return f"Its log cannot be read: {run.problem}. What stands here is what came before."
+
+
+def why_not_resumed(run: RunListing) -> str | None:
+    """Why R does not resume this run; None if it does."""
+    if run.alive:
+        return f"{run.name} is alive ({run.state}); there is nothing to resume"
+    if run.state == "done":
+        return f"{run.name} is over ({run.summary.reason} at step {run.summary.step:,}); nothing is left to do"
+    if run.state == "failed":
+        return f"{run.name} failed ({run.summary.reason}) and would do so again; train its phase anew, changed"
+    if run.state == "damaged":
+        return f"{run.name} cannot be resumed: {run.problem}"
+    if not run.run.last.exists():
+        return f"{run.name} was never saved, so there is nothing to resume; train its phase anew"
+    return None
+
+
+def why_not_deleted(run: RunListing) -> str | None:
+    """Why a run must stay; None if it may be deleted."""
+    if run.alive:
+        return f"{run.name} is alive ({run.state}); stop it first (S)"
+    return None
+
+
+def _how_far(run: RunListing) -> str:
+    summary = run.summary
+    return f"step {summary.step:,} of {summary.max_iters:,}" if summary.max_iters else "the start"
+
+
+def _best(run: RunListing) -> str:
+    if run.summary.best_step is None:
+        return "It was never evaluated."
+    return f"best.pt holds step {run.summary.best_step:,}: C talks to it, o writes a report.{_judged(run)}"
+
+
+def _judged(run: RunListing) -> str:
+    """What its samples are worth, whether it passed its gate, and what the diagnosis names first."""
+    summary, said = run.summary, ""
+    if summary.samples and summary.parse_rate is not None:
+        said += f" Of {summary.samples:,} samples {round(summary.parse_rate * summary.samples):,} parse."
+    if summary.samples and summary.copied_share is not None:
+        said += f" Copied: {summary.copied_share:.0%} of the tokens.".replace("%", " %")
+    if summary.gate_failed:
+        said += " Its gate failed."
+    return f"{said} Diagnosis: {summary.finding}." if summary.finding else said
+
+
+def _resume(run: RunListing) -> str:
+    if run.saved_step is None:
+        return "It was never saved, so there is nothing to resume; x deletes it."
+    return f"R resumes from step {run.saved_step:,}."
+
+
+NATS, BITS = "nats per token", "bits per byte"
+
+
+def unit_of(runs: Sequence[RunListing]) -> str:
+    """Nats per token say the same only under one vocabulary; bits per byte under any."""
+    vocabularies = {(run.summary.tokenizer, run.summary.n_vocab) for run in runs}
+    return NATS if len(vocabularies) <= 1 else BITS
+
+
+def comparable(runs: Sequence[RunListing]) -> str:
+    """A sentence on whether the losses of these runs may be compared; empty where there is nothing to say."""
+    if len({run.summary.val_text for run in runs}) > 1:
+        return "Not comparable: different validation text."
+    return "In bits per byte, since their vocabularies differ." if unit_of(runs) == BITS else ""
+
+
+def short_name(name: str, most: int) -> str:
+    """A long name without its middle: the number at its end must stay."""
+    name = visible(name)
+    if cell_len(name) <= most:
+        return name
+    end = name[-8:]
+    while cell_len(end) > 8:
+        end = end[1:]
+    return set_cell_size(name, most - 9).rstrip() + "…" + end

@@ -1,0 +1,331 @@
+"""Train: the run that is being trained, or any other, as it learns; and the keys that steer it.
+
+The screen reads the run's folder and writes to its control file; whether the trainer is a thread of this process,
+another process, or gone, it does the same.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import ClassVar
+
+import psutil
+from rich.cells import cell_len
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from slmtui.console.charts.widget import Chart
+from slmtui.console.dialogs.question import Message
+from slmtui.console.screens.train import view
+from slmtui.console.screens.train.evaluation_table import EvaluationTable
+from slmtui.console.screens.train.run_controls import RunControls
+from slmtui.console.screens.train.view import X_AXES, TrainView
+from slmtui.console.text.columns import cut
+from slmtui.output import visible
+from slmtui.runs.history import RunHistory
+from slmtui.runs.run import ALIVE, Run, State, all_runs
+from slmtui.runs.summary import RunSummary
+
+CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
+DASH = "  ─  "
+LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's title is left out
+GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
+NEXT: dict[State, str] = {  # what to do about a run in such a state
+    "done": "c talks to it, r compares it",
+    "stopped": "c talks to it, R on Runs goes on with it",
+    "failed": "w says why",
+    "crashed": "its process is gone; R on Runs goes on with it",
+    "stalled": "silent for ten minutes",
+    "paused": "space goes on, c talks to it",
+}
+
+EMPTY = """\
+Nothing is being trained, and no run is watched.
+
+  enter   train the project's default phase
+  p       choose another phase, or change one
+  d       look at the data first
+  r       watch a run of before"""
+
+
+class TrainScreen(RunControls):
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("space", "pause", "pause", tooltip="pause, and go on"),
+        Binding("s", "stop", "stop", tooltip="stop and save"),
+        Binding("t", "table", "table", tooltip="the evaluations as a table"),
+        Binding("e", "ask('evaluate')", "evaluate", tooltip="evaluate now"),
+        Binding("g", "ask('sample')", "sample", tooltip="draw a sample now"),
+        Binding("plus,equals_sign", "rate(1)", "rate", key_display="+/−", tooltip="raise the learning rate by 1/4"),
+        Binding("minus", "rate(-1)", "lower the learning rate", show=False),
+        Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
+        Binding("n", "next", "next", tooltip="stop this run and go on with the next phase in the queue"),
+        Binding("enter", "start", "train", show=False, tooltip="train the default phase when nothing is watched"),
+        Binding("y", "log_y", "log-y", tooltip="loss on a logarithmic scale"),
+        Binding("m", "smooth", "smooth", tooltip="smooth the training loss; the raw one stays visible"),
+        Binding("x", "x_axis", "x axis", tooltip="x as steps, tokens or time"),
+        Binding("z", "recent", "recent", tooltip="the most recent tenth, or all"),
+        Binding("w", "warnings", "warnings", tooltip="all warnings with their advice"),
+        Binding("v", "sample", "sample in full", tooltip="the sample in full"),
+        Binding("left_square_bracket,comma", "browse(-1)", "earlier sample", show=False),
+        Binding("right_square_bracket,full_stop", "browse(1)", "later sample", show=False),
+        Binding("u", "queue", "queue", tooltip="what is waiting to be trained"),
+    ]
+    CSS = """
+    TrainScreen #phase-title { height: 1; color: $foreground; text-style: bold; padding: 0 1; }
+    TrainScreen #progress { height: 1; }
+    TrainScreen #upper { height: 3fr; }
+    TrainScreen #lower { height: 2fr; min-height: 7; }
+    TrainScreen #loss, TrainScreen #gap { width: 3fr; }
+    TrainScreen #evaluations, TrainScreen #warnings { width: 58; }
+    TrainScreen.-mixed #evaluations { width: 83; }
+    TrainScreen #sample { height: 6; }
+    TrainScreen .line { height: 1; display: none; }
+    TrainScreen #empty { display: none; width: 1fr; height: 1fr; content-align: center middle; }
+    TrainScreen.-empty #empty { display: block; }
+    TrainScreen.-empty #upper, TrainScreen.-empty #lower, TrainScreen.-empty #sample, TrainScreen.-empty .line,
+    TrainScreen.-empty #progress, TrainScreen.-empty #phase-title { display: none; }
+    TrainScreen.-low #lower, TrainScreen.-low #sample, TrainScreen.-narrow #lower, TrainScreen.-narrow #sample
+        { display: none; }
+    TrainScreen.-narrow #evaluations { display: none; }
+    TrainScreen.-narrow .line, TrainScreen.-low .line { display: block; }
+    TrainScreen.-narrow.-table #evaluations { display: block; width: 1fr; }
+    TrainScreen.-narrow.-table #loss { display: none; }
+    TrainScreen.-wide.-table #lower { display: none; }
+    TrainScreen #evaluations EvaluationTable { height: 1fr; scrollbar-size-horizontal: 0; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: RunHistory | None = None
+        self.view = TrainView()
+        self.sample_at: int | None = None  # None: the newest
+        self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
+        self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
+        self._lines: dict[str, str | Text] = {}  # what each line says, so that only news is sent to the terminal
+        self._titles: dict[str, tuple[str, str]] = {}  # of panels, for the same reason
+        self._drawn_at, self._left_out = 0.0, False
+        self._drawn_evaluations = -1
+        self._gap_drawn: tuple[object, ...] = ()
+        self._stale = True
+        self._process = psutil.Process()
+        self._machine_at = 0.0
+        self._machine = ""
+
+    def body(self) -> ComposeResult:
+        yield Static(EMPTY, id="empty", markup=False)
+        yield Static("", id="phase-title", markup=False)
+        yield Static("", id="progress", markup=False)
+        with Horizontal(id="upper"):
+            yield Chart(id="loss", classes="panel")
+            with Vertical(id="evaluations", classes="panel") as panel:
+                panel.border_title = "evaluations"
+                yield EvaluationTable()
+        with Horizontal(id="lower"):
+            yield Chart(id="gap", classes="panel")
+            with VerticalScroll(id="warnings", classes="panel") as warnings:
+                warnings.border_title = "warnings"
+                yield Static("", id="warning-text", markup=False)
+        yield Static("", id="numbers", classes="line", markup=False)
+        yield Static("", id="warning-line", classes="line", markup=False)
+        yield Static("", id="sample-line", classes="line", markup=False)
+        with VerticalScroll(id="sample", classes="panel"):
+            yield Static("", id="sample-text", markup=False)
+
+    def on_mount(self) -> None:
+        memory = self.host.ui_state
+        x = memory.text("train.x", "steps")
+        self.view = TrainView(
+            x=x if x in X_AXES else "steps",
+            log_y=memory.flag("train.log_y", False),
+            smoothing=memory.flag("train.smoothing", False),
+        )
+        self.set_class(memory.flag("train.table", False), "-table")
+
+    def on_resize(self) -> None:
+        self._stale = True  # lines are cut and wrapped to the width
+
+    # What is shown
+
+    def pulse(self) -> None:
+        self._choose_run()
+        history = self.history
+        if self.has_class("-empty") != (history is None):
+            self.toggle_class("-empty")
+        if history is None:
+            return
+        try:
+            changed = history.refresh()
+        except ValueError as error:
+            self.host.watched = None
+            self.history = None
+            self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
+            return
+        summary = history.summary  # once a beat: it looks at the run's lock
+        left_out = self._left_out and time.monotonic() - self._drawn_at >= CHART_SECONDS
+        if changed or self._stale or left_out:
+            self._show(history, summary)
+        machine = self._of_machine(history.run)
+        self._put("#progress", view.progress_line(history, summary, self.app.size.width, machine))
+
+    def _choose_run(self) -> None:
+        """The watched run; a new one of our own trainer takes its place, unless a person chose another."""
+        now = self.host.trainer.last_run  # also one that was over between two looks
+        if now is not None and now != self._followed:
+            if self.host.watched in (None, self._followed, self._by_default):
+                self.host.watched = now
+            self._followed = now
+        if self.host.watched is None and now is None and not self.host.trainer.busy:
+            runs = all_runs(self.host.checkpoints)
+            if runs:
+                self._by_default = max(runs, key=lambda run: run.phase_file.stat().st_mtime)
+                self.host.watched = self._by_default
+        if self.host.watched is None:
+            self.history = None
+        elif self.history is None or self.history.run != self.host.watched:
+            self.history = RunHistory(self.host.watched)
+            self.sample_at = None
+            self._stale = True
+
+    def _show(self, history: RunHistory, summary: RunSummary) -> None:
+        now, evaluations = time.monotonic(), len(history.evaluations)
+        news = evaluations != self._drawn_evaluations or history.finished is not None
+        due = self._stale or news or now - self._drawn_at >= CHART_SECONDS
+        if due:
+            self._drawn_at, self._drawn_evaluations, self._stale = now, evaluations, False
+            self._draw_charts(history)
+        self._left_out = not due  # a later beat will draw it
+        self._show_title(history, summary.state)
+        mixed = view.is_mixed(history)
+        self.set_class(mixed, "-mixed")
+        self.query_one(EvaluationTable).show(history.evaluations, mixed=mixed)
+        self._put("#numbers", view.numbers_line(history))
+        styles = self.app.theme_variables
+        levels = {"serious": styles["catastrophic"], "warning": styles["moderate"], "note": styles["quiet"]}
+        warnings = view.warning_text(history.warnings, levels, self.query_one("#warning-text").size.width)
+        self._put("#warning-text", warnings if history.warnings else Text("none so far", style="dim"))
+        last = history.warnings[-1] if history.warnings else None
+        line = f" ! {visible(last.message)}" if last else " no warnings"
+        self._put("#warning-line", view.line_with_key(line, "w warnings" if last else "", self.app.size.width))
+        self._show_sample(history)
+
+    def _draw_charts(self, history: RunHistory) -> None:
+        gap_chart = self.query_one("#gap", Chart)
+        loss, gap = view.charts(history, self.view, gap_ticks=gap_chart.size.height >= 8)
+        self.query_one("#loss", Chart).set_spec(loss)
+        news = (history, len(history.evaluations), gap.x_limits, gap.x_label, gap.x_ticks)
+        if news != self._gap_drawn:  # which steps alone do not change
+            self._gap_drawn = news
+            gap_chart.set_spec(gap)
+
+    def _show_title(self, history: RunHistory, state: State) -> None:
+        phase = history.started.phase["phase"] if history.started is not None else {}
+        title = phase.get("title") or phase.get("name") or history.run.name
+        detail = f" · {NEXT[state]}" if state in NEXT else ""
+        rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
+        early = history.finished is not None and history.finished.reason == "early stopping"
+        words = f"{state}, stopped early" if early and state == "done" else state
+        line, width = f"{history.run.name} · {words}{detail}{rate}", self.app.size.width - 2
+        shown = cut(visible(title), width - cell_len(line) - len(DASH))
+        if cell_len(shown) >= min(LEAST_TITLE, cell_len(visible(title))):
+            line = f"{shown}{DASH}{line}"
+        self._put("#phase-title", cut(line, width))
+        if self.steers != (state in ALIVE):
+            self.steers = state in ALIVE
+            self.refresh_bindings()
+
+    def _show_sample(self, history: RunHistory) -> None:
+        if not history.samples:
+            self._entitle("#sample", "samples", "")
+            self._put("#sample-text", Text("none yet: g draws one now", style="dim"))
+            self._put("#sample-line", " no sample yet: g draws one")
+            return
+        last = len(history.samples) - 1
+        at = last if self.sample_at is None else max(0, min(self.sample_at, last))
+        sample = history.samples[at]
+        place = f"[ earlier  {at + 1} of {last + 1}  later ]"
+        notes = (view.rates_note(history, sample), view.sample_note(sample), place)
+        self._entitle("#sample", view.sample_title(sample), " · ".join(part for part in notes if part))
+        text = Text(visible(sample.prompt), style="bold")
+        text.append(visible(sample.text), style="not bold")
+        self._put("#sample-text", text)
+        line = " " + visible(sample.prompt + sample.text).replace("\n", "⏎")
+        self._put("#sample-line", view.line_with_key(line, "v sample", self.app.size.width))
+
+    def _of_machine(self, run: Run) -> str:
+        """Memory and CPU of this process while it trains the run; what another process takes is not known."""
+        if self.host.trainer.run_now != run:
+            return ""
+        if time.monotonic() - self._machine_at >= 2.0:
+            self._machine_at = time.monotonic()
+            memory = self._process.memory_info().rss / 1e6
+            cpu = self._process.cpu_percent() / 100
+            self._machine = f"{memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
+        return self._machine
+
+    def _entitle(self, selector: str, title: str, subtitle: str) -> None:
+        """Name a panel, if its name is new: Textual paints a panel again whenever it is given one."""
+        if self._titles.get(selector) != (title, subtitle):
+            self._titles[selector] = (title, subtitle)
+            panel = self.query_one(selector)
+            panel.border_title, panel.border_subtitle = Content(title), Content(subtitle)
+
+    def _put(self, selector: str, content: str | Text) -> None:
+        """Update a line only when it says something new: each update is sent to the terminal again."""
+        if self._lines.get(selector) != content:
+            self._lines[selector] = content
+            self.query_one(selector, Static).update(content, layout=selector in GROWING)
+
+    # What a person asks for
+
+    def _change_view(self, view: TrainView) -> None:
+        self.view = view
+        if self.history is not None:
+            self._draw_charts(self.history)
+        memory = self.host.ui_state  # all but the window, which is of one run
+        memory.remember("train.x", view.x)
+        memory.remember("train.log_y", view.log_y)
+        memory.remember("train.smoothing", view.smoothing)
+
+    def action_x_axis(self) -> None:
+        self._change_view(self.view.next_x())
+
+    def action_log_y(self) -> None:
+        self._change_view(replace(self.view, log_y=not self.view.log_y))
+
+    def action_smooth(self) -> None:
+        self._change_view(replace(self.view, smoothing=not self.view.smoothing))
+
+    def action_recent(self) -> None:
+        self._change_view(replace(self.view, recent=not self.view.recent))
+
+    def action_table(self) -> None:
+        self.toggle_class("-table")
+        self.host.ui_state.remember("train.table", self.has_class("-table"))
+
+    def action_warnings(self) -> None:
+        warnings = self.history.warnings if self.history is not None else []
+        text = view.warning_text(warnings, {}, min(84, self.app.size.width - 14)).plain
+        self.host.push_screen(Message(text or "no warnings so far", title="warnings, the newest first"))
+
+    def action_browse(self, by: int) -> None:
+        if self.history is None or not self.history.samples:
+            return
+        last = len(self.history.samples) - 1
+        at = (last if self.sample_at is None else self.sample_at) + by
+        self.sample_at = None if at >= last else max(0, at)
+        self._show_sample(self.history)
+
+    def action_sample(self) -> None:
+        if self.history is None or not self.history.samples:
+            self.notify("no sample yet: g draws one")
+            return
+        last = len(self.history.samples) - 1
+        sample = self.history.samples[last if self.sample_at is None else self.sample_at]
+        text = visible(sample.prompt + sample.text)
+        self.host.push_screen(Message(text, title=view.sample_title(sample)))

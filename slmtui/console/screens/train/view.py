@@ -1,0 +1,175 @@
+"""What Train shows of a run: charts, numbers and lines, as pure functions of its history."""
+
+from __future__ import annotations
+
+import textwrap
+from dataclasses import dataclass, replace
+from typing import Any
+
+from rich.text import Text
+
+from slmtui.console.charts.run_charts import X, gap_chart, loss_chart
+from slmtui.console.charts.spec import ChartSpec
+from slmtui.output import duration, visible
+from slmtui.runs.history import RunHistory
+from slmtui.runs.lines import rates_line
+from slmtui.runs.summary import RunSummary
+from slmtui.training.events import Evaluation, Sample, Warned
+
+SMOOTHING = 0.9  # weight of the past
+BAR_END = "╸"
+X_AXES: tuple[X, ...] = ("steps", "tokens", "time")
+
+
+@dataclass(frozen=True)
+class TrainView:
+    """How a person wants the charts."""
+
+    x: X = "steps"
+    log_y: bool = False
+    smoothing: bool = False
+    recent: bool = False
+
+    def next_x(self) -> TrainView:
+        return replace(self, x=X_AXES[(X_AXES.index(self.x) + 1) % len(X_AXES)])
+
+
+def charts(history: RunHistory, view: TrainView, *, gap_ticks: bool) -> tuple[ChartSpec, ChartSpec]:
+    """The loss chart and the gap chart of this view."""
+    loss = loss_chart(
+        history,
+        x=view.x,
+        recent=view.recent,
+        log_y=view.log_y,
+        smoothing=SMOOTHING if view.smoothing else 0.0,
+        baseline=baseline(history),
+    )
+    return loss, gap_chart(history, x=view.x, recent=view.recent, x_ticks=gap_ticks)
+
+
+def baseline(history: RunHistory) -> tuple[str, float] | None:
+    """The n-gram model's loss on the same split, if the run knows it: ("7-gram", 0.44)."""
+    facts: dict[str, Any] = history.started.data if history.started is not None else {}
+    loss, order = facts.get("baseline"), facts.get("baseline_order")
+    return (f"{order}-gram", loss) if isinstance(loss, float) and isinstance(order, int) else None
+
+
+def progress_line(history: RunHistory, summary: RunSummary, width: int, machine: str = "") -> Text:
+    """`step 620/1,000 ━━━━╸──── 62 %   38.2 it/s   9,780 tok/s   12 s gone, 10 s to go   412 MB`"""
+    progress = history.progress
+    planned = max(summary.max_iters, 1)
+    share = min(1.0, summary.step / planned)
+    parts = []
+    if (speed := progress.steps_per_second) and width >= 60:
+        parts.append(f"{speed:,.1f} it/s")
+        if history.started is not None and width >= 100:
+            phase = history.started.phase
+            parts.append(f"{speed * phase['training']['batch_size'] * phase['model']['block_size']:,.0f} tok/s")
+    gone = float(history.seconds[-1]) if len(history.seconds) else 0.0
+    if history.finished is not None:
+        parts.append(f"{duration(history.finished.seconds)} in all")
+    elif (to_go := progress.seconds_to_go) is not None:
+        parts.append(f"{duration(gone)} gone, {duration(to_go)} to go" if width >= 100 else f"{duration(to_go)} to go")
+    if machine:
+        parts.append(machine)
+    head = f" {'step ' if width >= 100 else ''}{summary.step:,}/{planned:,} "
+    tail = f" {share:4.0%}".replace("%", " %") + "   " + "   ".join(parts)
+    room = max(8, min(48, width - len(head) - len(tail) - 2))
+    filled = share * room
+    bar = Text("━" * int(filled), style="bold")
+    if int(filled) < room:
+        bar.append(BAR_END if filled - int(filled) >= 0.5 else "─")
+        bar.append("─" * (room - int(filled) - 1), style="dim")
+    return Text(head) + bar + Text(tail)
+
+
+def evaluation_cells(
+    evaluation: Evaluation, *, best: bool, verdict_style: str, mixed: bool = False
+) -> tuple[Text, ...]:
+    """A row of the evaluation table, with both numbers of the mixture if it has them; the best of all is marked ◆."""
+    cells = (
+        Text(("◆ " if best else "  ") + f"{evaluation.step:,}", justify="right"),
+        Text(f"{evaluation.train_loss:.3f}", justify="right"),
+        Text(f"{evaluation.val_loss:.3f}", justify="right"),
+        Text(f"{evaluation.gap:+.2f}".replace("-", "−"), justify="right"),
+        Text("  " + evaluation.verdict, style=verdict_style),
+        Text(f"{evaluation.bits_per_byte:.2f}", justify="right"),
+    )
+    if not mixed:
+        return cells
+    return (
+        *cells,
+        Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_loss:.3f}", justify="right"),
+        Text("–" if evaluation.mixed_loss is None else f"{evaluation.judged_bits_per_byte:.2f}", justify="right"),
+    )
+
+
+def is_mixed(history: RunHistory) -> bool:
+    """Whether the run predicts with an n-gram model mixed in."""
+    return history.started is not None and history.started.phase["model"].get("ngram_mix", 0.0) > 0
+
+
+def numbers_line(history: RunHistory) -> str:
+    """The newest evaluation in one line, for narrow terminals."""
+    if not history.evaluations:
+        return " no evaluation yet"
+    last = history.evaluations[-1]
+    summary = history.summary
+    lowest = summary.best_val_loss if summary.best_mixed_loss is None else summary.best_mixed_loss
+    best = "best now" if last.best else f"best {lowest:.3f} at {summary.best_step:,}"
+    mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.judged_bits_per_byte:.2f} b/byte"
+    gap = f"{last.gap:+.2f}".replace("-", "−")
+    return (
+        f" train {last.train_loss:.3f}  val {last.val_loss:.3f}  gap {gap} {last.verdict}"
+        f"  {last.bits_per_byte:.2f} b/byte{mixed}  {best}"
+    )
+
+
+def line_with_key(text: str, key: str, width: int) -> Text:
+    """One line, cut where it would reach into the key that shows the rest, at its right end."""
+    room = width - len(key) - 3 if key else width
+    line = Text(text, no_wrap=True)
+    line.truncate(room, overflow="ellipsis", pad=bool(key))
+    return line.append(f"  {key}", style="dim") if key else line
+
+
+def warning_text(warnings: list[Warned], styles: dict[str, str], width: int) -> Text:
+    """All warnings, the newest first: when, what, and what to do; their lines hang below one another."""
+    text = Text()
+    for warning in reversed(warnings):
+        when = "before the start" if warning.step == 0 else f"step {warning.step:,}"
+        when = "at the end" if warning.of_the_run else when
+        sign = "· " if warning.level == "note" else "! "
+        text.append(sign + when, style=styles.get(warning.level, ""))
+        text.append(f"  {warning.code.replace('_', ' ')}\n", style=styles.get("note", ""))
+        text.append(_hanging(visible(warning.message), "  ", width))
+        if warning.advice:
+            text.append(_hanging(visible(warning.advice), "  → ", width))
+    return text
+
+
+def _hanging(words: str, lead: str, width: int) -> str:
+    """Wrapped to a width, after `lead` and below it; as it is where the width is not known yet."""
+    if width <= len(lead):
+        return f"{lead}{words}\n"
+    return textwrap.fill(words, width, initial_indent=lead, subsequent_indent=" " * len(lead)) + "\n"
+
+
+def sample_title(sample: Sample) -> str:
+    title = f"sample at step {sample.step:,} · {visible(sample.prompt)!r}"
+    if sample.judgement:
+        title += f" · {sample.judgement['label']}"
+    return title
+
+
+def rates_note(history: RunHistory, sample: Sample) -> str:
+    """What many samples of the same step are worth, if they were drawn."""
+    found = next((rates for rates in reversed(history.rates) if rates.step == sample.step), None)
+    return visible(rates_line(found)) if found is not None else ""
+
+
+def sample_note(sample: Sample) -> str:
+    """What was copied, if anything worth saying."""
+    copied = (sample.judgement or {}).get("copied_tokens") or 0
+    source = (sample.judgement or {}).get("copied_from") or ""
+    return f"copied {copied} tokens" + (f" from {source}" if source else "") if copied else ""

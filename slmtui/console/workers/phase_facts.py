@@ -1,0 +1,142 @@
+"""What has to be found out about phases, in a worker: the numbers of their datasets, and what their last runs tell.
+
+Called in threads; everything heavy is imported there. Nothing here knows a widget.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmtui.config.phase import Phase
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
+
+if TYPE_CHECKING:
+    from slmtui.data.dataset import Dataset
+    from slmtui.insight.rules.data_facts import DataFacts
+    from slmtui.runs.preview import RunPreview
+
+MOST_COMPARED = 500_000  # tokens whose two sides are compared without being asked to: a few seconds
+LARGEST_UNASKED = 20_000_000  # bytes of corpus that are read without being asked to
+
+
+@dataclass(frozen=True)
+class KnownFacts(DatasetCounts):
+    """A dataset's numbers, with what is known of its two sides; None: too much text to compare unasked."""
+
+    sides: DataFacts | None = None
+
+
+def data_key(phase: Phase) -> str:
+    """Phases with the same key have the same dataset."""
+    return phase.data.model_dump_json(exclude={"patterns"}) + phase.tokenizer.model_dump_json()
+
+
+def shape_key(phase: Phase) -> tuple[object, ...]:
+    """Phases with the same key take the same time for a step."""
+    training = phase.training
+    machine = (training.precision, training.device, training.threads)
+    return data_key(phase), phase.model, training.batch_size, phase.optimizer.decay_on, machine
+
+
+def read_facts(phase: Phase) -> DatasetCounts | NoCounts:
+    """The dataset's numbers, or why there are none."""
+    return _unless_too_large(phase) or _facts_or_fault(phase)
+
+
+def find_glances(checkpoints: Path, names: set[str], known: dict[str, tuple[int, RunPreview]]) -> dict[str, RunPreview]:
+    """The newest run of each phase, looked at; `known` keeps what was seen, by run, until its log has grown."""
+    from slmtui.runs.preview import newest_of, preview
+    from slmtui.runs.run import all_runs
+
+    found: dict[str, RunPreview] = {}
+    runs = all_runs(checkpoints)
+    for name in names:
+        if (run := newest_of(runs, name)) is None:
+            continue
+        try:
+            size = run.log_file.stat().st_size
+            if run.name not in known or known[run.name][0] != size:
+                known[run.name] = size, preview(run)
+            found[name] = known[run.name][1]
+        except (OSError, ValueError):  # a run that has not begun, or a torn log, tells nothing
+            continue
+    return found
+
+
+def speed_from_run(phase: Phase, seen: RunPreview | None) -> Speed | None:
+    """How long the phase takes, from its last run, if that was of the same shape."""
+    if seen is None or seen.started is None or (speed := seen.progress.steps_per_second) is None:
+        return None
+    try:
+        if shape_key(Phase.model_validate(seen.started.phase)) != shape_key(phase):
+            return None
+    except ValueError:  # of a version with other keys
+        return None
+    progress = seen.progress
+    progress.step, progress.max_iters, progress.interval = 0, phase.training.max_iters, phase.evaluation.interval
+    total = progress.seconds_to_go
+    return None if total is None else Speed(1 / speed, total, f"measured in {seen.run.name}")
+
+
+def measure(phase: Phase, stop: Callable[[], bool]) -> tuple[DatasetCounts | NoCounts, Speed | str]:
+    """Read the dataset and train a few steps; what cannot be done is said in words."""
+    from slmtui.training.prepare import prepare_dataset
+    from slmtui.training.speed import measure_step
+
+    try:
+        dataset = prepare_dataset(phase)
+    except UserError as error:
+        return NoCounts(str(error)), "cannot be measured: the data cannot be read"
+    facts = _facts(dataset, asked=True)
+    try:
+        seconds = measure_step(phase, dataset, stop)
+    except (UserError, TrainingFailed, RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
+        return facts, f"cannot be measured: {str(error).splitlines()[0] if str(error) else 'out of memory'}"
+    if seconds is None:
+        return facts, "not measured: the trainer had something to do"
+    return facts, Speed(seconds, seconds * phase.training.max_iters, "measured now, without evaluations")
+
+
+def memory_of_machine() -> int:
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
+def _unless_too_large(phase: Phase) -> NoCounts | None:
+    total = 0
+    for source in phase.data.source:
+        path = Path(source).expanduser()
+        folders = os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name])]
+        for folder, _, names in folders:
+            for name in names:
+                file = Path(folder, name)
+                total += file.stat().st_size if file.is_file() else 0
+            if total > LARGEST_UNASKED:
+                limit = LARGEST_UNASKED // 1_000_000
+                return NoCounts(f"a large corpus, over {limit} MB: m reads and measures it", fault=False)
+    return None
+
+
+def _facts_or_fault(phase: Phase) -> DatasetCounts | NoCounts:
+    from slmtui.training.prepare import prepare_dataset
+
+    try:
+        return _facts(prepare_dataset(phase))
+    except UserError as error:
+        return NoCounts(str(error))
+    except OSError as error:
+        return NoCounts(f"the data cannot be read: {error}")
+
+
+def _facts(dataset: Dataset, *, asked: bool = False) -> KnownFacts:
+    from slmtui.insight.rules.data_facts import facts_of
+
+    n_train, n_val = len(dataset.train.tokens), len(dataset.val.tokens)
+    sides = facts_of(dataset) if asked or n_train + n_val <= MOST_COMPARED else None
+    return KnownFacts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides)

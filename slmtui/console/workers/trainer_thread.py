@@ -1,0 +1,150 @@
+"""The background thread that trains: a queue of phases and of runs to go on with, one after the other.
+
+It knows nothing of Textual. The screens see what it does where everybody does, in the run's folder; what there is no
+folder for yet (what is being prepared, what went wrong before a run began) stands in its attributes, to be looked at.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from collections import deque
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmtui.config.phase import Phase
+from slmtui.console.workers.torch_import import settle
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.output import visible
+from slmtui.runs.run import Run
+from slmtui.training.control import Command
+from slmtui.training.events import Step
+
+if TYPE_CHECKING:
+    from slmtui.runs.control import ControlFile
+    from slmtui.training.control import Control
+
+NICENESS = 5  # of the training thread on Linux, so that a key that is pressed is answered first
+
+
+@dataclass(frozen=True)
+class Failure:
+    """Something that could not be begun or could not go on, in words for a person."""
+
+    name: str
+    message: str
+    unexpected: BaseException | None = None  # a fault of ours: its traceback belongs in the log
+
+
+class TrainerThread(threading.Thread):
+    def __init__(self, checkpoints: Path) -> None:
+        super().__init__(name="trainer", daemon=False)
+        self.checkpoints = checkpoints
+        self.run_now: Run | None = None  # being trained
+        self.preparing: str | None = None  # the name of what will be, while it is read and built
+        self.last_run: Run | None = None  # the one that was trained last, or is
+        self.failures: deque[Failure] = deque()
+        self.finished: deque[Run] = deque()
+        self._queue: deque[Phase | Run] = deque()
+        self._wake = threading.Condition()
+        self._leaving = False  # at once, with a checkpoint
+        self._finishing = False  # when the queue is done
+
+    def put(self, job: Phase | Run) -> None:
+        """Train a phase, or go on with a run, when all that was put before is done."""
+        with self._wake:
+            self._queue.append(job)
+            self._wake.notify()
+
+    def waiting(self) -> list[str]:
+        """The names of what is still to come."""
+        return [_name(job) for job in list(self._queue)]
+
+    def drop(self, index: int) -> None:
+        """Take something out of the queue again."""
+        with self._wake, suppress(IndexError):
+            del self._queue[index]
+
+    @property
+    def busy(self) -> bool:
+        return self.run_now is not None or self.preparing is not None or bool(self._queue)
+
+    def hand_over(self) -> list[Phase | Run]:
+        """Take everything out of the queue that has not been begun."""
+        with self._wake:
+            waiting = list(self._queue)
+            self._queue.clear()
+        return waiting
+
+    def leave(self) -> None:
+        """Save and stop what is being trained, forget the queue, end the thread."""
+        with self._wake:
+            self._leaving = True
+            self._queue.clear()
+            self._wake.notify()
+
+    def finish(self) -> None:
+        """End the thread once the queue is done."""
+        with self._wake:
+            self._finishing = True
+            self._wake.notify()
+
+    def run(self) -> None:
+        if sys.platform == "linux":
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
+        while True:
+            with self._wake:
+                while not self._queue and not self._leaving and not self._finishing:
+                    self._wake.wait(timeout=0.5)
+                if self._leaving or not self._queue:
+                    return
+                job = self._queue.popleft()
+                self.preparing = _name(job)
+            try:
+                self._train(job)
+            except (UserError, TrainingFailed) as error:
+                self.failures.append(Failure(_name(job), visible(str(error))))
+            except Exception as error:
+                self.failures.append(Failure(_name(job), visible(f"{type(error).__name__}: {error}"), error))
+            finally:
+                self.preparing = self.run_now = None
+
+    def _train(self, job: Phase | Run) -> None:
+        from slmtui.session import begin, resume  # torch
+
+        def control(file: ControlFile) -> Control:
+            return _LeavingControl(self, file)
+
+        session = resume(job, control) if isinstance(job, Run) else begin(job, self.checkpoints, control)
+        self.run_now = self.last_run = session.run
+        self.preparing = None
+        settled = False
+        for event in session.events:
+            if not settled and isinstance(event, Step):
+                settled = True
+                settle()  # the first optimizer imports a large part of torch
+        self.finished.append(session.run)
+
+
+class _LeavingControl:
+    """The run's control file, and the wish of this process to leave."""
+
+    def __init__(self, thread: TrainerThread, file: ControlFile) -> None:
+        self.thread, self.file = thread, file
+
+    def poll(self) -> list[Command]:
+        return self._leave() or self.file.poll()
+
+    def wait(self) -> list[Command]:
+        return self._leave() or self.file.wait()
+
+    def _leave(self) -> list[Command]:
+        return [Command("interrupt")] if self.thread._leaving else []
+
+
+def _name(job: Phase | Run) -> str:
+    return job.name if isinstance(job, Run) else job.phase.name

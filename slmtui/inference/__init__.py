@@ -1,0 +1,1 @@
+"""What a model is used with: generation, key/value cache, streaming, models kept in memory."""

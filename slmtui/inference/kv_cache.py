@@ -1,0 +1,85 @@
+"""The key/value cache of generation: what attention has already computed for the tokens before.
+
+It holds B sequences of different lengths side by side: each row is written at its own length, and a mask hides what
+lies past it. Positions are counted from each row's first token, so a cache is valid only until a row is `block_size`
+tokens long; past that the window slides, every position shifts, and the cache has to be filled anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+
+class LayerCache:
+    """Keys and values of one layer, (B, H, block_size, D) each."""
+
+    def __init__(self, owner: KVCache, shape: tuple[int, int, int, int]) -> None:
+        self.owner = owner
+        self.keys = torch.zeros(shape, dtype=owner.dtype, device=owner.device)
+        self.values = torch.zeros(shape, dtype=owner.dtype, device=owner.device)
+
+    def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Write (B, H, T, D) at each row's new positions; return all up to the longest row, and the mask."""
+        owner = self.owner
+        if owner.start is not None:
+            self.keys[:, :, owner.start : owner.longest] = k
+            self.values[:, :, owner.start : owner.longest] = v
+        else:
+            self.keys[owner.rows, :, owner.positions] = k.transpose(1, 2)
+            self.values[owner.rows, :, owner.positions] = v.transpose(1, 2)
+        return self.keys[:, :, : owner.longest], self.values[:, :, : owner.longest], owner.mask
+
+
+class KVCache:
+    """`mask`, `positions` and `start` are those of the tokens that `advance` made room for last."""
+
+    positions: Tensor  # (T,) where all rows are equally long, else (B, T)
+    start: int | None  # the first of them where all rows are equally long, the usual and faster case
+    mask: Tensor | None  # what each may look at, (T, longest) or (B, 1, T, longest); None: all
+
+    def __init__(
+        self, *, batch: int, n_layer: int, n_head: int, head_size: int, block_size: int,
+        dtype: torch.dtype = torch.float32, device: torch.device | str = "cpu",
+    ) -> None:  # fmt: skip
+        self.dtype, self.device = dtype, torch.device(device)
+        self.lengths = [0] * batch
+        self.longest = 0
+        self.rows = torch.arange(batch, device=device)[:, None]  # (B, 1)
+        self.block_size = block_size
+        self.layers = [LayerCache(self, (batch, n_head, block_size, head_size)) for _ in range(n_layer)]
+        # What a copy head reads: the tokens, and what the network made of them.
+        self.tokens = torch.zeros(batch, block_size, dtype=torch.int64, device=device)
+        self.hidden = torch.zeros(batch, block_size, n_head * head_size, dtype=dtype, device=device)
+
+    def remember(self, tokens: Tensor, hidden: Tensor) -> None:
+        """Keep (B, T) tokens and (B, T, C) of the network for the copy head, at the positions of the last `advance`."""
+        positions = self.positions.expand(tokens.shape)
+        self.tokens[self.rows, positions] = tokens
+        self.hidden[self.rows, positions] = hidden
+
+    def advance(self, tokens: int) -> Tensor:
+        """Make room for `tokens` more in every row and return their positions, (T,) or (B, T)."""
+        before = self.lengths
+        self.lengths = [length + tokens for length in before]
+        self.longest = max(self.lengths)
+        if self.longest > self.block_size:
+            raise ValueError(f"a row of {self.longest} tokens does not fit a cache of {self.block_size}")
+        seen = torch.arange(self.longest, device=self.device)
+        if min(before) == max(before):
+            self.start = before[0]
+            self.positions = seen[self.start :]
+            self.mask = seen <= self.positions[:, None] if tokens > 1 else None
+        else:
+            self.start = None
+            self.positions = torch.tensor(before, device=self.device)[:, None] + torch.arange(
+                tokens, device=self.device
+            )
+            self.mask = seen <= self.positions[:, None, :, None]
+        return self.positions
+
+    def shorten(self, lengths: Sequence[int]) -> None:
+        """Forget what lies past each row's true length: prompts of different lengths are filled in padded."""
+        self.lengths = list(lengths)

@@ -1,0 +1,1 @@
+"""What a model writes, judged: samples, copies, what it knows by heart."""

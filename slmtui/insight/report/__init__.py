@@ -1,0 +1,1 @@
+"""The report on one run or many, as Markdown or HTML."""

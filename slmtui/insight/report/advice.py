@@ -1,0 +1,97 @@
+"""What a report advises: what the diagnosis says is wrong, and what to do next, each with its reason."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, replace
+
+from slmtui.insight.report.run_facts import RunFacts
+from slmtui.insight.rules.data_facts import DataFacts
+from slmtui.insight.rules.diagnosis import diagnose
+from slmtui.insight.rules.finding import Finding
+from slmtui.insight.rules.live import LEAST_NOISE, NOISE
+from slmtui.insight.rules.overfitting import DO_NOT_USE
+
+LEAKY = 0.3  # share of the validation tokens in repeats of training text
+# The findings that another phase would mend.
+CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
+TOO_SHORT = {"too_few_steps"}  # says what "stopped too early" says, with a larger number
+ABOUT_BEST = "overfitting"  # the finding whose remedy says itself to use best.pt
+
+
+@dataclass(frozen=True)
+class Advice:
+    what: str
+    why: str
+
+
+def findings(facts: RunFacts) -> list[Finding]:
+    return diagnose(facts.happened, DataFacts.from_log(facts.data))
+
+
+def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
+    """The most pressing first."""
+    advice = _to_go_on(facts)
+    advice += [
+        Advice(_sentence(one.remedy), _sentence(f"because: {one.title}"))
+        for one in found
+        if one.code != "stopped_too_early" or not (advice or TOO_SHORT & {other.code for other in found})
+    ]
+    if CHANGES & {one.code for one in found}:
+        source = " ".join(shlex.quote(one) for one in facts.phase.data.source)
+        size = facts.phase.data.dataset_size
+        fixed = f" --set data.dataset_size={size}" if size is not None else ""
+        advice.append(
+            Advice(
+                f"Let slmtui write the next phase: slmtui suggest {source}{fixed} -o phases/next.toml",
+                "It measures the corpus and gives a reason for the size, the vocabulary and the length that it "
+                "chooses.",
+            )
+        )
+    if facts.phase.evaluation.method == "sampled" and facts.best is not None:
+        advice.append(
+            Advice(
+                'Evaluate on the whole validation text: evaluation.method = "full".',
+                "Random windows waver, and the lowest of many such losses looks better than it is.",
+            )
+        )
+    if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
+        loss = "mixed validation loss" if facts.is_mixed else "validation loss"
+        advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
+    if DO_NOT_USE in {one.remedy for one in found}:
+        unless = "If you use it all the same, use best.pt"
+        advice = [replace(one, what=one.what.replace("Use best.pt", unless)) for one in advice]
+    return advice
+
+
+def is_rise(facts: RunFacts) -> bool:
+    """Did validation loss end clearly above its best, or as no number at all?"""
+    if facts.best is None:
+        return False
+    return not facts.rose_after_best <= max(LEAST_NOISE, NOISE * facts.best.judged_loss)
+
+
+def is_leaky(facts: RunFacts) -> bool:
+    return facts.leakage is not None and facts.leakage["repeated_share"] >= LEAKY
+
+
+def _to_go_on(facts: RunFacts) -> list[Advice]:
+    diverged = facts.finished is not None and facts.finished.reason in ("diverged", "failed")
+    if diverged or facts.is_over or is_rise(facts):
+        return []
+    if facts.best is None:
+        return [Advice("Train it up to an evaluation at least.", "Without one, nothing can be said about it.")]
+    return [
+        Advice(
+            f"If it is not alive, go on with it: slmtui --headless --resume {facts.name}.",
+            f"{facts.max_iters - facts.step:,} of {facts.max_iters:,} steps are still to come, and validation loss had "
+            "not begun to rise.",
+        )
+    ]
+
+
+def _sentence(words: str) -> str:
+    """With a capital letter, unless it begins with a setting's name, and a full stop."""
+    first = words.split(" ")[0]
+    capital = words if "." in first or "_" in first else words[:1].upper() + words[1:]
+    return capital.rstrip(".") + "."

@@ -1,0 +1,170 @@
+"""The first page of a report on a run: what happened, in sentences, and what to do next."""
+
+from __future__ import annotations
+
+from slmtui.insight.judging.examination import knows_by_heart
+from slmtui.insight.report.advice import advise, findings, is_leaky, is_rise
+from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBlock
+from slmtui.insight.report.run_facts import RunFacts
+from slmtui.insight.report.words import listed, number, percent, plural, val_loss
+from slmtui.insight.rules.finding import Finding
+from slmtui.insight.rules.gate import limits_in_words
+from slmtui.insight.rules.overfitting import LEAST_RISE, RISE
+from slmtui.output import duration
+from slmtui.training.events import Evaluation
+from slmtui.training.gap import SCALE
+
+LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
+IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
+
+
+def summary(facts: RunFacts, level: int) -> list[ReportBlock]:
+    blocks: list[ReportBlock] = [Heading("Summary", level), Paragraph(" ".join((_trained(facts), _ended(facts))))]
+    if facts.best is not None:
+        blocks.append(Paragraph(_verdict(facts), lead="Verdict:"))
+    blocks += [Paragraph(text, lead=lead) for lead, text in _results(facts)]
+    if facts.phase.phase.hypothesis:
+        blocks.append(Paragraph(facts.phase.phase.hypothesis, lead="What was expected beforehand:"))
+    return blocks
+
+
+def _verdict(facts: RunFacts) -> str:
+    """The whole report in a sentence: the gap's class, what is wrong, the worst first, and whether counting wins."""
+    assert facts.best is not None
+    found, baseline = findings(facts), facts.baseline
+    gap = f"{'an' if facts.best.verdict[0] in 'aeiou' else 'a'} {facts.best.verdict} gap"
+    if facts.leakage is not None and is_leaky(facts):
+        gap += " that means nothing, since validation repeats training"
+    elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
+        gap += " that means nothing, since little was learned"
+    if baseline is not None:
+        against = "better" if facts.best.val_loss < baseline.loss else "worse"
+        gap = f"{against} than a {baseline.name} model, with {gap}"
+    titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
+    heart = facts.examination is not None and knows_by_heart(facts.examination)
+    by_heart = " It knows training text by heart: see the examination." if heart else ""
+    if titles:
+        return f"{gap}. What is wrong, the worst first: {titles}.{by_heart}"
+    return f"{gap}.{by_heart}" if found or heart else f"{gap}. The rules find nothing wrong."
+
+
+def _trained(facts: RunFacts) -> str:
+    model, data = facts.phase.model, facts.phase.data
+    held_back = "held back in whole files" if data.split == "by-file" else "that follow them"
+    return (
+        f"A GPT of {facts.started.parameters['total']:,} parameters ({plural(model.n_layer, 'layer')}, width "
+        f"{model.n_embd}, looking back {plural(model.block_size, 'token')}) was trained on "
+        f"{plural(facts.data['train_tokens'], 'token')} of {listed(data.source)} and judged on the "
+        f"{plural(facts.data['val_tokens'], 'token')} {held_back}."
+    )
+
+
+def _ended(facts: RunFacts) -> str:
+    end = facts.finished
+    at = f"step {facts.step:,} of {facts.max_iters:,}"
+    if end is None:
+        return f"Its log breaks off at {at}: either the run is still alive, or its process was killed."
+    took = f"after {duration(end.seconds)}"
+    return {
+        "completed": f"It went through all {facts.step:,} steps in {duration(end.seconds)}.",
+        "early stopping": f"It stopped early, at {at}, {took}: validation loss had not improved for "
+        f"{plural(facts.phase.early_stopping.patience, 'evaluation')}.",
+        "stopped": f"A person stopped it at {at}, {took}.",
+        "interrupted": f"It was interrupted at {at}, {took}.",
+        "diverged": f"It diverged: at {at} the loss was no number any more.",
+        "failed": f"It failed at {at}.",
+    }[end.reason]
+
+
+def _results(facts: RunFacts) -> list[tuple[str, str]]:
+    best, last = facts.best, facts.last
+    if best is None or last is None:
+        return [("Result:", "none, since it was never evaluated.")]
+    found = [
+        (
+            "Result:",
+            f"{_lowest(best)}. Training loss was "
+            f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: {best.verdict} "
+            "on the house scale.",
+        )
+    ]
+    if course := after_the_best(facts):
+        found.append(("After the best:", course))
+    found.append(("Against counting:", _against_counting(facts)))
+    if facts.leakage is not None and is_leaky(facts):
+        share = percent(facts.leakage["repeated_share"])
+        found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
+                      "the validation loss say little about text that is new."))  # fmt: skip
+    if limits := limits_in_words(facts.phase.gate, facts.judged):
+        verdict = "passed" if all(kept for kept, _ in limits) else "failed"
+        found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
+    return found
+
+
+def _lowest(best: Evaluation) -> str:
+    loss = "validation loss" if best.mixed_loss is None else "mixed validation loss"
+    words = f"{loss} was lowest at step {best.step:,}: {best.judged_loss:.4f} nats per token, "
+    words += f"{best.judged_bits_per_byte:.2f} bits per byte"
+    if best.mixed_loss is None:
+        return words
+    return f"{words}; the network alone has {best.val_loss:.4f}, {best.bits_per_byte:.2f} bits per byte"
+
+
+def after_the_best(facts: RunFacts) -> str:
+    """What became of the validation loss after its lowest point."""
+    best, last = facts.best, facts.last
+    assert best is not None
+    assert last is not None
+    if last is best:
+        return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
+    if not is_rise(facts):
+        return f"it stayed about the same, {val_loss(last)} at step {last.step:,}."
+    if last.judged_loss - best.judged_loss < max(LEAST_RISE, RISE * best.judged_loss):
+        return f"it was {val_loss(last)} at step {last.step:,}, above the best by no more than evaluations waver."
+    if not last.train_loss < best.train_loss:
+        return (
+            f"validation loss rose to {val_loss(last)} by step {last.step:,}, and training loss with it, "
+            f"to {number(last.train_loss, '.4f')}: the training became unstable."
+        )
+    return (
+        f"validation loss rose to {val_loss(last)} by step {last.step:,} while training loss fell on to "
+        f"{number(last.train_loss, '.4f')}, a gap of {number(last.gap, '+.2f')} ({last.verdict}). From step "
+        f"{best.step:,} on it memorised its training text."
+    )
+
+
+def _against_counting(facts: RunFacts) -> str:
+    best, baseline = facts.best, facts.baseline
+    assert best is not None
+    if baseline is None:
+        return "not measured in this run, so whether it beats an n-gram model, a table of counts, is not known."
+    margin = best.val_loss - baseline.loss
+    numbers = f"{baseline.loss:.4f} nats per token, {baseline.bits_per_byte:.2f} bits per byte"
+    model = "this model" if best.mixed_loss is None else "the network alone"
+    words = f"a {baseline.name} model has {numbers} on the same text; {model} is "
+    words += f"{-margin:.2f} nats better." if margin < 0 else f"{margin:.2f} nats worse."
+    words += " It has learned less than a table of counts." if margin >= 0 else ""
+    if best.mixed_loss is None:
+        return words
+    margin = best.mixed_loss - baseline.loss
+    return (
+        f"{words} Mixed with it ({facts.phase.model.ngram_mix:g} of each prediction), it is {abs(margin):.2f} nats "
+        f"{'better' if margin < 0 else 'worse'} than counting alone."
+    )
+
+
+def next_steps(facts: RunFacts, level: int) -> list[ReportBlock]:
+    """What is wrong, with the evidence, how sure it is and where the rule comes from; then what to do."""
+    found = findings(facts)
+    blocks: list[ReportBlock] = [Heading("Diagnosis", level)]
+    if found:
+        blocks.append(Bullets(tuple(_finding(one) for one in found)))
+    else:
+        blocks.append(Paragraph("The rules find nothing wrong with this run."))
+    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts, found))
+    return [*blocks, Heading("What to do next", level), Bullets(items)] if items else blocks
+
+
+def _finding(found: Finding) -> Paragraph:
+    words = f"{found.evidence}. Confidence: {found.confidence}. Rule: {found.source}."
+    return Paragraph(words, lead=f"{found.title[:1].upper()}{found.title[1:]}:")

@@ -1,0 +1,87 @@
+"""The gate: limits of a phase that make a run fail in CI, judged at the best evaluation, the one that best.pt holds.
+
+Limits on rates are judged on the samples that were drawn at that evaluation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from slmtui.config.phase import GateSection
+from slmtui.insight.judging.proportion import counted
+from slmtui.training.events import Evaluation, Event, SampleRates
+
+
+@dataclass
+class BestEvaluation:
+    """The best evaluation so far, and the latest rates that were counted at its step: a fold over events."""
+
+    evaluation: Evaluation | None = None
+    rates: SampleRates | None = None
+
+    @classmethod
+    def of(cls, happened: Iterable[Event]) -> BestEvaluation:
+        best = cls()
+        for event in happened:
+            best.add(event)
+        return best
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, Evaluation) and event.best:
+            self.evaluation, self.rates = event, None
+        elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
+            self.rates = event
+
+
+Limit = tuple[bool, str]  # was it kept, and a sentence that says so
+
+
+def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
+    """One for each limit that the phase sets; all of them kept is a pass."""
+    one = best.evaluation
+    losses = (
+        ("max_gap", gate.max_gap, None if one is None else abs(one.gap)),
+        ("max_val_loss", gate.max_val_loss, None if one is None else one.judged_loss),
+        ("max_bits_per_byte", gate.max_bits_per_byte, None if one is None else one.judged_bits_per_byte),
+    )
+    mixed = ", mixed" if one is not None and one.mixed_loss is not None else ""
+    found = [
+        _limit(
+            key,
+            limit,
+            value is not None and value <= limit,
+            "there was no evaluation"
+            if value is None
+            else f"{value:.4f}{mixed if key != 'max_gap' else ''} at the best evaluation",
+        )
+        for key, limit, value in losses
+        if limit is not None
+    ]
+    return found + _rates(gate, best)
+
+
+def _rates(gate: GateSection, best: BestEvaluation) -> list[Limit]:
+    found, rates = [], best.rates
+    none = "no samples were judged at the best evaluation"
+    at = "at the best evaluation"
+    if (limit := gate.min_parse_rate) is not None:
+        rate = None if rates is None else rates.parse_rate
+        if rates is None or rate is None:
+            found.append(_limit("min_parse_rate", limit, False, none if rates is None else "the corpus is not Python"))
+        else:
+            parsed = counted(round(rate * rates.samples), rates.samples)
+            found.append(_limit("min_parse_rate", limit, rate >= limit, f"{parsed} samples parse {at}"))
+    if (limit := gate.max_copied_share) is not None:
+        share = None if rates is None else rates.copied_share
+        if rates is None or share is None:
+            why = none if rates is None else f"the {rates.samples:,} samples {at} are nothing but blanks"
+            found.append(_limit("max_copied_share", limit, False, why))
+        else:
+            words = f"{share:.4f} of the tokens of {rates.samples:,} samples are copied from the training text {at}"
+            found.append(_limit("max_copied_share", limit, share <= limit, words))
+    return found
+
+
+def _limit(key: str, limit: float, kept: bool, why: str) -> Limit:
+    return kept, f"{key} = {limit:g} is {'' if kept else 'not '}kept: {why}"

@@ -1,0 +1,26 @@
+"""Before the first step: does the phase ask for samples without prompts, or set a limit that no training could keep?"""
+
+from __future__ import annotations
+
+from slmtui.config.phase import Phase
+from slmtui.data.dataset import Dataset
+from slmtui.errors import UserError
+from slmtui.insight.judging.quality import is_python
+
+
+def refuse_impossible(phase: Phase, dataset: Dataset) -> None:
+    """UserError, before an hour is trained, for what no training of this phase could do."""
+    gate = phase.gate
+    if phase.sampling.samples and not phase.sampling.prompts:
+        raise UserError(
+            f"{phase.name}: sampling.samples = {phase.sampling.samples} are drawn from sampling.prompts, which is "
+            "empty; give it a prompt"
+        )
+    if gate.wants_rates and not phase.sampling.prompts:
+        key = "min_parse_rate" if gate.min_parse_rate is not None else "max_copied_share"
+        raise UserError(f"{phase.name}: gate.{key} judges samples, and sampling.prompts is empty; give it a prompt")
+    if gate.min_parse_rate is not None and not is_python(dataset):
+        raise UserError(
+            f"{phase.name}: gate.min_parse_rate = {gate.min_parse_rate:g} asks how many samples parse as Python, and "
+            "the corpus is not Python: most of its files do not parse; take the limit out"
+        )

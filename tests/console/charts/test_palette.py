@@ -1,0 +1,55 @@
+"""The palette has every action of where one is, once, with the key that does it; so have the dialogs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.widgets import Button
+
+from slmtui.console.base import MODES
+from slmtui.console.dialogs.question import Message, Question
+from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+
+
+async def test_the_palette_has_every_action_once_with_its_key(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        titles = [command.title for command in app.get_system_commands(app.screen)]
+        assert len(set(titles)) == len(titles)
+        elsewhere = [mode for mode in MODES if mode != "train"]  # here, t shows the table
+        assert {f"{mode.capitalize()}  ·  {mode[0]}" for mode in elsewhere} <= set(titles)
+        assert {"Pause  ·  space", "Stop  ·  s", "Lower the learning rate  ·  -", "Queue  ·  u", "Theme"} <= set(titles)
+        helps = [command.help for command in app.get_system_commands(app.screen)]
+        assert "the screen of all runs, their curves and reports" in helps
+        assert not [title for title in titles if "Cursor" in title or "Focus" in title or "Scroll" in title]
+
+
+async def test_an_action_of_the_palette_is_done(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        (queue,) = [c for c in app.get_system_commands(app.screen) if c.title.startswith("Queue")]
+        await queue.callback()
+        await until(pilot, lambda: isinstance(app.screen, Message) and "nothing is waiting" in app.screen.text)
+
+
+async def test_a_heading_is_shown_as_it_is_and_not_read_as_markup(make_console: MakeConsole, project: Path) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await app.push_screen(Message("text", title="sample of 'a[/b] [red]'"))
+        await pilot.pause()
+        rows = ["".join(segment.text for segment in row) for row in app.screen._compositor.render_strips()]
+        assert any("sample of 'a[/b] [red]'" in row for row in rows)
+        assert not (project / "console.log").exists()
+
+
+async def test_each_answer_shows_its_key_and_has_it(make_console: MakeConsole) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        answers: list[str | None] = []
+        question = Question("Well?", {"yes": "Certainly", "no": "Never"})
+        await app.push_screen(question, answers.append)
+        assert [str(button.label) for button in app.screen.query(Button)] == ["Certainly", "Never"]
+        await pilot.press("n")
+        assert answers == ["no"]

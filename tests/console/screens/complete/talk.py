@@ -1,0 +1,76 @@
+"""A console on its Complete screen, and what tests ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import Static
+
+from slmtui.console.screens.complete.panel import CompletionPanel
+from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.sampling_fields import SamplingField
+from slmtui.console.screens.complete.screen import CompleteScreen
+from tests.console.tiny_runs import console, until
+
+
+class Talk:
+    """A console that shows Complete, and what the tests ask of it."""
+
+    def __init__(self, pilot: Pilot[Any]) -> None:
+        self.pilot = pilot
+        self.app: Any = pilot.app
+
+    @property
+    def screen(self) -> CompleteScreen:
+        assert isinstance(self.app.screen, CompleteScreen)
+        return self.app.screen
+
+    @property
+    def panel(self) -> CompletionPanel:
+        return self.screen.panels[self.screen.current]
+
+    @property
+    def line(self) -> PromptLine:
+        return self.screen.query_one(PromptLine)
+
+    def status(self, panel: CompletionPanel | None = None) -> str:
+        return str((panel or self.panel).query_one(".status", Static).render())
+
+    def focuses(self, widget: Widget) -> bool:
+        return self.app.focused is widget
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+
+    async def until(self, true: Any, what: str = "what was waited for") -> None:
+        await until(self.pilot, true, what)
+
+    def done(self) -> bool:
+        """Are all panels drawn, judged and looked through?"""
+        return all(p.count and not p.busy and "tok/s" in self.status(p) and "…" not in self.status(p)
+                   for p in self.screen.panels)  # fmt: skip
+
+    async def complete(self, prompt: str) -> None:
+        self.line.value = prompt
+        self.line.focus()
+        await self.press("enter")
+        await self.until(self.done, "the completion")
+
+    async def set(self, name: str, value: str) -> None:
+        self.screen.query_one(f"#set-{name}", SamplingField).value = value
+        await self.pilot.pause()
+
+
+@asynccontextmanager
+async def talking(checkpoints: Path, folder: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Talk]:
+    app = console(checkpoints, folder)
+    async with app.run_test(size=size) as pilot:
+        talk = Talk(pilot)
+        await until(pilot, lambda: isinstance(app.screen, CompleteScreen) and app.screen.panels, "the first panel")
+        await until(pilot, lambda: app.focused is talk.line, "the focus in the prompt")
+        yield talk

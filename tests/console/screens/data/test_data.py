@@ -1,0 +1,430 @@
+"""The Data screen, key by key: what it says of a corpus, where the cursor goes, what is saved."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import cast
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input, Static
+
+from slmtui.config.phase_file import load_phase
+from slmtui.console.app import Console
+from slmtui.console.dialogs.help import help_for
+from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.screens.data.file_table import MOST_ROWS, FilesTable
+from slmtui.console.screens.data.panel import NumbersPanel
+from slmtui.console.screens.data.screen import DataScreen
+from slmtui.console.screens.data.source_dialog import ChooseSource
+from slmtui.console.screens.data.token_view import TokenView
+from slmtui.console.ui_state import UIState
+from slmtui.console.workers import phase_facts as facts
+from slmtui.console.workers.trainer_thread import TrainerThread
+from slmtui.insight.estimates import NoCounts, Speed
+
+PHASE = """\
+[phase]
+name = "alpha"
+[data]
+source = "corpus"
+dataset_size = 700
+patterns."opens" = 'open\\('
+[tokenizer]
+kind = "gpt2"
+"""
+NOUNS = ("order", "ticket", "sensor", "invoice", "parcel", "route", "driver", "depot", "label", "quota")
+
+
+class IdleTrainer(TrainerThread):
+    """Takes what is put and trains nothing."""
+
+    def run(self) -> None:
+        pass
+
+
+@pytest.fixture(autouse=True)
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Ten files of about 80 tokens that are much alike; the border of the dataset falls into one of them."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "phases").mkdir()
+    (tmp_path / "phases/quick.toml").write_text(PHASE)
+    (tmp_path / "phases/beta.toml").write_text(PHASE.replace("alpha", "beta").replace('"gpt2"', '"bpe"'))
+    (tmp_path / "corpus").mkdir()
+    for i, noun in enumerate(NOUNS):
+        (tmp_path / f"corpus/{i}_{noun}.py").write_text(
+            f"# All about the {noun}.\ndef load_{noun}(path, limit={i}):\n    return open(path).read()[:limit]\n\n"
+            f"def {noun}_{i}_total({noun}s):\n    return sum({noun}.size for {noun} in {noun}s)\n"
+        )
+    return tmp_path
+
+
+async def until(pilot: Pilot[str], condition: Callable[[], object]) -> None:
+    for _ in range(300):
+        if condition():
+            return
+        await pilot.pause(0.05)
+    raise AssertionError("it did not happen within fifteen seconds")
+
+
+def data(app: Console) -> DataScreen:
+    return cast("DataScreen", app.screen_stack[0])
+
+
+def complete(app: Console) -> bool:
+    screen = app.screen_stack[0]
+    return isinstance(screen, DataScreen) and screen.found is not None and screen.found.complete
+
+
+@asynccontextmanager
+async def console(size: tuple[int, int] = (120, 40), *, wait: bool = True) -> AsyncIterator[tuple[Console, Pilot[str]]]:
+    """The console on its Data screen, with all found out, nothing trained and torch not imported."""
+    app = Console(Path("checkpoints"), log=Path("console.log"), ui_state=UIState(Path("memory.json")))
+    app.trainer = IdleTrainer(app.checkpoints)
+    app.backend.start = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=size) as pilot:
+        if not Path("phases").is_dir():  # then it opens on Phases, which offers to set up a project
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            await pilot.press("escape")
+            await until(pilot, lambda: not isinstance(app.screen, Question))
+            await pilot.press("d")
+        await until(pilot, lambda: isinstance(app.screen, DataScreen))
+        if wait:
+            await until(pilot, lambda: complete(app))
+            await pilot.pause()
+        yield app, pilot
+
+
+def text_of(app: Console, selector: str) -> str:
+    widget = data(app).query_one(selector)
+    static = widget if isinstance(widget, Static) else widget.query_one(Static)
+    return str(static.content)
+
+
+def seen(app: Console) -> str:
+    """Everything on the screen, as text."""
+    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+
+
+def view(app: Console) -> TokenView:
+    return data(app).query_one(TokenView)
+
+
+async def test_it_shows_what_the_default_phase_is_about() -> None:
+    async with console() as (app, _):
+        found = data(app).found
+        assert found is not None
+        assert app.phase_file == Path("phases/quick.toml")
+        holds = text_of(app, "#holds")
+        for words in ("characters", "functions", "opens", "50,257"):
+            assert words in holds
+        validation = text_of(app, "#validation")
+        assert "70 tokens, the last 1" in validation
+        assert "gram model" in validation
+        assert found.baseline is not None
+        assert f"{found.baseline.loss:.3f}" in validation
+        assert "bpe of 512" in text_of(app, "#suggestion")
+        most = found.counted.inspection.frequent_tokens[0]
+        assert str(most.count) in text_of(app, "#frequent").split("\n")[0]
+        sides = [row.side for row in data(app).query_one(FilesTable).rows_shown]
+        assert sides == sorted(sides, key=["train", "both", "val", ""].index)
+        assert {"train", "both", ""} == set(sides), "the border is in a file, and some are beyond dataset_size"
+        assert "corpus · 10 files" in seen(app)
+
+
+async def test_the_focus_that_a_hidden_panel_lost_comes_back() -> None:
+    async with console() as (app, pilot):
+        await until(pilot, lambda: isinstance(app.focused, FilesTable))
+        data(app).set_focus(None)  # as when the panels were hidden for as long as there was nothing to see
+        await until(pilot, lambda: isinstance(app.focused, FilesTable))
+        await pilot.press("j")
+        assert data(app).query_one(FilesTable).cursor_row == 1
+
+
+async def test_the_text_of_the_file_under_the_cursor_is_shown_token_by_token() -> None:
+    async with console() as (app, pilot):
+        assert "def·load_order(path" in seen(app)
+        await pilot.press("j")
+        assert "def·load_ticket(path" in seen(app)
+        await pilot.press("enter")
+        assert view(app).has_focus
+        await pilot.press("l", "l")
+        assert view(app).cursor == 2
+        file = view(app).file
+        assert file is not None
+        token = file.ids(2, 3)[0]
+        assert f"id {token} · {file.dataset.tokenizer.token_bytes(token).hex(' ')}" in text_of(app, "#token")
+        assert " · train " in text_of(app, "#token")
+        await pilot.press("j", "j")
+        assert "line 2" in str(data(app).query_one("#reader").border_subtitle)
+        await pilot.press("k", "k", "h")
+        assert view(app).cursor <= 2
+        await pilot.press("G")
+        assert view(app).cursor == len(file) - 1
+        await pilot.press("g")
+        assert view(app).cursor == 0
+        await pilot.press("b")
+        assert "def│·load│" in seen(app)
+        await pilot.press("b")
+        assert "def·load" in seen(app)
+
+
+async def test_the_line_between_training_and_validation_is_marked_in_the_text() -> None:
+    async with console() as (app, pilot):
+        table = data(app).query_one(FilesTable)
+        table.move_cursor(row=[row.side for row in table.rows_shown].index("both"))
+        await pilot.pause()
+        await pilot.press("x", "m")
+        file = view(app).file
+        assert file is not None
+        assert view(app).cursor == file.border == len(file.file.train)
+        assert "training ends · validation begins" in seen(app)
+        assert "validation" in str(data(app).query_one("#reader").border_subtitle)
+
+
+async def test_a_file_beyond_the_dataset_says_so() -> None:
+    async with console() as (app, pilot):
+        await pilot.press("G")
+        await pilot.pause()
+        assert "not in the dataset" in seen(app)
+        assert "700 GPT-2 tokens" in seen(app)
+
+
+async def test_enter_jumps_to_both_places_of_the_longest_repeat() -> None:
+    async with console() as (app, pilot):
+        found = data(app).found
+        assert found is not None
+        shared = found.shared
+        assert shared is not None
+        assert shared.longest > 5
+        await pilot.press("v", "enter")
+        await pilot.pause()
+        places = []
+        for name in (shared.longest_val, shared.longest_train):
+            file = view(app).file
+            assert file is not None
+            assert file.file.name == name.rpartition(":")[0]
+            assert len(view(app).repeat) == shared.longest
+            assert view(app).cursor == view(app).repeat.start
+            places.append(file.ids(view(app).repeat.start, view(app).repeat.stop))
+            await pilot.press("e")
+            await pilot.pause()
+        assert places[0] == places[1], "the same tokens in both places"
+        row = data(app).query_one(FilesTable).row_at_cursor()
+        assert row is not None
+        assert row.name == shared.longest_val.rpartition(":")[0], "the third time it is validation again"
+
+
+@pytest.mark.parametrize(
+    ("key", "focus"),
+    [("f", "file-table"), ("x", "text"), ("n", "holds"), ("v", "validation"), ("u", "suggestion")],
+)
+async def test_each_panel_has_a_key_and_a_page_on_a_narrow_terminal(key: str, focus: str) -> None:
+    async with console((80, 24)) as (app, pilot):
+        await pilot.press("x" if key == "f" else "f", key)
+        await pilot.pause()
+        assert app.focused is not None
+        assert app.focused.id == focus
+        assert app.focused.region.width > 20
+        assert app.focused.region.bottom <= 24
+
+
+async def test_tab_goes_through_all_panels_and_back() -> None:
+    async with console((80, 24)) as (app, pilot):
+        visited = []
+        for _ in range(6):
+            visited.append(app.focused.id if app.focused else None)
+            await pilot.press("tab")
+        assert visited == ["file-table", "text", "holds", "frequent", "validation", "suggestion"]
+        assert app.focused is not None
+        assert app.focused.id == "file-table"
+        await pilot.press("shift+tab")
+        assert app.focused.id == "suggestion"
+
+
+async def test_another_phase_is_chosen_from_the_list() -> None:
+    async with console() as (app, pilot):
+        await pilot.press("o")
+        assert isinstance(app.screen, ChooseSource)
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: data(app).origin == Path("phases/beta.toml") and complete(app))
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
+        assert app.phase_file == Path("phases/beta.toml")
+
+
+async def test_a_path_typed_in_is_shown_without_a_phase(project: Path) -> None:
+    (project / "notes.txt").write_text("Some words that are a text of their own, twice. " * 20)
+    async with console() as (app, pilot):
+        await pilot.press("o", "slash")
+        await pilot.press(*"nowhere", "enter")
+        assert "no such file" in str(app.screen.query_one("#wrong", Static).content)
+        app.screen.query_one(Input).value = "notes.txt"
+        await pilot.press("enter")
+        await until(pilot, lambda: data(app).found is not None and "Some·words" in seen(app))
+        assert app.phase_file == Path("phases/quick.toml"), "the phase stays what it was"
+
+
+async def test_the_phase_chosen_on_another_screen_is_shown() -> None:
+    async with console() as (app, pilot):
+        app.phase_file = Path("phases/beta.toml")
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
+
+
+async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with console() as (app, pilot):
+        before = data(app).found
+
+        def fail(*arguments: object) -> None:
+            raise AssertionError("it was counted before")
+
+        monkeypatch.setattr("slmtui.data.inspection.count_corpus", fail)
+        await pilot.press("ctrl+r")
+        await pilot.pause(0.5)
+        after = data(app).found
+        assert before is not None
+        assert after is not None
+        assert after.counted is before.counted
+
+
+async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = NoCounts(""), Speed(0.2, 0.0, "as if a step took so long here")
+    monkeypatch.setattr(facts, "measure", lambda *_: slow)
+    async with console() as (app, pilot):
+        found = data(app).found
+        assert found is not None
+        assert found.suggestion is not None
+        assert found.suggestion.phase.training.max_iters > 160
+        await pilot.press("s")
+        path = Path("phases/suggested.toml")
+        await until(pilot, lambda: path.exists() and data(app).origin == path and complete(app))
+        assert load_phase(path).training.max_iters == 160  # 32 s of 0.2 s each
+        assert "as many as 32 seconds hold here" in path.read_text()
+
+
+async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -> None:
+    async with console() as (app, pilot):
+        await pilot.press("s")
+        path = Path("phases/suggested.toml")
+        await until(pilot, lambda: path.exists() and data(app).origin == path and complete(app))
+        assert app.phase_file == path
+        phase = load_phase(path)
+        assert (phase.data.source, phase.data.dataset_size, phase.tokenizer.kind) == (("corpus",), 700, "bpe")
+        path.write_text(path.read_text() + "# mine\n")
+        await until(pilot, lambda: complete(app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("c")
+        await pilot.pause()
+        assert path.read_text().endswith("# mine\n"), "nothing is overwritten unasked"
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("n")
+        await until(pilot, lambda: data(app).origin == path.with_name("suggested-2.toml") and complete(app))
+        assert path.read_text().endswith("# mine\n"), "a second suggestion has a file of its own"
+        assert load_phase(Path("phases/suggested-2.toml")).name == "suggested-2" != load_phase(path).name
+        data(app).open(path)
+        await until(pilot, lambda: data(app).origin == path and complete(app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("o")
+        await until(pilot, lambda: not path.read_text().endswith("# mine\n"))
+
+
+async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> None:
+    Path("phases/suggested.toml").mkdir(parents=True)
+    async with console() as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        assert "phases/suggested.toml cannot be written: Is a directory" in seen(app)
+        assert list(Path("phases").glob(".*")) == []
+
+
+async def test_without_a_project_it_offers_to_set_one_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    async with console((80, 24), wait=False) as (app, pilot):
+        await until(pilot, lambda: "set up a project" in seen(app))
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("n")
+        assert not (empty / "phases").exists()
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("s")
+        await until(pilot, lambda: (empty / "phases/quick.toml").exists())
+        await until(pilot, lambda: complete(app))
+        assert "31 files" in seen(app)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[phase]\nname = 1\n", "phase.name"), (PHASE.replace("corpus", "nowhere"), "no such file or folder")],
+)
+async def test_a_mistake_is_said_and_mended_without_a_restart(text: str, words: str) -> None:
+    phase = Path("phases/quick.toml")
+    phase.write_text(text)
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: words in seen(app))
+        phase.write_text(PHASE)
+        await until(pilot, lambda: complete(app) and "10 files" in seen(app))
+
+
+async def test_hostile_names_and_texts_are_shown_and_not_obeyed(project: Path) -> None:
+    (project / "corpus/0[red].py").write_text("x = '\x1b[31m[bold]' \u202e # [/red]\n" * 30)
+    async with console() as (app, pilot):
+        table = data(app).query_one(FilesTable)
+        names = [row.name for row in table.rows_shown]
+        table.move_cursor(row=names.index("0[red].py"))
+        await pilot.pause()
+        shown = seen(app)
+        assert view(app).file is not None
+        assert "0[red].py" in shown
+        assert "␛[31m[bold]" in shown
+        assert "[/red]" in shown
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+
+
+async def test_many_files_are_summed_up(project: Path) -> None:
+    for i in range(MOST_ROWS + 50):
+        (project / f"corpus/z{i:04}.py").write_text(f"x{i} = {i}\n")
+    async with console() as (app, pilot):
+        table = data(app).query_one(FilesTable)
+        assert table.row_count == MOST_ROWS + 1
+        await pilot.press("G")
+        await pilot.pause()
+        assert "… and 60 more files" in seen(app)
+
+
+async def test_a_text_too_short_to_split_says_so(project: Path) -> None:
+    (project / "short.txt").write_text("x")
+    (project / "phases/quick.toml").write_text(PHASE.replace('"corpus"', '"short.txt"'))
+    async with console() as (app, _):
+        assert "too few to split" in seen(app)
+        assert "too short to train on" in text_of(app, "#suggestion")
+
+
+async def test_every_key_is_in_the_help_and_nothing_is_cut_off() -> None:
+    async with console((80, 24)) as (app, pilot):
+        help_text = help_for(app.screen).text
+        for words in ("which side of the split", "longest repeat", "read the corpus again", "set up a project"):
+            assert words in help_text
+        for key in "nv":
+            await pilot.press(key)
+            await pilot.pause()
+            for panel in data(app).query(NumbersPanel):
+                if panel.region.width:
+                    lines = str(panel.query_one(Static).content).split("\n")
+                    assert max(map(len, lines)) <= panel.region.width - 3
+        await pilot.resize_terminal(44, 14)
+        await pilot.pause()
+        await pilot.resize_terminal(120, 40)
+        await pilot.pause()
+        assert "what this suggests" in seen(app)

@@ -1,0 +1,39 @@
+"""What Phases says of a phase before it is trained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from slmtui.config.phase_file import parse_phase
+from slmtui.console.screens.phases.findings import before_the_start
+from slmtui.console.workers.phase_facts import KnownFacts
+from slmtui.insight.estimates import NoCounts
+from tests.insight.sound import SOUND
+
+PHASE = parse_phase("[phase]\nname = 'p'\n[model]\nn_layer = 2\nn_embd = 64\n", "p.toml")
+KNOWN = KnownFacts(SOUND.n_vocab, SOUND.train_tokens, SOUND.val_tokens, (), SOUND)
+
+
+def test_nothing_is_said_before_the_two_sides_are_known() -> None:
+    assert before_the_start(PHASE, None) == ()
+    assert before_the_start(PHASE, NoCounts("no such folder")) == ()
+    assert before_the_start(PHASE, replace(KNOWN, sides=None)) == ()
+
+
+def test_a_sound_phase_is_told_so() -> None:
+    (line,) = before_the_start(PHASE, KNOWN)
+    assert (line.label, line.tone) == ("diagnosis", "excellent")
+
+
+def test_what_is_wrong_stands_there_with_its_remedy_each_once() -> None:
+    sick = replace(SOUND, val_tokens=100, repeated_share=0.9, unseen_share=0.5)
+    head, *lines = before_the_start(PHASE, replace(KNOWN, val_tokens=100, sides=sick))
+    assert head.remark == "3 to know before the start:"
+    assert [line.tone for line in lines] == ["catastrophic", "moderate", "moderate"]
+    assert lines[0].remark.startswith("90% of the validation tokens repeat training text")
+    assert '→ hold other text back: data.split = "by-file"' in lines[0].remark
+
+
+def test_a_model_that_is_far_too_large_is_named_as_it_is_typed() -> None:
+    large = parse_phase("[phase]\nname = 'p'\n[model]\nn_layer = 12\nn_embd = 768\n", "p.toml")
+    assert "model far too large" in before_the_start(large, KNOWN)[1].remark

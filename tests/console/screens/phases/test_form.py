@@ -1,0 +1,160 @@
+"""Phases: a phase in the form and as a file, key by key."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from textual.pilot import Pilot
+from textual.widgets import Static, TextArea
+
+from slmtui.console.app import Console
+from slmtui.console.screens.phases.field import Choices
+from tests.console.screens.phases.hands import (
+    ALPHA,
+    console,
+    field,
+    screen,
+    text_of,
+    to_section,
+    type_in,
+    until,
+)
+
+# The form
+
+
+async def test_a_field_changes_its_line_of_the_file_and_nothing_else(project: Path) -> None:
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "model")
+        await type_in(app, pilot, "n_layer", "3")
+        assert (project / "phases/alpha.toml").read_text() == ALPHA
+        assert app.unsaved == ("phases/alpha.toml",)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: not app.unsaved)
+        assert (project / "phases/alpha.toml").read_text() == ALPHA.replace("n_layer = 1 ", "n_layer = 3 ")
+
+
+async def test_emptying_a_field_and_filling_it_again_keeps_its_comment() -> None:
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "training")
+        await type_in(app, pilot, "learning_rate", "")
+        draft = screen(app).draft
+        assert draft is not None
+        assert "learning_rate" not in draft.text
+        await type_in(app, pilot, "learning_rate", "5e-4")
+        assert draft.text == ALPHA.replace("1e-3 ", "5e-4 ")
+
+
+async def test_mistakes_are_said_under_the_field_as_on_the_command_line() -> None:
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "model")
+        await type_in(app, pilot, "n_embd", "9")
+        wrong = field(app, "n_embd").wrong
+        assert (
+            wrong
+            == "not divisible by n_head (got 9 with n_head = 2), allowed: multiples of 2, the nearest being 8 and 10"
+        )
+        await type_in(app, pilot, "n_embd", "1x")
+        wrong = field(app, "n_embd").wrong
+        assert wrong.startswith('not a whole number (got "1x")')
+        await type_in(app, pilot, "n_embd", "10")
+        assert not field(app, "n_embd").has_class("-wrong")
+
+
+async def insert(app: Console, pilot: Pilot[str], section: str, name: str, lines: str) -> None:
+    """Into a field of several lines, as if pasted."""
+    await to_section(app, pilot, section)
+    editor = field(app, name).editor
+    assert isinstance(editor, TextArea)
+    editor.focus()
+    editor.insert(lines)
+    await pilot.pause()
+
+
+async def test_choices_lists_and_tables() -> None:
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "tokenizer")
+        choices = field(app, "kind").editor
+        assert isinstance(choices, Choices)
+        choices.focus()
+        await pilot.press("l")
+        draft = screen(app).draft
+        assert draft is not None
+        assert 'kind = "bpe"' in draft.text
+        await pilot.press("h", "left")
+        assert 'kind = "gpt2"\n' in draft.text
+        await pilot.press("backspace")
+        assert "kind" not in draft.text
+        await insert(app, pilot, "sampling", "prompts", "def a\nimport \\n")
+        assert draft.phase is not None
+        assert draft.phase.sampling.prompts == ("def a", "import \n", "\n")[:2]
+        await insert(app, pilot, "data", "patterns", "calls = '\\w+\\('")
+        assert draft.phase is not None
+        assert draft.phase.data.patterns == {"calls": r"\w+\("}
+
+
+async def test_sections_go_round_and_a_click_chooses_one() -> None:
+    async with console() as (app, pilot):
+        await pilot.press("e")
+        await pilot.pause()
+        form = screen(app).editor.form
+        await pilot.press("pageup")
+        assert form.section == "gate"
+        await pilot.press("pagedown", "pagedown")
+        assert form.section == "data"  # its first field is of several lines
+        await pilot.press("pagedown")
+        assert form.section == "tokenizer"
+        await pilot.click("#sections", offset=(3, 0))
+        await until(pilot, lambda: form.section == "phase")
+        await pilot.press("tab")
+        focused = app.focused
+        assert focused is field(app, "title").editor
+        await pilot.press("down")
+        assert app.focused is field(app, "description").editor
+
+
+# The file
+
+
+async def test_form_and_file_are_two_views_of_one_text() -> None:
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "model")
+        await type_in(app, pilot, "n_layer", "7")
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: app.focused is screen(app).editor.file)
+        file = screen(app).editor.file
+        assert "n_layer = 7  # as small as can be" in file.text
+        file.replace("n_embd = 16\nn_layer = x", *_place_of(file.text, "n_embd = 8"))
+        await pilot.pause()
+        shown = text_of(screen(app).editor.query_one("#problems", Static))
+        assert "15: not valid TOML" in shown or "16: not valid TOML" in shown
+        await pilot.press("ctrl+home", "ctrl+g")
+        assert file.cursor_location[0] in (14, 15)
+        await pilot.press("ctrl+t")
+        await pilot.pause()
+        assert "not valid TOML" in text_of(screen(app).editor.form.query_one("#other-problems", Static))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: app.focused is file)
+        file.replace("n_embd = 16", *_place_of(file.text, "n_embd = 16\nn_layer = x"))
+        await pilot.press("ctrl+t")
+        await until(pilot, lambda: field(app, "n_embd").value == "16")
+
+
+def _place_of(text: str, part: str) -> tuple[tuple[int, int], tuple[int, int]]:
+    def spot(at: int) -> tuple[int, int]:
+        return text.count("\n", 0, at), at - text.rfind("\n", 0, at) - 1
+
+    at = text.index(part)
+    return spot(at), spot(at + len(part))
+
+
+async def test_windows_line_ends_stay(project: Path) -> None:
+    (project / "phases/alpha.toml").write_bytes(ALPHA.replace("\n", "\r\n").encode())
+    async with console() as (app, pilot):
+        assert not app.unsaved
+        await pilot.press("f")
+        await until(pilot, lambda: app.focused is screen(app).editor.file)
+        await pilot.press("number_sign")
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: (project / "phases/alpha.toml").read_bytes().startswith(b"##"))
+        assert (project / "phases/alpha.toml").read_bytes() == b"#" + ALPHA.replace("\n", "\r\n").encode()

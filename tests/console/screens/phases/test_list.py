@@ -1,0 +1,44 @@
+"""The two lines that the list of phases has for each: what is said, in how much room."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+from textual.content import Content
+
+from slmtui.console.screens.phases.phase_list import LEAST_WIDTH, MOST_WIDTH, PhaseRow
+
+
+def row(file: str = "alpha.toml", **changes: str | bool) -> PhaseRow:
+    values = {"name": "alpha", "title": "The first", "parameters": "1.6M", "verdict": "excellent", "wrong": ""}
+    return PhaseRow(Path("phases") / file, **(values | {"changed": False} | changes))  # type: ignore[arg-type]
+
+
+def lines(row: PhaseRow, width: int) -> list[str]:
+    return row.content(width).plain.splitlines()
+
+
+def style_of(content: Content, words: str) -> str:
+    start = content.plain.index(words)
+    return next(str(span.style) for span in content.spans if (span.start, span.end) == (start, start + len(words)))
+
+
+@pytest.mark.parametrize("width", [LEAST_WIDTH, 40, MOST_WIDTH])
+@pytest.mark.parametrize("file", ["alpha.toml", "another.toml"])
+@pytest.mark.parametrize("name", ["alpha", "a-phase-with-a-long-name", "a-name-as-long-as-names-of-phases-may-ever-be"])
+@pytest.mark.parametrize("title", ["The first", "A title that goes on " * 4, "第一个阶段：小模型" * 4])
+def test_both_lines_fill_the_width(file: str, name: str, title: str, width: int) -> None:
+    assert [cell_len(line) for line in lines(row(file, name=name, title=title), width)] == [width, width]
+
+
+def test_the_file_is_named_where_its_name_is_not_the_phases() -> None:
+    assert lines(row(), 40)[0].split() == ["alpha", "1.6M"]
+    assert lines(row("next.toml"), 40)[0].split() == ["alpha", "·", "next", "1.6M"]
+    assert lines(row("next.toml", name="n" * 40), LEAST_WIDTH)[0].split() == ["n" * 10 + "…", "·", "next", "1.6M"]
+
+
+def test_a_gap_is_praised_only_where_counting_is_beaten() -> None:
+    assert style_of(row().content(40), "excellent") == "$excellent"
+    assert style_of(row(above_baseline=True).content(40), "excellent") == "$quiet"

@@ -1,0 +1,377 @@
+"""Train: what a person sees of a run, and what the run does when they press a key."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+import pytest
+from textual.dom import DOMNode
+from textual.widgets import DataTable, Static
+
+from slmtui.console import base
+from slmtui.console.app import Console
+from slmtui.console.charts.widget import Chart
+from slmtui.console.dialogs.question import Message
+from slmtui.console.hints import Hints
+from slmtui.console.screens.train import view
+from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.runs.run import Run, all_runs
+from slmtui.training import events
+from slmtui.training.events import Event
+from tests import written_runs
+from tests.conftest import MakePhase
+from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+
+LONG = ("training.max_iters=9000", "evaluation.interval=200", "sampling.when=end")
+
+
+def text_of(app: Console, selector: str) -> str:
+    return str(app.screen.query_one(selector, Static).render())
+
+
+def train_screen(app: Console) -> TrainScreen:
+    assert isinstance(app.screen, TrainScreen)
+    return app.screen
+
+
+def log_of(run: Run) -> list[Event]:
+    return list(run.events()) if run.log_file.exists() else []
+
+
+E = TypeVar("E", bound=events.Base)
+
+
+def said(run: Run, kind: type[E]) -> list[E]:
+    return [event for event in log_of(run) if isinstance(event, kind)]
+
+
+async def test_an_empty_project_says_what_to_do_and_enter_trains(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        assert "train the project's default phase" in text_of(app, "#empty")
+        await pilot.press("enter")
+        await until(pilot, lambda: [r for r in all_runs(app.checkpoints) if said(r, events.RunFinished)])
+        await until(pilot, lambda: "tiny-001" in text_of(app, "#phase-title"))
+        await until(pilot, lambda: "done" in text_of(app, "#phase-title"))
+        assert not app.screen.has_class("-empty")
+
+
+@pytest.mark.parametrize("size", [WIDE, NARROW])
+async def test_a_finished_run_is_shown_whole(
+    make_console: MakeConsole, finished_run: Run, until: Until, size: tuple[int, int]
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=size) as pilot:
+        table = app.screen.query_one(DataTable)
+        await until(pilot, lambda: table.row_count == 4)
+        evaluations = said(finished_run, events.Evaluation)
+        rows = [[str(cell).strip() for cell in table.get_row_at(i)] for i in range(4)]
+        for row, evaluation in zip(rows, evaluations, strict=True):
+            best = evaluation.step == 12
+            assert row == [
+                ("◆ " if best else "") + str(evaluation.step), f"{evaluation.train_loss:.3f}",
+                f"{evaluation.val_loss:.3f}", f"{evaluation.gap:+.2f}".replace("-", "−"), evaluation.verdict,
+                f"{evaluation.bits_per_byte:.2f}",
+            ]  # fmt: skip
+        assert "12/12" in text_of(app, "#progress")
+        assert "100 %" in text_of(app, "#progress")
+        assert f"val {evaluations[-1].val_loss:.3f}" in text_of(app, "#numbers")
+        assert text_of(app, "#sample-text").startswith("def ")
+        spec = app.screen.query_one("#loss", Chart).spec
+        assert spec is not None
+        assert [series.name for series in spec.series] == ["train", "val"]
+        assert list(spec.series[1].ys) == [e.val_loss for e in evaluations]
+        assert spec.levels
+        assert spec.levels[0].name.endswith(f"-gram {spec.levels[0].value:.2f}")
+
+
+async def test_keys_change_the_view(make_console: MakeConsole, finished_run: Run, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        chart = app.screen.query_one("#loss", Chart)
+
+        assert chart.spec is not None
+        assert chart.spec.x_limits == (0.0, 12.0)
+        await pilot.press("x")
+        assert chart.spec.x_label == "tokens"
+        assert chart.spec.x_limits == (0.0, 12.0 * 4 * 8)
+        await pilot.press("x")
+        assert chart.spec.clock
+        await pilot.press("x", "y")
+        assert chart.spec.log_y
+        assert not chart.spec.clock
+        await pilot.press("m")
+        assert [series.role for series in chart.spec.series] == ["train-raw", "train", "val"]
+        await pilot.press("z")
+        assert chart.spec.x_limits == pytest.approx((10.8, 12.0))
+        await pilot.press("t")
+        assert app.screen.has_class("-table")
+        samples = said(finished_run, events.Sample)
+        await pilot.press("comma")
+        await until(pilot, lambda: "step 8" in str(app.screen.query_one("#sample").border_title))
+        assert len(samples) == 4
+        await pilot.press("v")
+        await until(pilot, lambda: type(app.screen).__name__ == "Message")
+
+
+async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
+    app = make_console(phases=[make_phase(*LONG)])
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.trainer.run_now is not None and train_screen(app).history is not None)
+        run = app.trainer.run_now
+        assert run is not None
+        await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
+        await pilot.press("space")
+        await until(pilot, lambda: said(run, events.Paused))
+        await until(pilot, lambda: "paused" in text_of(app, "#phase-title"))
+        await pilot.press("e")
+        await until(pilot, lambda: [e for e in said(run, events.Evaluation) if e.requested])
+        await pilot.press("g")
+        await until(pilot, lambda: said(run, events.Sample))
+        saved = len(said(run, events.Checkpoint))
+        await pilot.press("k")
+        await until(pilot, lambda: len(said(run, events.Checkpoint)) > saved)
+        await pilot.press("plus")
+        await until(pilot, lambda: len(said(run, events.Changed)) == 1)
+        await pilot.press("minus")
+        await until(pilot, lambda: len(said(run, events.Changed)) == 2)
+        up, down = said(run, events.Changed)
+        assert up.value == pytest.approx(up.was * 1.25)
+        assert down.value == pytest.approx(up.was)
+        await pilot.press("space")
+        await until(pilot, lambda: said(run, events.Resumed))
+        await pilot.press("s")
+        await pilot.press("escape")  # not yet
+        await pilot.press("s", "s")
+        await until(pilot, lambda: said(run, events.RunFinished))
+        finished = said(run, events.RunFinished)[0]
+        assert finished.reason == "stopped"
+        await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
+
+
+async def test_a_disk_too_full_to_ask_on_is_said_and_the_training_goes_on(
+    make_console: MakeConsole, make_phase: MakePhase, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    app = make_console(phases=[make_phase(*LONG)])
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
+        with monkeypatch.context() as patch:
+            patch.setattr("slmtui.console.screens.train.run_controls.send", full)
+            await pilot.press("space")
+            await until(pilot, lambda: any("No space left" in note.message for note in app._notifications))
+        assert isinstance(app.screen, TrainScreen)
+        assert "running" in text_of(app, "#phase-title")
+        await pilot.press("s", "s")
+        await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
+
+
+async def test_next_goes_on_with_the_queue(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
+    phases = [make_phase(*LONG), make_phase("phase.name=second")]
+    app = make_console(phases=phases)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
+        assert app.trainer.waiting() == ["second"]
+        await pilot.press("u")
+        await until(pilot, lambda: type(app.screen).__name__ == "Message")
+        await pilot.press("escape")
+        await pilot.press("n", "s")
+        await until(pilot, lambda: "second-001 · done" in text_of(app, "#phase-title"))
+        assert [run.name for run in all_runs(app.checkpoints)] == ["second-001", "tiny-001"]
+
+
+async def test_what_cannot_be_trained_is_said_in_a_dialog(
+    make_console: MakeConsole, make_phase: MakePhase, until: Until
+) -> None:
+    app = make_console(phases=[make_phase("data.source=nowhere")])
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: type(app.screen).__name__ == "Message")
+        assert isinstance(app.screen, Message)
+        assert "nowhere" in app.screen.text
+        assert not all_runs(app.checkpoints)
+        await pilot.press("escape")
+
+
+async def test_steering_without_a_training_says_so(make_console: MakeConsole, finished_run: Run, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        before = finished_run.control_file.read_text()
+        for key in ("space", "s", "k", "e", "g", "plus", "n"):
+            await pilot.press(key)
+        assert finished_run.control_file.read_text() == before
+
+
+async def test_quitting_with_a_training_alive_asks(
+    make_console: MakeConsole, make_phase: MakePhase, until: Until
+) -> None:
+    app = make_console(phases=[make_phase(*LONG)])
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
+        await pilot.press("q")
+        await until(pilot, lambda: type(app.screen).__name__ == "Question")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await pilot.press("q", "s")
+        await until(pilot, lambda: app.return_value == "stop")
+    app.trainer.leave()
+    app.trainer.join(20)
+    (run,) = all_runs(app.checkpoints)
+    assert isinstance(log_of(run)[-1], events.RunFinished)
+
+
+@pytest.mark.parametrize("size", [(60, 15), (39, 8)])
+async def test_any_size_is_survived_while_training(
+    make_console: MakeConsole, make_phase: MakePhase, until: Until, size: tuple[int, int]
+) -> None:
+    app = make_console(phases=[make_phase("training.max_iters=200", "evaluation.interval=50", "sampling.when=end")])
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.trainer.run_now is not None)
+        await pilot.resize_terminal(*size)
+        await pilot.pause(0.5)
+        small = app.screen.query_one("#too-small", Static)
+        assert bool(small.display) == (size[0] < 40 or size[1] < 12)
+        await until(pilot, lambda: not app.trainer.busy)
+
+
+async def test_the_bottom_line_names_what_is_of_use_and_does_not_move(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "tiny-001 · done · c talks to it" in text_of(app, "#phase-title"))
+        await pilot.pause()
+        hints = str(app.screen.query_one(Hints).render())
+        assert "table" in hints
+        assert "pause" not in hints
+        app.screen.query_one("#gap", Chart).focus()
+        await pilot.pause()
+        assert str(app.screen.query_one(Hints).render()) == hints
+        assert "read values" in str(app.screen.query_one("#gap", Chart).border_subtitle)
+
+
+@pytest.mark.parametrize(
+    ("name", "reason", "expected"),
+    [
+        ("tiny-001", "completed", "A title that goes on and o…  ─  tiny-001 · done · c talks to it, r compares it"),
+        ("tiny-001", "stopped", "A title tha…  ─  tiny-001 · stopped · c talks to it, R on Runs goes on with it"),
+        ("balance-001", None, "balance-001 · crashed · its process is gone; R on Runs goes on with it"),
+    ],
+)
+async def test_a_long_title_leaves_room_for_what_to_do_next(
+    make_console: MakeConsole, until: Until, name: str, reason: events.Reason | None, expected: str
+) -> None:
+    phase = written_runs.make_phase(phase={"title": "A title that goes on and on " * 5})
+    happened = [written_runs.started(phase), *written_runs.evaluations([(6.6, 6.6), (3.0, 3.5)])]
+    happened += [written_runs.finished(happened, reason)] if reason else []
+    written_runs.write_run(Path("checkpoints"), name, phase, happened)
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: name in text_of(app, "#phase-title"))
+        assert text_of(app, "#phase-title") == expected
+
+
+async def test_a_beat_without_news_paints_nothing(
+    make_console: MakeConsole, finished_run: Run, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        await pilot.pause(1.0)
+        painted: list[object] = []
+        monkeypatch.setattr(app, "_display", lambda *update: painted.append(update))
+        await pilot.pause(1.0)
+        assert not painted
+
+
+async def test_looks_that_cost_much_become_rare_while_a_training_wants_the_cores(
+    make_console: MakeConsole, finished_run: Run, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        screen = train_screen(app)
+        screen._pulse.pause()
+        clock = SimpleNamespace(seconds=1000.0, spent=0.0)
+        monkeypatch.setattr(base, "time", SimpleNamespace(
+            monotonic=lambda: clock.seconds, thread_time=lambda: clock.spent
+        ))  # fmt: skip
+        cost, looks = 0.0, []
+
+        def look() -> None:
+            looks.append(clock.seconds)
+            clock.spent += cost
+
+        monkeypatch.setattr(screen, "pulse", look)
+
+        def looks_in_two_seconds() -> int:
+            looks.clear()
+            for _ in range(8):
+                clock.seconds += base.PULSE
+                screen._beat_if_due()
+            return len(looks)
+
+        cost = 0.006
+        assert looks_in_two_seconds() == 8  # nobody wants the cores
+        monkeypatch.setattr(app.trainer, "run_now", finished_run)
+        assert looks_in_two_seconds() == 2  # 0.6 s, on the beat
+        cost = 1.0
+        looks_in_two_seconds()
+        assert looks_in_two_seconds() == 2  # never rarer than that
+        now = clock.seconds
+        screen.look_soon()
+        looks_in_two_seconds()
+        assert looks[0] == now + base.PULSE  # at once where something was asked for
+        cost = 0.0
+        looks_in_two_seconds()
+        assert looks_in_two_seconds() == 8
+
+
+async def test_a_screen_that_comes_back_is_not_styled_anew(
+    make_console: MakeConsole, finished_run: Run, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
+        await pilot.press("r")
+        await until(pilot, lambda: app.current_mode == "runs")
+        await pilot.press("t")
+        await pilot.press("r")
+        await pilot.pause(0.5)
+        styled: list[object] = []
+        apply = app.stylesheet.apply
+
+        def counted(node: DOMNode, **how: Any) -> None:
+            styled.append(node)
+            apply(node, **how)
+
+        monkeypatch.setattr(app.stylesheet, "apply", counted)
+        await pilot.press("t")
+        await until(pilot, lambda: app.screen.is_active and isinstance(app.screen, TrainScreen))
+        await pilot.pause(0.5)
+        assert len(styled) < 20  # what gains or loses the focus
+        app.theme = "slmtui-light"
+        await pilot.pause(0.5)
+        await pilot.press("r")
+        await pilot.pause(0.5)
+        assert app.screen.styles.background.hex.lower() == app.theme_variables["background"].lower()
+
+
+def test_warnings_hang_below_their_sign() -> None:
+    warned = events.Warned(step=7, code="gap", level="note", message="one two three four", advice="do this and that")
+    assert view.warning_text([warned], {}, 16).plain.splitlines() == [
+        "· step 7  gap", "  one two three", "  four", "  → do this and", "    that",
+    ]  # fmt: skip
+
+
+def test_a_line_makes_room_for_its_key() -> None:
+    line = view.line_with_key("a long line that is cut", "w more", 20).plain
+    assert line == "a long lin…  w more"

@@ -1,0 +1,77 @@
+"""What validation has from training: the places are those that a person finds in the files."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from slmtui.data import split_stats
+from slmtui.data.corpus import open_corpus
+from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.data.split_stats import dataset_baseline, shared_text, token_counts
+
+PASSAGE = "".join(f"value_{i} = compute({i * 7919 % 613}, mode='{'xyz'[i % 3]}')\n" for i in range(12))
+
+
+@pytest.fixture
+def leaky(tmp_path: Path) -> Dataset:
+    """The last file repeats twelve lines of the first, from its fourth line on."""
+    (tmp_path / "a.py").write_text("import one\nimport two\n" + PASSAGE)
+    (tmp_path / "b.py").write_text("".join(f"def f{i % 7}(x):\n    return x ** {i % 7}\n" for i in range(80)))
+    (tmp_path / "c.py").write_text("print('z')\n# a note\nqq = 1\n" + PASSAGE)
+    return build_dataset(open_corpus(tmp_path), train_fraction=0.8)
+
+
+def test_the_longest_repeat_is_named_with_both_places(leaky: Dataset) -> None:
+    shared = shared_text(leaky)
+    assert shared.longest_train == "a.py:2", "it begins with the end of that line"
+    assert shared.longest_val == "c.py:3"
+    train = leaky.train.tokens[shared.longest_train_token :][: shared.longest]
+    val = leaky.val.tokens[shared.longest_val_token :][: shared.longest]
+    assert train.tolist() == val.tolist()
+    assert PASSAGE in leaky.tokenizer.decode(train)
+    assert shared.repeated_tokens >= shared.longest
+    assert shared.repeated_share == shared.repeated_tokens / len(leaky.val.tokens)
+    assert shared.note == ""
+
+
+def test_only_the_beginning_of_large_sides_is_compared_and_a_note_says_so(
+    leaky: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(split_stats, "COMPARED_TOKENS", 40)
+    shared = shared_text(leaky)
+    assert shared.longest <= 40
+    assert f"the first 40 of {len(leaky.train.tokens):,} training" in shared.note
+    assert "validation tokens" in shared.note
+
+
+def test_tokens_are_counted_and_the_first_unseen_ones_named_in_their_order(leaky: Dataset) -> None:
+    counts = token_counts(leaky)
+    train, val = leaky.train.tokens.tolist(), leaky.val.tokens.tolist()
+    assert counts.train.sum() == len(train)
+    assert counts.val[val[3]] == val.count(val[3])
+    unseen = [token for token in val if token not in set(train)]
+    assert counts.unseen_tokens == len(unseen)
+    assert counts.unseen_kinds == len(set(unseen))
+    assert counts.unseen == tuple(dict.fromkeys(unseen))[: split_stats.UNSEEN_SHOWN]
+    assert "qq" in leaky.tokenizer.decode(list(counts.unseen))
+
+
+def test_sides_that_share_no_token_have_no_places(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(" one two three four" + "\n-\n=")
+    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), train_fraction=0.5)
+    shared = shared_text(dataset)
+    assert (shared.longest, shared.longest_train, shared.longest_val, shared.repeated_share) == (0, "", "", 0.0)
+    assert token_counts(dataset).unseen_tokens == len(dataset.val.tokens)
+    baseline = dataset_baseline(dataset)
+    assert baseline is not None
+    assert baseline.loss < baseline.uniform * 1.5
+
+
+def test_a_side_of_one_token_has_no_baseline(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab xy")
+    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), train_fraction=0.9)
+    one = replace(dataset, val=replace(dataset.val, tokens=dataset.val.tokens[:1]))
+    assert dataset_baseline(one) is None

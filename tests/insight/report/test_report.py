@@ -1,0 +1,314 @@
+"""Reports: what they say of a log written by hand, that they say it the same each time, and obey no text in it."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Sequence
+from html import escape as escape_html
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from markdown_it import MarkdownIt
+
+from slmtui.commands.report import main
+from slmtui.errors import UserError
+from slmtui.insight.report.build import build_report, write_report
+from slmtui.insight.report.markdown import escape, to_markdown
+from slmtui.runs.run import Run, RunError
+from slmtui.training import events
+from slmtui.training.events import Event
+from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
+
+GOLDEN = Path(__file__).parent / "golden_report.md"
+DATA_FACTS: dict[str, Any] = {  # as insight/watch.py writes them
+    "baseline": 3.9, "baseline_order": 7, "baseline_unigram": 5.2, "unigram": 5.1,
+    "repeated_share": 0.964, "longest_repeat": 214,
+    "longest_train": "a.py:12", "longest_val": "b.py:88", "unseen_share": 0.02, "duplicate_share": 0.0,
+    "used_tokens": 751,
+}  # fmt: skip
+JUDGEMENT = {
+    "label": "copy", "parses": True, "longest_copy": 31, "copied_from": "a.py:12", "made_up": ["get_gets"],
+    "doubled": [],
+}  # fmt: skip
+HOSTILE = "</pre><script>alert(1)</script>![x](http://a.b/c.png) [y](javascript:z) | ``` \x1b[31m <b>&amp; $\\evil{"
+
+
+def telling_run(checkpoints: Path, name: str = "phase2-001") -> Run:
+    """A run that has something for every section to say."""
+    phase = make_phase(
+        "phase2",
+        phase={"title": "Tiny: finding the balance", "description": "5,000 tokens.", "hypothesis": "It generalises."},
+        gate={"max_gap": 0.5},
+        evaluation={"interval": 100, "method": "sampled"},
+        training={"max_iters": 300},
+    )
+    happened: list[Event] = [started(phase, **DATA_FACTS, notes=["a note on the data"])]
+    happened += [
+        events.Step(step=n, time=BEGAN + n / 100, loss=7 - n / 100, learning_rate=1e-3, grad_norm=1.0, tokens=64 * n)
+        for n in range(1, 301)
+    ]
+    happened += evaluations([(6.6, 6.6), (3.0, 4.5), (2.0, 4.2), (1.0, 5.0)])
+    happened += [
+        events.Warned(step=300, time=BEGAN, code="gap", message="the gap is severe, 4.00", advice="more text"),
+        events.Changed(step=200, time=BEGAN, key="learning_rate", value=5e-4, was=1e-3),
+        events.Sample(step=300, time=BEGAN, prompt="def get_", text="gets(x):\n    return x\n", judgement=JUDGEMENT),
+    ]
+    return write_run(checkpoints, name, phase, [*happened, finished(happened)])
+
+
+def markdown(*runs: Run) -> str:
+    return to_markdown(build_report(runs), [])
+
+
+def test_a_report_says_what_the_log_says(tmp_path: Path) -> None:
+    """Remake the golden file with REMAKE_GOLDEN=1, and read what has changed."""
+    text = markdown(telling_run(tmp_path))
+    if os.environ.get("REMAKE_GOLDEN"):
+        GOLDEN.write_text(text, encoding="utf-8")
+    assert text == GOLDEN.read_text(encoding="utf-8")
+
+
+def test_two_renderings_are_equal_to_the_byte(tmp_path: Path) -> None:
+    runs = [telling_run(tmp_path), done_run(tmp_path, "phase2-002")]
+    here = write_report(runs, tmp_path / "report.md")
+    assert [path.name for path in here] == ["report-1.svg", "report-2.svg", "report-3.svg", "report.md"]
+    (there := tmp_path / "there").mkdir()
+    command = [sys.executable, "-m", "slmtui", "report", *(run.name for run in runs)]
+    command += ["--checkpoints", str(tmp_path), "-o", str(there / "report.md")]
+    subprocess.run(command, check=True, env=os.environ | {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"})
+    for path in here:
+        assert path.read_bytes() == (there / path.name).read_bytes()
+
+
+def test_figures_are_svg_that_holds_the_curves(tmp_path: Path) -> None:
+    files = write_report([telling_run(tmp_path)], tmp_path / "report.md")
+    svg = ElementTree.fromstring((tmp_path / "report-1.svg").read_text())
+    words = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
+    assert {"train", "val", "best 4.20", "7-gram 3.90", "steps", "excellent"} <= set(words)
+    assert "![Training and validation loss" in files[-1].read_text()
+    assert "(report-1.svg)" in files[-1].read_text()
+
+
+@pytest.mark.parametrize(
+    ("training", "options"),
+    [
+        ({"threads": "auto", "precision": "auto"}, " --set training.threads=2 --set training.precision=fp32"),
+        ({"threads": 1, "precision": "auto"}, " --set training.precision=fp32"),
+        ({"threads": 1, "precision": "fp32"}, ""),
+    ],
+)
+def test_the_command_that_repeats_a_run_fixes_what_was_measured(
+    tmp_path: Path, training: dict[str, Any], options: str
+) -> None:
+    phase = make_phase("tiny", training=training)
+    run = write_run(tmp_path, "tiny-001", phase, [started(phase), *evaluations([(3.0, 3.0)])])
+    assert f"\nslmtui --headless phases/tiny.toml{options}\n" in markdown(run)
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
+        self.seen.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def tags_without_harm(html: str) -> None:
+    tags = Tags()
+    tags.feed(html)
+    assert not tags.seen & {"script", "img", "b", "a", "iframe"}
+    assert not {name for name in tags.attributes if name.startswith("on") or name in ("src", "href")}
+
+
+def hostile_run(checkpoints: Path) -> Run:
+    phase = make_phase("evil", phase={"title": HOSTILE, "description": HOSTILE, "hypothesis": HOSTILE})
+    happened: list[Event] = [started(phase, notes=[HOSTILE], tokenizer=HOSTILE), *evaluations([(3.0, 3.0), (2.0, 2.5)])]
+    happened += [
+        events.Warned(step=100, time=BEGAN, code=HOSTILE, message=HOSTILE, advice=HOSTILE),
+        events.Sample(step=100, time=BEGAN, prompt=HOSTILE, text=HOSTILE, judgement={"label": HOSTILE}),
+    ]
+    return write_run(checkpoints, "<img src=x onerror=y>$\\evil-001", phase, [*happened, finished(happened)])
+
+
+def test_hostile_text_stays_text_in_html(tmp_path: Path) -> None:
+    write_report([hostile_run(tmp_path), done_run(tmp_path, "plain-001")], tmp_path / "report.html")
+    text = (tmp_path / "report.html").read_text()
+    tags_without_harm(text)
+    assert "\x1b" not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_hostile_text_stays_text_in_markdown(tmp_path: Path) -> None:
+    text = markdown(hostile_run(tmp_path))
+    assert "\x1b" not in text
+    html = MarkdownIt("commonmark").enable("table").render(text)
+    tags_without_harm(html)
+    for harmless in (
+        "</pre><script>alert(1)</script>![x](http://a.b/c.png) [y](javascript:z) | ```",
+        "<b>&amp; $\\evil{",
+    ):
+        assert escape_html(harmless) in html
+    for table in re.findall("(?s)<table>.*?</table>", html):
+        assert (
+            len({len(re.findall("<t[hd][ >]", row)) for row in table.split("</tr>")[:-1]}) == 1
+        )  # no cell was torn in two
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("# no heading", r"\# no heading"),
+        ("- no list", r"\- no list"),
+        ("1. no list", r"1\. no list"),
+        ("model.n_embd is _so_ wide", r"model.n_embd is \_so\_ wide"),
+        ("a < b & c", "a < b & c"),
+        ("&lt;", "&amp;lt;"),
+        ("two\n\nparagraphs", "two paragraphs"),
+        ("www.example.com", "www&#46;example.com"),
+    ],
+)
+def test_markdown_is_escaped(text: str, expected: str) -> None:
+    assert escape(text) == expected
+
+
+def test_runs_on_one_text_are_ranked_in_bits_per_byte(tmp_path: Path) -> None:
+    small = done_run(tmp_path, "small-001", losses=[(2.0, 2.0)])
+    # Fewer nats per token, but of more and shorter tokens: worse by the byte.
+    large = done_run(tmp_path, "large-001", losses=[(1.9, 1.9)], tokenizer="bpe", n_vocab=512)
+    log = large.log_file.read_text().replace('"bits_per_byte":1.0', '"bits_per_byte":1.9')
+    large.log_file.write_text(log)
+    text = markdown(large, small)
+    assert text.index("| small-001") < text.index("| large-001")
+    assert "small-001 is best with 1.15 bits per byte" in text
+    assert "Their vocabularies differ" in text
+    assert "best val" not in text.split("## large-001")[0]
+    assert "Not comparable" not in text
+
+
+def test_runs_on_different_texts_are_each_held_against_counting(tmp_path: Path) -> None:
+    near = done_run(tmp_path, "near-001", [(2.0, 2.1)], baseline=2.0, baseline_order=3)
+    far = done_run(tmp_path, "far-001", [(2.0, 4.0)], val_text="b" * 64, baseline=2.0, baseline_order=3)
+    said = "none of 2 does better than the n-gram model of its own text; near-001 comes nearest, 0.06 bits per byte"
+    assert said in markdown(near, far)
+    ahead = done_run(tmp_path, "ahead-001", [(1.0, 1.0)], val_text="c" * 64, baseline=2.0, baseline_order=3)
+    said = "1 of 2 do better than the n-gram model of their own text: ahead-001; ahead-001 by most, 0.58 bits per byte."
+    assert said in markdown(ahead, far)
+
+
+@pytest.mark.parametrize(
+    ("losses", "said"),
+    [
+        ([(6.6, 6.6), (3.0, 3.5), (2.5, 3.52)], "above the best by no more than evaluations waver"),
+        ([(6.6, 6.6), (3.0, 3.5), (2.5, 3.9)], "From step 100 on it memorised its training text."),
+        ([(6.6, 6.6), (3.0, 3.5), (3.5, 3.9)], "the training became unstable"),
+        ([(6.6, 6.6), (3.0, 3.5)], "it was still improving"),
+    ],
+)
+def test_what_became_of_it_after_the_best(tmp_path: Path, losses: list[tuple[float, float]], said: str) -> None:
+    assert said in markdown(done_run(tmp_path, "phase1-001", losses))
+
+
+def test_the_verdict_is_one_sentence_with_the_worst_first(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=3.0, baseline_order=2))
+    assert "**Verdict:** worse than a 2-gram model, with a good gap." in text
+    slow = done_run(tmp_path, "c-001", [(6.6, 6.6), (6.4, 6.5)], baseline=3.0, baseline_order=2)
+    assert "with an excellent gap that means nothing, since little was learned. What is wrong, " in markdown(slow)
+    overfitted = [(6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0)]
+    text = markdown(done_run(tmp_path, "b-001", overfitted, baseline=3.6, baseline_order=2))
+    assert "**Verdict:** better than a 2-gram model, with a good gap. What is wrong, the worst first: " in text
+    assert "slmtui suggest data/chromadb -o phases/next.toml" not in text.split("## What was trained")[0]
+
+
+def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001"), done_run(tmp_path, "b-001", val_text="b" * 64))
+    head = text.split("## a-001")[0]
+    assert "Not comparable as a whole." in head
+    assert "is best" not in head
+    assert [row.split("|")[2].strip() for row in head.splitlines() if row.startswith(("| a-", "| b-"))] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    ("losses", "reason", "said"),
+    [
+        ([(6.6, 6.6), (3.0, 3.5)], "completed", "Use best.pt, step 100."),
+        ([(6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0)], "completed", "Because: overfitting."),
+        ([(6.6, 6.6), (3.0, 3.5), (5.0, 5.5), (5.2, 5.6)], "completed", "Because: learning rate too high."),
+        ([(6.6, 6.6), (3.0, 3.5)], "interrupted", "go on with it"),
+        ([(6.6, 6.6), (3.0, 3.5)], None, "go on with it"),
+        ([(6.6, 6.6), (3.0, 3.5)], "diverged", "Because: training diverged."),
+        ([], None, "up to an evaluation"),
+    ],
+)
+def test_it_says_what_to_do_next(
+    tmp_path: Path, losses: list[tuple[float, float]], reason: events.Reason | None, said: str
+) -> None:
+    text = markdown(done_run(tmp_path, "phase1-001", losses, reason=reason))
+    assert said in text.split("## What to do next")[1].split("\n## ")[0]
+
+
+@pytest.mark.parametrize(
+    "losses", [((6.6, 6.6), (3.0, 3.5)), ((6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0))]
+)
+@pytest.mark.parametrize(("baseline", "is_fit"), [(4.0, True), (3.0, False), (None, True)])
+def test_a_model_that_is_not_to_be_used_is_not_recommended(
+    tmp_path: Path, losses: list[tuple[float, float]], baseline: float | None, is_fit: bool
+) -> None:
+    facts: dict[str, Any] = {
+        "used_tokens": 700, "repeated_share": 0.0, "longest_repeat": 0, "longest_train": "", "longest_val": "",
+        "unseen_share": 0.0, "duplicate_share": 0.0, "unigram": 5.0, "baseline": baseline, "baseline_order": 3,
+    }  # fmt: skip
+    text = markdown(done_run(tmp_path, "phase1-001", losses, **facts)).split("## What to do next")[1]
+    assert ("Do not use this model yet" in text) == (not is_fit)
+    assert ("Use best.pt" in text) == is_fit
+    assert ("If you use it all the same, use best.pt" in text) == (not is_fit)
+
+
+def test_many_evaluations_are_thinned_but_keep_the_best(tmp_path: Path) -> None:
+    losses = [(5 - n / 200, 5 - n / 200 if n <= 77 else 5.0) for n in range(200)]
+    text = markdown(done_run(tmp_path, "phase1-001", losses))
+    rows = [line for line in text.split("## Losses")[1].split("\n## ")[0].splitlines() if line.startswith("|")][2:]
+    assert len(rows) <= 32
+    assert rows[0].split("|")[1].strip() == "0"
+    assert rows[-1].split("|")[1].strip() == "19,900"
+    assert [row.split("|")[1].strip() for row in rows if "best" in row] == ["7,700"]
+
+
+def test_what_cannot_be_reported_says_why(tmp_path: Path) -> None:
+    run = done_run(tmp_path, "phase1-001")
+    with pytest.raises(UserError, match=r"\.md or \.html"):
+        write_report([run], tmp_path / "report.pdf")
+    run.log_file.write_text(run.log_file.read_text() + "{}\n")
+    with pytest.raises(RunError, match="not an event"):
+        build_report([run])
+    run.log_file.write_text("")
+    with pytest.raises(RunError, match="does not begin with run_started"):
+        build_report([run])
+    run.log_file.unlink()
+    with pytest.raises(RunError, match="no log yet"):
+        build_report([run])
+    with pytest.raises(UserError, match="cannot be written"):
+        write_report([done_run(tmp_path, "phase1-002")], tmp_path / "nowhere" / "report.html")
+
+
+def test_the_command_prints_markdown_and_writes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    done_run(tmp_path, "phase1-001")
+    options = ["--checkpoints", str(tmp_path)]
+    assert main(["latest", *options]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("# phase1-001: ")
+    assert "![" not in out
+    assert "-o FILE" in err
+    assert main(["phase1-001", *options, "-o", str(tmp_path / "r.html")]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "r.html" in err
+    assert (tmp_path / "r.html").exists()

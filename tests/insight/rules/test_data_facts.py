@@ -1,0 +1,96 @@
+"""What is known of a dataset before the first step."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from slmtui.data.baseline import ngram_baseline
+from slmtui.data.corpus import open_corpus
+from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.insight.rules import data_facts as facts_module
+from slmtui.insight.rules.data_facts import DataFacts, data_warnings, facts_of
+from tests.insight.corpora import SCRIPT, python_dataset
+from tests.insight.sound import SOUND
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return python_dataset(tmp_path_factory.mktemp("corpus"))
+
+
+def test_facts_are_those_of_the_tokens(dataset: Dataset) -> None:
+    facts = facts_of(dataset)
+    train, val = dataset.train.tokens, dataset.val.tokens
+    assert (facts.train_tokens, facts.val_tokens) == (len(train), len(val))
+    assert facts.used_tokens == len(set(train.tolist())) < facts.n_vocab
+    assert facts.unseen_share == pytest.approx(np.mean(~np.isin(val, train)))
+    _, counts = np.unique(train, return_counts=True)
+    assert facts.unigram == pytest.approx(-sum(n / len(train) * math.log(n / len(train)) for n in counts))
+    assert (facts.baseline, facts.baseline_order) == (None, None)
+
+
+def test_scripts_that_differ_in_their_names_alone_leak(dataset: Dataset) -> None:
+    facts = facts_of(dataset)
+    assert facts.repeated_share > 0.6
+    assert facts.longest_repeat > 16
+    assert facts.longest_val.startswith("shop_1")
+    assert facts.longest_train.startswith("shop_0")
+    warning = data_warnings(facts)[0]
+    assert (warning.code, warning.level) == ("leakage", "serious")
+    assert f"the longest {facts.longest_repeat}, {facts.longest_val} like {facts.longest_train}" in warning.message
+
+
+def test_copies_of_files_are_counted(tmp_path: Path) -> None:
+    # Two scripts alike in little, one of them four times.
+    (tmp_path / "a.py").write_text("".join(f"alpha_{i} = beta({i * i}, 'gamma')\n" for i in range(60)))
+    for i in range(4):
+        (tmp_path / f"b{i}.py").write_text(SCRIPT.format(i=7))
+    dataset = build_dataset(open_corpus(tmp_path))
+    sizes = [len(file.train) + len(file.val) for file in dataset.files]
+    assert facts_of(dataset).duplicate_share == pytest.approx(sum(sizes[2:]) / sum(sizes))
+
+
+def test_large_datasets_are_judged_by_their_beginning(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(facts_module, "COMPARED_TOKENS", 500)
+    facts = facts_of(dataset)
+    assert (facts.train_tokens, facts.val_tokens) == (len(dataset.train.tokens), len(dataset.val.tokens))
+    assert facts.used_tokens == len(set(dataset.train.tokens[:500].tolist()))
+
+
+def test_a_baseline_is_passed_on(dataset: Dataset) -> None:
+    baseline = ngram_baseline(dataset.train.tokens, dataset.val.tokens, dataset.tokenizer.n_vocab, dataset.val.n_bytes)
+    facts = facts_of(dataset, baseline)
+    assert (facts.baseline, facts.baseline_order) == (baseline.loss, baseline.order)
+
+
+def test_sound_data_gets_no_warning() -> None:
+    assert data_warnings(SOUND) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "expected"),
+    [
+        (replace(SOUND, repeated_share=0.29), []),
+        (replace(SOUND, repeated_share=0.31), [("leakage", "warning")]),
+        (replace(SOUND, repeated_share=0.96), [("leakage", "serious")]),
+        (replace(SOUND, val_tokens=999), [("tiny_validation", "note")]),
+        (replace(SOUND, val_tokens=100), [("tiny_validation", "warning")]),
+        (replace(SOUND, unseen_share=0.27), [("unseen", "note")]),
+        (
+            replace(SOUND, unseen_share=0.5, val_tokens=900, repeated_share=0.7),
+            [("leakage", "serious"), ("unseen", "warning"), ("tiny_validation", "note")],
+        ),
+    ],
+)
+def test_warnings_and_their_levels(facts: DataFacts, expected: list[tuple[str, str]]) -> None:
+    assert [(warning.code, warning.level) for warning in data_warnings(facts)] == expected
+
+
+def test_a_small_validation_is_told_how_little_it_says() -> None:
+    (warning,) = data_warnings(replace(SOUND, val_tokens=100))
+    assert "± 0.8 nats" in warning.message

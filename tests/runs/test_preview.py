@@ -1,0 +1,62 @@
+"""A run at a glance: the same as its whole log says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slmtui.runs.log import EventLog
+from slmtui.runs.preview import newest_of, preview
+from slmtui.runs.run import Run
+from slmtui.training import events
+
+PHASE: dict[str, Any] = {"phase": {"name": "a"}, "training": {"max_iters": 9_000}, "evaluation": {"interval": 1_000}}
+
+
+def write(folder: Path, n_steps: int, **known: Any) -> Run:
+    folder.mkdir()
+    with EventLog(folder / "events.jsonl") as log:
+        data = {"train_tokens": 90, "val_tokens": 10, "n_vocab": 5, **known}
+        started = events.RunStarted(
+            step=0, time=0, phase=PHASE, parameters={"total": 7}, data=data, machine={}, versions={}
+        )
+        log.append(started)
+        for step in range(1, n_steps + 1):
+            log.append(events.Step(step=step, time=step / 50, loss=1, learning_rate=1, grad_norm=1, tokens=1))
+            if step % 1000 == 0:
+                evaluation = events.Evaluation(
+                    step=step, time=step / 50, train_loss=1, val_loss=2 - step / 10_000, gap=1, bits_per_byte=1,
+                    verdict=f"at {step}", best=step <= 3000,
+                )  # fmt: skip
+                log.append(evaluation)
+    return Run(folder)
+
+
+@pytest.mark.parametrize("n_steps", [10, 5_000])
+def test_best_and_speed(tmp_path: Path, n_steps: int) -> None:
+    seen = preview(write(tmp_path / "a-001", n_steps))
+    assert seen.started is not None
+    assert (seen.best.verdict if seen.best else None) == (None if n_steps < 1000 else "at 3000")
+    assert seen.progress.steps_per_second == pytest.approx(50)
+    assert seen.progress.step == n_steps
+
+
+@pytest.mark.parametrize(("baseline", "above"), [(1.6, True), (1.8, False), (None, False)])
+def test_whether_counting_beats_it(tmp_path: Path, baseline: float | None, above: bool) -> None:
+    run = write(tmp_path / "a-001", 5_000, **({} if baseline is None else {"baseline": baseline}))
+    assert preview(run).above_baseline is above  # its best loss is 1.7
+
+
+def test_a_torn_last_line_is_not_read(tmp_path: Path) -> None:
+    run = write(tmp_path / "a-001", 5)
+    with run.log_file.open("a") as log:
+        log.write('{"step":6,"event":"evalu')
+    assert preview(run).progress.step == 5
+
+
+def test_the_newest_run_by_number_and_exact_name() -> None:
+    runs = [Run(Path(name)) for name in ("a-999", "a-1000", "a-b-2000", "b-001")]
+    assert newest_of(runs, "a") == Run(Path("a-1000"))
+    assert newest_of(runs, "c") is None
