@@ -1,21 +1,46 @@
-# make run       start slmtui (ARGS="…" passes arguments)
-# make test      everything that CI checks
-# make soak      the long tests            make bench     the measurements of docs/benchmarks.md
-# make pictures  remake the pictures of README and docs
+# make run            start slmtui (ARGS="…" passes arguments)
+# make test           everything that CI checks
+# make soak           the long tests
+# make bench          the measurements of docs/benchmarks.md
+# make release-check  build wheel and sdist, install them into a fresh environment, and run them
+# make pictures       remake the pictures of README and docs
+#
+# PYTHON=python3.13   the interpreter of a new environment
+# TORCH_BACKEND=…     with uv: auto (the default), cpu, cu130 …, as in `uv pip install --torch-backend`
+# TORCH_INDEX=…       without uv: the index torch comes from; empty leaves it to pip, which takes CUDA's build on Linux
+PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+UV := $(shell command -v uv)
+TORCH_BACKEND ?= auto
+# Where no NVIDIA card is, PyTorch's own index of CPU builds: PyPI's build for Linux brings gigabytes of CUDA.
+TORCH_INDEX ?= $(shell test "$$(uname)" != Linux || command -v nvidia-smi >/dev/null || echo https://download.pytorch.org/whl/cpu)
 
-.PHONY: run install test lint types flow unit soak bench pictures clean
+ifdef UV
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python --torch-backend $(TORCH_BACKEND) --constraint constraints.txt
+else
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+endif
+
+.PHONY: run install test lint types flow unit soak bench release-check pictures clean
 run: $(INSTALLED)
 	$(BIN)/slmtui $(ARGS)
 
 install: $(INSTALLED)
 
-$(INSTALLED): pyproject.toml
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "slmtui needs Python 3.11 or newer; python3 is " + sys.version.split()[0])'
-	test -x $(BIN)/python || python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "slmtui needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0])'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifndef UV
+ifneq ($(TORCH_INDEX),)
+	@# From TORCH_INDEX, unless torch is here already or pip finds a build of it on this disk.
+	@$(INSTALL) --no-deps --no-index --dry-run torch >/dev/null 2>&1 || \
+	  $(INSTALL) --no-deps --retries 1 --index-url $(TORCH_INDEX) torch || { \
+	  echo "No torch from $(TORCH_INDEX). 'make install TORCH_INDEX=' takes the build that pip finds: up to 5 GB."; exit 1; }
+endif
+endif
+	$(INSTALL) --editable '.[dev]'
 	touch $@
 
 test: lint types flow unit
@@ -37,14 +62,17 @@ soak: $(INSTALLED)
 	$(BIN)/pytest -m soak
 
 $(INSTALLED)-bench: $(INSTALLED)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,bench]'
+	$(INSTALL) --editable '.[dev,bench]'
 	touch $@
 
 bench: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks --write $(ARGS)
 
+release-check: $(INSTALLED)
+	$(BIN)/python -m tools.release_check
+
 pictures: $(INSTALLED)
 	$(BIN)/python -m tools.make_pictures
 
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache dist
