@@ -46,35 +46,81 @@ class AdamW:
         """One update of every parameter that has a gradient."""
         for group in self.groups:
             parameters = [p for p in group.parameters if p.grad is not None]
+            gradients = [p.grad for p in parameters if p.grad is not None]
             states = [self._state(p) for p in parameters]
-            steps = [state["step"] for state in states]
-            torch._foreach_add_(steps, 1.0)
-            torch._fused_adamw_(
-                parameters,
-                [p.grad for p in parameters if p.grad is not None],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
-                [],
-                steps,
-                lr=learning_rate,
-                beta1=self.betas[0],
-                beta2=self.betas[1],
-                weight_decay=group.weight_decay,
-                eps=self.eps,
-                amsgrad=False,
-                maximize=False,
-            )
+            _fused_update(parameters, gradients, states, learning_rate, self.betas, group.weight_decay, self.eps)
             # The fused update does not count as a change by itself; who keeps a copy of a weight looks at the count.
             torch.autograd.graph.increment_version(parameters)
 
     def _state(self, parameter: Tensor) -> dict[str, Tensor]:
         if parameter not in self.state:
-            self.state[parameter] = {
-                "step": torch.zeros((), device=parameter.device),
-                "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-                "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
-            }
+            self.state[parameter] = _initial_state(parameter)
         return self.state[parameter]
+
+
+class PublicAdamW(AdamW):
+    """The same updates, and the same state, by `torch.optim.AdamW` itself: the way without a private operator."""
+
+    def __init__(self, groups: Iterable[Group], *, betas: tuple[float, float], eps: float) -> None:
+        super().__init__(groups, betas=betas, eps=eps)
+        named = [{"params": list(group.parameters), "weight_decay": group.weight_decay} for group in self.groups]
+        self._adamw = torch.optim.AdamW(named, lr=0.0, betas=betas, eps=eps, fused=True)
+        self.state = self._adamw.state
+
+    @torch.no_grad()
+    def step(self, learning_rate: float) -> None:
+        for group in self._adamw.param_groups:
+            group["lr"] = learning_rate
+        self._adamw.step()
+        changed = [p for group in self.groups for p in group.parameters if p.grad is not None]
+        torch.autograd.graph.increment_version(changed)
+
+
+def _initial_state(parameter: Tensor) -> dict[str, Tensor]:
+    return {
+        "step": torch.zeros((), device=parameter.device),
+        "exp_avg": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+        "exp_avg_sq": torch.zeros_like(parameter, memory_format=torch.preserve_format),
+    }
+
+
+def _fused_update(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    states: list[dict[str, Tensor]],
+    learning_rate: float,
+    betas: tuple[float, float],
+    weight_decay: float,
+    eps: float,
+) -> None:
+    steps = [state["step"] for state in states]
+    torch._foreach_add_(steps, 1.0)
+    torch._fused_adamw_(
+        parameters,
+        gradients,
+        [state["exp_avg"] for state in states],
+        [state["exp_avg_sq"] for state in states],
+        [],
+        steps,
+        lr=learning_rate,
+        beta1=betas[0],
+        beta2=betas[1],
+        weight_decay=weight_decay,
+        eps=eps,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def _fused_update_works() -> bool:
+    """Whether this torch has the private operators that `AdamW` calls, with the arguments that it gives them."""
+    one = torch.zeros(1)
+    try:
+        with torch.no_grad():
+            _fused_update([one], [torch.zeros(1)], [_initial_state(one)], 0.0, (0.9, 0.95), 0.0, 1e-8)
+    except (AttributeError, TypeError, RuntimeError):
+        return False
+    return True
 
 
 def build_optimizer(model: GPT, settings: OptimizerSection) -> AdamW:
@@ -83,7 +129,8 @@ def build_optimizer(model: GPT, settings: OptimizerSection) -> AdamW:
     decayed = tuple(p for p in parameters if settings.decay_on == "all" or p.dim() >= 2)
     kept = tuple(p for p in parameters if settings.decay_on != "all" and p.dim() < 2)
     groups = [Group(decayed, settings.weight_decay), *([Group(kept, 0.0)] if kept else [])]
-    return AdamW(groups, betas=(settings.betas[0], settings.betas[1]), eps=settings.eps)
+    kind = AdamW if _fused_update_works() else PublicAdamW
+    return kind(groups, betas=(settings.betas[0], settings.betas[1]), eps=settings.eps)
 
 
 def optimizer_state(optimizer: AdamW, model: GPT) -> dict[str, dict[str, Tensor]]:

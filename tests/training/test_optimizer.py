@@ -6,15 +6,25 @@ import copy
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
 
 from slmtui.config.phase import OptimizerSection, TrainingSection
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
-from slmtui.training.optimizer import build_optimizer, clip_gradients, learning_rate_at
+from slmtui.training.optimizer import (
+    AdamW,
+    PublicAdamW,
+    build_optimizer,
+    clip_gradients,
+    learning_rate_at,
+    load_optimizer_state,
+    optimizer_state,
+)
 
 
 @pytest.fixture
@@ -73,18 +83,90 @@ def test_only_matrices_decay_unless_all_shall(model: GPT) -> None:
     assert len(everything.parameters) == len(list(model.parameters()))
 
 
+def missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch, "_fused_adamw_")
+
+
+def changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def other_arguments(parameters: list[Tensor], gradients: list[Tensor], *, lr: float) -> None:
+        raise AssertionError("called with other arguments than it takes")
+
+    monkeypatch.setattr(torch, "_fused_adamw_", other_arguments)
+
+
+def public_optimizer(model: GPT, settings: OptimizerSection, without: Callable[[pytest.MonkeyPatch], None]) -> AdamW:
+    """What is built where the private operator is not as we know it. The public class has it back when it steps."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        without(monkeypatch)
+        optimizer = build_optimizer(model, settings)
+    assert isinstance(optimizer, PublicAdamW)
+    return optimizer
+
+
+def draw_gradients(*models: GPT) -> None:
+    for parameters in zip(*(model.parameters() for model in models), strict=True):
+        gradient = torch.randn_like(parameters[0])
+        for parameter in parameters:
+            parameter.grad = gradient.clone()
+
+
+def assert_equal(one: GPT, other: GPT) -> None:
+    assert all(torch.equal(p, q) for p, q in zip(one.parameters(), other.parameters(), strict=True))
+
+
 def test_updates_are_those_of_torchs_adamw_to_the_bit(model: GPT) -> None:
     twin = copy.deepcopy(model)
     ours = build_optimizer(model, OptimizerSection(decay_on="all", weight_decay=0.3))
+    assert not isinstance(ours, PublicAdamW)
     theirs = torch.optim.AdamW(twin.parameters(), lr=0.01, betas=(0.9, 0.95), eps=1e-8, weight_decay=0.3, fused=True)
     for _ in range(3):
-        for parameter, other in zip(model.parameters(), twin.parameters(), strict=True):
-            parameter.grad = torch.randn_like(parameter)
-            other.grad = parameter.grad.clone()
+        draw_gradients(model, twin)
         ours.step(0.01)
         theirs.step()
-    for parameter, other in zip(model.parameters(), twin.parameters(), strict=True):
-        assert torch.equal(parameter, other)
+    assert_equal(model, twin)
+
+
+@pytest.mark.parametrize("without", [missing, changed])
+def test_without_the_private_operator_every_update_is_the_same(
+    model: GPT, without: Callable[[pytest.MonkeyPatch], None]
+) -> None:
+    twin = copy.deepcopy(model)
+    settings = OptimizerSection(weight_decay=0.3)
+    private, public = build_optimizer(model, settings), public_optimizer(twin, settings, without)
+    before = [p._version for p in twin.parameters()]
+    for rate in (0.01, 0.02, 0.005):
+        draw_gradients(model, twin)
+        private.step(rate)
+        public.step(rate)
+    assert_equal(model, twin)
+    assert all(p._version > version for p, version in zip(twin.parameters(), before, strict=True))
+    public.zero_grad()
+    assert all(p.grad is None for p in twin.parameters())
+
+
+@pytest.mark.parametrize("to_public", [True, False])
+def test_the_state_moves_between_the_two(model: GPT, to_public: bool) -> None:
+    """A checkpoint does not say which of the two wrote it, and need not."""
+
+    def build(model: GPT, public: bool) -> AdamW:
+        settings = OptimizerSection()
+        return public_optimizer(model, settings, missing) if public else build_optimizer(model, settings)
+
+    first = build(model, public=not to_public)
+    first.step(0.01)
+    twin = copy.deepcopy(model)
+    second = build(twin, public=to_public)
+    load_optimizer_state(second, twin, optimizer_state(first, model))
+    for _ in range(2):
+        draw_gradients(model, twin)
+        first.step(0.01)
+        second.step(0.01)
+    assert_equal(model, twin)
+    states = [optimizer_state(optimizer, of) for optimizer, of in ((first, model), (second, twin))]
+    assert states[0].keys() == states[1].keys() == dict(model.named_parameters()).keys()
+    for one, other in zip(*(state.values() for state in states), strict=True):
+        assert one.keys() == other.keys() == {"step", "exp_avg", "exp_avg_sq"}
+        assert all(torch.equal(one[key], other[key]) for key in one)
 
 
 def test_a_run_does_without_torchs_compiler(tiny_toml: str, tmp_path: Path) -> None:
