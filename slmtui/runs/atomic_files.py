@@ -26,6 +26,14 @@ def atomic_write(path: Path) -> Iterator[BinaryIO]:
             draft.unlink(missing_ok=True)
 
 
+def inode(path: Path) -> int | None:
+    """What tells a file from the one that took its place; None where there is none."""
+    try:
+        return path.stat().st_ino
+    except OSError:
+        return None
+
+
 def clear_drafts(folder: Path) -> None:
     """Remove the drafts that killed processes have left; only for whoever holds the folder's lock."""
     for draft in folder.glob(".*.draft"):

@@ -31,6 +31,8 @@ class EventLog:
     def append(self, event: Event) -> None:
         """Write a line, all of it or nothing; OSError if the disk refuses."""
         line = to_json(event).encode() + b"\n"
+        if os.fstat(self.descriptor).st_size > self.size:  # a torn line that could not be cut off when it was written
+            self.cut(self.size)
         try:
             left = line
             while left:  # a disk that is nearly full takes a part, and refuses the rest when it is asked again

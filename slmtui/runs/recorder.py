@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 
 from slmtui.errors import TrainingFailed
+from slmtui.runs.atomic_files import inode
 from slmtui.runs.checkpoint import save_checkpoint
 from slmtui.runs.lock import Lock
 from slmtui.runs.log import EventLog
@@ -51,24 +52,40 @@ def _opened(run: Run, keep: int | None) -> EventLog:
 
 
 def _kept(run: Run, log: EventLog, training: Training, event: Event) -> Event:
-    """The event as it stands in the log. A checkpoint that could not be saved is taken out of the log again."""
-    before = log.size
+    """The event as it stands in the log."""
     if isinstance(event, events.Checkpoint):
-        event = dataclasses.replace(event, file=f"{event.kind}.pt")
-    try:
+        return _save(run, log, training, dataclasses.replace(event, file=f"{event.kind}.pt"))
+    with _refusals_named(run):
         log.append(event)
-        if isinstance(event, events.Checkpoint):
+    return event
+
+
+def _save(run: Run, log: EventLog, training: Training, event: events.Checkpoint) -> events.Checkpoint:
+    """Write the event, then the file. The event is taken out of the log again if the file did not take its place.
+
+    The folder's fsync may fail after that; then the new file is there, and the log must keep what it refers to.
+    """
+    path, resumable, size_before = run.folder / event.file, event.kind == "last", log.size
+    file_before = inode(path)
+    try:
+        with _refusals_named(run):
+            log.append(event)
             log.sync()
-            path, resumable = run.folder / event.file, event.kind == "last"
-            save_checkpoint(path, training, resumable=resumable, log_size=log.size)
+        save_checkpoint(path, training, resumable=resumable, log_size=log.size)
+    except TrainingFailed:
+        if inode(path) == file_before:
+            with suppress(OSError):
+                log.cut(size_before)
+        raise
+    return event
+
+
+@contextmanager
+def _refusals_named(run: Run) -> Iterator[None]:
+    """A log that cannot be written ends the training, with its name and the system's reason."""
+    try:
+        yield
     except OSError as error:
-        with suppress(OSError):
-            log.cut(before)
         raise TrainingFailed(
             f"{run.log_file}: cannot be written ({error.strerror}); what was saved before is intact"
         ) from error
-    except TrainingFailed:
-        with suppress(OSError):
-            log.cut(before)
-        raise
-    return event

@@ -12,7 +12,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,19 @@ def whole(make_phase: MakePhase, tmp_path: Path) -> list[Event]:
 
 
 @contextmanager
-def refusing_after(calls: int, code: int, below: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], bool]]:
-    """Let so many changes below a folder succeed, and every one after them fail. Yields whether any was refused."""
+def refusing_after(
+    calls: int, code: int, below: Path, monkeypatch: pytest.MonkeyPatch, *, only: bool = False
+) -> Iterator[Callable[[], bool]]:
+    """Let so many changes below a folder succeed, and every one after them fail, or the next one `only`.
+
+    Yields whether any was refused.
+    """
     left, refused = calls, False
 
     def refuse(*arguments: Any) -> None:
         nonlocal left, refused
         left -= 1
-        if left < 0:
+        if left == -1 or (left < 0 and not only):
             refused = True
             raise OSError(code, os.strerror(code))
 
@@ -124,6 +129,43 @@ def test_every_call_may_fail(
         assert message is None or os.strerror(code) in message
         check_what_is_left(checkpoints, whole)
     assert calls > 20
+
+
+def test_a_single_call_may_fail(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: list[Event]
+) -> None:
+    """One call fails and all later ones succeed, such as the fsync of a folder into which a file was moved."""
+    phase = make_phase(*SHORT)
+    for calls in range(1000):
+        checkpoints = tmp_path / f"but-{calls}"
+        with refusing_after(calls, errno.EIO, checkpoints, monkeypatch, only=True) as refused:
+            message = train_until_refused(phase, checkpoints)
+        if not refused():
+            break
+        assert message is None or os.strerror(errno.EIO) in message
+        check_what_is_left(checkpoints, whole)
+    assert calls > 20
+
+
+def test_a_single_call_may_fail_while_a_run_is_resumed(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, whole: list[Event]
+) -> None:
+    session = begin(make_phase(*SHORT), tmp_path / "begun")
+    for event in session.events:
+        if isinstance(event, events.Checkpoint) and event.kind == "last":
+            break
+    session.events.close()  # type: ignore[attr-defined]
+    for calls in range(0, 1000, 3):
+        checkpoints = tmp_path / f"but-{calls}"
+        shutil.copytree(tmp_path / "begun", checkpoints)
+        refusing = refusing_after(calls, errno.EIO, checkpoints, monkeypatch, only=True)
+        with refusing as refused, suppress(TrainingFailed, UserError):
+            for _ in resume(Run(checkpoints / session.run.name)).events:
+                pass
+        if not refused():
+            break
+        check_what_is_left(checkpoints, whole)
+    assert calls > 10
 
 
 @contextmanager
