@@ -58,6 +58,6 @@ def preview(run: Run) -> RunPreview:
 
 
 def newest_of(runs: list[Run], phase_name: str) -> Run | None:
-    """The newest run of a phase, by number."""
-    own = [run for run in runs if run.name.rpartition("-")[0] == phase_name]
-    return max(own, key=lambda run: int(run.name.rpartition("-")[2]), default=None)
+    """The run of a phase with the highest number."""
+    numbered = {run.number: run for run in runs if run.number is not None and run.number[0] == phase_name}
+    return numbered[max(numbered)] if numbered else None

@@ -1,4 +1,4 @@
-"""A run: one training of a phase, as a folder.
+"""A run: one training of a phase, as a folder. Whatever folder holds a `phase.toml` is one, copied or renamed ones too.
 
 checkpoints/<phase>-<nnn>/
     phase.toml       the phase, frozen as it was trained
@@ -66,6 +66,12 @@ class Run:
     def best(self) -> Path:
         return self.folder / "best.pt"
 
+    @property
+    def number(self) -> tuple[str, int] | None:
+        """The phase's name and the run's number, from the name it was given; None for a renamed one."""
+        match = _NAME.fullmatch(self.name)
+        return (match["phase"], int(match["number"])) if match else None
+
     def phase(self) -> Phase:
         """The phase as it was trained; it may name a corpus elsewhere, since whoever began the run said so."""
         return load_phase(self.phase_file, anywhere=True)
@@ -126,12 +132,8 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
     """Take the next free number for this phase and freeze the phase in its folder."""
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
-        numbers = [
-            int(match["number"])
-            for path in checkpoints.iterdir()
-            if (match := _NAME.fullmatch(path.name)) and match["phase"] == phase.phase.name
-        ]
-        number = max(numbers, default=0) + 1
+        taken = [Run(path).number or ("", 0) for path in checkpoints.iterdir()]
+        number = max((n for name, n in taken if name == phase.phase.name), default=0) + 1
         while True:
             folder = checkpoints / f"{phase.phase.name}-{number:03}"
             try:
@@ -159,25 +161,30 @@ def all_runs(checkpoints: Path) -> list[Run]:
     try:
         if not checkpoints.is_dir():
             return []
-        folders = [path for path in checkpoints.iterdir() if _NAME.fullmatch(path.name) and not path.is_symlink()]
-        return sorted((Run(f) for f in folders if (f / "phase.toml").is_file()), key=lambda run: run.name)
+        folders = [path for path in checkpoints.iterdir() if not path.is_symlink() and _holds_a_run(path)]
+        return sorted(map(Run, folders), key=lambda run: run.name)
     except OSError as error:
         raise RunError(f"{checkpoints}: its runs cannot be listed ({error.strerror})") from None
 
 
 def find_run(checkpoints: Path, name: str) -> Run:
-    """A run by its name, by its folder below `checkpoints`, or "latest"; RunError with those there are."""
+    """A run by its name, "latest", or the path of its folder, wherever that is, or of a checkpoint in it.
+
+    RunError with those there are.
+    """
     runs = all_runs(checkpoints)
     if name == "latest" and runs:
         return max(runs, key=lambda run: run.phase_file.stat().st_mtime)
-    path = Path(name.replace("\0", "\ufffd"))
-    if path.name != name and path.name and path.parent.resolve() != checkpoints.resolve():
-        raise RunError(
-            f"{name}: not in {checkpoints}, where runs are looked for; name a run, and its folder with "
-            f"--checkpoints {path.parent}"
-        )
     for run in runs:
-        if run.name == path.name:
+        if run.name == name:
             return run
+    path = Path(name.replace("\0", "\ufffd"))
+    folder = path.parent if path.suffix == ".pt" else path
+    if len(path.parts) > 1 and _holds_a_run(folder):
+        return Run(folder)
     there = ", ".join(run.name for run in runs) or "none yet"
-    raise RunError(f"{name}: no such run in {checkpoints} (there: {there})")
+    raise RunError(f"{name}: no such run in {checkpoints} (there: {there}), and no folder of a run")
+
+
+def _holds_a_run(folder: Path) -> bool:
+    return (folder / "phase.toml").is_file()

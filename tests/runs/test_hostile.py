@@ -390,18 +390,17 @@ def test_a_phase_cannot_name_a_corpus_elsewhere(
     next(resume(session.run).events)
 
 
-def test_names_of_runs_cannot_leave_their_folder(run: Run, tmp_path: Path) -> None:
+def test_names_of_runs_name_runs(run: Run, tmp_path: Path) -> None:
     from slmtui.runs.run import all_runs, find_run
 
     checkpoints = run.folder.parent
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert find_run(checkpoints, f"{checkpoints}/{run.name}") == run
+    assert find_run(elsewhere, str(run.folder)) == run  # a path is the person's own word
     for name in (f"../runs/../runs/{run.name}/..", "..", ".", "", "/", "/etc", f"{elsewhere}/../x", "a\0b", "../x\0/y"):
         with pytest.raises(UserError):
             find_run(checkpoints, name)
-    with pytest.raises(UserError, match=r"not in .*--checkpoints"):
-        find_run(elsewhere, str(run.folder))
     (elsewhere / "tiny-007").symlink_to(run.folder)
     assert all_runs(elsewhere) == []
     with pytest.raises(UserError, match="is a link"):

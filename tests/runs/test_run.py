@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from slmtui.errors import TrainingFailed, UserError
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
 from slmtui.runs.control import ControlFile, send
 from slmtui.runs.log import EventLog, read_events
+from slmtui.runs.preview import newest_of
 from slmtui.runs.run import Run, RunError, all_runs, create_run, find_run
 from slmtui.runs.safe_payload import checksum
 from slmtui.runs.summary import summarise
@@ -283,6 +285,19 @@ def test_runs_are_found_by_name_by_folder_and_as_the_latest(make_phase: MakePhas
     assert find_run(tmp_path, str(first.folder)) == first
     with pytest.raises(RunError, match=r"no such run .* \(there: tiny-001, tiny-002\)"):
         find_run(tmp_path, "tiny-009")
+
+
+def test_a_run_is_whatever_folder_holds_one(make_phase: MakePhase, tmp_path: Path) -> None:
+    checkpoints = tmp_path / "checkpoints"
+    run = train_to_the_end(make_phase, checkpoints, "training.max_iters=1")
+    shutil.copytree(run.folder, checkpoints / "the one to keep")
+    shutil.copytree(run.folder, tmp_path / "elsewhere" / "copy")
+    run.folder.rename(checkpoints / "renamed")
+    assert [run.name for run in all_runs(checkpoints)] == ["renamed", "the one to keep"]
+    assert summarise(find_run(checkpoints, "renamed")).phase == "tiny"
+    assert find_run(checkpoints, str(tmp_path / "elsewhere" / "copy" / "best.pt")).name == "copy"
+    assert newest_of(all_runs(checkpoints), "tiny") is None
+    assert create_run(checkpoints, make_phase()).name == "tiny-001"
 
 
 def test_a_folder_that_cannot_be_written_is_said_before_anything_is_trained(
