@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 from pathlib import Path
 
@@ -10,6 +11,12 @@ from slmtui.errors import UserError
 DEFAULT_PHASE = Path("phases/quick.toml")
 DEFAULT_CHECKPOINTS = Path("checkpoints")
 PARTS = ("phases", "data/chromadb")  # of a new project
+
+
+def shown_command(*words: str, checkpoints: Path = DEFAULT_CHECKPOINTS) -> str:
+    """A command of slmtui as a person can type it, with the folder of its runs where that is not the usual one."""
+    elsewhere = () if checkpoints == DEFAULT_CHECKPOINTS else ("--checkpoints", str(checkpoints))
+    return shlex.join(["slmtui", *words, *elsewhere])
 
 
 def bundled(relative: str) -> Path:
@@ -31,7 +38,7 @@ def default_phase_file() -> Path:
         + (
             f"phases/ holds {len(there)} files but no quick.toml; name one of them"
             if there
-            else "this folder has no phases/; name a phase file, or set up a project with: slmtui init DIR"
+            else "this folder has no phases/; name a phase file, or set up a project with: slmtui init"
         )
     )
 

@@ -160,7 +160,7 @@ def test_check_says_right_or_wrong_for_each_file(project: Path, capsys: pytest.C
     assert main(["check", "phases/tiny.toml"]) == 0
     assert main(["check", "broken.toml", "phases/tiny.toml"]) == 2
     out, err = capsys.readouterr()
-    assert out.count("phases/tiny.toml: right") == 2
+    assert out.count("phases/tiny.toml: valid") == 2
     assert "broken.toml:4: model.n_layer" in err
 
 
@@ -226,11 +226,10 @@ def test_an_interrupt_saves_and_the_run_goes_on_later(project: Path) -> None:
 
 def test_light_commands_import_neither_torch_nor_textual() -> None:
     heavy = {"torch", "textual", "numpy", "tiktoken", "plotext"}
-    for arguments in (["--help"], ["check", *map(str, (ROOT / "phases").glob("*.toml"))], ["inspect", "--help"]):
+    for arguments in (["--help"], ["check", "phases"], ["inspect", "--help"]):
         code = (
             "import sys\nfrom slmtui.cli import main\n"
-            f"try: status = main({arguments!r})\nexcept SystemExit as exit: status = exit.code\n"
-            f"sys.exit(status or sorted(set(sys.modules) & {heavy!r}) or 0)"
+            f"sys.exit(main({arguments!r}) or sorted(set(sys.modules) & {heavy!r}) or 0)"
         )
         done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
         assert done.returncode == 0, done.stderr

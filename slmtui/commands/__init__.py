@@ -1,1 +1,17 @@
-"""One module for each job of the command line: `main(arguments)` does it and returns the exit status."""
+"""What slmtui can be asked to do: one module for each command, with the same name; `train` where no command is named.
+
+`options` has what they share, and `headless` the training that `train` does without a screen.
+"""
+
+COMMANDS = {
+    "check": "say whether phase files are valid, and what is wrong with them",
+    "inspect": "count what a corpus or a phase's dataset holds",
+    "suggest": "suggest a phase for a corpus, with reasons",
+    "complete": "complete prompts with the model of a run",
+    "examine": "count what a run's model writes, and test what it knows by heart",
+    "watch": "print what a run does as it happens, here or in another process",
+    "runs": "list the runs and what became of them",
+    "report": "report on a run, or compare several, as Markdown or HTML",
+    "init": "set up a project with phases and a sample corpus",
+    "completion": "print the completion script for a shell",
+}

@@ -5,40 +5,70 @@ Prompts may come from a pipe, one a line; with neither, at a terminal, a line-by
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
-from slmtui.commands.options import MOST_SEED, add_checkpoints_option, real, whole
+import click
+
+from slmtui.commands.options import (
+    Job,
+    checkpoints_option,
+    json_option,
+    real,
+    run_argument,
+    seed_option,
+    whole,
+)
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    options = parser().parse_intermixed_args(arguments)  # prompts may stand before and after options
+@click.command(cls=Job, help=__doc__)
+@run_argument
+@click.argument("given", nargs=-1, metavar='["prompt" …]')
+@click.option("--last", is_flag=True, help="the newest checkpoint instead of the best")
+@click.option("--tokens", type=whole(1), metavar="N", help="length of the completion")
+@click.option("--temperature", type=real(0.0), metavar="T", help="0 takes the likeliest token")
+@click.option("--top-k", type=whole(0), metavar="K", help="draw from the K likeliest; 0: from all")
+@click.option("--top-p", type=real(0.0, 1.0, above=True), metavar="P", help="draw from the likeliest that reach P")
+@seed_option("text")
+@json_option("one JSON line for each prompt")
+@checkpoints_option
+def command(
+    run: str,
+    given: tuple[str, ...],
+    last: bool,
+    tokens: int | None,
+    temperature: float | None,
+    top_k: int | None,
+    top_p: float | None,
+    seed: int,
+    as_json: bool,
+    checkpoints: Path,
+) -> ExitStatus:
     from slmtui.inference.generation import Sampling, complete  # torch, which --help does not need
     from slmtui.runs.checkpoint import load_checkpoint
 
-    path = checkpoint_path(options.run, options.checkpoints, last=options.last)
+    path = checkpoint_path(run, checkpoints, last=last)
     saved = load_checkpoint(path)
     settings = saved.phase.sampling
     sampling = Sampling(
-        temperature=settings.temperature if options.temperature is None else options.temperature,
-        top_k=settings.top_k if options.top_k is None else options.top_k,
-        top_p=settings.top_p if options.top_p is None else options.top_p,
+        temperature=settings.temperature if temperature is None else temperature,
+        top_k=settings.top_k if top_k is None else top_k,
+        top_p=settings.top_p if top_p is None else top_p,
     )
-    n_tokens = settings.tokens if options.tokens is None else options.tokens
+    n_tokens = settings.tokens if tokens is None else tokens
     say(f"{path}: step {saved.step:,}, {saved.losses}")
-    for number, prompt in enumerate(prompts(options.prompts)):
-        if number and not options.json:
+    for number, prompt in enumerate(prompts(given)):
+        if number and not as_json:
             put("")  # a completion may have lines of its own
-        pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, options.seed)
-        if options.json:
-            put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": options.seed,
+        pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, seed)
+        if as_json:
+            put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
             continue
         put(prompt, end="")
@@ -46,27 +76,6 @@ def main(arguments: Sequence[str]) -> ExitStatus:
             put(piece, end="")
         put("")
     return ExitStatus.DONE
-
-
-def parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="slmtui complete", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("run", metavar="RUN", help="name of a run, latest, or a checkpoint file")
-    parser.add_argument("prompts", nargs="*", metavar="prompt")
-    parser.add_argument("--last", action="store_true", help="the newest checkpoint instead of the best")
-    parser.add_argument("--tokens", type=whole(1), metavar="N", help="length of the completion")
-    parser.add_argument("--temperature", type=real(0.0), metavar="T", help="0 takes the likeliest token")
-    parser.add_argument("--top-k", type=whole(0), metavar="K", help="draw from the K likeliest; 0: from all")
-    parser.add_argument(
-        "--top-p", type=real(0.0, 1.0, above=True), metavar="P", help="draw from the likeliest that reach P"
-    )
-    parser.add_argument(
-        "--seed", type=whole(0, MOST_SEED), default=42, metavar="N", help="the same seed, the same text"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON line for each prompt")
-    add_checkpoints_option(parser)
-    return parser
 
 
 def checkpoint_path(name: str, checkpoints: Path, *, last: bool) -> Path:

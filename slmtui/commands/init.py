@@ -1,19 +1,22 @@
-"""slmtui init DIR: set up a new project folder with phases and a sample corpus."""
+"""slmtui init [DIR]: set up a project with phases and a sample corpus, in DIR or here; nothing is overwritten."""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
+import shlex
 from pathlib import Path
 
+import click
+
+from slmtui.commands.options import PATH, Job
 from slmtui.output import ExitStatus, put
 from slmtui.project import set_up
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    parser = argparse.ArgumentParser(prog="slmtui init", description=__doc__)
-    parser.add_argument("folder", type=Path, metavar="DIR")
-    folder = parser.parse_args(arguments).folder
+@click.command(cls=Job, help=__doc__)
+@click.argument("folder", type=PATH, default=Path(), metavar="[DIR]")
+def command(folder: Path) -> ExitStatus:
     set_up(folder)
-    put(f"{folder}: phases/ and data/chromadb/ are there. Next: cd {folder} && slmtui")
+    here = folder.resolve() == Path.cwd()
+    next_command = "slmtui" if here else f"cd {shlex.quote(str(folder))} && slmtui"
+    put(f"{folder}: phases/ and data/chromadb/ are there. Next: {next_command}")
     return ExitStatus.DONE

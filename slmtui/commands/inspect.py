@@ -1,13 +1,16 @@
-"""slmtui inspect [SOURCE | PHASE.toml]: count what a corpus or a phase's dataset holds."""
+"""slmtui inspect [SOURCE … | PHASE.toml]: count what a corpus or a phase's dataset holds.
+
+The source is a folder, a file or several, or a phase; without one, it is the project's default phase.
+"""
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmtui.commands.options import add_set_option
+import click
+
+from slmtui.commands.options import Job, json_option, set_option, source_argument
 from slmtui.config.source_phase import phase_of
 from slmtui.output import ExitStatus, put, say, visible
 
@@ -19,23 +22,19 @@ if TYPE_CHECKING:
 FILES_SHOWN = 40
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    parser = argparse.ArgumentParser(prog="slmtui inspect", description=__doc__)
-    parser.add_argument(
-        "source", nargs="*", type=Path, metavar="SOURCE | PHASE.toml",
-        help="a folder, a file or several, or a phase; none: the project's default phase",
-    )  # fmt: skip
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
-    add_set_option(parser)
-    options = parser.parse_args(arguments)
-    phase = phase_of(options.source, options.set)
+@click.command(cls=Job, help=__doc__)
+@source_argument
+@json_option("one JSON object")
+@set_option
+def command(source: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) -> ExitStatus:
+    phase = phase_of(source, overrides)
     from slmtui.data.inspection import inspect_corpus  # numpy, which --help does not need
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
     inspection = inspect_corpus(phase_corpus(phase), phase.data.patterns, **dataset_settings(phase))
     for note in inspection.notes:
         say(note)
-    put(inspection.to_json() if options.json else table(inspection))
+    put(inspection.to_json() if as_json else table(inspection))
     return ExitStatus.DONE
 
 

@@ -1,14 +1,45 @@
-"""Options that several commands share, and types of options that say what they want."""
+"""What commands share: their kind, options that several of them have, types that say what they want, and completion."""
 
 from __future__ import annotations
 
-import argparse
+import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
-from slmtui.project import DEFAULT_CHECKPOINTS
+import click
+from click.shell_completion import CompletionItem
+
+from slmtui.errors import UserError
+from slmtui.output import put
+from slmtui.project import DEFAULT_CHECKPOINTS, DEFAULT_PHASE
 
 MOST_SEED = 2**63 - 1  # that a random generator takes
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _show_help(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        put(ctx.get_help())
+        ctx.exit()
+
+
+HELP = click.Option(
+    ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
+    help="show this message and exit",
+)  # fmt: skip
+
+
+class Job(click.Command):
+    """A command whose help is data, written as all data is; lines of examples in it stay as they are."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option:  # noqa: ARG002
+        return HELP
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.help = (self.help or "").replace("\n\nslmtui ", "\n\n\b\nslmtui ")
+        super().format_help_text(ctx, formatter)
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -17,7 +48,7 @@ def whole(least: int, most: int | None = None) -> Callable[[str], int]:
     def parse(text: str) -> int:
         if not text.removeprefix("-").isdecimal() or int(text) < least or (most is not None and int(text) > most):
             span = f"of at least {least}" if most is None else f"from {least} to {most:,}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number {span}")
+            raise click.BadParameter(f"{text!r} is not a whole number {span}.")
         return int(text)
 
     return parse
@@ -30,24 +61,67 @@ def real(least: float, most: float = 1e6, *, above: bool = False) -> Callable[[s
         try:
             value = float(text)
         except ValueError:
-            value = float("nan")
+            value = math.nan
         if not least <= value <= most or (above and value == least):
             start = f"above {least:g} and up" if above else f"from {least:g}"
-            raise argparse.ArgumentTypeError(f"{text!r} is not a number {start} to {most:g}")
+            raise click.BadParameter(f"{text!r} is not a number {start} to {most:g}.")
         return value
 
     return parse
 
 
-def add_set_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE",
-        help="override a key of the phase, such as training.max_iters=200; may be given again",
-    )  # fmt: skip
+def run_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The runs of the folder that was chosen, and `latest`; where none begins so, files (a checkpoint may be one)."""
+    from slmtui.runs.run import all_runs  # pydantic, which --help does not need
+
+    try:
+        names = [run.name for run in all_runs(ctx.params.get("checkpoints") or DEFAULT_CHECKPOINTS)]
+    except UserError:
+        names = []
+    return _or_files([*names, "latest"] if names else [], incomplete)
 
 
-def add_checkpoints_option(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--checkpoints", type=Path, default=DEFAULT_CHECKPOINTS, metavar="DIR",
-        help="folder that runs are kept in (default: checkpoints)",
-    )  # fmt: skip
+def phase_files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The project's phases; where none begins so, any file."""
+    return _or_files([str(path) for path in sorted(DEFAULT_PHASE.parent.glob("*.toml"))], incomplete)
+
+
+def _or_files(names: list[str], incomplete: str) -> list[CompletionItem]:
+    items = [CompletionItem(name) for name in names if name.startswith(incomplete)]
+    return items or [CompletionItem(incomplete, type="file")]
+
+
+def _folders(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    return [CompletionItem(incomplete, type="dir")]
+
+
+PATH = click.Path(path_type=Path)
+
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="KEY=VALUE",
+    help="override a key of the phase, such as training.max_iters=200; may be given again",
+)  # fmt: skip
+
+checkpoints_option = click.option(
+    "--checkpoints", type=PATH, default=DEFAULT_CHECKPOINTS, metavar="DIR", shell_complete=_folders,
+    help="folder that runs are kept in (default: checkpoints)",
+)  # fmt: skip
+
+# A folder, a file or several, or a phase; none: the project's default phase.
+source_argument = click.argument(
+    "source", nargs=-1, type=PATH, metavar="[SOURCE … | PHASE.toml]", shell_complete=phase_files
+)
+
+run_argument = click.argument("run", metavar="RUN", shell_complete=run_names)
+
+
+def json_option(prints: str) -> Callable[[F], F]:
+    """--json; `prints` says what a line of it is."""
+    return click.option("--json", "as_json", is_flag=True, help=f"print {prints}")
+
+
+def seed_option(same: str) -> Callable[[F], F]:
+    """--seed, of all that a random generator takes; `same` says what stays the same with it."""
+    return click.option(
+        "--seed", type=whole(0, MOST_SEED), default="42", metavar="N", help=f"the same seed, the same {same}"
+    )

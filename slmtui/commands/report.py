@@ -7,31 +7,28 @@ slmtui report phase1-001 phase2-001 -o docs/phases.md   Markdown, with its curve
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
-from slmtui.commands.options import add_checkpoints_option
+import click
+
+from slmtui.commands.options import PATH, Job, checkpoints_option, run_names
 from slmtui.output import ExitStatus, put, say
 from slmtui.runs.run import find_run
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    parser = argparse.ArgumentParser(
-        prog="slmtui report", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("runs", nargs="+", metavar="RUN", help="name of a run, or latest")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="FILE.md or FILE.html")
-    add_checkpoints_option(parser)
-    options = parser.parse_args(arguments)
-    runs = [find_run(options.checkpoints, name) for name in options.runs]
+@click.command(cls=Job, help=__doc__)
+@click.argument("names", nargs=-1, required=True, metavar="RUN …", shell_complete=run_names)
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="FILE.md or FILE.html")
+@checkpoints_option
+def command(names: tuple[str, ...], output: Path | None, checkpoints: Path) -> ExitStatus:
+    runs = [find_run(checkpoints, name) for name in names]
     from slmtui.insight.report.build import build_report, write_report  # matplotlib, which --help does not need
     from slmtui.insight.report.markdown import to_markdown
 
-    if options.output is None:
+    if output is None:
         put(to_markdown(build_report(runs), []).rstrip("\n"))
         say("without -o FILE the curves are left out")
         return ExitStatus.DONE
-    for path in write_report(runs, options.output):
+    for path in write_report(runs, output):
         say(f"written: {path}")
     return ExitStatus.DONE

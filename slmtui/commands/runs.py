@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
-from collections.abc import Sequence
+from pathlib import Path
 
-from slmtui.commands.options import add_checkpoints_option
+import click
+
+from slmtui.commands.options import Job, checkpoints_option, json_option
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
+from slmtui.project import DEFAULT_PHASE, shown_command
 from slmtui.runs.log import LogError
 from slmtui.runs.run import all_runs
 from slmtui.runs.summary import RunSummary, summarise
@@ -30,25 +32,25 @@ HEADER = (
 MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run predicts with a mixture
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    parser = argparse.ArgumentParser(prog="slmtui runs", description=__doc__)
-    parser.add_argument("--json", action="store_true", help="print one JSON line for each run")
-    add_checkpoints_option(parser)
-    options = parser.parse_args(arguments)
-    if options.checkpoints.exists() and not options.checkpoints.is_dir():
-        raise UserError(f"{options.checkpoints} is a file, and no folder of runs")
+@click.command(cls=Job, help=__doc__)
+@json_option("one JSON line for each run")
+@checkpoints_option
+def command(as_json: bool, checkpoints: Path) -> ExitStatus:
+    if checkpoints.exists() and not checkpoints.is_dir():
+        raise UserError(f"{checkpoints} is a file, and no folder of runs")
     summaries = []
-    for run in all_runs(options.checkpoints):
+    for run in all_runs(checkpoints):
         try:
             summaries.append(summarise(run))
         except LogError as error:  # the others are to be seen all the same
             say(str(error))
-    if options.json:
+    if as_json:
         for summary in summaries:
             put(json.dumps(dataclasses.asdict(summary)))
         return ExitStatus.DONE
     if not summaries:
-        say(f"no runs in {options.checkpoints} yet; train one with: slmtui --headless phases/quick.toml")
+        train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=checkpoints)
+        say(f"no runs in {checkpoints} yet; train one with: {train}")
         return ExitStatus.DONE
     mixed = any(summary.best_mixed_loss is not None for summary in summaries)
     rows = [HEADER + MIXED if mixed else HEADER, *(cells(summary, mixed=mixed) for summary in summaries)]

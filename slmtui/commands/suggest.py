@@ -1,15 +1,20 @@
-"""slmtui suggest [SOURCE]: measure a corpus, and print a phase for it with a reason at each line."""
+"""slmtui suggest [SOURCE … | PHASE.toml]: measure a corpus, and print a phase for it with a reason at each line.
+
+The source is a folder, a file or several, or a phase, whose [data] is taken; without one, it is the project's default
+phase.
+"""
 
 from __future__ import annotations
 
-import argparse
 import shlex
 import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from slmtui.commands.options import add_set_option
+import click
+
+from slmtui.commands.options import PATH, Job, set_option, source_argument
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError, load_phase
 from slmtui.config.source_phase import phase_of
@@ -17,29 +22,25 @@ from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    parser = argparse.ArgumentParser(prog="slmtui suggest", description=__doc__)
-    parser.add_argument(
-        "source", nargs="*", type=Path, metavar="SOURCE | PHASE.toml",
-        help="a folder, a file or several, or a phase, whose [data] is taken; none: the project's default phase",
-    )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="write the phase there, if nothing is there")
-    add_set_option(parser)
-    options = parser.parse_args(arguments)
-    if options.output is not None and options.output.exists():
-        raise UserError(f"{options.output} is there already; choose another name, nothing was changed")
-    if options.output is not None and not options.output.parent.is_dir():
-        raise UserError(f"{options.output} cannot be written: there is no folder {options.output.parent}")
-    text = suggested(options.source, options.set)
-    if options.output is None:
+@click.command(cls=Job, help=__doc__)
+@source_argument
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="write the phase there, if nothing is there")
+@set_option
+def command(source: tuple[Path, ...], output: Path | None, overrides: tuple[str, ...]) -> ExitStatus:
+    if output is not None and output.exists():
+        raise UserError(f"{output} is there already; choose another name, nothing was changed")
+    if output is not None and not output.parent.is_dir():
+        raise UserError(f"{output} cannot be written: there is no folder {output.parent}")
+    text = suggested(source, overrides)
+    if output is None:
         put(text.rstrip("\n"))
         return ExitStatus.DONE
     try:
-        options.output.write_text(text, encoding="utf-8")
+        output.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise UserError(f"{options.output}: cannot be written: {error.strerror}") from None
-    command = f"slmtui --headless {shlex.quote(str(options.output))}{outside(options.output)}"
-    say(f"{options.output} is written. Train it: {command}")
+        raise UserError(f"{output}: cannot be written: {error.strerror}") from None
+    command = f"slmtui --headless {shlex.quote(str(output))}{outside(output)}"
+    say(f"{output} is written. Train it: {command}")
     return ExitStatus.DONE
 
 

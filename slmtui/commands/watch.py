@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
-from slmtui.commands.options import add_checkpoints_option
+import click
+
+from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.lines import line_of, outcome, summary
@@ -22,17 +23,16 @@ CHUNK = 1 << 20  # bytes read at a time
 OVERLAP = 256  # bytes before the place where reading goes on, which must still be the same
 
 
-def main(arguments: Sequence[str]) -> ExitStatus:
-    parser = argparse.ArgumentParser(prog="slmtui watch", description=__doc__)
-    parser.add_argument("run", metavar="RUN", help="name of a run, or latest")
-    parser.add_argument("--json", action="store_true", help="print the events, one JSON line each")
-    add_checkpoints_option(parser)
-    options = parser.parse_args(arguments)
-    run = find_run(options.checkpoints, options.run)
+@click.command(cls=Job, help=__doc__)
+@run_argument
+@json_option("the events, one JSON line each")
+@checkpoints_option
+def command(run: str, as_json: bool, checkpoints: Path) -> ExitStatus:
+    watched = find_run(checkpoints, run)
     try:
-        return watch(run, as_json=options.json)
+        return watch(watched, as_json=as_json)
     except KeyboardInterrupt:
-        say(f"{run.name}: no longer watched; what becomes of it is not changed by that")
+        say(f"{watched.name}: no longer watched; what becomes of it is not changed by that")
         return ExitStatus.INTERRUPTED
 
 
@@ -61,7 +61,8 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
             put(line)
     if not isinstance(last, events.RunFinished):
         step = "before its first step" if last is None else f"at step {last.step:,}"
-        say(f"{run.name}: crashed {step}; its process is gone. Go on: slmtui --headless --resume {run.name}")
+        resume = run.command("--headless", "--resume")
+        say(f"{run.name}: crashed {step}; its process is gone. Go on: {resume}")
         return ExitStatus.FAILED
     if started is not None and not as_json:
         for line in summary(run, started, last, best.evaluation):

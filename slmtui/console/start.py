@@ -77,7 +77,7 @@ def _detach(last: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path)
     if runs:
         process = resume_detached(runs, checkpoints)
         names = ", then ".join(run.name for run in runs)
-        say(f"{names}: trained by process {process}, without a screen; watch it with: slmtui watch {runs[0].name}")
+        say(f"{names}: trained by process {process}, without a screen; watch it with: {runs[0].command('watch')}")
 
 
 def _was_interrupted(run: Run) -> bool:

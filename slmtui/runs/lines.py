@@ -73,7 +73,7 @@ def summary(
             if best.mixed_loss is not None:
                 distance = best.mixed_loss - baseline
                 lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
-        lines.append(f'try it: slmtui complete {run.name} "your prompt"')
+        lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines
 
 
@@ -81,7 +81,7 @@ def outcome(run: Run, finished: events.RunFinished, limits: Sequence[tuple[bool,
     """The exit status that a finished run stands for, and why; `limits` of its gate: was it kept, and in words."""
     match finished.reason:
         case "interrupted" | "stopped":
-            told = f"{finished.reason} at step {finished.step:,}; go on: slmtui --headless --resume {run.name}"
+            told = f"{finished.reason} at step {finished.step:,}; go on: {run.command('--headless', '--resume')}"
             return ExitStatus.INTERRUPTED, [f"{run.name}: {told}"]
         case "diverged":
             told = f"the loss is not a number at step {finished.step:,}; try a lower training.learning_rate"

@@ -22,6 +22,7 @@ from typing import Literal
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase, load_phase
 from slmtui.errors import UserError
+from slmtui.project import shown_command
 from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.runs.lock import Lock, holder, is_held, take
 from slmtui.runs.log import read_events
@@ -71,6 +72,10 @@ class Run:
         """The phase's name and the run's number, from the name it was given; None for a renamed one."""
         match = _NAME.fullmatch(self.name)
         return (match["phase"], int(match["number"])) if match else None
+
+    def command(self, *words: str) -> str:
+        """A command about this run, as a person can type it: `run.command("watch")`."""
+        return shown_command(*words, self.name, checkpoints=self.folder.parent)
 
     def phase(self) -> Phase:
         """The phase as it was trained; it may name a corpus elsewhere, since whoever began the run said so."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from slmtui.commands.runs import main as runs_command
+from slmtui.cli import main
 from slmtui.config.phase import GateSection
 from slmtui.insight.report.build import build_report
 from slmtui.insight.report.markdown import to_markdown
@@ -75,18 +75,18 @@ def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
     assert (found.best_step, found.best_val_loss, found.best_mixed_loss, found.baseline) == (300, 4.4, 3.6, 3.9)
     assert found.judged_bits_per_byte == found.mixed_bits_per_byte == pytest.approx(3.6 * BITS)
     done_run(tmp_path, "plain-001")
-    assert runs_command(["--checkpoints", str(tmp_path)]) == 0
+    assert main(["runs", "--checkpoints", str(tmp_path)]) == 0
     header, both, plain = (line.split() for line in capsys.readouterr().out.splitlines())
     assert header[-4:] == ["mixed", "mixed", "b/byte", "n-gram"]
     assert both[-3:] == ["3.6000", f"{3.6 * BITS:.2f}", "3.9000"]
     assert plain[-3:] == ["–", "–", "–"]
-    assert runs_command(["--checkpoints", str(tmp_path), "--json"]) == 0
+    assert main(["runs", "--checkpoints", str(tmp_path), "--json"]) == 0
     both_json, plain_json = map(json.loads, capsys.readouterr().out.splitlines())
     assert (both_json["best_val_loss"], both_json["best_mixed_loss"]) == (4.4, 3.6)
     assert plain_json["best_mixed_loss"] is None
     assert plain_json["judged_bits_per_byte"] == plain_json["bits_per_byte"]
     run.delete()
-    assert runs_command(["--checkpoints", str(tmp_path)]) == 0
+    assert main(["runs", "--checkpoints", str(tmp_path)]) == 0
     assert "mixed" not in capsys.readouterr().out
 
 

@@ -13,7 +13,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
-from slmtui.commands.complete import main as complete_command
+from slmtui.cli import main
 from slmtui.data.ngram import HIGHEST_ORDER
 from slmtui.errors import UserError
 from slmtui.inference.generation import Sampling, _draw, complete
@@ -78,8 +78,20 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
             row = torch.cat([row, _draw(mixed.log(), Sampling(0.8, 40), [stream])])
     expected = saved.tokenizer.decode(row[begun:].numpy())
     assert "".join(complete(saved.model, saved.tokenizer, prompt, 30, Sampling(0.8, 40), 5)) == expected
-    command = [str(run.best), prompt, "--tokens", "30", "--temperature", "0.8", "--top-k", "40", "--seed", "5"]
-    assert complete_command(command) == 0
+    command = [
+        "complete",
+        str(run.best),
+        prompt,
+        "--tokens",
+        "30",
+        "--temperature",
+        "0.8",
+        "--top-k",
+        "40",
+        "--seed",
+        "5",
+    ]
+    assert main(command) == 0
     told = capsys.readouterr()
     assert told.out == prompt + expected + "\n"
     assert f"network {saved.val_loss:.4f} and mixed {saved.mixed_loss:.4f}" in told.err

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 from markdown_it import MarkdownIt
 
-from slmtui.commands.report import main
+from slmtui.cli import main
 from slmtui.errors import UserError
 from slmtui.insight.report.build import build_report, write_report
 from slmtui.insight.report.markdown import escape, to_markdown
@@ -302,12 +302,12 @@ def test_what_cannot_be_reported_says_why(tmp_path: Path) -> None:
 def test_the_command_prints_markdown_and_writes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     done_run(tmp_path, "phase1-001")
     options = ["--checkpoints", str(tmp_path)]
-    assert main(["latest", *options]) == 0
+    assert main(["report", "latest", *options]) == 0
     out, err = capsys.readouterr()
     assert out.startswith("# phase1-001: ")
     assert "![" not in out
     assert "-o FILE" in err
-    assert main(["phase1-001", *options, "-o", str(tmp_path / "r.html")]) == 0
+    assert main(["report", "phase1-001", *options, "-o", str(tmp_path / "r.html")]) == 0
     out, err = capsys.readouterr()
     assert out == ""
     assert "r.html" in err

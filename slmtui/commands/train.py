@@ -1,0 +1,174 @@
+"""Train a small language model on your own text, and see whether it learns or memorises."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+from click.shell_completion import CompletionItem
+
+from slmtui import __version__
+from slmtui.commands import COMMANDS
+from slmtui.commands.options import (
+    PATH,
+    Job,
+    checkpoints_option,
+    json_option,
+    phase_files,
+    run_names,
+    set_option,
+)
+from slmtui.errors import UserError
+from slmtui.output import ExitStatus, put, say
+from slmtui.project import DEFAULT_PHASE, default_phase_file
+
+if TYPE_CHECKING:
+    from slmtui.config.phase import Phase
+    from slmtui.runs.run import Run
+
+STATUSES = (
+    "exit status: 0 done, gate passed · 1 gate failed · 2 usage, phase or data at fault · "
+    "3 training failed · 130 interrupted"
+)
+
+
+class MainJob(Job):
+    """What `slmtui` does without a command; its help is that of the program, and names the commands."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands, each with a --help of its own"):
+            formatter.write_dl(list(COMMANDS.items()))
+        formatter.write_paragraph()
+        formatter.write_text(STATUSES)
+
+
+def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        put(f"slmtui {__version__}")
+        ctx.exit()
+
+
+def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """What may come next on a command line that has no command yet."""
+    if ctx.params.get("phases"):
+        return phase_files(ctx, parameter, incomplete)
+    commands = [CompletionItem(name, help=what) for name, what in COMMANDS.items() if name.startswith(incomplete)]
+    files = phase_files(ctx, parameter, incomplete)
+    return commands + [item for item in files if item.type == "plain" or not commands]
+
+
+@click.command(cls=MainJob, help=__doc__)
+@click.argument("phases", nargs=-1, type=PATH, metavar="[COMMAND | PHASE.toml …]", shell_complete=_phases_or_commands)
+@click.option("--headless", is_flag=True, help="train without a screen, for CI")
+@json_option("the events, one JSON line each")
+@click.option(
+    "--resume", multiple=True, metavar="RUN", shell_complete=run_names,
+    help="go on with an interrupted run, or with the latest; may be given again",
+)  # fmt: skip
+@click.option("--detach", "detached", is_flag=True, help="train without a terminal, and return at once")
+@click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
+@click.option(
+    "--glyphs", type=click.Choice(["braille", "block", "ascii"]),
+    help="letters that the terminal can show (default: block on the Linux console, else braille)",
+)  # fmt: skip
+@set_option
+@checkpoints_option
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_show_version,
+    help="show the version and exit",
+)  # fmt: skip
+def command(
+    phases: tuple[Path, ...],
+    headless: bool,
+    as_json: bool,
+    resume: tuple[str, ...],
+    detached: bool,
+    no_mouse: bool,
+    glyphs: Literal["braille", "block", "ascii"] | None,
+    overrides: tuple[str, ...],
+    checkpoints: Path,
+) -> ExitStatus:
+    refuse_words(phases)
+    if resume and (phases or overrides):
+        raise click.UsageError("--resume goes on with a run as it was; it takes no phases and no --set")
+    if detached and (headless or as_json):
+        raise click.UsageError("--detach prints nothing of the training; watch it with: slmtui watch RUN")
+    headless = headless or as_json or bool(resume) or detached
+    on_screen = not headless and has_terminal(training=bool(phases))
+    if not phases and not on_screen and not resume:
+        phases = (default_phase_file(),)
+        reason = "no phase named" if headless else "no terminal"
+        say(f"{reason}: training {phases[0]} headless")
+    loaded = load_phases(phases, overrides)
+    if on_screen:
+        from slmtui.console.start import run_console
+
+        return run_console(loaded, checkpoints, mouse=not no_mouse, glyphs=glyphs)
+    from slmtui.runs.run import find_run
+
+    runs = [find_run(checkpoints, name) for name in resume]
+    if detached:
+        return detach(loaded, runs, checkpoints)
+    from slmtui.commands.headless import resume_runs, train_phases
+
+    if runs:
+        return resume_runs(runs, as_json=as_json)
+    return train_phases(loaded, checkpoints, as_json=as_json)
+
+
+def refuse_words(phases: Sequence[Path]) -> None:
+    """UsageError for a word that is no phase file, with what could have been meant."""
+    for path in phases:
+        if path.suffix == ".toml" or path.exists():
+            continue
+        meanings = {name: f"slmtui {name}" for name in COMMANDS}
+        meanings |= {file.stem: str(file) for file in DEFAULT_PHASE.parent.glob("*.toml")}
+        meant = [meanings[name] for name in get_close_matches(str(path), meanings)]
+        remedy = f"Did you mean {' or '.join(meant)}?" if meant else "Commands: " + ", ".join(COMMANDS) + "."
+        raise click.UsageError(f"{path}: neither a command nor a phase file. {remedy}")
+
+
+def load_phases(paths: Sequence[Path], overrides: Sequence[str]) -> list[Phase]:
+    """All of them, or a UserError with what is wrong with each."""
+    from slmtui.config.phase_file import PhaseError, load_phase
+
+    phases, mistakes = [], []
+    for path in paths:
+        try:
+            phases.append(load_phase(path, overrides))
+        except PhaseError as error:
+            mistakes.append(str(error))
+    if mistakes:
+        raise UserError("\n".join(mistakes))
+    return phases
+
+
+def has_terminal(*, training: bool) -> bool:
+    """Can a screen be shown here? UserError in a terminal that cannot show one, if no `training` was asked for."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        return False
+    kind = os.environ.get("TERM", "")
+    if kind in ("", "dumb") and not training:
+        raise UserError(
+            f"this terminal cannot show the console (TERM is {kind or 'not set'}); "
+            f"train without it: slmtui --headless {DEFAULT_PHASE}"
+        )
+    return kind not in ("", "dumb")
+
+
+def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> ExitStatus:
+    """Train without a terminal; says what was begun, and how to see it."""
+    from slmtui.detach import resume_detached, start_detached
+
+    if runs:
+        process = resume_detached(runs, checkpoints)
+    else:
+        runs, process = start_detached(phases, checkpoints)
+    for run in runs:
+        put(f"{run.name}: trained by process {process}; watch it with: {run.command('watch')}")
+    return ExitStatus.DONE

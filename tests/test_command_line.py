@@ -1,0 +1,211 @@
+"""The habits of a command line: where options may stand, what is said of a mistyped word, and where it is run."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+from pathlib import Path
+from pkgutil import iter_modules
+
+import pytest
+
+from slmtui import commands
+from slmtui.cli import main
+from tests.terminal import ROOT
+
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project folder with one tiny phase, as the current folder, and a run of it that was never begun, in old/."""
+    (tmp_path / "phases").mkdir()
+    (tmp_path / "phases" / "tiny.toml").write_text(tiny_toml)
+    (tmp_path / "old" / "tiny-007").mkdir(parents=True)
+    (tmp_path / "old" / "tiny-007" / "phase.toml").write_text(tiny_toml)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_each_command_has_a_module_and_each_module_is_known() -> None:
+    modules = {module.name for module in iter_modules(commands.__path__)}
+    assert modules == commands.COMMANDS.keys() | {"options", "train", "headless"}
+
+
+@pytest.mark.parametrize("name", commands.COMMANDS)
+def test_help_begins_with_how_it_is_called(name: str, capsys: Captured) -> None:
+    assert main(["--help", name]) == 0
+    assert capsys.readouterr().out.startswith(f"Usage: slmtui {name} [OPTIONS]")
+
+
+def test_the_main_help_names_all_commands(capsys: Captured) -> None:
+    assert main(["-h"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Usage: slmtui [OPTIONS] [COMMAND | PHASE.toml …]\n")
+    assert all(f"\n  {name} " in out for name in commands.COMMANDS)
+    assert "130 interrupted" in out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["runs", "--checkpoints", "old", "--json"],
+        ["--checkpoints", "old", "runs", "--json"],
+        ["--checkpoints=old", "--json", "runs"],
+        ["--json", "runs", "--checkpoints", "old"],
+    ],
+)
+def test_options_may_stand_before_the_command(project: Path, capsys: Captured, arguments: list[str]) -> None:
+    assert main(arguments) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "tiny-007"
+
+
+def test_the_value_of_an_option_is_no_command(project: Path, capsys: Captured) -> None:
+    (project / "old").rename("runs")
+    assert main(["--checkpoints", "runs", "runs", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["name"] == "tiny-007"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["rnus"], "slmtui: rnus: neither a command nor a phase file. Did you mean slmtui runs?"),
+        (["tinny"], "slmtui: tinny: neither a command nor a phase file. Did you mean phases/tiny.toml?"),
+        (["xyzzy"], "slmtui: xyzzy: neither a command nor a phase file. Commands: check, inspect, "),
+        (["--headless", "phases/tiny.toml", "cheque"], "slmtui: cheque: neither a command nor a phase file."),
+        (["--", "runs"], "slmtui: runs: neither a command nor a phase file. Did you mean slmtui runs?"),
+        (["phases"], "slmtui: phases: a folder, where a phase file is wanted"),
+    ],
+)
+def test_a_word_that_is_nothing_is_told_what_it_could_be(
+    project: Path, capsys: Captured, arguments: list[str], said: str
+) -> None:
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith(said)
+    assert not (project / "checkpoints").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "asked", "meant"),
+    [
+        (["--chekpoints", "old", "runs"], "slmtui", "--checkpoints"),
+        (["runs", "--chekpoints", "old"], "slmtui runs", "--checkpoints"),
+        (["complete", "latest", "--temprature", "0"], "slmtui complete", "--temperature"),
+    ],
+)
+def test_a_mistyped_option_gets_the_nearest(
+    project: Path, capsys: Captured, arguments: list[str], asked: str, meant: str
+) -> None:
+    assert main(arguments) == 2
+    problem, remedy = capsys.readouterr().err.splitlines()
+    assert problem.startswith(f"{asked}: No such option")
+    assert "Did you mean" in problem
+    assert meant in problem
+    assert remedy == f"See what it takes: {asked} --help"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["watch"], "slmtui watch: Missing argument 'RUN'."),
+        (["runs", "latest"], "slmtui runs: Got unexpected extra argument (latest)"),
+        (["--headless", "runs"], "slmtui runs: No such option"),
+        (["--resume", "latest", "phases/tiny.toml"], "slmtui: --resume goes on with a run as it was"),
+        (["--detach", "--json"], "slmtui: --detach prints nothing of the training"),
+    ],
+)
+def test_usage_is_said_with_the_command(project: Path, capsys: Captured, arguments: list[str], said: str) -> None:
+    assert main(arguments) == 2
+    assert capsys.readouterr().err.startswith(said)
+
+
+def test_a_prompt_may_begin_with_a_dash(project: Path, capsys: Captured) -> None:
+    assert main(["--headless", "phases/tiny.toml", "--set", "training.max_iters=1"]) == 0
+    capsys.readouterr()
+    assert main(["complete", "latest", "--tokens", "1", "--json", "--", "-x", "--json"]) == 0
+    assert [json.loads(line)["prompt"] for line in capsys.readouterr().out.splitlines()] == ["-x", "--json"]
+
+
+def test_commands_that_are_printed_find_the_run_again(project: Path, capsys: Captured) -> None:
+    few = ["--set", "training.max_iters=1"]
+    assert main(["--headless", "phases/tiny.toml", "--checkpoints", "my runs", *few]) == 0
+    assert "try it: slmtui complete tiny-001 --checkpoints 'my runs' \"your prompt\"" in capsys.readouterr().out
+    assert main(["--headless", "phases/tiny.toml", *few]) == 0
+    assert 'try it: slmtui complete tiny-001 "your prompt"' in capsys.readouterr().out
+    assert main(["watch", "tiny-007", "--checkpoints", "old"]) == 3
+    assert capsys.readouterr().err.endswith("Go on: slmtui --headless --resume tiny-007 --checkpoints old\n")
+    assert main(["runs", "--checkpoints", "none"]) == 0
+    assert capsys.readouterr().err.endswith("slmtui --headless phases/quick.toml --checkpoints none\n")
+
+
+def test_check_takes_folders_and_without_one_the_phases(project: Path, tiny_toml: str, capsys: Captured) -> None:
+    deeper = project / "phases" / "deeper"
+    deeper.mkdir()
+    (deeper / "other.toml").write_text(tiny_toml)
+    (project / "phases" / "notes.txt").write_text("not a phase")
+    assert main(["check", "--json"]) == 0
+    of_the_project = [json.loads(line)["file"] for line in capsys.readouterr().out.splitlines()]
+    assert of_the_project == ["phases/deeper/other.toml", "phases/tiny.toml"]
+    (deeper / "other.toml").write_text("[phase]\n")
+    assert main(["check", "phases/deeper", "phases/tiny.toml"]) == 2
+    out, err = capsys.readouterr()
+    assert out.startswith("phases/tiny.toml: valid")
+    assert err.startswith("phases/deeper/other.toml")
+
+
+def test_check_says_where_there_is_nothing_to_check(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["check"]) == 2
+    assert "set up a project with: slmtui init" in capsys.readouterr().err
+    assert main(["check", "."]) == 2
+    assert capsys.readouterr().err == "slmtui: .: no phase files (*.toml) below this folder\n"
+
+
+def test_init_without_a_folder_sets_up_this_one(
+    tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["init"]) == 0
+    assert capsys.readouterr().out == ".: phases/ and data/chromadb/ are there. Next: slmtui\n"
+    (tmp_path / "phases" / "quick.toml").write_text("mine")
+    assert main(["init"]) == 2
+    assert "there already" in capsys.readouterr().err
+    assert (tmp_path / "phases" / "quick.toml").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("kind", "told"), [("dumb", "TERM is dumb"), ("", "TERM is not set")])
+def test_a_terminal_that_shows_no_screen_starts_no_training(project: Path, kind: str, told: str) -> None:
+    (project / "phases" / "tiny.toml").rename(project / "phases" / "quick.toml")
+    master, slave = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-m", "slmtui"], cwd=project, stdin=slave, stdout=slave, stderr=slave, timeout=60,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": kind},
+    )  # fmt: skip
+    os.close(slave)
+    said = os.read(master, 1 << 16).decode()
+    os.close(master)
+    assert done.returncode == 2
+    assert said == (
+        f"slmtui: this terminal cannot show the console ({told}); train without it: "
+        "slmtui --headless phases/quick.toml\r\n"
+    )
+    assert not (project / "checkpoints").exists()
+
+
+def test_on_windows_it_says_what_it_needs() -> None:
+    code = (
+        "import sys\nsys.platform = 'win32'\nsys.modules |= {'fcntl': None, 'termios': None, 'slmtui.cli': None}\n"
+        "from slmtui.__main__ import main\nsys.exit(main())"
+    )
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "WSL" in line
