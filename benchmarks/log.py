@@ -16,6 +16,7 @@ from slmtui.console.charts.rendering import draw_chart
 from slmtui.console.screens.train.view import TrainView, charts
 from slmtui.runs.history import RunHistory
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Event, to_json
 
 STEPS, INTERVAL = 1_000_000, 1_000
@@ -46,7 +47,7 @@ def replay() -> list[Row]:
 def million_steps() -> Iterator[Event]:
     """A long run as phase 2 would have it: a loss that falls and scatters, an evaluation every thousand steps."""
     phase, noise, began = load_phase(Path("phases/phase2.toml")), random.Random(0), 1.7e9
-    data = {"train_tokens": 4_500, "val_tokens": 500, "n_vocab": 50_257, "val_text": ""}
+    data = DataRecord(train_tokens=4_500, val_tokens=500, n_vocab=50_257)
     yield events.RunStarted(
         step=0, time=began, phase=phase.values(), parameters={"total": 1}, data=data, machine={}, versions={}
     )

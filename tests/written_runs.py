@@ -10,6 +10,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase
 from slmtui.runs.run import Run
 from slmtui.training import events
+from slmtui.training.data_record import data_record
 from slmtui.training.events import Event, Reason, to_json
 from slmtui.training.gap import verdict
 
@@ -19,6 +20,10 @@ VERSIONS = {"slmtui": "0.1.0", "python": "3.11.7", "torch": "2.13.0", "numpy": "
 DATA = {
     "tokenizer": "gpt2-compact", "n_vocab": 751, "train_tokens": 4500, "val_tokens": 500, "train_bytes": 11_000,
     "val_bytes": 1250, "fingerprint": "f" * 64, "val_text": "a" * 64, "notes": [],
+}  # fmt: skip
+FACTS = {  # of texts with which nothing is wrong
+    "used_tokens": 700, "repeated_share": 0.0, "longest_repeat": 0, "longest_train": "", "longest_val": "",
+    "unseen_share": 0.0, "duplicate_share": 0.0, "unigram": 5.0,
 }  # fmt: skip
 BITS = 500 / 1250 / 0.6931471805599453  # bits per byte of a nat per token, with DATA's lengths
 
@@ -36,10 +41,12 @@ def make_phase(name: str = "tiny", **sections: dict[str, Any]) -> Phase:
 
 
 def started(phase: Phase, *, at: float = BEGAN, **data: Any) -> events.RunStarted:
+    """`data` takes the place of DATA's; a baseline comes with FACTS, as in every log that has one."""
     parts = {"token_embedding": 6008, "position_embedding": 64, "body": 888}
+    known = DATA | FACTS if "baseline" in data else DATA
     return events.RunStarted(
         step=0, time=at, phase=phase.values(), parameters=parts | {"total": sum(parts.values())},
-        data=DATA | data, machine=MACHINE, versions=VERSIONS,
+        data=data_record(**known | data), machine=MACHINE, versions=VERSIONS,
     )  # fmt: skip
 
 

@@ -33,11 +33,15 @@ class Baseline:
 
     order: int  # chosen on the training tokens
     loss: float  # of that order
-    order_losses: tuple[float, ...]  # orders 1, 2, …; what another choice would have given
-    unigram: float
+    order_losses: tuple[float, ...]  # orders 1, 2, …; what another choice would have given. () where a log tells it
+    unigram: float  # NaN where an old log does not say it
     uniform: float  # ln n_vocab
-    bits_per_byte: float
+    bits_per_byte: float  # NaN where an old log does not say how many bytes there were
     note: str  # what was left out, or ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.order}-gram"
 
 
 def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int) -> Baseline:

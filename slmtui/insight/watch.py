@@ -12,11 +12,11 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 
 from slmtui.config.phase import GateSection
-from slmtui.data.baseline import Baseline, ngram_baseline
 from slmtui.data.dataset import Dataset
+from slmtui.data.split_stats import dataset_baseline
 from slmtui.insight.judging.quality import Judge, rates
 from slmtui.insight.rules import live
-from slmtui.insight.rules.data_facts import DataFacts, facts_of
+from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import before_the_start, findings_of
 from slmtui.insight.rules.gap_class import LIMITS, GapClass
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
@@ -45,8 +45,8 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
             event = dataclasses.replace(event, completions=[], **dataclasses.asdict(found))
         said: list[Warned] = []
         if isinstance(event, events.RunStarted):
-            facts = facts_of(dataset, _baseline(dataset))
-            event = dataclasses.replace(event, data=event.data | dataclasses.asdict(facts))
+            facts = facts_of(dataset, dataset_baseline(dataset))
+            event = dataclasses.replace(event, data=dataclasses.replace(event.data, facts=facts))
             said = before_the_start(event, facts)
         if isinstance(event, events.RunFinished):
             yield from watcher.sum_up(event)
@@ -54,11 +54,6 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
         watcher_says = watcher.add(event)
         yield from said
         yield from watcher_says
-
-
-def _baseline(dataset: Dataset) -> Baseline:
-    train, val = dataset.train, dataset.val
-    return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
 
 
 class Watcher:
@@ -78,7 +73,7 @@ class Watcher:
         self.trace.add(event)
         self.best.add(event)
         if isinstance(event, events.RunStarted):
-            self.trace.facts = DataFacts.from_log(event.data)
+            self.trace.facts = event.data.facts
         if self.trace.broken_at is not None:
             return [] if was_broken else [live.not_a_number(self.trace)]
         match event:

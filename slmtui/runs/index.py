@@ -9,13 +9,13 @@ import dataclasses
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Literal
+from typing import BinaryIO, Literal
 
+from slmtui.data.baseline import Baseline
 from slmtui.runs.run import ALIVE, Run, State, all_runs
 from slmtui.runs.summary import RunSummary
 from slmtui.training import events
 from slmtui.training.events import Event, from_json
-from slmtui.training.gap import bits_per_byte
 
 CHUNK = 1 << 20  # bytes read at a time
 OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
@@ -34,15 +34,6 @@ class Point:
 
 
 @dataclass(frozen=True)
-class NGram:
-    """What counting reaches on the validation text of a run."""
-
-    order: int
-    loss: float  # nats per token
-    bits_per_byte: float
-
-
-@dataclass(frozen=True)
 class RunListing:
     """A run as a list shows it. `summary.state` is not filled in; `state` is, and says "damaged" of a log with a
     line that is no event, which `problem` then names."""
@@ -55,7 +46,7 @@ class RunListing:
     heard: float  # when the last event was written
     saved_step: int | None  # of last.pt, from which it would be resumed
     points: tuple[Point, ...]
-    baseline: NGram | None
+    baseline: Baseline | None
     quality: str = ""  # the label of the newest sample
     problem: str = ""
 
@@ -106,7 +97,7 @@ class _Reader:
         self._idle = 0.0  # seconds of pauses, and between processes
         self._saved_step: int | None = None
         self._points: list[Point] = []
-        self._baseline: NGram | None = None
+        self._baseline: Baseline | None = None
         self._quality = ""
 
     def look(self) -> RunListing:
@@ -202,7 +193,7 @@ class _Reader:
         match event:
             case events.RunStarted():
                 self._title = str(event.phase["phase"].get("title") or "")
-                self._baseline = _baseline(event.data)
+                self._baseline = event.data.baseline
             case events.Evaluation():
                 numbers = (event.val_loss, event.bits_per_byte, event.mixed_loss, event.mixed_bits_per_byte)
                 self._points.append(Point(event.step, *numbers))
@@ -210,17 +201,6 @@ class _Reader:
                 self._quality = str((event.judgement or {}).get("label") or "")
             case events.Checkpoint(kind="last"):
                 self._saved_step = event.step
-
-
-def _baseline(data: dict[str, Any]) -> NGram | None:
-    """The n-gram baseline, in the logs that know of one (insight.facts.DataFacts has its fields)."""
-    loss, order = data.get("baseline"), data.get("baseline_order")
-    tokens, n_bytes = data.get("val_tokens"), data.get("val_bytes")
-    if not isinstance(loss, float) or not isinstance(order, int):
-        return None
-    if not isinstance(tokens, int) or not isinstance(n_bytes, int) or n_bytes < 1:
-        return None
-    return NGram(order, loss, bits_per_byte(loss, tokens, n_bytes))
 
 
 def _made(folder: Path) -> float:

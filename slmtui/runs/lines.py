@@ -19,8 +19,8 @@ def line_of(event: Event, progress: Progress) -> str | None:
             how = machine.get("choice") or f"{machine.get('threads')} threads, {machine.get('precision')}"
             return (
                 f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
-                f"({parameters.get('token_embedding', 0):,} of them for {data['n_vocab']:,} tokens), "
-                f"{data['train_tokens']:,} tokens to train on, {data['val_tokens']:,} to validate, "
+                f"({parameters.get('token_embedding', 0):,} of them for {data.n_vocab:,} tokens), "
+                f"{data.train_tokens:,} tokens to train on, {data.val_tokens:,} to validate, "
                 f"{machine.get('device')}, {how}"
             )
         case events.Evaluation():
@@ -62,16 +62,15 @@ def summary(
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
             f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best}"
         )
-        baseline, order = started.data.get("baseline"), started.data.get("baseline_order")
-        if isinstance(baseline, float) and isinstance(order, int):
+        if (baseline := started.data.baseline) is not None:
             network = "the best" if best.mixed_loss is None else "the best network"
-            distance = best.val_loss - baseline
+            distance = best.val_loss - baseline.loss
             lines.append(
-                f"baseline: a {order}-gram model has {baseline:.4f} on the same split; {network} is "
+                f"baseline: a {baseline.name} model has {baseline.loss:.4f} on the same split; {network} is "
                 f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
             )
             if best.mixed_loss is not None:
-                distance = best.mixed_loss - baseline
+                distance = best.mixed_loss - baseline.loss
                 lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
         lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines

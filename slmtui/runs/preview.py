@@ -29,9 +29,8 @@ class RunPreview:
 
     @property
     def above_baseline(self) -> bool:
-        baseline = self.started.data.get("baseline") if self.started is not None else None
-        known = baseline if isinstance(baseline, float) else None
-        return self.best is not None and above_baseline(self.best.val_loss, known)
+        baseline = self.started.data.baseline if self.started is not None else None
+        return self.best is not None and above_baseline(self.best.val_loss, baseline)
 
 
 def preview(run: Run) -> RunPreview:

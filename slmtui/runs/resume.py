@@ -66,7 +66,7 @@ def _from_the_beginning(run: Run) -> RestoredTraining:
     phase = run.phase()
     dataset = prepare_dataset(phase)
     if log and isinstance(started := log[0], events.RunStarted):
-        _refuse_if_changed(run, dataset.fingerprint, str(started.data.get("fingerprint")))
+        _refuse_if_changed(run, dataset.fingerprint, started.data.fingerprint)
         machine = choose_machine(phase.training, like=started.machine)
     else:
         machine = tuned_machine(phase, dataset)

@@ -53,13 +53,10 @@ class RunSummary:
                 self.phase = event.phase["phase"]["name"]
                 self.max_iters = event.phase["training"]["max_iters"]
                 self.parameters = event.parameters["total"]
-                self.train_tokens = event.data["train_tokens"]
-                self.val_tokens = event.data["val_tokens"]
-                self.n_vocab = event.data["n_vocab"]
-                self.tokenizer = event.data.get("tokenizer", "")
-                self.val_text = event.data["val_text"]
-                baseline = event.data.get("baseline")
-                self.baseline = baseline if isinstance(baseline, float) else None
+                data = event.data
+                self.train_tokens, self.val_tokens, self.n_vocab = data.train_tokens, data.val_tokens, data.n_vocab
+                self.tokenizer, self.val_text = data.tokenizer, data.val_text
+                self.baseline = data.baseline.loss if data.baseline is not None else None
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from slmtui.config.phase import Phase
+from slmtui.training.data_record import LoggedData
 
 Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -55,25 +56,12 @@ def with_total(parameters: dict[str, int]) -> dict[str, int]:
     return parameters
 
 
-def with_counts(data: dict[str, Any]) -> dict[str, Any]:
-    """What is said of the dataset, once all that is reckoned with is there and of its type."""
-    for key, default in _DATA.items():
-        value = data.setdefault(key, default)
-        if type(value) is not type(default) or (isinstance(value, int) and not 0 < value < 1 << 53):
-            raise ValueError(f"{key} is missing or of the wrong type")
-    return data
-
-
-# Counts have to be there; texts may be missing.
-_DATA: dict[str, int | str] = {"train_tokens": 0, "val_tokens": 0, "n_vocab": 0, "tokenizer": "", "val_text": ""}
-
-
 @dataclass(frozen=True, kw_only=True)
 class RunStarted(Base):
     event: Literal["run_started"] = "run_started"
     phase: Annotated[dict[str, Any], AfterValidator(whole_phase)]
     parameters: Annotated[dict[str, Count], AfterValidator(with_total)]  # by part, and "total"
-    data: Annotated[dict[str, Any], AfterValidator(with_counts)]
+    data: LoggedData
     machine: dict[str, Any] = field(compare=False)
     versions: dict[str, str] = field(compare=False)
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import math
 
+from slmtui.data.baseline import Baseline
+
 SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
 WORST = "catastrophic"
 
@@ -17,9 +19,9 @@ def verdict(gap: float) -> str:
     return next((word for limit, word in SCALE if abs(gap) < limit), WORST)
 
 
-def above_baseline(val_loss: float, baseline: float | None) -> bool:
+def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
     """Whether counting does better than the network alone: then its gap, however small, earns no praise."""
-    return baseline is not None and val_loss > baseline
+    return baseline is not None and val_loss > baseline.loss
 
 
 def bits_per_byte(loss: float, tokens: int, n_bytes: int) -> float:

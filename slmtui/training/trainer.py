@@ -21,6 +21,7 @@ import torch
 from slmtui import __version__
 from slmtui.training import events
 from slmtui.training.control import Control, NoControl
+from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import bits_per_byte, verdict
@@ -234,22 +235,12 @@ def _change_learning_rate(training: Training, factor: float) -> events.Changed:
 
 
 def run_started(training: Training) -> events.RunStarted:
-    dataset, parameters = training.dataset, training.model.parameters_by_part()
+    parameters = training.model.parameters_by_part()
     return events.RunStarted(
         step=training.step,
         phase=training.phase.values(),
         parameters=parameters | {"total": sum(parameters.values())},
-        data={
-            "tokenizer": dataset.tokenizer.kind,
-            "n_vocab": dataset.tokenizer.n_vocab,
-            "train_tokens": len(dataset.train.tokens),
-            "val_tokens": len(dataset.val.tokens),
-            "train_bytes": dataset.train.n_bytes,
-            "val_bytes": dataset.val.n_bytes,
-            "fingerprint": dataset.fingerprint,
-            "val_text": dataset.val_bytes_fingerprint,
-            "notes": [*dataset.notes, *mixture_notes(training)],
-        },
+        data=DataRecord.of(training.dataset, notes=tuple(mixture_notes(training))),
         machine=training.machine.to_dict(),
         versions={
             "slmtui": __version__,

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slmtui.config.phase_file import parse_phase
+from slmtui.training.data_record import data_record
 from slmtui.training.events import Evaluation, Event, Reason, RunFinished, RunStarted, Step
 from slmtui.training.gap import verdict
 
@@ -29,7 +30,9 @@ def started(**changes: Any) -> RunStarted:
         else:
             raise KeyError(key)
     total = sum(parameters.values())
-    return RunStarted(step=0, phase=phase, parameters=parameters | {"total": total}, data=data, machine={}, versions={})
+    return RunStarted(
+        step=0, phase=phase, parameters=parameters | {"total": total}, data=data_record(**data), machine={}, versions={}
+    )
 
 
 def evaluations(rows: Sequence[Row]) -> list[Evaluation]:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.baseline import ngram_baseline
-from slmtui.insight.rules.data_facts import DataFacts, facts_of
+from slmtui.insight.rules.data_facts import facts_of
+from slmtui.training.data_record import DataFacts, data_record
 from slmtui.training.events import Event, RunStarted, Step, from_json, to_json
 
 LOGS = Path(__file__).parents[1] / "golden" / "runs"
@@ -160,7 +161,9 @@ def write_letters(folder: Path, n: int) -> None:
 
 def write_log(path: Path, facts: DataFacts, happened: list[Event]) -> None:
     kept = list(_thinned(happened))
-    lines = [json.dumps(dataclasses.asdict(facts)), *map(to_json, kept)]
+    first = next(event for event in kept if isinstance(event, RunStarted))
+    told = to_json(dataclasses.replace(first, data=dataclasses.replace(first.data, facts=facts)))
+    lines = [json.dumps(json.loads(told)["data"]), *map(to_json, kept)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -176,8 +179,10 @@ def _thinned(happened: list[Event]) -> Iterator[Event]:
 
 
 def read_log(path: Path) -> tuple[DataFacts, list[Event]]:
-    facts, *lines = path.read_text(encoding="utf-8").splitlines()
-    return DataFacts(**json.loads(facts)), [from_json(line) for line in lines]
+    known, *lines = path.read_text(encoding="utf-8").splitlines()
+    facts = data_record(**json.loads(known)).facts
+    assert facts is not None
+    return facts, [from_json(line) for line in lines]
 
 
 if __name__ == "__main__":

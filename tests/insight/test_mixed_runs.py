@@ -12,7 +12,6 @@ from slmtui.cli import main
 from slmtui.config.phase import GateSection
 from slmtui.insight.report.build import build_report
 from slmtui.insight.report.markdown import to_markdown
-from slmtui.insight.rules.data_facts import DataFacts
 from slmtui.insight.rules.diagnosis import diagnose
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.insight.rules.run_trace import RunTrace
@@ -21,8 +20,9 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
 from slmtui.training import events
+from slmtui.training.data_record import data_record
 from slmtui.training.events import Event
-from tests.written_runs import BITS, done_run, evaluations, finished, make_phase, started, write_run
+from tests.written_runs import BITS, DATA, done_run, evaluations, finished, make_phase, started, write_run
 
 DATA_FACTS: dict[str, Any] = {
     "baseline": 3.9, "baseline_order": 4, "unigram": 5.1, "repeated_share": 0.1, "longest_repeat": 20,
@@ -102,7 +102,7 @@ def test_the_gate_judges_the_mixture() -> None:
 
 
 def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does() -> None:
-    facts = DataFacts(train_tokens=4500, val_tokens=500, n_vocab=751, **DATA_FACTS)
+    facts = data_record(**DATA | DATA_FACTS).facts
     (better,) = [one for one in diagnose(mixed_events(), facts) if one.code == "above_baseline"]
     assert better.title == "counting does better than the network alone"
     assert better.evidence == (
@@ -112,7 +112,7 @@ def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does()
     assert better.remedy.startswith("use it mixed only")
     (worse,) = [o for o in diagnose(mixed_events((5.0, 4.3, 4.2, 4.1)), facts) if o.code == "above_baseline"]
     assert worse.remedy.startswith("do not use this model yet")
-    low = DataFacts(train_tokens=4500, val_tokens=500, n_vocab=751, **DATA_FACTS | {"baseline": 4.5})
+    low = data_record(**DATA | DATA_FACTS | {"baseline": 4.5}).facts
     assert "above_baseline" not in {one.code for one in diagnose(mixed_events(), low)}
 
 

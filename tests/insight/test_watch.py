@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from slmtui.data.dataset import Dataset
-from slmtui.insight.rules.data_facts import DataFacts
 from slmtui.insight.rules.diagnosis import diagnose
 from slmtui.insight.rules.gap_class import LIMITS, GapClass, margin
 from slmtui.insight.watch import Watcher, watch
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Checkpoint, Event, RunFinished, RunStarted, Sample, SampleRates, Step, Warned
 from tests.insight.corpora import python_dataset
 from tests.insight.published import Row, evaluations, published, run, started
@@ -231,8 +231,10 @@ def test_events_pass_unchanged_and_at_once_and_samples_are_judged(dataset: Datas
     assert isinstance(first, RunStarted)
     assert isinstance(original, RunStarted)
     assert first == replace(original, data=first.data)
-    assert original.data.keys() <= first.data.keys()
-    assert first.data["baseline"] < first.data["unigram"]
+    assert first.data == replace(original.data, facts=first.data.facts)
+    assert first.data.facts is not None
+    assert first.data.baseline is not None
+    assert first.data.baseline.loss < first.data.facts.unigram
     (sample,) = passed[-1:]
     assert isinstance(sample, Sample)
     assert sample.judgement is not None
@@ -240,7 +242,8 @@ def test_events_pass_unchanged_and_at_once_and_samples_are_judged(dataset: Datas
 
 
 def test_what_the_data_says_comes_before_the_first_step(dataset: Dataset) -> None:
-    warnings = [e for e in watch([started()], dataset) if isinstance(e, Warned)]
+    begin = replace(started(), data=DataRecord.of(dataset))
+    warnings = [e for e in watch([begin], dataset) if isinstance(e, Warned)]
     assert {(w.code, w.step) for w in warnings} == {("leakage", 0), ("tiny_validation", 0), ("too_large", 0)}
     assert "is known to about" in next(w.message for w in warnings if w.code == "tiny_validation")
 
@@ -280,7 +283,7 @@ def test_at_the_end_the_diagnosis_is_in_the_log_the_heaviest_last(dataset: Datas
     assert passed[-1 - len(summed_up) : -1] == summed_up
     begin = passed[0]
     assert isinstance(begin, RunStarted)
-    findings = diagnose([begin, *published("phase4")[1:]], DataFacts.from_log(begin.data))
+    findings = diagnose([begin, *published("phase4")[1:]], begin.data.facts)
     assert "overfitting" in [finding.code for finding in findings]
     assert [w.code for w in summed_up] == [finding.code for finding in reversed(findings)]
     assert all(w.step == 3000 and w.message and w.advice for w in summed_up)

@@ -20,6 +20,7 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.step_lines import COLUMNS, read_step_lines
 from slmtui.runs.summary import summarise
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Event, from_json, to_json
 
 _started = events.RunStarted(
@@ -27,7 +28,7 @@ _started = events.RunStarted(
     time=1000.0,
     phase={"phase": {"name": "tiny"}, "training": {"max_iters": 100}, "evaluation": {"interval": 10}},
     parameters={"total": 7},
-    data={"train_tokens": 90, "val_tokens": 10, "n_vocab": 5, "val_text": "ab"},
+    data=DataRecord(train_tokens=90, val_tokens=10, n_vocab=5, val_text="ab"),
     machine={},
     versions={},
 )

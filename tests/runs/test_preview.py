@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +12,17 @@ from slmtui.runs.log import EventLog
 from slmtui.runs.preview import newest_of, preview
 from slmtui.runs.run import Run
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
+from tests.insight.sound import SOUND, counted
 
 PHASE: dict[str, Any] = {"phase": {"name": "a"}, "training": {"max_iters": 9_000}, "evaluation": {"interval": 1_000}}
 
 
-def write(folder: Path, n_steps: int, **known: Any) -> Run:
+def write(folder: Path, n_steps: int, baseline: float | None = None) -> Run:
     folder.mkdir()
     with EventLog(folder / "events.jsonl") as log:
-        data = {"train_tokens": 90, "val_tokens": 10, "n_vocab": 5, **known}
+        facts = replace(SOUND, baseline=None if baseline is None else counted(baseline))
+        data = DataRecord(train_tokens=90, val_tokens=10, n_vocab=5, facts=facts)
         started = events.RunStarted(
             step=0, time=0, phase=PHASE, parameters={"total": 7}, data=data, machine={}, versions={}
         )
@@ -45,7 +49,7 @@ def test_best_and_speed(tmp_path: Path, n_steps: int) -> None:
 
 @pytest.mark.parametrize(("baseline", "above"), [(1.6, True), (1.8, False), (None, False)])
 def test_whether_counting_beats_it(tmp_path: Path, baseline: float | None, above: bool) -> None:
-    run = write(tmp_path / "a-001", 5_000, **({} if baseline is None else {"baseline": baseline}))
+    run = write(tmp_path / "a-001", 5_000, baseline)
     assert preview(run).above_baseline is above  # its best loss is 1.7
 
 

@@ -82,7 +82,7 @@ def test_the_network_learns_the_same_with_and_without(make_phase: MakePhase, met
 
 def plain_notes(happened: list[events.Event]) -> list[str]:
     (started,) = of_kind(happened, events.RunStarted)
-    return list(started.data["notes"])
+    return list(started.data.notes)
 
 
 def test_random_batches_are_judged_at_the_places_that_they_come_from(make_phase: MakePhase) -> None:

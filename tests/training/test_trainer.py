@@ -66,7 +66,8 @@ def test_losses_fall_and_are_told_alike_everywhere(make_phase: MakePhase) -> Non
     assert last.gap == last.val_loss - last.train_loss
     started = happened[0]
     assert isinstance(started, events.RunStarted)
-    tokens, n_bytes = started.data["val_tokens"], started.data["val_bytes"]
+    tokens, n_bytes = started.data.val_tokens, started.data.val_bytes
+    assert n_bytes is not None
     assert last.bits_per_byte == pytest.approx(last.val_loss * tokens / n_bytes / math.log(2))
 
 

@@ -17,8 +17,8 @@ from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 
 if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
-    from slmtui.insight.rules.data_facts import DataFacts
     from slmtui.runs.preview import RunPreview
+    from slmtui.training.data_record import DataFacts
 
 MOST_COMPARED = 500_000  # tokens whose two sides are compared without being asked to: a few seconds
 LARGEST_UNASKED = 20_000_000  # bytes of corpus that are read without being asked to

@@ -6,7 +6,6 @@ import shlex
 from dataclasses import dataclass, replace
 
 from slmtui.insight.report.run_facts import RunFacts
-from slmtui.insight.rules.data_facts import DataFacts
 from slmtui.insight.rules.diagnosis import diagnose
 from slmtui.insight.rules.finding import Finding
 from slmtui.insight.rules.live import LEAST_NOISE, NOISE
@@ -26,7 +25,7 @@ class Advice:
 
 
 def findings(facts: RunFacts) -> list[Finding]:
-    return diagnose(facts.happened, DataFacts.from_log(facts.data))
+    return diagnose(facts.happened, facts.data.facts)
 
 
 def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
@@ -72,7 +71,7 @@ def is_rise(facts: RunFacts) -> bool:
 
 
 def is_leaky(facts: RunFacts) -> bool:
-    return facts.leakage is not None and facts.leakage["repeated_share"] >= LEAKY
+    return facts.data.facts is not None and facts.data.facts.repeated_share >= LEAKY
 
 
 def _to_go_on(facts: RunFacts) -> list[Advice]:

@@ -14,7 +14,7 @@ from slmtui.insight.report.words import listed, number, plural
 def comparison(runs: Sequence[RunFacts], level: int) -> list[ReportBlock]:
     groups: dict[str, list[RunFacts]] = {}
     for run in runs:
-        groups.setdefault(str(run.data["val_text"]), []).append(run)
+        groups.setdefault(run.data.val_text, []).append(run)
     ranked = [sorted(group, key=_rank) for group in groups.values()]
     blocks: list[ReportBlock] = [Heading("Comparison", level)]
     if len(ranked) > 1:
@@ -29,7 +29,7 @@ def comparison(runs: Sequence[RunFacts], level: int) -> list[ReportBlock]:
     if against := _against_counting(runs):
         blocks.append(Paragraph(against, lead="Against counting:"))
     for index, group in enumerate(ranked, start=1):
-        text = f"On text {index}, {plural(group[0].data['val_bytes'], 'byte')}:" if len(ranked) > 1 else ""
+        text = f"On text {index}, {plural(group[0].data.val_bytes or 0, 'byte')}:" if len(ranked) > 1 else ""
         blocks += [Paragraph(sentence, lead=text) for sentence in _sentences(group)[:1]]
         blocks += [Paragraph(sentence) for sentence in _sentences(group)[1:]]
         blocks += _curves(group)
@@ -77,7 +77,7 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
         for run in group:
             best, baseline = run.best, run.baseline
             row = [run.name, *([str(index)] if len(groups) > 1 else []), f"{run.started.parameters['total']:,}"]
-            row += [f"{run.data['train_tokens']:,}", *([] if one_vocabulary else [f"{run.data['n_vocab']:,}"])]
+            row += [f"{run.data.train_tokens:,}", *([] if one_vocabulary else [f"{run.data.n_vocab:,}"])]
             row += [number(best.bits_per_byte if best else None, ".2f")]
             if with_baseline:
                 margin = best.bits_per_byte - baseline.bits_per_byte if best and baseline else None

@@ -7,28 +7,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from slmtui.config.phase import Phase
+from slmtui.data.baseline import Baseline
 from slmtui.errors import UserError
 from slmtui.insight.judging.examination import kept
 from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Sample, SampleRates, Warned
-from slmtui.training.gap import bits_per_byte
-
-
-@dataclass(frozen=True)
-class Baseline:
-    """The n-gram model's loss on the same validation text."""
-
-    order: int
-    loss: float  # nats per token
-    bits_per_byte: float
-    unigram: float | None  # of frequencies alone, on that text
-    note: str  # what was left out of a large corpus
-
-    @property
-    def name(self) -> str:
-        return f"{self.order}-gram"
 
 
 @dataclass
@@ -52,7 +38,7 @@ class RunFacts:
     examination: dict[str, Any] | None = None  # what `slmtui examine` found, if it was asked
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> DataRecord:
         return self.started.data
 
     @property
@@ -79,30 +65,19 @@ class RunFacts:
     @property
     def vocabulary(self) -> tuple[str, int, int]:
         """Equal for two runs on one validation text only if losses in nats per token may be compared."""
-        return (str(self.data["tokenizer"]), int(self.data["n_vocab"]), int(self.data["val_tokens"]))
+        return (self.data.tokenizer, self.data.n_vocab, self.data.val_tokens)
 
     @property
     def epochs(self) -> float:
         """How often the training text has been seen, on average."""
         settings = self.phase.training
         tokens = self.step * settings.batch_size * self.phase.model.block_size
-        return tokens / max(1, int(self.data["train_tokens"]))
+        return tokens / self.data.train_tokens
 
     @property
     def baseline(self) -> Baseline | None:
-        loss, order = _real(self.data.get("baseline")), _real(self.data.get("baseline_order"))
-        if loss is None or order is None:
-            return None
-        bits = bits_per_byte(loss, self.data["val_tokens"], self.data["val_bytes"])
-        note = self.data.get("baseline_note")
-        return Baseline(
-            int(order), loss, bits, _real(self.data.get("baseline_unigram")), note if isinstance(note, str) else ""
-        )
-
-    @property
-    def leakage(self) -> dict[str, Any] | None:
-        """What the log says about text that both sides of the split have; None in logs that know nothing of it."""
-        return self.data if _real(self.data.get("repeated_share")) is not None else None
+        """The n-gram model's loss on the same validation text."""
+        return self.data.baseline
 
     @property
     def rose_after_best(self) -> float:
@@ -126,10 +101,6 @@ def read_facts(run: Run) -> RunFacts:
     if not happened or not isinstance(happened[0], RunStarted):
         raise RunError(f"{run.name}: its log does not begin with run_started, so there is nothing to report")
     started = happened[0]
-    missing = [key for key in ("train_tokens", "val_tokens", "val_bytes", "n_vocab", "tokenizer", "val_text")
-               if key not in started.data]  # fmt: skip
-    if missing or "total" not in started.parameters:
-        raise RunError(f"{run.name}: run_started does not say {', '.join(missing) or 'how many parameters there are'}")
     try:
         text = run.phase_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

@@ -26,7 +26,7 @@ SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evalua
 
 def configuration(facts: RunFacts, level: int) -> list[ReportBlock]:
     """Parameters by part, and the settings that differ from what a phase has by default."""
-    parameters, tokens = facts.started.parameters, facts.data["train_tokens"]
+    parameters, tokens = facts.started.parameters, facts.data.train_tokens
     total = parameters["total"]
     rows = [(part.replace("_", " "), f"{n:,}", percent(n / total)) for part, n in parameters.items() if part != "total"]
     return [
@@ -61,19 +61,19 @@ def data(facts: RunFacts, level: int) -> list[ReportBlock]:
     """What was learned from and judged on, and what is known about how far the two are apart."""
     known = facts.data
     rows = []
-    for side, name in (("train", "training"), ("val", "validation")):
-        tokens, n_bytes = known[f"{side}_tokens"], known.get(f"{side}_bytes")
-        per_token = f"{n_bytes / tokens:.2f}" if n_bytes and tokens else "–"
+    sides = (("training", known.train_tokens, known.train_bytes), ("validation", known.val_tokens, known.val_bytes))
+    for name, tokens, n_bytes in sides:
+        per_token = f"{n_bytes / tokens:.2f}" if n_bytes else "–"
         rows.append((name, f"{tokens:,}", f"{n_bytes:,}" if n_bytes else "–", per_token))
     blocks: list[ReportBlock] = [
         Heading("Data", level),
         Table(("side", "tokens", "bytes", "bytes/token"), tuple(rows)),
         Paragraph(
-            f"Vocabulary: {known['n_vocab']:,} tokens ({known['tokenizer']}). In {facts.step:,} steps the training "
+            f"Vocabulary: {known.n_vocab:,} tokens ({known.tokenizer}). In {facts.step:,} steps the training "
             f"text was seen {number(facts.epochs, '.1f')} times on average."
         ),
     ]
-    notes = [Paragraph(str(note)) for note in known.get("notes", [])]
+    notes = [Paragraph(note) for note in known.notes]
     blocks += [Bullets(tuple(notes))] if notes else []
     return [*blocks, *_baseline(facts, level + 1), *_leakage(facts, level + 1)]
 
@@ -84,10 +84,9 @@ def _baseline(facts: RunFacts, level: int) -> list[ReportBlock]:
         return []
     rows = [(baseline.name, f"{baseline.loss:.4f}", f"{baseline.bits_per_byte:.2f}")]
     scale = baseline.bits_per_byte / baseline.loss if baseline.loss > 0 else math.nan
-    if baseline.unigram is not None:
+    if not math.isnan(baseline.unigram):
         rows.append(("unigram", f"{baseline.unigram:.4f}", number(baseline.unigram * scale, ".2f")))
-    uniform = math.log(max(1, facts.data["n_vocab"]))
-    rows.append(("uniform", f"{uniform:.4f}", number(uniform * scale, ".2f")))
+    rows.append(("uniform", f"{baseline.uniform:.4f}", number(baseline.uniform * scale, ".2f")))
     if facts.best is not None:
         best, name = facts.best, "the network alone" if facts.is_mixed else "this model"
         rows.append((f"{name}, step {best.step:,}", f"{best.val_loss:.4f}", f"{best.bits_per_byte:.2f}"))
@@ -101,23 +100,21 @@ def _baseline(facts: RunFacts, level: int) -> list[ReportBlock]:
 
 
 def _leakage(facts: RunFacts, level: int) -> list[ReportBlock]:
-    found = facts.leakage
+    found = facts.data.facts
     if found is None:
         return []
-    places = ""
-    if isinstance(found.get("longest_val"), str) and isinstance(found.get("longest_train"), str):
-        places = f": {found['longest_val']} repeats {found['longest_train']}"
+    places = f": {found.longest_val} repeats {found.longest_train}"
     items = [
         Paragraph(
-            f"{percent(found['repeated_share'])} of the validation tokens lie in a verbatim repeat of training text of "
+            f"{percent(found.repeated_share)} of the validation tokens lie in a verbatim repeat of training text of "
             f"at least {SHORTEST_REPEAT} tokens."
         ),
-        Paragraph(f"The longest repeat has {found['longest_repeat']:,} tokens{places}."),
+        Paragraph(f"The longest repeat has {found.longest_repeat:,} tokens{places}."),
     ]
-    unseen = percent(found["unseen_share"])
+    unseen = percent(found.unseen_share)
     items.append(Paragraph(f"{unseen} of the validation tokens are of a kind that training never has."))
-    if found["duplicate_share"]:
-        items.append(Paragraph(f"{percent(found['duplicate_share'])} of all tokens are in copies of other files."))
+    if found.duplicate_share:
+        items.append(Paragraph(f"{percent(found.duplicate_share)} of all tokens are in copies of other files."))
     return [Heading("What both sides share", level), Bullets(tuple(items))]
 
 
@@ -251,7 +248,7 @@ def repeating(facts: RunFacts, level: int) -> list[ReportBlock]:
         Code(f"slmtui --headless phases/{name}.toml{_chosen(facts)}", "sh"),
         Paragraph(
             f"The digits come out the same on the same machine with the same versions. Here: {where}; {what}. The "
-            f"fingerprint of the data was {str(facts.data.get('fingerprint', 'not written down'))[:12]}."
+            f"fingerprint of the data was {(facts.data.fingerprint or 'not written down')[:12]}."
         ),
     ]
     if facts.resumed:

@@ -33,7 +33,7 @@ def _verdict(facts: RunFacts) -> str:
     assert facts.best is not None
     found, baseline = findings(facts), facts.baseline
     gap = f"{'an' if facts.best.verdict[0] in 'aeiou' else 'a'} {facts.best.verdict} gap"
-    if facts.leakage is not None and is_leaky(facts):
+    if is_leaky(facts):
         gap += " that means nothing, since validation repeats training"
     elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
         gap += " that means nothing, since little was learned"
@@ -54,8 +54,8 @@ def _trained(facts: RunFacts) -> str:
     return (
         f"A GPT of {facts.started.parameters['total']:,} parameters ({plural(model.n_layer, 'layer')}, width "
         f"{model.n_embd}, looking back {plural(model.block_size, 'token')}) was trained on "
-        f"{plural(facts.data['train_tokens'], 'token')} of {listed(data.source)} and judged on the "
-        f"{plural(facts.data['val_tokens'], 'token')} {held_back}."
+        f"{plural(facts.data.train_tokens, 'token')} of {listed(data.source)} and judged on the "
+        f"{plural(facts.data.val_tokens, 'token')} {held_back}."
     )
 
 
@@ -91,8 +91,8 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     if course := after_the_best(facts):
         found.append(("After the best:", course))
     found.append(("Against counting:", _against_counting(facts)))
-    if facts.leakage is not None and is_leaky(facts):
-        share = percent(facts.leakage["repeated_share"])
+    if facts.data.facts is not None and is_leaky(facts):
+        share = percent(facts.data.facts.repeated_share)
         found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
                       "the validation loss say little about text that is new."))  # fmt: skip
     if limits := limits_in_words(facts.phase.gate, facts.judged):

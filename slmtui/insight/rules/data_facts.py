@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields
-from typing import Any, Literal
+from collections.abc import Iterable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from slmtui.data.dataset import Dataset
 from slmtui.data.duplicates import duplicate_groups, near_duplicates
 from slmtui.data.leakage import SHORTEST_REPEAT, leakage
 from slmtui.data.split_stats import COMPARED_TOKENS
+from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Warned
 
 Level = Literal["note", "warning", "serious"]
@@ -31,43 +31,12 @@ SPREAD = 8.0
 TINY: tuple[tuple[int, Level], ...] = ((250, "warning"), (1_000, "note"))  # validation tokens: ± 0.5 and ± 0.25 nats
 
 
-@dataclass(frozen=True)
-class DataFacts:
-    """Shares are of 1, losses in nats per token. None: not known."""
-
-    train_tokens: int
-    val_tokens: int
-    n_vocab: int
-    used_tokens: int  # how many tokens of the vocabulary occur in the training text
-    repeated_share: float  # of the validation tokens: in verbatim repeats of training text, of 16 tokens or more
-    longest_repeat: int  # tokens
-    longest_train: str  # "file:line"
-    longest_val: str
-    unseen_share: float  # of the validation tokens: those that training never has
-    duplicate_share: float  # of all tokens: in files that are nearly the same as an earlier one
-    unigram: float  # of the training text, by frequency alone
-    baseline: float | None = None  # the n-gram model's, on the validation tokens
-    baseline_order: int | None = None
-    baseline_unigram: float | None = None  # what frequencies alone have on the validation tokens
-    baseline_note: str = ""  # what was left out of a large corpus
-
-    @classmethod
-    def from_log(cls, data: Mapping[str, Any]) -> DataFacts | None:
-        """What a run's first event says about its data; None in logs that know too little."""
-        needed = {field.name for field in fields(cls) if field.default is MISSING}
-        known = {field.name: data[field.name] for field in fields(cls) if field.name in data}
-        return cls(**known) if needed <= set(known) else None
-
-
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
     """Some seconds for a million tokens; of larger datasets, the first four millions of each side are judged."""
     train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
     shared = leakage(train, val)
     counts = np.bincount(train, minlength=dataset.tokenizer.n_vocab)
     return DataFacts(
-        train_tokens=len(dataset.train.tokens),
-        val_tokens=len(dataset.val.tokens),
-        n_vocab=dataset.tokenizer.n_vocab,
         used_tokens=int(np.count_nonzero(counts)),
         repeated_share=shared.repeated_share,
         longest_repeat=shared.longest,
@@ -76,14 +45,11 @@ def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
         unseen_share=shared.unseen_tokens / shared.val_tokens,
         duplicate_share=_duplicate_share(dataset),
         unigram=_entropy(counts),
-        baseline=None if baseline is None else baseline.loss,
-        baseline_order=None if baseline is None else baseline.order,
-        baseline_unigram=None if baseline is None else baseline.unigram,
-        baseline_note="" if baseline is None else baseline.note,
+        baseline=baseline,
     )
 
 
-def data_warnings(facts: DataFacts) -> list[Warned]:
+def data_warnings(facts: DataFacts, val_tokens: int) -> list[Warned]:
     """What should be known before the first step, the worst first."""
     found: list[Warned] = []
     if level := _level_above(facts.repeated_share, LEAKS):
@@ -98,14 +64,14 @@ def data_warnings(facts: DataFacts) -> list[Warned]:
                 advice='hold other text back: data.split = "by-file", or a corpus without copies',
             )
         )
-    if level := next((level for limit, level in TINY if facts.val_tokens < limit), None):
+    if level := next((level for limit, level in TINY if val_tokens < limit), None):
         found.append(
             Warned(
                 step=0,
                 code="tiny_validation",
                 level=level,
-                message=f"validation has {facts.val_tokens:,} tokens: its loss is known to about "
-                f"± {val_uncertainty(facts.val_tokens):.1f} nats, and smaller differences mean nothing",
+                message=f"validation has {val_tokens:,} tokens: its loss is known to about "
+                f"± {val_uncertainty(val_tokens):.1f} nats, and smaller differences mean nothing",
                 advice="use more text, or a smaller data.train_fraction",
             )
         )

@@ -12,9 +12,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from slmtui.insight.rules import learning, overfitting, size
-from slmtui.insight.rules.data_facts import DataFacts, data_warnings, worst_first
+from slmtui.insight.rules.data_facts import data_warnings, worst_first
 from slmtui.insight.rules.finding import Finding
 from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Event, RunStarted, Warned
 
 GOLDEN_LOWEST, GOLDEN_HIGHEST = 10, 100  # parameters per token
@@ -59,7 +60,7 @@ def before_the_start(started: RunStarted, facts: DataFacts) -> list[Warned]:
 
     What was said of the data is not said again by a rule of the same code.
     """
-    said = data_warnings(facts)
+    said = data_warnings(facts, started.data.val_tokens)
     codes = {warning.code for warning in said}
     findings = findings_of(RunTrace([started], facts))
     return worst_first(said + [finding.warned(0) for finding in findings if finding.code not in codes])

@@ -104,16 +104,14 @@ def too_many_epochs(trace: RunTrace) -> Finding | None:
 
 def above_baseline(trace: RunTrace) -> Finding | None:
     """The network alone is judged; a mixture that is below the n-gram model's loss changes what to do about it."""
-    best, facts = trace.best, trace.facts
-    if not trace.is_over or best is None or facts is None or facts.baseline is None:
+    best, baseline = trace.best, trace.facts.baseline if trace.facts is not None else None
+    if not trace.is_over or best is None or baseline is None or not gap.above_baseline(best.val_loss, baseline):
         return None
-    if not gap.above_baseline(best.val_loss, facts.baseline):
-        return None
-    network, mixed, ngram = "the best val loss", "", f"a {facts.baseline_order}-gram model has {facts.baseline:.2f}"
+    network, mixed, ngram = "the best val loss", "", f"a {baseline.name} model has {baseline.loss:.2f}"
     remedy = DO_NOT_USE
     if best.mixed_loss is not None:
         network, mixed = "the val loss of the network alone", f", and the two mixed have {best.mixed_loss:.2f}"
-        if best.mixed_loss < facts.baseline:
+        if best.mixed_loss < baseline.loss:
             remedy = "use it mixed only, as it is; for a better network, more text or a smaller vocabulary"
     return Finding(
         code="above_baseline",
@@ -122,6 +120,6 @@ def above_baseline(trace: RunTrace) -> Finding | None:
         remedy=remedy,
         confidence="high",
         weight=0.4,
-        number=best.val_loss - facts.baseline,
+        number=best.val_loss - baseline.loss,
         source=KNESER_NEY,
     )

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
-from slmtui.insight.rules.data_facts import DataFacts
 from slmtui.training import events
+from slmtui.training.data_record import DataFacts, DataRecord
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step
 from slmtui.training.spike import NEEDED, spiked
 
@@ -80,7 +80,7 @@ class RunTrace:
         return self._start.phase
 
     @property
-    def data(self) -> dict[str, Any]:
+    def data(self) -> DataRecord:
         return self._start.data
 
     @property
@@ -95,7 +95,7 @@ class RunTrace:
 
     @property
     def n_vocab(self) -> int:
-        return int(self.data["n_vocab"])
+        return self.data.n_vocab
 
     @property
     def uniform_loss(self) -> float:
@@ -132,9 +132,9 @@ class RunTrace:
     @property
     def body_per_token(self) -> float:
         """Parameters, embeddings left out, per training token."""
-        return self.parameters["body"] / float(self.data["train_tokens"])
+        return self.parameters["body"] / self.data.train_tokens
 
     def epochs_at(self, step: int) -> float:
         """How often the training text has been seen, on average."""
         tokens = step * self.phase["training"]["batch_size"] * self.phase["model"]["block_size"]
-        return float(tokens) / float(self.data["train_tokens"])
+        return float(tokens) / self.data.train_tokens

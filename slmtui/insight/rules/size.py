@@ -64,7 +64,7 @@ def leakage(trace: RunTrace) -> Finding | None:
 
 
 def tiny_validation(trace: RunTrace) -> Finding | None:
-    tokens, limit = int(trace.data["val_tokens"]), TINY[0][0]
+    tokens, limit = trace.data.val_tokens, TINY[0][0]
     if tokens >= limit:
         return None
     return Finding(
@@ -83,7 +83,7 @@ def vocabulary(trace: RunTrace) -> Finding | None:
     """The embedding is most of the model, and most of its rows are for tokens that never occur."""
     facts = trace.facts
     share = trace.parameters["token_embedding"] / trace.parameters["total"]
-    used = facts.used_tokens if facts is not None else min(trace.n_vocab, int(trace.data["train_tokens"]))
+    used = facts.used_tokens if facts is not None else min(trace.n_vocab, trace.data.train_tokens)
     if share < LARGE_EMBEDDING or used >= USED_VOCABULARY * trace.n_vocab:
         return None
     occur = f"{used:,} of them occur" if facts is not None else f"at most {used:,} of them can occur"

@@ -20,6 +20,7 @@ from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series, r
 from slmtui.console.text.glyphs import Glyphs
 from slmtui.runs.history import RunHistory
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import to_json
 from slmtui.training.gap import verdict
 
@@ -174,7 +175,7 @@ def test_the_bands_are_those_of_the_scale(gap: float) -> None:
 def a_run(folder: Path, steps: int) -> RunHistory:
     folder.mkdir()
     phase = {"phase": {"name": "tiny"}, "training": {"max_iters": 1000}, "evaluation": {"interval": 100}}
-    data = {"train_tokens": 90, "val_tokens": 10, "n_vocab": 5, "val_text": "ab"}
+    data = DataRecord(train_tokens=90, val_tokens=10, n_vocab=5, val_text="ab")
     happened: list[events.Event] = [
         events.RunStarted(step=0, time=0.0, phase=phase, parameters={"total": 7}, data=data, machine={}, versions={})
     ]

@@ -262,11 +262,8 @@ def test_it_says_what_to_do_next(
 def test_a_model_that_is_not_to_be_used_is_not_recommended(
     tmp_path: Path, losses: list[tuple[float, float]], baseline: float | None, is_fit: bool
 ) -> None:
-    facts: dict[str, Any] = {
-        "used_tokens": 700, "repeated_share": 0.0, "longest_repeat": 0, "longest_train": "", "longest_val": "",
-        "unseen_share": 0.0, "duplicate_share": 0.0, "unigram": 5.0, "baseline": baseline, "baseline_order": 3,
-    }  # fmt: skip
-    text = markdown(done_run(tmp_path, "phase1-001", losses, **facts)).split("## What to do next")[1]
+    run = done_run(tmp_path, "phase1-001", losses, baseline=baseline, baseline_order=3)
+    text = markdown(run).split("## What to do next")[1]
     assert ("Do not use this model yet" in text) == (not is_fit)
     assert ("Use best.pt" in text) == is_fit
     assert ("If you use it all the same, use best.pt" in text) == (not is_fit)

@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from slmtui.insight.rules.data_facts import DataFacts
 from slmtui.insight.rules.diagnosis import before_the_start, diagnose, golden_rule
 from slmtui.insight.rules.finding import Finding
+from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Event, RunFinished, RunStarted, Step
 from tests.insight.published import Row, published, run, started
-from tests.insight.sound import SOUND
+from tests.insight.sound import SOUND, counted
 
 HEALTHY: list[Row] = [
     (0, 7.3, 7.3), (100, 4.6, 4.9), (200, 3.6, 4.2), (300, 3.0, 3.8), (400, 2.7, 3.6), (500, 2.55, 3.5),
@@ -57,10 +57,10 @@ def test_phase_1_goes_back_to_step_400() -> None:
 
 def test_phase_2_leaks_once_the_texts_are_known() -> None:
     assert codes(diagnose(published("phase2"))) == ["vocabulary", "stopped_too_early"]
-    facts = replace(SOUND, n_vocab=50_257, used_tokens=900, train_tokens=4_500, val_tokens=500, repeated_share=0.96)
-    finding = found("leakage", published("phase2"), replace(facts, baseline=0.44, baseline_order=7))
+    facts = replace(SOUND, used_tokens=900, repeated_share=0.96, baseline=counted(0.44))
+    finding = found("leakage", published("phase2"), facts)
     assert finding.number == 0.96
-    assert codes(diagnose(published("phase2"), replace(facts, baseline=0.44)))[-1] == "above_baseline"
+    assert codes(diagnose(published("phase2"), facts))[-1] == "above_baseline"
 
 
 def test_phase_3_is_at_its_best_at_the_end() -> None:
@@ -80,7 +80,7 @@ def test_phase_4_is_overfitted_and_goes_back_to_step_2000() -> None:
 def test_a_healthy_run_gets_none() -> None:
     assert diagnose(run(HEALTHY), SOUND) == []
     assert diagnose(run(HEALTHY), None) == []
-    assert diagnose(run(HEALTHY), replace(SOUND, baseline=3.6, baseline_order=5)) == []
+    assert diagnose(run(HEALTHY), replace(SOUND, baseline=counted(3.6, 5))) == []
 
 
 def test_a_run_that_early_stopping_ended_is_healthy() -> None:
@@ -226,7 +226,7 @@ def test_part_of_the_text_never_seen() -> None:
 
 
 def test_far_too_many_epochs() -> None:
-    findings = diagnose(run(OVERFITTED, train_tokens=5_000), replace(SOUND, train_tokens=5_000))
+    findings = diagnose(run(OVERFITTED, train_tokens=5_000), SOUND)
     finding = next(finding for finding in findings if finding.code == "too_many_epochs")
     assert finding.step == 200
     assert finding.number == pytest.approx(500 * 16 * 128 / 5_000)
@@ -249,13 +249,13 @@ def test_repeated_files_come_before_the_leakage_that_they_cause() -> None:
 
 
 def test_validation_too_small() -> None:
-    finding = found("tiny_validation", run(HEALTHY, val_tokens=60), replace(SOUND, val_tokens=60))
+    finding = found("tiny_validation", run(HEALTHY, val_tokens=60))
     assert finding.number == 60
 
 
 def test_a_vocabulary_that_eats_the_model() -> None:
     changes: dict[str, Any] = {"n_vocab": 50_257, "token_embedding": 5_000_000, "body": 100_000}
-    finding = found("vocabulary", run(HEALTHY, **changes), replace(SOUND, n_vocab=50_257))
+    finding = found("vocabulary", run(HEALTHY, **changes))
     assert finding.number == pytest.approx(5_000_000 / 5_104_000)
     # The same share, but the tokens are in use: the model is small, and that is all.
     assert diagnose(run(HEALTHY, token_embedding=5_000_000, body=100_000), SOUND) == []
@@ -269,13 +269,13 @@ def test_a_model_far_too_large() -> None:
 
 
 def test_counting_does_better() -> None:
-    finding = found("above_baseline", run(HEALTHY), replace(SOUND, baseline=3.0, baseline_order=7))
+    finding = found("above_baseline", run(HEALTHY), replace(SOUND, baseline=counted(3.0)))
     assert finding.number == pytest.approx(0.48)
     assert "7-gram" in finding.evidence
 
 
 def test_what_is_said_before_the_start_is_said_once_and_the_worst_first() -> None:
-    sick = replace(SOUND, repeated_share=0.9, val_tokens=100, duplicate_share=0.5)
+    sick = replace(SOUND, repeated_share=0.9, duplicate_share=0.5)
     said = before_the_start(started(val_tokens=100), sick)
     assert [(warning.code, warning.level) for warning in said] == [
         ("leakage", "serious"),

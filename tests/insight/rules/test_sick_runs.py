@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 
-from slmtui.insight.rules.data_facts import DataFacts, data_warnings
+from slmtui.insight.rules.data_facts import data_warnings
 from slmtui.insight.rules.diagnosis import diagnose
 from slmtui.insight.watch import Watcher
+from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step, Warned
 from tests.insight.sick import LOGS, TRIALS, Trial, read_log, train_trial
 
@@ -42,10 +43,11 @@ def test_the_log_of_a_real_training(name: str) -> None:
 def warnings_of(facts: DataFacts, happened: Sequence[Event]) -> list[Warned]:
     """All that is said of a run, from before its first step to its end."""
     watcher = Watcher()
-    said = data_warnings(facts)
+    said: list[Warned] = []
     for event in happened:
         if isinstance(event, RunStarted):
-            event = replace(event, data=event.data | asdict(facts))  # as insight/watch.py does
+            event = replace(event, data=replace(event.data, facts=facts))  # as insight/watch.py does
+            said += data_warnings(facts, event.data.val_tokens)
         if isinstance(event, RunFinished):
             said += watcher.sum_up(event)
         said += watcher.add(event)
@@ -70,7 +72,7 @@ def test_a_run_that_is_below_the_baseline_gets_nothing_at_all() -> None:
     assert diagnose(happened, facts) == []
     assert facts.baseline is not None
     best = min(event.val_loss for event in happened if isinstance(event, Evaluation))
-    assert best < facts.baseline
+    assert best < facts.baseline.loss
 
 
 def test_every_log_knows_its_baseline() -> None:

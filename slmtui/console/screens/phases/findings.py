@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from slmtui.config.phase import Phase
 from slmtui.console.workers.phase_facts import KnownFacts
 from slmtui.insight.estimates import DatasetCounts, MeaningLine, NoCounts, Tone, parameters
-
-if TYPE_CHECKING:
-    pass
 
 TONES: dict[str, Tone] = {"note": "", "warning": "moderate", "serious": "catastrophic"}
 
@@ -19,6 +14,7 @@ def before_the_start(phase: Phase, known: DatasetCounts | NoCounts | None) -> tu
     if not isinstance(known, KnownFacts) or known.sides is None:
         return ()
     from slmtui.insight.rules import diagnosis
+    from slmtui.training.data_record import DataRecord
     from slmtui.training.events import RunStarted
 
     parts = parameters(phase, known.n_vocab)
@@ -26,7 +22,7 @@ def before_the_start(phase: Phase, known: DatasetCounts | NoCounts | None) -> tu
         step=0,
         phase=phase.values(),
         parameters=parts | {"total": sum(parts.values())},
-        data={"n_vocab": known.n_vocab, "train_tokens": known.train_tokens, "val_tokens": known.val_tokens},
+        data=DataRecord(n_vocab=known.n_vocab, train_tokens=known.train_tokens, val_tokens=known.val_tokens),
         machine={},
         versions={},
     )

@@ -97,7 +97,7 @@ def _verdict(run: RunListing) -> Cell:
     word, loss = run.summary.verdict, run.summary.best_val_loss
     if word is None:
         return "–", ""
-    if loss is not None and above_baseline(loss, run.baseline.loss if run.baseline else None):
+    if loss is not None and above_baseline(loss, run.baseline):
         return visible(word), "$quiet"
     return visible(word), f"${word}" if word in VERDICTS else ""
 

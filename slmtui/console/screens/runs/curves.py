@@ -38,6 +38,6 @@ def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str)
                 marks.append(Mark(f"best {losses[at]:.2f}", steps[at], losses[at]))
         if run.baseline is not None:
             level = run.baseline.loss if unit == NATS else run.baseline.bits_per_byte
-            levels.append(ReferenceLine(f"{run.baseline.order}-gram {level:.2f}", level))
+            levels.append(ReferenceLine(f"{run.baseline.name} {level:.2f}", level))
     last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
     return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, replace
-from typing import Any
 
 from rich.text import Text
 
@@ -49,9 +48,8 @@ def charts(history: RunHistory, view: TrainView, *, gap_ticks: bool) -> tuple[Ch
 
 def baseline(history: RunHistory) -> tuple[str, float] | None:
     """The n-gram model's loss on the same split, if the run knows it: ("7-gram", 0.44)."""
-    facts: dict[str, Any] = history.started.data if history.started is not None else {}
-    loss, order = facts.get("baseline"), facts.get("baseline_order")
-    return (f"{order}-gram", loss) if isinstance(loss, float) and isinstance(order, int) else None
+    known = history.started.data.baseline if history.started is not None else None
+    return (known.name, known.loss) if known is not None else None
 
 
 def progress_line(history: RunHistory, summary: RunSummary, width: int, machine: str = "") -> Text:

@@ -11,7 +11,7 @@ from slmtui.insight.estimates import NoCounts
 from tests.insight.sound import SOUND
 
 PHASE = parse_phase("[phase]\nname = 'p'\n[model]\nn_layer = 2\nn_embd = 64\n", "p.toml")
-KNOWN = KnownFacts(SOUND.n_vocab, SOUND.train_tokens, SOUND.val_tokens, (), SOUND)
+KNOWN = KnownFacts(1_500, 20_000, 2_200, (), SOUND)
 
 
 def test_nothing_is_said_before_the_two_sides_are_known() -> None:
@@ -26,7 +26,7 @@ def test_a_sound_phase_is_told_so() -> None:
 
 
 def test_what_is_wrong_stands_there_with_its_remedy_each_once() -> None:
-    sick = replace(SOUND, val_tokens=100, repeated_share=0.9, unseen_share=0.5)
+    sick = replace(SOUND, repeated_share=0.9, unseen_share=0.5)
     head, *lines = before_the_start(PHASE, replace(KNOWN, val_tokens=100, sides=sick))
     assert head.remark == "3 to know before the start:"
     assert [line.tone for line in lines] == ["catastrophic", "moderate", "moderate"]

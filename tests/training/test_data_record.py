@@ -1,0 +1,84 @@
+"""What a log says of a run's data, as it was always written."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from slmtui.training.data_record import DataRecord, data_record
+from slmtui.training.events import RunStarted, from_json, to_json
+
+COUNTS = {"n_vocab": 20, "train_tokens": 90, "val_tokens": 10}
+FACTS: dict[str, Any] = {
+    "used_tokens": 15, "repeated_share": 0.1, "longest_repeat": 20, "longest_train": "a.py:1", "longest_val": "b.py:2",
+    "unseen_share": 0.02, "duplicate_share": 0.0, "unigram": 2.5,
+}  # fmt: skip
+BASELINE: dict[str, Any] = {"baseline": 1.5, "baseline_order": 3, "baseline_unigram": 2.75, "baseline_note": "a part"}
+WHOLE: dict[str, Any] = {
+    "tokenizer": "bpe", **COUNTS, "train_bytes": 270, "val_bytes": 30, "fingerprint": "f", "val_text": "v",
+    "notes": ["one", "two"], **FACTS, **BASELINE,
+}  # fmt: skip
+
+
+def started(data: DataRecord) -> RunStarted:
+    return RunStarted(
+        step=0, phase={"phase": {"name": "p"}}, parameters={"total": 1}, data=data, machine={}, versions={}
+    )
+
+
+def written(data: DataRecord) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(to_json(started(data)))["data"]
+    return found
+
+
+def test_the_log_has_the_same_keys_as_ever() -> None:
+    assert list(written(data_record(**WHOLE)).items()) == list(WHOLE.items())
+
+
+def test_what_is_written_is_read_again() -> None:
+    event = started(data_record(**WHOLE))
+    again = from_json(to_json(event))
+    assert isinstance(again, RunStarted)
+    assert again.data == event.data
+
+
+def test_the_baseline_is_that_of_the_log() -> None:
+    baseline = data_record(**WHOLE).baseline
+    assert baseline is not None
+    assert (baseline.name, baseline.loss, baseline.unigram, baseline.note) == ("3-gram", 1.5, 2.75, "a part")
+    assert baseline.bits_per_byte == pytest.approx(1.5 * 10 / 30 / math.log(2))
+    assert baseline.uniform == math.log(20)
+
+
+def test_an_old_log_says_less() -> None:
+    data = data_record(**COUNTS)
+    assert (data.tokenizer, data.val_text, data.val_bytes, data.facts, data.baseline) == ("", "", None, None, None)
+    data = data_record(**COUNTS, **FACTS, baseline=1.5, baseline_order=3)
+    assert data.baseline is not None
+    assert math.isnan(data.baseline.unigram)
+    assert math.isnan(data.baseline.bits_per_byte)
+    assert replace(data, facts=None) == data_record(**COUNTS)
+
+
+def test_a_newer_log_may_say_more() -> None:
+    assert data_record(**WHOLE, languages=["English"]) == data_record(**WHOLE)
+
+
+@pytest.mark.parametrize("changes", [{"baseline": None}, {"baseline": "low"}, {"baseline_order": None}])
+def test_half_a_baseline_is_none(changes: dict[str, Any]) -> None:
+    data = data_record(**WHOLE | changes)
+    assert data.facts is not None
+    assert data.baseline is None
+
+
+@pytest.mark.parametrize("key", COUNTS)
+@pytest.mark.parametrize("value", [None, 0, -1, 1 << 53, 2.5, "90", True])
+def test_a_count_that_is_none_is_refused(key: str, value: object) -> None:
+    line = to_json(started(data_record(**COUNTS))).replace(f'"{key}":{COUNTS[key]}', f'"{key}":{json.dumps(value)}')
+    with pytest.raises(ValueError, match=rf"data\.{key}: ") as caught:
+        from_json(line)
+    assert "\n" not in str(caught.value)
