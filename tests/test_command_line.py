@@ -74,6 +74,7 @@ def test_the_value_of_an_option_is_no_command(project: Path, capsys: Captured) -
     [
         (["rnus"], "slmtui: rnus: neither a command nor a phase file. Did you mean slmtui runs?"),
         (["tinny"], "slmtui: tinny: neither a command nor a phase file. Did you mean phases/tiny.toml?"),
+        (["phases/tiny"], "slmtui: phases/tiny: neither a command nor a phase file. Did you mean phases/tiny.toml?"),
         (["xyzzy"], "slmtui: xyzzy: neither a command nor a phase file. Commands: check, inspect, "),
         (["--headless", "phases/tiny.toml", "cheque"], "slmtui: cheque: neither a command nor a phase file."),
         (["--", "runs"], "slmtui: runs: neither a command nor a phase file. Did you mean slmtui runs?"),

@@ -85,6 +85,10 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert "Asked with: slmtui examine heart-001 --samples 20 --places 60 --tokens 6 --seed 42." in report
     assert f"came out exactly at {exact} of 60" in report
 
+    few = ["--samples", "0", "--places", "1", "--last"]
+    assert main(["examine", "checkpoints/heart-001", "--checkpoints", "elsewhere", *few]) == 0
+    assert capsys.readouterr().err.startswith("checkpoints/heart-001/last.pt: ")
+
     (project / "corpus" / "orders.py").write_text("print('something else')\n")
     assert main(arguments) == 2
     assert "have changed since the model was trained" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """slmtui complete RUN ["prompt" …]: complete prompts with the model of a run.
 
-Prompts may come from a pipe, one a line; with neither, at a terminal, a line-by-line prompt.
+Prompts may come from a pipe, one a line; with neither, at a terminal, they are asked for line by line. The path of a
+checkpoint file may stand for the run.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from slmtui.commands.options import (
     json_option,
     real,
     run_argument,
+    saved_model,
     seed_option,
     whole,
 )
@@ -82,11 +84,7 @@ def checkpoint_path(name: str, checkpoints: Path, *, last: bool) -> Path:
     """The checkpoint that a name on the command line means."""
     if name.endswith(".pt"):
         return Path(name)
-    run = find_run(checkpoints, name)
-    path = run.last if last else run.best
-    if not path.exists():
-        raise UserError(f"{run.name} has no {path.name} yet: one is saved at its first evaluation")
-    return path
+    return saved_model(find_run(checkpoints, name), last=last)
 
 
 def prompts(given: Sequence[str]) -> Iterable[str]:

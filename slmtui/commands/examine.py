@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument, seed_option, whole
+from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument, saved_model, seed_option, whole
 from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
 
@@ -31,12 +31,11 @@ def command(
     run: str, last: bool, samples: int, places: int, tokens: int, seed: int, as_json: bool, checkpoints: Path
 ) -> ExitStatus:
     examined = find_run(checkpoints, run)
-    from slmtui.commands.complete import checkpoint_path
     from slmtui.insight.judging import examination
     from slmtui.insight.judging.examiner import Questions, dataset_of, examine  # torch, which --help does not need
     from slmtui.runs.checkpoint import load_checkpoint
 
-    path = checkpoint_path(examined.name, checkpoints, last=last)
+    path = saved_model(examined, last=last)
     saved = load_checkpoint(path)
     asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed)
     say(f"{path}: step {saved.step:,}, {saved.losses}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -13,6 +13,9 @@ from click.shell_completion import CompletionItem
 from slmtui.errors import UserError
 from slmtui.output import put
 from slmtui.project import DEFAULT_CHECKPOINTS, DEFAULT_PHASE
+
+if TYPE_CHECKING:
+    from slmtui.runs.run import Run
 
 MOST_SEED = 2**63 - 1  # that a random generator takes
 
@@ -24,6 +27,8 @@ def _show_help(ctx: click.Context, _option: click.Parameter, wanted: bool) -> No
         put(ctx.get_help())
         ctx.exit()
 
+
+RUN_HELP = "RUN is the name of a run, the word latest, or the path of its folder, wherever that is."
 
 HELP = click.Option(
     ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
@@ -40,6 +45,10 @@ class Job(click.Command):
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         self.help = (self.help or "").replace("\n\nslmtui ", "\n\n\b\nslmtui ")
         super().format_help_text(ctx, formatter)
+        if any(isinstance(param, click.Argument) and str(param.metavar).startswith("RUN") for param in self.params):
+            formatter.write_paragraph()
+            with formatter.indentation():
+                formatter.write_text(RUN_HELP)
 
 
 def whole(least: int, most: int | None = None) -> Callable[[str], int]:
@@ -79,6 +88,14 @@ def run_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) 
     except UserError:
         names = []
     return _or_files([*names, "latest"] if names else [], incomplete)
+
+
+def saved_model(run: Run, *, last: bool) -> Path:
+    """The checkpoint of a run that is asked for: its best, or its `last`; UserError if there is none yet."""
+    path = run.last if last else run.best
+    if not path.exists():
+        raise UserError(f"{run.name} has no {path.name} yet: one is saved at its first evaluation")
+    return path
 
 
 def phase_files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

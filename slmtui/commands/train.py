@@ -127,8 +127,9 @@ def refuse_words(phases: Sequence[Path]) -> None:
         if path.suffix == ".toml" or path.exists():
             continue
         meanings = {name: f"slmtui {name}" for name in COMMANDS}
-        meanings |= {file.stem: str(file) for file in DEFAULT_PHASE.parent.glob("*.toml")}
-        meant = [meanings[name] for name in get_close_matches(str(path), meanings)]
+        for file in DEFAULT_PHASE.parent.glob("*.toml"):
+            meanings |= dict.fromkeys((file.stem, str(file)), str(file))
+        meant = dict.fromkeys(meanings[name] for name in get_close_matches(str(path), meanings))
         remedy = f"Did you mean {' or '.join(meant)}?" if meant else "Commands: " + ", ".join(COMMANDS) + "."
         raise click.UsageError(f"{path}: neither a command nor a phase file. {remedy}")
 
