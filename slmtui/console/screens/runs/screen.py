@@ -23,6 +23,7 @@ from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not_resumed
 from slmtui.errors import UserError
 from slmtui.output import visible
+from slmtui.project import DEFAULT_PHASE, shown_command
 from slmtui.runs.control import send
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
@@ -150,10 +151,10 @@ class RunsScreen(ConsoleScreen):
             self.query_one("#empty", Static).update("Reading the runs …")
             return
         if not self.runs:
+            train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=self.host.checkpoints)
             self.query_one("#empty", Static).update(
                 f"There are no runs in {visible(str(self.host.checkpoints))} yet.\n\n"
-                "Press p, choose a phase and start it,\nor train one without a screen:\n"
-                "slmtui --headless phases/quick.toml"
+                f"Press p, choose a phase and start it,\nor train one without a screen:\n{visible(train)}"
             )
             return
         panel, table = self.query_one("#runs-panel"), self.query_one(RunList)

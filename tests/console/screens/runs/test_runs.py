@@ -386,6 +386,7 @@ async def test_report_of_marked_runs_is_one_report(checkpoints: Path) -> None:
 async def test_without_runs_it_says_what_to_do(checkpoints: Path, size: tuple[int, int]) -> None:
     async with open_runs(checkpoints, size, empty=True) as opened:
         assert "choose a phase and start it" in opened.text("#empty")
+        assert f"slmtui --headless phases/quick.toml --checkpoints {checkpoints}" in opened.text("#empty")
         assert not opened.screen.query_one("#runs-panel").display
         await opened.press("R", "x", "o", "space", "enter", "s", "y", "C", "P", "S")
         assert opened.app.current_mode == "runs"
