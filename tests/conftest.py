@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, settings
 
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
+from tests.digits import other_torch
 
 # The same examples each time, and none refused for the speed of a busy machine.
 UNHURRIED = (HealthCheck.too_slow, HealthCheck.filter_too_much)
@@ -24,6 +25,10 @@ settings.register_profile("slmtui", derandomize=True, deadline=None, suppress_he
 settings.load_profile("slmtui")
 
 MakePhase = Callable[..., Phase]
+
+
+def pytest_report_header() -> list[str]:
+    return [note] if (note := other_torch()) else []
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,5 +1,6 @@
 """The five published phases on a neutral corpus: every loss to 0.0005, in phase 0, which is chaotic, to 0.02.
 
+Under another torch than that of constraints.txt the bounds are wider (tests/digits.py).
 tests/golden/ holds the corpus and the losses of a textbook loop that follows the published protocol to the letter.
 """
 
@@ -15,6 +16,7 @@ from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
+from tests.digits import bound, other_torch
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 PHASES = Path(__file__).parents[2] / "phases"
@@ -49,9 +51,9 @@ def agree(name: str, max_iters: int) -> None:
     evaluations = losses(name, max_iters)
     assert [e.step for e in evaluations] == [row["step"] for row in rows]
     for evaluation, row in zip(evaluations, rows, strict=True):
-        tolerance = TOLERANCE.get(name, 0.0005)
-        assert evaluation.train_loss == pytest.approx(row["train"], abs=tolerance)
-        assert evaluation.val_loss == pytest.approx(row["val"], abs=tolerance)
+        tolerance = bound(TOLERANCE.get(name, 0.0005))
+        assert evaluation.train_loss == pytest.approx(row["train"], abs=tolerance), other_torch()
+        assert evaluation.val_loss == pytest.approx(row["val"], abs=tolerance), other_torch()
 
 
 @pytest.mark.long
