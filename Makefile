@@ -23,7 +23,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: run install test lint types flow unit soak bench release-check pictures clean
+.PHONY: run install torch test lint types flow unit soak bench release-check pictures clean
 run: $(INSTALLED)
 	$(BIN)/slmtui $(ARGS)
 
@@ -32,16 +32,19 @@ install: $(INSTALLED)
 $(INSTALLED): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "slmtui needs Python 3.11 or newer; $(PYTHON) is " + sys.version.split()[0])'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-ifndef UV
-ifneq ($(TORCH_INDEX),)
-	@# From TORCH_INDEX, unless torch is here already or pip finds a build of it on this disk.
+	@$(MAKE) --no-print-directory torch
+	$(INSTALL) --editable '.[dev]'
+	touch $@
+
+# Into $(VENV), from TORCH_INDEX unless it is there already or pip finds a build of it on this disk.
+torch:
+ifdef UV
+	$(INSTALL) torch
+else ifneq ($(TORCH_INDEX),)
 	@$(INSTALL) --no-deps --no-index --dry-run torch >/dev/null 2>&1 || \
 	  $(INSTALL) --no-deps --retries 1 --index-url $(TORCH_INDEX) torch || { \
 	  echo "No torch from $(TORCH_INDEX). 'make install TORCH_INDEX=' takes the build that pip finds: up to 5 GB."; exit 1; }
 endif
-endif
-	$(INSTALL) --editable '.[dev]'
-	touch $@
 
 test: lint types flow unit
 
