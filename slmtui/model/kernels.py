@@ -302,6 +302,8 @@ def _gradient_buffer(weight: Tensor) -> Tensor:
 
 
 def _is_shared(tensor: Tensor) -> bool:
-    """Whether anybody but this tensor refers to its memory."""
-    storage = tensor.untyped_storage()
-    return bool(torch._C._storage_Use_Count(storage._cdata) > 2)
+    """Whether anybody but this tensor refers to its memory; of every tensor where this torch does not count them."""
+    try:
+        return bool(torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) > 2)
+    except (AttributeError, TypeError):  # the function is private and may be gone, or take something else
+        return True

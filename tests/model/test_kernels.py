@@ -234,3 +234,12 @@ def test_what_a_diverged_step_left_in_the_kept_memory_is_overwritten(rows: int) 
     _, exact_hidden, exact_weight = reference(hidden, weight, targets)
     assert error(hidden_grad, exact_hidden) < 1e-5
     assert error(weight_grad, exact_weight) < 1e-5
+
+
+def test_where_torch_does_not_count_users_each_gradient_has_memory_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(torch._C, "_storage_Use_Count")
+    hidden, weight, targets = problem(ROWS, 16, 2 * kernels.BLOCK + 5)
+    _, _, exact = reference(hidden, weight, targets)
+    for _ in range(2):  # from the second on, there is memory that might be taken again
+        (found,) = torch.autograd.grad(kernels.linear_cross_entropy(hidden, weight, targets), (weight,))
+        assert error(found, exact) < 1e-5
