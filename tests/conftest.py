@@ -25,6 +25,7 @@ settings.register_profile("slmtui", derandomize=True, deadline=None, suppress_he
 settings.load_profile("slmtui")
 
 MakePhase = Callable[..., Phase]
+pytest_plugins = ["tests.cpu_times"]
 
 
 def pytest_report_header() -> list[str]:
