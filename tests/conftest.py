@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -23,6 +24,10 @@ from tests.digits import other_torch
 UNHURRIED = (HealthCheck.too_slow, HealthCheck.filter_too_much)
 settings.register_profile("slmtui", derandomize=True, deadline=None, suppress_health_check=UNHURRIED)
 settings.load_profile("slmtui")
+
+# With Python's usual thresholds, all objects of torch and Textual are looked through several times in a console's test
+# for some that can go: two fifths of the processor time of such a test.
+gc.set_threshold(50_000, 10, 10)
 
 MakePhase = Callable[..., Phase]
 pytest_plugins = ["tests.cpu_times"]

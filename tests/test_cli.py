@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -182,11 +183,16 @@ def test_runs_and_complete_speak_of_what_was_trained(project: Path, capsys: pyte
     assert capsys.readouterr().out == "def load_" + first["text"] + "\n"
 
 
-def test_prompts_come_from_a_pipe_one_a_line(project: Path) -> None:
-    slmtui("--headless", "phases/tiny.toml", cwd=project)
-    done = slmtui("complete", "tiny-001", "--tokens", "3", "--json", cwd=project, stdin="def \n\nimport\n")
-    assert [json.loads(line)["prompt"] for line in done.stdout.splitlines()] == ["def ", "import"]
-    assert "empty prompt" in done.stderr
+def test_prompts_come_from_a_pipe_one_a_line(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["--headless", "phases/tiny.toml"]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"def \n\nimport\n")))
+    main(["complete", "tiny-001", "--tokens", "3", "--json"])
+    out, err = capsys.readouterr()
+    assert [json.loads(line)["prompt"] for line in out.splitlines()] == ["def ", "import"]
+    assert "empty prompt" in err
 
 
 def test_inspect_counts(project: Path, corpus: Path, capsys: pytest.CaptureFixture[str]) -> None:

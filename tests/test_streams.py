@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import shlex
@@ -27,10 +28,10 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def shell(project: Path, arguments: str, **environment: str) -> subprocess.CompletedProcess[bytes]:
+def shell(project: Path, arguments: str) -> subprocess.CompletedProcess[bytes]:
     return subprocess.run(
         f"exec {sys.executable} -m slmtui {arguments}", shell=True, cwd=project, capture_output=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": str(ROOT)} | environment,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 
@@ -60,10 +61,11 @@ def test_a_closed_stderr_leaves_stdout_as_it_was(project: Path) -> None:
     assert shell(project, "runs 2>&-").stdout == shell(project, "runs").stdout
 
 
-def test_a_terminal_of_another_alphabet_gets_escapes(project: Path) -> None:
-    done = shell(project, "complete latest 日本 --tokens 1", PYTHONIOENCODING="ascii")
-    assert done.returncode == 0
-    assert done.stdout.startswith(rb"\u65e5\u672c")
+def test_a_terminal_of_another_alphabet_gets_escapes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stdout = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    monkeypatch.setattr(sys, "stdout", stdout)
+    assert main(["complete", "latest", "日本", "--tokens", "1"]) == 0
+    assert stdout.buffer.getvalue().startswith(rb"\u65e5\u672c")
 
 
 def test_a_prompt_that_is_no_text_is_refused_by_its_line(project: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import threading
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from textual.pilot import Pilot
 from slmtui.console.app import Console
 from slmtui.console.screens.complete.screen import HISTORY
 from slmtui.console.ui_state import UIState
+from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.runs.run import Run
 from slmtui.session import begin
 from tests.conftest import MakePhase
@@ -19,6 +21,18 @@ from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
 WIDE, NARROW = (120, 40), (80, 24)
 MakeConsole = Callable[..., Console]
 Until = Callable[[Pilot[str], Callable[[], object]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def no_trainer_stays() -> Iterator[None]:
+    """A trainer ends with its test: it would train beside the next one, and pytest would wait for it at its end."""
+    yield
+    trainers = [thread for thread in threading.enumerate() if isinstance(thread, TrainerThread)]
+    for trainer in trainers:
+        trainer.leave()
+    for trainer in trainers:
+        trainer.join(60)
+        assert not trainer.is_alive()
 
 
 @pytest.fixture
