@@ -14,11 +14,12 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
-PATIENCE = 120.0  # seconds; a machine may be busy with other things
 # Makes the pseudo-terminal the controlling one, which is what a hang-up goes to; {nohup} may ignore that first.
 LAUNCH = (
     "import fcntl, os, signal, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{nohup}\n"
@@ -26,14 +27,6 @@ LAUNCH = (
 )
 NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 MODES = {"1049", "1000", "1002", "1003", "1006", "1015", "1004", "2004"}  # screen, mouse, focus, paste
-
-
-def wait_for(what: Callable[[], object], *, within: float = PATIENCE) -> None:
-    """Look until it is so."""
-    deadline = time.monotonic() + within
-    while not what():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.02)
 
 
 class PtyConsole:

@@ -24,7 +24,7 @@ from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
 from tests.conftest import MakePhase
-from tests.pty_console import wait_for
+from tests.patience import wait_for
 
 ROOT = Path(__file__).parents[1]
 

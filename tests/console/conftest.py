@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
@@ -15,12 +16,13 @@ from slmtui.console.ui_state import UIState
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.runs.run import Run
 from slmtui.session import begin
+from tests import patience
 from tests.conftest import MakePhase
 from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
 
 WIDE, NARROW = (120, 40), (80, 24)
 MakeConsole = Callable[..., Console]
-Until = Callable[[Pilot[str], Callable[[], object]], Awaitable[None]]
+Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
 
 
 @pytest.fixture(autouse=True)
@@ -64,16 +66,7 @@ def finished_run(project: Path, make_phase: MakePhase) -> Run:
 
 @pytest.fixture
 def until() -> Until:
-    """Wait for something to become true, as a person would; fails after half a minute."""
-
-    async def wait(pilot: Pilot[str], condition: Callable[[], object]) -> None:
-        for _ in range(600):
-            if condition():
-                return
-            await pilot.pause(0.05)
-        raise AssertionError("it did not happen within half a minute")
-
-    return wait
+    return patience.until
 
 
 @pytest.fixture(scope="module")

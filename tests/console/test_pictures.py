@@ -35,6 +35,7 @@ from slmtui.runs.run import Run
 from slmtui.training import events
 from tests.console.conftest import NARROW, WIDE, Until
 from tests.console.screen_text import screen_text
+from tests.patience import PATIENCE
 from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "screens"
@@ -65,7 +66,6 @@ max_iters = 600
 batch_size = 8
 learning_rate = 1e-3
 """
-PATIENCE = 30.0  # seconds; a screen that is drawn in two beats takes longer beside others
 LOSSES = ((6.62, 6.63), (4.31, 4.52), (3.02, 3.64), (2.25, 3.31), (1.71, 3.24), (1.32, 3.38), (0.98, 3.71))
 WORDS = {"best.pt": "step 400 · val 3.24", "last.pt": "step 600 · val 3.71"}
 COMPLETION = ("all", "(", "path", "):", "\n", "    ", "with", " open", "(", "path", ")", " as", " handle", ":", "\n",

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-from textual.pilot import Pilot
 
 from slmtui.config.phase import Phase
 from slmtui.console.app import Console
@@ -51,14 +47,3 @@ def console(checkpoints: Path, folder: Path) -> Console:
     app = Console(checkpoints, log=folder / "console.log", ui_state=UIState(folder / "memory.json"))
     app.ui_state.remember("screen", "complete")
     return app
-
-
-async def until(
-    pilot: Pilot[Any], true: Callable[[], object], what: str = "what was waited for", most: float = 40
-) -> None:
-    """Let the console work until something is true."""
-    clock = asyncio.get_running_loop().time
-    end = clock() + most
-    while not true():
-        assert clock() < end, f"{what} did not come to pass in {most} seconds"
-        await pilot.pause(0.02)

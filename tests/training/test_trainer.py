@@ -169,13 +169,13 @@ def test_a_training_can_be_taken_up_anywhere_and_ends_the_same(make_phase: MakeP
     )
     undisturbed = start(phase)
     whole = list(train(undisturbed))
-    for cut in range(len(whole)):
+    for cut, saved in enumerate(whole):
+        if not isinstance(saved, events.Checkpoint) or saved.kind != "last":
+            continue
         first, second = start(phase), start(phase)
         begun = iter(train(first))
         for _ in range(cut + 1):
-            event = next(begun)
-        if not isinstance(event, events.Checkpoint) or event.kind != "last":
-            continue
+            next(begun)
         state = first.state_dict()
         second.model.load_state_dict(first.model.state_dict())
         second.load_state_dict(state)

@@ -15,7 +15,8 @@ from slmtui.console.screens.complete.panel import CompletionPanel
 from slmtui.console.screens.complete.prompt_line import PromptLine
 from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
-from tests.console.tiny_runs import console, until
+from tests.console.tiny_runs import console
+from tests.patience import until
 
 
 class Talk:

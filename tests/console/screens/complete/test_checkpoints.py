@@ -16,7 +16,8 @@ from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.control import Command
 from tests.console.screens.complete.talk import Talk, talking
-from tests.console.tiny_runs import console, tiny_phase, train_tiny, until, write_corpus
+from tests.console.tiny_runs import console, tiny_phase, train_tiny, write_corpus
+from tests.patience import until
 
 
 async def test_without_runs_it_says_what_to_do_and_notices_the_first_one(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
@@ -24,6 +24,7 @@ from slmtui.console.ui_state import UIState
 from slmtui.console.workers import phase_facts as facts
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.insight.estimates import NoCounts, Speed
+from tests.patience import until
 
 PHASE = """\
 [phase]
@@ -59,14 +60,6 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             f"def {noun}_{i}_total({noun}s):\n    return sum({noun}.size for {noun} in {noun}s)\n"
         )
     return tmp_path
-
-
-async def until(pilot: Pilot[str], condition: Callable[[], object]) -> None:
-    for _ in range(300):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("it did not happen within fifteen seconds")
 
 
 def data(app: Console) -> DataScreen:

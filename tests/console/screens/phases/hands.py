@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.screen import PhasesScreen
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.trainer_thread import TrainerThread
+from tests.patience import until
 
 ALPHA = """\
 # The first phase.
@@ -75,14 +76,6 @@ async def console(
         await until(pilot, lambda: isinstance(app.screen_stack[-1], PhasesScreen | Question))
         await pilot.pause(0.3)
         yield app, pilot
-
-
-async def until(pilot: Pilot[str], condition: Callable[[], bool], seconds: float = 8.0) -> None:
-    for _ in range(int(seconds / 0.05)):
-        if condition():
-            return
-        await pilot.pause(0.05)
-    raise AssertionError("it did not happen")
 
 
 def screen(app: Console) -> PhasesScreen:

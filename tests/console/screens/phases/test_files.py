@@ -21,8 +21,8 @@ from tests.console.screens.phases.hands import (
     text_of,
     to_section,
     type_in,
-    until,
 )
+from tests.patience import until
 
 # Saving
 
@@ -43,9 +43,8 @@ async def test_a_file_that_changed_on_disk_is_not_overwritten_without_asking(
         assert file.read_text() == theirs
         await pilot.press(key)
         await until(pilot, lambda: dialog(app) == "PhasesScreen")
-        await pilot.pause(0.1)
         mine = ALPHA.replace("n_layer = 1 ", "n_layer = 5 ")
-        assert file.read_text() == (mine if expected == "mine" else theirs)
+        await until(pilot, lambda: file.read_text() == (mine if expected == "mine" else theirs))
         draft = screen(app).draft
         assert draft is not None
         assert draft.text == (theirs if key == "r" else mine)
@@ -188,8 +187,7 @@ async def test_s_trains_and_marks_queue_in_order() -> None:
         await until(pilot, lambda: app.trainer.waiting() == ["beta", "alpha"])
         assert app.current_mode == "train"
         await pilot.press("p")
-        await pilot.pause(0.3)
-        assert not screen(app).marked
+        await until(pilot, lambda: dialog(app) == "PhasesScreen" and not screen(app).marked)
         await pilot.press("enter")
         await until(pilot, lambda: len(app.trainer.waiting()) == 3)
 

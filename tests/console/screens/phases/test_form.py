@@ -17,8 +17,8 @@ from tests.console.screens.phases.hands import (
     text_of,
     to_section,
     type_in,
-    until,
 )
+from tests.patience import until
 
 # The form
 

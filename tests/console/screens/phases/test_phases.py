@@ -18,8 +18,8 @@ from tests.console.screens.phases.hands import (
     screen,
     to_section,
     type_in,
-    until,
 )
+from tests.patience import until
 
 # The list
 
@@ -119,7 +119,7 @@ async def test_m_says_why_it_cannot_measure_and_measures(monkeypatch: pytest.Mon
         assert "unknown" in meaning(app)
         app.backend.ready = True
         await pilot.press("w", "m")
-        await until(pilot, lambda: "measured now" in meaning(app), seconds=60)
+        await until(pilot, lambda: "measured now" in meaning(app))
         assert "a step" in meaning(app)
 
 

@@ -25,6 +25,7 @@ from slmtui.console.screens.runs.screen import RunsScreen
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import Run
 from slmtui.training.events import Paused, Resumed, Sample, to_json
+from tests.patience import until
 from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
 
 WIDE, NARROW = (120, 40), (80, 24)
@@ -74,11 +75,7 @@ class Opened:
         await self.pilot.pause()
 
     async def until(self, happened: Callable[[], Any]) -> None:
-        for _ in range(200):
-            if happened():
-                return
-            await self.pilot.pause(0.05)
-        raise AssertionError("it did not happen within ten seconds")
+        await until(self.pilot, happened)
 
     async def go_to(self, name: str) -> None:
         self.table.move_cursor(row=self.names.index(name))
