@@ -59,7 +59,7 @@ flow: $(INSTALLED)
 	$(BIN)/lint-imports --no-cache
 
 unit: $(INSTALLED)
-	$(BIN)/pytest -m 'not soak' -n auto --dist worksteal
+	$(BIN)/pytest -m 'not soak' -n auto --dist worksteal --durations=25 --cpu-durations=25
 
 soak: $(INSTALLED)
 	$(BIN)/pytest -m soak

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -16,19 +18,31 @@ from pathlib import Path
 
 import pyte
 
+from tests.patience import PATIENCE
+
 ROOT = Path(__file__).parents[1]
 KEYS = {"enter": "\r", "escape": "\x1b", "space": " "}
-PATIENCE = 60.0  # seconds; a busy machine takes its time to import PyTorch
-
 # What would change the look: the size is the terminal's own, not that of whoever runs the tests.
 HIDDEN = ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "COLUMNS", "LINES")
+# Makes the pty the controlling terminal, which is what a hang-up goes to; {nohup} may ignore that first.
+LAUNCH = (
+    "import fcntl, os, signal, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{nohup}\n"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
+)
+NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
+MODES = {"1049", "1000", "1002", "1003", "1006", "1015", "1004", "2004"}  # screen, mouse, focus, paste
 
 
 class Terminal:
-    """What a person has in front of them: keys go in, a screen comes out."""
+    """What a person has in front of them: keys go in, a screen comes out.
+
+    What is written is read by `until` and `wait` alone: while none of them waits, the terminal takes what fits into
+    its buffer and then nothing, as after ctrl+s.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], master: int, size: tuple[int, int]) -> None:
         self.process, self.master = process, master
+        self.settings = termios.tcgetattr(master)
         self.written = b""  # all that came, as it came
         self._screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self._screen)
@@ -44,6 +58,9 @@ class Terminal:
     def press(self, *keys: str) -> None:
         for key in keys:
             os.write(self.master, KEYS.get(key, key).encode())
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
 
     def until(self, condition: Callable[[], object], what: str) -> None:
         """Read what is written until a condition holds; AssertionError with the screen if it does not come to that."""
@@ -62,8 +79,35 @@ class Terminal:
             pass
         return self.process.returncode
 
+    def processes(self) -> list[int]:
+        """All processes of its session that are still there."""
+        found = []
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = path.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue
+            if int(fields[3]) == self.process.pid and fields[0] != "Z":
+                found.append(int(path.parent.name))
+        return found
+
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self.process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def is_clean(self) -> bool:
+        """Is every mode that was turned on turned off again, and the keyboard as it was?"""
+        on: set[str] = set()
+        for modes, switch in re.findall(rb"\x1b\[\?([\d;]+)([hl])", self.written):
+            named = set(modes.decode().split(";")) & MODES
+            on = on | named if switch == b"h" else on - named
+        return not on and termios.tcgetattr(self.master) == self.settings
+
     def _read(self, timeout: float) -> bool:
         """Take what is there, or what comes before the timeout. Was there anything?"""
+        if self.master < 0:  # hung up
+            time.sleep(timeout)
+            return False
         if not select.select([self.master], [], [], timeout)[0]:
             return False
         data = os.read(self.master, 1 << 16)
@@ -72,25 +116,43 @@ class Terminal:
         return bool(data)
 
 
+class SlmtuiTerminal(Terminal):
+    """`slmtui ARGUMENTS` in a terminal that belongs to it as a terminal belongs to a login, with nothing remembered."""
+
+    def __init__(self, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), nohup: bool = False) -> None:
+        master, self._slave = os.openpty()  # the slave stays open, so that what was written last can still be read
+        fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
+        environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
+            "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "XDG_STATE_HOME": str(cwd / "state"),
+            "OMP_NUM_THREADS": "1",
+        }  # fmt: skip
+        launch = LAUNCH.format(nohup=NOHUP if nohup else "")
+        process = subprocess.Popen(
+            [sys.executable, "-c", launch, "-m", "slmtui", *arguments],
+            cwd=cwd, env=environment, stdin=self._slave, stdout=self._slave, stderr=self._slave, start_new_session=True,
+        )  # fmt: skip
+        super().__init__(process, master, size)
+
+    def hang_up(self) -> None:
+        """Close the terminal, as a connection that drops does."""
+        os.close(self._slave)
+        os.close(self.master)
+        self.master = -1
+
+    def close(self) -> None:
+        """Leave nothing behind, whatever the test came to."""
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if self.master >= 0:
+            self.hang_up()
+
+
 @contextmanager
-def slmtui_in_terminal(*arguments: str, cwd: Path, size: tuple[int, int] = (120, 40)) -> Iterator[Terminal]:
-    """`slmtui ARGUMENTS` in a terminal of its own, with nothing remembered; killed if it is still there at the end."""
-    master, slave = os.openpty()
-    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
-        "PYTHONPATH": str(ROOT),
-        "TERM": "xterm-256color",
-        "XDG_STATE_HOME": str(cwd / "state"),
-    }
-    command = [sys.executable, "-m", "slmtui", *arguments]
-    process = subprocess.Popen(
-        command, cwd=cwd, env=environment, stdin=slave, stdout=slave, stderr=slave, start_new_session=True
-    )
-    try:  # the slave stays open here, so that what was written last can still be read
-        yield Terminal(process, master, size)
+def slmtui_in_terminal(*arguments: str, cwd: Path, size: tuple[int, int] = (120, 40)) -> Iterator[SlmtuiTerminal]:
+    """A terminal with slmtui in it; killed if it is still there at the end."""
+    terminal = SlmtuiTerminal(*arguments, cwd=cwd, size=size)
+    try:
+        yield terminal
     finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait()
-        os.close(master)
-        os.close(slave)
+        terminal.close()

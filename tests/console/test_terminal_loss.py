@@ -18,14 +18,14 @@ from slmtui.session import resume
 from slmtui.training import events
 from slmtui.training.control import Command
 from tests.patience import wait_for
-from tests.pty_console import PtyConsole
+from tests.terminal import SlmtuiTerminal
 
 MAX_ITERS = 700
-Open = Callable[..., PtyConsole]
+Open = Callable[..., SlmtuiTerminal]
 
-HOW: dict[str, Callable[[PtyConsole], None]] = {
+HOW: dict[str, Callable[[SlmtuiTerminal], None]] = {
     "SIGHUP": lambda console: console.send(signal.SIGHUP),
-    "closed": PtyConsole.hang_up,
+    "closed": SlmtuiTerminal.hang_up,
     "SIGTERM": lambda console: console.send(signal.SIGTERM),
     "SIGINT": lambda console: console.send(signal.SIGINT),
 }
@@ -41,10 +41,10 @@ def project(tmp_path: Path, tiny_toml: str) -> Path:
 @pytest.fixture
 def console(project: Path) -> Iterator[Open]:
     """Opens consoles that train tiny.toml, each with a folder of runs of its own."""
-    opened: list[PtyConsole] = []
+    opened: list[SlmtuiTerminal] = []
 
-    def make(name: str, *arguments: str, nohup: bool = False) -> PtyConsole:
-        made = PtyConsole(project, ["tiny.toml", *arguments, "--checkpoints", name], nohup=nohup)
+    def make(name: str, *arguments: str, nohup: bool = False) -> SlmtuiTerminal:
+        made = SlmtuiTerminal("tiny.toml", *arguments, "--checkpoints", name, cwd=project, size=(100, 30), nohup=nohup)
         opened.append(made)
         return made
 
@@ -82,7 +82,7 @@ def end_consoles(how: str, project: Path, console: Open, names: Sequence[str]) -
     """Open consoles, do that to them in the middle of their training, and look at what is left."""
     consoles = {name: console(name) for name in names}
     for name, each in consoles.items():
-        wait_for(lambda name=name: lines(run_of(project, name)) > 20)  # type: ignore[misc]
+        each.until(lambda name=name: lines(run_of(project, name)) > 20, "20 events")  # type: ignore[misc]
         HOW[how](each)
     for name, each in consoles.items():
         status = each.wait()
@@ -90,9 +90,9 @@ def end_consoles(how: str, project: Path, console: Open, names: Sequence[str]) -
         check_end(how, run_of(project, name))
         assert status == (0 if how in ("SIGHUP", "closed") else 130)
         if how in ("SIGTERM", "SIGINT"):
-            wait_for(each.is_clean)  # what is still in the pseudo-terminal is read
-            wait_for(lambda each=each, name=name: f"{name}/tiny-001".encode() in each.output)  # type: ignore[misc]
-        assert b"Traceback" not in each.output
+            assert each.is_clean()
+            assert f"{name}/tiny-001".encode() in each.written
+        assert b"Traceback" not in each.written
         assert "Traceback" not in (project / name / "console.log").read_text()
 
 
@@ -112,12 +112,11 @@ def test_a_terminal_that_takes_nothing_does_not_keep_the_console(project: Path, 
     """As after ctrl+s: the screen stands still, the training does not; SIGTERM ends both in seconds."""
     stalled = console("stalled")
     run = run_of(project, "stalled")
-    wait_for(lambda: lines(run) > 20)
-    stalled.stalled.set()
+    stalled.until(lambda: lines(run) > 20, "20 events")
     before = lines(run)
-    wait_for(lambda: lines(run) > before + 100)
+    wait_for(lambda: lines(run) > before + 100)  # nothing is read from here on
     stalled.send(signal.SIGTERM)
-    assert stalled.wait(within=60) == 130
+    assert stalled.process.wait(60) == 130
     check_end("SIGTERM", run)
 
 
@@ -125,9 +124,9 @@ def test_a_hang_up_that_nobody_signals_is_seen_all_the_same(project: Path, conso
     """Under nohup, with the run paused, so that nothing is drawn: no spinning, and the run can still be asked."""
     ignoring = console("quiet", nohup=True)
     run = run_of(project, "quiet")
-    wait_for(lambda: lines(run) > 20)
+    ignoring.until(lambda: lines(run) > 20, "20 events")
     send(run.control_file, Command("pause"))
-    wait_for(lambda: b'"paused"' in run.log_file.read_bytes())
+    ignoring.until(lambda: b'"paused"' in run.log_file.read_bytes(), "a pause")
     ignoring.hang_up()
     time.sleep(3.0)  # more than it takes to see that the terminal is gone
     before, begin = ignoring.cpu_seconds(), time.monotonic()
@@ -143,15 +142,13 @@ def test_a_hang_up_that_nobody_signals_is_seen_all_the_same(project: Path, conso
 def test_detached_on_purpose_it_goes_on_with_what_was_queued(project: Path, console: Open) -> None:
     left = console("left", "tiny.toml")
     first, second = run_of(project, "left"), Run(project / "left" / "tiny-002")
-    wait_for(lambda: lines(first) > 20)
+    left.until(lambda: lines(first) > 20, "20 events")
     left.press("q")
-    wait_for(lambda: b"What is to become of it" in left.output)
+    left.until(lambda: b"What is to become of it" in left.written, "the question")
     left.press("d")
     assert left.wait() == 0
-    wait_for(left.is_clean)
-    pattern = rb"tiny-001, then tiny-002: trained by process (\d+)"
-    wait_for(lambda: re.search(pattern, left.output))
-    told = re.search(pattern, left.output)
+    assert left.is_clean()
+    told = re.search(rb"tiny-001, then tiny-002: trained by process (\d+)", left.written)
     assert told is not None
     wait_for(lambda: not Path(f"/proc/{int(told[1])}").exists())
     for run in (first, second):
@@ -161,13 +158,13 @@ def test_detached_on_purpose_it_goes_on_with_what_was_queued(project: Path, cons
 def test_a_second_signal_leaves_at_once_and_leaves_the_terminal_clean(project: Path, console: Open) -> None:
     hasty = console("hasty", "--set", "sampling.tokens=3000", "--set", "evaluation.interval=1")
     run = run_of(project, "hasty")
-    wait_for(lambda: lines(run) > 2)
+    hasty.until(lambda: lines(run) > 2, "2 events")
     hasty.send(signal.SIGTERM)
     time.sleep(0.05)
     hasty.send(signal.SIGTERM)
-    assert hasty.wait(within=60) in (143, 130)
+    assert hasty.wait() in (143, 130)
     assert hasty.processes() == []
-    wait_for(hasty.is_clean)
+    assert hasty.is_clean()
     if not isinstance(last_event(run.log_file), events.RunFinished):
         assert run.state(last_event(run.log_file)) == "crashed"
         next(resume(run).events)  # and can be gone on with

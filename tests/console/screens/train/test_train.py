@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -27,6 +28,12 @@ from tests.conftest import MakePhase
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
 
 LONG = ("training.max_iters=9000", "evaluation.interval=200", "sampling.when=end")
+
+
+@pytest.fixture(autouse=True)
+def keys_do_not_wait_for_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each key, Textual's pilot waits until the process is idle, for a second at most: until its thread is."""
+    monkeypatch.setattr("textual._wait.process_time", time.thread_time)
 
 
 def text_of(app: Console, selector: str) -> str:
