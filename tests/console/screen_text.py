@@ -8,19 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from typing import Any
 
 from rich.segment import Segment
 from rich.style import Style
 from textual.app import App
+from textual.strip import Strip
 
 # The first name that fits is taken: `accent` before `primary`, which is the same colour.
 NAMES = ("foreground", "background", "surface", "panel", "accent", "train", "val", "best", "quiet", "baseline",
          "excellent", "good", "moderate", "severe", "catastrophic")  # fmt: skip
 
 
+def rows_of(app: App[Any]) -> list[Strip]:
+    """What is drawn in each row of the screen."""
+    return app.screen._compositor.render_strips()  # Textual has no public way to it
+
+
+def toasts(app: App[Any]) -> list[str]:
+    """The texts of the toasts that are shown, the newest last."""
+    return [note.message for note in app._notifications]  # nor to them
+
+
 def screen_text(app: App[str]) -> str:
     """The screen as it is now."""
-    rows = app.screen._compositor.render_strips()  # Textual has no public way to it
+    rows = rows_of(app)
     colours: dict[str, str] = {}
     for name in NAMES:
         colours.setdefault(app.theme_variables[name].lower(), name)

@@ -9,6 +9,7 @@ from textual.widgets import Button
 from slmtui.console.base import MODES
 from slmtui.console.dialogs.question import Message, Question
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+from tests.console.screen_text import rows_of
 
 
 async def test_the_palette_has_every_action_once_with_its_key(make_console: MakeConsole, until: Until) -> None:
@@ -39,7 +40,7 @@ async def test_a_heading_is_shown_as_it_is_and_not_read_as_markup(make_console: 
     async with app.run_test(size=NARROW) as pilot:
         await app.push_screen(Message("text", title="sample of 'a[/b] [red]'"))
         await pilot.pause()
-        rows = ["".join(segment.text for segment in row) for row in app.screen._compositor.render_strips()]
+        rows = [row.text for row in rows_of(app)]
         assert any("sample of 'a[/b] [red]'" in row for row in rows)
         assert not (project / "console.log").exists()
 

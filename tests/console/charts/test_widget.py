@@ -15,6 +15,7 @@ from textual.theme import Theme
 from slmtui.console.charts import rendering
 from slmtui.console.charts.spec import ChartSpec, Mark, Series
 from slmtui.console.charts.widget import Chart
+from tests.console.screen_text import rows_of
 
 
 def losses(n: int, **changes: object) -> ChartSpec:
@@ -116,7 +117,7 @@ async def test_a_chart_on_a_covered_screen_is_drawn_when_it_comes_back(monkeypat
         app.pop_screen()
         await pilot.pause()
         rows = rendering.render_chart(losses(900), 98, 22)
-        on_screen = [strip.text[1:99] for strip in app.screen._compositor.render_strips()[1:23]]
+        on_screen = [strip.text[1:99] for strip in rows_of(app)[1:23]]
         assert on_screen == ["".join(piece for piece, _ in row) for row in rows]
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from slmtui.console.app import Console
 from slmtui.console.dialogs.question import Message
 from slmtui.console.ui_state import UIState
+from tests.console.screen_text import rows_of
 
 EVIL = "a\x1b[31mb\x1b]0;title\x07c\x9b2Jd\x7fe"
 
@@ -18,7 +19,6 @@ async def test_control_characters_never_reach_the_terminal(tmp_path: Path) -> No
         app.notify(EVIL, title=EVIL, markup=False)
         await app.push_screen(Message(EVIL, title=EVIL))
         await pilot.pause()
-        strips = app.screen._compositor.render_strips()
-        drawn = "".join(segment.text for strip in strips for segment in strip)
+        drawn = "".join(row.text for row in rows_of(app))
         assert "a[31mb]0;titlec2Jde" in drawn
         assert not re.search(r"[\x00-\x1f\x7f-\x9f]", drawn)

@@ -14,6 +14,7 @@ from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.text.glyphs import Glyphs, Letters, usual_glyphs
 from slmtui.runs.run import Run
 from tests.console.conftest import WIDE, MakeConsole, Until
+from tests.console.screen_text import rows_of
 
 CP437 = {*bytes(range(0x80, 0x100)).decode("cp437"), *string.printable, *"♦•►◄¶↑↓→←"}
 
@@ -49,7 +50,7 @@ async def test_a_whole_screen_is_shown_in_them(
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.query_one("#loss", Chart).spec)
         await pilot.pause()
-        rows = ["".join(segment.text for segment in row) for row in app.screen._compositor.render_strips()]
+        rows = [row.text for row in rows_of(app)]
         shown = "".join(rows)
         allowed = set(string.printable) if glyphs == "ascii" else CP437
         assert set(shown) - allowed == set()
@@ -65,7 +66,7 @@ async def test_no_color_leaves_no_colour(
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: isinstance(app.screen, TrainScreen) and app.screen.query_one("#loss", Chart).spec)
         await pilot.pause()
-        styles = [segment.style for row in app.screen._compositor.render_strips() for segment in row if segment.style]
+        styles = [segment.style for row in rows_of(app) for segment in row if segment.style]
         colours = {colour.get_truecolor() for style in styles for colour in (style.color, style.bgcolor) if colour}
         assert len(colours) > 2
         assert not [colour for colour in colours if len(set(colour)) > 1]

@@ -15,6 +15,7 @@ from slmtui.runs.control import send
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.control import Command
+from tests.console.screen_text import toasts
 from tests.console.screens.complete.talk import Talk, talking
 from tests.console.tiny_runs import console, tiny_phase, train_tiny, write_corpus
 from tests.patience import until
@@ -193,10 +194,8 @@ async def test_a_run_that_is_over_is_not_asked(checkpoints: Path, tmp_path: Path
         await talk.press("escape", "f")
         assert talk.panel.request is before
         talk.screen.action_fresh()
-        await talk.until(lambda: talk.app._notifications, "words about it")
-        assert [n.message for n in talk.app._notifications][-1] == (
-            "tiny-002 is not in training: nobody is there to ask"
-        )
+        await talk.until(lambda: toasts(talk.app), "words about it")
+        assert toasts(talk.app)[-1] == ("tiny-002 is not in training: nobody is there to ask")
 
 
 async def test_a_newer_checkpoint_is_noticed(checkpoints: Path, tmp_path: Path) -> None:

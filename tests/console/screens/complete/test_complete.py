@@ -16,6 +16,7 @@ from slmtui.console.screens.complete.prompt_line import PromptLine
 from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.output import visible
+from tests.console.screen_text import toasts
 from tests.console.screens.complete.talk import talking
 
 
@@ -85,9 +86,7 @@ async def test_an_empty_prompt_is_not_completed(checkpoints: Path, tmp_path: Pat
         await talk.press("enter")
         await talk.pilot.pause()
         assert talk.panel.request is None
-        assert [n.message for n in talk.app._notifications] == [
-            "a completion has to begin with something: type a prompt"
-        ]
+        assert toasts(talk.app) == ["a completion has to begin with something: type a prompt"]
 
 
 async def test_prompts_are_kept_and_come_back(checkpoints: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from slmtui.console.ui_state import UIState
 from slmtui.console.workers import phase_facts as facts
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.insight.estimates import NoCounts, Speed
+from tests.console.screen_text import rows_of
 from tests.patience import until
 
 PHASE = """\
@@ -98,7 +99,7 @@ def text_of(app: Console, selector: str) -> str:
 
 def seen(app: Console) -> str:
     """Everything on the screen, as text."""
-    return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
+    return "\n".join(row.text for row in rows_of(app))
 
 
 def view(app: Console) -> TokenView:

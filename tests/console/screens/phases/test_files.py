@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.widgets import Input, Static
 
+from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.phases.phase_list import PhaseList
@@ -103,7 +104,7 @@ async def test_undo_changes_and_quitting_with_changes() -> None:
         await until(pilot, lambda: not app.unsaved)
         assert field(app, "n_layer").value == "1"
         await pilot.press("q")
-        await until(pilot, lambda: app._exit)
+        await until(pilot, lambda: not app.is_running)
 
 
 # Copy, new, delete, set up
@@ -201,8 +202,9 @@ async def test_training_what_is_not_saved_asks(project: Path, key: str, n_layer:
         await until(pilot, lambda: dialog(app) == "Question")
         await pilot.press(key)
         await until(pilot, lambda: app.trainer.waiting() == ["alpha"])
-        job = app.trainer._queue[0]
-        assert job.model.n_layer == n_layer  # type: ignore[union-attr]
+        (job,) = app.trainer.hand_over()
+        assert isinstance(job, Phase)
+        assert job.model.n_layer == n_layer
         assert on_disk in (project / "phases/alpha.toml").read_text()
 
 

@@ -25,6 +25,7 @@ from slmtui.console.screens.runs.screen import RunsScreen
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import Run
 from slmtui.training.events import Paused, Resumed, Sample, to_json
+from tests.console.screen_text import toasts
 from tests.patience import until
 from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
 
@@ -45,7 +46,7 @@ class Opened:
 
     @property
     def names(self) -> list[str]:
-        return list(self.table._shown)
+        return [str(row.key.value) for row in self.table.ordered_rows]
 
     @property
     def table(self) -> RunList:
@@ -68,7 +69,7 @@ class Opened:
     @property
     def said(self) -> str:
         """The last toast."""
-        return list(self.app._notifications)[-1].message
+        return toasts(self.app)[-1]
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
@@ -362,7 +363,7 @@ async def test_report_is_written_into_the_run(checkpoints: Path) -> None:
     run = done_run(checkpoints, "phase1-001")
     async with open_runs(checkpoints) as opened:
         await opened.press("o")
-        await opened.until(lambda: "report written" in opened.said if opened.app._notifications else False)
+        await opened.until(lambda: any("report written" in toast for toast in toasts(opened.app)))
         assert "phase1-001" in (run.folder / "report.md").read_text()
         assert (run.folder / "report.html").read_text().startswith("<!doctype html>")
 
@@ -387,7 +388,7 @@ async def test_without_runs_it_says_what_to_do(checkpoints: Path, size: tuple[in
         assert not opened.screen.query_one("#runs-panel").display
         await opened.press("R", "x", "o", "space", "enter", "s", "y", "C", "P", "S")
         assert opened.app.current_mode == "runs"
-        assert not opened.app._notifications
+        assert not toasts(opened.app)
 
 
 async def test_wide_says_how_far_from_the_n_gram_model_and_what_samples_are_like(checkpoints: Path) -> None:

@@ -26,6 +26,7 @@ from slmtui.training.events import Event
 from tests import written_runs
 from tests.conftest import MakePhase
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+from tests.console.screen_text import toasts
 
 LONG = ("training.max_iters=9000", "evaluation.interval=200", "sampling.when=end")
 
@@ -174,7 +175,7 @@ async def test_a_disk_too_full_to_ask_on_is_said_and_the_training_goes_on(
         with monkeypatch.context() as patch:
             patch.setattr("slmtui.console.screens.train.run_controls.send", full)
             await pilot.press("space")
-            await until(pilot, lambda: any("No space left" in note.message for note in app._notifications))
+            await until(pilot, lambda: any("No space left" in toast for toast in toasts(app)))
         assert isinstance(app.screen, TrainScreen)
         assert "running" in text_of(app, "#phase-title")
         await pilot.press("s", "s")
