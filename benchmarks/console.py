@@ -18,7 +18,7 @@ import psutil
 from benchmarks.table import Row, at_least, paired_ratio, percentile, seconds
 from benchmarks.terminal import PATIENCE, Terminal, end
 from benchmarks.workers import worker
-from slmtui.runs.log import read_events
+from slmtui.runs.log_reader import read_events
 from slmtui.runs.run import all_runs
 from slmtui.training import events
 

@@ -19,7 +19,7 @@ from benchmarks.table import Row, at_least, seconds
 from benchmarks.work import published
 from benchmarks.workers import in_turns
 from slmtui.config.phase import Phase
-from slmtui.runs.log import read_events
+from slmtui.runs.log_reader import read_events
 from slmtui.runs.run import all_runs
 from slmtui.training import events
 from slmtui.training.events import Event

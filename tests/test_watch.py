@@ -17,7 +17,7 @@ from slmtui.commands import watch
 from slmtui.config.phase_file import load_phase
 from slmtui.runs import run as run_module
 from slmtui.runs.control import send
-from slmtui.runs.log import last_event
+from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, all_runs
 from slmtui.session import Session, begin, resume
 from slmtui.training import events

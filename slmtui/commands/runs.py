@@ -12,7 +12,7 @@ from slmtui.commands.options import Job, checkpoints_option, json_option
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
 from slmtui.project import DEFAULT_PHASE, shown_command
-from slmtui.runs.log import LogError
+from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import all_runs
 from slmtui.runs.summary import RunSummary, summarise
 

@@ -12,15 +12,14 @@ from slmtui.commands.options import Job, checkpoints_option, json_option, run_ar
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.lines import line_of, outcome, summary
-from slmtui.runs.log import LogError
+from slmtui.runs.log_reader import LogChunk, LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, find_run
 from slmtui.training import events
-from slmtui.training.events import Event, from_json, to_json
+from slmtui.training.events import Event, to_json
 
 PULSE = 0.25  # seconds between two looks
-CHUNK = 1 << 20  # bytes read at a time
-OVERLAP = 256  # bytes before the place where reading goes on, which must still be the same
+RESUMED = b'"after":"stop"'
 
 
 @click.command(cls=Job, help=__doc__)
@@ -78,40 +77,30 @@ def follow(run: Run) -> Iterator[Event | None]:
 
     A run that is resumed cuts its log back; then what was read stands, and reading goes on where the log goes on.
     """
-    position, before = 0, b""  # how far it was read, and the bytes just before that place
+    reader = LogReader(run.log_file)
+    heard = False  # of anything
     while True:
         alive = run.is_alive()  # asked before the log is read: who is gone writes nothing more
-        text = _read(run.log_file, position - len(before))
-        if not text.startswith(before):
-            say(f"{run.name}: goes on from its last checkpoint; its log was cut back to there")
-            position, before = _place_of_resuming(run.log_file), b""
-            continue
-        whole = text[len(before) : text.rfind(b"\n") + 1]
-        for line in whole.splitlines():
-            try:
-                yield from_json(line)
-            except ValueError as error:
-                raise LogError(f"{run.log_file}: a line at byte {position:,} is no event of a run ({error})") from None
-            position += len(line) + 1
-        before = (before + whole)[-OVERLAP:]
-        if not whole:
+        found = False
+        chunks = reader.read()
+        for chunk in chunks:
+            if heard and chunk.is_start:
+                say(f"{run.name}: goes on from its last checkpoint; its log was cut back to there")
+                yield from _since_resumed([chunk, *chunks])
+            else:
+                yield from chunk.events()
+            found = True
+            heard = bool(chunk.lines)
+        if not found:
             if not alive:
                 return
             yield None
             time.sleep(PULSE)
 
 
-def _read(log: Path, position: int) -> bytes:
-    try:
-        with log.open("rb") as file:
-            file.seek(position)
-            return file.read(CHUNK)
-    except FileNotFoundError:  # not begun yet
-        return b""
-
-
-def _place_of_resuming(log: Path) -> int:
-    """Where the line stands with which the log goes on after it was cut back: its last `resumed` after a stop."""
-    text = log.read_bytes()
-    found = text.rfind(b'"after":"stop"')
-    return text.rfind(b"\n", 0, found) + 1 if found >= 0 else 0
+def _since_resumed(chunks: list[LogChunk]) -> Iterator[Event]:
+    """The events from that on with which a log goes on after it was cut back: its last `resumed` after a stop."""
+    lines = [(chunk, index) for chunk in chunks for index in range(len(chunk.lines))]
+    places = (place for place, (chunk, index) in enumerate(lines) if RESUMED in chunk.lines[index])
+    for chunk, index in lines[max(places, default=0) :]:
+        yield chunk.event(index)

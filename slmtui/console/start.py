@@ -13,7 +13,7 @@ from slmtui.console.terminal import guarded_terminal, let_go, signals
 from slmtui.console.text.glyphs import Glyphs, usual_glyphs
 from slmtui.detach import resume_detached
 from slmtui.output import ExitStatus, say
-from slmtui.runs.log import last_event
+from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
 from slmtui.training import events

@@ -1,30 +1,8 @@
-"""The n-gram baseline of a split: the loss that counting reaches on the tokens that a model is judged by.
-
-A model that ends above this line has learned less than a table of counts, whatever its curves look like.
-"""
+"""What counting reaches on the tokens that a model is judged by, as logs, screens and reports hold it."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
-
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
-
-from slmtui.data.ngram import (
-    HIGHEST_ORDER,
-    FloatArray,
-    IntArray,
-    KneserNey,
-    OrderTable,
-    checked_tokens,
-    count_ngrams,
-    walk,
-)
-
-TOKEN_LIMIT = 1_000_000  # of each split; more would cost minutes and gigabytes, and hardly move the loss
-STRETCHES = 100  # how many pieces of text such a sample consists of
 
 
 @dataclass(frozen=True)
@@ -42,86 +20,3 @@ class Baseline:
     @property
     def name(self) -> str:
         return f"{self.order}-gram"
-
-
-def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int) -> Baseline:
-    """Kneser–Ney of orders 1 to 7, fitted on the training tokens (n,), scored on the validation tokens (m,).
-
-    The order is the one that does best on the last tenth of the training tokens when fitted on the rest; the
-    validation tokens have no say. The model is then fitted on all of train. A model is never asked for the
-    first token of a split, so it is not scored here either. `val_bytes` is the length of the validation
-    text as UTF-8. Splits beyond `TOKEN_LIMIT` are sampled, and `note` says so. Splits without two tokens
-    are a ValueError.
-    """
-    train_tokens, val_tokens = np.asarray(train), np.asarray(val)
-    if min(len(train_tokens), len(val_tokens)) < 2 or val_bytes < 1:
-        raise ValueError(
-            "a baseline takes at least two tokens on each side and a byte of text, not "
-            f"{len(train_tokens)} and {len(val_tokens)} tokens and {val_bytes} bytes"
-        )
-    # Sampled before they are converted: the tokens of a large corpus are mapped from a file.
-    fitted, scored = (checked_tokens(stretches(tokens, TOKEN_LIMIT), n_vocab) for tokens in (train_tokens, val_tokens))
-    order = _best_order(fitted, n_vocab)
-    losses = losses_by_order(fitted, scored, n_vocab)[:, 1:].mean(axis=1)
-    return Baseline(
-        order=order,
-        loss=float(losses[order - 1]),
-        order_losses=tuple(losses.tolist()),
-        unigram=float(losses[0]),
-        uniform=math.log(n_vocab),
-        bits_per_byte=float(losses[order - 1]) * len(val_tokens) / val_bytes / math.log(2),
-        note=_note(len(fitted), len(train_tokens), len(scored), len(val_tokens)),
-    )
-
-
-def fit_ngram(train: ArrayLike, n_vocab: int) -> KneserNey:
-    """The model that `ngram_baseline` scores: fitted on the same training tokens, (n,), n > 1, of the same order."""
-    fitted = checked_tokens(stretches(np.asarray(train), TOKEN_LIMIT), n_vocab)
-    return KneserNey.fit(fitted, n_vocab, _best_order(fitted, n_vocab))
-
-
-def _best_order(fitted: IntArray, n_vocab: int) -> int:
-    held_out = max(1, len(fitted) // 10)
-    trial = losses_by_order(fitted[:-held_out], fitted[-held_out:], n_vocab).mean(axis=1)
-    return 1 + int(np.argmin(trial))
-
-
-def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatArray:
-    """`KneserNey.fit(train, n_vocab, order).losses(tokens)` of every order from 1: (orders, n), counted once.
-
-    The models differ only in their highest level, which counts occurrences where the others count
-    continuations.
-    """
-    text = checked_tokens(tokens, n_vocab)
-    counts = count_ngrams(train, n_vocab, HIGHEST_ORDER)
-    losses = np.empty((len(counts.keys), len(text)))
-    lower = np.full(len(text), 1 / n_vocab)
-    n_contexts = 1
-    for k, (contexts, ids) in enumerate(walk(counts.keys, n_vocab, text)):
-        keys = counts.keys[k]
-        highest = OrderTable.smooth(keys, counts.occurrences[k], n_contexts, n_vocab)
-        losses[k] = -np.log(highest.interpolate(contexts, ids, lower))
-        if k < len(counts.continuations):
-            level = OrderTable.smooth(keys, counts.continuations[k], n_contexts, n_vocab)
-            lower = level.interpolate(contexts, ids, lower)
-        n_contexts = len(keys)
-    return losses
-
-
-def stretches(tokens: NDArray[Any], limit: int) -> NDArray[Any]:
-    """`tokens`, or `limit` of them in `STRETCHES` equally long pieces from all over the text, in order."""
-    if len(tokens) <= limit:
-        return tokens
-    length = limit // STRETCHES
-    starts = np.linspace(0, len(tokens) - length, STRETCHES).astype(np.int64)
-    sample: NDArray[Any] = tokens[np.add.outer(starts, np.arange(length)).reshape(-1)]
-    return sample
-
-
-def _note(fitted: int, train: int, scored: int, val: int) -> str:
-    parts = [
-        f"{used:,} of {all_:,} {name} tokens"
-        for used, all_, name in ((fitted, train, "training"), (scored, val, "validation"))
-        if used < all_
-    ]
-    return f"n-gram baseline on {' and '.join(parts)}, in {STRETCHES} even stretches" if parts else ""

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.data.baseline import Baseline, ngram_baseline
+from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset, Side
 from slmtui.data.leakage import leakage
+from slmtui.data.ngram_baseline import ngram_baseline
 from slmtui.data.token_file import blocks
 
 COMPARED_TOKENS = 4_000_000  # of each side, from its start; more would take minutes and gigabytes

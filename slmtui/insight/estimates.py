@@ -11,7 +11,7 @@ from typing import Literal
 
 from slmtui.config.errors import shown
 from slmtui.config.phase import Phase
-from slmtui.data.baseline import TOKEN_LIMIT
+from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
 from slmtui.output import duration
 

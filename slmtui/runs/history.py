@@ -6,28 +6,24 @@ refreshes and looks; a long log may be opened in a thread of its own and handed 
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from collections.abc import Iterator
 from itertools import compress
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.runs.log_reader import STEP, LogChunk, LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
-from slmtui.runs.step_lines import COLUMNS, STEP, Rows, no_rows, read_step_lines
-from slmtui.runs.summary import RunSummary
+from slmtui.runs.step_lines import COLUMNS, Rows, no_rows, read_step_lines
+from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.training import events
-from slmtui.training.events import Event, from_json
+from slmtui.training.events import Event
 
 Column = NDArray[np.float64]
 
-CHUNK = 1 << 20  # bytes read at a time: they and what is made of them stay in the processor's cache
 TAIL = 1 << 20  # bytes at the end whose steps the folds see one by one: many windows of Progress
-OVERLAP = 256  # bytes that must still be the same before the place where reading goes on
 _SECONDS = len(COLUMNS)  # the column that is not in the log
 
 
@@ -52,6 +48,7 @@ class RunHistory:
         """Of a run, or of a log file in a run's folder; nothing is read yet."""
         self.run = run if isinstance(run, Run) else Run(run.parent)
         self.path = run.log_file if isinstance(run, Run) else run
+        self._reader = LogReader(self.path)
         self._clear()
 
     def _clear(self) -> None:
@@ -59,24 +56,15 @@ class RunHistory:
         self.evaluations, self.samples, self.rates = [], [], []
         self.warnings, self.changes, self.checkpoints = [], [], []
         self.progress = Progress()
-        self._summary = RunSummary(name=self.run.name)
-        self._began: float | None = None  # the time of the first event
+        self._fold = SummaryFold(self.run.name)
         self._table = np.empty((1024, len(COLUMNS) + 1), order="F")
         self._rows = 0
         self._origin: float | None = None  # the time that second 0 was at, moved on by each pause
-        self._bytes = 0  # read so far, whole lines only
-        self._lines = 0
-        self._overlap = b""
 
     @property
     def summary(self) -> RunSummary:
         """As `runs.summary.summarise` gives it, of what has been read; asks whether the run is still alive."""
-        seconds = self._summary.seconds
-        if seconds == 0.0 and self._began is not None and self.last is not None:
-            seconds = self.last.time - self._began
-        return dataclasses.replace(
-            self._summary, state=self.run.state(self.last, paused=self._summary.paused), seconds=seconds
-        )
+        return self._fold.so_far(self.run.state(self.last, paused=self._fold.summary.paused))
 
     @property
     def steps(self) -> Column:
@@ -109,51 +97,25 @@ class RunHistory:
     def refresh(self) -> bool:
         """Read what is new; says whether anything is. A log that was cut back or replaced is read from its start.
 
-        A line without its end is left for later. Raises ValueError with file and line number where a line is no event.
+        A line without its end is left for later. Raises LogError with file and line number where a line is no event.
         """
-        try:
-            file = self.path.open("rb")
-        except FileNotFoundError:
-            file = None
-        if file is None:
-            lost = self._bytes > 0
-            if lost:
+        changed = False
+        for chunk in self._reader.read():
+            if chunk.is_start:
                 self._clear()
-            return lost
-        with file:
-            size = os.fstat(file.fileno()).st_size
-            changed = not self._goes_on(file)
-            if changed:
-                self._clear()
-            file.seek(self._bytes)
-            rest = b""
-            while chunk := file.read(CHUNK):
-                rest += chunk
-                end = rest.rfind(b"\n") + 1
-                if end:
-                    self._take(rest[:end], late=self._bytes + end > size - TAIL)
-                    rest = rest[end:]
-                    changed = True
+            self._take(chunk)
+            changed = True
         return changed
 
-    def _goes_on(self, file: BinaryIO) -> bool:
-        """Is what was read still there? A resumed run cuts its log back and may have written past our place since."""
-        if os.fstat(file.fileno()).st_size < self._bytes:
-            return False
-        file.seek(self._bytes - len(self._overlap))
-        return file.read(len(self._overlap)) == self._overlap
-
-    def _take(self, text: bytes, *, late: bool) -> None:
-        lines = text.splitlines(keepends=True)
-        rows, others = self._parse(lines)
+    def _take(self, chunk: LogChunk) -> None:
+        rows, others = self._parse(chunk)
         self._append(rows)
-        self._fold(rows, others, late=late)
-        self._bytes += len(text)
-        self._lines += len(lines)
-        self._overlap = text[-OVERLAP:] if len(text) >= OVERLAP else (self._overlap + text)[-OVERLAP:]
+        self._fold_in(rows, others, late=chunk.to_go < TAIL)
 
-    def _parse(self, lines: list[bytes]) -> tuple[Rows, list[tuple[int, Event]]]:
+    @staticmethod
+    def _parse(chunk: LogChunk) -> tuple[Rows, list[tuple[int, Event]]]:
         """The steps as rows, and the other events, each with the number of rows before it."""
+        lines = chunk.lines
         is_step = [STEP in line for line in lines]
         rows = read_step_lines(list(compress(lines, is_step)))
         if rows is None:
@@ -165,11 +127,7 @@ class RunHistory:
             if known:
                 fast += 1
                 continue
-            try:
-                event = from_json(lines[number])
-            except ValueError as error:
-                where = f"{self.path}:{self._lines + number + 1}"
-                raise ValueError(f"{where}: not an event of a run ({error})") from None
+            event = chunk.event(number)
             if isinstance(event, events.Step):
                 odd.append((fast, [getattr(event, name) for name in COLUMNS]))
             else:
@@ -187,12 +145,12 @@ class RunHistory:
         self._table[self._rows : total, :_SECONDS] = rows
         self._rows = total
 
-    def _fold(self, rows: Rows, others: list[tuple[int, Event]], *, late: bool) -> None:
+    def _fold_in(self, rows: Rows, others: list[tuple[int, Event]], *, late: bool) -> None:
         first = self._rows - len(rows)
         timed = 0
         for before, event in self._told(rows, others, late=late):
-            if self._origin is None or self._began is None:
-                self._origin = self._began = event.time
+            if self._origin is None:
+                self._origin = event.time
             if isinstance(event, events.Resumed) and self.last is not None:
                 self._time(rows, first, timed, before)
                 timed = before
@@ -231,7 +189,7 @@ class RunHistory:
         self.last = event
         self.finished = None
         self.progress.add(event)
-        self._summary.add(event)
+        self._fold.add(event)
         match event:
             case events.RunStarted():
                 self.started = event

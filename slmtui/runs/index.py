@@ -5,21 +5,16 @@ A long log is almost all step lines, and none of them but the last matters here,
 
 from __future__ import annotations
 
-import dataclasses
-import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Literal
 
 from slmtui.data.baseline import Baseline
+from slmtui.runs.log_reader import LogChunk, LogError, LogReader
 from slmtui.runs.run import ALIVE, Run, State, all_runs
-from slmtui.runs.summary import RunSummary
+from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.training import events
-from slmtui.training.events import Event, from_json
-
-CHUNK = 1 << 20  # bytes read at a time
-OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
-_STEP = b'"event":"step"'
+from slmtui.training.events import Event
 
 
 @dataclass(frozen=True)
@@ -84,17 +79,14 @@ class _Reader:
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self._reader = LogReader(run.log_file)
         self._stamp: tuple[int, int] | None = None
         self._listed: RunListing | None = None
         self._begin()
 
     def _begin(self) -> None:
-        self._position, self._lines, self._overlap = 0, 0, b""
-        self._summary = RunSummary(name=self.run.name)
+        self._fold = SummaryFold(self.run.name)
         self._title, self._problem = "", ""
-        self._first: Event | None = None
-        self._last: Event | None = None
-        self._idle = 0.0  # seconds of pauses, and between processes
         self._saved_step: int | None = None
         self._points: list[Point] = []
         self._baseline: Baseline | None = None
@@ -116,18 +108,15 @@ class _Reader:
         return self._listed
 
     def _list(self, state: State | Literal["damaged"]) -> RunListing:
-        summary = dataclasses.replace(self._summary)
-        began = self._first.time if self._first is not None else _made(self.run.folder)
-        heard = self._last.time if self._last is not None else began
-        if summary.reason is None:
-            summary.seconds = heard - began - self._idle
+        first, last = self._fold.first, self._fold.last
+        began = first.time if first is not None else _made(self.run.folder)
         return RunListing(
             run=self.run,
-            summary=summary,
+            summary=self._fold.so_far("crashed"),
             title=self._title,
             state=state,
             began=began,
-            heard=heard,
+            heard=last.time if last is not None else began,
             saved_step=self._saved_step,
             points=tuple(self._points),
             baseline=self._baseline,
@@ -137,59 +126,30 @@ class _Reader:
 
     def _state(self) -> State:
         try:
-            return self.run.state(self._last, paused=self._summary.paused)
+            return self.run.state(self._fold.last, paused=self._fold.summary.paused)
         except OSError:  # deleted under us
             return "crashed"
 
     def _read(self) -> None:
         try:
-            file = self.run.log_file.open("rb")
-        except OSError:
+            for chunk in self._reader.read():
+                if chunk.is_start:
+                    self._begin()
+                if not self._problem:
+                    self._take(chunk)
+        except OSError:  # not to be read
+            self._reader = LogReader(self.run.log_file)
             self._begin()
-            return
-        with file:
-            if not self._goes_on(file):
-                self._begin()
-            file.seek(self._position)
-            rest = b""
-            while chunk := file.read(CHUNK):
-                rest += chunk
-                if end := rest.rfind(b"\n") + 1:  # what comes after it is still being written
-                    self._take(rest[:end])
-                    rest = rest[end:]
 
-    def _take(self, text: bytes) -> None:
-        lines = text.splitlines(keepends=True)
-        for number, line in enumerate(lines, start=self._lines + 1):
-            if _STEP not in line:
-                self._add(line, number)
-        if _STEP in lines[-1]:
-            self._add(lines[-1], self._lines + len(lines))
-        self._lines += len(lines)
-        self._position += len(text)
-        self._overlap = lines[-1][-OVERLAP:]
-
-    def _goes_on(self, file: BinaryIO) -> bool:
-        """Is what was read still there? A resumed run cuts its log back, and may have written past our place since."""
-        if os.fstat(file.fileno()).st_size < self._position:
-            return False
-        file.seek(self._position - len(self._overlap))
-        return file.read(len(self._overlap)) == self._overlap
-
-    def _add(self, line: bytes, number: int) -> None:
-        if self._problem:
-            return
+    def _take(self, chunk: LogChunk) -> None:
         try:
-            event = from_json(line)
-            self._summary.add(event)
-        except (ValueError, KeyError, TypeError) as error:  # of a run_started without what it must say, the latter two
-            what = f"{error.args[0]} is missing" if isinstance(error, KeyError) else str(error)
-            self._problem = f"{self.run.log_file.name}:{number} is not an event of a run ({what})"
-            return
-        if isinstance(event, events.Resumed) and self._last is not None:
-            self._idle += event.time - self._last.time
-        self._first = self._first or event
-        self._last = event
+            for event in chunk.skim():
+                self._add(event)
+        except LogError as error:
+            self._problem = f"{self.run.log_file.name}:{error.line} is not an event of a run ({error.reason})"
+
+    def _add(self, event: Event) -> None:
+        self._fold.add(event)
         match event:
             case events.RunStarted():
                 self._title = str(event.phase["phase"].get("title") or "")

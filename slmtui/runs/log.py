@@ -3,19 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
-from slmtui.errors import UserError
-from slmtui.training.events import Event, from_json, to_json
-
-TAIL = 1 << 16  # bytes at the end of a log in which its last event is looked for
-
-
-class LogError(UserError, ValueError):
-    """A log with a line that is no event; the message says which."""
+from slmtui.training.events import Event, to_json
 
 
 class EventLog:
@@ -58,31 +50,3 @@ class EventLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         os.close(self.descriptor)
-
-
-def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
-    """The events of a log, or of its first `until` bytes.
-
-    A last line without its end is still being written, or torn, and not read. LogError for a line that is no event.
-    """
-    with path.open("rb") as file:
-        position = 0
-        for number, line in enumerate(file, start=1):
-            position += len(line)
-            if not line.endswith(b"\n") or (until is not None and position > until):
-                return
-            try:
-                yield from_json(line)
-            except ValueError as error:
-                raise LogError(f"{path}:{number}: not an event of a run ({error})") from None
-
-
-def last_event(log: Path) -> Event | None:
-    """The last whole event of a log, for which not all of it is read; None if there is none, or it is damaged there."""
-    try:
-        with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
-            lines = file.read().split(b"\n")[:-1]
-        return from_json(lines[-1]) if lines else None
-    except (OSError, ValueError):
-        return None

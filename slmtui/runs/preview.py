@@ -1,17 +1,16 @@
 """A run at a glance: what a list says of it, from its log without reading all of it as events.
 
-A log is mostly steps. The evaluations are picked out by their bytes, and the speed is taken from the log's end.
+A log is mostly steps. They are passed over but for those at its end, which tell the speed.
 """
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
+from slmtui.runs.log_reader import LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
-from slmtui.training.events import from_json
 from slmtui.training.gap import above_baseline
 
 TAIL = 128 << 10  # bytes of the log's end; some seven hundred steps
@@ -34,25 +33,18 @@ class RunPreview:
 
 
 def preview(run: Run) -> RunPreview:
-    """Look at a run. OSError and ValueError where there is no log that can be read."""
+    """Look at a run. OSError and ValueError where its log cannot be read."""
     started: events.RunStarted | None = None
     best: events.Evaluation | None = None
-    with run.log_file.open("rb") as file:
-        for line in file:
-            if line.endswith(b"\n") and any(mark in line for mark in _WANTED):
-                event = from_json(line)
-                if isinstance(event, events.RunStarted):
+    progress = Progress()
+    for chunk in LogReader(run.log_file).read():
+        for event in chunk.skim(tail=TAIL):
+            progress.add(event)
+            match event:
+                case events.RunStarted():
                     started = event
-                elif isinstance(event, events.Evaluation) and event.best:
+                case events.Evaluation(best=True):
                     best = event
-        progress = Progress()
-        if started is not None:
-            progress.add(started)
-        size = file.seek(0, os.SEEK_END)
-        file.seek(max(0, size - TAIL))
-        lines = file.read().split(b"\n")[:-1]
-    for line in lines[1:]:  # the first may be half a line; where it is whole, it is `started`
-        progress.add(from_json(line))
     return RunPreview(run, started, best, progress)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from slmtui import __version__
 from slmtui.runs.checkpoint import SavedModel, load_checkpoint
-from slmtui.runs.log import last_event, read_events
+from slmtui.runs.log_reader import last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event

@@ -25,7 +25,7 @@ from slmtui.errors import UserError
 from slmtui.project import shown_command
 from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.runs.lock import Lock, holder, is_held, take
-from slmtui.runs.log import read_events
+from slmtui.runs.log_reader import read_events
 from slmtui.training import events
 from slmtui.training.events import Event
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from slmtui.runs.log_reader import LogReader
 from slmtui.runs.run import Run, State
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -43,7 +44,7 @@ class RunSummary:
     gate_failed: bool = False
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
-    seconds: float = 0.0  # from the first event to the last
+    seconds: float = 0.0  # of training, once it has ended; else from the first event to the last, pauses left out
 
     def add(self, event: Event) -> None:
         self.step = event.step
@@ -78,17 +79,37 @@ class RunSummary:
                 self.reason, self.seconds = event.reason, event.seconds
 
 
+class SummaryFold:
+    """A run's summary as its events come in, and between which of them it lies."""
+
+    def __init__(self, name: str) -> None:
+        self.summary = RunSummary(name=name)
+        self.first: Event | None = None
+        self.last: Event | None = None
+        self._idle = 0.0  # seconds of pauses, and between processes
+
+    def add(self, event: Event) -> None:
+        if isinstance(event, events.Resumed) and self.last is not None:
+            self._idle += event.time - self.last.time
+        self.first = self.first or event
+        self.last = event
+        self.summary.add(event)
+
+    def so_far(self, state: State) -> RunSummary:
+        """The summary as it is now; it stays so when more is added."""
+        seconds = self.summary.seconds if self.summary.reason is not None else self._lasted()
+        return replace(self.summary, state=state, seconds=seconds)
+
+    def _lasted(self) -> float:
+        if self.first is None or self.last is None:
+            return 0.0
+        return self.last.time - self.first.time - self._idle
+
+
 def summarise(run: Run) -> RunSummary:
-    """Read a run's log once. A log that is not there yet gives a summary without numbers."""
-    summary = RunSummary(name=run.name)
-    first: Event | None = None
-    last: Event | None = None
-    if run.log_file.exists():
-        for event in run.events():
-            first = first or event
-            last = event
-            summary.add(event)
-    if first is not None and last is not None and summary.seconds == 0.0:
-        summary.seconds = last.time - first.time
-    summary.state = run.state(last, paused=summary.paused)
-    return summary
+    """Read a run's log once. A log that is not there yet gives a summary without numbers; LogError if it is damaged."""
+    fold = SummaryFold(run.name)
+    for chunk in LogReader(run.log_file).read():
+        for event in chunk.skim():
+            fold.add(event)
+    return fold.so_far(run.state(fold.last, paused=fold.summary.paused))

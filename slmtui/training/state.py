@@ -13,8 +13,8 @@ import numpy as np
 import torch
 
 from slmtui.config.phase import Phase
-from slmtui.data.baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.data.dataset import Dataset, Side
+from slmtui.data.ngram_baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.model.mixture import Mixture
 from slmtui.training.batches import WindowSource

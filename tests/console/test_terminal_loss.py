@@ -12,7 +12,7 @@ import pytest
 
 from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.control import send
-from slmtui.runs.log import last_event
+from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run
 from slmtui.session import resume
 from slmtui.training import events

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui.config.phase_file import parse_phase
-from slmtui.data.baseline import ngram_baseline
+from slmtui.data.ngram_baseline import ngram_baseline
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.training.data_record import DataFacts, data_record
 from slmtui.training.events import Event, RunStarted, Step, from_json, to_json

@@ -28,7 +28,7 @@ from slmtui.runs.control import ControlFile
 from slmtui.runs.history import RunHistory
 from slmtui.runs.index import RunIndex
 from slmtui.runs.lines import line_of
-from slmtui.runs.log import LogError
+from slmtui.runs.log_reader import LogError
 from slmtui.runs.preview import preview
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run

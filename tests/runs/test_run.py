@@ -14,7 +14,8 @@ import torch
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint
 from slmtui.runs.control import ControlFile, send
-from slmtui.runs.log import EventLog, read_events
+from slmtui.runs.log import EventLog
+from slmtui.runs.log_reader import read_events
 from slmtui.runs.preview import newest_of
 from slmtui.runs.run import Run, RunError, all_runs, create_run, find_run
 from slmtui.runs.safe_payload import checksum

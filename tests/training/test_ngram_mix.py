@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from slmtui.data.baseline import fit_ngram, ngram_baseline
+from slmtui.data.ngram_baseline import fit_ngram, ngram_baseline
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Evaluation, from_json, to_json

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from slmtui.runs.log import read_events
+from slmtui.runs.log_reader import read_events
 from slmtui.session import begin, resume
 from slmtui.training import events, tuning
 from slmtui.training.hardware import choose_machine

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slmtui.data.baseline import ngram_baseline
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.data.ngram_baseline import ngram_baseline
 from slmtui.insight.rules import data_facts as facts_module
 from slmtui.insight.rules.data_facts import data_warnings, facts_of
 from slmtui.training.data_record import DataFacts

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmtui.data import baseline
-from slmtui.data.baseline import losses_by_order, ngram_baseline, stretches
+from slmtui.data import ngram_baseline as baseline_module
 from slmtui.data.ngram import KneserNey
+from slmtui.data.ngram_baseline import losses_by_order, ngram_baseline, stretches
 
 texts = st.lists(st.integers(0, 3), min_size=1, max_size=40)
 
@@ -54,7 +54,7 @@ def test_a_pattern_is_learned() -> None:
 
 
 def test_a_large_split_is_sampled_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(baseline, "TOKEN_LIMIT", 1_000)
+    monkeypatch.setattr(baseline_module, "TOKEN_LIMIT", 1_000)
     text = np.arange(2_500) % 10
     result = ngram_baseline(text, text[:1_200], n_vocab=10, val_bytes=1_200)
     assert "1,000 of 2,500 training tokens and 1,000 of 1,200 validation tokens" in result.note
