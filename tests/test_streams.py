@@ -36,7 +36,7 @@ def shell(project: Path, arguments: str) -> subprocess.CompletedProcess[bytes]:
 
 
 @needs_dev_full
-@pytest.mark.parametrize("command", ["runs", "complete latest def --tokens 2", "--help", "--version"])
+@pytest.mark.parametrize("command", ["runs", "complete latest --tokens 2 <tiny.toml", "--help", "--version"])
 def test_a_full_disk_below_stdout_is_said(project: Path, command: str) -> None:
     done = shell(project, f"{command} >/dev/full")
     assert done.returncode == 2
@@ -68,12 +68,15 @@ def test_a_terminal_of_another_alphabet_gets_escapes(project: Path, monkeypatch:
     assert stdout.buffer.getvalue().startswith(rb"\u65e5\u672c")
 
 
-def test_a_prompt_that_is_no_text_is_refused_by_its_line(project: Path) -> None:
-    (project / "prompts").write_bytes(b"def\nab\xff\n")
-    done = shell(project, r"complete latest --json --tokens 1 < prompts")
-    assert done.returncode == 2
-    assert json.loads(done.stdout)["prompt"] == "def"
-    assert done.stderr.decode().splitlines()[-1] == "slmtui: stdin:2: not UTF-8: byte 0xff at 3"
+def test_a_prompt_that_is_no_text_is_refused_by_its_line(
+    project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    capsys.readouterr()
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(b"def\nab\xff\n")))
+    assert main(["complete", "latest", "--json", "--tokens", "1"]) == 2
+    out, err = capsys.readouterr()
+    assert json.loads(out)["prompt"] == "def"
+    assert err.splitlines()[-1] == "slmtui: stdin:2: not UTF-8: byte 0xff at 3"
 
 
 @pytest.mark.parametrize(

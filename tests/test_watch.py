@@ -196,7 +196,7 @@ def test_a_mistake_is_told_before_detaching_and_leaves_no_run(project: Path, cha
 
 def test_headless_outlives_its_terminal_and_its_reader(project: Path) -> None:
     training = process(
-        "--headless", "tiny.toml", "--set", "training.max_iters=600", "--set", "evaluation.interval=100", cwd=project
+        "--headless", "tiny.toml", "--set", "training.max_iters=400", "--set", "evaluation.interval=100", cwd=project
     )
     run = Run(project / "checkpoints" / "tiny-001")
     wait_for(lambda: run.log_file.exists() and run.log_file.read_bytes().count(b"\n") > 20)
@@ -209,7 +209,7 @@ def test_headless_outlives_its_terminal_and_its_reader(project: Path) -> None:
     training.stderr.close()
     end = last_event(run.log_file)
     assert isinstance(end, events.RunFinished)
-    assert (end.reason, end.step) == ("completed", 600)
+    assert (end.reason, end.step) == ("completed", 400)
 
 
 def test_several_runs_are_gone_on_with_in_order(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
