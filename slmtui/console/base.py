@@ -15,6 +15,11 @@ from textual.widgets import Static
 
 from slmtui.console.hints import Hints
 from slmtui.console.host import Host
+from slmtui.errors import UserError
+from slmtui.output import visible
+from slmtui.runs.control import send
+from slmtui.runs.run import Run
+from slmtui.training.control import Command, CommandKind
 
 MODES = {  # and what they are for
     "data": "of the corpus: its text, its split, what to beat",
@@ -103,6 +108,16 @@ class ConsoleScreen(Screen[None]):
 
     def pulse(self) -> None:
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
+
+    def ask_trainer(self, run: Run, kind: CommandKind, value: float | None = None) -> bool:
+        """Ask whoever trains the run for something. False, and a notification, if the request cannot be written."""
+        try:
+            send(run.control_file, Command(kind, value))
+        except UserError as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+            return False
+        self.look_soon()
+        return True
 
     def on_mount(self) -> None:
         self._pulse = self.set_interval(PULSE, self._beat_if_due, pause=True)

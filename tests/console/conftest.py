@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -67,6 +68,12 @@ def finished_run(project: Path, make_phase: MakePhase) -> Run:
 @pytest.fixture
 def until() -> Until:
     return patience.until
+
+
+@pytest.fixture
+def keys_do_not_wait_for_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    """After each key, Textual's pilot waits until the process is idle, for a second at most: until its thread is."""
+    monkeypatch.setattr("textual._wait.process_time", time.thread_time)
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,7 @@ from slmtui.console.screens.complete.sampling_fields import SamplingFields
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request
 from slmtui.output import visible
-from slmtui.runs.control import send
 from slmtui.runs.run import Run
-from slmtui.training.control import Command
 
 HISTORY = "prompts.jsonl"  # beside the runs, which are the project's, too
 LEAST_WIDTH = 38  # columns of a panel, for several to stand side by side
@@ -182,8 +180,8 @@ class CompleteScreen(ConsoleScreen):
             self.show_checkpoints(paths)
             self._go_to(at)
         panel = next(panel for panel in self.panels if panel.path == run.last)
-        self.call_after_refresh(panel.await_checkpoint, self.request)
-        send(run.control_file, Command("checkpoint"))
+        if self.ask_trainer(run, "checkpoint"):
+            self.call_after_refresh(panel.await_checkpoint, self.request)
 
     # ---- one of several ----
 

@@ -24,10 +24,9 @@ from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import DEFAULT_PHASE, shown_command
-from slmtui.runs.control import send
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
-from slmtui.training.control import Command, CommandKind
+from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
@@ -254,12 +253,8 @@ class RunsScreen(ConsoleScreen):
         if not run.alive:
             self._say(f"{run.name} is not alive ({run.state})", wrong=True)
             return
-        try:
-            send(run.run.control_file, Command(kind))
-        except OSError as error:
-            self._say(f"{run.run.control_file}: {error.strerror}", wrong=True)
-        else:
-            self._say({"pause": "asked to pause", "resume": "asked to go on"}.get(kind, "asked to stop"), run)
+        if self.ask_trainer(run.run, kind):
+            self._say({"pause": "asked to pause", "resume": "asked to resume"}.get(kind, "asked to stop"), run)
 
     @work
     async def action_delete(self) -> None:

@@ -6,12 +6,10 @@ another process, or gone, it does the same.
 
 from __future__ import annotations
 
-import os
 import time
 from dataclasses import replace
 from typing import ClassVar
 
-import psutil
 from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
@@ -20,17 +18,20 @@ from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.question import Message
 from slmtui.console.screens.train import view
 from slmtui.console.screens.train.evaluation_table import EvaluationTable
-from slmtui.console.screens.train.run_controls import RunControls
+from slmtui.console.screens.train.machine_meter import MachineMeter
+from slmtui.console.screens.train.run_controls import NEEDS_TRAINER, RunControls
 from slmtui.console.screens.train.view import X_AXES, TrainView
 from slmtui.console.text.columns import cut
 from slmtui.output import visible
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import ALIVE, Run, State, all_runs
 from slmtui.runs.summary import RunSummary
+from slmtui.training.control import CommandKind
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
 DASH = "  ─  "
@@ -54,7 +55,7 @@ Nothing is being trained, and no run is watched.
   r       watch a run of before"""
 
 
-class TrainScreen(RunControls):
+class TrainScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause", tooltip="pause, and go on"),
         Binding("s", "stop", "stop", tooltip="stop and save"),
@@ -103,6 +104,9 @@ class TrainScreen(RunControls):
     def __init__(self) -> None:
         super().__init__()
         self.history: RunHistory | None = None
+        self.controls = RunControls(self, lambda: self.history)
+        self.meter = MachineMeter()
+        self.steerable = True  # somebody trains the run: the bottom line names the keys that steer
         self.view = TrainView()
         self.sample_at: int | None = None  # None: the newest
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
@@ -113,9 +117,6 @@ class TrainScreen(RunControls):
         self._drawn_evaluations = -1
         self._gap_drawn: tuple[object, ...] = ()
         self._stale = True
-        self._process = psutil.Process()
-        self._machine_at = 0.0
-        self._machine = ""
 
     def body(self) -> ComposeResult:
         yield Static(EMPTY, id="empty", markup=False)
@@ -147,6 +148,9 @@ class TrainScreen(RunControls):
         )
         self.set_class(memory.flag("train.table", False), "-table")
 
+    def hinted(self, action: str) -> bool:
+        return self.steerable or action.partition("(")[0] not in NEEDS_TRAINER
+
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
 
@@ -170,7 +174,7 @@ class TrainScreen(RunControls):
         left_out = self._left_out and time.monotonic() - self._drawn_at >= CHART_SECONDS
         if changed or self._stale or left_out:
             self._show(history, summary)
-        machine = self._of_machine(history.run)
+        machine = self.meter.words() if self.host.trainer.run_now == history.run else ""
         self._put("#progress", view.progress_line(history, summary, self.app.size.width, machine))
 
     def _choose_run(self) -> None:
@@ -235,8 +239,8 @@ class TrainScreen(RunControls):
         if cell_len(shown) >= min(LEAST_TITLE, cell_len(visible(title))):
             line = f"{shown}{DASH}{line}"
         self._put("#phase-title", cut(line, width))
-        if self.steers != (state in ALIVE):
-            self.steers = state in ALIVE
+        if self.steerable != (state in ALIVE):
+            self.steerable = state in ALIVE
             self.refresh_bindings()
 
     def _show_sample(self, history: RunHistory) -> None:
@@ -257,17 +261,6 @@ class TrainScreen(RunControls):
         line = " " + visible(sample.prompt + sample.text).replace("\n", "⏎")
         self._put("#sample-line", view.line_with_key(line, "v sample", self.app.size.width))
 
-    def _of_machine(self, run: Run) -> str:
-        """Memory and CPU of this process while it trains the run; what another process takes is not known."""
-        if self.host.trainer.run_now != run:
-            return ""
-        if time.monotonic() - self._machine_at >= 2.0:
-            self._machine_at = time.monotonic()
-            memory = self._process.memory_info().rss / 1e6
-            cpu = self._process.cpu_percent() / 100
-            self._machine = f"{memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
-        return self._machine
-
     def _entitle(self, selector: str, title: str, subtitle: str) -> None:
         """Name a panel, if its name is new: Textual paints a panel again whenever it is given one."""
         if self._titles.get(selector) != (title, subtitle):
@@ -282,6 +275,28 @@ class TrainScreen(RunControls):
             self.query_one(selector, Static).update(content, layout=selector in GROWING)
 
     # What a person asks for
+
+    def action_pause(self) -> None:
+        self.controls.pause_or_resume()
+
+    def action_ask(self, kind: CommandKind) -> None:
+        if self.controls.ask(kind):
+            self.notify(f"{kind} asked for")
+
+    def action_rate(self, direction: int) -> None:
+        self.controls.change_rate(direction)
+
+    def action_stop(self) -> None:
+        self.controls.stop()
+
+    def action_next(self) -> None:
+        self.controls.next_phase()
+
+    def action_start(self) -> None:
+        self.controls.start()
+
+    def action_queue(self) -> None:
+        self.controls.show_queue()
 
     def _change_view(self, view: TrainView) -> None:
         self.view = view

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TypeVar
@@ -26,15 +23,11 @@ from slmtui.training.events import Event
 from tests import written_runs
 from tests.conftest import MakePhase
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
-from tests.console.screen_text import toasts
 
 LONG = ("training.max_iters=9000", "evaluation.interval=200", "sampling.when=end")
 
 
-@pytest.fixture(autouse=True)
-def keys_do_not_wait_for_the_training(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After each key, Textual's pilot waits until the process is idle, for a second at most: until its thread is."""
-    monkeypatch.setattr("textual._wait.process_time", time.thread_time)
+pytestmark = pytest.mark.usefixtures("keys_do_not_wait_for_the_training")
 
 
 def text_of(app: Console, selector: str) -> str:
@@ -160,25 +153,6 @@ async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: Ma
         await until(pilot, lambda: said(run, events.RunFinished))
         finished = said(run, events.RunFinished)[0]
         assert finished.reason == "stopped"
-        await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
-
-
-async def test_a_disk_too_full_to_ask_on_is_said_and_the_training_goes_on(
-    make_console: MakeConsole, make_phase: MakePhase, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    app = make_console(phases=[make_phase(*LONG)])
-    async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
-        with monkeypatch.context() as patch:
-            patch.setattr("slmtui.console.screens.train.run_controls.send", full)
-            await pilot.press("space")
-            await until(pilot, lambda: any("No space left" in toast for toast in toasts(app)))
-        assert isinstance(app.screen, TrainScreen)
-        assert "running" in text_of(app, "#phase-title")
-        await pilot.press("s", "s")
         await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
 
 

@@ -1,0 +1,26 @@
+"""What this process takes of the machine, looked up every two seconds."""
+
+from __future__ import annotations
+
+import os
+import time
+
+import psutil
+
+INTERVAL = 2.0  # seconds between two measurements
+
+
+class MachineMeter:
+    def __init__(self) -> None:
+        self._process = psutil.Process()
+        self._measured_at = 0.0
+        self._words = ""
+
+    def words(self) -> str:
+        """`512 MB   1.8 of 2 cores`: resident memory, and CPU time per second since the last measurement."""
+        if time.monotonic() - self._measured_at >= INTERVAL:
+            self._measured_at = time.monotonic()
+            memory = self._process.memory_info().rss / 1e6
+            cpu = self._process.cpu_percent() / 100
+            self._words = f"{memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
+        return self._words
