@@ -46,8 +46,8 @@ def best(phase: str) -> Work:
     published one, and what is added to it between two of its events draws nothing.
     """
     training = start(published(phase, "sampling.prompts=[]"))
+    from slmtui.data.baseline import bits_per_byte
     from slmtui.training.evaluation import full_loss
-    from slmtui.training.gap import bits_per_byte
     from slmtui.training.trainer import train
 
     val = training.dataset.val

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True)
@@ -11,7 +12,9 @@ class Baseline:
 
     order: int  # chosen on the training tokens
     loss: float  # of that order
-    order_losses: tuple[float, ...]  # orders 1, 2, …; what another choice would have given. () where a log tells it
+    order_losses: tuple[float, ...] = field(
+        compare=False
+    )  # orders 1, 2, …; what another choice would have given. () where a log tells it
     unigram: float  # NaN where an old log does not say it
     uniform: float  # ln n_vocab
     bits_per_byte: float  # NaN where an old log does not say how many bytes there were
@@ -20,3 +23,8 @@ class Baseline:
     @property
     def name(self) -> str:
         return f"{self.order}-gram"
+
+
+def bits_per_byte(loss: float, tokens: int, n_bytes: int) -> float:
+    """A loss in nats per token as bits per byte of text, which does not depend on the vocabulary."""
+    return loss * tokens / (n_bytes * math.log(2))

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.baseline import Baseline
+from slmtui.data.baseline import Baseline, bits_per_byte
 from slmtui.data.ngram import (
     HIGHEST_ORDER,
     FloatArray,
@@ -52,7 +52,7 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
         order_losses=tuple(losses.tolist()),
         unigram=float(losses[0]),
         uniform=math.log(n_vocab),
-        bits_per_byte=float(losses[order - 1]) * len(val_tokens) / val_bytes / math.log(2),
+        bits_per_byte=bits_per_byte(float(losses[order - 1]), len(val_tokens), val_bytes),
         note=_note(len(fitted), len(train_tokens), len(scored), len(val_tokens)),
     )
 

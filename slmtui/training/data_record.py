@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PlainSerializer, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 
-from slmtui.data.baseline import Baseline
-from slmtui.training.gap import bits_per_byte
+from slmtui.data.baseline import Baseline, bits_per_byte
 
 if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset

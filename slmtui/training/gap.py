@@ -6,8 +6,6 @@ strange as a large positive one: it says that the two sides of the split are not
 
 from __future__ import annotations
 
-import math
-
 from slmtui.data.baseline import Baseline
 
 SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
@@ -22,8 +20,3 @@ def verdict(gap: float) -> str:
 def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
     """Whether counting does better than the network alone: then its gap, however small, earns no praise."""
     return baseline is not None and val_loss > baseline.loss
-
-
-def bits_per_byte(loss: float, tokens: int, n_bytes: int) -> float:
-    """A loss in nats per token as bits per byte of text, which does not depend on the vocabulary."""
-    return loss * tokens / (n_bytes * math.log(2))

@@ -19,12 +19,13 @@ import numpy as np
 import torch
 
 from slmtui import __version__
+from slmtui.data.baseline import bits_per_byte
 from slmtui.training import events
 from slmtui.training.control import Control, NoControl
 from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, sampled_losses
 from slmtui.training.events import Event
-from slmtui.training.gap import bits_per_byte, verdict
+from slmtui.training.gap import verdict
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
 from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
