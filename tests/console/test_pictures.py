@@ -183,8 +183,9 @@ async def phases(app: Console, pilot: Pilot[str], until: Until) -> None:
     await until(pilot, lambda: isinstance(app.screen, PhasesScreen) and app.screen.draft)
     screen = app.screen
     assert isinstance(screen, PhasesScreen)
-    await until(pilot, lambda: [d for d in screen.drafts.by_path.values() if d.phase and screen.facts_of(d.phase)][1:])
-    await until(pilot, lambda: screen.glances)
+    phases = [draft.phase for draft in screen.drafts.by_path.values() if draft.phase is not None]
+    await until(pilot, lambda: all(screen.inspector.facts_of(phase) for phase in phases))
+    await until(pilot, lambda: any(screen.inspector.verdict_of(phase)[0] for phase in phases))
     screen.action_edit("form")
 
 

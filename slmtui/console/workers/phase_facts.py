@@ -48,7 +48,9 @@ def read_facts(phase: Phase) -> DatasetCounts | NoCounts:
     return _unless_too_large(phase) or _facts_or_fault(phase)
 
 
-def find_glances(checkpoints: Path, names: set[str], known: dict[str, tuple[int, RunPreview]]) -> dict[str, RunPreview]:
+def find_previews(
+    checkpoints: Path, names: set[str], known: dict[str, tuple[int, RunPreview]]
+) -> dict[str, RunPreview]:
     """The newest run of each phase, looked at; `known` keeps what was seen, by run, until its log has grown."""
     from slmtui.runs.preview import newest_of, preview
     from slmtui.runs.run import all_runs

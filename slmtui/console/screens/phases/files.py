@@ -3,74 +3,50 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
-
-from textual import work
 
 from slmtui.config.editing import new_phase, with_value
 from slmtui.config.schema import keys
-from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.errors import UserError
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
-class PhaseFiles(ConsoleScreen):
-    def __init__(self) -> None:
-        super().__init__()
-        self.drafts = Drafts()
-        self.marked: list[Path] = []
+class PhaseFiles:
+    """Save, copy, delete and train phase files, asking what has to be asked. `refresh` shows what became of them."""
 
-    @property
-    def draft(self) -> Draft | None:
-        raise NotImplementedError
+    def __init__(self, host: Host, drafts: Drafts, refresh: Callable[[], None]) -> None:
+        self._host, self._drafts, self._refresh = host, drafts, refresh
 
-    def refresh_all(self) -> None:
-        raise NotImplementedError
+    async def save_and_say(self, draft: Draft) -> None:
+        if await self.save(draft):
+            self._host.notify(f"saved {draft.path}", markup=False)
 
-    def action_start(self) -> None:
-        """Train the marked phases in their order, or the one under the cursor."""
-        self._start(list(self.marked) or ([self.draft.path] if self.draft is not None else []))
-
-    def action_start_this(self) -> None:
-        if self.draft is not None:
-            self._start([self.draft.path])
-
-    @work
-    async def action_save(self) -> None:
-        if self.draft is not None and await self._save(self.draft):
-            self.notify(f"{self.draft.path} is saved")
-
-    @work
-    async def action_copy(self) -> None:
+    async def copy(self, draft: Draft) -> None:
         """Save what is in the editor as a new phase."""
-        if (draft := self.draft) is None:
-            return
-        free = free_name(self.drafts.folder, draft.path.stem)
+        free = free_name(self._drafts.folder, draft.path.stem)
         name = await self._ask_name(f"Save {draft.path} as a new phase. Its name:", "copy", free)
         if name is not None:
             try:
-                self._go_to(self.drafts.create(name, with_value(draft.text, keys()["phase", "name"], name)))
+                self._go_to(self._drafts.create(name, with_value(draft.text, keys()["phase", "name"], name)))
             except UserError as error:
                 self._say(error, "copy")
 
-    @work
-    async def action_new(self) -> None:
+    async def new(self) -> None:
         """Begin a phase with the defaults of the schema."""
         name = await self._ask_name("A new phase, with the default for every key. Its name:", "new phase", "")
         if name is not None:
             try:
-                self._go_to(self.drafts.create(name, new_phase(name)))
+                self._go_to(self._drafts.create(name, new_phase(name)))
             except UserError as error:
                 self._say(error, "new phase")
 
-    @work
-    async def action_delete(self) -> None:
-        if (draft := self.draft) is None:
-            return
+    async def delete(self, draft: Draft) -> None:
         answer = await self._question(
             f"Delete {draft.path}? There is no way back. Runs of it stay.",
             {"delete": "Delete", "cancel": "Cancel"},
@@ -78,15 +54,14 @@ class PhaseFiles(ConsoleScreen):
         )
         if answer == "delete":
             try:
-                self.drafts.delete(draft.path)
+                self._drafts.delete(draft.path)
             except UserError as error:
                 self._say(error, "delete a phase")
-            self.refresh_all()
+            self._refresh()
 
-    @work
-    async def action_revert(self) -> None:
+    async def revert(self, draft: Draft) -> None:
         """Forget what was not saved."""
-        if (draft := self.draft) is None or not draft.changed:
+        if not draft.changed:
             return
         answer = await self._question(
             f"Undo all changes to {draft.path} that are not saved?",
@@ -95,16 +70,15 @@ class PhaseFiles(ConsoleScreen):
         )
         if answer == "undo":
             draft.reload()
-            self.drafts.look()
-            self.refresh_all()
+            self._drafts.look()
+            self._refresh()
 
-    @work
-    async def action_set_up(self) -> None:
+    async def set_up(self) -> None:
         """Offer to put the phases and the corpus that come with slmtui into this folder."""
         from slmtui.project import set_up
 
-        if self.drafts.folder.is_dir():
-            self.notify("there is a phases/ folder already")
+        if self._drafts.folder.is_dir():
+            self._host.notify("there is a phases/ folder already")
             return
         answer = await self._question(
             f"{Path.cwd()} has no phases/ folder.\n\nSet up a project here? It puts six phases into phases/ and a "
@@ -117,16 +91,15 @@ class PhaseFiles(ConsoleScreen):
                 set_up(Path())
             except UserError as error:
                 self._say(error, "a new project")
-            self.drafts.look()
-            self.refresh_all()
+            self._drafts.look()
+            self._refresh()
 
-    @work
-    async def _start(self, paths: list[Path]) -> None:
-        """Queue phases, once all of them are right and it is clear what is to become of unsaved changes."""
-        drafts = [self.drafts[path] for path in paths]
+    async def train(self, paths: list[Path]) -> bool:
+        """Queue phases, once all are valid and it is clear what to do with unsaved changes. Are they queued?"""
+        drafts = [self._drafts[path] for path in paths]
         if broken := [draft.complaint for draft in drafts if draft.phase is None]:
-            await self.host.push_screen_wait(Message("\n\n".join(broken), title="cannot be trained"))
-            return
+            await self._host.push_screen_wait(Message("\n\n".join(broken), title="cannot be trained"))
+            return False
         if changed := [draft for draft in drafts if draft.changed]:
             answer = await self._question(
                 f"{', '.join(str(draft.path) for draft in changed)}: changed and not saved.",
@@ -134,18 +107,18 @@ class PhaseFiles(ConsoleScreen):
                 title="train",
             )
             if answer not in ("save", "train"):
-                return
+                return False
             for draft in changed if answer == "save" else ():
-                if not await self._save(draft):
-                    return
+                if not await self.save(draft):
+                    return False
         phases = [draft.phase for draft in drafts]  # what is written there now; the files may change meanwhile
-        self.marked.clear()
-        self.refresh_all()
+        self._refresh()
         for phase in phases:
             if phase is not None:
-                self.host.train(phase)
+                self._host.train(phase)
+        return True
 
-    async def _save(self, draft: Draft) -> bool:
+    async def save(self, draft: Draft) -> bool:
         """Save, asking first about mistakes and about a file that somebody else has changed. Is it saved?"""
         if draft.unreadable is not None:
             self._say(draft.unreadable, "save")
@@ -168,8 +141,8 @@ class PhaseFiles(ConsoleScreen):
             )  # fmt: skip
             if answer == "reload":
                 draft.reload()
-                self.drafts.look()
-                self.refresh_all()
+                self._drafts.look()
+                self._refresh()
             if answer != "overwrite":
                 return False
         try:
@@ -177,24 +150,24 @@ class PhaseFiles(ConsoleScreen):
         except UserError as error:
             self._say(error, "save")
             return False
-        self.refresh_all()
+        self._refresh()
         return True
 
     async def _ask_name(self, question: str, title: str, value: str) -> str | None:
         def wrong(name: str) -> str:
             if not NAME.fullmatch(name):
                 return f"allowed: {keys()['phase', 'name'].allowed}" if name else ""
-            return f"phases/{name}.toml is there already" if (self.drafts.folder / f"{name}.toml").exists() else ""
+            return f"phases/{name}.toml is there already" if (self._drafts.folder / f"{name}.toml").exists() else ""
 
-        answer = await self.host.push_screen_wait(InputDialog(question, title=title, value=value, wrong=wrong))
+        answer = await self._host.push_screen_wait(InputDialog(question, title=title, value=value, wrong=wrong))
         return answer or None
 
     async def _question(self, question: str, answers: dict[str, str], *, title: str) -> str | None:
-        return await self.host.push_screen_wait(Question(question, answers, title=title))
+        return await self._host.push_screen_wait(Question(question, answers, title=title))
 
     def _go_to(self, path: Path) -> None:
-        self.host.phase_file = path
-        self.refresh_all()
+        self._host.phase_file = path
+        self._refresh()
 
     def _say(self, error: UserError, title: str) -> None:
-        self.host.push_screen(Message(str(error), title=title))
+        self._host.push_screen(Message(str(error), title=title))

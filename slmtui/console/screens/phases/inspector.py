@@ -2,126 +2,114 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from textual import on, work
-from textual.message import Message
 from textual.worker import get_current_worker
 
 from slmtui.config.phase import Phase
-from slmtui.console.screens.phases.files import PhaseFiles
+from slmtui.console.base import ConsoleScreen
 from slmtui.console.workers.phase_facts import (
     data_key,
-    find_glances,
+    find_previews,
     measure,
     memory_of_machine,
     read_facts,
     shape_key,
     speed_from_run,
 )
-from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
+from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed, known_vocabulary, memory_needed
 
 if TYPE_CHECKING:
     from slmtui.runs.preview import RunPreview
 
 
-class PhaseInspector(PhaseFiles):
-    class FactsFound(Message):
-        def __init__(self, key: str, facts: DatasetCounts | NoCounts) -> None:
-            super().__init__()
-            self.key, self.facts = key, facts
+class PhaseInspector:
+    """What is known of the datasets, the speed and the newest runs of phases; `changed` is called when more is."""
 
-    class RunsSeen(Message):
-        def __init__(self, glances: dict[str, RunPreview]) -> None:
-            super().__init__()
-            self.glances = glances
-
-    class Measured(Message):
-        def __init__(self, phase: Phase, facts: DatasetCounts | NoCounts | None, speed: Speed | str) -> None:
-            super().__init__()
-            self.phase, self.facts, self.speed = phase, facts, speed
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.facts: dict[str, DatasetCounts | NoCounts] = {}
-        self.speeds: dict[tuple[object, ...], Speed | str] = {}
-        self.glances: dict[str, RunPreview] = {}
+    def __init__(self, screen: ConsoleScreen, changed: Callable[[], None]) -> None:
+        self._screen, self._changed = screen, changed
+        self._facts: dict[str, DatasetCounts | NoCounts] = {}
+        self._speeds: dict[tuple[object, ...], Speed | str] = {}
+        self._previews: dict[str, RunPreview] = {}  # of the newest run of each phase
         self._seen: dict[str, tuple[int, RunPreview]] = {}
         self.memory_here = memory_of_machine()
 
-    def show_list(self) -> None:
-        raise NotImplementedError
-
-    def show_meaning(self) -> None:
-        raise NotImplementedError
-
     def facts_of(self, phase: Phase) -> DatasetCounts | NoCounts | None:
-        return self.facts.get(data_key(phase))
+        return self._facts.get(data_key(phase))
+
+    def vocabulary_of(self, phase: Phase) -> int | None:
+        known = known_vocabulary(phase)
+        return known if known is not None else getattr(self.facts_of(phase), "n_vocab", None)
+
+    def memory_of(self, phase: Phase) -> int:
+        """Bytes that training takes, estimated; 0 where the vocabulary is not known yet."""
+        n_vocab = self.vocabulary_of(phase)
+        return sum(memory_needed(phase, n_vocab).values()) if n_vocab is not None else 0
 
     def speed_of(self, phase: Phase) -> Speed | str:
         """As measured here, else from the last run."""
-        measured = self.speeds.get(shape_key(phase), "")
+        measured = self._speeds.get(shape_key(phase), "")
         if isinstance(measured, Speed):
             return replace(measured, total=measured.step * phase.training.max_iters)
-        return measured or speed_from_run(phase, self.glances.get(phase.name)) or ""
+        return measured or speed_from_run(phase, self._previews.get(phase.name)) or ""
 
     def verdict_of(self, phase: Phase) -> tuple[str, bool]:
         """The class of the newest run's gap, "" for none, and whether counting does better."""
-        seen = self.glances.get(phase.name)
+        seen = self._previews.get(phase.name)
         return (seen.best.verdict, seen.above_baseline) if seen is not None and seen.best is not None else ("", False)
 
     def forget_faults(self) -> None:
         """What could not be read a while ago may be there now."""
-        self.facts = {key: facts for key, facts in self.facts.items() if isinstance(facts, DatasetCounts)}
+        self._facts = {key: facts for key, facts in self._facts.items() if isinstance(facts, DatasetCounts)}
 
-    def find_facts(self) -> None:
-        """Read the datasets that are not known yet, the one that is looked at first."""
-        drafts = [self.draft, *(self.drafts[path] for path in self.drafts.paths())]
-        phases = [draft.phase for draft in drafts if draft is not None and draft.phase is not None]
-        missing = {data_key(phase): phase for phase in phases if data_key(phase) not in self.facts}
-        if missing:
-            self._read_facts(list(missing.values()))
+    def find_facts(self, phases: Iterable[Phase]) -> None:
+        """Read the datasets that are not known yet, in this order."""
+        missing = {data_key(phase): phase for phase in phases if data_key(phase) not in self._facts}
+        if not missing:
+            return
 
-    def find_runs(self) -> None:
-        names = {phase.name for path in self.drafts.paths() if (phase := self.drafts[path].phase) is not None}
-        self._look_at_runs(names)
+        def read() -> None:
+            worker = get_current_worker()
+            for phase in missing.values():
+                if worker.is_cancelled:
+                    return
+                self._screen.call_later(self._take_facts, data_key(phase), read_facts(phase))
 
-    @work(thread=True, exclusive=True, group="facts")
-    def _read_facts(self, phases: list[Phase]) -> None:
-        worker = get_current_worker()
-        for phase in phases:
-            if worker.is_cancelled:
-                return
-            self.post_message(self.FactsFound(data_key(phase), read_facts(phase)))
+        self._screen.run_worker(read, thread=True, exclusive=True, group="facts")
 
-    @work(thread=True, exclusive=True, group="runs")
-    def _look_at_runs(self, names: set[str]) -> None:
-        self.post_message(self.RunsSeen(find_glances(self.host.checkpoints, names, self._seen)))
+    def find_runs(self, names: set[str]) -> None:
+        """Look at the newest run of each of these phases."""
+        checkpoints = self._screen.host.checkpoints
 
-    @work(thread=True, exclusive=True, group="measure")
+        def look() -> None:
+            self._screen.call_later(self._take_previews, find_previews(checkpoints, names, self._seen))
+
+        self._screen.run_worker(look, thread=True, exclusive=True, group="runs")
+
     def measure(self, phase: Phase) -> None:
-        worker = get_current_worker()
-        self.post_message(self.Measured(phase, None, "measuring …"))
-        facts, speed = measure(phase, lambda: worker.is_cancelled or self.host.trainer.busy)
-        self.post_message(self.Measured(phase, facts, speed))
+        """Read the dataset, and train a few steps to see how long they take."""
+        trainer = self._screen.host.trainer
+        self._take_speed(phase, None, "measuring …")
 
-    @on(FactsFound)
-    def facts_found(self, event: FactsFound) -> None:
-        self.facts[event.key] = event.facts
-        self.show_list()
-        self.show_meaning()
+        def run() -> None:
+            worker = get_current_worker()
+            facts, speed = measure(phase, lambda: worker.is_cancelled or trainer.busy)
+            self._screen.call_later(self._take_speed, phase, facts, speed)
 
-    @on(RunsSeen)
-    def runs_seen(self, event: RunsSeen) -> None:
-        self.glances = event.glances
-        self.show_list()
-        self.show_meaning()
+        self._screen.run_worker(run, thread=True, exclusive=True, group="measure")
 
-    @on(Measured)
-    def measured(self, event: Measured) -> None:
-        if event.facts is not None:
-            self.facts[data_key(event.phase)] = event.facts
-        self.speeds[shape_key(event.phase)] = event.speed
-        self.show_list()
-        self.show_meaning()
+    def _take_facts(self, key: str, facts: DatasetCounts | NoCounts) -> None:
+        self._facts[key] = facts
+        self._changed()
+
+    def _take_previews(self, previews: dict[str, RunPreview]) -> None:
+        self._previews = previews
+        self._changed()
+
+    def _take_speed(self, phase: Phase, facts: DatasetCounts | NoCounts | None, speed: Speed | str) -> None:
+        if facts is not None:
+            self._facts[data_key(phase)] = facts
+        self._speeds[shape_key(phase)] = speed
+        self._changed()

@@ -13,10 +13,12 @@ from textual.widgets import OptionList, Static
 
 from slmtui.config.errors import Problem
 from slmtui.config.phase import Phase
+from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.dialogs.question import Message
-from slmtui.console.phase_drafts import Draft
+from slmtui.console.phase_drafts import Draft, Drafts
 from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
+from slmtui.console.screens.phases.files import PhaseFiles
 from slmtui.console.screens.phases.findings import before_the_start
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
@@ -25,9 +27,7 @@ from slmtui.insight.estimates import (
     MeaningLine,
     compact,
     differences,
-    known_vocabulary,
     meaning,
-    memory_needed,
     parameters,
     size,
 )
@@ -47,7 +47,7 @@ i  set up a project here
 n  begin with one phase"""
 
 
-class PhasesScreen(PhaseInspector):
+class PhasesScreen(ConsoleScreen):
     DEFAULT_CSS = """
     PhasesScreen #phases { width: 29; }
     PhasesScreen #editor { width: 1fr; }
@@ -64,7 +64,9 @@ class PhasesScreen(PhaseInspector):
 
     def __init__(self) -> None:
         super().__init__()
-        self.marked: list[Path] = []
+        self.drafts = Drafts()
+        self.inspector = PhaseInspector(self, self._show_known)
+        self.marked: list[Path] = []  # to be trained, in this order
         self.other: Path | None = None  # compared with; None: the one before in the list
         self._seen_panel = "phases"
         self._beats = 0
@@ -81,11 +83,12 @@ class PhasesScreen(PhaseInspector):
             yield MeaningPanel()
 
     def on_mount(self) -> None:
+        self.files = PhaseFiles(self.host, self.drafts, self.refresh_all)
         self.see("phases")
         self.query_one(PhaseList).focus()
 
     def on_screen_resume(self) -> None:
-        self.forget_faults()
+        self.inspector.forget_faults()
         self._beats = 0
         if not self.drafts.folder.is_dir() and not self._offered:
             self._offered = True
@@ -94,9 +97,9 @@ class PhasesScreen(PhaseInspector):
     def pulse(self) -> None:
         if self._beats % LOOK == 0 and (self.drafts.look() or self._beats == 0):
             self.refresh_all()
-            self.find_facts()
+            self._find_facts()
         if self._beats % GLANCE == 0:
-            self.find_runs()
+            self._find_runs()
         self._beats += 1
 
     @property
@@ -134,11 +137,24 @@ class PhasesScreen(PhaseInspector):
             words = "It says something once this is right:" if problems else ""
             panel.show([MeaningLine("", "", words), *(_line(problem) for problem in problems)], "", ())
             return
-        known = self.facts_of(phase)
-        lines = meaning(phase, known, self.speed_of(phase), memory_here=self.memory_here)
+        known = self.inspector.facts_of(phase)
+        lines = meaning(phase, known, self.inspector.speed_of(phase), memory_here=self.inspector.memory_here)
         lines += before_the_start(phase, known)
         other = self._compared()
         panel.show(lines, other.name if other else "", differences(phase, other) if other else ())
+
+    def _show_known(self) -> None:
+        self.show_list()
+        self.show_meaning()
+
+    def _find_facts(self) -> None:
+        """Read the datasets that are not known yet, that of the phase in view first."""
+        drafts = [self.draft, *(self.drafts[path] for path in self.drafts.paths())]
+        self.inspector.find_facts([draft.phase for draft in drafts if draft is not None and draft.phase is not None])
+
+    def _find_runs(self) -> None:
+        phases = [self.drafts[path].phase for path in self.drafts.paths()]
+        self.inspector.find_runs({phase.name for phase in phases if phase is not None})
 
     def see(self, panel: str) -> None:
         """On a narrow terminal, show this one of the three panels."""
@@ -167,7 +183,7 @@ class PhasesScreen(PhaseInspector):
             self.host.ui_state.remember("phase", path.name)
             self.editor.show(self.draft)
             self.show_meaning()
-            self.find_facts()
+            self._find_facts()
 
     @on(PhaseEditor.Edited)
     def edited(self, event: PhaseEditor.Edited) -> None:
@@ -179,7 +195,53 @@ class PhasesScreen(PhaseInspector):
         self.show_meaning()
         if self._typing is not None:
             self._typing.stop()
-        self._typing = self.set_timer(TYPING, self.find_facts)
+        self._typing = self.set_timer(TYPING, self._find_facts)
+
+    def action_start(self) -> None:
+        """Train the marked phases in their order, or the one under the cursor."""
+        self._train(list(self.marked) or ([self.draft.path] if self.draft is not None else []))
+
+    def action_start_this(self) -> None:
+        if self.draft is not None:
+            self._train([self.draft.path])
+
+    @work
+    async def _train(self, paths: list[Path]) -> None:
+        if await self.files.train(paths):
+            self.marked.clear()
+            self.show_list()
+
+    @work
+    async def action_save(self) -> None:
+        if self.draft is not None:
+            await self.files.save_and_say(self.draft)
+
+    @work
+    async def action_copy(self) -> None:
+        """Save what is in the editor as a new phase."""
+        if self.draft is not None:
+            await self.files.copy(self.draft)
+
+    @work
+    async def action_new(self) -> None:
+        """Begin a phase with the defaults of the schema."""
+        await self.files.new()
+
+    @work
+    async def action_delete(self) -> None:
+        if self.draft is not None:
+            await self.files.delete(self.draft)
+
+    @work
+    async def action_revert(self) -> None:
+        """Undo what was not saved."""
+        if self.draft is not None:
+            await self.files.revert(self.draft)
+
+    @work
+    async def action_set_up(self) -> None:
+        """Offer to put the phases and the corpus that come with slmtui into this folder."""
+        await self.files.set_up()
 
     def action_list(self) -> None:
         self.see("phases")
@@ -247,10 +309,10 @@ class PhasesScreen(PhaseInspector):
             self.notify(self.host.backend.words())
         elif self.host.trainer.busy:
             self.notify("a training is running: its steps and these would slow each other down", severity="warning")
-        elif (need := self._needs(phase)) > self.memory_here:
-            self.notify(f"it would need {size(need)}; the machine has {size(self.memory_here)}", severity="warning")
+        elif (need := self.inspector.memory_of(phase)) > (here := self.inspector.memory_here):
+            self.notify(f"it would need {size(need)}; the machine has {size(here)}", severity="warning")
         else:
-            self.measure(phase)
+            self.inspector.measure(phase)
 
     def show_complaint(self, draft: Draft) -> None:
         self.host.push_screen(Message(draft.complaint, title=f"{draft.path} is not right"))
@@ -264,10 +326,6 @@ class PhasesScreen(PhaseInspector):
         near = paths[at - 1 : at] or paths[at + 1 : at + 2]
         return self.drafts[near[0]].phase if near else None
 
-    def _needs(self, phase: Phase) -> int:
-        vocabulary = self.vocabulary_of(phase)
-        return sum(memory_needed(phase, vocabulary).values()) if vocabulary is not None else 0
-
     def _row(self, draft: Draft) -> PhaseRow:
         phase, path = draft.phase, draft.path
         mark = self.marked.index(path) + 1 if path in self.marked else 0
@@ -275,15 +333,10 @@ class PhasesScreen(PhaseInspector):
             problem = draft.problems[0] if draft.problems else None
             wrong = (problem.key or problem.message) if problem else "cannot be read"
             return PhaseRow(path, path.stem, "", "", "", wrong, draft.changed, mark)
-        vocabulary = self.vocabulary_of(phase)
+        vocabulary = self.inspector.vocabulary_of(phase)
         count = "" if vocabulary is None else compact(sum(parameters(phase, vocabulary).values()))
-        verdict, above_baseline = self.verdict_of(phase)
+        verdict, above_baseline = self.inspector.verdict_of(phase)
         return PhaseRow(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline)
-
-    def vocabulary_of(self, phase: Phase) -> int | None:
-        known = known_vocabulary(phase)
-        facts = self.facts_of(phase)
-        return known if known is not None else getattr(facts, "n_vocab", None)
 
 
 def _line(problem: Problem) -> MeaningLine:
