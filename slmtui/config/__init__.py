@@ -1,1 +1,1 @@
-"""What a person configures, as TOML: schema, files, positions, errors, overrides, editing, docs."""
+"""A phase's configuration in TOML: schema, files, positions, errors, overrides, editing, docs."""

@@ -1,8 +1,8 @@
-"""Editing a phase's file key by key: one changed value, and every comment, order and spelling around it kept.
+"""Edits a phase file key by key: one value changes; the comments, order and formatting around it stay.
 
-A form shows each value as a person would write it on a line of its own: texts without quotes, numbers as they stand in
-the file, lists one item a line, tables as `name = value` lines. What is typed there always becomes something in the
-file, if only a text where a number is wanted, so that the file's own check has the word on what is wrong with it.
+A form shows each value as it would be typed into a field: strings without quotes, numbers as they are in the file,
+lists with one item per line, tables as `name = value` lines. Whatever is typed there is written to the file, even as a
+string where a number is expected, so that the file's own check reports what is wrong with it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ from slmtui.config.errors import key_text
 from slmtui.config.schema import Key, describe_schema, sections
 from slmtui.errors import UserError
 
-NO_ITEMS = "[]"  # a list that is there and empty; an empty field means the default
-LONGEST_LINE = 100  # of a list in the file, before it is written one item a line
+NO_ITEMS = "[]"  # a list that is set and empty; an empty field means the default
+LONGEST_LINE = 100  # a longer list is written with one item per line
 
 _ESCAPES = {"\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _MEANT = {shown: char for char, shown in _ESCAPES.items()}
 
 
 def form_values(text: str) -> dict[tuple[str, str], str]:
-    """What a form shows for each key that the text gives, by (section, key). ValueError if it is not valid TOML."""
+    """What a form shows for each key set in the text, by (section, key). ValueError if it is not valid TOML."""
     tomllib.loads(text)  # the stricter of the two
     try:
         document = tomlkit.parse(text)
@@ -44,25 +44,25 @@ def form_values(text: str) -> dict[tuple[str, str], str]:
 
 
 def with_value(text: str, key: Key, typed: str) -> str:
-    """`text` with one key as `typed` in its field; without the key, if the field is empty.
+    """`text` with one key set to what was typed in its field; without the key if the field is empty.
 
-    Raises UserError where the file is such that this cannot be done without disturbing the rest of it.
+    Raises UserError if the key cannot be changed without disturbing the rest of the file.
     """
     value = _meant(key, typed)
     try:
         document = tomlkit.parse(text)
         expected = tomllib.loads(text)
     except (TOMLKitError, tomllib.TOMLDecodeError):
-        raise UserError("the file is not valid TOML; it can be mended in the file itself") from None
+        raise UserError("the file is not valid TOML; fix it in the file itself") from None
     if not isinstance(expected.get(key.section, {}), dict):
-        raise UserError(f"{key.section} is not a section here; it can be mended in the file itself")
+        raise UserError(f"{key.section} is not a section here; fix it in the file itself")
     _expect(expected, key, value)
-    single = copy.deepcopy(expected)  # a list of one text may be written as a text
+    single = copy.deepcopy(expected)  # a list of one string may be written as a string
     if isinstance(value, list) and len(value) == 1:
         _expect(single, key, value[0])
     if not typed.strip() and key.name not in tomllib.loads(text).get(key.section, {}):
         return text
-    for whole in (False, True):  # leaf by leaf, or where that fails, the value as a whole
+    for whole in (False, True):  # item by item or, where that fails, the value as a whole
         try:
             document = tomlkit.parse(text)
             _set(document, key, value, whole=whole)
@@ -71,11 +71,13 @@ def with_value(text: str, key: Key, typed: str) -> str:
                 return edited
         except (TOMLKitError, ValueError, KeyError, IndexError, AttributeError):
             continue
-    raise UserError(f"{key.section}.{key.name} cannot be changed here without disturbing the rest; use the file itself")
+    raise UserError(
+        f"{key.section}.{key.name} cannot be changed here without disturbing the rest; edit the file itself"
+    )
 
 
 def new_phase(name: str) -> str:
-    """The text of a new phase: every key with its default and what it means."""
+    """The text of a new phase: every key with its default and a comment on what it means."""
     lines = []
     for section, about in sections().items():
         lines += ["", f"[{section}]  # {about}"]
@@ -100,7 +102,7 @@ def _shown(key: Key, value: Any) -> str:
     plain = value.unwrap() if isinstance(value, Item) else value.value if hasattr(value, "value") else value
     if isinstance(plain, bool):
         return "true" if plain else "false"
-    if key.kind == "list of texts":
+    if key.kind == "list of strings":
         if isinstance(plain, str):
             plain = [plain]
         if isinstance(plain, list) and all(isinstance(item, str) for item in plain):
@@ -113,12 +115,12 @@ def _shown(key: Key, value: Any) -> str:
 
 
 def _meant(key: Key, typed: str) -> Any:
-    """The value, or tomlkit's item, that the text of a field stands for; None for an empty field."""
+    """The value, or tomlkit item, that the text of a field stands for; None for an empty field."""
     if not typed.strip():
         return None
-    if key.kind in ("text", "choice"):
+    if key.kind in ("string", "choice"):
         return typed
-    if key.kind == "list of texts":
+    if key.kind == "list of strings":
         if typed.strip() == NO_ITEMS:
             return []
         return [_unescaped(line) for line in typed.split("\n") if line.strip()]
@@ -171,7 +173,7 @@ def _set(document: tomlkit.TOMLDocument, key: Key, value: Any, *, whole: bool) -
 
 
 def _set_items(array: Array, items: list[str]) -> None:
-    """Change only what lies between the beginning and the end that the two lists have in common."""
+    """Change only what lies between the common beginning and the common end of the two lists."""
     start = 0
     while start < min(len(array), len(items)) and array[start] == items[start]:
         start += 1
@@ -194,10 +196,10 @@ def _array(key: Key, items: list[str], *, multiline: bool) -> Array:
 
 
 def _text_item(text: str) -> Item:
-    """A text in the quotes that suit it: a regular expression in single ones, several lines in three."""
+    """A string in the quotes that suit it: single quotes for a regular expression, triple ones for several lines."""
     if "\n" in text:
         written = tomlkit.string(text, multiline=True).as_string()
-        # A line end right after the quotes does not count, and lets the text begin at the margin.
+        # TOML drops a line end right after the quotes, so the text can begin at the margin.
         return tomlkit.value(written if written.startswith('"""\n') else written.replace('"""', '"""\n', 1))
     literal = "\\" in text and "'" not in text and text.isprintable()
     return tomlkit.string(text, literal=literal)
@@ -215,12 +217,12 @@ def _toml(value: Any) -> str:
 
 
 def _escaped(item: str) -> str:
-    """A text on one line, in TOML's escapes."""
+    """A string on one line, with TOML's escapes."""
     return "".join(_ESCAPES.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in item)
 
 
 def _unescaped(line: str) -> str:
-    """The text that a line stands for; a backslash that begins no escape is one."""
+    """The string that a line stands for; a backslash that begins no escape is kept."""
 
     def char(match: re.Match[str]) -> str:
         return _MEANT.get(match[0]) or (chr(int(match[1], 16)) if match[1] else match[0])

@@ -1,4 +1,4 @@
-"""What is wrong with a phase, in words: `file:line: key: what is wrong (got …), what is allowed`."""
+"""Error messages about a phase: `file:line: key: what is wrong (got …), what is allowed`."""
 
 import difflib
 import re
@@ -12,7 +12,7 @@ from slmtui.config.positions import KeyPath
 from slmtui.config.schema import keys, sections
 from slmtui.errors import UserError
 
-# pydantic's kinds of error in our words; those of `broken_rule` bring their own.
+# Our wording for pydantic's error types; `broken_rule` errors bring their own.
 _WRONG = {
     "missing": "missing",
     "greater_than_equal": "too small",
@@ -20,17 +20,17 @@ _WRONG = {
     "less_than_equal": "too large",
     "less_than": "too large",
     "literal_error": "unknown choice",
-    "string_type": "not a text",
+    "string_type": "not a string",
     "string_too_short": "empty",
     "string_unicode": "not valid Unicode",
-    "string_pattern_mismatch": "not a name for a folder",
+    "string_pattern_mismatch": "not a valid folder name",
     "bool_type": "neither true nor false",
-    "tuple_type": "neither a text nor a list of texts",
+    "tuple_type": "neither a string nor a list of strings",
     "dict_type": "not a table",
     "model_type": "not a section",
 }
 
-# Names that other trainers give to our keys, too far from them to be found by their letters.
+# Other trainers' names for our keys, spelled too differently to be found by similarity.
 _ALIASES = {
     "lr": "learning_rate",
     "beta1": "betas",
@@ -47,9 +47,9 @@ _ALIASES = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong: where (`file:line` or `--set …`), with which key, and what, in words.
+    """One fault: where it is (`file:line` or `--set …`), in which key, and the message.
 
-    `line` and `column` count from 1 and are None where the fault is not in the file's text.
+    `line` and `column` count from 1 and are None if the fault is not in the file's text.
     """
 
     place: str
@@ -63,7 +63,7 @@ class Problem:
 
 
 class PhaseError(UserError):
-    """A phase that cannot be read: all that is wrong with it, one problem a line."""
+    """An invalid phase: everything that is wrong with it, one problem per line."""
 
     def __init__(self, problems: Sequence[Problem], text: str = "") -> None:
         self.problems = tuple(problems)
@@ -74,7 +74,7 @@ class PhaseError(UserError):
 
 
 def _excerpt(text: str, problem: Problem) -> list[str]:
-    """The line at fault with a caret under the fault, if a terminal shows both as they are."""
+    """The line at fault with a caret under the fault, if a terminal can show the line unchanged."""
     if problem.line is None or problem.column is None:
         return []
     source = [*text.split("\n"), ""][problem.line - 1].rstrip("\r").replace("\t", " ")
@@ -84,7 +84,7 @@ def _excerpt(text: str, problem: Problem) -> list[str]:
 
 
 def explain(error: ErrorDetails) -> str:
-    """pydantic's `error` about a phase in our words, without place and key."""
+    """Our message for a pydantic `error` about a phase, without place and key."""
     path, value = error["loc"], error["input"]
     if error["type"] == "extra_forbidden":
         return _unknown(path, value)
@@ -97,16 +97,16 @@ def explain(error: ErrorDetails) -> str:
 
 def _allowed(path: KeyPath) -> str:
     section = str(path[0])
-    return keys()[section, str(path[1])].allowed if len(path) > 1 else f"keys in a section [{section}]"
+    return keys()[section, str(path[1])].allowed if len(path) > 1 else f"a section [{section}] with keys"
 
 
 def _unknown(path: KeyPath, value: object) -> str:
-    """What to say of a key or a section that there is not, naming the one that may be meant."""
+    """The message for an unknown key or section, naming the one that was probably meant."""
     name = str(path[-1])
     homes = [section for section, key in keys() if key == name]
     names = [key for _, key in keys()]
     if len(path) == 1:
-        what = "unknown section" if isinstance(value, dict | list) else "unknown key outside of all sections"
+        what = "unknown section" if isinstance(value, dict | list) else "unknown key outside any section"
         near = _nearest(name, sections())
         if near and not homes:
             return f"{what} (got {shown(value)}), did you mean [{near}]?"
@@ -134,7 +134,7 @@ def _nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def key_text(path: KeyPath) -> str:
-    """`path` as TOML has it, `data.patterns."a b"`, with list items as `sampling.prompts[0]`."""
+    """`path` as TOML writes it, `data.patterns."a b"`, with list items as `sampling.prompts[0]`."""
     text = ""
     for part in path:
         if isinstance(part, int):
@@ -146,7 +146,7 @@ def key_text(path: KeyPath) -> str:
 
 
 def shown(value: Any) -> str:
-    """A value as TOML has it, on one line, cut if it is long; nothing in it can act on a terminal."""
+    """A value as TOML writes it, on one line, truncated if long; without terminal control characters."""
     if isinstance(value, str):
         return f'"{printable(value, quote=True)}"'
     if isinstance(value, bool):
@@ -162,7 +162,7 @@ def shown(value: Any) -> str:
 
 
 def printable(text: str, quote: bool = False, limit: int = 60) -> str:
-    """`text` cut at `limit`, unprintable characters (quotes and backslashes too, if asked) as escapes."""
+    """`text` cut at `limit`, with unprintable characters (with `quote`, also quotes and backslashes) escaped."""
     cut = text if len(text) <= limit else text[: limit - 1] + "…"
     special = {"\n": "\\n", "\t": "\\t", "\r": "\\r"} | ({'"': '\\"', "\\": "\\\\"} if quote else {})
     return "".join(special.get(c) or (c if c.isprintable() else f"\\u{ord(c):04x}") for c in cut)

@@ -1,7 +1,7 @@
-"""The kinds of value that a phase holds, and the one form in which a wrong value is complained about.
+"""The types of value in a phase, and the form of the errors about them.
 
-Numbers are taken as numbers only: TOML has no excuse for `"5"` or `true` where five is meant, while `6e8`
-may stand for a whole number. A text may stand for a list of one.
+Numbers must be numbers: `"5"` and `true` are errors where 5 is meant, but `6e8` is accepted as a whole number.
+A single string is accepted as a list of one.
 """
 
 import math
@@ -13,18 +13,17 @@ from pydantic_core import PydanticCustomError
 
 
 def broken_rule(wrong: str, allowed: str = "", got: str = "", beside: str = "") -> PydanticCustomError:
-    """An error in the house form `wrong (got …), allowed: …`.
+    """An error in the form `wrong (got …), allowed: …`.
 
-    Left empty, `allowed` and `got` are the field's own words and the value found. `beside` is the key of
-    the same section that the value does not agree with: where this field was not written, that one's line is
-    shown.
+    If empty, `allowed` and `got` are the field's own description and the value found. `beside` is a key of the same
+    section that the value conflicts with: if this field is not in the file, the line of that key is shown.
     """
     context = {"wrong": wrong, "allowed": allowed, "got": got, "beside": beside}
     return PydanticCustomError("broken_rule", "{wrong}, allowed: {allowed}", context)
 
 
 def _whole(value: object) -> int:
-    """Let whole numbers through, whole floats such as 6e8 as what they are."""
+    """Accept whole numbers, and floats with a whole value, such as 6e8."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, int) and not isinstance(value, bool):
@@ -33,7 +32,7 @@ def _whole(value: object) -> int:
 
 
 def _number(value: object) -> object:
-    """Let finite numbers through."""
+    """Accept finite numbers."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise broken_rule("not a number")
     try:
@@ -46,7 +45,7 @@ def _number(value: object) -> object:
 
 
 def _one_or_more(value: object) -> object:
-    """Take a single text for a list of one."""
+    """Accept a single string as a list of one."""
     return (value,) if isinstance(value, str) else value
 
 
@@ -63,7 +62,7 @@ def _share_below_one(value: float) -> float:
 
 
 def _threads(value: object) -> object:
-    """Let "auto" and a number of threads through, before pydantic complains once for each."""
+    """Accept "auto" or a number of threads; pydantic would report an error for each alternative."""
     if value == "auto":
         return value
     threads = _whole(value)
@@ -87,7 +86,7 @@ def _without_nul(path: str) -> str:
 
 
 def _at_least_one(paths: tuple[str, ...]) -> tuple[str, ...]:
-    if not paths:  # not min_length, which counts the valid ones and so complains of a wrong item twice
+    if not paths:  # not min_length, which counts only valid items and would report an invalid one twice
         raise broken_rule("an empty list")
     return paths
 

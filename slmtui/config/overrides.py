@@ -15,7 +15,7 @@ _FORM = re.compile(rf"\s*({_PART}(?:\s*\.\s*{_PART})+)\s*=(.*)", re.DOTALL)
 
 @dataclass(frozen=True)
 class Override:
-    """One value of a phase and what was written for it; `place` is how an error message calls it."""
+    """One value of a phase, given on the command line; `place` is what error messages call it."""
 
     path: tuple[str, ...]
     value: Any
@@ -23,10 +23,10 @@ class Override:
 
 
 def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]]:
-    """Read `section.key=value` texts; those of another form come back as problems.
+    """Parse `section.key=value` arguments; malformed ones are returned as problems.
 
-    A value is read as a TOML value. It is taken as it stands if it is none, and if the key wants a text where
-    TOML sees another thing: `data.source=2024` means the folder of that name.
+    Values are parsed as TOML. A value is taken literally if it is not valid TOML, or if the key expects a string and
+    TOML sees something else: `data.source=2024` means the folder of that name.
     """
     overrides: list[Override] = []
     problems: list[Problem] = []
@@ -37,14 +37,14 @@ def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]
         if form and path:
             overrides.append(Override(path, _value(path, form[2]), place))
         else:
-            problems.append(Problem(place, "", "not of the form section.key=value, as in training.max_iters=200"))
+            problems.append(Problem(place, "", "not in the form section.key=value, as in training.max_iters=200"))
     return overrides, problems
 
 
 def apply_override(document: dict[str, Any], override: Override) -> None:
-    """Set the override's value in `document`, in place, unless the file has no table where one must be.
+    """Set the override's value in `document`, in place.
 
-    Then the file is at fault, and the schema says so.
+    If the file has something else where a table must be, nothing is set: validation will report the file.
     """
     *parents, last = override.path
     table = document
@@ -56,7 +56,7 @@ def apply_override(document: dict[str, Any], override: Override) -> None:
 
 
 def _key_path(text: str) -> tuple[str, ...] | None:
-    """The names in a dotted key: section and key, and a third only in a table. None for anything else."""
+    """The names in a dotted key: section and key, and a third only for a table. None for anything else."""
     try:
         node = tomllib.loads(f"{text} = 0")
     except (tomllib.TOMLDecodeError, RecursionError):
@@ -74,13 +74,13 @@ def _value(path: tuple[str, ...], text: str) -> Any:
         parsed = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):  # not TOML, or a number with too many digits
         return text
-    if len(parsed) != 1:  # a line end in the text, and more keys after it
+    if len(parsed) != 1:  # a line break in the value, and more keys after it
         return text
     value = parsed["value"]
     key = keys().get((path[0], path[1]))
     takes: dict[str, type | tuple[type, ...]] = {
-        "text": str,
-        "list of texts": (str, list),
+        "string": str,
+        "list of strings": (str, list),
         "table": dict if len(path) == 2 else str,
     }
     return value if key is None or isinstance(value, takes.get(key.kind, object)) else text

@@ -1,7 +1,7 @@
-"""The phase: everything that a training is told, as frozen pydantic models.
+"""The phase: every setting of a training, as frozen pydantic models.
 
-One declaration of a key serves the TOML file, its error messages, the console's form and docs/phases.md:
-type, bounds, default and a one-line description with its unit. `phase_file` reads and writes the files.
+Each key is declared once, for the TOML file, its error messages, the console's form and docs/phases.md: type, bounds,
+default, and a one-line description with the unit. `phase_file` reads and writes the files.
 """
 
 import math
@@ -36,75 +36,75 @@ LARGEST_WIDTH = 4096
 
 
 class Section(BaseModel):
-    """What all sections have in common: no unknown key gets in, nothing changes afterwards."""
+    """What all sections share: unknown keys are errors, and nothing changes after validation."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class PhaseSection(Section):
-    """What the phase is called and what it is to show."""
+    """The phase's name, and what it is meant to show."""
 
     name: str = Field(
         pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$",
         description="Name of the phase; its runs are the folders NAME-001, NAME-002 and so on.",
-        json_schema_extra={
-            "allowed": "letters, digits, '.', '_' and '-', beginning with a letter or digit, 64 at most"
-        },
+        json_schema_extra={"allowed": "up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit"},
     )
     title: str = Field("", description="Title in lists and reports.")
     description: str = Field("", description="What is trained here, and on what.")
-    hypothesis: str = Field("", description="What is expected to happen, written down before it does.")
+    hypothesis: str = Field("", description="What you expect to happen, written down beforehand.")
 
 
 class DataSection(Section):
-    """What is learned from, and what is held back to measure with."""
+    """What to train on, and what to hold back for validation."""
 
     source: SourcePaths = Field(
         ("data/chromadb",),
-        description="Folder or files to learn from, relative to the current folder.",
+        description="Folder or files to train on, relative to the current folder.",
         json_schema_extra={"allowed": "a path or a list of paths"},
     )
-    include: Texts = Field((), description="Files to take, as .gitignore patterns; empty: all of them.")
+    include: Texts = Field((), description="Files to use, as .gitignore patterns; empty: all.")
     exclude: Texts = Field((), description="Files to leave out, as .gitignore patterns.")
     dataset_size: Whole | None = Field(
-        None, ge=2, le=10**9, description="Length of the dataset in GPT-2 tokens; absent: the whole corpus."
+        None, ge=2, le=10**9, description="Size of the dataset in GPT-2 tokens; unset: the whole corpus."
     )
-    train_fraction: Number = Field(0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest validates.")
+    train_fraction: Number = Field(
+        0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest is for validation."
+    )
     split: Literal["contiguous", "by-file"] = Field(
-        "contiguous", description="Hold back the end of the text, or whole files."
+        "contiguous", description="Validate on the end of the text, or on whole files."
     )
     patterns: dict[NonEmpty, RegularExpression] = Field(
         default_factory=dict,
-        description="Regular expressions whose hits in the corpus are counted, by name.",
+        description="Regular expressions, by name, whose matches in the corpus are counted.",
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
 
 
 class TokenizerSection(Section):
-    """How text becomes numbers."""
+    """How text becomes tokens."""
 
     kind: Literal["gpt2", "gpt2-compact", "bpe"] = Field(
         "gpt2-compact",
-        description="All 50,257 tokens of GPT-2, those of them in use, or ones learned from the corpus.",
+        description="All 50,257 tokens of GPT-2, only those in use, or a vocabulary learned from the corpus.",
     )
     vocab_size: Whole = Field(
-        1024, ge=512, le=LARGEST_VOCABULARY, description='Tokens to learn; only with kind = "bpe".'
+        1024, ge=512, le=LARGEST_VOCABULARY, description='Size of the learned vocabulary; only with kind = "bpe".'
     )
 
     @field_validator("vocab_size", mode="before")
     @classmethod
     def _fits_uint16(cls, vocab_size: object) -> object:
         if isinstance(vocab_size, int | float) and vocab_size > UINT16_VALUES:
-            raise broken_rule(f"more tokens than 16 bits can number, {UINT16_VALUES:,}")
+            raise broken_rule(f"more tokens than 16 bits can number ({UINT16_VALUES:,})")
         return vocab_size
 
     @field_validator("vocab_size")
     @classmethod
     def _only_for_bpe(cls, vocab_size: int, info: ValidationInfo) -> int:
-        kind = info.data.get("kind", "bpe")  # a kind that is wrong itself has its own message
+        kind = info.data.get("kind", "bpe")  # an invalid kind has a message of its own
         if kind != "bpe":
             raise broken_rule(
-                'only a vocabulary of kind "bpe" has a size to choose',
+                'applies only to kind = "bpe"',
                 got=f'{vocab_size} with kind = "{kind}"',
                 allowed='no vocab_size, or kind = "bpe"',
                 beside="kind",
@@ -113,7 +113,7 @@ class TokenizerSection(Section):
 
     @model_serializer(mode="wrap")
     def _without_unused_size(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        """Leave vocab_size out where giving it is an error, so that what is dumped can be read again."""
+        """Leave vocab_size out if setting it would be an error, so that a dumped phase can be read again."""
         values: dict[str, Any] = serialise(self)
         if self.kind != "bpe":
             values.pop("vocab_size", None)
@@ -124,31 +124,31 @@ class ModelSection(Section):
     """The shape of the model."""
 
     n_layer: Whole = Field(4, ge=1, le=48, description="Transformer blocks.")
-    n_head: Whole = Field(4, ge=1, le=64, description="Attention heads in a block.")
+    n_head: Whole = Field(4, ge=1, le=64, description="Attention heads per block.")
     n_embd: Whole = Field(
         128, ge=1, le=LARGEST_WIDTH, validate_default=True, description="Width; a multiple of n_head."
     )
-    block_size: Whole = Field(128, ge=1, le=8192, description="Tokens that the model looks back on.")
-    dropout: Number = Field(0.0, ge=0, lt=1, description="Share of activations dropped while training.")
+    block_size: Whole = Field(128, ge=1, le=8192, description="Context length, in tokens.")
+    dropout: Number = Field(0.0, ge=0, lt=1, description="Share of activations dropped in training.")
     attention_dropout: Number | None = Field(
-        None, ge=0, lt=1, description="The same for the weights of attention; absent: as dropout. 0 is much faster."
+        None, ge=0, lt=1, description="The same for attention weights; unset: as dropout. 0 is much faster."
     )
     copy_head: StrictBool = Field(
         False,
-        description="Also predict by repeating an earlier token of the window, where what stands before it fits.",
+        description="Also predict by copying an earlier token of the window, where the tokens before it match.",
     )
     ngram_mix: Number = Field(
         0.0,
         ge=0,
         lt=1,
-        description="Share of a Kneser-Ney n-gram model of the training text in each prediction; 0: the network alone. "
-        "Training is the same with any.",
+        description="Weight of a Kneser-Ney n-gram model of the training text in each prediction; 0: network alone. "
+        "Does not affect training.",
     )
 
     @field_validator("n_embd")
     @classmethod
     def _divisible_by_heads(cls, n_embd: int, info: ValidationInfo) -> int:
-        n_head = info.data.get("n_head", 1)  # a n_head that is wrong itself has its own message
+        n_head = info.data.get("n_head", 1)  # an invalid n_head has a message of its own
         if n_embd % n_head == 0:
             return n_embd
         below = n_embd - n_embd % n_head
@@ -162,49 +162,53 @@ class ModelSection(Section):
 
 
 class OptimizerSection(Section):
-    """AdamW, and what is done to the gradients before it sees them."""
+    """AdamW, and the clipping of gradients before each update."""
 
     betas: Decays = Field(
         (0.9, 0.95),
-        description="Decay per step of Adam's two running means, of the gradient and of its square.",
-        json_schema_extra={"allowed": "two numbers from 0 and below 1"},
+        description="Decay rates of Adam's running means of the gradient and of its square.",
+        json_schema_extra={"allowed": "two numbers, each at least 0 and below 1"},
     )
-    eps: Number = Field(1e-8, gt=0, le=1, description="Added to the root of the second mean, against division by zero.")
-    weight_decay: Number = Field(0.1, ge=0, le=10, description="Decay of the weights, in units of the learning rate.")
+    eps: Number = Field(
+        1e-8, gt=0, le=1, description="Added to the root of the second mean, to avoid division by zero."
+    )
+    weight_decay: Number = Field(
+        0.1, ge=0, le=10, description="Decay of the weights per step, times the learning rate."
+    )
     decay_on: Literal["matrices", "all"] = Field(
-        "matrices", description="Decay matrices only, or biases and LayerNorms as well."
+        "matrices", description="Decay only matrices, or biases and LayerNorms as well."
     )
-    grad_clip: Number = Field(1.0, ge=0, description="Largest global norm of the gradients; 0: no clipping.")
+    grad_clip: Number = Field(1.0, ge=0, description="Maximum global norm of the gradients; 0: no clipping.")
     clip_scaled_gradients: StrictBool = Field(
         False,
-        description="Clip while gradients are scaled by 2^16: a flaw that the published digits depend on.",
+        description="Clip gradients while they are scaled by 2^16: a flaw that the published results depend on.",
     )
 
 
 class TrainingSection(Section):
-    """How long, how fast and on what machine."""
+    """How long and how fast to train, and on what hardware."""
 
-    max_iters: Whole = Field(1000, ge=1, le=10**9, description="Steps to train; a step is one optimiser update.")
-    batch_size: Whole = Field(16, ge=1, le=65_536, description="Windows of block_size tokens in a step.")
+    max_iters: Whole = Field(1000, ge=1, le=10**9, description="Steps to train; one step is one optimiser update.")
+    batch_size: Whole = Field(16, ge=1, le=65_536, description="Windows of block_size tokens per step.")
     learning_rate: Number = Field(1e-3, gt=0, le=10, description="Learning rate after the warm-up.")
     schedule: Literal["constant", "cosine"] = Field(
-        "cosine", description="Keep the learning rate, or let it fall to min_lr along half a cosine."
+        "cosine", description="Keep the learning rate constant, or let it fall to min_lr along half a cosine."
     )
-    warmup_iters: Whole = Field(0, ge=0, le=10**9, description="Steps in which the learning rate rises from 0.")
+    warmup_iters: Whole = Field(0, ge=0, le=10**9, description="Steps over which the learning rate rises from 0.")
     min_lr: Number = Field(0.0, ge=0, description="Learning rate at the end of the cosine; at most learning_rate.")
     stop_on_spike: StrictBool = Field(
-        True, description="End the training when its loss shoots up for good, before a checkpoint keeps it."
+        True, description="Stop when the training loss shoots up and stays there, before a checkpoint is saved."
     )
-    seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of everything that is drawn at random.")
+    seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of every random draw.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
-        "auto", description="Numbers in matrix products; auto: bf16 where the machine has it and is faster with it."
+        "auto", description="Number format of matrix products; auto: bf16 where it is supported and faster."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where to train; auto: CUDA or MPS where there is one."
+        "auto", description="Where to train; auto: CUDA or MPS if available, else the CPU."
     )
     threads: Threads = Field(
         "auto",
-        description="CPU threads; auto: all cores, or fewer where a step is faster so; measured at the start.",
+        description="CPU threads; auto: all cores, or fewer if that is faster, as measured at the start.",
         json_schema_extra={"allowed": '"auto" or a whole number from 1 to 1,024'},
     )
 
@@ -225,63 +229,67 @@ class TrainingSection(Section):
 class EvaluationSection(Section):
     """When and how the losses are measured."""
 
-    interval: Whole = Field(100, ge=1, le=10**9, description="Steps from one evaluation to the next.")
+    interval: Whole = Field(100, ge=1, le=10**9, description="Steps between evaluations.")
     method: Literal["full", "sampled"] = Field(
-        "full", description="The whole validation split, or random batches of it as in the published phases."
+        "full", description="On the whole validation split, or on random batches of it as in the published phases."
     )
 
 
 class EarlyStoppingSection(Section):
-    """When to give up."""
+    """When to stop before max_iters."""
 
     patience: Whole = Field(
-        0, ge=0, le=10**9, description="Evaluations without improvement to wait for; 0: never stop."
+        0, ge=0, le=10**9, description="Evaluations without improvement before stopping; 0: never stop early."
     )
-    min_delta: Number = Field(0.0, ge=0, description="Smallest fall of the validation loss that counts, in nats.")
+    min_delta: Number = Field(
+        0.0, ge=0, description="Smallest fall in validation loss that counts as an improvement, in nats."
+    )
 
 
 class SamplingSection(Section):
-    """What the model is asked to write, and how it chooses its words."""
+    """What the model is asked to write, and how its tokens are drawn."""
 
-    prompts: Texts = Field(("\n",), description="Texts to complete; an empty list: none.")
+    prompts: Texts = Field(("\n",), description="Prompts to complete; an empty list: none.")
     tokens: Whole = Field(60, ge=1, le=100_000, description="Length of a completion in tokens.")
-    temperature: Number = Field(
-        0.8, ge=0, le=100, description="Sharpness of the choice; 0: always the likeliest token."
+    temperature: Number = Field(0.8, ge=0, le=100, description="Randomness of the draw; 0: always the likeliest token.")
+    top_k: Whole = Field(
+        40, ge=0, le=UINT16_VALUES, description="How many of the likeliest tokens to draw from; 0: all."
     )
-    top_k: Whole = Field(40, ge=0, le=UINT16_VALUES, description="Likeliest tokens to choose from; 0: all.")
-    top_p: Number = Field(1.0, gt=0, le=1, description="Share of the probability to choose from; 1: all.")
+    top_p: Number = Field(
+        1.0, gt=0, le=1, description="Draw from the likeliest tokens that together reach this probability; 1: all."
+    )
     when: Literal["evaluation", "end"] = Field("evaluation", description="At every evaluation, or once at the end.")
     samples: Whole = Field(
         0, ge=0, le=1000,
-        description="Completions in all that rates (parsing, copied) are counted over each time; 0: no rates.",
+        description="Completions drawn each time to measure rates (parsing, copied); 0: no rates.",
     )  # fmt: skip
 
 
 class GateSection(Section):
-    """Limits that fail a run in CI, with exit status 1; absent: not a limit."""
+    """Limits that make a run fail in CI, with exit status 1; unset: no limit."""
 
-    max_gap: Number | None = Field(None, ge=0, description="Largest size of the gap, val - train, in nats per token.")
+    max_gap: Number | None = Field(None, ge=0, description="Largest absolute gap, val - train, in nats per token.")
     max_val_loss: Number | None = Field(
         None, ge=0, description="Largest validation loss, in nats per token; with ngram_mix, the mixture's."
     )
     max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
     min_parse_rate: Number | None = Field(
         None, ge=0, le=1,
-        description="Least share of the samples that parse, for a corpus of Python; without samples, 64 are drawn.",
+        description="Smallest share of samples that must parse, for a Python corpus; with samples = 0, 64 are drawn.",
     )  # fmt: skip
     max_copied_share: Number | None = Field(
         None, ge=0, le=1,
-        description="Largest share of the samples' tokens in copies of training text of 16 tokens or more.",
+        description="Largest share of the samples' tokens that may lie in copies of 16 or more training tokens.",
     )  # fmt: skip
 
     @property
     def wants_rates(self) -> bool:
-        """Does a limit take many samples of the best model to judge?"""
+        """Whether a limit is judged on many samples of the best model."""
         return self.min_parse_rate is not None or self.max_copied_share is not None
 
 
 class Phase(Section):
-    """A configuration to train. Only `[phase] name` has no default."""
+    """One training configuration. Only `[phase] name` has no default."""
 
     phase: PhaseSection
     data: DataSection = DataSection()
@@ -299,6 +307,6 @@ class Phase(Section):
         return self.phase.name
 
     def values(self) -> dict[str, dict[str, Any]]:
-        """Plain lists, numbers and texts, absent ones left out: what `Phase.model_validate` takes back."""
+        """Plain lists, numbers and strings, without unset keys: what `Phase.model_validate` takes back."""
         dumped: dict[str, dict[str, Any]] = self.model_dump(mode="json", exclude_none=True)
         return dumped

@@ -1,4 +1,4 @@
-"""Phase files: TOML read into a `Phase`, with all faults and their lines said at once, and written again."""
+"""Phase files: reads TOML into a `Phase`, reporting every fault with its line at once, and writes it back."""
 
 import difflib
 import os
@@ -19,46 +19,46 @@ from slmtui.config.positions import KeyPath, Spot, spots
 
 __all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase"]
 
-LARGEST_FILE = 1 << 20  # bytes; a phase has two thousand
+LARGEST_FILE = 1 << 20  # bytes; a typical phase has two thousand
 
 
 def load_phase(path: str | FilePath, overrides: Iterable[str] = (), *, anywhere: bool = False) -> Phase:
-    """Read the phase file at `path`, with `overrides` as in `training.max_iters=200` put over what it says.
+    """Read the phase file at `path`, with `overrides` such as `training.max_iters=200` applied.
 
-    A file may come from somebody else, so it may only name a corpus inside the current folder, unless the corpus
-    may be `anywhere`; an override is the person's own word.
-    Raises `PhaseError` with all that is wrong with the file, its TOML, its keys and values, the overrides.
+    A file may come from someone else, so it may only name a corpus inside the current folder, unless `anywhere` is
+    set. An override was typed by the user and may name any.
+    Raises `PhaseError` with everything that is wrong with the file, its TOML, its keys and values, or the overrides.
     """
     text, overrides = _read(FilePath(path)), tuple(overrides)
     phase = parse_phase(text, str(path), overrides)
-    own_word = any(override.path == ("data", "source") for override in parse_overrides(overrides)[0])
-    if not anywhere and not own_word:
+    source_overridden = any(override.path == ("data", "source") for override in parse_overrides(overrides)[0])
+    if not anywhere and not source_overridden:
         _refuse_if_outside(phase, text, printable(str(path), limit=200))
     return phase
 
 
 def _refuse_if_outside(phase: Phase, text: str, file: str) -> None:
-    """Refuse sources that lead out of the current folder, links followed."""
+    """Refuse sources that resolve, links followed, to a path outside the current folder."""
     for source in phase.data.source:
-        if "\0" in source:  # what no path can be is no such file, later
+        if "\0" in source:  # never a valid path: reported later as a missing file
             continue
-        # Unlike their namesakes of Path, these leave an unknown user's home and a loop of links as they are.
+        # Unlike the methods of Path, these leave an unknown user's home and a loop of links unchanged.
         path = os.path.realpath(os.path.expanduser(source))  # noqa: PTH111
         if FilePath(path).is_relative_to(FilePath.cwd()):
             continue
         spot = spots(text.replace("\r\n", "\n")).get(("data", "source"))
         message = (
-            f"leads out of the current folder (got {shown(source)}), allowed: a path inside it; "
-            f"to learn from there all the same, say so yourself: --set data.source={printable(source)}"
+            f"outside the current folder (got {shown(source)}), allowed: a path inside it; "
+            f"to use it anyway, pass --set data.source={printable(source)}"
         )
         where = f"{file}:{spot.line}" if spot else file
         raise PhaseError([Problem(where, "data.source", message, spot.line if spot else None)], text)
 
 
 def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable[str] = ()) -> Phase:
-    """Read a phase from the text of a file; error messages call the file `name_of_file`.
+    """Parse a phase from the text of a file; error messages call the file `name_of_file`.
 
-    Raises `PhaseError` with all that is wrong.
+    Raises `PhaseError` with everything that is wrong.
     """
     text = text.replace("\r\n", "\n")
     file = printable(name_of_file, limit=200)
@@ -69,8 +69,8 @@ def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable
         apply_override(document, override)
         places = {path: spot for path, spot in places.items() if path[: len(override.path)] != override.path}
         places[override.path] = override
-        places.setdefault(override.path[:1], override)  # a section that the file does not have
-    document.setdefault("phase", {})  # so that a name is missed, not a section
+        places.setdefault(override.path[:1], override)  # a section missing from the file
+    document.setdefault("phase", {})  # so that the missing name is reported, not a missing section
     try:
         phase = Phase.model_validate(document)
         if not problems:
@@ -82,7 +82,7 @@ def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable
 
 
 def dump_phase(phase: Phase) -> str:
-    """Write `phase` as TOML that reads back as equal, with every value: no later default will change it."""
+    """Write `phase` as TOML that parses back to an equal phase, with every value: no later default will change it."""
     values = phase.values()
     if not values["data"]["patterns"]:
         del values["data"]["patterns"]  # rather than an empty table
@@ -91,20 +91,20 @@ def dump_phase(phase: Phase) -> str:
 
 def _parse_toml(text: str, file: str) -> dict[str, Any]:
     if text.startswith("\ufeff"):
-        raise PhaseError([Problem(f"{file}:1", "", "begins with a byte order mark, save it as UTF-8 without one")])
+        raise PhaseError([Problem(f"{file}:1", "", "begins with a byte order mark; save it as UTF-8 without one")])
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         problem = _syntax_problem(str(error), text, file)
     except RecursionError:
         problem = Problem(file, "", "not valid TOML: brackets nested too deeply")
-    except ValueError:  # from int(): tomllib lets it through
+    except ValueError:  # from int(), not caught by tomllib
         problem = Problem(file, "", "not valid TOML: a number with too many digits")
     raise PhaseError([problem], text)
 
 
 def _syntax_problem(message: str, text: str, file: str) -> Problem:
-    """tomllib's message with its position taken out of its words."""
+    """tomllib's error, with the position taken out of its message."""
     lines = text.rstrip("\n").split("\n")
     found = re.search(r" \(at (?:line (\d+), column (\d+)|end of document)\)", message)
     line, column = (
@@ -126,7 +126,7 @@ def _problem(error: ErrorDetails, places: dict[KeyPath, Spot | Override], file: 
     place = places.get(where)
     message = explain(error)
     if isinstance(place, Override) and error["type"] == "missing":
-        place = None  # it gave another key of the section
+        place = None  # it set another key of the section
     if isinstance(place, Override):
         return Problem(place.place, "", message)
     if place is None:
@@ -138,7 +138,7 @@ def _problem(error: ErrorDetails, places: dict[KeyPath, Spot | Override], file: 
 
 
 def _read(path: FilePath) -> str:
-    """The text of the file at `path`, or a `PhaseError` that says why there is none."""
+    """The text of the file at `path`. Raises `PhaseError` if it cannot be read."""
     file = printable(str(path), limit=200)
 
     def fault(message: str) -> PhaseError:
@@ -150,21 +150,21 @@ def _read(path: FilePath) -> str:
     except (FileNotFoundError, NotADirectoryError):
         raise fault(f"no such file{_nearest_file(path)}") from None
     except IsADirectoryError:
-        raise fault("a folder, where a phase file is wanted") from None
+        raise fault("a folder, not a phase file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise fault(f"cannot be read: {reason}") from None
     if len(data) > LARGEST_FILE:
-        raise fault("larger than 1 MiB, which no phase is; a text to learn from is named in a phase, as data.source")
+        raise fault("larger than 1 MiB, so not a phase; to train on this file, name it as data.source in a phase")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise fault("UTF-16, save it as UTF-8")
+        raise fault("encoded as UTF-16; save it as UTF-8")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         byte = data[error.start]
         raise PhaseError(
-            [Problem(f"{file}:{line}", "", f"not UTF-8 (got byte 0x{byte:02x}), save it as UTF-8")]
+            [Problem(f"{file}:{line}", "", f"not UTF-8 (got byte 0x{byte:02x}); save it as UTF-8")]
         ) from None
 
 

@@ -1,8 +1,8 @@
-"""Where a TOML file says what: the line and column of each key, for error messages.
+"""The line and column of each key in a TOML file, for error messages.
 
-`tomllib` keeps no positions. But a text that it has accepted is easy to take apart: one pass over its
-strings, comments, brackets and line ends finds where each statement and its value begin, and `tomllib` itself
-then reads the statement's key.
+`tomllib` keeps no positions. But a text that it has accepted is easy to scan: one pass over its strings, comments,
+brackets and line ends finds where each statement and its value begin, and `tomllib` itself then parses the
+statement's key.
 """
 
 import re
@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 
 KeyPath = tuple[str | int, ...]
 
-# In valid TOML nothing else can begin, end or hide a statement. A multi-line string may end in up to two
-# quotes of its own before the three that close it.
+# In valid TOML nothing else can begin, end or hide a statement. A multi-line string may end in up to two quotes of
+# its own before the three that close it.
 _TOKEN = re.compile(
     r'''"""(?:\\.|[^\\])*?"{3,5}|\'\'\'.*?\'{3,5}|"(?:\\.|[^"\\\n])*"|'[^'\n]*'|\#[^\n]*|[\[\]{},=\n]''',
     re.DOTALL,
@@ -24,7 +24,7 @@ _GAP = re.compile(r"(?:[ \t\n]|#[^\n]*)*")
 
 @dataclass(frozen=True)
 class Spot:
-    """A key or list item in a text: its line, and the columns where it and its value begin, from 1."""
+    """A key or list item: its line, and the columns where it and its value begin, counted from 1."""
 
     line: int
     column: int
@@ -42,10 +42,10 @@ class _Statement:
 
 
 def spots(text: str) -> dict[KeyPath, Spot]:
-    """Where the keys, tables and list items of `text` are, by path as in ("sampling", "prompts", 0).
+    """The positions of the keys, tables and list items of `text`, by path, such as ("sampling", "prompts", 0).
 
-    `text` must be valid TOML with "\\n" for line ends. A table without a header has the line of its first
-    key. The keys inside an inline table have no spot; nor has an item of a list within a list.
+    `text` must be valid TOML with "\\n" for line ends. A table without a header gets the line of its first key. Keys
+    inside an inline table have no position, nor do the items of a nested list.
     """
     line_starts = [0, *(match.end() for match in re.finditer("\n", text))]
 
@@ -89,7 +89,7 @@ def _statements(text: str) -> Iterator[_Statement]:
             statement, in_list = _Statement(_gap_end(text, end)), False
         if in_list and depth == 1 and kind in ("[", ","):
             item = _gap_end(text, end)
-            if text[item] != "]":  # the end, after a last comma or of an empty list
+            if text[item] != "]":  # not the end of an empty list or one with a trailing comma
                 statement.items.append(item)
     if statement.start < len(text):
         statement.end = len(text)
@@ -97,7 +97,7 @@ def _statements(text: str) -> Iterator[_Statement]:
 
 
 def _gap_end(text: str, start: int) -> int:
-    """Where the white space, line ends and comments that begin at `start` end."""
+    """The end of the white space, line ends and comments that begin at `start`."""
     gap = _GAP.match(text, start)
     assert gap
     return gap.end()

@@ -1,4 +1,4 @@
-"""The phase's keys as a table: what docs, forms and error messages say about each of them."""
+"""The keys of a phase as a table: what docs, forms and error messages say about each."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,15 +12,17 @@ from pydantic.fields import FieldInfo
 
 from slmtui.config.phase import Phase
 
-Kind = Literal["whole number", "number", "true or false", "text", "choice", "list of texts", "pair of numbers", "table"]
+Kind = Literal[
+    "whole number", "number", "true or false", "string", "choice", "list of strings", "pair of numbers", "table"
+]
 
 
 @dataclass(frozen=True)
 class Key:
     """One key of a phase.
 
-    `default` is a value in Python's types, None for an optional and a required key; `choices` is empty but
-    for kind "choice"; `allowed` is the words that an error message ends with.
+    `default` is a Python value, None for an optional or a required key; `choices` is empty except for kind "choice";
+    `allowed` is how error messages describe the valid values.
     """
 
     section: str
@@ -46,7 +48,7 @@ def keys() -> dict[tuple[str, str], Key]:
 
 @cache
 def sections() -> dict[str, str]:
-    """The sections' names and, in one line, what each is about."""
+    """The sections, each with one line on what it is about."""
     return {name: (model.__doc__ or "") for name, model in _section_models()}
 
 
@@ -81,12 +83,12 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
     if origin is dict:
         return "table", ()
     if origin is tuple:
-        return ("list of texts" if arguments[-1] is Ellipsis else "pair of numbers"), ()
+        return ("list of strings" if arguments[-1] is Ellipsis else "pair of numbers"), ()
     if NoneType in arguments:  # Annotated[int, …] | None
         annotation = get_args(arguments[0])[0]
     elif arguments:  # Literal["auto"] | int
         annotation = arguments[-1]
-    kinds: dict[Any, Kind] = {int: "whole number", float: "number", bool: "true or false", str: "text"}
+    kinds: dict[Any, Kind] = {int: "whole number", float: "number", bool: "true or false", str: "string"}
     return kinds[annotation], ()
 
 
@@ -98,20 +100,21 @@ def _allowed(field: FieldInfo, kind: Kind, choices: tuple[str, ...]) -> str:
         return " or ".join((", ".join(quoted[:-1]), quoted[-1]))
     if kind in ("whole number", "number"):
         return f"a {kind}{_range(field)}"
-    words = {"list of texts": "a text or a list of texts", "true or false": "true or false"}
+    words = {"list of strings": "a string or a list of strings", "true or false": "true or false"}
     return words.get(kind, f"a {kind}")
 
 
 def _range(field: FieldInfo) -> str:
-    """The bounds of a number, as in ` from 0 and below 1`; all our numbers have a lower one."""
+    """The bounds of a number, as in ` of at least 0 and below 1`; all our numbers have a lower one."""
     low = high = ""
     for bound in field.metadata:
         if isinstance(bound, Ge):
-            low = f" from {bound.ge:,}"
+            low = f" of at least {bound.ge:,}"
         elif isinstance(bound, Gt):
             low = f" above {bound.gt:,}"
         elif isinstance(bound, Le):
-            high = f" to {bound.le:,}" if low.startswith(" from") else f" and up to {bound.le:,}"
+            low, high = low.replace(" of at least", " from"), f" to {bound.le:,}"
+            high = high if low.startswith(" from") else f" and at most {bound.le:,}"
         elif isinstance(bound, Lt):
             high = f" and below {bound.lt:,}"
-    return low + (high or " up")
+    return low + high

@@ -44,10 +44,10 @@ schedule = "linear"
 """
 
 TEN_ANSWERS = """\
-p.toml:1: n_layer: unknown key outside of all sections (got 3), n_layer belongs in [model]
+p.toml:1: n_layer: unknown key outside any section (got 3), n_layer belongs in [model]
 p.toml:2: phase.name: missing, allowed: \
-letters, digits, '.', '_' and '-', beginning with a letter or digit, 64 at most
-p.toml:7: data.source[1]: not a text (got 2024), allowed: a path or a list of paths
+up to 64 letters, digits, '.', '_' and '-', beginning with a letter or digit
+p.toml:7: data.source[1]: not a string (got 2024), allowed: a path or a list of paths
 p.toml:9: data.patterns."def s": not a regular expression: missing ), unterminated subpattern at position 0 \
 (got "(def"), allowed: a table of name = 'regular expression'
 p.toml:11: model.n_layers: unknown key in [model] (got 3), did you mean n_layer?
@@ -101,7 +101,7 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ),
         (
             "[training]\nlearning_rate = 0",
-            "training.learning_rate: too small (got 0), allowed: a number above 0 and up",
+            "training.learning_rate: too small (got 0), allowed: a number above 0 and at most",
         ),
         ("[training]\nlearning_rate = inf", "training.learning_rate: not a finite number (got inf)"),
         (
@@ -147,14 +147,14 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
             "zzz: unknown section (got a table), allowed: [phase], [data], [tokenizer], [model], [optimizer]",
         ),
         ("[patterns]\na = 'x'", "patterns: unknown section (got a table), patterns belongs in [data]"),
-        ("[[gate]]\nmax_gap = 1", "gate: not a section (got [a table]), allowed: keys in a section [gate]"),
+        ("[[gate]]\nmax_gap = 1", "gate: not a section (got [a table]), allowed: a section [gate]"),
         (
             "[optimizer]\nbetas = [0.9]",
-            "optimizer.betas: not two numbers (got [0.9]), allowed: two numbers from 0 and below 1",
+            "optimizer.betas: not two numbers (got [0.9]), allowed: two numbers, each at least 0 and below 1",
         ),
         (
             "[optimizer]\nbetas = [0.9, 1]",
-            "optimizer.betas[1]: out of range (got 1), allowed: two numbers from 0 and below 1",
+            "optimizer.betas[1]: out of range (got 1), allowed: two numbers, each at least 0 and below 1",
         ),
         (
             "[optimizer]\nclip_scaled_gradients = 1",
@@ -164,7 +164,7 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ("[data]\nsource = ''", 'data.source[0]: empty (got ""), allowed: a path or a list of paths'),
         (
             "[data]\nsource = 3",
-            "data.source: neither a text nor a list of texts (got 3), allowed: a path or a list",
+            "data.source: neither a string nor a list of strings (got 3), allowed: a path or a list",
         ),
         (
             '[data]\nsource = "a\\u0000b"',
@@ -180,7 +180,7 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ),
         (
             "[data]\npatterns = {a = 1}",
-            "data.patterns.a: not a text (got 1), allowed: a table of name = 'regular expression'",
+            "data.patterns.a: not a string (got 1), allowed: a table of name = 'regular expression'",
         ),
         ("[data]\npatterns = {'' = 'x'}", 'data.patterns."": empty (got ""), allowed: a table of name'),
         (
@@ -189,12 +189,12 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ),
         (
             "[tokenizer]\nvocab_size = 2048",
-            'tokenizer.vocab_size: only a vocabulary of kind "bpe" has a size to choose '
+            'tokenizer.vocab_size: applies only to kind = "bpe" '
             '(got 2048 with kind = "gpt2-compact"), allowed: no vocab_size, or kind = "bpe"',
         ),
         (
             "[tokenizer]\nkind = 'bpe'\nvocab_size = 100_000",
-            "tokenizer.vocab_size: more tokens than 16 bits can number, 65,536 (got 100000), "
+            "tokenizer.vocab_size: more tokens than 16 bits can number (65,536) (got 100000), "
             "allowed: a whole number from 512 to 16,384",
         ),
         (
@@ -203,7 +203,7 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ),
         (
             "[sampling]\nprompts = [['a']]",
-            'sampling.prompts[0]: not a text (got ["a"]), allowed: a text or a list of texts',
+            'sampling.prompts[0]: not a string (got ["a"]), allowed: a string or a list of strings',
         ),
     ],
 )
@@ -215,7 +215,7 @@ def test_every_kind_of_mistake_has_its_words(lines: str, answer: str) -> None:
 
 @pytest.mark.parametrize("name", ["", "-a", "a/b", "..", "a b", "ä", "a" * 65, "a\\n"])
 def test_a_name_must_do_for_a_folder(name: str) -> None:
-    assert first_line(f'[phase]\nname = "{name}"').startswith("p.toml:2: phase.name: not a name for a folder (got ")
+    assert first_line(f'[phase]\nname = "{name}"').startswith("p.toml:2: phase.name: not a valid folder name (got ")
 
 
 @pytest.mark.parametrize(
@@ -228,7 +228,7 @@ def test_a_name_must_do_for_a_folder(name: str) -> None:
     ],
 )
 def test_a_missing_name_is_missed_where_it_belongs(text: str, line: int) -> None:
-    assert first_line(text).startswith(f"p.toml:{line}: phase.name: missing, allowed: letters, digits, ")
+    assert first_line(text).startswith(f"p.toml:{line}: phase.name: missing, allowed: up to 64 letters, digits, ")
 
 
 def test_a_default_width_that_does_not_fit_is_told_at_the_heads() -> None:

@@ -87,7 +87,7 @@ def test_a_name_may_come_from_an_override() -> None:
         ("training.schedule=5", 'unknown choice (got 5), allowed: "constant" or "cosine"'),
         ("training.lr=5", "unknown key in [training] (got 5), did you mean learning_rate?"),
         ("trainning.seed=5", "unknown section (got a table), did you mean [training]?"),
-        ("data.source=[1]", "not a text (got 1), allowed: a path or a list of paths"),
+        ("data.source=[1]", "not a string (got 1), allowed: a path or a list of paths"),
         (
             "model.n_head=5",
             "not divisible by n_head (got 128 with n_head = 5), allowed: multiples of 5, the nearest being 125 and 130",
@@ -97,11 +97,11 @@ def test_a_name_may_come_from_an_override() -> None:
             "not a regular expression: missing ), unterminated subpattern at position 0 "
             "(got \"(\"), allowed: a table of name = 'regular expression'",
         ),
-        ("max_iters=5", "not of the form section.key=value, as in training.max_iters=200"),
-        ("training.max_iters", "not of the form section.key=value, as in training.max_iters=200"),
-        ("training.max_iters.x=5", "not of the form section.key=value, as in training.max_iters=200"),
-        ("=5", "not of the form section.key=value, as in training.max_iters=200"),
-        ("", "not of the form section.key=value, as in training.max_iters=200"),
+        ("max_iters=5", "not in the form section.key=value, as in training.max_iters=200"),
+        ("training.max_iters", "not in the form section.key=value, as in training.max_iters=200"),
+        ("training.max_iters.x=5", "not in the form section.key=value, as in training.max_iters=200"),
+        ("=5", "not in the form section.key=value, as in training.max_iters=200"),
+        ("", "not in the form section.key=value, as in training.max_iters=200"),
     ],
 )
 def test_a_fault_is_told_as_the_option_that_has_it(override: str, answer: str) -> None:

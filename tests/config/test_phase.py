@@ -47,7 +47,7 @@ def test_the_schema_says_what_a_form_needs() -> None:
     assert (split.kind, split.choices) == ("choice", ("contiguous", "by-file"))
     assert (size.kind, size.default, size.required) == ("whole number", None, False)
     assert keys()["training", "threads"].allowed == '"auto" or a whole number from 1 to 1,024'
-    assert keys()["model", "dropout"].allowed == "a number from 0 and below 1"
+    assert keys()["model", "dropout"].allowed == "a number of at least 0 and below 1"
 
 
 @pytest.mark.parametrize("key", [key for key in describe_schema() if key.kind == "whole number"], ids=lambda k: k.name)

@@ -25,7 +25,7 @@ NAMED = '[phase]\nname = "p"\n'
         ("a = \x01", "p.toml:1: not valid TOML at column 5: "),
         ("a = " + "[" * 100_000, "p.toml: not valid TOML: brackets nested too deeply"),
         ("a = " + "1" * 5_000, "p.toml: not valid TOML: a number with too many digits"),
-        ("\ufeffa = 1", "p.toml:1: begins with a byte order mark, save it as UTF-8 without one"),
+        ("\ufeffa = 1", "p.toml:1: begins with a byte order mark; save it as UTF-8 without one"),
     ],
 )
 def test_syntax(text: str, place: str) -> None:
@@ -50,12 +50,12 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         "phase2.toml": "phase2.toml: no such file, did you mean phase1.toml?",
         "no/where.toml": "no/where.toml: no such file",
         "phase1.toml/x": "phase1.toml/x: no such file",
-        ".": ".: a folder, where a phase file is wanted",
-        "latin.toml": "latin.toml:2: not UTF-8 (got byte 0xe9), save it as UTF-8",
-        "wide.toml": "wide.toml: UTF-16, save it as UTF-8",
-        "marked.toml": "marked.toml:1: begins with a byte order mark, save it as UTF-8 without one",
-        "corpus.txt": "corpus.txt: larger than 1 MiB, which no phase is; "
-        "a text to learn from is named in a phase, as data.source",
+        ".": ".: a folder, not a phase file",
+        "latin.toml": "latin.toml:2: not UTF-8 (got byte 0xe9); save it as UTF-8",
+        "wide.toml": "wide.toml: encoded as UTF-16; save it as UTF-8",
+        "marked.toml": "marked.toml:1: begins with a byte order mark; save it as UTF-8 without one",
+        "corpus.txt": "corpus.txt: larger than 1 MiB, so not a phase; "
+        "to train on this file, name it as data.source in a phase",
         "a\0b": "a\\u0000b: cannot be read: embedded null byte",
     }
     for path, answer in answers.items():

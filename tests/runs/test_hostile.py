@@ -377,7 +377,7 @@ def test_a_phase_cannot_name_a_corpus_elsewhere(
     phase = project / "tiny.toml"
     for source in (str(tmp_path / "corpus"), "../corpus", "link", "~/.ssh", "/etc/passwd"):
         phase.write_text(f'[phase]\nname = "x"\n[data]\nsource = "{source}"\n')
-        with pytest.raises(PhaseError, match=r"tiny.toml:4: data.source: leads out of the current folder .*--set data"):
+        with pytest.raises(PhaseError, match=r"tiny.toml:4: data.source: outside the current folder .*--set data"):
             load_phase(phase)
         load_phase(phase, [f"data.source={source}"])
     shutil.copytree(tmp_path / "corpus", project / "corpus")

@@ -19,8 +19,8 @@ from slmtui.config.editing import NO_ITEMS, shown_default
 from slmtui.config.schema import Key
 from slmtui.output import visible
 
-LINES = ("list of texts", "table")
-HOW = {"list of texts": "One on each line.", "table": "One name = 'expression' on each line."}
+LINES = ("list of strings", "table")
+HOW = {"list of strings": "One on each line.", "table": "One name = 'expression' on each line."}
 
 
 SECTION_KEYS: list[BindingType] = [
