@@ -14,7 +14,7 @@ from slmtui.console.text.token_rows import label, token_text
 from slmtui.output import visible
 
 if TYPE_CHECKING:
-    from slmtui.console.screens.data.findings import DataOverview
+    from slmtui.console.screens.data.overview import DataOverview
 
 COLOURS = {"serious": "catastrophic", "warning": "severe", "note": "moderate"}  # of the levels of warnings
 EIGHTHS = " ▏▎▍▌▋▊▉"

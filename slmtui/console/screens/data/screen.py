@@ -16,12 +16,14 @@ from textual.widgets import DataTable, Static
 
 from slmtui.config.editing import with_value
 from slmtui.config.schema import keys
+from slmtui.console.base import ConsoleScreen
+from slmtui.console.dialogs.project import offer_set_up
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FilesTable, file_rows
 from slmtui.console.screens.data.file_tokens import FileTokens, LineCounter
-from slmtui.console.screens.data.findings import DataOverview, suggestion_for_here
+from slmtui.console.screens.data.overview import DataOverview, suggestion_for_here
 from slmtui.console.screens.data.panel import NumbersPanel
 from slmtui.console.screens.data.reader import DataReader
 from slmtui.console.screens.data.source_dialog import ChooseSource
@@ -30,14 +32,13 @@ from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
 from slmtui.errors import UserError
 from slmtui.output import visible
-from slmtui.project import set_up
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
 SUGGESTED = Path("phases/suggested.toml")
 
 
-class DataScreen(DataReader):
+class DataScreen(ConsoleScreen):
     DEFAULT_CSS = """
     DataScreen #where { height: 1; padding: 0 1; color: $quiet; }
     DataScreen #trouble { display: none; height: auto; margin: 1 2; }
@@ -79,9 +80,16 @@ class DataScreen(DataReader):
 
     def __init__(self) -> None:
         super().__init__()
+        self.reader = DataReader(
+            self, show_words=self.show_words, show_trouble=self.show_trouble, show_overview=self.show_overview
+        )
         self._repeat_side: Literal["train", "val"] = "train"
         self._shown_file: str | None = None
         self._lines: LineCounter | None = None
+
+    @property
+    def found(self) -> DataOverview | None:
+        return self.reader.found
 
     def body(self) -> ComposeResult:
         yield Static("", id="where", markup=False)
@@ -111,8 +119,11 @@ class DataScreen(DataReader):
     def on_resize(self) -> None:
         self.set_class(self.app.size.width < 64, "-slim")
 
+    def on_screen_resume(self) -> None:
+        self.reader.look_soon()
+
     def pulse(self) -> None:
-        super().pulse()
+        self.reader.beat()
         if self.focused is None and self.found is not None and not self.has_class("-trouble"):
             self.action_see(self._panel)  # its panel was hidden for as long as there was nothing to see
 
@@ -124,7 +135,8 @@ class DataScreen(DataReader):
         self.set_class(bool(words), "-trouble")
         self.query_one("#trouble", Static).update(words)
 
-    def show_findings(self, found: DataOverview, *, new: bool) -> None:
+    def show_overview(self, found: DataOverview, new: bool) -> None:
+        """Show what is known so far; new: of another corpus than before."""
         self.show_trouble("")
         for panel in self.query(NumbersPanel):
             panel.show(found)
@@ -241,9 +253,9 @@ class DataScreen(DataReader):
     @work
     async def action_source(self) -> None:
         phases = sorted(Path("phases").glob("*.toml"))
-        path = await self.host.push_screen_wait(ChooseSource(phases, self.origin))
+        path = await self.host.push_screen_wait(ChooseSource(phases, self.reader.origin))
         if path is not None:
-            self.open(path)
+            self.reader.open(path)
 
     @work
     async def action_save(self) -> None:
@@ -286,24 +298,12 @@ class DataScreen(DataReader):
             self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
             return
         self.notify(f"saved as {path}; p shows it; t, then enter, trains it", title="suggestion")
-        self.open(path)
+        self.reader.open(path)
 
     @work
     async def action_set_up(self) -> None:
-        if Path("phases").is_dir():
-            self.notify("there is a phases/ folder already")
-            return
-        answer = await self.host.push_screen_wait(
-            Question(
-                f"Set up a project in {Path.cwd()}? It puts phases into phases/ and a small corpus of Python scripts "
-                "into data/chromadb/. Nothing else is touched.",
-                {"set-up": "Set up a project", "not-now": "Not now"},
-                title="a new project",
-            )
-        )
-        if answer == "set-up":
-            try:
-                set_up(Path())
-            except UserError as error:
-                self.host.push_screen(Message(str(error), title="a new project"))
+        if await offer_set_up(self.host):
             self.action_again()
+
+    def action_again(self) -> None:
+        self.reader.again()

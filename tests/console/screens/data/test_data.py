@@ -243,7 +243,7 @@ async def test_another_phase_is_chosen_from_the_list() -> None:
         await pilot.press("o")
         assert isinstance(app.screen, ChooseSource)
         await pilot.press("g", "enter")
-        await until(pilot, lambda: data(app).origin == Path("phases/beta.toml") and complete(app))
+        await until(pilot, lambda: data(app).reader.origin == Path("phases/beta.toml") and complete(app))
         await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
         assert app.phase_file == Path("phases/beta.toml")
 
@@ -294,7 +294,7 @@ async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
         assert found.suggestion.phase.training.max_iters > 160
         await pilot.press("s")
         path = Path("phases/suggested.toml")
-        await until(pilot, lambda: path.exists() and data(app).origin == path and complete(app))
+        await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert load_phase(path).training.max_iters == 160  # 32 s of 0.2 s each
         assert "as many as 32 seconds hold here" in path.read_text()
 
@@ -303,7 +303,7 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
     async with console() as (app, pilot):
         await pilot.press("s")
         path = Path("phases/suggested.toml")
-        await until(pilot, lambda: path.exists() and data(app).origin == path and complete(app))
+        await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert app.phase_file == path
         phase = load_phase(path)
         assert (phase.data.source, phase.data.dataset_size, phase.tokenizer.kind) == (("corpus",), 700, "bpe")
@@ -317,11 +317,11 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("n")
-        await until(pilot, lambda: data(app).origin == path.with_name("suggested-2.toml") and complete(app))
+        await until(pilot, lambda: data(app).reader.origin == path.with_name("suggested-2.toml") and complete(app))
         assert path.read_text().endswith("# mine\n"), "a second suggestion has a file of its own"
         assert load_phase(Path("phases/suggested-2.toml")).name == "suggested-2" != load_phase(path).name
-        data(app).open(path)
-        await until(pilot, lambda: data(app).origin == path and complete(app))
+        data(app).reader.open(path)
+        await until(pilot, lambda: data(app).reader.origin == path and complete(app))
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")

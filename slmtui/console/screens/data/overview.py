@@ -1,4 +1,4 @@
-"""What the Data screen shows, found out step by step in a thread of its own."""
+"""The overview of a corpus that the Data screen shows, and finding it out step by step."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class DataOverview:
 
 
 class OverviewCache:
-    """What was found out before, by the text that it is about and the settings that it was found with."""
+    """The overviews found before, by the text that they are about and the settings that they were found with."""
 
     def __init__(self) -> None:
-        self._findings: dict[OverviewKey, DataOverview] = {}
+        self._overviews: dict[OverviewKey, DataOverview] = {}
 
     def get(self, key: OverviewKey) -> DataOverview | None:
-        return self._findings.get(key)
+        return self._overviews.get(key)
 
-    def keep(self, key: OverviewKey, findings: DataOverview) -> None:
-        self._findings[key] = findings
-        while len(self._findings) > KEPT:
-            del self._findings[next(iter(self._findings))]
+    def keep(self, key: OverviewKey, overview: DataOverview) -> None:
+        self._overviews[key] = overview
+        while len(self._overviews) > KEPT:
+            del self._overviews[next(iter(self._overviews))]
 
 
 def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> Iterator[DataOverview]:
@@ -82,22 +82,22 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         say(f"counting {megabytes(characters)} of {megabytes(size)} …")
 
     counted = count_corpus(corpus, phase.data.patterns, DatasetSettings(**dataset_settings(phase)), progress)
-    findings = DataOverview(origin, phase, corpus, counted)
-    yield findings
+    overview = DataOverview(origin, phase, corpus, counted)
+    yield overview
     if (dataset := counted.dataset) is not None:
         say("counting the tokens of both sides …")
-        findings = replace(findings, counts=token_counts(dataset))
-        yield findings
+        overview = replace(overview, counts=token_counts(dataset))
+        yield overview
         say("looking for training text repeated in validation …")
         shared = shared_text(dataset)
-        findings = replace(findings, shared=shared)
-        findings = replace(findings, suggestion=suggest(phase.data, corpus_facts(counted, shared)))
-        yield findings
+        overview = replace(overview, shared=shared)
+        overview = replace(overview, suggestion=suggest(phase.data, corpus_facts(counted, shared)))
+        yield overview
         say("fitting the n-gram baseline …")
-        findings = replace(findings, baseline=dataset_baseline(dataset))
-    findings = replace(findings, complete=True)
-    known.keep(key, findings)
-    yield findings
+        overview = replace(overview, baseline=dataset_baseline(dataset))
+    overview = replace(overview, complete=True)
+    known.keep(key, overview)
+    yield overview
 
 
 def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Suggestion | None:
