@@ -53,7 +53,7 @@ MODE_KEYS = [
 
 
 class Console(Host):
-    """Its result says what to do after it: "hang up" or "terminate" from a signal, "detach" from a person."""
+    """Its result says what to do after it: "hang up" or "terminate" from a signal, "detach" or "stop" from a person."""
 
     CSS_PATH = "console.tcss"
     TITLE = "slmtui"

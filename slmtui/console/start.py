@@ -54,7 +54,7 @@ def run_console(
             if result == "hang up":
                 trainer.finish()  # the terminal is gone; the training goes on to its end
             else:
-                trainer.leave()
+                trainer.leave("stop" if result == "stop" else "interrupt")
             while trainer.is_alive():
                 trainer.join(0.5)  # in slices, so that signals are seen to
     for failure in trainer.failures:

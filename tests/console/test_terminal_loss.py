@@ -101,6 +101,19 @@ def test_a_console_that_is_ended(how: str, project: Path, console: Open) -> None
     end_consoles(how, project, console, ["only"])
 
 
+def test_stop_and_save_at_leaving_is_a_stop_with_its_diagnosis(project: Path, console: Open) -> None:
+    leaving, run = console("runs"), run_of(project, "runs")
+    wait_for(lambda: lines(run) > 20)
+    leaving.press("q")
+    leaving.until_seen("Stop and save")
+    leaving.press("s")
+    assert leaving.wait() == 0
+    assert end_of(run).reason == "stopped"
+    assert load_checkpoint(run.last).step == end_of(run).step
+    diagnosis = [event for event in run.events() if isinstance(event, events.Warned) and event.of_the_run]
+    assert "tiny_validation" in [one.code for one in diagnosis]
+
+
 @pytest.mark.soak
 @pytest.mark.parametrize("how", HOW)
 def test_a_console_that_is_ended_ten_times(how: str, project: Path, console: Open) -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from slmtui.config.phase import Phase
 from slmtui.console.workers.torch_import import settle
@@ -50,7 +50,7 @@ class TrainerThread(threading.Thread):
         self.finished: deque[Run] = deque()
         self._queue: deque[Phase | Run] = deque()
         self._wake = threading.Condition()
-        self._leaving = False  # at once, with a checkpoint
+        self._leaving: Literal["", "interrupt", "stop"] = ""  # at once, with a checkpoint
         self._finishing = False  # when the queue is done
 
     def put(self, job: Phase | Run) -> None:
@@ -79,10 +79,13 @@ class TrainerThread(threading.Thread):
             self._queue.clear()
         return waiting
 
-    def leave(self) -> None:
-        """Save and stop what is being trained, forget the queue, end the thread."""
+    def leave(self, how: Literal["interrupt", "stop"] = "interrupt") -> None:
+        """Save and end what is being trained, forget the queue, end the thread.
+
+        interrupt: the run will go on some day. stop: a person ends it, so it is summed up as such.
+        """
         with self._wake:
-            self._leaving = True
+            self._leaving = self._leaving or how
             self._queue.clear()
             self._wake.notify()
 
@@ -143,7 +146,7 @@ class _LeavingControl:
         return self._leave() or self.file.wait()
 
     def _leave(self) -> list[Command]:
-        return [Command("interrupt")] if self.thread._leaving else []
+        return [Command(how)] if (how := self.thread._leaving) else []
 
 
 def _name(job: Phase | Run) -> str:
