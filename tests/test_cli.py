@@ -17,7 +17,9 @@ from torch import Tensor
 
 from slmtui.cli import main
 from slmtui.model.gpt import GPT
+from slmtui.training.gap import SCALE, WORST
 
+SCALE_WORDS = [*(word for _, word in SCALE), WORST]
 ROOT = Path(__file__).parents[1]
 
 
@@ -108,7 +110,32 @@ def test_a_training_that_diverges_is_status_3(
     honest = GPT.loss
     monkeypatch.setattr(GPT, "loss", loss)
     assert main(["--headless", "phases/tiny.toml", "--set", "training.max_iters=400"]) == 3
-    assert "is not a number" in capsys.readouterr().err
+    assert "the loss was not a number; try a lower" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [[], ["training.stop_on_spike=false"], ["early_stopping.patience=2"]])
+def test_a_training_that_ends_worse_than_it_began_failed_and_gets_no_praise(
+    project: Path, capsys: pytest.CaptureFixture[str], more: list[str]
+) -> None:
+    """No spike is seen in its few steps, and its losses are finite to the end."""
+    overrides = [
+        "training.learning_rate=10",
+        "optimizer.grad_clip=0",
+        "training.warmup_iters=0",
+        "gate.max_gap=9",
+        *more,
+    ]
+    arguments = ["--headless", "phases/tiny.toml", *(word for one in overrides for word in ("--set", one))]
+    assert main(arguments) == 3
+    out, err = capsys.readouterr()
+    assert "the model was worse than before its first step" in err
+    for word in SCALE_WORDS:
+        assert word not in out, out
+    assert main(["runs"]) == 0
+    listed = capsys.readouterr().out
+    assert "failed" in listed
+    for word in SCALE_WORDS:
+        assert word not in listed, listed
 
 
 MISTAKES = {

@@ -17,6 +17,7 @@ from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
 from slmtui.training import events
+from slmtui.training.gap import in_words
 
 LOG_NAME = "console.log"
 
@@ -89,8 +90,8 @@ def _sum_up(run: Run) -> str:
     summary = summarise(run)
     mixed = "" if summary.best_mixed_loss is None else f", mixed val loss {summary.best_mixed_loss:.4f}"
     best = (
-        f", best val loss {summary.best_val_loss:.4f} at step {summary.best_step:,}, gap {summary.gap:+.2f} "
-        f"{summary.verdict}{mixed}"
+        f", best val loss {summary.best_val_loss:.4f} at step {summary.best_step:,}, "
+        f"gap {in_words(summary.gap, summary.verdict or '')}{mixed}"
         if summary.best_val_loss is not None and summary.gap is not None
         else ""
     )

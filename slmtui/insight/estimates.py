@@ -12,12 +12,11 @@ from typing import Literal
 from slmtui.config.errors import shown
 from slmtui.config.phase import Phase
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
+from slmtui.insight.rules.limits import FULL_VALUE, HOUSE_RULE, LAST_VALUE
 from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
 from slmtui.output import duration
 
 GPT2_TOKENS = 50_257
-HOUSE_RULE = (10, 100)  # parameters for each training token
-FULL_VALUE, LAST_VALUE = 4, 16  # epochs up to which repeats are nearly as good as new text, and are worth much at all
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
 WORKING_MEMORY = 55 * 10**6  # bytes: PyTorch's own, the corpus, the tokenizer
 NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, measured on a million (docs/log.md)

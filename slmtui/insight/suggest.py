@@ -15,8 +15,8 @@ from typing import Any
 from slmtui.config.phase import DataSection, Phase
 from slmtui.data.inspection import Counted
 from slmtui.data.split_stats import SharedText
+from slmtui.insight.rules.limits import LEAK
 
-LEAKS = 0.3  # of the validation tokens in repeats of training text: from here on, hold whole files back
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
 LEAST_ITERS, MOST_ITERS = 400, 20_000
 FEWEST_ITERS = 100  # where there is no time for more
@@ -129,13 +129,13 @@ def size_for(train_bytes: int) -> Size:
 
 def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
-    if data.split == "contiguous" and facts.repeated_share >= LEAKS and facts.files > 1:
+    if data.split == "contiguous" and facts.repeated_share >= LEAK and facts.files > 1:
         return SuggestedValue("data", "split", "by-file", f"{share} with the end held back: hold whole files back")
     return SuggestedValue("data", "split", data.split, f"{share}, runs of 16 tokens or more" + _leaky(facts))
 
 
 def _leaky(facts: CorpusFacts) -> str:
-    return ": a small gap means little" if facts.repeated_share >= LEAKS else ""
+    return ": a small gap means little" if facts.repeated_share >= LEAK else ""
 
 
 def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:

@@ -15,17 +15,15 @@ from slmtui.config.phase import GateSection
 from slmtui.data.dataset import Dataset
 from slmtui.data.split_stats import dataset_baseline
 from slmtui.insight.judging.quality import Judge, rates
-from slmtui.insight.rules import live
 from slmtui.insight.rules.data_facts import facts_of
-from slmtui.insight.rules.diagnosis import before_the_start, findings_of
-from slmtui.insight.rules.gap_class import LIMITS, GapClass
+from slmtui.insight.rules.diagnosis import Said, before_the_start, findings_of, while_it_trains
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.insight.rules.rule import as_warning
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import events
-from slmtui.training.events import Evaluation, Event, RunFinished, Warned
+from slmtui.training.events import Event, RunFinished, Warned
 
 GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
-LEAST_NEGATIVE_CLASS = 1  # but a negative gap is, from 0.5 on
 
 
 def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
@@ -48,8 +46,10 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
             facts = facts_of(dataset, dataset_baseline(dataset))
             event = dataclasses.replace(event, data=dataclasses.replace(event.data, facts=facts))
             said = before_the_start(event, facts)
-        if isinstance(event, events.RunFinished):
-            yield from watcher.sum_up(event)
+        if isinstance(event, events.RunFinished) and event.reason != "interrupted":
+            summed_up = list(watcher.sum_up(event))
+            yield from summed_up
+            event = dataclasses.replace(event, findings=sum(one.finding is not None for one in summed_up))
         yield event
         watcher_says = watcher.add(event)
         yield from said
@@ -62,8 +62,7 @@ class Watcher:
     def __init__(self, history: Iterable[Event] = ()) -> None:
         self.trace = RunTrace()
         self.best = BestEvaluation()
-        self.gap = GapClass()
-        self.said: dict[str, object] = {}  # by code: the state of things when it was said last
+        self.said: Said = {}
         for event in history:
             self.add(event)
 
@@ -74,15 +73,11 @@ class Watcher:
         self.best.add(event)
         if isinstance(event, events.RunStarted):
             self.trace.facts = event.data.facts
-        if self.trace.broken_at is not None:
-            return [] if was_broken else [live.not_a_number(self.trace)]
         match event:
-            case events.Step() if self.trace.is_spiking:
-                return self._once(live.spike(self.trace, event), True)
-            case events.Step():
-                self.said.pop("spike", None)
-            case events.Evaluation(requested=False):
-                return self._after_evaluation(event)
+            case events.Step() if not was_broken:
+                return while_it_trains("step", self.trace, event.step, self.said)
+            case events.Evaluation() if not was_broken and (self.trace.broken_at is not None or not event.requested):
+                return while_it_trains("evaluation", self.trace, event.step, self.said)
         return []
 
     def sum_up(self, end: RunFinished) -> Iterator[Warned]:
@@ -91,7 +86,7 @@ class Watcher:
             return
         self.trace.add(end)
         for finding in reversed(findings_of(self.trace)):
-            yield finding.warned(end.step, of_the_run=True)
+            yield as_warning(finding, end.step, of_the_run=True)
         if self.trace.is_over:
             gate = GateSection.model_validate(self.trace.phase.get("gate", {}))
             for kept, sentence in limits_in_words(gate, self.best):
@@ -99,38 +94,3 @@ class Watcher:
                     yield Warned(
                         step=end.step, code="gate", level="serious", message=sentence, advice=GATE, of_the_run=True
                     )
-
-    def _after_evaluation(self, event: Evaluation) -> list[Warned]:
-        trace = self.trace
-        found: list[Warned] = []
-        if event.train_loss > trace.uniform_loss + live.EXPLODED:
-            found += self._once(live.exploded(trace, event), True)
-        if not trace.has_learned or trace.best is None or trace.best_train is None:
-            return found
-        found += self._gap(event)
-        if live.train_rises(trace):
-            found += self._once(live.unstable(trace), trace.best_train.step)
-        if live.val_rises(trace):
-            found += self._once(live.rising(trace), trace.best.step)
-        if live.is_wasted(trace):
-            found += self._once(live.wasted(trace), trace.best.step)
-        if live.progress(trace) < live.PROGRESS and abs(event.gap) < LIMITS[1]:
-            found += self._once(live.plateau(trace), True)
-        elif live.progress(trace) > 2 * live.PROGRESS:
-            self.said.pop("plateau", None)
-        return found
-
-    def _gap(self, event: Evaluation) -> list[Warned]:
-        self.gap = self.gap.after(event.gap)
-        least = live.LEAST_CLASS if event.gap > 0 else LEAST_NEGATIVE_CLASS
-        if self.gap.current >= least:
-            return self._once(live.gap(self.trace, event, self.gap), (self.gap.current, event.gap > 0))
-        self.said.pop("gap", None)
-        return []
-
-    def _once(self, warning: Warned, state: object) -> list[Warned]:
-        """The warning, unless it was given before and the state of things has not changed since."""
-        if self.said.get(warning.code) == state:
-            return []
-        self.said[warning.code] = state
-        return [warning]

@@ -194,7 +194,7 @@ class RunHistory:
             case events.RunStarted():
                 self.started = event
             case events.Evaluation():
-                self.evaluations.append(event)
+                self.evaluations.append(event.with_verdict(self.started.data.n_vocab) if self.started else event)
             case events.Sample():
                 self.samples.append(event)
             case events.SampleRates():

@@ -8,7 +8,8 @@ from slmtui.output import ExitStatus, duration, visible
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
-from slmtui.training.events import Event
+from slmtui.training.events import DIVERGED, Event
+from slmtui.training.gap import in_words, verdict_of
 
 
 def line_of(event: Event, progress: Progress) -> str | None:
@@ -28,7 +29,7 @@ def line_of(event: Event, progress: Progress) -> str | None:
             tail = "" if speed is None or to_go is None else f", {speed:.1f} it/s, eta {duration(to_go)}"
             return (
                 f"step {event.step}: train loss {event.train_loss:.4f}, val loss {event.val_loss:.4f}, "
-                f"gap {event.gap:+.2f} {event.verdict}, {event.bits_per_byte:.2f} bits/byte"
+                f"gap {in_words(event.gap, event.verdict)}, {event.bits_per_byte:.2f} bits/byte"
                 f"{_mixed(event)}{tail}"
             )
         case events.Sample():
@@ -58,8 +59,9 @@ def summary(
     """The lines that stand under a finished run."""
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
     if best is not None:
+        gap = in_words(best.gap, verdict_of(best.gap, best.val_loss, started.data.n_vocab))
         lines.append(
-            f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {best.gap:+.2f} {best.verdict}, "
+            f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {gap}, "
             f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best}"
         )
         if (baseline := started.data.baseline) is not None:
@@ -83,7 +85,7 @@ def outcome(run: Run, finished: events.RunFinished, limits: Sequence[tuple[bool,
             told = f"{finished.reason} at step {finished.step:,}; go on: {run.command('--headless', '--resume')}"
             return ExitStatus.INTERRUPTED, [f"{run.name}: {told}"]
         case "diverged":
-            told = f"the loss is not a number at step {finished.step:,}; try a lower training.learning_rate"
+            told = f"at step {finished.step:,} {DIVERGED[finished.cause]}; try a lower training.learning_rate"
             return ExitStatus.FAILED, [f"{run.name}: training failed: {told}"]
         case "failed":
             return ExitStatus.FAILED, [f"{run.name}: training failed at step {finished.step:,}"]

@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from slmtui.runs.log_reader import LogReader
 from slmtui.runs.run import Run, State
 from slmtui.training import events
-from slmtui.training.events import Event
+from slmtui.training.events import Cause, Event
+from slmtui.training.gap import verdict_of
 
 
 @dataclass
@@ -31,7 +32,7 @@ class RunSummary:
     best_step: int | None = None
     best_val_loss: float | None = None
     gap: float | None = None
-    verdict: str | None = None
+    verdict: str | None = None  # the gap's class; None, too, where the best model has learned nothing
     bits_per_byte: float | None = None
     best_mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
@@ -44,11 +45,12 @@ class RunSummary:
     gate_failed: bool = False
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
+    cause: Cause = ""  # of its divergence
     seconds: float = 0.0  # of training, once it has ended; else from the first event to the last, pauses left out
 
     def add(self, event: Event) -> None:
         self.step = event.step
-        self.reason = None
+        self.reason, self.cause = None, ""
         match event:
             case events.RunStarted():
                 self.phase = event.phase["phase"]["name"]
@@ -60,7 +62,8 @@ class RunSummary:
                 self.baseline = data.baseline.loss if data.baseline is not None else None
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
-                self.gap, self.verdict, self.bits_per_byte = event.gap, event.verdict, event.bits_per_byte
+                self.gap, self.bits_per_byte = event.gap, event.bits_per_byte
+                self.verdict = verdict_of(event.gap, event.val_loss, self.n_vocab) or None
                 self.best_mixed_loss, self.mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
                 self.judged_bits_per_byte = event.judged_bits_per_byte
                 self.samples, self.parse_rate, self.copied_share = 0, None, None
@@ -76,7 +79,7 @@ class RunSummary:
                 self.paused, self.finding, self.gate_failed = False, "", False
             case events.RunFinished():
                 self.paused = False
-                self.reason, self.seconds = event.reason, event.seconds
+                self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds
 
 
 class SummaryFold:

@@ -8,17 +8,27 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from slmtui.config.phase import Phase
 from slmtui.training.data_record import LoggedData
+from slmtui.training.gap import verdict_of
 
 Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Reason = Literal["completed", "early stopping", "stopped", "interrupted", "diverged", "failed"]
+Cause = Literal["", "not finite", "spike", "worse than untrained"]  # of a divergence; "" in logs that do not say
+
+# The same in words, after "at step 62".
+DIVERGED: dict[Cause, str] = {
+    "": "the loss had shot up or was not a number",
+    "not finite": "the loss was not a number",
+    "spike": "the loss had shot up",
+    "worse than untrained": "the model was worse than before its first step",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +91,7 @@ class Evaluation(Base):
     train_loss: Real
     val_loss: Real
     gap: Real
-    verdict: str
+    verdict: str  # the gap's class on the house scale; "" for a model that has learned nothing
     bits_per_byte: Real  # of the validation loss
     best: bool  # the lowest `judged_loss` so far
     requested: bool = False  # by a person, outside the interval
@@ -89,6 +99,11 @@ class Evaluation(Base):
     # above but `best` is the network's own.
     mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
+
+    def with_verdict(self, n_vocab: int) -> Evaluation:
+        """With the word that the gap deserves: older logs praise models that have learned nothing."""
+        word = verdict_of(self.gap, self.val_loss, n_vocab)
+        return self if self.verdict == word else replace(self, verdict=word)
 
     @property
     def judged_loss(self) -> float:
@@ -129,14 +144,43 @@ class Checkpoint(Base):
     file: str = ""  # filled in by whoever saves it
 
 
+SERIOUS, WARNING = 0.9, 0.5  # weights from which a finding is as much
+Level = Literal["note", "warning", "serious"]
+Confidence = Literal["high", "medium", "low"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding:
+    """One thing that is wrong with a run: what, how it is known, how surely, and what to do about it."""
+
+    code: str
+    title: str  # some words
+    evidence: str  # one sentence with its numbers
+    remedy: str  # one sentence
+    confidence: Confidence
+    weight: float  # 0 to 1: the heaviest is named first
+    step: Count | None = None  # to go back to, or where it happened
+    number: float | None = None  # what the finding rests on, in the unit that its evidence names
+    source: str  # of the rule
+
+    @property
+    def level(self) -> Level:
+        """As a warning has it: how much the finding weighs."""
+        return "serious" if self.weight >= SERIOUS else "warning" if self.weight >= WARNING else "note"
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Warned(Base):
     event: Literal["warning"] = "warning"
     code: str
     message: str
     advice: str = ""
-    level: Literal["note", "warning", "serious"] = "warning"
+    level: Level = "warning"
     of_the_run: bool = False  # said at its end, of all of it: the diagnosis, the heaviest last, and the gate
+    finding: Finding | None = None  # of the diagnosis: what the message was made of, to be read back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -164,10 +208,12 @@ class Changed(Base):
 class RunFinished(Base):
     event: Literal["run_finished"] = "run_finished"
     reason: Reason
+    cause: Cause = ""  # why it diverged, if it did
     best_step: int | None
     best_val_loss: float | None  # the network's own at that step
     best_mixed_loss: float | None = None
     seconds: float = field(compare=False)  # of training, pauses left out, over all processes that took part
+    findings: Count | None = None  # so many stand above, with what they were made of; None: it was not summed up
 
 
 Event = Annotated[

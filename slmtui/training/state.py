@@ -49,6 +49,7 @@ class Training:
         self.best_is_unsaved = False
         self.evaluations_since_best = 0
         self.patience_reference = math.inf  # the loss that early stopping must see beaten by min_delta
+        self.last_train_loss = math.nan
         self.last_val_loss = math.nan
         self.last_mixed_loss = math.nan  # without a mixture it stays so
         self.learning_rate_factor = 1.0
@@ -95,7 +96,8 @@ class Training:
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
         # States of before there were mixtures: what was judged was the network.
-        progress = {"best_loss": progress["best_val_loss"], "last_mixed_loss": math.nan, **progress}
+        unknown = {"last_train_loss": math.nan, "last_mixed_loss": math.nan}
+        progress = {"best_loss": progress["best_val_loss"], **unknown, **progress}
         for name in PROGRESS:
             value, kind = progress[name], type(getattr(self, name))
             if type(value) is not kind and not (name == "best_step" and type(value) is int):
@@ -110,8 +112,8 @@ class Training:
 
 PROGRESS = (
     "announced", "step", "evaluated_at", "best_loss", "best_val_loss", "best_step", "best_is_unsaved",
-    "evaluations_since_best", "patience_reference", "last_val_loss", "last_mixed_loss", "learning_rate_factor",
-    "recent_losses", "seconds",
+    "evaluations_since_best", "patience_reference", "last_train_loss", "last_val_loss", "last_mixed_loss",
+    "learning_rate_factor", "recent_losses", "seconds",
 )  # fmt: skip
 
 

@@ -25,11 +25,12 @@ from slmtui.training.control import Control, NoControl
 from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, sampled_losses
 from slmtui.training.events import Event
-from slmtui.training.gap import verdict
+from slmtui.training.gap import verdict_of
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
 from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.state import Training, mixture_notes
+from slmtui.training.uniform import ended_diverged
 
 MOST_STEP_EVENTS = 10_000  # a log keeps about as many lines of steps, however long the training
 
@@ -43,42 +44,55 @@ def train(training: Training, control: Control | None = None) -> Iterator[Event]
     else:
         yield events.Resumed(step=training.step, after="stop")
         yield from _save_best(training)
-    reason = yield from _run(training, control)
+    reason, cause = yield from _run(training, control)
     if reason in ("completed", "early stopping") and training.phase.sampling.when == "end":
         yield from samples(training)
-    yield run_finished(training, reason)
+    yield run_finished(training, reason, cause)
 
 
-def _run(training: Training, control: Control) -> Generator[Event, None, events.Reason]:
-    """Evaluate, update, obey, until something ends it; the generator's value is the reason."""
+End = tuple[events.Reason, events.Cause]
+
+
+def _run(training: Training, control: Control) -> Generator[Event, None, End]:
+    """Evaluate, update, obey, until something ends it; the generator's value says what did."""
     settings, interval = training.phase.training, training.phase.evaluation.interval
     patience = training.phase.early_stopping.patience
     while True:
         asked_to_end = yield from _obey(training, control)
         if asked_to_end is not None:
             yield events.Checkpoint(step=training.step, kind="last")
-            return asked_to_end
+            return asked_to_end, ""
         at_end = training.step >= settings.max_iters
         if (at_end or training.step % interval == 0) and training.evaluated_at != training.step:
             finite = yield from _evaluate(training)
             if not finite:
-                return "diverged"
+                return "diverged", "not finite"
         if at_end:
-            return "completed"
+            return _judged(training, "completed")
         if 0 < patience <= training.evaluations_since_best:
-            return "early stopping"
+            return _judged(training, "early stopping")
         step = update(training)
-        diverged = _has_diverged(training, step.loss)
-        if diverged or step.step % log_interval(settings.max_iters) == 0:
+        cause = _divergence(training, step.loss)
+        if cause or step.step % log_interval(settings.max_iters) == 0:
             yield step
-        if diverged:
-            return "diverged"
+        if cause:
+            return "diverged", cause
 
 
-def _has_diverged(training: Training, loss: float) -> bool:
-    """Is the loss no number any more, or has it shot up for good?"""
+def _divergence(training: Training, loss: float) -> events.Cause:
+    """Why this batch's loss ends the training: it is not finite, or the losses have shot up for good; "" if not."""
     training.recent_losses = [*training.recent_losses[1 - NEEDED :], loss]
-    return not math.isfinite(loss) or (training.phase.training.stop_on_spike and spiked(training.recent_losses))
+    if not math.isfinite(loss):
+        return "not finite"
+    return "spike" if training.phase.training.stop_on_spike and spiked(training.recent_losses) else ""
+
+
+def _judged(training: Training, reason: events.Reason) -> End:
+    """`reason`, unless the model ends worse than before its first step: then it diverged, and no rule saw it."""
+    n_vocab, improved = training.dataset.tokenizer.n_vocab, (training.best_step or 0) > 0
+    if training.step > 0 and ended_diverged(training.last_train_loss, n_vocab, improved=improved):
+        return "diverged", "worse than untrained"
+    return reason, ""
 
 
 def log_interval(max_iters: int) -> int:
@@ -170,7 +184,7 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
         train_loss=losses.train,
         val_loss=losses.val,
         gap=losses.val - losses.train,
-        verdict=verdict(losses.val - losses.train),
+        verdict=verdict_of(losses.val - losses.train, losses.val, dataset.tokenizer.n_vocab),
         bits_per_byte=bits_per_byte(losses.val, *lengths),
         best=False,
         requested=requested,
@@ -181,7 +195,7 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
 
 
 def _remember(training: Training, evaluation: events.Evaluation) -> None:
-    training.last_val_loss = evaluation.val_loss
+    training.last_train_loss, training.last_val_loss = evaluation.train_loss, evaluation.val_loss
     if evaluation.mixed_loss is not None:
         training.last_mixed_loss = evaluation.mixed_loss
     if evaluation.best:
@@ -253,11 +267,12 @@ def run_started(training: Training) -> events.RunStarted:
     )
 
 
-def run_finished(training: Training, reason: events.Reason) -> events.RunFinished:
+def run_finished(training: Training, reason: events.Reason, cause: events.Cause = "") -> events.RunFinished:
     has_best = training.best_step is not None
     return events.RunFinished(
         step=training.step,
         reason=reason,
+        cause=cause,
         best_step=training.best_step,
         best_val_loss=training.best_val_loss if has_best else None,
         best_mixed_loss=training.best_loss if has_best and training.model.mixture is not None else None,

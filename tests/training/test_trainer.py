@@ -12,10 +12,12 @@ from slmtui.config.phase import Phase
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
+from slmtui.training.gap import verdict
 from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import log_interval, train
+from slmtui.training.uniform import has_learned
 from tests.conftest import MakePhase
 
 
@@ -105,14 +107,14 @@ def test_a_loss_that_is_not_a_number_ends_the_training_without_a_checkpoint(make
                 training.model.lm_head.weight.fill_(math.nan)
     finished, *before = reversed(happened)
     assert isinstance(finished, events.RunFinished)
-    assert (finished.reason, finished.step) == ("diverged", 6)
+    assert (finished.reason, finished.cause, finished.step) == ("diverged", "not finite", 6)
     assert isinstance(before[0], events.Step)
     assert math.isnan(before[0].loss)
     assert {event.step for event in of_kind(happened, events.Checkpoint)} == {0, 4}
 
 
-@pytest.mark.parametrize(("stop", "reason"), [("true", "diverged"), ("false", "completed")])
-def test_a_loss_that_shoots_up_ends_the_training_if_it_shall(make_phase: MakePhase, stop: str, reason: str) -> None:
+@pytest.mark.parametrize(("stop", "cause"), [("true", "spike"), ("false", "worse than untrained")])
+def test_a_loss_that_shoots_up_ends_the_training_if_it_shall(make_phase: MakePhase, stop: str, cause: str) -> None:
     overrides = ["training.max_iters=60", "evaluation.interval=60", f"training.stop_on_spike={stop}"]
     training = start(make_phase(*overrides, "sampling.prompts=[]"))
     happened: list[Event] = []
@@ -123,8 +125,26 @@ def test_a_loss_that_shoots_up_ends_the_training_if_it_shall(make_phase: MakePha
                 training.model.lm_head.weight.mul_(40.0)
     finished = happened[-1]
     assert isinstance(finished, events.RunFinished)
-    assert finished.reason == reason
+    assert (finished.reason, finished.cause) == ("diverged", cause)
     assert {event.step for event in of_kind(happened, events.Checkpoint)} == {0} | ({60} if stop == "false" else set())
+
+
+@pytest.mark.parametrize("patience", [0, 2])
+def test_a_training_that_ends_worse_than_it_began_has_diverged(make_phase: MakePhase, patience: int) -> None:
+    """Finite to the end, and too short for a spike to be seen."""
+    overrides = ["training.learning_rate=10", "optimizer.grad_clip=0", "training.warmup_iters=0"]
+    *_, finished = train(start(make_phase(*overrides, f"early_stopping.patience={patience}")))
+    assert isinstance(finished, events.RunFinished)
+    assert (finished.reason, finished.cause, finished.best_step) == ("diverged", "worse than untrained", 0)
+
+
+def test_a_gap_gets_its_word_once_something_is_learned(make_phase: MakePhase) -> None:
+    happened = list(train(start(make_phase("training.max_iters=60", "evaluation.interval=30"))))
+    started = happened[0]
+    assert isinstance(started, events.RunStarted)
+    first, *_, last = of_kind(happened, events.Evaluation)
+    assert has_learned(last.val_loss, started.data.n_vocab)
+    assert (first.verdict, last.verdict) == ("", verdict(last.gap))
 
 
 def test_it_pauses_resumes_and_stops_when_asked(make_phase: MakePhase) -> None:
@@ -196,7 +216,7 @@ def test_the_state_of_before_there_were_mixtures_is_taken_up(make_phase: MakePha
         if isinstance(event, events.Step) and event.step == 6:
             break
     state = training.state_dict()
-    for later in ("best_loss", "last_mixed_loss"):
+    for later in ("best_loss", "last_mixed_loss", "last_train_loss"):
         del state["progress"][later]
     resumed = start(make_phase())
     resumed.load_state_dict(state)

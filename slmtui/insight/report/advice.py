@@ -6,12 +6,12 @@ import shlex
 from dataclasses import dataclass, replace
 
 from slmtui.insight.report.run_facts import RunFacts
-from slmtui.insight.rules.diagnosis import diagnose
-from slmtui.insight.rules.finding import Finding
-from slmtui.insight.rules.live import LEAST_NOISE, NOISE
-from slmtui.insight.rules.overfitting import DO_NOT_USE
+from slmtui.insight.rules import overfitting
+from slmtui.insight.rules.diagnosis import findings_in
+from slmtui.insight.rules.limits import LEAK
+from slmtui.insight.rules.table import DO_NOT_USE
+from slmtui.training.events import Finding
 
-LEAKY = 0.3  # share of the validation tokens in repeats of training text
 # The findings that another phase would mend.
 CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
 TOO_SHORT = {"too_few_steps"}  # says what "stopped too early" says, with a larger number
@@ -25,7 +25,7 @@ class Advice:
 
 
 def findings(facts: RunFacts) -> list[Finding]:
-    return diagnose(facts.happened, facts.data.facts)
+    return findings_in(facts.happened, facts.data.facts)
 
 
 def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
@@ -67,11 +67,11 @@ def is_rise(facts: RunFacts) -> bool:
     """Did validation loss end clearly above its best, or as no number at all?"""
     if facts.best is None:
         return False
-    return not facts.rose_after_best <= max(LEAST_NOISE, NOISE * facts.best.judged_loss)
+    return overfitting.is_rise(facts.rose_after_best, facts.best.judged_loss)
 
 
 def is_leaky(facts: RunFacts) -> bool:
-    return facts.data.facts is not None and facts.data.facts.repeated_share >= LEAKY
+    return facts.data.facts is not None and facts.data.facts.repeated_share >= LEAK
 
 
 def _to_go_on(facts: RunFacts) -> list[Advice]:

@@ -88,7 +88,7 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
                 if with_baseline:
                     row += [number(mixed - baseline.bits_per_byte if mixed and baseline else None, "+.2f")]
             row += [number(best.val_loss if best else None, ".4f")] if one_vocabulary else []
-            row += [f"{best.step:,}", number(best.gap, "+.2f"), best.verdict] if best else ["–", "–", "–"]
+            row += [f"{best.step:,}", number(best.gap, "+.2f"), best.verdict or "–"] if best else ["–", "–", "–"]
             rows.append(tuple(row))
     return Table(tuple(header), tuple(rows), left=frozenset({0, len(header) - 1}))
 

@@ -107,7 +107,7 @@ def read_facts(run: Run) -> RunFacts:
         raise UserError(f"{run.phase_file}: cannot be read ({error})") from None
     facts = RunFacts(run.name, run.phase(), text, started, happened, examination=kept(run))
     for event in happened:
-        _add(facts, event)
+        _add(facts, event.with_verdict(facts.data.n_vocab) if isinstance(event, Evaluation) else event)
     return facts
 
 

@@ -147,7 +147,7 @@ def _loss_row(evaluation: Evaluation, facts: RunFacts) -> tuple[str, ...]:
     note = "best" if evaluation is facts.best else "asked for" if evaluation.requested else ""
     return (
         f"{evaluation.step:,}", number(evaluation.train_loss, ".4f"), number(evaluation.val_loss, ".4f"),
-        number(evaluation.gap, "+.2f"), evaluation.verdict, number(evaluation.bits_per_byte, ".2f"),
+        number(evaluation.gap, "+.2f"), evaluation.verdict or "–", number(evaluation.bits_per_byte, ".2f"),
         *(mixed if facts.is_mixed else ()), note,
     )  # fmt: skip
 

@@ -7,11 +7,10 @@ from slmtui.insight.report.advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBlock
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import listed, number, percent, plural, val_loss
-from slmtui.insight.rules.finding import Finding
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import LEAST_RISE, RISE
 from slmtui.output import duration
-from slmtui.training.events import Evaluation
+from slmtui.training.events import DIVERGED, Evaluation, Finding
 from slmtui.training.gap import SCALE
 
 LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
@@ -32,8 +31,11 @@ def _verdict(facts: RunFacts) -> str:
     """The whole report in a sentence: the gap's class, what is wrong, the worst first, and whether counting wins."""
     assert facts.best is not None
     found, baseline = findings(facts), facts.baseline
-    gap = f"{'an' if facts.best.verdict[0] in 'aeiou' else 'a'} {facts.best.verdict} gap"
-    if is_leaky(facts):
+    word = facts.best.verdict
+    gap = f"{'an' if word[:1] in tuple('aeiou') else 'a'} {word} gap" if word else "a gap"
+    if not word:
+        gap += " that means nothing, since nothing was learned"
+    elif is_leaky(facts):
         gap += " that means nothing, since validation repeats training"
     elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
         gap += " that means nothing, since little was learned"
@@ -71,7 +73,7 @@ def _ended(facts: RunFacts) -> str:
         f"{plural(facts.phase.early_stopping.patience, 'evaluation')}.",
         "stopped": f"A person stopped it at {at}, {took}.",
         "interrupted": f"It was interrupted at {at}, {took}.",
-        "diverged": f"It diverged: at {at} the loss was no number any more.",
+        "diverged": f"It diverged: at {at} {DIVERGED[end.cause]}.",
         "failed": f"It failed at {at}.",
     }[end.reason]
 
@@ -84,8 +86,8 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         (
             "Result:",
             f"{_lowest(best)}. Training loss was "
-            f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: {best.verdict} "
-            "on the house scale.",
+            f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: "
+            f"{_class_of(best)}.",
         )
     ]
     if course := after_the_best(facts):
@@ -99,6 +101,10 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         verdict = "passed" if all(kept for kept, _ in limits) else "failed"
         found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
     return found
+
+
+def _class_of(best: Evaluation) -> str:
+    return f"{best.verdict} on the house scale" if best.verdict else "of no meaning, since nothing was learned yet"
 
 
 def _lowest(best: Evaluation) -> str:
@@ -128,8 +134,8 @@ def after_the_best(facts: RunFacts) -> str:
         )
     return (
         f"validation loss rose to {val_loss(last)} by step {last.step:,} while training loss fell on to "
-        f"{number(last.train_loss, '.4f')}, a gap of {number(last.gap, '+.2f')} ({last.verdict}). From step "
-        f"{best.step:,} on it memorised its training text."
+        f"{number(last.train_loss, '.4f')}, a gap of {number(last.gap, '+.2f')}"
+        f"{f' ({last.verdict})' if last.verdict else ''}. From step {best.step:,} on it memorised its training text."
     )
 
 

@@ -1,44 +1,25 @@
-"""What is wrong with a run, and what to do next: pure rules over its events and what is known of its data.
+"""What is wrong with a run, and what to do next: the table's rules, asked of its events and of what its data is.
 
     for finding in diagnose(run.events(), facts_of(dataset)): ...
 
-`before_the_start` adds to it what is wrong with the data, from the first event alone (`run_started`). While a run goes
-on, rules about its end keep silent. A healthy run gets nothing.
+`before_the_start` judges the data and the size from the first event alone (`run_started`); `while_it_trains` speaks in
+the course of a run. While a run goes on, rules about its end keep silent. A healthy run gets nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from slmtui.insight.rules import learning, overfitting, size
-from slmtui.insight.rules.data_facts import data_warnings, worst_first
-from slmtui.insight.rules.finding import Finding
+from slmtui.insight.rules.limits import HOUSE_RULE
+from slmtui.insight.rules.rule import Evidence, Moment, Rule
 from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.insight.rules.table import RULES
+from slmtui.training import events
 from slmtui.training.data_record import DataFacts
-from slmtui.training.events import Event, RunStarted, Warned
+from slmtui.training.events import Event, Finding, RunStarted, Warned
 
-GOLDEN_LOWEST, GOLDEN_HIGHEST = 10, 100  # parameters per token
-
-OF_SIZE = (
-    size.repeated_files,
-    size.leakage,
-    size.tiny_validation,
-    size.vocabulary,
-    size.too_large,
-)
-OF_COURSE = (
-    learning.diverged,
-    learning.unstable,
-    learning.little_learned,
-    overfitting.overfitting,
-    learning.stopped_too_early,
-    overfitting.plateau,
-    overfitting.wasted,
-    learning.too_few_epochs,
-    overfitting.too_many_epochs,
-    overfitting.above_baseline,
-)
+ORDER = {"serious": 0, "warning": 1, "note": 2}
 
 
 def diagnose(happened: Iterable[Event], facts: DataFacts | None = None) -> list[Finding]:
@@ -47,23 +28,57 @@ def diagnose(happened: Iterable[Event], facts: DataFacts | None = None) -> list[
 
 
 def findings_of(trace: RunTrace) -> list[Finding]:
-    """The same of a course that has been folded already."""
+    """The same of a run that has been folded already."""
     if trace.started is None:
         return []
-    rules = OF_SIZE + OF_COURSE if trace.evaluations or trace.broken_at is not None else OF_SIZE
-    findings = [finding for rule in rules if (finding := rule(trace)) is not None]
-    return sorted(findings, key=lambda finding: -finding.weight)
+    found: dict[str, Finding] = {}
+    for rule, evidence in _that_apply("diagnosis", trace):
+        found.setdefault(rule.code, rule.finding(evidence))
+    return sorted(found.values(), key=lambda finding: -finding.weight)
+
+
+def findings_in(happened: Sequence[Event], facts: DataFacts | None = None) -> list[Finding]:
+    """What the log of a run says is wrong with it, the heaviest first.
+
+    A run that was summed up is not judged again; one that goes on, or whose log is older than that, is judged now.
+    """
+    end = happened[-1] if happened else None
+    if not isinstance(end, events.RunFinished) or end.findings is None:
+        return diagnose(happened, facts)
+    said = [one.finding for one in happened if isinstance(one, Warned) and one.of_the_run and one.finding is not None]
+    return list(reversed(said[len(said) - end.findings :]))
 
 
 def before_the_start(started: RunStarted, facts: DataFacts) -> list[Warned]:
-    """What is wrong with the data and with the size of the model, the worst first.
+    """What is wrong with the data and with the size of the model, the worst first."""
+    said = [rule.warned(evidence, 0) for rule, evidence in _that_apply("start", RunTrace([started], facts))]
+    return sorted(said, key=lambda warning: ORDER[warning.level])
 
-    What was said of the data is not said again by a rule of the same code.
-    """
-    said = data_warnings(facts, started.data.val_tokens)
-    codes = {warning.code for warning in said}
-    findings = findings_of(RunTrace([started], facts))
-    return worst_first(said + [finding.warned(0) for finding in findings if finding.code not in codes])
+
+Said = dict[tuple[str, Moment], object]  # by code: the state of things when it was said last
+
+
+def while_it_trains(moment: Moment, trace: RunTrace, step: int, said: Said) -> list[Warned]:
+    """What there is to say after a step or an evaluation; `said` is kept up to date."""
+    warnings: list[Warned] = []
+    for rule in RULES:
+        if moment in rule.when and (rule.code, moment) in said and rule.over(trace):
+            del said[rule.code, moment]
+    for rule, evidence in _that_apply(moment, trace):
+        if said.get((rule.code, moment)) != evidence.state:
+            said[rule.code, moment] = evidence.state
+            warnings.append(rule.warned(evidence, step))
+    return warnings
+
+
+def _that_apply(moment: Moment, trace: RunTrace) -> Iterator[tuple[Rule, Evidence]]:
+    """Rules about the training itself are asked once there is something to judge."""
+    begun = bool(trace.evaluations) or trace.broken_at is not None or moment == "step"
+    for rule in RULES:
+        if moment in rule.when and (begun or "start" in rule.when):
+            evidence = rule.applies(trace)
+            if evidence is not None:
+                yield rule, evidence
 
 
 @dataclass(frozen=True)
@@ -77,11 +92,11 @@ class HouseRule:
 
 def golden_rule(parameters: int, train_tokens: int) -> HouseRule:
     """10 to 100 parameters per training token: to be shown as a house rule, never as a fault."""
-    ratio = parameters / train_tokens
-    kept = GOLDEN_LOWEST <= ratio <= GOLDEN_HIGHEST
+    ratio, (lowest, highest) = parameters / train_tokens, HOUSE_RULE
+    kept = lowest <= ratio <= highest
     return HouseRule(
         parameters_per_token=ratio,
         kept=kept,
-        sentence=f"{ratio:,.0f} parameters per training token; the house rule of {GOLDEN_LOWEST} to {GOLDEN_HIGHEST} "
+        sentence=f"{ratio:,.0f} parameters per training token; the house rule of {lowest} to {highest} "
         + ("is kept" if kept else "is not kept, which by itself says little"),
     )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from slmtui.training.gap import SCALE, WORST
+from slmtui.training.gap import LIMITS, WORDS, class_of
 
-LIMITS = tuple(limit for limit, _ in SCALE)
-WORDS = (*(word for _, word in SCALE), WORST)
 LEAST_MARGIN = 0.1  # nats
 MARGIN = 0.1  # of a limit
 
@@ -22,10 +20,14 @@ class GapClass:
 
     A limit is passed when the size of the gap is above it twice in a row, or once by more than the margin (a tenth of
     the limit, at least 0.1 nats). It is passed back only below the limit less the margin.
+
+    `told` is the class to speak of: what the scale, without a margin, called the gap when `current` last changed. So
+    a warning has the word that the evaluation beside it has.
     """
 
     current: int = 0
     last_gap: float = 0.0
+    told: int = 0
 
     def after(self, gap: float) -> GapClass:
         """The class after one more evaluation; gap: signed, in nats per token."""
@@ -36,7 +38,7 @@ class GapClass:
             limit = LIMITS[i]
             if size > limit + margin(limit) or (size > limit and abs(self.last_gap) > limit):
                 current = i + 1
-        return GapClass(current, gap)
+        return GapClass(current, gap, self.told if current == self.current else class_of(gap))
 
     @property
     def word(self) -> str:

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from slmtui.config.phase import GateSection
 from slmtui.insight.judging.proportion import counted
-from slmtui.training.events import Evaluation, Event, SampleRates
+from slmtui.training.events import Evaluation, Event, RunStarted, SampleRates
+from slmtui.training.uniform import has_learned
 
 
 @dataclass
@@ -19,6 +20,7 @@ class BestEvaluation:
 
     evaluation: Evaluation | None = None
     rates: SampleRates | None = None
+    n_vocab: int | None = None  # None before the run's first event
 
     @classmethod
     def of(cls, happened: Iterable[Event]) -> BestEvaluation:
@@ -28,18 +30,40 @@ class BestEvaluation:
         return best
 
     def add(self, event: Event) -> None:
-        if isinstance(event, Evaluation) and event.best:
+        if isinstance(event, RunStarted):
+            self.n_vocab = event.data.n_vocab
+        elif isinstance(event, Evaluation) and event.best:
             self.evaluation, self.rates = event, None
         elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
             self.rates = event
 
+    @property
+    def has_learned(self) -> bool:
+        """Whether the model that best.pt holds has learned something; False before there is one."""
+        if self.evaluation is None:
+            return False
+        return self.n_vocab is None or has_learned(self.evaluation.val_loss, self.n_vocab)
 
+
+UNTRAINED = "the best model is that of step 0, before it was trained"
 Limit = tuple[bool, str]  # was it kept, and a sentence that says so
 
 
 def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
-    """One for each limit that the phase sets; all of them kept is a pass."""
+    """One for each limit that the phase sets; all of them kept is a pass.
+
+    An untrained model keeps none, and the gap of one that has learned nothing yet keeps none either.
+    """
     one = best.evaluation
+    if one is not None and one.step == 0 and not best.has_learned:
+        limits = gate.model_dump(exclude_none=True)
+        return [_limit(key, limit, False, UNTRAINED) for key, limit in limits.items()]
+    if one is not None and gate.max_gap is not None and not best.has_learned:
+        why = (
+            f"the model of the best evaluation, step {one.step:,}, has learned too little for its gap to mean anything"
+        )
+        others = limits_in_words(gate.model_copy(update={"max_gap": None}), best)
+        return [_limit("max_gap", gate.max_gap, False, why), *others]
     losses = (
         ("max_gap", gate.max_gap, None if one is None else abs(one.gap)),
         ("max_val_loss", gate.max_val_loss, None if one is None else one.judged_loss),

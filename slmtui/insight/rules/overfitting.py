@@ -1,23 +1,95 @@
-"""Rules about a training that went on past its best, or to no avail.
-
-Each is a function that gives a finding, or None if all is well.
-"""
+"""Conditions on a training that goes on past its best, learns by heart, or goes on to no avail."""
 
 from __future__ import annotations
 
 from statistics import median
 
-from slmtui.insight.rules import live
-from slmtui.insight.rules.finding import KNESER_NEY, MUENNIGHOFF, Finding
+from slmtui.insight.rules.limits import LARGE_GAP, LAST_VALUE
+from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import gap
+from slmtui.training.gap import LIMITS, WORDS
 
 LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
-MANY_EPOCHS = 16
-DO_NOT_USE = "do not use this model yet: more text, a smaller vocabulary, or what the other findings say"
+RISING = 3  # evaluations above the best before it is said that val rises
+WASTED = 6  # evaluations after the best, and half of all steps, before it is said that they were for nothing
+FLAT = 5  # evaluations that progress is looked for in
+PROGRESS = 0.01  # of a loss: less is none
+NOISE, LEAST_NOISE = 0.005, 0.01  # what evaluations waver by: a share of the loss, and nats
+MODERATE, NEGATIVE = 2, 1  # the classes from which a gap above and below zero is worth a word
 
 
-def overfitting(trace: RunTrace) -> Finding | None:
+def is_rise(rise: float, best: float) -> bool:
+    """Whether a loss this much above the best is more than evaluations waver."""
+    return not rise <= max(LEAST_NOISE, NOISE * best)
+
+
+def negative_gap(trace: RunTrace) -> Evidence | None:
+    now = trace.evaluations[-1].gap
+    if not trace.has_learned or now >= 0 or min(trace.gap_class.current, trace.gap_class.told) < NEGATIVE:
+        return None
+    return Evidence(values={"below": -now}, number=now, state=(trace.gap_class.told, "below"))
+
+
+def moderate_gap(trace: RunTrace) -> Evidence | None:
+    found = _large_gap(trace)
+    return found if found is not None and trace.gap_class.told == MODERATE else None
+
+
+def severe_gap(trace: RunTrace) -> Evidence | None:
+    """Past the best, where early stopping is about to end the run, it is a note."""
+    found = _large_gap(trace)
+    return found if found is not None and trace.gap_class.told > MODERATE else None
+
+
+def no_gap(trace: RunTrace) -> bool:
+    """Whether the gap has gone back, so that the next one is news."""
+    least = MODERATE if trace.evaluations and trace.evaluations[-1].gap > 0 else NEGATIVE
+    return trace.gap_class.current < least
+
+
+def _large_gap(trace: RunTrace) -> Evidence | None:
+    now, told = trace.evaluations[-1].gap, trace.gap_class.told
+    if not trace.has_learned or now <= 0 or min(trace.gap_class.current, told) < MODERATE:
+        return None
+    span = f"{LIMITS[told - 1]:g} to {LIMITS[told]:g}" if told < len(LIMITS) else f"{LIMITS[-1]:g} or more"
+    is_seen_to = trace.phase["early_stopping"]["patience"] > 0 and trace.since_best > 0
+    stop, otherwise = "early stopping ends the run; best.pt has the best", "more text, a smaller model, or more dropout"
+    return Evidence(
+        values={"word": WORDS[told], "gap": now, "span": span, "advice": stop if is_seen_to else otherwise},
+        number=now,
+        weight=0.3 if is_seen_to else (0.3, 0.6, 0.9)[told - MODERATE],
+        state=(told, "above"),
+    )
+
+
+def val_rising(trace: RunTrace) -> Evidence | None:
+    """Val has been above its best for some evaluations, whatever train does."""
+    best = trace.best
+    if best is None or not trace.has_learned or not val_rises(trace):
+        return None
+    latest = [one.val_loss for one in trace.evaluations[-RISING:]]
+    will_stop = trace.phase["early_stopping"]["patience"] > 0
+    stop, otherwise = "early stopping ends the run if it stays so; best.pt has it", "stop here, best.pt has it"
+    values = {
+        "does": "has risen" if sorted(latest) == latest else "has been above its best", "n": RISING,
+        "losses": ", ".join(f"{loss:.4f}" for loss in latest), "best": best.val_loss, "step": best.step,
+        "advice": stop if will_stop else otherwise,
+    }  # fmt: skip
+    return Evidence(values=values, step=best.step, weight=0.3 if will_stop else 0.6, state=best.step)
+
+
+def val_rises(trace: RunTrace) -> bool:
+    """The last three evaluations are above the best, and it is not only just over (a tenth of the way to it)."""
+    best = trace.best
+    if best is None or trace.since_best < RISING:
+        return False
+    latest = trace.evaluations[-RISING:]
+    above = all(is_rise(one.val_loss - best.val_loss, best.val_loss) for one in latest)
+    return above and latest[-1].step - best.step >= best.step / 10
+
+
+def overfitting(trace: RunTrace) -> Evidence | None:
     """Val rose after its best while train fell on. A run that stopped early because of it did as it should."""
     best = trace.best
     if best is None or not trace.has_learned or trace.is_guarded or trace.since_best < 2:
@@ -26,100 +98,103 @@ def overfitting(trace: RunTrace) -> Finding | None:
     rise = median(one.val_loss for one in after[-3:]) - best.val_loss
     if rise < max(LEAST_RISE, RISE * best.val_loss) or after[-1].train_loss >= best.train_loss:
         return None
-    return Finding(
-        code="overfitting",
-        title="overfitting",
-        evidence=f"val was {best.val_loss:.4f} at step {best.step:,} and has risen by {rise:.2f} since, while train "
-        f"fell from {best.train_loss:.2f} to {after[-1].train_loss:.2f}",
-        remedy=f"use best.pt, which has step {best.step:,}; next time set early_stopping.patience, or use more text, a "
-        "smaller model, dropout or weight decay",
-        confidence="high" if trace.since_best >= 3 else "medium",
-        weight=0.65 + 0.27 * min(1.0, rise),
-        step=best.step,
+    values = {
+        "best": best.val_loss,
+        "step": best.step,
+        "rise": rise,
+        "was": best.train_loss,
+        "is": after[-1].train_loss,
+    }
+    return Evidence(
+        values=values,
         number=rise,
+        step=best.step,
+        weight=0.65 + 0.27 * min(1.0, rise),
+        confidence="high" if trace.since_best >= 3 else "medium",
     )
 
 
-def plateau(trace: RunTrace) -> Finding | None:
+def plateau(trace: RunTrace) -> Evidence | None:
     """Neither loss moves although the rate has not fallen and nothing is memorised."""
     if trace.broken_at is not None or trace.rate_has_fallen or not trace.has_learned:
         return None
     now = trace.evaluations[-1]
-    if abs(now.gap) >= 1.0 or live.progress(trace) >= live.PROGRESS:
+    if abs(now.gap) >= LARGE_GAP or progress(trace) >= PROGRESS:
         return None
-    since = trace.evaluations[-live.FLAT].step
-    return Finding(
-        code="plateau",
-        title="plateau",
-        evidence=f"from step {since:,} to {now.step:,} neither loss fell by 1 % (train {now.train_loss:.2f}, val "
-        f"{now.val_loss:.2f})",
-        remedy="stop sooner, or make the model larger"
-        if trace.phase["training"]["schedule"] == "cosine"
-        else 'let the rate fall (training.schedule = "cosine"), or make the model larger',
-        confidence="medium",
-        weight=0.5,
-        step=since,
-        number=now.val_loss,
+    since = trace.evaluations[-FLAT].step
+    falls = trace.phase["training"]["schedule"] == "cosine"
+    first = "stop sooner" if falls else 'let the rate fall (training.schedule = "cosine")'
+    values = {"n": FLAT, "since": since, "step": now.step, "train": now.train_loss, "val": now.val_loss, "first": first}
+    return Evidence(values=values, number=now.val_loss, step=since)
+
+
+def moves_again(trace: RunTrace) -> bool:
+    return progress(trace) > 2 * PROGRESS
+
+
+def progress(trace: RunTrace) -> float:
+    """By what share the lowest train or val loss, whichever did better, fell in the last five evaluations.
+
+    One, all there is, while there are not enough of them to tell.
+    """
+    earlier, latest = trace.evaluations[:-FLAT], trace.evaluations[-FLAT:]
+    if not earlier:
+        return 1.0
+    return max(
+        1 - min(one.train_loss for one in latest) / min(one.train_loss for one in earlier),
+        1 - min(one.val_loss for one in latest) / min(one.val_loss for one in earlier),
     )
 
 
-def wasted(trace: RunTrace) -> Finding | None:
+def wasted(trace: RunTrace) -> Evidence | None:
+    """Half of the steps so far came after the best, and early stopping will not see to it."""
     best = trace.best
-    if best is None or trace.is_guarded or not trace.has_learned or not live.is_wasted(trace):
+    if best is None or trace.is_guarded or not trace.has_learned or not is_wasted(trace):
         return None
     now = trace.evaluations[-1].step
-    return Finding(
-        code="wasted",
-        title="time wasted after the best",
-        evidence=f"{now - best.step:,} of {now:,} steps came after the best, step {best.step:,}",
-        remedy="set early_stopping.patience = 4",
-        confidence="high",
-        weight=0.45,
-        step=best.step,
-        number=1 - best.step / now,
-    )
+    values = {"after": now - best.step, "all": now, "best": best.step}
+    return Evidence(values=values, number=1 - best.step / now, step=best.step, state=best.step)
 
 
-def too_many_epochs(trace: RunTrace) -> Finding | None:
+def is_wasted(trace: RunTrace) -> bool:
+    best = trace.best
+    return best is not None and trace.since_best >= WASTED and trace.evaluations[-1].step >= 2 * best.step
+
+
+def too_many_epochs(trace: RunTrace) -> Evidence | None:
     """Far more epochs than help, and the losses agree: the best is that many epochs ago."""
     best = trace.best
     if best is None or trace.is_guarded or not trace.has_learned:
         return None
     epochs, at_best = trace.epochs_at(trace.evaluations[-1].step), trace.epochs_at(best.step)
-    worse = live.val_rises(trace) or live.is_wasted(trace)
-    if epochs - at_best < MANY_EPOCHS or not worse:
+    if epochs - at_best < LAST_VALUE or not (val_rises(trace) or is_wasted(trace)):
         return None
-    return Finding(
-        code="too_many_epochs",
-        title="far too many epochs",
-        evidence=f"the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
-        remedy=f"train for {best.step:,} steps, or on more text",
-        confidence="medium",
-        weight=0.3,
-        step=best.step,
-        number=epochs,
-        source=MUENNIGHOFF,
-    )
+    return Evidence(values={"epochs": epochs, "at_best": at_best, "step": best.step}, number=epochs, step=best.step)
 
 
-def above_baseline(trace: RunTrace) -> Finding | None:
-    """The network alone is judged; a mixture that is below the n-gram model's loss changes what to do about it."""
-    best, baseline = trace.best, trace.facts.baseline if trace.facts is not None else None
-    if not trace.is_over or best is None or baseline is None or not gap.above_baseline(best.val_loss, baseline):
+def above_baseline(trace: RunTrace) -> Evidence | None:
+    """Counting does better than the network, which is all there is."""
+    found = _against_baseline(trace)
+    return None if found is None or found.values["mixed"] is not None else found
+
+
+def mixture_above_baseline(trace: RunTrace) -> Evidence | None:
+    """Counting does better than the network, and than the two mixed."""
+    found = _against_baseline(trace)
+    mixed = None if found is None else found.values["mixed"]
+    return None if found is None or mixed is None or mixed < found.values["baseline"] else found
+
+
+def network_above_baseline(trace: RunTrace) -> Evidence | None:
+    """Counting does better than the network, but the two mixed are better than counting."""
+    found = _against_baseline(trace)
+    mixed = None if found is None else found.values["mixed"]
+    return None if found is None or mixed is None or mixed >= found.values["baseline"] else found
+
+
+def _against_baseline(trace: RunTrace) -> Evidence | None:
+    best, ngram = trace.best, trace.facts.baseline if trace.facts is not None else None
+    if not trace.is_over or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):
         return None
-    network, mixed, ngram = "the best val loss", "", f"a {baseline.name} model has {baseline.loss:.2f}"
-    remedy = DO_NOT_USE
-    if best.mixed_loss is not None:
-        network, mixed = "the val loss of the network alone", f", and the two mixed have {best.mixed_loss:.2f}"
-        if best.mixed_loss < baseline.loss:
-            remedy = "use it mixed only, as it is; for a better network, more text or a smaller vocabulary"
-    return Finding(
-        code="above_baseline",
-        title="counting does better" if best.mixed_loss is None else "counting does better than the network alone",
-        evidence=f"{network} is {best.val_loss:.2f}; on the same tokens, {ngram}{mixed}",
-        remedy=remedy,
-        confidence="high",
-        weight=0.4,
-        number=best.val_loss - baseline.loss,
-        source=KNESER_NEY,
-    )
+    values = {"val": best.val_loss, "ngram": ngram.name, "baseline": ngram.loss, "mixed": best.mixed_loss}
+    return Evidence(values=values, number=best.val_loss - ngram.loss)

@@ -7,10 +7,12 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from slmtui.insight.rules.gap_class import GapClass
 from slmtui.training import events
 from slmtui.training.data_record import DataFacts, DataRecord
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step
 from slmtui.training.spike import NEEDED, spiked
+from slmtui.training.uniform import has_learned, uniform_loss
 
 
 class RunTrace:
@@ -27,6 +29,7 @@ class RunTrace:
         self.best: Evaluation | None = None
         self.best_train: Evaluation | None = None  # the lowest train loss, of those on schedule
         self.since_best = 0  # evaluations
+        self.gap_class = GapClass()  # after those evaluations at which something had been learned
         self.step_losses: deque[float] = deque(maxlen=NEEDED)
         self.learning_rate: float | None = None  # of the latest step
         self.top_rate = 0.0  # the highest learning rate of any step
@@ -74,6 +77,8 @@ class RunTrace:
                 self.best_train = event
         if event.best:
             self.best, self.since_best = event, 0
+        if not event.requested and self.has_learned:
+            self.gap_class = self.gap_class.after(event.gap)
 
     @property
     def phase(self) -> dict[str, Any]:
@@ -99,13 +104,13 @@ class RunTrace:
 
     @property
     def uniform_loss(self) -> float:
-        """What a model that knows nothing has: ln n_vocab, in nats per token."""
-        return math.log(self.n_vocab)
+        """What a model that knows nothing has, in nats per token."""
+        return uniform_loss(self.n_vocab)
 
     @property
     def has_learned(self) -> bool:
-        """Whether val has fallen clearly, by a tenth, below what a model that knows nothing has."""
-        return self.best is not None and self.best.val_loss < 0.9 * self.uniform_loss
+        """Whether the best model has learned something."""
+        return self.best is not None and has_learned(self.best.val_loss, self.n_vocab)
 
     @property
     def is_over(self) -> bool:

@@ -1,85 +1,75 @@
-"""Rules about a dataset and the size of a model. They need no training, only its first event and some facts.
-
-Each is a function that gives a finding, or None if all is well.
-"""
+"""Conditions on a dataset and the size of a model. They need no training, only its first event and some facts."""
 
 from __future__ import annotations
 
-from slmtui.insight.rules.data_facts import LEAKS, TINY, val_uncertainty
-from slmtui.insight.rules.finding import CHINCHILLA, KAPLAN, Finding
+from slmtui.data.leakage import SHORTEST_REPEAT
+from slmtui.insight.rules.data_facts import val_uncertainty
+from slmtui.insight.rules.limits import (
+    LARGE_GAP,
+    LEAK,
+    MANY_UNSEEN,
+    SERIOUS_LEAK,
+    SMALL_VALIDATION,
+    SOME_UNSEEN,
+    TINY_VALIDATION,
+)
+from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
 
 DUPLICATES = 0.2  # of all tokens
 LARGE_EMBEDDING = 0.5  # of all parameters
 USED_VOCABULARY = 0.5  # of its tokens; below, most rows of the embedding are never trained
 TOO_LARGE, FAR_TOO_LARGE = 100.0, 300.0  # parameters of the body per training token
-MEMORISED_GAP = 1.0  # nats, at the best evaluation: the gap that a model that is too large has at the least
 NEGATIVE_GAP = -0.3  # nats
 
 
-def repeated_files(trace: RunTrace) -> Finding | None:
+def repeated_files(trace: RunTrace) -> Evidence | None:
     facts = trace.facts
     if facts is None or facts.duplicate_share < DUPLICATES:
         return None
-    return Finding(
-        code="repeated_files",
-        title="files that repeat one another",
-        evidence=f"{facts.duplicate_share:.0%} of the tokens are in files that nearly equal an earlier one",
-        remedy="remove the copies; data.exclude takes patterns",
-        confidence="high",
-        weight=0.97,
-        number=facts.duplicate_share,
-    )
+    return Evidence(values={"share": facts.duplicate_share}, number=facts.duplicate_share)
 
 
-def leakage(trace: RunTrace) -> Finding | None:
-    """From the texts if they are known; otherwise a gap that stays well below zero gives it away."""
+def leakage(trace: RunTrace) -> Evidence | None:
+    """Text that stands on both sides of the split."""
     facts = trace.facts
-    if facts is not None:
-        if facts.repeated_share < LEAKS[-1][0]:
-            return None
-        return Finding(
-            code="leakage",
-            title="validation repeats training",
-            evidence=f"{facts.repeated_share:.0%} of the validation tokens stand in the training text verbatim, in "
-            f"runs of 16 or more; the longest, {facts.longest_repeat:,} tokens at {facts.longest_val}, is at "
-            f"{facts.longest_train} too",
-            remedy='hold other text back, with data.split = "by-file" or without the repeats; this gap means nothing',
-            confidence="high",
-            weight=0.95 if facts.repeated_share >= LEAKS[0][0] else 0.7,
-            number=facts.repeated_share,
-        )
+    if facts is None or facts.repeated_share < LEAK:
+        return None
+    return Evidence(
+        values={
+            "share": facts.repeated_share, "shortest": SHORTEST_REPEAT, "longest": facts.longest_repeat,
+            "val": facts.longest_val, "train": facts.longest_train,
+        },
+        number=facts.repeated_share,
+        weight=0.95 if facts.repeated_share >= SERIOUS_LEAK else 0.7,
+    )  # fmt: skip
+
+
+def easier_validation(trace: RunTrace) -> Evidence | None:
+    """Where the texts are not known: a gap that stays well below zero gives leakage away."""
     gaps = sorted(one.gap for one in trace.evaluations[-3:])
-    if len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.has_learned:
+    if trace.facts is not None or len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.has_learned:
         return None
-    return Finding(
-        code="leakage",
-        title="validation is easier than training",
-        evidence=f"val has stayed {-gaps[1]:.2f} below train, which new text would not do",
-        remedy='look for text that is on both sides, and try data.split = "by-file"',
-        confidence="medium",
-        weight=0.7,
-        number=gaps[1],
-    )
+    return Evidence(values={"below": -gaps[1]}, number=gaps[1])
 
 
-def tiny_validation(trace: RunTrace) -> Finding | None:
-    tokens, limit = trace.data.val_tokens, TINY[0][0]
-    if tokens >= limit:
+def tiny_validation(trace: RunTrace) -> Evidence | None:
+    tokens = trace.data.val_tokens
+    if tokens >= SMALL_VALIDATION:
         return None
-    return Finding(
-        code="tiny_validation",
-        title="validation too small",
-        evidence=f"{tokens:,} validation tokens: their loss is known to about ± {val_uncertainty(tokens):.1f} nats",
-        remedy="use more text or a smaller data.train_fraction, and believe no difference smaller than that",
-        confidence="high",
-        weight=0.6 + 0.35 * (1 - tokens / limit),
-        number=tokens,
-        source="house rule: standard error of the n-gram model's loss on the bundled corpus, 8 / √tokens nats",
-    )
+    weight = 0.6 + 0.35 * (1 - tokens / TINY_VALIDATION) if tokens < TINY_VALIDATION else 0.42
+    return Evidence(values={"tokens": tokens, "known_to": val_uncertainty(tokens)}, number=tokens, weight=weight)
 
 
-def vocabulary(trace: RunTrace) -> Finding | None:
+def unseen(trace: RunTrace) -> Evidence | None:
+    facts = trace.facts
+    if facts is None or facts.unseen_share < SOME_UNSEEN:
+        return None
+    weight = 0.5 if facts.unseen_share >= MANY_UNSEEN else 0.3
+    return Evidence(values={"share": facts.unseen_share}, number=facts.unseen_share, weight=weight)
+
+
+def vocabulary(trace: RunTrace) -> Evidence | None:
     """The embedding is most of the model, and most of its rows are for tokens that never occur."""
     facts = trace.facts
     share = trace.parameters["token_embedding"] / trace.parameters["total"]
@@ -87,31 +77,23 @@ def vocabulary(trace: RunTrace) -> Finding | None:
     if share < LARGE_EMBEDDING or used >= USED_VOCABULARY * trace.n_vocab:
         return None
     occur = f"{used:,} of them occur" if facts is not None else f"at most {used:,} of them can occur"
-    return Finding(
-        code="vocabulary",
-        title="the vocabulary eats the model",
-        evidence=f"{share:.0%} of the parameters are embeddings of {trace.n_vocab:,} tokens; {occur} in training",
-        remedy='tokenizer.kind = "gpt2-compact" keeps the tokens in use and trains many times faster',
-        confidence="high",
-        weight=0.5 + 0.35 * max(0.0, (share - 0.85) / 0.15),
+    return Evidence(
+        values={"share": share, "n_vocab": trace.n_vocab, "occur": occur},
         number=share,
-        source=KAPLAN,
+        weight=0.5 + 0.35 * max(0.0, (share - 0.85) / 0.15),
     )
 
 
-def too_large(trace: RunTrace) -> Finding | None:
+def too_large(trace: RunTrace) -> Evidence | None:
     """Many parameters for each token, embeddings left out. Once there are losses, they must show it, too."""
-    ratio = trace.body_per_token
-    if ratio < TOO_LARGE or (trace.best is not None and trace.has_learned and trace.best.gap < MEMORISED_GAP):
+    ratio, best = trace.body_per_token, trace.best
+    if ratio < TOO_LARGE or (best is not None and trace.has_learned and best.gap < LARGE_GAP):
         return None
-    seen = "" if trace.best is None else f", and at its best the gap is {trace.best.gap:.2f} already"
-    return Finding(
-        code="too_large",
-        title="model far too large for the corpus",
-        evidence=f"{ratio:,.0f} parameters, embeddings left out, for each training token{seen}",
-        remedy="make the model narrower and shallower (model.n_embd, model.n_layer), or use more text",
-        confidence="high" if ratio >= FAR_TOO_LARGE else "medium",
-        weight=0.93 if ratio >= FAR_TOO_LARGE else 0.6,
+    seen = "" if best is None or not trace.has_learned else f", and at its best the gap is {best.gap:.2f} already"
+    far = ratio >= FAR_TOO_LARGE
+    return Evidence(
+        values={"ratio": ratio, "seen": seen},
         number=ratio,
-        source=CHINCHILLA,
+        weight=0.93 if far else 0.6,
+        confidence="high" if far else "medium",
     )

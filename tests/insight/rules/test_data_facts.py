@@ -13,10 +13,18 @@ from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
 from slmtui.data.ngram_baseline import ngram_baseline
 from slmtui.insight.rules import data_facts as facts_module
-from slmtui.insight.rules.data_facts import data_warnings, facts_of
+from slmtui.insight.rules.data_facts import facts_of
+from slmtui.insight.rules.diagnosis import before_the_start
 from slmtui.training.data_record import DataFacts
+from slmtui.training.events import Warned
 from tests.insight.corpora import SCRIPT, python_dataset
+from tests.insight.published import started
 from tests.insight.sound import SOUND
+
+
+def data_warnings(facts: DataFacts, val_tokens: int) -> list[Warned]:
+    """What is said before the first step of a model whose size is well."""
+    return before_the_start(started(val_tokens=val_tokens), facts)
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,8 @@ from typing import Any
 import pytest
 
 from slmtui.insight.rules.diagnosis import before_the_start, diagnose, golden_rule
-from slmtui.insight.rules.finding import Finding
 from slmtui.training.data_record import DataFacts
-from slmtui.training.events import Event, RunFinished, RunStarted, Step
+from slmtui.training.events import Event, Finding, RunFinished, RunStarted, Step
 from tests.insight.published import Row, published, run, started
 from tests.insight.sound import SOUND, counted
 
@@ -56,7 +55,7 @@ def test_phase_1_goes_back_to_step_400() -> None:
 
 
 def test_phase_2_leaks_once_the_texts_are_known() -> None:
-    assert codes(diagnose(published("phase2"))) == ["vocabulary", "stopped_too_early"]
+    assert codes(diagnose(published("phase2"))) == ["vocabulary", "stopped_too_early", "tiny_validation"]
     facts = replace(SOUND, used_tokens=900, repeated_share=0.96, baseline=counted(0.44))
     finding = found("leakage", published("phase2"), facts)
     assert finding.number == 0.96

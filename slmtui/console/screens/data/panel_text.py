@@ -11,12 +11,12 @@ from textual.content import Content
 
 from slmtui.console.text.columns import cut, cut_left
 from slmtui.console.text.token_rows import label, token_text
+from slmtui.insight.rules.limits import LEAK, MANY_UNSEEN, SERIOUS_LEAK, SOME_UNSEEN
 from slmtui.output import visible
 
 if TYPE_CHECKING:
     from slmtui.console.screens.data.overview import DataOverview
 
-COLOURS = {"serious": "catastrophic", "warning": "severe", "note": "moderate"}  # of the levels of warnings
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -94,10 +94,8 @@ def validation(found: DataOverview, width: int) -> Content:
 def _repeats(found: DataOverview, width: int) -> list[Content]:
     if (shared := found.shared) is None:
         return [_row("repeats of training", "…", width)]
-    from slmtui.insight.rules.data_facts import LEAKS
-
     share = shared.repeated_share
-    verdict = next((COLOURS[level] for limit, level in LEAKS if share >= limit), "")
+    verdict = "catastrophic" if share >= SERIOUS_LEAK else "severe" if share >= LEAK else ""
     lines = [_row("repeats of training", f"{share:.0%}{' !' * bool(verdict)}", width, f"${verdict}" if verdict else "")]
     if verdict:
         lines.append(Content.assemble(("a small gap means little here", f"${verdict}")))
@@ -113,10 +111,8 @@ def _repeats(found: DataOverview, width: int) -> list[Content]:
 def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:
     if found.counts is None or found.dataset is None:
         return [_row("never seen in training", "…", width)]
-    from slmtui.insight.rules.data_facts import UNSEEN
-
     share = found.counts.unseen_tokens / n_val
-    style = next((f"${COLOURS[level]}" for limit, level in UNSEEN if share >= limit), "")
+    style = "$severe" if share >= MANY_UNSEEN else "$moderate" if share >= SOME_UNSEEN else ""
     lines = [_row("never seen in training", f"{share:.1%}", width, style)]
     if kinds := found.counts.unseen_kinds:
         tokens = [found.dataset.tokenizer.token_bytes(token) for token in found.counts.unseen]

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from slmtui.output import duration, visible
 from slmtui.runs.index import RunListing
+from slmtui.training.events import DIVERGED
 
 STATE_COLOURS = {
     "running": "$train", "paused": "$warning", "stalled": "$warning", "done": "$foreground", "stopped": "$quiet",
@@ -35,7 +36,8 @@ def sentence(run: RunListing, now: float | None = None) -> str:
         case "crashed":
             return f"Its process is gone at {how_far}. {_resume(run)}"
         case "failed" if summary.reason == "diverged":
-            return f"The loss was no number any more at {how_far}. {_best(run)} Train it anew at a lower learning rate."
+            why = f"Training diverged: at {how_far} {DIVERGED[summary.cause]}."
+            return f"{why} {_best(run)} Train it anew at a lower learning rate."
         case "failed":
             return f"Failed at {how_far}. {_best(run)}"
         case _:

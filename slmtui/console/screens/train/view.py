@@ -14,6 +14,7 @@ from slmtui.runs.history import RunHistory
 from slmtui.runs.lines import rates_line
 from slmtui.runs.summary import RunSummary
 from slmtui.training.events import Evaluation, Sample, Warned
+from slmtui.training.gap import in_words
 
 SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"
@@ -90,7 +91,7 @@ def evaluation_cells(
         Text(f"{evaluation.train_loss:.3f}", justify="right"),
         Text(f"{evaluation.val_loss:.3f}", justify="right"),
         Text(f"{evaluation.gap:+.2f}".replace("-", "−"), justify="right"),
-        Text("  " + evaluation.verdict, style=verdict_style),
+        Text("  " + (evaluation.verdict or "–"), style=verdict_style),
         Text(f"{evaluation.bits_per_byte:.2f}", justify="right"),
     )
     if not mixed:
@@ -116,9 +117,9 @@ def numbers_line(history: RunHistory) -> str:
     lowest = summary.best_val_loss if summary.best_mixed_loss is None else summary.best_mixed_loss
     best = "best now" if last.best else f"best {lowest:.3f} at {summary.best_step:,}"
     mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.judged_bits_per_byte:.2f} b/byte"
-    gap = f"{last.gap:+.2f}".replace("-", "−")
+    gap = in_words(last.gap, last.verdict).replace("-", "−")
     return (
-        f" train {last.train_loss:.3f}  val {last.val_loss:.3f}  gap {gap} {last.verdict}"
+        f" train {last.train_loss:.3f}  val {last.val_loss:.3f}  gap {gap}"
         f"  {last.bits_per_byte:.2f} b/byte{mixed}  {best}"
     )
 

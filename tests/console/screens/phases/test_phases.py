@@ -20,6 +20,7 @@ from tests.console.screens.phases.hands import (
     type_in,
 )
 from tests.patience import until
+from tests.written_runs import started
 
 # The list
 
@@ -64,7 +65,7 @@ async def test_the_verdict_is_that_of_the_newest_run(project: Path) -> None:
     for gap, verdict in ((0.1, "excellent"), (4.0, "severe")):
         run = create_run(project / "checkpoints", phase)
         event = Evaluation(step=0, train_loss=1, val_loss=1 + gap, gap=gap, verdict=verdict, bits_per_byte=1, best=True)
-        run.log_file.write_text(to_json(event) + "\n")
+        run.log_file.write_text(f"{to_json(started(phase))}\n{to_json(event)}\n")
     async with console() as (app, pilot):
         await until(pilot, lambda: screen(app).query_one(PhaseList).rows[0].verdict == "severe")
         assert screen(app).query_one(PhaseList).rows[1].verdict == ""

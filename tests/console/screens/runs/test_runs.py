@@ -139,11 +139,11 @@ async def test_a_run_that_grows_changes_its_row_alone(checkpoints: Path, monkeyp
 
         monkeypatch.setattr(RunList, "update_cell_at", counted)
         with growing.log_file.open("a") as log:
-            for event in evaluations([(6.6, 6.6), (3.5, 3.9)])[3:]:
+            for event in evaluations([(6.6, 6.6), (3.5, 4.2)])[3:]:
                 log.write(to_json(event) + "\n")
-        await opened.until(lambda: opened.row("phase1-002")["val"] == "3.9000")
+        await opened.until(lambda: opened.row("phase1-002")["val"] == "4.2000")
         assert updated == {1}
-        assert opened.row("phase1-002")["verdict"] == "excellent"
+        assert opened.row("phase1-002")["verdict"] == "good"
 
 
 async def test_a_new_run_appears_and_the_cursor_stays_on_its_run(checkpoints: Path) -> None:

@@ -76,7 +76,7 @@ async def test_a_finished_run_is_shown_whole(
             best = evaluation.step == 12
             assert row == [
                 ("◆ " if best else "") + str(evaluation.step), f"{evaluation.train_loss:.3f}",
-                f"{evaluation.val_loss:.3f}", f"{evaluation.gap:+.2f}".replace("-", "−"), evaluation.verdict,
+                f"{evaluation.val_loss:.3f}", f"{evaluation.gap:+.2f}".replace("-", "−"), evaluation.verdict or "–",
                 f"{evaluation.bits_per_byte:.2f}",
             ]  # fmt: skip
         assert "12/12" in text_of(app, "#progress")

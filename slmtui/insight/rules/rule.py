@@ -1,0 +1,90 @@
+"""What a rule is: a condition on a run so far, and what is said of it while it trains and at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.insight.rules.sources import HOUSE
+from slmtui.training.events import Confidence, Finding, Warned
+
+# start: before the first step, from the data and the size alone; step, evaluation: while it trains, after each;
+# diagnosis: of a whole run, at its end or whenever it is asked for.
+Moment = Literal["start", "step", "evaluation", "diagnosis"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """That a rule applies, and on what grounds.
+
+    values: the numbers that the rule's words name. number: what it rests on, in the unit that its evidence names.
+    step: to go back to, or where it happened. weight, confidence: where they depend on the numbers. state: it is said
+    again in the course of a run only when this has changed.
+    """
+
+    values: Mapping[str, Any] = field(default_factory=dict)
+    number: float | None = None
+    step: int | None = None
+    weight: float | None = None
+    confidence: Confidence | None = None
+    state: object = True
+
+
+def never(_: RunTrace) -> bool:
+    return False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """Words are templates for `str.format` with the evidence's values.
+
+    weight: 0 to 1, which decides the level and the order. live, live_advice: said while it trains and before the
+    start; without them, what is said at the end. over: when it may be said again although nothing else has changed.
+    """
+
+    code: str
+    when: frozenset[Moment]
+    applies: Callable[[RunTrace], Evidence | None]
+    title: str  # some words
+    evidence: str  # one sentence with its numbers
+    remedy: str  # one sentence
+    weight: float
+    confidence: Confidence = "high"
+    source: str = HOUSE
+    live: str = ""
+    live_advice: str = ""
+    over: Callable[[RunTrace], bool] = never
+
+    def finding(self, found: Evidence) -> Finding:
+        values = found.values
+        return Finding(
+            code=self.code,
+            title=self.title.format_map(values),
+            evidence=self.evidence.format_map(values),
+            remedy=self.remedy.format_map(values),
+            confidence=found.confidence or self.confidence,
+            weight=self.weight if found.weight is None else found.weight,
+            step=found.step,
+            number=found.number,
+            source=self.source,
+        )
+
+    def warned(self, found: Evidence, step: int) -> Warned:
+        """What is said at this step, in the words for a run that goes on."""
+        finding = self.finding(found)
+        if not self.live:
+            return as_warning(finding, step)
+        message = self.live.format_map(found.values)
+        advice = self.live_advice.format_map(found.values) or finding.remedy
+        return Warned(step=step, code=self.code, level=finding.level, message=message, advice=advice)
+
+
+def as_warning(finding: Finding, step: int, *, of_the_run: bool = False) -> Warned:
+    """A finding as an event of a run's log; one of the whole run can be read back from it."""
+    message = f"{finding.title}: {finding.evidence} (confidence: {finding.confidence})"
+    return Warned(
+        step=step, code=finding.code, level=finding.level, message=message, advice=finding.remedy,
+        of_the_run=of_the_run, finding=finding if of_the_run else None,
+    )  # fmt: skip
