@@ -129,6 +129,7 @@ def test_a_training_that_ends_worse_than_it_began_failed_and_gets_no_praise(
     assert main(arguments) == 3
     out, err = capsys.readouterr()
     assert "the model was worse than before its first step" in err
+    assert "try it: " not in out
     for word in SCALE_WORDS:
         assert word not in out, out
     assert main(["runs"]) == 0

@@ -74,7 +74,8 @@ def summary(
             if best.mixed_loss is not None:
                 distance = best.mixed_loss - baseline.loss
                 lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
-        lines.append(f'try it: {run.command("complete")} "your prompt"')
+        if best.step > 0:
+            lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines
 
 

@@ -54,7 +54,8 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
                 "Random windows waver, and the lowest of many such losses looks better than it is.",
             )
         )
-    if facts.best is not None and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
+    trained = facts.best is not None and (facts.best.step > 0 or facts.judged.has_learned)
+    if facts.best and trained and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
         loss = "mixed validation loss" if facts.is_mixed else "validation loss"
         advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
     if DO_NOT_USE in {one.remedy for one in found}:

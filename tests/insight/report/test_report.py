@@ -194,6 +194,14 @@ def test_runs_on_one_text_are_ranked_in_bits_per_byte(tmp_path: Path) -> None:
     assert "Not comparable" not in text
 
 
+def test_an_untrained_best_is_neither_praised_nor_recommended(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (9.0, 9.1), (9.5, 9.6)], reason="diverged"))
+    assert (
+        " a gap that means nothing, since nothing was learned" in text.lower().split("**verdict:**")[1].splitlines()[0]
+    )
+    assert "Use best.pt" not in text.split("## What to do next")[1]
+
+
 def test_runs_on_different_texts_are_each_held_against_counting(tmp_path: Path) -> None:
     near = done_run(tmp_path, "near-001", [(2.0, 2.1)], baseline=2.0, baseline_order=3)
     far = done_run(tmp_path, "far-001", [(2.0, 4.0)], val_text="b" * 64, baseline=2.0, baseline_order=3)
