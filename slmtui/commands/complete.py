@@ -18,11 +18,10 @@ from slmtui.commands.options import (
     Job,
     checkpoints_option,
     json_option,
-    real,
     run_argument,
     saved_model,
     seed_option,
-    whole,
+    setting,
 )
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, put_json, say
@@ -33,10 +32,10 @@ from slmtui.runs.run import find_run
 @run_argument
 @click.argument("given", nargs=-1, metavar='["prompt" …]')
 @click.option("--last", is_flag=True, help="the newest checkpoint instead of the best")
-@click.option("--tokens", type=whole(1), metavar="N", help="length of the completion")
-@click.option("--temperature", type=real(0.0), metavar="T", help="0 takes the likeliest token")
-@click.option("--top-k", type=whole(0), metavar="K", help="draw from the K likeliest; 0: from all")
-@click.option("--top-p", type=real(0.0, 1.0, above=True), metavar="P", help="draw from the likeliest that reach P")
+@click.option("--tokens", type=setting("tokens"), metavar="N", help="length of the completion")
+@click.option("--temperature", type=setting("temperature"), metavar="T", help="0 takes the likeliest token")
+@click.option("--top-k", type=setting("top_k"), metavar="K", help="draw from the K likeliest; 0: from all")
+@click.option("--top-p", type=setting("top_p"), metavar="P", help="draw from the likeliest that reach P")
 @seed_option("text")
 @json_option("one JSON line for each prompt")
 @checkpoints_option

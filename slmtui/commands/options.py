@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -10,14 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 from click.shell_completion import CompletionItem
 
+from slmtui.config.limits import SEED
 from slmtui.errors import UserError
 from slmtui.output import put
 from slmtui.project import DEFAULT_CHECKPOINTS, DEFAULT_PHASE
 
 if TYPE_CHECKING:
     from slmtui.runs.run import Run
-
-MOST_SEED = 2**63 - 1  # that a random generator takes
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -51,30 +49,27 @@ class Job(click.Command):
                 formatter.write_text(RUN_HELP)
 
 
-def whole(least: int, most: int | None = None) -> Callable[[str], int]:
-    """A whole number of at least `least`, and at most `most`."""
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """A whole number from `least` to `most`."""
 
     def parse(text: str) -> int:
-        if not text.removeprefix("-").isdecimal() or int(text) < least or (most is not None and int(text) > most):
-            span = f"of at least {least}" if most is None else f"from {least} to {most:,}"
-            raise click.BadParameter(f"{text!r} is not a whole number {span}.")
+        if not text.removeprefix("-").isdecimal() or not least <= int(text) <= most:
+            raise click.BadParameter(f"{text!r} is not a whole number from {least} to {most:,}.")
         return int(text)
 
     return parse
 
 
-def real(least: float, most: float = 1e6, *, above: bool = False) -> Callable[[str], float]:
-    """A number from `least` (above it, if asked) to `most`."""
+def setting(name: str) -> Callable[[str], float]:
+    """What is typed for a setting of a completion, by the rules of a phase's [sampling]."""
 
     def parse(text: str) -> float:
+        from slmtui.config.values import setting_from_text  # pydantic, which --help does not need
+
         try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not least <= value <= most or (above and value == least):
-            start = f"above {least:g} and up" if above else f"from {least:g}"
-            raise click.BadParameter(f"{text!r} is not a number {start} to {most:g}.")
-        return value
+            return setting_from_text(name, text)
+        except ValueError as error:
+            raise click.BadParameter(f"{error}.") from None
 
     return parse
 
@@ -140,5 +135,5 @@ def json_option(prints: str) -> Callable[[F], F]:
 def seed_option(same: str) -> Callable[[F], F]:
     """--seed, of all that a random generator takes; `same` says what stays the same with it."""
     return click.option(
-        "--seed", type=whole(0, MOST_SEED), default="42", metavar="N", help=f"the same seed, the same {same}"
+        "--seed", type=setting("seed"), default=str(SEED), metavar="N", help=f"the same seed, the same {same}"
     )

@@ -29,8 +29,8 @@ from slmtui.config.fields import (
     Whole,
     broken_rule,
 )
+from slmtui.config.limits import LARGEST_VOCABULARY, SHORTEST_COPY, SMALLEST_VOCABULARY, SplitKind, TokenizerKind
 
-LARGEST_VOCABULARY = 16_384
 UINT16_VALUES = 65_536
 LARGEST_WIDTH = 4096
 
@@ -70,9 +70,7 @@ class DataSection(Section):
     train_fraction: Number = Field(
         0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest is for validation."
     )
-    split: Literal["contiguous", "by-file"] = Field(
-        "contiguous", description="Validate on the end of the text, or on whole files."
-    )
+    split: SplitKind = Field("contiguous", description="Validate on the end of the text, or on whole files.")
     patterns: dict[NonEmpty, RegularExpression] = Field(
         default_factory=dict,
         description="Regular expressions, by name, whose matches in the corpus are counted.",
@@ -83,12 +81,15 @@ class DataSection(Section):
 class TokenizerSection(Section):
     """How text becomes tokens."""
 
-    kind: Literal["gpt2", "gpt2-compact", "bpe"] = Field(
+    kind: TokenizerKind = Field(
         "gpt2-compact",
         description="All 50,257 tokens of GPT-2, only those in use, or a vocabulary learned from the corpus.",
     )
     vocab_size: Whole = Field(
-        1024, ge=512, le=LARGEST_VOCABULARY, description='Size of the learned vocabulary; only with kind = "bpe".'
+        1024,
+        ge=SMALLEST_VOCABULARY,
+        le=LARGEST_VOCABULARY,
+        description='Size of the learned vocabulary; only with kind = "bpe".',
     )
 
     @field_validator("vocab_size", mode="before")
@@ -279,7 +280,8 @@ class GateSection(Section):
     )  # fmt: skip
     max_copied_share: Number | None = Field(
         None, ge=0, le=1,
-        description="Largest share of the samples' tokens that may lie in copies of 16 or more training tokens.",
+        description="Largest share of the samples' tokens that may lie in copies of "
+        f"{SHORTEST_COPY} or more training tokens.",
     )  # fmt: skip
 
     @property

@@ -70,7 +70,7 @@ def _walk() -> Iterator[Key]:
                 required=required,
                 default=None if required else field.get_default(call_default_factory=True),
                 choices=choices,
-                allowed=_allowed(field, kind, choices),
+                allowed=allowed_words(field),
                 description=field.description or "",
             )
 
@@ -92,7 +92,9 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
     return kinds[annotation], ()
 
 
-def _allowed(field: FieldInfo, kind: Kind, choices: tuple[str, ...]) -> str:
+def allowed_words(field: FieldInfo) -> str:
+    """What a field takes, as an error message ends."""
+    kind, choices = _kind(field.annotation)
     if isinstance(field.json_schema_extra, dict):
         return str(field.json_schema_extra["allowed"])
     if kind == "choice":

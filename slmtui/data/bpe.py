@@ -19,8 +19,6 @@ import regex
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import PATTERN
 
-MIN_VOCAB_SIZE = 512
-MAX_VOCAB_SIZE = 16_384
 MAX_TOKEN_BYTES = 128  # GPT-2's longest, too; a bound for what a foreign checkpoint may ask us to build
 
 Pair = tuple[int, int]

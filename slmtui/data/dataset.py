@@ -19,15 +19,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.data.bpe import MAX_VOCAB_SIZE, MIN_VOCAB_SIZE, train_bpe
+from slmtui.config.values import check_value
+from slmtui.data.bpe import train_bpe
 from slmtui.data.chunks import chunks
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile, blocks
 from slmtui.data.token_prefix import PrefixPart, TokenPrefix, read_head, split_by_file, split_contiguous
-from slmtui.data.tokenizer import KINDS, BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
+from slmtui.data.tokenizer import BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
 
-SPLITS = ("contiguous", "by-file")
 BPE_SAMPLE = 10_000_000  # bytes of training text that a vocabulary is learned from, at most
 
 Side = Literal["train", "val"]
@@ -98,7 +98,7 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """What to make of a corpus. Raises DataError for a setting that is out of its range.
+    """What to make of a corpus. Raises DataError for a setting that the schema of a phase does not allow.
 
     `dataset_size`: GPT-2 tokens to take, None for all. `vocab_size`: for kind "bpe" alone. `split`:
     "contiguous", the first `int(train_fraction * n)` tokens train; "by-file", whole files validate.
@@ -111,17 +111,14 @@ class DatasetSettings:
     split: str = "contiguous"
 
     def __post_init__(self) -> None:
-        if self.kind not in KINDS:
-            raise DataError(f"tokenizer.kind must be one of {', '.join(KINDS)} (got {self.kind!r})")
-        if self.kind == "bpe" and not MIN_VOCAB_SIZE <= self.vocab_size <= MAX_VOCAB_SIZE:
-            allowed = f"{MIN_VOCAB_SIZE} to {MAX_VOCAB_SIZE:,}"
-            raise DataError(f"tokenizer.vocab_size must be {allowed} (got {self.vocab_size:,})")
-        if self.dataset_size is not None and self.dataset_size < 1:
-            raise DataError(f"data.dataset_size must be at least 1 (got {self.dataset_size:,})")
-        if not 0 < self.train_fraction < 1:
-            raise DataError(f"data.train_fraction must lie between 0 and 1 (got {self.train_fraction})")
-        if self.split not in SPLITS:
-            raise DataError(f"data.split must be one of {', '.join(SPLITS)} (got {self.split!r})")
+        try:
+            check_value("tokenizer", "kind", self.kind)
+            if self.kind == "bpe":
+                check_value("tokenizer", "vocab_size", self.vocab_size)
+            for name in ("dataset_size", "train_fraction", "split"):
+                check_value("data", name, getattr(self, name))
+        except ValueError as error:
+            raise DataError(str(error)) from None
 
 
 def build_dataset(

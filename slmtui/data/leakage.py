@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from slmtui.config.limits import SHORTEST_COPY
+
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-SHORTEST_REPEAT = 16  # tokens; shorter ones are how a language goes
 BLOCK = 1 << 18  # positions that are looked at together, so that memory is taken for the ids and hardly more
 ABSENT = -1  # the id of an n-gram that the other split has not, or that runs over the end
 
@@ -39,7 +40,7 @@ class Leakage:
     unseen_distinct: int  # how many kinds
 
 
-def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_REPEAT) -> Leakage:
+def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY) -> Leakage:
     """Compares two splits, (n,) and (m,) integer tokens. An empty one, or `shortest` < 1, is a ValueError."""
     train_tokens, val_tokens = np.asarray(train, dtype=np.int64), np.asarray(val, dtype=np.int64)
     if shortest < 1 or min(len(train_tokens), len(val_tokens)) < 1:

@@ -20,12 +20,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.bpe import MAX_VOCAB_SIZE, Pair, merged_tokens
+from slmtui.config.limits import KINDS, LARGEST_VOCABULARY
+from slmtui.data.bpe import Pair, merged_tokens
 from slmtui.data.chunks import chunks
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import GPT2_BYTES, N_VOCAB, PATTERN, gpt2_encoding, gpt2_tokens
-
-KINDS = ("gpt2", "gpt2-compact", "bpe")
 
 Ids = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32
 
@@ -222,7 +221,7 @@ def tokenizer_from_state(state: object) -> Tokenizer:
                 raise DataError("vocabulary: gpt2_ids must rise, and begin with the 256 bytes, 0 to 255")
             return CompactTokenizer(np.array(ids, np.int64))
         case "bpe":
-            flat = _integers(state, "merges", most=2 * (MAX_VOCAB_SIZE - 256), below=MAX_VOCAB_SIZE)
+            flat = _integers(state, "merges", most=2 * (LARGEST_VOCABULARY - 256), below=LARGEST_VOCABULARY)
             if len(flat) % 2:
                 raise DataError(f"vocabulary: merges must be pairs, got {len(flat):,} numbers")
             return BpeTokenizer(list(zip(flat[::2], flat[1::2], strict=True)))

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.kv_cache import KVCache
 from slmtui.model.copy_head import CopyHead
@@ -29,9 +30,9 @@ from slmtui.model.kernels import DecodeHead
 class Sampling:
     """How the next token is drawn. temperature 0 takes the likeliest; top_k 0 and top_p 1 leave all tokens in."""
 
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 1.0
+    temperature: float = SamplingSection().temperature
+    top_k: int = SamplingSection().top_k
+    top_p: float = SamplingSection().top_p
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,18 @@ a screen calls this in a thread of its own.
 from __future__ import annotations
 
 import codecs
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from slmtui.config.limits import SEED
+from slmtui.config.phase import SamplingSection
 
 if TYPE_CHECKING:
     from slmtui.data.tokenizer import Tokenizer
     from slmtui.model.gpt import GPT
 
+USUAL = SamplingSection()  # the defaults of a phase
 CHOICES = 8  # candidates that are kept for each token
 
 
@@ -23,11 +26,11 @@ CHOICES = 8  # candidates that are kept for each token
 class Settings:
     """How a completion is drawn. top_k 0 and top_p 1 leave all tokens in, temperature 0 takes the likeliest."""
 
-    temperature: float = 0.8
-    top_k: int = 40
-    top_p: float = 1.0
-    seed: int = 42
-    tokens: int = 60
+    temperature: float = USUAL.temperature
+    top_k: int = USUAL.top_k
+    top_p: float = USUAL.top_p
+    seed: int = SEED
+    tokens: int = USUAL.tokens
 
 
 @dataclass(frozen=True)
@@ -109,45 +112,3 @@ def _alone(tokenizer: Tokenizer, token: int) -> str:
         return data.decode()
     except UnicodeDecodeError:
         return f"<{data.hex(' ')}>"
-
-
-def setting_from_text(name: str, text: str) -> float | int:
-    """The value that a person typed for a setting; ValueError says what would be right."""
-    text = text.strip().lower()
-    match name:
-        case "temperature":
-            return _number(text, name, 0.0, 100.0, "0 takes the likeliest token")
-        case "top_k":
-            return 0 if text == "off" else _whole(text, "top-k", 0, 65_536, "0 or off: all tokens")
-        case "top_p":
-            value = 1.0 if text == "off" else _number(text, "top-p", 0.0, 1.0, "1 or off: all tokens")
-            if value == 0.0:
-                raise ValueError("top-p: 0 would leave no token; take a number above 0, up to 1")
-            return value
-        case "seed":
-            return _whole(text, name, 0, 2**63 - 1, "the same seed, the same text")
-        case _:
-            return _whole(text, "tokens", 1, 10_000, "the length of the completion")
-
-
-def setting_as_text(name: str, value: float | int) -> str:
-    off = (name == "top_k" and value == 0) or (name == "top_p" and value == 1.0)
-    return "off" if off else f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def _number(text: str, name: str, least: float, most: float, hint: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not least <= value <= most:
-        raise ValueError(f"{name}: {text or 'nothing'} is not a number from {least:g} to {most:g} ({hint})")
-    return value
-
-
-def _whole(text: str, name: str, least: int, most: int, hint: str) -> int:
-    value = int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else -1
-    if not least <= value <= most:
-        bounds = f"from {least} to {most:,}" if most < 2**31 else f"of {least} or more"
-        raise ValueError(f"{name}: {text or 'nothing'} is not a whole number {bounds} ({hint})")
-    return value

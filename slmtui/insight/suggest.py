@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.config.phase import DataSection, Phase
 from slmtui.data.inspection import Counted
 from slmtui.data.split_stats import SharedText
@@ -131,7 +132,9 @@ def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
     if data.split == "contiguous" and facts.repeated_share >= LEAK and facts.files > 1:
         return SuggestedValue("data", "split", "by-file", f"{share} with the end held back: hold whole files back")
-    return SuggestedValue("data", "split", data.split, f"{share}, runs of 16 tokens or more" + _leaky(facts))
+    return SuggestedValue(
+        "data", "split", data.split, f"{share}, runs of {SHORTEST_COPY} tokens or more" + _leaky(facts)
+    )
 
 
 def _leaky(facts: CorpusFacts) -> str:

@@ -6,13 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui import __version__
+from slmtui.config.phase import Phase
+from slmtui.data.dataset import Dataset
 from slmtui.runs.checkpoint import SavedModel, load_checkpoint
 from slmtui.runs.log_reader import last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.hardware import Machine, choose_machine
-from slmtui.training.prepare import prepare_dataset
+from slmtui.training.prepare import CorpusChanged, dataset_as_trained, prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.tuning import tuned_machine
 
@@ -43,8 +45,7 @@ def restore_training(run: Run) -> RestoredTraining:
     history, log_size = _history(run, saved)
     started = history[0]
     assert isinstance(started, events.RunStarted)
-    dataset = prepare_dataset(phase)
-    _refuse_if_changed(run, dataset.fingerprint, saved.data)
+    dataset = _dataset(run, phase, saved.data)
     machine = choose_machine(phase.training, like=started.machine)
     training = Training(phase, dataset, machine, saved.model)
     try:
@@ -64,11 +65,11 @@ def _from_the_beginning(run: Run) -> RestoredTraining:
     if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
         raise RunError(f"{run.last} is gone, and with it what the run would go on from; train its phase anew")
     phase = run.phase()
-    dataset = prepare_dataset(phase)
     if log and isinstance(started := log[0], events.RunStarted):
-        _refuse_if_changed(run, dataset.fingerprint, started.data.fingerprint)
+        dataset = _dataset(run, phase, started.data.fingerprint)
         machine = choose_machine(phase.training, like=started.machine)
     else:
+        dataset = prepare_dataset(phase)
         machine = tuned_machine(phase, dataset)
     return RestoredTraining(Training.start(phase, dataset, machine), 0, (), ())
 
@@ -103,12 +104,11 @@ def _refuse_if_over(run: Run) -> None:
             raise RunError(f"{run.name} is over ({end.reason} at step {end.step:,}); nothing is left to do")
 
 
-def _refuse_if_changed(run: Run, now: str, then: str) -> None:
-    if now != then:
-        raise RunError(
-            f"{run.name}: the corpus or its tokens have changed since it was trained "
-            f"(fingerprint {now[:12]}, then {then[:12]}); restore it, or train the phase anew"
-        )
+def _dataset(run: Run, phase: Phase, fingerprint: str) -> Dataset:
+    try:
+        return dataset_as_trained(phase, fingerprint)
+    except CorpusChanged as error:
+        raise RunError(f"{run.name}: {error}; restore it, or train the phase anew") from None
 
 
 def _differences(started: events.RunStarted, machine: Machine) -> list[str]:

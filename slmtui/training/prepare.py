@@ -7,6 +7,11 @@ from typing import Any
 from slmtui.config.phase import Phase
 from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.errors import UserError
+
+
+class CorpusChanged(UserError):
+    """A corpus that gives other tokens than it did when something was trained on it."""
 
 
 def phase_corpus(phase: Phase) -> Corpus:
@@ -27,3 +32,14 @@ def dataset_settings(phase: Phase) -> dict[str, Any]:
 def prepare_dataset(phase: Phase) -> Dataset:
     """Read the corpus of a phase, tokenise and split it; DataError if it is not fit to train on."""
     return build_dataset(phase_corpus(phase), **dataset_settings(phase))
+
+
+def dataset_as_trained(phase: Phase, fingerprint: str) -> Dataset:
+    """The dataset of a phase, if it still is the one with this fingerprint; CorpusChanged if not."""
+    dataset = prepare_dataset(phase)
+    if dataset.fingerprint != fingerprint:
+        raise CorpusChanged(
+            f"the corpus or its tokens have changed since the model was trained (fingerprint "
+            f"{dataset.fingerprint[:12]}, then {fingerprint[:12]})"
+        )
+    return dataset

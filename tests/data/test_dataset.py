@@ -209,16 +209,16 @@ def test_bytes_per_token() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "gpt3"}, r"tokenizer.kind must be one of gpt2, gpt2-compact, bpe \(got 'gpt3'\)"),
-        ({"split": "random"}, "data.split must be one of contiguous, by-file"),
-        ({"kind": "bpe", "vocab_size": 511}, "tokenizer.vocab_size must be 512 to 16,384"),
-        ({"kind": "bpe", "vocab_size": 16_385}, "tokenizer.vocab_size must be 512 to 16,384"),
-        ({"dataset_size": 0}, "data.dataset_size must be at least 1"),
-        ({"train_fraction": 0.0}, "data.train_fraction must lie between 0 and 1"),
-        ({"train_fraction": 1.0}, "data.train_fraction must lie between 0 and 1"),
-        ({"train_fraction": float("nan")}, "data.train_fraction must lie between 0 and 1"),
+        ({"kind": "gpt3"}, r"tokenizer.kind must be \"gpt2\", \"gpt2-compact\" or \"bpe\" \(got 'gpt3'\)"),
+        ({"split": "random"}, 'data.split must be "contiguous" or "by-file"'),
+        ({"kind": "bpe", "vocab_size": 511}, "tokenizer.vocab_size must be a whole number from 512 to 16,384"),
+        ({"kind": "bpe", "vocab_size": 16_385}, "tokenizer.vocab_size must be a whole number from 512 to 16,384"),
+        ({"dataset_size": 0}, "data.dataset_size must be a whole number from 2"),
+        ({"train_fraction": 0.0}, "data.train_fraction must be a number above 0 and below 1"),
+        ({"train_fraction": 1.0}, "data.train_fraction must be a number above 0 and below 1"),
+        ({"train_fraction": float("nan")}, "data.train_fraction must be a number above 0 and below 1"),
         ({"dataset_size": 10}, "10 tokens are too few to split: 1 for validation, 2 are needed"),
-        ({"dataset_size": 1}, "1 token is too few to split: 0 for training, 2 are needed"),
+        ({"dataset_size": 2}, "2 tokens are too few to split: 1 for training, 2 are needed"),
     ],
 )
 def test_settings_out_of_range(folder: Corpus, settings: dict[str, object], message: str) -> None:

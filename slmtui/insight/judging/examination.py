@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.errors import UserError
 from slmtui.insight.judging.proportion import counted
 from slmtui.runs.atomic_files import atomic_write
@@ -28,7 +29,7 @@ def summary_lines(found: dict[str, Any]) -> list[str]:
             lines.append(f"of the samples, {counted(parsed, counts['samples'])} parse as Python")
         if counts["copied_share"] is not None:
             copied = f"{counts['copied_share']:.1%}".replace("%", " %")
-            lines.append(f"{copied} of their tokens are in copies of 16 or more from the training text")
+            lines.append(f"{copied} of their tokens are in copies of {SHORTEST_COPY} or more from the training text")
     given = f"given {asked['prefix']} tokens, the next {asked['length']} came out exactly"
     for side, name in (("train", "training"), ("val", "validation")):
         one = found["extraction"][side]

@@ -10,12 +10,13 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from slmtui.config.limits import SEED
 from slmtui.data.dataset import Dataset
 from slmtui.errors import UserError
 from slmtui.insight.judging.extraction import PLACES, TOKENS, extract
 from slmtui.insight.judging.quality import Judge, rates
 from slmtui.runs.checkpoint import SavedModel
-from slmtui.training.prepare import prepare_dataset
+from slmtui.training.prepare import CorpusChanged, dataset_as_trained
 from slmtui.training.sampling import completions
 
 
@@ -27,18 +28,15 @@ class Questions:
     places: int = PLACES
     prefix: int = TOKENS
     length: int = TOKENS
-    seed: int = 42
+    seed: int = SEED
 
 
 def dataset_of(saved: SavedModel) -> Dataset:
     """The text that a model was trained on, if it is still here as it was; UserError if it is not."""
-    dataset = prepare_dataset(saved.phase)
-    if dataset.fingerprint != saved.data:
-        raise UserError(
-            f"the corpus or its tokens have changed since the model was trained (fingerprint "
-            f"{dataset.fingerprint[:12]}, then {saved.data[:12]}), so nothing can be said about copies; restore it"
-        )
-    return dataset
+    try:
+        return dataset_as_trained(saved.phase, saved.data)
+    except CorpusChanged as error:
+        raise UserError(f"{error}, so nothing can be said about copies; restore it") from None
 
 
 def examine(saved: SavedModel, dataset: Dataset, asked: Questions) -> dict[str, Any]:

@@ -15,11 +15,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.inference.generation import Sampling, generate
 from slmtui.insight.judging.proportion import interval
 from slmtui.model.gpt import GPT
 
-PLACES, TOKENS = 200, 16  # by default; 16 tokens are what counts as a copy everywhere else
+PLACES, TOKENS = 200, SHORTEST_COPY  # by default
 ROWS_AT_ONCE = 64
 GREEDY = Sampling(temperature=0.0)
 

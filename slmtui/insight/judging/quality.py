@@ -33,10 +33,10 @@ from typing import Any, Literal
 
 import numpy as np
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.chunks import chunks
 from slmtui.data.corpus import FOOTER
 from slmtui.data.dataset import Dataset
-from slmtui.data.leakage import SHORTEST_REPEAT
 from slmtui.data.text_index import TextIndex
 from slmtui.insight.judging.syntax import longest_prefix, parses, says_something, wrong_brackets
 
@@ -153,7 +153,7 @@ class Judge:
         before = np.append(0, np.cumsum(solid))  # (n + 1,): solid tokens before each
         starts = np.arange(len(tokens))
         solid_lengths = before[starts + lengths] - before[starts]
-        long = solid_lengths >= SHORTEST_REPEAT
+        long = solid_lengths >= SHORTEST_COPY
         ends = np.maximum.accumulate(np.where(long, starts + lengths, 0))  # how far the copies go that began by here
         at = int(np.argmax(solid_lengths)) if len(tokens) else 0
         longest = int(solid_lengths[at]) if len(tokens) else 0

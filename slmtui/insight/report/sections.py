@@ -6,7 +6,7 @@ import math
 import shlex
 from typing import Any
 
-from slmtui.data.leakage import SHORTEST_REPEAT
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.insight.judging.examination import command, summary_lines, verdict
 from slmtui.insight.report.advice import findings
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, ReportBlock, Table
@@ -107,7 +107,7 @@ def _leakage(facts: RunFacts, level: int) -> list[ReportBlock]:
     items = [
         Paragraph(
             f"{percent(found.repeated_share)} of the validation tokens lie in a verbatim repeat of training text of "
-            f"at least {SHORTEST_REPEAT} tokens."
+            f"at least {SHORTEST_COPY} tokens."
         ),
         Paragraph(f"The longest repeat has {found.longest_repeat:,} tokens{places}."),
     ]

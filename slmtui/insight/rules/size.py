@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from slmtui.data.leakage import SHORTEST_REPEAT
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.insight.rules.data_facts import val_uncertainty
 from slmtui.insight.rules.limits import (
     LARGE_GAP,
@@ -37,7 +37,7 @@ def leakage(trace: RunTrace) -> Evidence | None:
         return None
     return Evidence(
         values={
-            "share": facts.repeated_share, "shortest": SHORTEST_REPEAT, "longest": facts.longest_repeat,
+            "share": facts.repeated_share, "shortest": SHORTEST_COPY, "longest": facts.longest_repeat,
             "val": facts.longest_val, "train": facts.longest_train,
         },
         number=facts.repeated_share,

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.errors import UserError
 
 if TYPE_CHECKING:
     from slmtui.insight.judging.quality import Judge
     from slmtui.runs.checkpoint import SavedModel
 
-SHORTEST_COPY = 8  # tokens that are not whitespace: shorter ones are how code goes
 LARGEST_CORPUS = 5_000_000  # tokens: to read and index more takes too long while somebody waits
 
 
@@ -50,7 +50,7 @@ class TrainingTexts:
 
 
 def _copies(judge: Judge, ids: Sequence[int]) -> tuple[CopiedSpan, ...]:
-    """All runs of at least SHORTEST_COPY tokens that cannot be made longer, in order."""
+    """All runs of at least SHORTEST_COPY tokens, whitespace left out, that cannot be made longer, in order."""
     dataset = judge.dataset
     solid = [not dataset.tokenizer.token_bytes(token).isspace() for token in ids]
     lengths, places = judge.index.match_lengths(ids)
@@ -67,14 +67,14 @@ def _copies(judge: Judge, ids: Sequence[int]) -> tuple[CopiedSpan, ...]:
 
 def _read(saved: SavedModel) -> Judge:
     from slmtui.insight.judging.quality import Judge
-    from slmtui.training.prepare import prepare_dataset
+    from slmtui.training.prepare import CorpusChanged, dataset_as_trained
 
     try:
-        dataset = prepare_dataset(saved.phase)
+        dataset = dataset_as_trained(saved.phase, saved.data)
+    except CorpusChanged:
+        raise UserError("the corpus has changed since, copies are not marked") from None
     except UserError:
         raise UserError("the corpus is not here, copies are not marked") from None
-    if dataset.fingerprint != saved.data:
-        raise UserError("the corpus has changed since, copies are not marked")
     if len(dataset.train.tokens) > LARGEST_CORPUS:
         raise UserError("the corpus is too large to look for copies here")
     return Judge.build(dataset)

@@ -16,9 +16,10 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.console.host import Host
 from slmtui.console.screens.complete.drawing import CompletionContext, CompletionUpdate, draw
-from slmtui.console.screens.complete.findings import SHORTEST_COPY, CopiedSpan
+from slmtui.console.screens.complete.findings import CopiedSpan
 from slmtui.console.screens.complete.token_text import TokenText
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import file_state

@@ -13,8 +13,9 @@ from textual.containers import HorizontalScroll, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
+from slmtui.config.values import setting_as_text, setting_from_text
 from slmtui.console.ui_state import UIState
-from slmtui.inference.streaming import Settings, setting_as_text, setting_from_text
+from slmtui.inference.streaming import Settings
 
 WIDTHS = {"temperature": 6, "top_k": 7, "top_p": 6, "seed": 8, "tokens": 7}
 NEW_SEEDS = 100_000

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import pytest
@@ -19,8 +18,6 @@ from slmtui.console.text.token_lines import PROMPT, TokenLines
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Choice, Request, Settings, Token, branch, stream
-from slmtui.inference.streaming import setting_as_text as as_text
-from slmtui.inference.streaming import setting_from_text as from_text
 from slmtui.runs.checkpoint import load_model
 from slmtui.training.prepare import prepare_dataset
 
@@ -94,11 +91,11 @@ def test_models_are_kept_while_their_file_is_the_same(checkpoints: Path, tmp_pat
 def test_copies_of_the_training_text_are_found_with_their_place(checkpoints: Path) -> None:
     saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
     dataset = prepare_dataset(saved.phase)
-    copied, foreign = dataset.train.tokens[100:115].tolist(), saved.tokenizer.encode("%%").tolist()
+    copied, foreign = dataset.train.tokens[100:120].tolist(), saved.tokenizer.encode("%%").tolist()
     findings = TrainingTexts().look(saved, "x", [*foreign, *copied, *foreign])
-    assert [(copy.start, copy.stop) for copy in findings.copies] == [(len(foreign), len(foreign) + 15)]
+    assert [(copy.start, copy.stop) for copy in findings.copies] == [(len(foreign), len(foreign) + 20)]
     assert findings.copies[0].source.startswith("one.txt:")
-    assert TrainingTexts().look(saved, "x", copied[:7]).copies == ()
+    assert TrainingTexts().look(saved, "x", copied[:15]).copies == ()
 
 
 def test_blanks_are_no_copy(checkpoints: Path) -> None:
@@ -132,38 +129,6 @@ def test_tokens_are_told_of_in_batches(checkpoints: Path, monkeypatch: pytest.Mo
     assert [update.count for update in heard] == sorted(update.count for update in heard)
     assert heard[-1].count == 100
     assert heard[-1].findings is not None
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "value"),
-    [
-        ("temperature", "0", 0.0), ("temperature", " 1.5 ", 1.5), ("top_k", "off", 0), ("top_k", "40", 40),
-        ("top_p", "OFF", 1.0), ("top_p", "0.9", 0.9), ("seed", "0", 0), ("seed", "9223372036854775807", 2**63 - 1),
-        ("tokens", "10000", 10_000),
-    ],
-)  # fmt: skip
-def test_settings_are_read(name: str, text: str, value: float) -> None:
-    assert from_text(name, text) == value
-    assert from_text(name, as_text(name, value)) == value
-
-
-@pytest.mark.parametrize(
-    ("name", "text", "words"),
-    [
-        ("temperature", "", "nothing is not a number from 0 to 100"),
-        ("temperature", "nan", "nan is not a number"),
-        ("temperature", "-1", "-1 is not a number from 0 to 100"),
-        ("top_k", "4.5", "4.5 is not a whole number from 0 to 65,536"),
-        ("top_p", "0", "0 would leave no token"),
-        ("top_p", "1.1", "1.1 is not a number from 0 to 1"),
-        ("seed", "9223372036854775808", "is not a whole number of 0 or more"),
-        ("seed", "٣", "is not a whole number"),
-        ("tokens", "0", "tokens: 0 is not a whole number from 1 to 10,000"),
-    ],
-)
-def test_wrong_settings_are_said(name: str, text: str, words: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(words)):
-        from_text(name, text)
 
 
 @given(st.text(alphabet="ab\\nt\n\t ") | st.text())

@@ -1,0 +1,11 @@
+"""Numbers and choices that the schema shares with code that has no use for the rest of it; nothing is imported here."""
+
+from typing import Literal, get_args
+
+TokenizerKind = Literal["gpt2", "gpt2-compact", "bpe"]
+SplitKind = Literal["contiguous", "by-file"]
+KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
+
+SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 512, 16_384  # tokens that are learned
+SHORTEST_COPY = 16  # tokens; what two texts share and is shorter is how a language goes
+SEED, LARGEST_SEED = 42, 2**63 - 1  # of completions: the usual one, and what a random generator takes
