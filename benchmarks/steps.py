@@ -11,7 +11,7 @@ from benchmarks.table import Row, at_least, paired_ratio, seconds
 from benchmarks.theirs import OTHERS
 from benchmarks.work import GENERATED, published
 from benchmarks.workers import Taken, in_turns
-from slmtui.insight.estimates import GPT2_TOKENS
+from slmtui.data.gpt2 import N_VOCAB
 from slmtui.training.hardware import multiplies_bf16
 
 TEXTBOOK, LIBRARIES, MACHINE = "Against a textbook loop", "Against other libraries", "Share of the machine"
@@ -93,7 +93,7 @@ def _share(phase: str, ours: Sequence[Taken], peak: Sequence[Taken]) -> Row:
     settings = published(phase)
     model = settings.model
     flops = step_flops(
-        n_vocab=GPT2_TOKENS, n_layer=model.n_layer, n_embd=model.n_embd, block_size=model.block_size,
+        n_vocab=N_VOCAB, n_layer=model.n_layer, n_embd=model.n_embd, block_size=model.block_size,
         batch_size=settings.training.batch_size,
     )  # fmt: skip
     reached, best = flops / median(taken.wall for taken in ours), PEAK_FLOPS / min(taken.wall for taken in peak)

@@ -94,3 +94,21 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02} s"
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
+
+
+def duration_of_step(seconds: float) -> str:
+    """Seconds of something short, to three digits: 26 ms, 1.25 s."""
+    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
+
+
+def size(n_bytes: float) -> str:
+    """Bytes as a person says them: 35 MB, 1.2 GB."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 0.9995e9 else f"{max(1, round(n_bytes / 1e6)):,} MB"
+
+
+def compact(number: float) -> str:
+    """A count in at most six characters: 950, 41.9 K, 3.37 M."""
+    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " K")):
+        if number >= 0.9995 * unit:
+            return f"{number / unit:.3g}{name}"
+    return f"{number:.0f}"

@@ -1,7 +1,7 @@
-"""What a phase means before it is trained: parameters, repetitions, memory, time, and what to make of each.
+"""The numbers of a phase before it is trained: parameters, epochs, memory, and where another phase differs.
 
-Pure functions from a phase and from what is known about its data and its speed, to lines for a person. No torch, no
-file: whoever asks finds out the facts, when there is time (`DataFacts` reads the corpus, `Speed` runs steps).
+Pure functions of a phase and of what is known about its data. No torch, no file: whoever asks finds out the facts when
+there is time (`DatasetCounts` takes reading the corpus, `Speed` takes running steps).
 """
 
 from __future__ import annotations
@@ -9,19 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from slmtui.config.errors import shown
 from slmtui.config.phase import Phase
+from slmtui.data.gpt2 import N_VOCAB
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.insight.rules.limits import FULL_VALUE, HOUSE_RULE, LAST_VALUE
 from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
-from slmtui.output import duration
 
-GPT2_TOKENS = 50_257
-PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
 WORKING_MEMORY = 55 * 10**6  # bytes: PyTorch's own, the corpus, the tokenizer
 NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, measured on a million (docs/log.md)
-
-Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
 
 
 @dataclass(frozen=True)
@@ -52,52 +47,62 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class MeaningLine:
-    """`label  value  remark`; the tone colours the remark, which says the same in words. share: of a bar, 0 to 1."""
+class PerToken:
+    """Parameters for each training token, and the least and the most of the house rule."""
 
-    label: str
-    value: str
-    remark: str = ""
-    tone: Tone = ""
-    share: float | None = None
+    ratio: float
+    least: int
+    most: int
+
+    @property
+    def place(self) -> Literal["below", "inside", "above"]:
+        return "below" if self.ratio < self.least else "above" if self.ratio > self.most else "inside"
 
 
-def meaning(
-    phase: Phase, data: DatasetCounts | NoCounts | None, speed: Speed | str = "", *, memory_here: int | None = None
-) -> tuple[MeaningLine, ...]:
-    """All there is to say.
+@dataclass(frozen=True)
+class Epochs:
+    """How often each training token is seen, on average, and up to how often that is worth it.
 
-    data: None while it is being read. speed: or a word on why it is not known. memory_here: of the machine, in bytes.
+    full_value, last_value: epochs up to which repeats are nearly as good as new text, and worth much at all.
     """
-    lines: list[MeaningLine] = []
-    facts = data if isinstance(data, DatasetCounts) else None
-    n_vocab = known_vocabulary(phase) if facts is None else facts.n_vocab
-    if isinstance(data, NoCounts):
-        lines.append(MeaningLine("data", "", data.reason, "catastrophic" if data.fault else "moderate"))
-    if n_vocab is not None:
-        lines += _size(phase, n_vocab)
-    lines.append(_vocabulary(phase, n_vocab, counting=data is None))
-    if facts is not None:
-        lines += [*_tokens(facts), _ratio(phase, facts), _epochs(phase, facts)]
-    if n_vocab is not None:
-        lines.append(_memory(phase, n_vocab, facts.train_tokens if facts is not None else 0, memory_here))
-    lines.append(_time(speed))
-    return tuple(lines)
+
+    number: float
+    full_value: int
+    last_value: int
+
+    @property
+    def worth(self) -> Literal["full", "less", "little"]:
+        return "full" if self.number <= self.full_value else "less" if self.number <= self.last_value else "little"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key that two phases set differently; None: absent."""
+
+    key: str
+    was: object
+    now: object
 
 
 def known_vocabulary(phase: Phase) -> int | None:
     """The size of the vocabulary where it is known without reading the corpus."""
-    return GPT2_TOKENS if phase.tokenizer.kind == "gpt2" else None
+    return N_VOCAB if phase.tokenizer.kind == "gpt2" else None
 
 
 def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:
+    """The parameters of each part of the model; their sum is the whole."""
     model = phase.model
     return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size, copy_head=model.copy_head)
 
 
-def epochs(phase: Phase, train_tokens: int) -> float:
-    """How often each training token is seen, on average."""
-    return phase.training.max_iters * phase.training.batch_size * phase.model.block_size / train_tokens
+def parameters_per_token(phase: Phase, counts: DatasetCounts) -> PerToken:
+    return PerToken(sum(parameters(phase, counts.n_vocab).values()) / counts.train_tokens, *HOUSE_RULE)
+
+
+def epochs(phase: Phase, train_tokens: int) -> Epochs:
+    """The limits are those of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""
+    seen = phase.training.max_iters * phase.training.batch_size * phase.model.block_size
+    return Epochs(seen / train_tokens, FULL_VALUE, LAST_VALUE)
 
 
 def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str, int]:
@@ -140,99 +145,13 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     }
 
 
-def differences(phase: Phase, other: Phase) -> tuple[MeaningLine, ...]:
-    """What is set differently in another phase, names and descriptions left out; `is ← was` as values of TOML."""
+def differences(phase: Phase, other: Phase) -> tuple[Difference, ...]:
+    """What a phase sets differently from another, names and descriptions left out."""
     mine, theirs = phase.values(), other.values()
-    lines = []
+    found = []
     for section in (name for name in mine if name != "phase"):
         for key in dict.fromkeys([*theirs.get(section, {}), *mine[section]]):
             was, now = theirs.get(section, {}).get(key), mine[section].get(key)
             if was != now:
-                lines.append(MeaningLine(key, f"{_value(was)} → {_value(now)}"))
-    return tuple(lines)
-
-
-def compact(number: float) -> str:
-    """A count in at most six characters: 950, 41.9 K, 3.37 M."""
-    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " K")):
-        if number >= 0.9995 * unit:
-            return f"{number / unit:.3g}{name}"
-    return f"{number:.0f}"
-
-
-def _size(phase: Phase, n_vocab: int) -> list[MeaningLine]:
-    parts = parameters(phase, n_vocab)
-    total = sum(parts.values())
-    lines = [MeaningLine("parameters", f"{total:,}")]
-    lines += [MeaningLine(f"  {PARTS[part]}", f"{count:,}", share=count / total) for part, count in parts.items()]
-    if parts["token_embedding"] > parts["body"]:
-        lines.append(MeaningLine("", "", "most of it is the vocabulary, not the body that computes", "moderate"))
-    return lines
-
-
-def _vocabulary(phase: Phase, n_vocab: int | None, *, counting: bool) -> MeaningLine:
-    words = {
-        "gpt2": "all of GPT-2's tokens",
-        "gpt2-compact": "GPT-2's tokens in use, and the 256 bytes",
-        "bpe": "tokens learned from the corpus",
-    }
-    unknown = "counting …" if counting else "not known"
-    return MeaningLine("vocabulary", f"{n_vocab:,}" if n_vocab is not None else unknown, words[phase.tokenizer.kind])
-
-
-def _tokens(facts: DatasetCounts) -> list[MeaningLine]:
-    lines = [MeaningLine("training tokens", f"{facts.train_tokens:,}", f"and {facts.val_tokens:,} to validate with")]
-    return lines + [MeaningLine("", "", note, "moderate") for note in facts.notes]
-
-
-def _ratio(phase: Phase, facts: DatasetCounts) -> MeaningLine:
-    ratio = sum(parameters(phase, facts.n_vocab).values()) / facts.train_tokens
-    low, high = HOUSE_RULE
-    where = "inside" if low <= ratio <= high else "above" if ratio > high else "below"
-    word = {
-        "inside": f"inside the house rule of {low}–{high}",
-        "above": f"above the house rule of {low}–{high}: room to learn by heart",
-        "below": f"below the house rule of {low}–{high}: little room to learn",
-    }[where]
-    return MeaningLine("per token", f"{ratio:,.3g}" if ratio < 1000 else f"{ratio:,.0f}", f"parameters; {word}",
-                "excellent" if where == "inside" else "moderate")  # fmt: skip
-
-
-def _epochs(phase: Phase, facts: DatasetCounts) -> MeaningLine:
-    """The limits are those of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""
-    value = epochs(phase, facts.train_tokens)
-    text = f"{value:,.1f}" if value < 100 else f"{value:,.0f}"
-    if value <= FULL_VALUE:
-        return MeaningLine("epochs", text, f"up to {FULL_VALUE}: repeats teach almost as much as new text", "excellent")
-    if value <= LAST_VALUE:
-        return MeaningLine("epochs", text, f"over {FULL_VALUE}: repeats teach less and less", "")
-    return MeaningLine("epochs", text, f"over {LAST_VALUE}: returns fade (Muennighoff et al. 2023)", "moderate")
-
-
-def _memory(phase: Phase, n_vocab: int, train_tokens: int, memory_here: int | None) -> MeaningLine:
-    need = memory_needed(phase, n_vocab, train_tokens)
-    total = sum(need.values())
-    on_cpu = phase.training.device == "cpu" or (phase.training.device == "auto")
-    if memory_here is not None and on_cpu and total > memory_here:
-        return MeaningLine("memory", size(total), f"more than this machine has ({size(memory_here)})", "catastrophic")
-    here = f"; this machine has {size(memory_here)}" if memory_here is not None else ""
-    return MeaningLine("memory", size(total), f"estimated{here}")
-
-
-def _time(speed: Speed | str) -> MeaningLine:
-    if isinstance(speed, str):
-        return MeaningLine("time", "unknown", speed or "not measured yet: m measures a few steps")
-    return MeaningLine("time", duration(speed.total), f"{duration_of_step(speed.step)} a step, {speed.source}")
-
-
-def duration_of_step(seconds: float) -> str:
-    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
-
-
-def size(n_bytes: float) -> str:
-    """Bytes as a person says them."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 0.9995e9 else f"{max(1, round(n_bytes / 1e6)):,} MB"
-
-
-def _value(value: object) -> str:
-    return "absent" if value is None else value if isinstance(value, str) else shown(value)
+                found.append(Difference(key, was, now))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""What is said about a phase before it is trained."""
+"""The numbers that can be told of a phase before it is trained."""
 
 from __future__ import annotations
 
@@ -8,76 +8,45 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.insight.estimates import (
     DatasetCounts,
-    MeaningLine,
-    NoCounts,
-    Speed,
-    compact,
     differences,
-    meaning,
+    epochs,
+    known_vocabulary,
     memory_needed,
+    parameters,
+    parameters_per_token,
 )
 
 PHASE2 = load_phase("phases/phase2.toml")
-FACTS = DatasetCounts(50_257, 4_500, 500)
-
-
-def said(lines: tuple[MeaningLine, ...]) -> dict[str, MeaningLine]:
-    return {line.label.strip(): line for line in lines if line.label}
 
 
 def phase(text: str) -> Phase:
     return parse_phase('[phase]\nname = "a"\n' + text)
 
 
-def test_the_published_phase_2() -> None:
-    lines = meaning(PHASE2, FACTS)
-    labels = said(lines)
-    assert labels["parameters"].value == "3,368,576"
-    assert [(line.label, line.value) for line in lines[1:4]] == [
-        ("  vocabulary", "3,216,448"), ("  positions", "2,048"), ("  body", "150,080"),
-    ]  # fmt: skip
-    assert sum(line.share or 0 for line in lines) == pytest.approx(1)
-    assert labels["per token"].value == "749"
-    assert labels["per token"].remark.startswith("parameters; above the house rule of 10–100")
-    assert labels["epochs"].value == "56.9"
-    assert labels["epochs"].remark == "over 16: returns fade (Muennighoff et al. 2023)"
-    assert any("most of it is the vocabulary" in line.remark for line in lines)
-
-
-@pytest.mark.parametrize(("max_iters", "tone"), [(70, "excellent"), (71, ""), (281, ""), (282, "moderate")])
-def test_the_limits_of_epochs(max_iters: int, tone: str) -> None:
-    values = PHASE2.values()
-    values["training"]["max_iters"] = max_iters
-    assert said(meaning(Phase.model_validate(values), FACTS))["epochs"].tone == tone
+def test_the_published_phase_2_in_numbers() -> None:
+    assert parameters(PHASE2, 50_257) == {"token_embedding": 3_216_448, "position_embedding": 2_048, "body": 150_080}
+    assert parameters_per_token(PHASE2, DatasetCounts(50_257, 4_500, 500)).ratio == pytest.approx(3_368_576 / 4_500)
+    assert epochs(PHASE2, 4_500).number == pytest.approx(1_000 * 8 * 32 / 4_500)
 
 
 @pytest.mark.parametrize(
-    ("tokens", "word"),
+    ("tokens", "place"),
     [(3_368_576 // 10 + 1, "below"), (3_368_576 // 10, "inside"), (33_686, "inside"), (33_685, "above")],
 )
-def test_the_limits_of_the_house_rule(tokens: int, word: str) -> None:
-    line = said(meaning(PHASE2, DatasetCounts(50_257, tokens, 10)))["per token"]
-    assert f"{word} the house rule" in line.remark
+def test_the_limits_of_the_house_rule(tokens: int, place: str) -> None:
+    assert parameters_per_token(PHASE2, DatasetCounts(50_257, tokens, 10)).place == place
 
 
-def test_before_the_data_is_read_and_when_it_cannot_be() -> None:
-    compact_phase = phase("")
-    waiting = said(meaning(compact_phase, None))
-    assert waiting["vocabulary"].value == "counting …"
-    assert "parameters" not in waiting
-    assert said(meaning(PHASE2, None))["parameters"].value == "3,368,576"
-    broken = meaning(compact_phase, NoCounts("corpus: no such folder"))
-    assert (broken[0].remark, broken[0].tone) == ("corpus: no such folder", "catastrophic")
-    assert said(broken)["vocabulary"].value == "not known"
+@pytest.mark.parametrize(("max_iters", "worth"), [(70, "full"), (71, "less"), (281, "less"), (282, "little")])
+def test_what_repeats_are_worth(max_iters: int, worth: str) -> None:
+    values = PHASE2.values()
+    values["training"]["max_iters"] = max_iters
+    assert epochs(Phase.model_validate(values), 4_500).worth == worth
 
 
-def test_time_and_memory() -> None:
-    lines = said(meaning(PHASE2, FACTS, Speed(0.026, 28.0, "measured in phase2-001"), memory_here=8 * 10**9))
-    assert lines["time"].value == "28 s"
-    assert lines["time"].remark == "26 ms a step, measured in phase2-001"
-    assert lines["memory"].remark == "estimated; this machine has 8.0 GB"
-    assert "m measures" in said(meaning(PHASE2, FACTS))["time"].remark
-    assert said(meaning(PHASE2, FACTS, memory_here=10**6))["memory"].tone == "catastrophic"
+@pytest.mark.parametrize(("kind", "n_vocab"), [("gpt2", 50_257), ("gpt2-compact", None), ("bpe", None)])
+def test_only_gpt2s_vocabulary_is_known_without_the_corpus(kind: str, n_vocab: int | None) -> None:
+    assert known_vocabulary(phase(f'[tokenizer]\nkind = "{kind}"')) == n_vocab
 
 
 def test_memory_counts_what_it_says() -> None:
@@ -101,23 +70,6 @@ def test_memory_counts_what_it_says() -> None:
     assert copying["state"] == need["state"] + 16 * (33 * 2 + 8)
 
 
-def test_differences_are_those_that_count() -> None:
-    other = phase('title = "B"\n[model]\nn_layer = 2\n[gate]\nmax_gap = 1.0\n[sampling]\nprompts = ["x"]')
-    mine = phase('title = "A"\n[model]\nn_layer = 3')
-    assert [(line.label, line.value) for line in differences(mine, other)] == [
-        ("n_layer", "2 → 3"), ("prompts", '["x"] → ["\\n"]'), ("max_gap", "1.0 → absent"),
-    ]  # fmt: skip
-    assert differences(mine, mine) == ()
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(950, "950"), (41_900, "41.9 K"), (999_600, "1 M"), (3_368_576, "3.37 M"), (29_995_392, "30 M")],
-)
-def test_counts_in_few_characters(number: int, text: str) -> None:
-    assert compact(number) == text
-
-
 @pytest.mark.parametrize(
     ("name", "measured"),
     [("phase1", 89), ("phase2", 160), ("phase3", 240), ("phase4", 344), ("phase0", 678), ("quick", 111)],
@@ -127,3 +79,12 @@ def test_memory_is_about_what_was_measured(name: str, measured: int) -> None:
     phase = load_phase(f"phases/{name}.toml")
     estimate = sum(memory_needed(phase, 50_257 if phase.tokenizer.kind == "gpt2" else 1_949).values())
     assert estimate == pytest.approx(measured * 1e6, rel=0.15)
+
+
+def test_differences_are_those_that_count() -> None:
+    other = phase('title = "B"\n[model]\nn_layer = 2\n[gate]\nmax_gap = 1.0\n[sampling]\nprompts = ["x"]')
+    mine = phase('title = "A"\n[model]\nn_layer = 3')
+    assert [(one.key, one.was, one.now) for one in differences(mine, other)] == [
+        ("n_layer", 2, 3), ("prompts", ["x"], ["\n"]), ("max_gap", 1.0, None),
+    ]  # fmt: skip
+    assert differences(mine, mine) == ()

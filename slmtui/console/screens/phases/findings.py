@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from slmtui.config.phase import Phase
+from slmtui.console.screens.phases.meaning import MeaningLine, Tone
 from slmtui.console.workers.phase_facts import KnownFacts
-from slmtui.insight.estimates import DatasetCounts, MeaningLine, NoCounts, Tone, parameters
+from slmtui.insight.estimates import DatasetCounts, NoCounts, parameters
 
 TONES: dict[str, Tone] = {"note": "", "warning": "moderate", "serious": "catastrophic"}
 

@@ -1,4 +1,4 @@
-"""What a phase means, beside its form: the lines of insight/estimates.py, drawn."""
+"""What a phase means, beside its form: the lines of meaning.py, drawn."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from slmtui.insight.estimates import MeaningLine
+from slmtui.console.screens.phases.meaning import MeaningLine
 from slmtui.output import visible
 
 LABEL, VALUE = 15, 11  # columns

@@ -21,16 +21,11 @@ from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
 from slmtui.console.screens.phases.files import PhaseFiles
 from slmtui.console.screens.phases.findings import before_the_start
 from slmtui.console.screens.phases.inspector import PhaseInspector
+from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines, meaning
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.phase_list import PhaseList, PhaseRow
-from slmtui.insight.estimates import (
-    MeaningLine,
-    compact,
-    differences,
-    meaning,
-    parameters,
-    size,
-)
+from slmtui.insight.estimates import parameters
+from slmtui.output import compact, size
 
 LOOK = 4  # beats between two looks at the files
 GLANCE = 20  # beats between two looks at the runs
@@ -141,7 +136,7 @@ class PhasesScreen(ConsoleScreen):
         lines = meaning(phase, known, self.inspector.speed_of(phase), memory_here=self.inspector.memory_here)
         lines += before_the_start(phase, known)
         other = self._compared()
-        panel.show(lines, other.name if other else "", differences(phase, other) if other else ())
+        panel.show(lines, other.name if other else "", difference_lines(phase, other) if other else ())
 
     def _show_known(self) -> None:
         self.show_list()
