@@ -32,6 +32,7 @@ class Chart(Widget, can_focus=True):
     The colours are those of the theme (see palette.py).
     """
 
+    BINDING_GROUP_TITLE = "Chart"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", "read values", show=False, tooltip="read values"),
         Binding("right,l", "move(1)", "read values", show=False),

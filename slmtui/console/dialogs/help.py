@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -52,12 +50,12 @@ def help_for(screen: Screen[object]) -> Message:
 
 
 def _group(node: DOMNode, screen: Screen[object]) -> str:
+    """The heading of a node's keys: every widget of ours that has keys names itself."""
     if node is screen.app:
         return "Everywhere"
     if node is screen:
         return f"{(screen.app.current_mode or 'this screen').capitalize()}"
-    name = node.id.replace("-", " ") if node.id else re.sub("(?<=[a-z])(?=[A-Z])", " ", type(node).__name__)
-    return name.capitalize()
+    return node.BINDING_GROUP_TITLE or BROUGHT_ALONG
 
 
 def _keys(screen: Screen[object], node: DOMNode, binding: Binding) -> str:

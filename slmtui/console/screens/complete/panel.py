@@ -31,6 +31,7 @@ LOOK = 2.0  # seconds between two looks at whether a run is still in training
 
 
 class CompletionPanel(Vertical):
+    BINDING_GROUP_TITLE = "Completion"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left,h", "move(-1)", "token before", key_display="←", show=False),
         Binding("right,l", "move(1)", "token", key_display="←→", tooltip="the token after"),

@@ -14,6 +14,7 @@ PLACEHOLDER = "how a text begins: enter completes it"
 
 
 class PromptLine(Input):
+    BINDING_GROUP_TITLE = "Prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "submit", "complete"),
         Binding("up", "history(-1)", "history", key_display="↑↓", tooltip="the prompt before"),

@@ -22,6 +22,7 @@ NEW_SEEDS = 100_000
 
 
 class SamplingField(Input):
+    BINDING_GROUP_TITLE = "Sampling setting"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "submit", "complete with it")]
 
 

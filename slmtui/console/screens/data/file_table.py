@@ -49,6 +49,7 @@ class FilesTable(DataTable[Text]):
     FilesTable { height: 1fr; overflow-x: hidden; }
     FilesTable > .datatable--even-row, FilesTable > .datatable--odd-row { background: $background; }
     """
+    BINDING_GROUP_TITLE = "Files"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,l,right", "screen.read_text", "read its text", show=False),
         Binding("j", "cursor_down", "down", show=False),

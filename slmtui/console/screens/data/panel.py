@@ -19,6 +19,7 @@ class NumbersPanel(VerticalScroll, can_focus=True):
     NumbersPanel { padding: 0 0 0 1; }
     NumbersPanel Static { width: 1fr; height: auto; }
     """
+    BINDING_GROUP_TITLE = "Numbers"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "scroll_down", "down", show=False),
         Binding("up,k", "scroll_up", "up", show=False),

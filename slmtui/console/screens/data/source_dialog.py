@@ -18,6 +18,7 @@ from slmtui.output import visible
 
 
 class PhaseOptions(OptionList):
+    BINDING_GROUP_TITLE = "List of phases"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),

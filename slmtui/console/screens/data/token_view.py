@@ -46,6 +46,7 @@ class TokenView(ScrollView, can_focus=True):
     TokenView > .tokens--mark { color: $val; text-style: bold; }
     TokenView > .tokens--repeat { text-style: bold underline; }
     """
+    BINDING_GROUP_TITLE = "Text"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,l", "token(1)", "next token", show=False),
         Binding("left,h", "token(-1)", "token before", show=False),

@@ -20,6 +20,7 @@ SHOWN_PROBLEMS = 6
 
 
 class FileText(TextArea):
+    BINDING_GROUP_TITLE = "File"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+g", "screen.next_problem", "next mistake", tooltip="go to the next mistake"),
     ]
@@ -36,6 +37,7 @@ class PhaseEditor(Vertical):
     PhaseEditor.-empty #form, PhaseEditor.-empty #file { display: none; }
     """
 
+    BINDING_GROUP_TITLE = "Editor"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "screen.save", "save", tooltip="save the changes"),
         Binding("ctrl+r", "screen.start_this", "train", tooltip="train this phase"),

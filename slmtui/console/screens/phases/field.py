@@ -40,6 +40,7 @@ class Choices(Widget, can_focus=True):
     Choices { height: 1; width: 1fr; background: $surface; padding: 0 1; }
     Choices:focus { background: $panel; }
     """
+    BINDING_GROUP_TITLE = "Choice"
     BINDINGS: ClassVar[list[BindingType]] = [
         *SECTION_KEYS,
         *FIELD_KEYS,
@@ -92,12 +93,14 @@ class Choices(Widget, can_focus=True):
 class ValueInput(Input):
     """A value of one line; the keys that would scroll it belong to the form."""
 
+    BINDING_GROUP_TITLE = "Value"
     BINDINGS: ClassVar[list[BindingType]] = [*SECTION_KEYS, *FIELD_KEYS]
 
 
 class ValueArea(TextArea):
     """A value of several lines; the page keys belong to the form."""
 
+    BINDING_GROUP_TITLE = "Value"
     BINDINGS: ClassVar[list[BindingType]] = SECTION_KEYS
 
 

@@ -26,6 +26,7 @@ class MeaningPanel(VerticalScroll):
     MeaningPanel { scrollbar-gutter: stable; }
     MeaningPanel Static { height: auto; }
     """
+    BINDING_GROUP_TITLE = "Meaning"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("m", "screen.measure", "measure", tooltip="measure a few steps"),
         Binding("v", "screen.against", "versus", tooltip="compare with another phase"),

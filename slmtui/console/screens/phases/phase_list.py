@@ -60,6 +60,7 @@ class PhaseList(OptionList):
     PhaseList > .option-list--option-highlighted { background: $accent 20%; color: $foreground; text-style: none; }
     PhaseList:focus > .option-list--option-highlighted { background: $accent 35%; color: $foreground; }
     """
+    BINDING_GROUP_TITLE = "List of phases"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s,enter", "screen.start", "train", key_display="s", tooltip="train the marked phases, or this one"),
         Binding("space", "screen.mark", "mark", tooltip="mark to train, in this order"),

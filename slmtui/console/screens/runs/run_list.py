@@ -17,6 +17,7 @@ from slmtui.runs.index import RunListing
 
 
 class RunList(DataTable[Text]):
+    BINDING_GROUP_TITLE = "List of runs"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "select_cursor", "watch", tooltip="show this run on Train"),
         Binding("down,j", "cursor_down", "next run", show=False),

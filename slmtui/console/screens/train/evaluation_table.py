@@ -18,6 +18,7 @@ MOST_ROWS = 500  # the newest; DataTable slows down beyond
 
 
 class EvaluationTable(DataTable[Any]):
+    BINDING_GROUP_TITLE = "Evaluations"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
