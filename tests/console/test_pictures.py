@@ -18,9 +18,9 @@ from textual.pilot import Pilot
 
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
-from slmtui.console.screens.complete.drawing import CompletionContext, CompletionUpdate
-from slmtui.console.screens.complete.findings import CompletionReview, CopiedSpan
+from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate
 from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.review import CompletionReview, CopiedSpan
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.console.screens.data.file_table import FilesTable
 from slmtui.console.screens.data.screen import DataScreen
@@ -86,8 +86,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setenv("TZ", "UTC")
     time.tzset()
     monkeypatch.setattr("slmtui.console.screens.phases.inspector.memory_of_machine", lambda: 8_000_000_000)
-    monkeypatch.setattr("slmtui.console.screens.complete.panel.draw", made_up_draw)
-    monkeypatch.setattr("slmtui.console.screens.complete.panel.checkpoint_words", lambda path: WORDS[path.name])
+    monkeypatch.setattr("slmtui.console.screens.complete.completion_panel.run_completion", made_up_completion)
+    monkeypatch.setattr(
+        "slmtui.console.screens.complete.completion_panel.checkpoint_words", lambda path: WORDS[path.name]
+    )
     (tmp_path / "phases").mkdir()
     (tmp_path / "phases/quick.toml").write_text(PHASE)
     wider = PHASE.replace("balance", "wider").replace("Balance: as small as it gets", "Wider").replace("= 32", "= 64")
@@ -125,7 +127,7 @@ def write_runs(checkpoints: Path) -> None:
     done_run(checkpoints, "wider-003", ((6.6, 6.6), (3.9, 4.1), (3.4, 3.7)), reason=None, n_vocab=50257)
 
 
-def made_up_draw(
+def made_up_completion(
     context: CompletionContext,
     path: Path,
     job: int,
@@ -133,14 +135,14 @@ def made_up_draw(
     tell: Callable[[CompletionUpdate], object],
     cancelled: Callable[[], bool],
 ) -> None:
-    """What slmtui.console.screens.complete.drawing.draw tells of, from no model."""
+    """What slmtui.console.screens.complete.completion_worker.run_completion tells of, from no model."""
     tokens = []
     for place, text in enumerate(COMPLETION):
         p = 0.9 - 0.8 * (place * 7 % 11) / 11
         others = [Choice(100 + n, f" other{n}", (1 - p) / 2**n, n + 1) for n in range(1, 8)]
         tokens.append(Token(place, text, (Choice(place, text, p, 1), *others)))
-    findings = CompletionReview("syntax", (CopiedSpan(6, 20, 12, "corpus/02_sensor.py:7"),))
-    tell(CompletionUpdate(job, "", tokens, len(tokens), 1234.0, over=True, findings=findings))
+    review = CompletionReview("syntax", (CopiedSpan(6, 20, 12, "corpus/02_sensor.py:7"),))
+    tell(CompletionUpdate(job, "", tokens, len(tokens), 1234.0, over=True, review=review))
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW], ids=lambda size: f"{size[0]}x{size[1]}")

@@ -50,7 +50,7 @@ class CheckpointRow:
     training: bool
 
 
-class CheckpointChooser(ModalScreen[list[Path] | None]):
+class CheckpointDialog(ModalScreen[list[Path] | None]):
     """Its result: what was marked, in the order of the list, or else what the cursor is on; None when cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -63,10 +63,10 @@ class CheckpointChooser(ModalScreen[list[Path] | None]):
         Binding("escape", "cancel", "cancel"),
     ]
     DEFAULT_CSS = """
-    CheckpointChooser { align: center middle; background: $background 60%; }
-    CheckpointChooser DataTable { height: auto; max-height: 100%; background: $surface; }
-    CheckpointChooser DataTable > .datatable--header { background: $surface; }
-    CheckpointChooser .dialog { padding: 0 1; }
+    CheckpointDialog { align: center middle; background: $background 60%; }
+    CheckpointDialog DataTable { height: auto; max-height: 100%; background: $surface; }
+    CheckpointDialog DataTable > .datatable--header { background: $surface; }
+    CheckpointDialog .dialog { padding: 0 1; }
     """
 
     class Read(Message):

@@ -14,12 +14,12 @@ from textual.widgets import Input, Static
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.screens.complete.alternatives import Alternatives
-from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointChooser, all_checkpoints, usual_checkpoint
-from slmtui.console.screens.complete.drawing import CompletionContext, read_model
-from slmtui.console.screens.complete.findings import TrainingTexts
-from slmtui.console.screens.complete.panel import CompletionPanel
+from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog, all_checkpoints, usual_checkpoint
+from slmtui.console.screens.complete.completion_panel import CompletionPanel
+from slmtui.console.screens.complete.completion_worker import CompletionContext, read_model
 from slmtui.console.screens.complete.prompt_history import PromptHistory
 from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.sampling_fields import SamplingFields
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request
@@ -51,7 +51,7 @@ class CompleteScreen(ConsoleScreen):
         Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
     ]
     DEFAULT_CSS = """
-    #talk { height: 1fr; }
+    #completions { height: 1fr; }
     #panel-tabs { height: 1; color: $quiet; padding: 0 1; display: none; }
     #panels { height: 1fr; }
     #panels CompletionPanel.-current { border: round $accent 60%; }
@@ -62,12 +62,12 @@ class CompleteScreen(ConsoleScreen):
     #prompt-row Static { width: 3; color: $accent; text-style: bold; padding-left: 1; }
     #prompt-row PromptLine { width: 1fr; padding: 0; }
     #nothing { display: none; height: 1fr; content-align: center middle; color: $quiet; padding: 0 2; }
-    CompleteScreen.-nothing #talk { display: none; }
+    CompleteScreen.-nothing #completions { display: none; }
     CompleteScreen.-nothing #nothing { display: block; }
     """
 
     def body(self) -> ComposeResult:
-        with Vertical(id="talk"):
+        with Vertical(id="completions"):
             yield Static("", id="panel-tabs", markup=False)
             yield Horizontal(id="panels")
             yield Alternatives(id="alternatives")
@@ -161,7 +161,7 @@ class CompleteScreen(ConsoleScreen):
     @work
     async def action_choose(self) -> None:
         paths = all_checkpoints(self.host.checkpoints)
-        chosen = await self.app.push_screen_wait(CheckpointChooser(paths, self.panels[self.current].path))
+        chosen = await self.app.push_screen_wait(CheckpointDialog(paths, self.panels[self.current].path))
         if chosen is not None:
             self._chosen = True
             self.show_checkpoints(chosen)

@@ -23,10 +23,10 @@ from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FilesTable, file_rows
 from slmtui.console.screens.data.file_tokens import FileTokens, LineCounter
+from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.overview import DataOverview, suggestion_for_here
-from slmtui.console.screens.data.panel import NumbersPanel
 from slmtui.console.screens.data.reader import DataReader
-from slmtui.console.screens.data.source_dialog import ChooseSource
+from slmtui.console.screens.data.source_dialog import SourceDialog
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
@@ -253,7 +253,7 @@ class DataScreen(ConsoleScreen):
     @work
     async def action_source(self) -> None:
         phases = sorted(Path("phases").glob("*.toml"))
-        path = await self.host.push_screen_wait(ChooseSource(phases, self.reader.origin))
+        path = await self.host.push_screen_wait(SourceDialog(phases, self.reader.origin))
         if path is not None:
             self.reader.open(path)
 

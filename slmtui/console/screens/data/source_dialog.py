@@ -27,14 +27,14 @@ class PhaseOptions(OptionList):
     ]
 
 
-class ChooseSource(ModalScreen[Path | None]):
+class SourceDialog(ModalScreen[Path | None]):
     """Gives a phase file, a folder or a text file that exists; None if it is left."""
 
     DEFAULT_CSS = """
-    ChooseSource { align: center middle; background: $background 60%; }
-    ChooseSource PhaseOptions { height: auto; max-height: 12; border: none; background: $surface; padding: 0; }
-    ChooseSource .label { color: $quiet; margin-top: 1; }
-    ChooseSource #wrong { color: $error; height: auto; }
+    SourceDialog { align: center middle; background: $background 60%; }
+    SourceDialog PhaseOptions { height: auto; max-height: 12; border: none; background: $surface; padding: 0; }
+    SourceDialog .label { color: $quiet; margin-top: 1; }
+    SourceDialog #wrong { color: $error; height: auto; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel"),

@@ -17,9 +17,9 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.dialogs.question import Message
 from slmtui.console.phase_drafts import Draft, Drafts
+from slmtui.console.screens.phases.diagnosis import before_the_start
 from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
 from slmtui.console.screens.phases.files import PhaseFiles
-from slmtui.console.screens.phases.findings import before_the_start
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines, meaning
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel

@@ -17,7 +17,7 @@ from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.output import visible
 from tests.console.screen_text import toasts
-from tests.console.screens.complete.talk import talking
+from tests.console.screens.complete.page import complete_page
 
 
 def from_the_command_line(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
@@ -32,228 +32,228 @@ def from_the_command_line(capsys: pytest.CaptureFixture[str], *arguments: str) -
 async def test_a_completion_is_that_of_the_command_line_and_the_same_twice(
     checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
+    async with complete_page(checkpoints, tmp_path) as page:
         best = checkpoints / "tiny-002" / "best.pt"
-        talk.screen.show_checkpoints([best, checkpoints / "tiny-001" / "best.pt"])
-        await talk.press(*"alpha", "enter")
-        await talk.until(talk.done)
-        first, other = (panel.completion for panel in talk.screen.panels)
+        page.screen.show_checkpoints([best, checkpoints / "tiny-001" / "best.pt"])
+        await page.press(*"alpha", "enter")
+        await page.until(page.done)
+        first, other = (panel.completion for panel in page.screen.panels)
         assert first != other
         copy = tmp_path / "copy.pt"
         copy.write_bytes(best.read_bytes())
-        talk.screen.show_checkpoints([best, copy])  # the copy completes what was completed last
-        await talk.until(talk.done)
-        assert [panel.completion for panel in talk.screen.panels] == [first, first]
-        assert talk.screen.panels[0].count == 60
+        page.screen.show_checkpoints([best, copy])  # the copy completes what was completed last
+        await page.until(page.done)
+        assert [panel.completion for panel in page.screen.panels] == [first, first]
+        assert page.screen.panels[0].count == 60
     assert first == from_the_command_line(capsys, str(best), "alpha")
 
 
 async def test_the_settings_are_those_of_the_command_line(
     checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
+    async with complete_page(checkpoints, tmp_path) as page:
         for name, value in {"temperature": "1.5", "top_k": "off", "top_p": "0.7", "seed": "7", "tokens": "20"}.items():
-            await talk.set(name, value)
-        await talk.complete("alpha")
-        text = talk.panel.completion
+            await page.set(name, value)
+        await page.complete("alpha")
+        text = page.panel.completion
     options = ["--temperature", "1.5", "--top-k", "0", "--top-p", "0.7", "--seed", "7", "--tokens", "20"]
     assert text == from_the_command_line(capsys, str(checkpoints / "tiny-002" / "best.pt"), "alpha", *options)
-    async with talking(checkpoints, tmp_path) as talk:  # and they are remembered
-        assert [field.value for field in talk.screen.query(SamplingField)] == ["1.5", "off", "0.7", "7", "20"]
+    async with complete_page(checkpoints, tmp_path) as page:  # and they are remembered
+        assert [field.value for field in page.screen.query(SamplingField)] == ["1.5", "off", "0.7", "7", "20"]
 
 
 async def test_a_wrong_setting_is_said_at_once_and_nothing_is_completed(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press("escape", "s", *"warm")
-        problem = talk.screen.query_one(".problem", Static)
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("escape", "s", *"warm")
+        problem = page.screen.query_one(".problem", Static)
         assert problem.display
         assert "temperature: warm is not a number from 0 to 100" in str(problem.render())
-        talk.line.value = "alpha"
-        await talk.press("enter")
-        await talk.pilot.pause()
-        assert talk.panel.request is None
-        assert talk.app.focused.id == "set-temperature"
-        await talk.set("temperature", "0.5")
+        page.line.value = "alpha"
+        await page.press("enter")
+        await page.pilot.pause()
+        assert page.panel.request is None
+        assert page.app.focused.id == "set-temperature"
+        await page.set("temperature", "0.5")
         assert not problem.display
-        await talk.press("enter")  # in the field: completes with it
-        await talk.until(talk.done)
-        assert talk.panel.request is not None
-        assert talk.panel.request.settings.temperature == 0.5
+        await page.press("enter")  # in the field: completes with it
+        await page.until(page.done)
+        assert page.panel.request is not None
+        assert page.panel.request.settings.temperature == 0.5
 
 
 async def test_an_empty_prompt_is_not_completed(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press("enter")
-        await talk.pilot.pause()
-        assert talk.panel.request is None
-        assert toasts(talk.app) == ["a completion has to begin with something: type a prompt"]
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("enter")
+        await page.pilot.pause()
+        assert page.panel.request is None
+        assert toasts(page.app) == ["a completion has to begin with something: type a prompt"]
 
 
 async def test_prompts_are_kept_and_come_back(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press(*"alpha", "ctrl+j", *"beta", "enter")
-        assert talk.panel.request is not None
-        assert talk.panel.request.prompt == "alpha\nbeta"
-        await talk.complete("gamma")
-        talk.line.value = "a draft"
-        await talk.press("up")
-        assert talk.line.value == "gamma"
-        await talk.press("up", "up")
-        assert talk.line.value == "alpha\\nbeta"
-        await talk.press("down", "down")
-        assert talk.line.value == "a draft"
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press("up")
-        assert talk.line.value == "gamma"
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press(*"alpha", "ctrl+j", *"beta", "enter")
+        assert page.panel.request is not None
+        assert page.panel.request.prompt == "alpha\nbeta"
+        await page.complete("gamma")
+        page.line.value = "a draft"
+        await page.press("up")
+        assert page.line.value == "gamma"
+        await page.press("up", "up")
+        assert page.line.value == "alpha\\nbeta"
+        await page.press("down", "down")
+        assert page.line.value == "a draft"
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("up")
+        assert page.line.value == "gamma"
 
 
 async def test_all_lines_of_a_pasted_text_arrive(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        talk.line.post_message(Paste("def f():\r\n\treturn '\\n'"))
-        await talk.pilot.pause()
-        assert talk.line.prompt == "def f():\n\treturn '\\n'"
+    async with complete_page(checkpoints, tmp_path) as page:
+        page.line.post_message(Paste("def f():\r\n\treturn '\\n'"))
+        await page.pilot.pause()
+        assert page.line.prompt == "def f():\n\treturn '\\n'"
 
 
 async def test_who_comes_back_can_type_and_who_closes_a_dialog_is_where_they_were(
     checkpoints: Path, tmp_path: Path
 ) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press(*"alpha", "escape")
-        await talk.press("question_mark")
-        await talk.until(lambda: isinstance(talk.app.screen, Message))
-        await talk.press("escape")
-        await talk.until(lambda: isinstance(talk.app.screen, CompleteScreen))
-        await talk.until(lambda: talk.focuses(talk.panel.text))
-        await talk.press("r")
-        await talk.until(lambda: talk.app.current_mode == "runs")
-        await talk.press("c")
-        await talk.until(lambda: isinstance(talk.app.focused, PromptLine))
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press(*"alpha", "escape")
+        await page.press("question_mark")
+        await page.until(lambda: isinstance(page.app.screen, Message))
+        await page.press("escape")
+        await page.until(lambda: isinstance(page.app.screen, CompleteScreen))
+        await page.until(lambda: page.focuses(page.panel.text))
+        await page.press("r")
+        await page.until(lambda: page.app.current_mode == "runs")
+        await page.press("c")
+        await page.until(lambda: isinstance(page.app.focused, PromptLine))
 
 
 async def test_escape_leaves_the_prompt_and_slash_goes_back(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press("escape")
-        assert talk.focuses(talk.panel.text)
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("escape")
+        assert page.focuses(page.panel.text)
         for key in ("slash", "i"):
-            await talk.press(key)
-            assert talk.focuses(talk.line)
-            assert talk.line.value == ""
-            await talk.press("escape")
+            await page.press(key)
+            assert page.focuses(page.line)
+            assert page.line.value == ""
+            await page.press("escape")
 
 
 @pytest.mark.parametrize("keys", [("n",), ("slash", "ctrl+n")])
 async def test_a_new_seed_completes_again(checkpoints: Path, tmp_path: Path, keys: tuple[str, ...]) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.complete("alpha")
-        before = talk.panel.completion
-        await talk.press("escape", *keys)
-        await talk.until(lambda: talk.done() and talk.panel.completion != before, "another completion")
-        assert talk.panel.request is not None
-        assert str(talk.panel.request.settings.seed) == talk.screen.query_one("#set-seed", SamplingField).value != "42"
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        before = page.panel.completion
+        await page.press("escape", *keys)
+        await page.until(lambda: page.done() and page.panel.completion != before, "another completion")
+        assert page.panel.request is not None
+        assert str(page.panel.request.settings.seed) == page.screen.query_one("#set-seed", SamplingField).value != "42"
 
 
 async def test_what_was_completed_before_stays_below(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.complete("alpha")
-        before = talk.panel.completion
-        await talk.press("escape", "n")
-        await talk.until(lambda: talk.done() and talk.panel.completion != before, "another completion")
-        rows = [strip.text.rstrip() for strip in map(talk.panel.text.render_line, range(talk.panel.text.size.height))]
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        before = page.panel.completion
+        await page.press("escape", "n")
+        await page.until(lambda: page.done() and page.panel.completion != before, "another completion")
+        rows = [strip.text.rstrip() for strip in map(page.panel.text.render_line, range(page.panel.text.size.height))]
         head = next(place for place, row in enumerate(rows) if "before, at temperature 0.8, seed 42" in row)
-        assert head > len(talk.panel.text.lines.lines)
+        assert head > len(page.panel.text.lines.lines)
         assert "".join(rows[head + 1 :]).startswith(visible("alpha" + before[:10]))
-        await talk.press("home")
-        assert talk.panel.text.cursor == 0
+        await page.press("home")
+        assert page.panel.text.cursor == 0
 
 
 async def test_the_cursor_goes_from_token_to_token(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.complete("alpha")
-        await talk.press("escape")
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        await page.press("escape")
         places = []
         for key in ("right", "l", "l", "left", "h", "G", "right", "g", "left", "end", "home"):
-            await talk.press(key)
-            places.append(talk.panel.cursor)
+            await page.press(key)
+            places.append(page.panel.cursor)
         assert places == [1, 2, 3, 2, 1, 59, 59, 0, 0, 59, 0]
-        await talk.press("l", "l")
-        choice = talk.panel.tokens[2].choice
-        title = str(talk.screen.query_one(Alternatives).border_title)
+        await page.press("l", "l")
+        choice = page.panel.tokens[2].choice
+        title = str(page.screen.query_one(Alternatives).border_title)
         assert title.startswith("token 3 of 60: “")
         assert f"p = {choice.p:.3f}" in title
 
 
 async def test_an_alternative_is_taken_and_gone_on_from(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.complete("alpha")
-        await talk.press("escape", "l", "l", "l")
-        before = list(talk.panel.tokens)
-        own = talk.panel.picked
-        await talk.press(*["k", "up"] * 5)
-        assert talk.panel.picked == 0
-        await talk.press(*["j", "down"] * 5)
-        assert talk.panel.picked == len(before[3].choices) - 1
-        await talk.press(*["k"] * 9)
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        await page.press("escape", "l", "l", "l")
+        before = list(page.panel.tokens)
+        own = page.panel.picked
+        await page.press(*["k", "up"] * 5)
+        assert page.panel.picked == 0
+        await page.press(*["j", "down"] * 5)
+        assert page.panel.picked == len(before[3].choices) - 1
+        await page.press(*["k"] * 9)
         if own == 0:
-            await talk.press("j")
-        taken = before[3].choices[talk.panel.picked]
-        await talk.press("enter")
-        await talk.until(talk.done)
-        after = list(talk.panel.tokens)
+            await page.press("j")
+        taken = before[3].choices[page.panel.picked]
+        await page.press("enter")
+        await page.until(page.done)
+        after = list(page.panel.tokens)
         assert [t.id for t in after[:4]] == [t.id for t in before[:3]] + [taken.id]
         assert len(after) == 60
         assert after[3].choices == before[3].choices
-        assert talk.panel.cursor == 3
-        assert talk.panel.picked == after[3].choices.index(taken)
+        assert page.panel.cursor == 3
+        assert page.panel.picked == after[3].choices.index(taken)
 
 
 async def test_a_click_puts_the_cursor_on_a_token(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.complete("alpha")
-        place = next(n for n, t in enumerate(talk.panel.tokens) if n > 3 and t.text.strip())
-        y = talk.panel.text.lines.line_of[place]
-        x = next(x for x in range(200) if talk.panel.text.lines.token_at(x, y) == place)
-        assert await talk.pilot.click(talk.panel.text, offset=(x, y - talk.panel.text.scroll_offset.y))
-        assert talk.panel.cursor == place
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        place = next(n for n, t in enumerate(page.panel.tokens) if n > 3 and t.text.strip())
+        y = page.panel.text.lines.line_of[place]
+        x = next(x for x in range(200) if page.panel.text.lines.token_at(x, y) == place)
+        assert await page.pilot.click(page.panel.text, offset=(x, y - page.panel.text.scroll_offset.y))
+        assert page.panel.cursor == place
 
 
 async def test_the_completion_is_copied(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press("escape", "y")
-        assert talk.app.clipboard == ""
-        await talk.complete("alpha")
-        await talk.press("escape", "y")
-        assert talk.app.clipboard == visible(talk.panel.completion)
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("escape", "y")
+        assert page.app.clipboard == ""
+        await page.complete("alpha")
+        await page.press("escape", "y")
+        assert page.app.clipboard == visible(page.panel.completion)
 
 
 async def test_escape_stops_a_long_completion(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.set("tokens", "10000")
-        await talk.press(*"alpha", "enter")
-        await talk.until(lambda: talk.panel.count > 5, "some tokens")
-        assert talk.panel.busy
-        await talk.press("escape")
-        assert not talk.panel.busy
-        count = talk.panel.count
-        assert talk.status() == f"stopped after {count} tokens"
-        assert talk.focuses(talk.line)  # it was for the completion
-        await talk.pilot.pause(0.4)
-        assert talk.panel.count == count < 10_000
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.set("tokens", "10000")
+        await page.press(*"alpha", "enter")
+        await page.until(lambda: page.panel.count > 5, "some tokens")
+        assert page.panel.busy
+        await page.press("escape")
+        assert not page.panel.busy
+        count = page.panel.count
+        assert page.status() == f"stopped after {count} tokens"
+        assert page.focuses(page.line)  # it was for the completion
+        await page.pilot.pause(0.4)
+        assert page.panel.count == count < 10_000
 
 
 async def test_few_colours_have_other_marks(checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.complete("alpha")
-        talk.panel.go_to(59)
-        styles = [segment.style for y in range(3) for segment in talk.panel.text.render_line(y) if segment.style]
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        page.panel.go_to(59)
+        styles = [segment.style for y in range(3) for segment in page.panel.text.render_line(y) if segment.style]
         assert any(style.bold for style in styles)
-        assert "bold < 0.2" in str(talk.screen.query_one(Alternatives).render())
+        assert "bold < 0.2" in str(page.screen.query_one(Alternatives).render())
 
 
 async def test_the_help_lists_the_keys(checkpoints: Path, tmp_path: Path) -> None:
-    async with talking(checkpoints, tmp_path) as talk:
-        await talk.press("escape", "question_mark")
-        help_shown = talk.app.screen
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("escape", "question_mark")
+        help_shown = page.app.screen
         assert isinstance(help_shown, Message)
         for words in ("type a prompt", "new seed", "choose the checkpoints", "clipboard", "put the alternative"):
             assert words in help_shown.text

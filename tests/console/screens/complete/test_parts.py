@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from slmtui.console.screens.complete.alternatives import bar, shown
-from slmtui.console.screens.complete.drawing import CompletionContext, CompletionUpdate, draw
-from slmtui.console.screens.complete.findings import TrainingTexts
+from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
 from slmtui.console.screens.complete.prompt_history import REMEMBERED, PromptHistory, meant, typed
+from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.token_text import shade
 from slmtui.console.text.token_lines import PROMPT, TokenLines
 from slmtui.errors import UserError
@@ -92,15 +92,15 @@ def test_copies_of_the_training_text_are_found_with_their_place(checkpoints: Pat
     saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
     dataset = prepare_dataset(saved.phase)
     copied, foreign = dataset.train.tokens[100:120].tolist(), saved.tokenizer.encode("%%").tolist()
-    findings = TrainingTexts().look(saved, "x", [*foreign, *copied, *foreign])
-    assert [(copy.start, copy.stop) for copy in findings.copies] == [(len(foreign), len(foreign) + 20)]
-    assert findings.copies[0].source.startswith("one.txt:")
-    assert TrainingTexts().look(saved, "x", copied[:15]).copies == ()
+    review = TrainingTexts().review(saved, "x", [*foreign, *copied, *foreign])
+    assert [(copy.start, copy.stop) for copy in review.copies] == [(len(foreign), len(foreign) + 20)]
+    assert review.copies[0].source.startswith("one.txt:")
+    assert TrainingTexts().review(saved, "x", copied[:15]).copies == ()
 
 
 def test_blanks_are_no_copy(checkpoints: Path) -> None:
     saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
-    assert TrainingTexts().look(saved, "x", saved.tokenizer.encode("\n" * 30).tolist()).copies == ()
+    assert TrainingTexts().review(saved, "x", saved.tokenizer.encode("\n" * 30).tolist()).copies == ()
 
 
 def test_a_corpus_that_has_changed_is_said(checkpoints: Path, trained: Path) -> None:
@@ -110,7 +110,7 @@ def test_a_corpus_that_has_changed_is_said(checkpoints: Path, trained: Path) -> 
     file.write_text("something else\n" * 100, encoding="utf-8")
     try:
         with pytest.raises(UserError, match="the corpus has changed since"):
-            TrainingTexts().look(saved, "x", [1, 2, 3])
+            TrainingTexts().review(saved, "x", [1, 2, 3])
     finally:
         file.write_text(before, encoding="utf-8")
 
@@ -120,15 +120,15 @@ def test_tokens_are_told_of_in_batches(checkpoints: Path, monkeypatch: pytest.Mo
     heard: list[CompletionUpdate] = []
     context = CompletionContext(ReadyBackend(), ModelCache(load_model), TrainingTexts())  # type: ignore[arg-type]
     ticks = iter(range(1_000_000))
-    monkeypatch.setattr("slmtui.console.screens.complete.drawing.time.monotonic", lambda: next(ticks) * 0.01)
+    monkeypatch.setattr("slmtui.console.screens.complete.completion_worker.time.monotonic", lambda: next(ticks) * 0.01)
     request = Request("alpha", Settings(tokens=100))
-    draw(context, checkpoints / "tiny-001" / "best.pt", 3, request, heard.append, lambda: False)
+    run_completion(context, checkpoints / "tiny-001" / "best.pt", 3, request, heard.append, lambda: False)
     under_way = [update for update in heard if not update.over]
     assert 1 < len(under_way) <= 20
     assert {update.job for update in heard} == {3}
     assert [update.count for update in heard] == sorted(update.count for update in heard)
     assert heard[-1].count == 100
-    assert heard[-1].findings is not None
+    assert heard[-1].review is not None
 
 
 @given(st.text(alphabet="ab\\nt\n\t ") | st.text())

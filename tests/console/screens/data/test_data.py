@@ -16,9 +16,9 @@ from slmtui.console.app import Console
 from slmtui.console.dialogs.help import help_for
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.data.file_table import MOST_ROWS, FilesTable
-from slmtui.console.screens.data.panel import NumbersPanel
+from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.screen import DataScreen
-from slmtui.console.screens.data.source_dialog import ChooseSource
+from slmtui.console.screens.data.source_dialog import SourceDialog
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers import phase_facts as facts
@@ -241,7 +241,7 @@ async def test_tab_goes_through_all_panels_and_back() -> None:
 async def test_another_phase_is_chosen_from_the_list() -> None:
     async with console() as (app, pilot):
         await pilot.press("o")
-        assert isinstance(app.screen, ChooseSource)
+        assert isinstance(app.screen, SourceDialog)
         await pilot.press("g", "enter")
         await until(pilot, lambda: data(app).reader.origin == Path("phases/beta.toml") and complete(app))
         await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))

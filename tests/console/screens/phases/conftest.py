@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.console.screens.phases.hands import two_phases
+from tests.console.screens.phases.driver import two_phases
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.phases.phase_list import PhaseList
-from tests.console.screens.phases.hands import (
+from tests.console.screens.phases.driver import (
     ALPHA,
     BETA,
     console,

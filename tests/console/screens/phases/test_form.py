@@ -9,7 +9,7 @@ from textual.widgets import Static, TextArea
 
 from slmtui.console.app import Console
 from slmtui.console.screens.phases.field import Choices
-from tests.console.screens.phases.hands import (
+from tests.console.screens.phases.driver import (
     ALPHA,
     console,
     field,

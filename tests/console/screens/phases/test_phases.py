@@ -10,7 +10,7 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.help import help_for
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.screens.phases.phase_list import PhaseList
-from tests.console.screens.phases.hands import (
+from tests.console.screens.phases.driver import (
     ALPHA,
     console,
     field,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from slmtui.config.phase_file import parse_phase
-from slmtui.console.screens.phases.findings import before_the_start
+from slmtui.console.screens.phases.diagnosis import before_the_start
 from slmtui.console.workers.phase_facts import KnownFacts
 from slmtui.insight.estimates import NoCounts
 from tests.insight.sound import SOUND

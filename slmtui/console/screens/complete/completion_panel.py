@@ -18,8 +18,8 @@ from textual.worker import get_current_worker
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.console.host import Host
-from slmtui.console.screens.complete.drawing import CompletionContext, CompletionUpdate, draw
-from slmtui.console.screens.complete.findings import CopiedSpan
+from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
+from slmtui.console.screens.complete.review import CopiedSpan
 from slmtui.console.screens.complete.token_text import TokenText
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import file_state
@@ -85,7 +85,7 @@ class CompletionPanel(Vertical):
         self.cursor = 0
         self.picked = 0
         self.copies: tuple[CopiedSpan, ...] = ()
-        self.busy = False  # drawing tokens
+        self.busy = False  # generating tokens
         self.awaits_checkpoint = False  # one was asked for: complete again when it is there
         self.alive = False  # the run is in training
         self._job = 0
@@ -132,14 +132,14 @@ class CompletionPanel(Vertical):
         self.text.begin(request.prompt)
         backend = self.context.backend
         self._say("loading the model …" if backend.ready else backend.words())
-        self._draw(self._job, request)
+        self._run_completion(self._job, request)
         self.post_message(self.Changed(self))
 
     def cancel(self) -> None:
         """Stop where it is."""
         if self.busy:
             self._job += 1  # what the worker still has to say is not heard
-            self.workers.cancel_group(self, "draw")
+            self.workers.cancel_group(self, "completion")
             self.busy = False
             self._say(f"stopped after {self.count} tokens")
             self._put_cursor()
@@ -209,8 +209,8 @@ class CompletionPanel(Vertical):
             if reached_cursor:
                 self._put_cursor(into_view=False)
         self.busy = not (update.over or update.failed)
-        if update.findings is not None:
-            self.copies = update.findings.copies
+        if update.review is not None:
+            self.copies = update.review.copies
             self.text.mark(frozenset(place for copy in self.copies for place in range(copy.start, copy.stop)))
         self._say(_words(update), failed=update.failed)
         self.post_message(self.Changed(self))
@@ -241,14 +241,14 @@ class CompletionPanel(Vertical):
 
     # ---- the workers ----
 
-    @work(thread=True, exclusive=True, group="draw", exit_on_error=False)
-    def _draw(self, job: int, request: Request) -> None:
+    @work(thread=True, exclusive=True, group="completion", exit_on_error=False)
+    def _run_completion(self, job: int, request: Request) -> None:
         def tell(update: CompletionUpdate) -> None:
             self.post_message(self.Heard(update))
 
         worker = get_current_worker()
         try:
-            draw(self.context, self.path, job, request, tell, lambda: worker.is_cancelled)
+            run_completion(self.context, self.path, job, request, tell, lambda: worker.is_cancelled)
         except Exception as error:  # out of memory, or a fault of ours: it stays in this panel, and in the log
             cast("Host", self.app).write_log(error)
             tell(CompletionUpdate(job, f"{type(error).__name__}: {error} (details: ctrl+l)", failed=True))
@@ -279,9 +279,9 @@ def _words(update: CompletionUpdate) -> str:
     if not update.over:
         return update.words
     speed = f"{update.speed:,.0f} tok/s"
-    if update.findings is None:
+    if update.review is None:
         return f"{speed} · {update.words}"
-    if not update.findings.copies:
-        return f"{update.findings.label} · no copy of {SHORTEST_COPY} tokens or more · {speed}"
-    longest = max(update.findings.copies, key=lambda copy: copy.length)
-    return f"{update.findings.label} · copied {longest.length} tokens from {longest.source} · {speed}"
+    if not update.review.copies:
+        return f"{update.review.label} · no copy of {SHORTEST_COPY} tokens or more · {speed}"
+    longest = max(update.review.copies, key=lambda copy: copy.length)
+    return f"{update.review.label} · copied {longest.length} tokens from {longest.source} · {speed}"

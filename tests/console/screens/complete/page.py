@@ -1,4 +1,4 @@
-"""A console on its Complete screen, and what tests ask of it."""
+"""A console on its Complete screen as a page object: what tests read there and do there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Static
 
-from slmtui.console.screens.complete.panel import CompletionPanel
+from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.prompt_line import PromptLine
 from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
@@ -19,7 +19,7 @@ from tests.console.tiny_runs import console
 from tests.patience import until
 
 
-class Talk:
+class CompletePage:
     """A console that shows Complete, and what the tests ask of it."""
 
     def __init__(self, pilot: Pilot[Any]) -> None:
@@ -68,10 +68,12 @@ class Talk:
 
 
 @asynccontextmanager
-async def talking(checkpoints: Path, folder: Path, size: tuple[int, int] = (120, 40)) -> AsyncIterator[Talk]:
+async def complete_page(
+    checkpoints: Path, folder: Path, size: tuple[int, int] = (120, 40)
+) -> AsyncIterator[CompletePage]:
     app = console(checkpoints, folder)
     async with app.run_test(size=size) as pilot:
-        talk = Talk(pilot)
+        page = CompletePage(pilot)
         await until(pilot, lambda: isinstance(app.screen, CompleteScreen) and app.screen.panels, "the first panel")
-        await until(pilot, lambda: app.focused is talk.line, "the focus in the prompt")
-        yield talk
+        await until(pilot, lambda: app.focused is page.line, "the focus in the prompt")
+        yield page

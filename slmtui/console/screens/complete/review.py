@@ -1,4 +1,4 @@
-"""What is found in a completion once it is there: how good it is, what it copied from the training text, from where."""
+"""A review of a finished completion: how good it is, what it copied from the training text, and from where."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class TrainingTexts:
         self._judges: dict[str, Judge] = {}
         self._lock = threading.Lock()
 
-    def look(self, saved: SavedModel, prompt: str, ids: Sequence[int]) -> CompletionReview:
+    def review(self, saved: SavedModel, prompt: str, ids: Sequence[int]) -> CompletionReview:
         """Judge the completion `ids` of a prompt; UserError, in few words, where its training text is not to be had."""
         with self._lock:
             if saved.data not in self._judges:

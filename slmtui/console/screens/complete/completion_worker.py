@@ -1,4 +1,4 @@
-"""What a worker of the Complete screen does: load a model, draw tokens, tell of them now and then, look for copies."""
+"""What a worker of the Complete screen does: load a model, generate tokens, report them, look for copies."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmtui.console.screens.complete.findings import CompletionReview, TrainingTexts
+from slmtui.console.screens.complete.review import CompletionReview, TrainingTexts
 from slmtui.console.workers.torch_import import Backend
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import ModelCache
@@ -29,9 +29,9 @@ class CompletionUpdate:
     tokens: Sequence[Token] = ()  # grows while it is looked at: the first `count` are meant
     count: int = 0
     speed: float = 0.0  # tokens per second, once all are there
-    over: bool = False  # all are there; what may still come are findings
+    over: bool = False  # all are there; what may still come is the review
     failed: bool = False
-    findings: CompletionReview | None = None
+    review: CompletionReview | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def read_model(path: Path) -> SavedModel:
     return load_model(path)
 
 
-def draw(
+def run_completion(
     context: CompletionContext,
     path: Path,
     job: int,
@@ -91,7 +91,7 @@ def draw(
     done = CompletionUpdate(job, "looking for copies …", tokens, len(tokens), speed, over=True)
     tell(done)
     try:
-        findings, words = context.texts.look(saved, request.prompt, [token.id for token in tokens]), ""
+        review, words = context.texts.review(saved, request.prompt, [token.id for token in tokens]), ""
     except UserError as error:
-        findings, words = None, str(error)
-    tell(CompletionUpdate(job, words, tokens, len(tokens), speed, over=True, findings=findings))
+        review, words = None, str(error)
+    tell(CompletionUpdate(job, words, tokens, len(tokens), speed, over=True, review=review))

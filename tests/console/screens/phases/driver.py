@@ -1,4 +1,4 @@
-"""The Phases screen as its tests drive it: a project of two phases, and hands to type with."""
+"""The Phases screen as its tests drive it: a project of two phases, and functions that type into its form."""
 
 from __future__ import annotations
 
