@@ -78,7 +78,7 @@ def test_the_value_of_an_option_is_no_command(project: Path, capsys: Captured) -
         (["xyzzy"], "slmtui: xyzzy: neither a command nor a phase file. Commands: check, inspect, "),
         (["--headless", "phases/tiny.toml", "cheque"], "slmtui: cheque: neither a command nor a phase file."),
         (["--", "runs"], "slmtui: runs: neither a command nor a phase file. Did you mean slmtui runs?"),
-        (["phases"], "slmtui: phases: a folder, where a phase file is wanted"),
+        (["phases"], "slmtui: phases: a folder, not a phase file"),
     ],
 )
 def test_a_word_that_is_nothing_is_told_what_it_could_be(
@@ -116,7 +116,7 @@ def test_a_mistyped_option_gets_the_nearest(
         (["watch"], "slmtui watch: Missing argument 'RUN'."),
         (["runs", "latest"], "slmtui runs: Got unexpected extra argument (latest)"),
         (["--headless", "runs"], "slmtui runs: No such option"),
-        (["--resume", "latest", "phases/tiny.toml"], "slmtui: --resume goes on with a run as it was"),
+        (["--resume", "latest", "phases/tiny.toml"], "slmtui: --resume continues a run exactly as it was"),
         (["--detach", "--json"], "slmtui: --detach prints nothing of the training"),
     ],
 )
@@ -139,7 +139,7 @@ def test_commands_that_are_printed_find_the_run_again(project: Path, capsys: Cap
     assert main(["--headless", "phases/tiny.toml", *few]) == 0
     assert 'try it: slmtui complete tiny-001 "your prompt"' in capsys.readouterr().out
     assert main(["watch", "tiny-007", "--checkpoints", "old"]) == 3
-    assert capsys.readouterr().err.endswith("Go on: slmtui --headless --resume tiny-007 --checkpoints old\n")
+    assert capsys.readouterr().err.endswith("Resume it with: slmtui --headless --resume tiny-007 --checkpoints old\n")
     assert main(["runs", "--checkpoints", "none"]) == 0
     assert capsys.readouterr().err.endswith("slmtui --headless phases/quick.toml --checkpoints none\n")
 

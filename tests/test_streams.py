@@ -82,7 +82,7 @@ def test_a_prompt_that_is_no_text_is_refused_by_its_line(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["runs", "--checkpoints", "tiny.toml"], "tiny.toml is a file, and no folder of runs"),
+        (["runs", "--checkpoints", "tiny.toml"], "tiny.toml is a file, not a folder of runs"),
         (["suggest", "corpus", "--set", "data.source=x"], "--set data.source contradicts corpus"),
         (["suggest", "corpus", "-o", "nowhere/x.toml"], "there is no folder nowhere"),
         (

@@ -121,4 +121,4 @@ def _usable(raw: bytes, where: str) -> Iterator[str]:
     if prompt:
         yield prompt
     else:
-        say("an empty prompt is left out: a completion has to begin with something")
+        say("an empty prompt is skipped: a completion needs something to begin with")

@@ -20,10 +20,16 @@ HEART_SHOWN = 10
 
 @click.command(cls=Job, help=__doc__)
 @run_argument
-@click.option("--last", is_flag=True, help="the newest checkpoint instead of the best; not kept")
+@click.option("--last", is_flag=True, help="the newest checkpoint instead of the best; the result is not saved")
 @click.option("--samples", type=whole(0, 10_000), default="200", metavar="N", help="samples to judge")
-@click.option("--places", type=whole(1, 10_000), default="200", metavar="N", help="places of each text to ask")
-@click.option("--tokens", type=whole(1, 1_000), default="16", metavar="K", help="tokens given, and tokens asked for")
+@click.option("--places", type=whole(1, 10_000), default="200", metavar="N", help="positions of each text to test")
+@click.option(
+    "--tokens",
+    type=whole(1, 1_000),
+    default="16",
+    metavar="K",
+    help="tokens given as a prompt, and tokens expected back",
+)
 @seed_option("places")
 @json_option("one JSON object")
 @checkpoints_option

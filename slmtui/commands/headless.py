@@ -107,7 +107,7 @@ def resume_runs(runs: Sequence[Run], *, as_json: bool) -> ExitStatus:
     with interrupts() as interrupted:
         for run in runs:
             session = resume(run, lambda file: InterruptibleControl(file, interrupted))
-            tell(say, f"{run.name}: going on from step {session.training.step:,}")
+            tell(say, f"{run.name}: resuming from step {session.training.step:,}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:
                 break

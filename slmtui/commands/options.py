@@ -111,7 +111,7 @@ PATH = click.Path(path_type=Path)
 
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE",
-    help="override a key of the phase, such as training.max_iters=200; may be given again",
+    help="override a key of the phase, such as training.max_iters=200; may be repeated",
 )  # fmt: skip
 
 checkpoints_option = click.option(

@@ -27,7 +27,7 @@ def command(names: tuple[str, ...], output: Path | None, checkpoints: Path) -> E
 
     if output is None:
         put(to_markdown(build_report(runs), []).rstrip("\n"))
-        say("without -o FILE the curves are left out")
+        say("the curves are left out; -o FILE includes them")
         return ExitStatus.DONE
     for path in write_report(runs, output):
         say(f"written: {path}")

@@ -37,7 +37,7 @@ MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run pred
 @checkpoints_option
 def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if checkpoints.exists() and not checkpoints.is_dir():
-        raise UserError(f"{checkpoints} is a file, and no folder of runs")
+        raise UserError(f"{checkpoints} is a file, not a folder of runs")
     summaries = []
     for run in all_runs(checkpoints):
         try:

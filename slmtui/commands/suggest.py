@@ -24,11 +24,11 @@ from slmtui.output import ExitStatus, duration, put, say
 
 @click.command(cls=Job, help=__doc__)
 @source_argument
-@click.option("-o", "--output", type=PATH, metavar="FILE", help="write the phase there, if nothing is there")
+@click.option("-o", "--output", type=PATH, metavar="FILE", help="write the phase to FILE, which must not exist yet")
 @set_option
 def command(source: tuple[Path, ...], output: Path | None, overrides: tuple[str, ...]) -> ExitStatus:
     if output is not None and output.exists():
-        raise UserError(f"{output} is there already; choose another name, nothing was changed")
+        raise UserError(f"{output} already exists; choose another name (nothing was changed)")
     if output is not None and not output.parent.is_dir():
         raise UserError(f"{output} cannot be written: there is no folder {output.parent}")
     text = suggested(source, overrides)

@@ -68,13 +68,13 @@ def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomple
 @json_option("the events, one JSON line each")
 @click.option(
     "--resume", multiple=True, metavar="RUN", shell_complete=run_names,
-    help="go on with an interrupted run, or with the latest; may be given again",
+    help="resume an interrupted run, or the latest; may be repeated",
 )  # fmt: skip
 @click.option("--detach", "detached", is_flag=True, help="train without a terminal, and return at once")
 @click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
 @click.option(
     "--glyphs", type=click.Choice(["braille", "block", "ascii"]),
-    help="letters that the terminal can show (default: block on the Linux console, else braille)",
+    help="characters for charts (default: block on the Linux console, else braille)",
 )  # fmt: skip
 @set_option
 @checkpoints_option
@@ -95,7 +95,7 @@ def command(
 ) -> ExitStatus:
     refuse_words(phases)
     if resume and (phases or overrides):
-        raise click.UsageError("--resume goes on with a run as it was; it takes no phases and no --set")
+        raise click.UsageError("--resume continues a run exactly as it was; it takes no phases and no --set")
     if detached and (headless or as_json):
         raise click.UsageError("--detach prints nothing of the training; watch it with: slmtui watch RUN")
     headless = headless or as_json or bool(resume) or detached

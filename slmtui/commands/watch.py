@@ -31,7 +31,7 @@ def command(run: str, as_json: bool, checkpoints: Path) -> ExitStatus:
     try:
         return watch(watched, as_json=as_json)
     except KeyboardInterrupt:
-        say(f"{watched.name}: no longer watched; what becomes of it is not changed by that")
+        say(f"{watched.name}: no longer watched; the run itself is not affected")
         return ExitStatus.INTERRUPTED
 
 
@@ -46,7 +46,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         if event is None:
             state = run.state(last)
             if state == "stalled" and told != state:
-                say(f"{run.name}: stalled: its process is alive, but nothing has been heard of it for a while")
+                say(f"{run.name}: stalled: its process is alive, but has written nothing for ten minutes")
             told = state
             continue
         last = event
@@ -61,7 +61,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
     if not isinstance(last, events.RunFinished):
         step = "before its first step" if last is None else f"at step {last.step:,}"
         resume = run.command("--headless", "--resume")
-        say(f"{run.name}: crashed {step}; its process is gone. Go on: {resume}")
+        say(f"{run.name}: crashed {step}; its process is gone. Resume it with: {resume}")
         return ExitStatus.FAILED
     if started is not None and not as_json:
         for line in summary(run, started, last, best.evaluation):
@@ -85,7 +85,7 @@ def follow(run: Run) -> Iterator[Event | None]:
         chunks = reader.read()
         for chunk in chunks:
             if heard and chunk.is_start:
-                say(f"{run.name}: goes on from its last checkpoint; its log was cut back to there")
+                say(f"{run.name}: was resumed from its last checkpoint, and its log cut back to it")
                 yield from _since_resumed([chunk, *chunks])
             else:
                 yield from chunk.events()

@@ -144,7 +144,7 @@ class Console(Host):
     async def action_leave(self) -> None:
         """Quit; with changes that are not saved or a training alive, ask what is to become of them."""
         if self.unsaved:
-            question = f"{', '.join(self.unsaved)}: changed and not saved. Leave all the same?"
+            question = f"{', '.join(self.unsaved)}: unsaved changes. Quit anyway?"
             answers = {"leave": "Leave without saving", "stay": "Cancel"}
             if await self.push_screen_wait(Question(question, answers, title="quit")) != "leave":
                 return
@@ -153,8 +153,8 @@ class Console(Host):
             return
         answer = await self.push_screen_wait(
             Question(
-                f"{self.going_on().capitalize()}. What is to become of it?",
-                {"detach": "Detach: it goes on without a screen", "stop": "Stop and save", "stay": "Cancel"},
+                f"{self.going_on().capitalize()}. What should happen to it?",
+                {"detach": "Detach: train without a screen", "stop": "Stop and save", "stay": "Cancel"},
                 title="quit",
             )
         )
@@ -182,7 +182,7 @@ class Console(Host):
         self.push_screen(
             Message(
                 f"{type(error).__name__}: {error}\n\n"
-                "This is a fault of slmtui, not yours. What is being trained goes on.\n"
+                "This is a bug in slmtui, not your mistake. Training continues.\n"
                 f"The details are in {self.log_path} (ctrl+l shows it).",
                 title="something went wrong",
             )

@@ -147,7 +147,7 @@ class ConsoleScreen(Screen[None]):
             columns, rows = LEAST_SIZE
             self.query_one("#too-small", Static).update(
                 f"{width}×{height} is too small for this screen.\nIt needs {columns}×{rows}; 80×24 is comfortable.\n"
-                "Whatever is being trained goes on."
+                "Training continues."
             )
         self.query_one(TopBar).refresh_tabs()
 

@@ -87,7 +87,7 @@ def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size
     except (OSError, RuntimeError) as error:  # torch says of a full disk only that a write failed
         raise TrainingFailed(
             f"{path}: could not be saved ({_refusal(error)}); what was saved before is intact. "
-            "Make room or choose another folder with --checkpoints DIR, then go on with --resume"
+            "Make room or choose another folder with --checkpoints DIR, then continue with --resume"
         ) from error
 
 
@@ -130,7 +130,7 @@ def load_checkpoint(path: Path) -> SavedModel:
             None if record["training"] is None else _of_type(record, "training", dict),
         )
     except (KeyError, TypeError, AttributeError, ValueError, DataError) as error:
-        raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
+        raise CheckpointError(f"{path}: is inconsistent ({_first_line(error)})") from None
 
 
 def load_model(path: Path) -> SavedModel:
@@ -182,7 +182,7 @@ def read_note(path: Path) -> CheckpointNote:
     try:
         return CheckpointNote(*_how_far(record))
     except (KeyError, TypeError, ValueError) as error:
-        raise CheckpointError(f"{path}: does not fit together ({_first_line(error)})") from None
+        raise CheckpointError(f"{path}: is inconsistent ({_first_line(error)})") from None
 
 
 def _how_far(record: dict[str, Any]) -> tuple[int, float, float | None]:

@@ -24,7 +24,7 @@ def send(path: Path, command: Command) -> None:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(line)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written ({error.strerror}), so the run cannot be asked") from None
+        raise UserError(f"{path}: cannot be written ({error.strerror}), so the request was not sent") from None
 
 
 class ControlFile:

@@ -63,7 +63,7 @@ def _from_the_beginning(run: Run) -> RestoredTraining:
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
     # The event is written just before the file. Only what goes on after it shows that there was a file.
     if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
-        raise RunError(f"{run.last} is gone, and with it what the run would go on from; train its phase anew")
+        raise RunError(f"{run.last} is missing, so there is nothing to resume from; train its phase again")
     phase = run.phase()
     if log and isinstance(started := log[0], events.RunStarted):
         dataset = _dataset(run, phase, started.data.fingerprint)
@@ -101,14 +101,14 @@ def _ends_a_line(log: Path, position: int) -> bool:
 def _refuse_if_over(run: Run) -> None:
     match last_event(run.log_file):
         case events.RunFinished(reason="completed" | "early stopping") as end:
-            raise RunError(f"{run.name} is over ({end.reason} at step {end.step:,}); nothing is left to do")
+            raise RunError(f"{run.name} is finished ({end.reason} at step {end.step:,}); there is nothing to resume")
 
 
 def _dataset(run: Run, phase: Phase, fingerprint: str) -> Dataset:
     try:
         return dataset_as_trained(phase, fingerprint)
     except CorpusChanged as error:
-        raise RunError(f"{run.name}: {error}; restore it, or train the phase anew") from None
+        raise RunError(f"{run.name}: {error}; restore it, or train the phase again") from None
 
 
 def _differences(started: events.RunStarted, machine: Machine) -> list[str]:

@@ -93,7 +93,7 @@ class Run:
         try:
             lock = take(self.lock_file)
         except OSError as error:
-            raise RunError(f"{self.name}: cannot be taken hold of in {self.folder} ({error.strerror})") from None
+            raise RunError(f"{self.name}: cannot be locked in {self.folder} ({error.strerror})") from None
         if lock is None:
             by = holder(self.lock_file)
             raise RunError(f"{self.name} is being trained by another process" + (f" ({by})" if by else ""))
@@ -156,7 +156,7 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
             raise
     except OSError as error:
         raise RunError(
-            f"{checkpoints}: runs cannot be kept here ({error.strerror}); choose a folder with --checkpoints DIR"
+            f"{checkpoints}: runs cannot be saved here ({error.strerror}); choose a folder with --checkpoints DIR"
         ) from None
     return Run(folder)
 
@@ -188,7 +188,7 @@ def find_run(checkpoints: Path, name: str) -> Run:
     if len(path.parts) > 1 and _holds_a_run(folder):
         return Run(folder)
     there = ", ".join(run.name for run in runs) or "none yet"
-    raise RunError(f"{name}: no such run in {checkpoints} (there: {there}), and no folder of a run")
+    raise RunError(f"{name}: no such run in {checkpoints} (there: {there}), and no run's folder")
 
 
 def _holds_a_run(folder: Path) -> bool:

@@ -34,7 +34,7 @@ class _Walk:
     def visit(self, value: Any, depth: int) -> None:
         self.values_left -= 1
         if self.values_left < 0 or depth > DEEPEST:
-            raise ValueError("holds too many values, or too deep a nest of them")
+            raise ValueError("holds too many values, or nests them too deeply")
         kind = type(value)
         if kind in _SCALARS:
             self._scalar(value)

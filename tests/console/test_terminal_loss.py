@@ -157,7 +157,7 @@ def test_detached_on_purpose_it_goes_on_with_what_was_queued(project: Path, cons
     first, second = run_of(project, "left"), Run(project / "left" / "tiny-002")
     left.until(lambda: lines(first) > 20, "20 events")
     left.press("q")
-    left.until(lambda: b"What is to become of it" in left.written, "the question")
+    left.until(lambda: b"What should happen to it" in left.written, "the question")
     left.press("d")
     assert left.wait() == 0
     assert left.is_clean()

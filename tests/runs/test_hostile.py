@@ -307,7 +307,7 @@ def test_a_list_that_holds_itself_a_billion_times_is_refused(run: Run, tmp_path:
     nest: list[Any] = []
     for _ in range(100):
         nest = [nest]
-    with pytest.raises(CheckpointError, match="too deep a nest"):
+    with pytest.raises(CheckpointError, match="nests them too deeply"):
         load_checkpoint(resaved(run, tmp_path / "nest.pt", tokenizer=nest))
 
 

@@ -155,7 +155,7 @@ def a_list(table: Any) -> None:
         (fractions, "table is damaged: 'counts' is float32"),
         (nothing_seen, "table is damaged: a count is 0"),
         (another_vocabulary, "the n-gram table is of .* tokens, the vocabulary of|keys of its"),
-        (a_list, "does not fit together"),
+        (a_list, "is inconsistent"),
     ],
 )
 def test_a_damaged_table_is_refused_with_what_is_wrong(

@@ -114,14 +114,14 @@ def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_pa
 
 
 def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
-    with pytest.raises(RunError, match="is over"):
+    with pytest.raises(RunError, match="is finished"):
         resume(train_to_the_end(make_phase, tmp_path))
     stopped = stop_at(make_phase, tmp_path, 6)
     (corpus / "orders.py").write_text("something_else = 1\n" * 30)
     with pytest.raises(RunError, match="corpus or its tokens have changed"):
         resume(stopped)
     stopped.last.unlink()
-    with pytest.raises(RunError, match=r"last.pt is gone"):
+    with pytest.raises(RunError, match=r"last.pt is missing"):
         resume(stopped)
 
 

@@ -100,7 +100,7 @@ def measure(phase: Phase, stop: Callable[[], bool]) -> tuple[DatasetCounts | NoC
     except (UserError, TrainingFailed, RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
         return facts, f"cannot be measured: {str(error).splitlines()[0] if str(error) else 'out of memory'}"
     if seconds is None:
-        return facts, "not measured: the trainer had something to do"
+        return facts, "not measured: a training was running"
     return facts, Speed(seconds, seconds * phase.training.max_iters, "measured now, without evaluations")
 
 

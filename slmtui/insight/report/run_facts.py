@@ -59,7 +59,7 @@ class RunFacts:
 
     @property
     def is_over(self) -> bool:
-        """Completed or stopped early: nothing is left to do."""
+        """Completed or stopped early: there is nothing to resume."""
         return self.finished is not None and self.finished.reason in ("completed", "early stopping")
 
     @property

@@ -32,7 +32,7 @@ async def test_an_action_of_the_palette_is_done(make_console: MakeConsole, until
         await until(pilot, lambda: app.screen.has_class("-empty"))
         (queue,) = [c for c in app.get_system_commands(app.screen) if c.title.startswith("Queue")]
         await queue.callback()
-        await until(pilot, lambda: isinstance(app.screen, Message) and "nothing is waiting" in app.screen.text)
+        await until(pilot, lambda: isinstance(app.screen, Message) and "The queue is empty" in app.screen.text)
 
 
 async def test_a_heading_is_shown_as_it_is_and_not_read_as_markup(make_console: MakeConsole, project: Path) -> None:

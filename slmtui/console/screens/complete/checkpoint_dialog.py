@@ -110,7 +110,7 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
         elif len(self.marked) < MOST:
             self.marked.append(path)
         else:
-            self.notify(f"{MOST} are as many as fit side by side; take a mark away first", severity="warning")
+            self.notify(f"{MOST} fit side by side at most; unmark one first", severity="warning")
         self.query_one(DataTable).update_cell(str(path), "mark", self._mark(path))
         self.query_one(DataTable).action_cursor_down()
 

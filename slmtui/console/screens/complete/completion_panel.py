@@ -39,7 +39,7 @@ class CompletionPanel(Vertical):
         Binding("down,j", "pick(1)", "choice", key_display="↑↓", tooltip="the alternative below"),
         Binding("home,g", "move(-1_000_000)", "first token", show=False),
         Binding("end,G", "move(1_000_000)", "last token", show=False),
-        Binding("enter", "branch", "take it", tooltip="put the alternative in its place and go on from there"),
+        Binding("enter", "branch", "take it", tooltip="take the alternative and continue from there"),
     ]
     DEFAULT_CSS = """
     CompletionPanel { width: 1fr; height: 1fr; }
@@ -189,9 +189,9 @@ class CompletionPanel(Vertical):
         if self.awaits_checkpoint and self.request is not None:
             self.complete(Request(self.request.prompt, self.request.settings))
         elif self.awaits_checkpoint:
-            self._say("the fresh checkpoint is there")
+            self._say("the fresh checkpoint has arrived")
         elif self.count and not self.busy:
-            self._say("a newer checkpoint is there: enter at the prompt completes with it")
+            self._say("a newer checkpoint is available: enter at the prompt uses it")
         self.awaits_checkpoint = False
 
     # ---- what the workers tell ----

@@ -171,7 +171,7 @@ class CompleteScreen(ConsoleScreen):
         run = self.panels[self.current].of_run
         if run is None or not run.is_alive():
             name = run.name if run is not None else self.panels[self.current].name_shown
-            self.notify(f"{name} is not in training: nobody is there to ask", severity="warning")
+            self.notify(f"{name} is not being trained, so no fresh checkpoint can be asked for", severity="warning")
             return
         if all(panel.path != run.last for panel in self.panels):
             paths = [panel.path for panel in self.panels]
@@ -241,7 +241,7 @@ class CompleteScreen(ConsoleScreen):
             return
         line = self.query_one(PromptLine)
         if not line.prompt:
-            self.notify("a completion has to begin with something: type a prompt", severity="warning")
+            self.notify("a completion needs something to begin with: type a prompt", severity="warning")
             line.focus()
             return
         line.history.add(line.prompt)

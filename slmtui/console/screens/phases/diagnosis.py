@@ -30,5 +30,5 @@ def before_the_start(phase: Phase, known: DatasetCounts | NoCounts | None) -> tu
     said = diagnosis.before_the_start(started, known.sides)
     if not said:
         return (MeaningLine("diagnosis", "", "nothing wrong with the data or the size", "excellent"),)
-    lines = [MeaningLine("diagnosis", "", f"{len(said)} to know before the start:")]
+    lines = [MeaningLine("diagnosis", "", f"{len(said)} to know before you start:")]
     return (*lines, *(MeaningLine("", "", f"{one.message}. → {one.advice}", TONES[one.level]) for one in said))

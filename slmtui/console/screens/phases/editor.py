@@ -116,8 +116,8 @@ class PhaseEditor(Vertical):
             problems.display = False
             return
         self.border_title = visible(f"{draft.path}{' *' if draft.changed else ''}").replace("[", r"\[")
-        there = len(draft.problems)
-        mistakes = f"{there} mistake{'s' if there != 1 else ''}" if there else "right"
+        count = len(draft.problems)
+        mistakes = f"{count} mistake{'s' if count != 1 else ''}" if count else "valid"
         saved = "not saved" if draft.changed else "saved"
         self.border_subtitle = f"{self.view} · {mistakes} · {saved}"
         if self.view == "form":
@@ -125,17 +125,17 @@ class PhaseEditor(Vertical):
         broken_form = self.view == "form" and not self.form.query_one(Fields).display
         show = bool(draft.problems) and (self.view == "file" or self.has_class("-empty"))
         lines = [str(problem).removeprefix(f"{draft.path}:") for problem in draft.problems[:SHOWN_PROBLEMS]]
-        if there > SHOWN_PROBLEMS:
-            lines.append(f"… and {there - SHOWN_PROBLEMS} more")
+        if count > SHOWN_PROBLEMS:
+            lines.append(f"… and {count - SHOWN_PROBLEMS} more")
         if broken_form:
-            show, lines = True, ["ctrl+t shows the file, where it can be mended"]
+            show, lines = True, ["ctrl+t shows the file, where it can be fixed"]
         problems.display = show
         problems.update(visible("\n".join(lines)))
 
     def go_to_next_problem(self) -> None:
         """Put the cursor on the first mistake after it, from the beginning again after the last."""
         if self.draft is None or not self.draft.problems:
-            self.notify("nothing is wrong with it")
+            self.notify("this phase is valid")
             return
         spots = sorted((p.line - 1, (p.column or 1) - 1) for p in self.draft.problems if p.line is not None)
         after = [spot for spot in spots if spot > self.file.cursor_location]

@@ -9,6 +9,7 @@ from pathlib import Path
 from slmtui.config.editing import new_phase, with_value
 from slmtui.config.schema import keys
 from slmtui.console.dialogs.input import InputDialog
+from slmtui.console.dialogs.project import offer_set_up
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
@@ -48,7 +49,7 @@ class PhaseFiles:
 
     async def delete(self, draft: Draft) -> None:
         answer = await self._question(
-            f"Delete {draft.path}? There is no way back. Runs of it stay.",
+            f"Delete {draft.path}? This cannot be undone. Its runs stay.",
             {"delete": "Delete", "cancel": "Cancel"},
             title="delete a phase",
         )
@@ -75,22 +76,7 @@ class PhaseFiles:
 
     async def set_up(self) -> None:
         """Offer to put the phases and the corpus that come with slmtui into this folder."""
-        from slmtui.project import set_up
-
-        if self._drafts.folder.is_dir():
-            self._host.notify("there is a phases/ folder already")
-            return
-        answer = await self._question(
-            f"{Path.cwd()} has no phases/ folder.\n\nSet up a project here? It puts six phases into phases/ and a "
-            "small corpus, Python scripts on ChromaDB, into data/chromadb/. Nothing else is touched.",
-            {"set-up": "Set up a project", "not-now": "Not now"},
-            title="a new project",
-        )
-        if answer == "set-up":
-            try:
-                set_up(Path())
-            except UserError as error:
-                self._say(error, "a new project")
+        if await offer_set_up(self._host):
             self._drafts.look()
             self._refresh()
 
@@ -102,7 +88,7 @@ class PhaseFiles:
             return False
         if changed := [draft for draft in drafts if draft.changed]:
             answer = await self._question(
-                f"{', '.join(str(draft.path) for draft in changed)}: changed and not saved.",
+                f"{', '.join(str(draft.path) for draft in changed)}: unsaved changes.",
                 {"save": "Save and train", "train": "Train without saving", "cancel": "Cancel"},
                 title="train",
             )
@@ -125,9 +111,9 @@ class PhaseFiles:
             return False
         if draft.problems:
             answer = await self._question(
-                f"{draft.complaint}\n\nIt cannot be trained like this. Save it all the same?",
+                f"{draft.complaint}\n\nIt cannot be trained like this. Save it anyway?",
                 {"save": "Save", "cancel": "Cancel"},
-                title=f"{draft.path} is not right",
+                title=f"{draft.path} has mistakes",
             )
             if answer != "save":
                 return False
@@ -135,7 +121,7 @@ class PhaseFiles:
             there = draft.path.exists()
             answer = await self._question(
                 f"{draft.path} was {'changed' if there else 'deleted'} by another program since it was read here.",
-                {"overwrite": "Overwrite it" if there else "Write it again", "reload": "Reload it, my changes are lost",
+                {"overwrite": "Overwrite it" if there else "Write it again", "reload": "Reload it and lose my changes",
                  "cancel": "Cancel"},
                 title="changed on disk",
             )  # fmt: skip

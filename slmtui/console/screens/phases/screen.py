@@ -129,7 +129,7 @@ class PhasesScreen(ConsoleScreen):
         panel.border_subtitle = phase.name if phase is not None else ""
         if phase is None:
             problems = self.draft.problems if self.draft is not None else ()
-            words = "It says something once this is right:" if problems else ""
+            words = "This panel is filled once the phase is valid:" if problems else ""
             panel.show([MeaningLine("", "", words), *(_line(problem) for problem in problems)], "", ())
             return
         known = self.inspector.facts_of(phase)
@@ -310,7 +310,7 @@ class PhasesScreen(ConsoleScreen):
             self.inspector.measure(phase)
 
     def show_complaint(self, draft: Draft) -> None:
-        self.host.push_screen(Message(draft.complaint, title=f"{draft.path} is not right"))
+        self.host.push_screen(Message(draft.complaint, title=f"{draft.path} has mistakes"))
 
     def _compared(self) -> Phase | None:
         """The phase that was chosen to compare with, or the one before in the list; the one after for the first."""

@@ -46,12 +46,12 @@ class RunsScreen(ConsoleScreen):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),
-        Binding("R", "resume", "resume", tooltip="go on with a run that was stopped or crashed"),
-        Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or let it go on"),
+        Binding("R", "resume", "resume", tooltip="resume a run that was stopped or crashed"),
+        Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or resume it"),
         Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
         Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
         Binding("C", "complete", "complete", tooltip="talk to this run's model"),
-        Binding("x,delete", "delete", "delete", tooltip="delete this run's folder, after a question"),
+        Binding("x,delete", "delete", "delete", tooltip="delete this run's folder (asks first)"),
         Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
         Binding("s", "sort", "sort", tooltip="sort by name, by time or by bits per byte"),
     ]
@@ -225,7 +225,7 @@ class RunsScreen(ConsoleScreen):
         if (run := self.current) is None:
             return
         if self._is_queued(run):
-            self._say(f"{run.name} is waiting for its turn already", wrong=True)
+            self._say(f"{run.name} is already in the queue", wrong=True)
         elif reason := why_not_resumed(run):
             self._say(reason, wrong=True)
         else:

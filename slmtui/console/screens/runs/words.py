@@ -24,10 +24,10 @@ def sentence(run: RunListing, now: float | None = None) -> str:
         case "running":
             return f"Training: {how_far}. Enter watches it; P pauses it, S stops and saves it."
         case "paused":
-            return f"Paused at {how_far}. P goes on, C talks to it, S stops and saves it."
+            return f"Paused at {how_far}. P resumes it, C talks to it, S stops and saves it."
         case "stalled":
             silence = duration((time.time() if now is None else now) - run.heard)
-            return f"Silent for {silence} at {how_far}, but its process is there. S asks it to stop and save."
+            return f"Silent for {silence} at {how_far}, but its process is alive. S asks it to stop and save."
         case "done":
             early = "stopped early at" if summary.reason == "early stopping" else "done:"
             return f"{early.capitalize()} {how_far}. {_best(run)}"
@@ -41,7 +41,7 @@ def sentence(run: RunListing, now: float | None = None) -> str:
         case "failed":
             return f"Failed at {how_far}. {_best(run)}"
         case _:
-            return f"Its log cannot be read: {run.problem}. What stands here is what came before."
+            return f"Its log cannot be read: {run.problem}. What is shown ends there."
 
 
 def why_not_resumed(run: RunListing) -> str | None:
@@ -49,13 +49,13 @@ def why_not_resumed(run: RunListing) -> str | None:
     if run.alive:
         return f"{run.name} is alive ({run.state}); there is nothing to resume"
     if run.state == "done":
-        return f"{run.name} is over ({run.summary.reason} at step {run.summary.step:,}); nothing is left to do"
+        return f"{run.name} is finished ({run.summary.reason} at step {run.summary.step:,}); there is nothing to resume"
     if run.state == "failed":
-        return f"{run.name} failed ({run.summary.reason}) and would do so again; train its phase anew, changed"
+        return f"{run.name} failed ({run.summary.reason}) and would fail again; change its phase and train that"
     if run.state == "damaged":
         return f"{run.name} cannot be resumed: {run.problem}"
     if not run.run.last.exists():
-        return f"{run.name} was never saved, so there is nothing to resume; train its phase anew"
+        return f"{run.name} was never saved, so there is nothing to resume; train its phase again"
     return None
 
 

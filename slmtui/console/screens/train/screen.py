@@ -39,11 +39,11 @@ LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's t
 GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
 NEXT: dict[State, str] = {  # what to do about a run in such a state
     "done": "c talks to it, r compares it",
-    "stopped": "c talks to it, R on Runs goes on with it",
+    "stopped": "c talks to it, R on Runs resumes it",
     "failed": "w says why",
-    "crashed": "its process is gone; R on Runs goes on with it",
+    "crashed": "its process is gone; R on Runs resumes it",
     "stalled": "silent for ten minutes",
-    "paused": "space goes on, c talks to it",
+    "paused": "space resumes it, c talks to it",
 }
 
 EMPTY = """\
@@ -52,12 +52,12 @@ Nothing is being trained, and no run is watched.
   enter   train the project's default phase
   p       choose another phase, or change one
   d       look at the data first
-  r       watch a run of before"""
+  r       watch an earlier run"""
 
 
 class TrainScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "pause", "pause", tooltip="pause, and go on"),
+        Binding("space", "pause", "pause", tooltip="pause or resume"),
         Binding("s", "stop", "stop", tooltip="stop and save"),
         Binding("t", "table", "table", tooltip="the evaluations as a table"),
         Binding("e", "ask('evaluate')", "evaluate", tooltip="evaluate now"),

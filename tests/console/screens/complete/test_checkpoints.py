@@ -195,7 +195,7 @@ async def test_a_run_that_is_over_is_not_asked(checkpoints: Path, tmp_path: Path
         assert page.panel.request is before
         page.screen.action_fresh()
         await page.until(lambda: toasts(page.app), "words about it")
-        assert toasts(page.app)[-1] == ("tiny-002 is not in training: nobody is there to ask")
+        assert toasts(page.app)[-1] == ("tiny-002 is not being trained, so no fresh checkpoint can be asked for")
 
 
 async def test_a_newer_checkpoint_is_noticed(checkpoints: Path, tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ async def test_a_newer_checkpoint_is_noticed(checkpoints: Path, tmp_path: Path) 
         await page.complete("alpha")
         before = page.panel.completion
         path.write_bytes((checkpoints / "tiny-002" / "best.pt").read_bytes())
-        await page.until(lambda: page.status().startswith("a newer checkpoint is there"))
+        await page.until(lambda: page.status().startswith("a newer checkpoint is available"))
         assert page.panel.completion == before
         await page.complete("alpha")
         assert page.panel.completion != before

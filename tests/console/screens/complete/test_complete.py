@@ -86,7 +86,7 @@ async def test_an_empty_prompt_is_not_completed(checkpoints: Path, tmp_path: Pat
         await page.press("enter")
         await page.pilot.pause()
         assert page.panel.request is None
-        assert toasts(page.app) == ["a completion has to begin with something: type a prompt"]
+        assert toasts(page.app) == ["a completion needs something to begin with: type a prompt"]
 
 
 async def test_prompts_are_kept_and_come_back(checkpoints: Path, tmp_path: Path) -> None:
@@ -255,5 +255,5 @@ async def test_the_help_lists_the_keys(checkpoints: Path, tmp_path: Path) -> Non
         await page.press("escape", "question_mark")
         help_shown = page.app.screen
         assert isinstance(help_shown, Message)
-        for words in ("type a prompt", "new seed", "choose the checkpoints", "clipboard", "put the alternative"):
+        for words in ("type a prompt", "new seed", "choose the checkpoints", "clipboard", "take the alternative"):
             assert words in help_shown.text

@@ -28,7 +28,7 @@ def test_a_sound_phase_is_told_so() -> None:
 def test_what_is_wrong_stands_there_with_its_remedy_each_once() -> None:
     sick = replace(SOUND, repeated_share=0.9, unseen_share=0.5)
     head, *lines = before_the_start(PHASE, replace(KNOWN, val_tokens=100, sides=sick))
-    assert head.remark == "3 to know before the start:"
+    assert head.remark == "3 to know before you start:"
     assert [line.tone for line in lines] == ["catastrophic", "moderate", "moderate"]
     assert lines[0].remark.startswith("90% of the validation tokens repeat training text")
     assert '→ hold other text back: data.split = "by-file"' in lines[0].remark

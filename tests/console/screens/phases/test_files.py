@@ -95,7 +95,7 @@ async def test_undo_changes_and_quitting_with_changes() -> None:
         await pilot.press("escape", "q")
         await until(pilot, lambda: dialog(app) == "Question")
         assert isinstance(app.screen, Question)
-        assert "phases/alpha.toml: changed and not saved" in app.screen.question
+        assert "phases/alpha.toml: unsaved changes" in app.screen.question
         await pilot.press("c")
         await until(pilot, lambda: dialog(app) == "PhasesScreen")
         await pilot.press("u")

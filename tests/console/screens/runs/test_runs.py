@@ -285,9 +285,9 @@ async def test_resume_trains_what_stopped_and_says_why_not_otherwise(
     monkeypatch.setattr(Console, "train", lambda _, job: asked.append(job))
     async with open_runs(checkpoints) as opened:
         await opened.press("R")
-        assert "is over" in opened.said
+        assert "is finished" in opened.said
         await opened.press("j", "j", "R")
-        assert "would do so again" in opened.said
+        assert "would fail again" in opened.said
         await opened.press("j", "R")
         assert "never saved" in opened.said
         assert asked == []
@@ -448,6 +448,6 @@ async def test_help_names_every_key(checkpoints: Path) -> None:
     async with open_runs(checkpoints) as opened:
         await opened.press("question_mark")
         help_text = str(opened.app.screen.query_one(Static).content)
-        for words in ("show this run on Train", "go on with a run", "write a report", "talk to", "after a question",
+        for words in ("show this run on Train", "resume a run", "write a report", "talk to", "after a question",
                       "copy the path", "sort by name", "pause a run", "stop a run", "draw this run"):  # fmt: skip
             assert words in help_text

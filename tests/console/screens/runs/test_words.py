@@ -82,7 +82,7 @@ def test_each_state_says_what_to_do(tmp_path: Path) -> None:
     last = begun[-1].time
     states = {
         "S asks it to stop": (begun, True),
-        "P goes on, C talks to it": ([*begun, events.Paused(step=100, time=last)], True),
+        "P resumes it, C talks to it": ([*begun, events.Paused(step=100, time=last)], True),
         "Done: step 100 of 600.": ([*begun, finished(begun)], False),
         "Interrupted at step 100 of 600. R resumes from step 100.": ([*begun, finished(begun, "interrupted")], False),
         "lower learning rate": ([*begun, finished(begun, "diverged")], False),

@@ -243,8 +243,8 @@ async def test_the_bottom_line_names_what_is_of_use_and_does_not_move(
     ("name", "reason", "expected"),
     [
         ("tiny-001", "completed", "A title that goes on and o…  ─  tiny-001 · done · c talks to it, r compares it"),
-        ("tiny-001", "stopped", "A title tha…  ─  tiny-001 · stopped · c talks to it, R on Runs goes on with it"),
-        ("balance-001", None, "balance-001 · crashed · its process is gone; R on Runs goes on with it"),
+        ("tiny-001", "stopped", "A title that goe…  ─  tiny-001 · stopped · c talks to it, R on Runs resumes it"),
+        ("balance-001", None, "balance-001 · crashed · its process is gone; R on Runs resumes it"),
     ],
 )
 async def test_a_long_title_leaves_room_for_what_to_do_next(
