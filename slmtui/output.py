@@ -101,9 +101,12 @@ def duration_of_step(seconds: float) -> str:
     return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
-def size(n_bytes: float) -> str:
-    """Bytes as a person says them: 35 MB, 1.2 GB."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 0.9995e9 else f"{max(1, round(n_bytes / 1e6)):,} MB"
+def byte_size(n_bytes: float, *, decimals: int = 0) -> str:
+    """Bytes as a person says them: 41 KB, 35 MB, 1.2 GB. decimals: of kilobytes and megabytes; gigabytes have one."""
+    if n_bytes >= 0.9995e9:
+        return f"{n_bytes / 1e9:,.1f} GB"
+    number, unit = (n_bytes / 1e6, "MB") if n_bytes >= 0.9995e6 else (n_bytes / 1e3, "KB")
+    return f"{number:,.{decimals}f} {unit}"
 
 
 def compact(number: float) -> str:

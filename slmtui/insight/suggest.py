@@ -17,6 +17,7 @@ from slmtui.config.phase import DataSection, Phase
 from slmtui.data.inspection import Counted
 from slmtui.data.split_stats import SharedText
 from slmtui.insight.rules.limits import LEAK
+from slmtui.output import byte_size
 
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
 LEAST_ITERS, MOST_ITERS = 400, 20_000
@@ -143,7 +144,7 @@ def _leaky(facts: CorpusFacts) -> str:
 
 def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
     size, block, far = size_for(facts.train_bytes), _block(facts), _far(facts)
-    text = f"{_bytes(facts.train_bytes)} of training text"
+    text = f"{byte_size(facts.train_bytes, decimals=1)} of training text"
     vocabulary = size.vocab_size * size.n_embd
     often = facts.train_bytes / (size.vocab_size * BYTES_PER_TOKEN[size.vocab_size])
     dropout = "the text is read often" if size.passes > 20 else "few passes over the text, little to overfit"
@@ -220,10 +221,6 @@ def _body(size: Size) -> int:
 
 def _far(facts: CorpusFacts) -> str:
     return "" if facts.train_bytes <= MEASURED else " (extrapolated from small texts)"
-
-
-def _bytes(n_bytes: int) -> str:
-    return f"{n_bytes / 1e3:,.1f} KB" if n_bytes < 1e6 else f"{n_bytes / 1e6:,.1f} MB"
 
 
 def _phase_section(data: DataSection) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from slmtui.config.phase import Phase
 from slmtui.insight.estimates import Speed
+from slmtui.output import byte_size
 
 if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline
@@ -76,10 +77,10 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     if (before := known.get(key)) is not None:
         yield replace(before, origin=origin, phase=phase)
         return
-    size = corpus_size(corpus)
+    total = corpus_size(corpus)
 
     def progress(characters: int) -> None:
-        say(f"counting {megabytes(characters)} of {megabytes(size)} …")
+        say(f"counting {byte_size(characters)} of {byte_size(total)} …")
 
     counted = count_corpus(corpus, phase.data.patterns, DatasetSettings(**dataset_settings(phase)), progress)
     overview = DataOverview(origin, phase, corpus, counted)
@@ -120,9 +121,3 @@ def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Sugges
 def corpus_size(corpus: Corpus) -> int:
     """Bytes of the files on disk; documents that were joined before share one."""
     return sum({file.path: file.state[2] for file in corpus.files}.values())
-
-
-def megabytes(n_bytes: int) -> str:
-    if n_bytes < 1_000_000:
-        return f"{n_bytes / 1e3:,.0f} KB"
-    return f"{n_bytes / 1e6:,.0f} MB" if n_bytes < 1e9 else f"{n_bytes / 1e9:,.1f} GB"

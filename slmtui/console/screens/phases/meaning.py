@@ -9,7 +9,7 @@ from slmtui.config.errors import shown
 from slmtui.config.phase import Phase
 from slmtui.insight import estimates
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
-from slmtui.output import duration, duration_of_step, size
+from slmtui.output import byte_size, duration, duration_of_step
 
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
@@ -113,9 +113,11 @@ def _memory(phase: Phase, n_vocab: int, train_tokens: int, memory_here: int | No
     total = sum(need.values())
     on_cpu = phase.training.device in ("cpu", "auto")
     if memory_here is not None and on_cpu and total > memory_here:
-        return MeaningLine("memory", size(total), f"more than this machine has ({size(memory_here)})", "catastrophic")
-    here = f"; this machine has {size(memory_here)}" if memory_here is not None else ""
-    return MeaningLine("memory", size(total), f"estimated{here}")
+        return MeaningLine(
+            "memory", byte_size(total), f"more than this machine has ({byte_size(memory_here)})", "catastrophic"
+        )
+    here = f"; this machine has {byte_size(memory_here)}" if memory_here is not None else ""
+    return MeaningLine("memory", byte_size(total), f"estimated{here}")
 
 
 def _time(speed: Speed | str) -> MeaningLine:

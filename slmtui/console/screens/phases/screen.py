@@ -25,7 +25,7 @@ from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines,
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.phase_list import PhaseList, PhaseRow
 from slmtui.insight.estimates import parameters
-from slmtui.output import compact, size
+from slmtui.output import byte_size, compact
 
 LOOK = 4  # beats between two looks at the files
 GLANCE = 20  # beats between two looks at the runs
@@ -305,7 +305,7 @@ class PhasesScreen(ConsoleScreen):
         elif self.host.trainer.busy:
             self.notify("a training is running: its steps and these would slow each other down", severity="warning")
         elif (need := self.inspector.memory_of(phase)) > (here := self.inspector.memory_here):
-            self.notify(f"it would need {size(need)}; the machine has {size(here)}", severity="warning")
+            self.notify(f"it would need {byte_size(need)}; the machine has {byte_size(here)}", severity="warning")
         else:
             self.inspector.measure(phase)
 
