@@ -34,7 +34,7 @@ AddControl = Callable[[ControlFile], Control]
 class Session:
     """A training under way; nothing happens until its events are asked for.
 
-    history: the events of before, for a run that goes on. notes: what a person should know.
+    history: the earlier events of a run that is resumed. notes: what a person should know.
     """
 
     run: Run

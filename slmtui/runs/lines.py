@@ -69,7 +69,7 @@ def summary(
             distance = best.val_loss - baseline.loss
             lines.append(
                 f"baseline: a {baseline.name} model has {baseline.loss:.4f} on the same split; {network} is "
-                f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it, so not earned yet'}"
+                f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it: counting does better'}"
             )
             if best.mixed_loss is not None:
                 distance = best.mixed_loss - baseline.loss

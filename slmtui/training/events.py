@@ -40,7 +40,7 @@ class Base:
 def whole_phase(values: dict[str, Any]) -> dict[str, Any]:
     """The phase's values, checked, and with all that is reckoned with.
 
-    No other key is filled in: a run of before there was one was trained without it.
+    No other key is filled in: an older run was trained without it.
     """
     defaults = Phase.model_validate(values).values()
     filled = dict(values)

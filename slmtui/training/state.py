@@ -95,7 +95,7 @@ class Training:
             raise ValueError(f"not the state of such a training ({reason})") from None
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
-        # States of before there were mixtures: what was judged was the network.
+        # States from before there were mixtures: the network was judged.
         unknown = {"last_train_loss": math.nan, "last_mixed_loss": math.nan}
         progress = {"best_loss": progress["best_val_loss"], **unknown, **progress}
         for name in PROGRESS:

@@ -68,7 +68,7 @@ def run_completion(
     tell: Callable[[CompletionUpdate], object],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Complete a request with the checkpoint at `path`. Errors that a person can put right are told in words."""
+    """Complete a request with the checkpoint at `path`. What a person can put right is reported as a message."""
     try:
         if not context.is_open(cancelled):
             return

@@ -39,7 +39,7 @@ def few_colours(app: App[object]) -> bool:
 
 @dataclass(frozen=True)
 class Earlier:
-    """A completion of before. words: how it was drawn; text: with its prompt."""
+    """An earlier completion. words: how it was drawn; text: with its prompt."""
 
     words: str
     text: str

@@ -54,7 +54,7 @@ class TokenView(ScrollView, can_focus=True):
         Binding("up,k", "row(-1)", "row up", show=False),
         Binding("pagedown,ctrl+d,space", "page(1)", "page down", show=False),
         Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
-        Binding("home,g", "go(0)", "begin of the file", show=False),
+        Binding("home,g", "go(0)", "start of the file", show=False),
         Binding("end,G", "go(-1)", "end of the file", show=False),
         Binding("m", "border", "to where validation begins", show=False),
         Binding("b", "bars", "borders as lines", show=False, tooltip="lines between the tokens, or shades alone"),

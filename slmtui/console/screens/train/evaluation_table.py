@@ -43,7 +43,7 @@ class EvaluationTable(DataTable[Any]):
     def show(self, evaluations: list[Evaluation], *, mixed: bool) -> None:
         """Add what is new, and follow it if the cursor stood on the last row. mixed: has the run a mixture?
 
-        A list that is not the one of before is of another run, or of one whose log was cut back.
+        Another list object than before means another run, or one whose log was cut back.
         """
         if evaluations is not self._evaluations or mixed != self.mixed:
             self._begin(evaluations, mixed=mixed)
