@@ -75,6 +75,14 @@ class RunStarted(Base):
     machine: dict[str, Any] = field(compare=False)
     versions: dict[str, str] = field(compare=False)
 
+    @property
+    def tokens_per_step(self) -> int:
+        return int(self.phase["training"]["batch_size"] * self.phase["model"]["block_size"])
+
+    def epochs_at(self, step: int) -> float:
+        """How often the training text has been seen by then, on average."""
+        return step * self.tokens_per_step / self.data.train_tokens
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Base):

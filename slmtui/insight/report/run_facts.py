@@ -70,9 +70,7 @@ class RunFacts:
     @property
     def epochs(self) -> float:
         """How often the training text has been seen, on average."""
-        settings = self.phase.training
-        tokens = self.step * settings.batch_size * self.phase.model.block_size
-        return tokens / self.data.train_tokens
+        return self.started.epochs_at(self.step)
 
     @property
     def baseline(self) -> Baseline | None:

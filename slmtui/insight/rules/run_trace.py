@@ -141,5 +141,4 @@ class RunTrace:
 
     def epochs_at(self, step: int) -> float:
         """How often the training text has been seen, on average."""
-        tokens = step * self.phase["training"]["batch_size"] * self.phase["model"]["block_size"]
-        return float(tokens) / self.data.train_tokens
+        return self._start.epochs_at(step)

@@ -62,8 +62,7 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
     if (speed := progress.steps_per_second) and width >= 60:
         parts.append(f"{speed:,.1f} it/s")
         if history.started is not None and width >= 100:
-            phase = history.started.phase
-            parts.append(f"{speed * phase['training']['batch_size'] * phase['model']['block_size']:,.0f} tok/s")
+            parts.append(f"{speed * history.started.tokens_per_step:,.0f} tok/s")
     gone = float(history.seconds[-1]) if len(history.seconds) else 0.0
     if history.finished is not None:
         parts.append(f"{duration(history.finished.seconds)} in all")
