@@ -1,1 +1,1 @@
-"""What a phase learns from: the corpus, its tokens, their split, and the n-gram baseline."""
+"""What a model is trained on: the corpus, its tokens, their split, and the n-gram baseline."""

@@ -1,4 +1,4 @@
-"""What counting reaches on the tokens that a model is judged by, as logs, screens and reports hold it."""
+"""The loss of an n-gram model on the validation tokens, as logs, screens and reports hold it."""
 
 from __future__ import annotations
 
@@ -8,16 +8,14 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Baseline:
-    """Losses on the validation tokens in nats per token, each token but the first given those before it."""
+    """Losses in nats per token on the validation tokens, each but the first predicted from those before it."""
 
     order: int  # chosen on the training tokens
     loss: float  # of that order
-    order_losses: tuple[float, ...] = field(
-        compare=False
-    )  # orders 1, 2, …; what another choice would have given. () where a log tells it
-    unigram: float  # NaN where an old log does not say it
+    order_losses: tuple[float, ...] = field(compare=False)  # of orders 1, 2, …; () if read from a log
+    unigram: float  # NaN in old logs
     uniform: float  # ln n_vocab
-    bits_per_byte: float  # NaN where an old log does not say how many bytes there were
+    bits_per_byte: float  # NaN in old logs, which lack the number of bytes
     note: str  # what was left out, or ""
 
     @property

@@ -1,12 +1,10 @@
 """Learn a byte-pair vocabulary from a text.
 
-Byte-pair encoding (Sennrich, Haddow and Birch, 2016) on bytes, as GPT-2 has it: split the text into words
-with GPT-2's pattern, then again and again join the pair of neighbours that is most frequent. The counts are
-kept up to date instead of being taken anew: a merge touches only the words that contain its pair. About 12 s
-for 10 MB and 8,192 tokens.
+Byte-pair encoding (Sennrich, Haddow and Birch, 2016) on bytes, as in GPT-2: split the text into words with GPT-2's
+pattern, then repeatedly merge the most frequent pair of neighbouring tokens. Counts are updated, not recomputed: a
+merge changes only the words that contain its pair. About 12 s for 10 MB and 8,192 tokens.
 
-The result depends on nothing but the text: of equally frequent pairs the one with the smaller ids is joined
-first.
+The result depends only on the text: among equally frequent pairs, the one with the smaller ids is merged first.
 """
 
 import heapq
@@ -19,7 +17,7 @@ import regex
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import PATTERN
 
-MAX_TOKEN_BYTES = 128  # GPT-2's longest, too; a bound for what a foreign checkpoint may ask us to build
+MAX_TOKEN_BYTES = 128  # as GPT-2's longest token; bounds what a checkpoint from elsewhere can make us build
 
 Pair = tuple[int, int]
 
@@ -27,25 +25,25 @@ Pair = tuple[int, int]
 def merged_tokens(merges: Iterable[Pair]) -> list[bytes]:
     """The bytes of each token: the 256 bytes in order, then one token per merge of two earlier ones.
 
-    Raises DataError where a merge names a later token, gives one twice, or one of more than 128 bytes.
+    Raises DataError if a merge refers to a later token, repeats a token, or makes one of more than 128 bytes.
     """
     tokens = [bytes([byte]) for byte in range(256)]
     known = set(tokens)
     for left, right in merges:
         if not (0 <= left < len(tokens) and 0 <= right < len(tokens)):
             raise DataError(
-                f"vocabulary: merge {len(tokens) - 256} joins tokens {left} and {right}, not both known yet"
+                f"vocabulary: merge {len(tokens) - 256} joins tokens {left} and {right}, which do not both exist yet"
             )
         token = tokens[left] + tokens[right]
         if len(token) > MAX_TOKEN_BYTES or token in known:
-            raise DataError(f"vocabulary: merge {len(tokens) - 256} gives a token that exists or is far too long")
+            raise DataError(f"vocabulary: merge {len(tokens) - 256} gives a token that already exists or is too long")
         tokens.append(token)
         known.add(token)
     return tokens
 
 
 def train_bpe(texts: Iterable[str], vocab_size: int) -> list[Pair]:
-    """At most `vocab_size - 256` merges, in order; fewer where no pair occurs twice any more."""
+    """At most `vocab_size - 256` merges, in order; fewer once no pair occurs twice."""
     counts: Counter[str] = Counter()
     for text in texts:
         counts.update(match.group() for match in regex.finditer(PATTERN, text))
@@ -54,7 +52,7 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> list[Pair]:
 
 
 def _merge(words: list[list[int]], counts: Sequence[int], vocab_size: int) -> list[Pair]:
-    """Join the most frequent pair until there are `vocab_size` tokens; `words`, lists of ids, change."""
+    """Merge the most frequent pair until there are `vocab_size` tokens; changes `words`, lists of ids, in place."""
     pair_counts: Counter[Pair] = Counter()
     words_with: defaultdict[Pair, set[int]] = defaultdict(set)
     for i, word in enumerate(words):
@@ -65,8 +63,7 @@ def _merge(words: list[list[int]], counts: Sequence[int], vocab_size: int) -> li
     tokens = [bytes([byte]) for byte in range(256)]
     known = set(tokens)
     merges: list[Pair] = []
-    # Counts on the heap may be out of date: a pair whose count has fallen since is put back with the true
-    # one.
+    # Counts on the heap may be out of date: a pair whose count has since fallen is pushed back with the new one.
     heap = [(-count, pair) for pair, count in pair_counts.items()]
     heapq.heapify(heap)
     while len(tokens) < vocab_size and heap:

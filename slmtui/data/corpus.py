@@ -1,12 +1,11 @@
-"""The text to learn from: a folder, several files, or one file.
+"""The text to train on: a folder, several files, or one file.
 
-A corpus is a sequence of documents; their texts, one after the other, are the text. Of a folder or several
-sources, each file is a document: a line `# File: name` before it and a line of 50 `=` after it. One file is
-used as it is; where it has such lines, each begins a document, which is how a corpus that was joined before
-still knows its files.
+A corpus is a sequence of documents, and its text is theirs, concatenated. In a folder or several sources, each file is
+a document, with a line `# File: name` before it and a line of 50 `=` after it. A single file is used as it is; if it
+has such header lines, each begins a document, so a corpus that was joined earlier still knows its files.
 
-Opening a corpus reads it once (is it text? what are its documents? its hash); `Corpus.pieces` reads it again,
-never holding more than a piece, so a corpus may be larger than memory.
+Opening a corpus reads it once (is it text? what are its documents? its hash); `Corpus.chunks` reads it again, one
+chunk at a time, so a corpus may be larger than memory.
 """
 
 import codecs
@@ -40,11 +39,11 @@ class CorpusFile:
 
     name: str
     path: Path
-    state: tuple[int, ...]  # device, inode, size and time of change of the file when it was opened
+    state: tuple[int, ...]  # device, inode, size and modification time of the file when it was opened
     content_hash: str  # without the header, so that copies are recognised
-    lines_before: int  # lines of its text that come before the file's first: its header
-    header: str = ""  # put before what is read; "" where the text brings its own, or has none
-    preamble: bool = False  # what a text joined before has ahead of its first header
+    lines_before: int  # lines of the document's text before the file's first line: the header
+    header: str = ""  # prepended to what is read; "" if the text has its own, or none
+    preamble: bool = False  # the text before the first header of a joined corpus
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,10 @@ class Corpus:
     fingerprint: str
 
     def chunks(self) -> Iterator[tuple[int, str]]:
-        """The text, in pieces of at most half a million characters, each with the index of its file.
+        """The text, in chunks of at most half a million characters, each with the index of its file.
 
-        Tokenised one by one they give the tokens of the whole text (see pieces.py).
-        Raises DataError where a file is not any more what it was when the corpus was opened.
+        Tokenised one by one, they give the tokens of the whole text (see chunks.py).
+        Raises DataError if a file has changed since the corpus was opened.
         """
         for index, parts in groupby(self._parts(), key=itemgetter(0)):
             for piece in chunks(text for _, text in parts):
@@ -89,15 +88,14 @@ class Corpus:
 def open_corpus(
     source: str | Path | Sequence[str | Path], *, include: Sequence[str] = (), exclude: Sequence[str] = ()
 ) -> Corpus:
-    """Read a folder, a file, or several of them. Patterns, as in .gitignore, choose among the files of
-    folders.
+    """Open a folder, a file, or several of them. Patterns, as in .gitignore, select among the files of folders.
 
-    Raises DataError: no such file, nothing that matches, nothing but empty files, one file that is no text.
+    Raises DataError if a file does not exist, nothing matches, all files are empty, or a single file is not text.
     """
     sources = [source] if isinstance(source, str | Path) else list(source)
     if not sources:
         raise DataError("the corpus has no source: name a folder or a file")
-    # Unlike Path.expanduser, this one leaves the home of an unknown user as it is: no such file.
+    # Unlike Path.expanduser, this leaves the home of an unknown user unchanged: reported as a missing file.
     paths = [Path(os.path.expanduser(item)) for item in sources]  # noqa: PTH111
     if len(paths) == 1 and not paths[0].is_dir():
         return _open_one(paths[0])
@@ -141,9 +139,9 @@ def _join(source: str, found: Iterable[tuple[str, Path]], skipped: list[Skipped]
         files.append(document.finish(path, state, header=header))
     if not files:
         why = "".join(f"\n  {item.path}: {item.reason}" for item in skipped[:5])
-        raise DataError(f"{source}: no text file to learn from (are the patterns right?); skipped:{why or ' none'}")
+        raise DataError(f"{source}: no text file to train on (check the patterns); skipped:{why or ' none'}")
     if blank:
-        raise DataError(f"{source}: the corpus is empty: there is no text in its {len(files):,} files")
+        raise DataError(f"{source}: the corpus is empty: no text in its {len(files):,} files")
     return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest())
 
 
@@ -169,13 +167,13 @@ def _open_one(path: Path) -> Corpus:
     except _NotText as error:
         raise DataError(f"{path}: {error}") from None
     if not joined and document.blank:
-        raise DataError(f"{path}: the corpus is empty: there is no text in this file")
+        raise DataError(f"{path}: the corpus is empty: no text in this file")
     files.append(document.finish(path, state))
     return Corpus(str(path), tuple(files), (), whole.hexdigest())
 
 
 class _Document:
-    """What is learned of a document while it is read."""
+    """Collects the facts about a document while it is read."""
 
     def __init__(self, name: str, lines_before: int) -> None:
         self.name, self.lines_before = name, lines_before
@@ -192,10 +190,10 @@ class _Document:
 
 
 def _split_sections(texts: Iterable[str]) -> Iterator[tuple[str | None, str]]:
-    """The text again, in parts: (name, header line without the newline at its end), or (None, other text).
+    """The text in parts: (name, header line without its final newline), or (None, other text).
 
-    A header begins at the newline before its line. The last line of what was read so far is kept back as long
-    as it could still become a header.
+    A header begins at the newline before its line. The last line read so far is held back while it could still become
+    a header.
     """
     rest, first = "", True
     for text in chain(texts, [None]):
@@ -224,13 +222,13 @@ class _NotText(Exception):
 
 
 def _read(path: Path) -> Iterator[str]:
-    """The text of a file: UTF-8, any byte order mark dropped, lines ending in a newline alone."""
+    """The text of a file: UTF-8, without a byte order mark, line ends as "\\n"."""
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
     try:
         with path.open("rb") as file:
             while data := file.read(_READ):
                 if b"\0" in data:
-                    raise _NotText("binary: it holds a NUL byte")
+                    raise _NotText("binary: contains a NUL byte")
                 yield decoder.decode(data)
         yield decoder.decode(b"", final=True)
     except UnicodeDecodeError as error:
@@ -248,7 +246,7 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def _check_file(path: Path) -> None:
-    """A pipe or a device would be read for ever, or only once."""
+    """Refuse pipes and devices, which would be read forever, or only once."""
     try:
         status = path.stat()
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name

@@ -4,8 +4,8 @@
     dataset = build_dataset(corpus, kind="gpt2", dataset_size=23_000)
     dataset.train.tokens  # (20700,) uint16
 
-The split is made once, in GPT-2 tokens (head.py); with another vocabulary the texts of the two sides are
-written anew.
+The split is made once, in GPT-2 tokens (token_prefix.py); for another vocabulary, the texts of the two sides are
+tokenised again.
 """
 
 import codecs
@@ -28,14 +28,14 @@ from slmtui.data.token_file import TokenFile, blocks
 from slmtui.data.token_prefix import PrefixPart, TokenPrefix, read_head, split_by_file, split_contiguous
 from slmtui.data.tokenizer import BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
 
-BPE_SAMPLE = 10_000_000  # bytes of training text that a vocabulary is learned from, at most
+BPE_SAMPLE = 10_000_000  # a vocabulary is learned from at most this many bytes of training text
 
 Side = Literal["train", "val"]
 
 
 @dataclass(frozen=True)
 class Split:
-    """One side. `tokens`: shape (n,), uint16 or uint32, only to be read; `n_bytes`: of text, in UTF-8."""
+    """One side. `tokens`: shape (n,), uint16 or uint32, read-only; `n_bytes`: of its text in UTF-8."""
 
     tokens: NDArray[Any]
     n_bytes: int
@@ -48,7 +48,7 @@ class Split:
 
 @dataclass(frozen=True)
 class DatasetFile:
-    """A file of the corpus, and where its tokens are on each side (an empty range: nowhere)."""
+    """A file of the corpus, and the range of its tokens on each side (empty if there are none)."""
 
     name: str
     lines_before: int  # its header
@@ -58,11 +58,10 @@ class DatasetFile:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Two sides, the vocabulary they are written in, and where they come from.
+    """Two sides, their vocabulary, and the files they come from.
 
-    `fingerprint`: SHA-256 of both sides' tokens and the vocabulary. `val_bytes_fingerprint`: of the
-    validation text, so that losses under two vocabularies are known to be about the same text. `notes`: what
-    a person should know.
+    `fingerprint`: SHA-256 of both sides' tokens and the vocabulary. `val_bytes_fingerprint`: of the validation text; if
+    it is equal, losses under two vocabularies are about the same text. `notes`: what the user should know.
     """
 
     train: Split
@@ -74,16 +73,16 @@ class Dataset:
     notes: tuple[str, ...]
 
     def locate(self, side: Side, token_index: int) -> tuple[str, int]:
-        """The file in which a token begins, and the line of that file (from 1).
+        """The file in which a token begins, and its line in that file (from 1).
 
-        A token of the header counts as line 1. Raises IndexError outside the side.
+        A token of the header counts as line 1. Raises IndexError if there is no such token.
         """
         if not 0 <= token_index < len(self.side(side).tokens):
             raise IndexError(f"{side} has {len(self.side(side).tokens)} tokens, no token {token_index}")
         files = [file for file in self.files if getattr(file, side)]
         file = files[bisect_right(files, token_index, key=lambda file: getattr(file, side).start) - 1]
         newlines = self._newlines(side, getattr(file, side).start, token_index)
-        if side == "val":  # of a file cut by the split, the lines that train come first
+        if side == "val":  # in a file cut by the split, the training lines come first
             newlines += self._newlines("train", file.train.start, file.train.stop)
         return file.name, max(1, newlines - file.lines_before + 1)
 
@@ -98,10 +97,10 @@ class Dataset:
 
 @dataclass(frozen=True)
 class DatasetSettings:
-    """What to make of a corpus. Raises DataError for a setting that the schema of a phase does not allow.
+    """How to turn a corpus into a dataset. Raises DataError for a setting that the phase schema does not allow.
 
-    `dataset_size`: GPT-2 tokens to take, None for all. `vocab_size`: for kind "bpe" alone. `split`:
-    "contiguous", the first `int(train_fraction * n)` tokens train; "by-file", whole files validate.
+    `dataset_size`: GPT-2 tokens to take, None for all. `vocab_size`: only for kind "bpe". `split`: "contiguous" trains
+    on the first `int(train_fraction * n)` tokens; "by-file" validates on whole files.
     """
 
     kind: str = "gpt2"
@@ -130,17 +129,17 @@ def build_dataset(
     train_fraction: float = 0.9,
     split: str = "contiguous",
 ) -> Dataset:
-    """Take the first tokens of a corpus, split them, and write both sides in the vocabulary `kind`.
+    """Take the first tokens of a corpus, split them, and tokenise both sides with a vocabulary of the given kind.
 
     The settings are those of `DatasetSettings`.
-    Raises DataError for a setting out of its range and for a text that is too short to split.
+    Raises DataError for an invalid setting and for a text that is too short to split.
     """
     settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
     return split_head(corpus, read_head(corpus, dataset_size), settings)
 
 
 def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> Dataset:
-    """`build_dataset` for tokens that were read before."""
+    """`build_dataset` for tokens that have already been read."""
     notes: list[str] = []
     n_tokens = len(head.tokens)
     if settings.dataset_size is not None and n_tokens < settings.dataset_size:
@@ -156,7 +155,7 @@ def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> 
     for side, parts in (("training", train_parts), ("validation", val_parts)):
         if (n := sum(part.n_tokens for part in parts)) < 2:
             few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
-            raise DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, 2 are needed")
+            raise DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, at least 2 are needed")
 
     tokenizer = _make_tokenizer(settings, head, train_parts, notes)
     train, train_ranges = _write_side(head, train_parts, tokenizer)
@@ -184,7 +183,7 @@ def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> 
 def _make_tokenizer(
     settings: DatasetSettings, head: TokenPrefix, train_parts: Sequence[PrefixPart], notes: list[str]
 ) -> Tokenizer:
-    """The vocabulary, made from the training side alone."""
+    """The vocabulary, built from the training side alone."""
     if settings.kind == "gpt2":
         return gpt2_tokenizer()
     if settings.kind == "gpt2-compact":
@@ -194,24 +193,24 @@ def _make_tokenizer(
                 used[block] = True
         return CompactTokenizer(np.flatnonzero(used))
 
-    # A vocabulary of a large corpus is learned from blocks spread evenly over it.
+    # For a large corpus, the vocabulary is learned from evenly spaced blocks.
     n_bytes = sum(_count_bytes(head, part) for part in train_parts)
     every = -(-n_bytes // BPE_SAMPLE)
     texts = (data for part in train_parts for data in _part_bytes(head, part))
     sample = (text.decode("utf-8", "ignore") for i, text in enumerate(texts) if i % every == 0)
     tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size))
     if every > 1:
-        notes.append(f"the vocabulary was learned from a part of the training text: 1 block in {every}, up to 10 MB")
+        notes.append(f"the vocabulary was learned from part of the training text: 1 block in {every}, up to 10 MB")
     if tokenizer.n_vocab < settings.vocab_size:
         notes.append(
-            f"vocab_size is {settings.vocab_size:,} but no more pairs occur twice in the training text: "
+            f"vocab_size is {settings.vocab_size:,}, but no further pair occurs twice in the training text: "
             f"the vocabulary has {tokenizer.n_vocab:,} tokens"
         )
     return tokenizer
 
 
 def _write_side(head: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer) -> tuple[Split, dict[int, range]]:
-    """One side in the given vocabulary, and the range of each file's tokens."""
+    """One side, tokenised, and the range of each file's tokens."""
     n_bytes = sum(_count_bytes(head, part) for part in parts)
     if tokenizer.kind == "gpt2" and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
@@ -228,9 +227,9 @@ def _write_side(head: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Token
 
 
 def _part_ids(head: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
-    """A part in the given vocabulary."""
+    """The ids of a part in the given vocabulary."""
     if isinstance(tokenizer, BpeTokenizer):
-        # The split may lie inside a character: bytes that are no UTF-8 travel as surrogates.
+        # The split may be inside a character: bytes that are not UTF-8 are passed on as surrogates.
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
         texts = (decoder.decode(data) for data in _part_bytes(head, part))
         for piece in chunks(texts):

@@ -1,10 +1,10 @@
-"""Documents that are nearly the same: on different sides of a split, they make the validation loss worthless.
+"""Near-duplicate documents: on different sides of a split, they make the validation loss worthless.
 
-Two documents are alike if the sets of their 8-grams of tokens (shingles; Broder 1997, "On the resemblance and
-containment of documents") overlap by at least 80 %: |A ∩ B| / |A ∪ B|, the Jaccard similarity. It is computed
-exactly, but only for pairs that can reach it. If |A ∩ B| must be at least a share t of |A|, the pair has one
-of the ⌊(1 − t) |A|⌋ + 1 rarest shingles of A in common (prefix filtering; Chaudhuri, Ganti & Kaushik 2006,
-"A primitive operator for similarity joins in data cleaning").
+Two documents are near-duplicates if the sets of their 8-grams of tokens (shingles; Broder 1997, "On the resemblance and
+containment of documents") have a Jaccard similarity, |A ∩ B| / |A ∪ B|, of at least 80 %. It is computed exactly, but
+only for pairs that can reach it: if |A ∩ B| must be at least a share t of |A|, the two have one of the
+⌊(1 − t) |A|⌋ + 1 rarest shingles of A in common (prefix filtering; Chaudhuri, Ganti & Kaushik 2006, "A primitive
+operator for similarity joins in data cleaning").
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ IntArray = NDArray[np.int64]
 
 SHINGLE = 8  # tokens; a power of two
 ALIKE = 0.8
-DOCUMENT_LIMIT = 3_000  # unlike documents that are compared with one another; further ones only if identical
+DOCUMENT_LIMIT = 3_000  # distinct documents that are compared; beyond that, only identical ones are found
 
 
 @dataclass(frozen=True)
 class Duplicate:
-    """Two documents, by their place in the list, first < second, and their similarity: ALIKE to 1."""
+    """Two documents, by their index in the list, first < second, and their similarity, ALIKE to 1."""
 
     first: int
     second: int
@@ -33,11 +33,11 @@ class Duplicate:
 
 
 def near_duplicates(documents: Sequence[ArrayLike]) -> list[Duplicate]:
-    """The pairs that are alike, in the order of the list. A document is (n,) integer tokens, none negative.
+    """The pairs of near-duplicates, in list order. A document is (n,) integer tokens, none negative.
 
-    Documents with the same shingles are paired with the first of their kind only, and only that one is
-    compared with others: twenty copies of a file are nineteen pairs. Of more than `DOCUMENT_LIMIT` kinds, the
-    first so many are compared. A document shorter than a shingle is one shingle; an empty one is like none.
+    Documents with the same shingles are paired only with the first of them, and only that one is compared with others:
+    twenty copies of a file are nineteen pairs. Only the first `DOCUMENT_LIMIT` distinct documents are compared. A
+    document shorter than a shingle is one shingle; an empty one matches nothing.
     """
     shingles = _shingles(documents)
     kinds: dict[bytes, int] = {}
@@ -52,7 +52,7 @@ def near_duplicates(documents: Sequence[ArrayLike]) -> list[Duplicate]:
 
 
 def duplicate_groups(n_documents: int, pairs: Iterable[Duplicate]) -> list[int]:
-    """For each document the first one that it is tied to by a chain of pairs (itself, if there is none)."""
+    """For each document, the first one that a chain of pairs connects it to (itself if there is none)."""
     leader = list(range(n_documents))
     for pair in pairs:
         first, second = leader[pair.first], leader[pair.second]
@@ -63,8 +63,8 @@ def duplicate_groups(n_documents: int, pairs: Iterable[Duplicate]) -> list[int]:
 
 
 def _shingles(documents: Sequence[ArrayLike]) -> list[IntArray]:
-    """The distinct shingles of each document, ascending; the lower its id, the fewer documents have it."""
-    end = np.full(SHINGLE - 1, -1)  # between documents, so that a short one makes a shingle of its own
+    """The distinct shingles of each document, ascending; a lower id means that fewer documents have it."""
+    end = np.full(SHINGLE - 1, -1)  # between documents, so that a short one is a shingle of its own
     texts = [np.asarray(document, dtype=np.int64) for document in documents]
     parts = [part for text in texts for part in (text, end)]
     ids = np.concatenate(parts) + 1 if parts else np.zeros(0, dtype=np.int64)
@@ -86,7 +86,7 @@ def _shingles(documents: Sequence[ArrayLike]) -> list[IntArray]:
 
 def _alike(shingles: Sequence[IntArray], documents: Sequence[int]) -> list[Duplicate]:
     found: list[Duplicate] = []
-    having: dict[int, list[int]] = defaultdict(list)  # shingle -> documents with it among their rarest, so far
+    having: dict[int, list[int]] = defaultdict(list)  # shingle -> documents so far that have it among their rarest
     in_own = np.zeros(1 + max((int(ids[-1]) for ids in shingles if len(ids)), default=0), dtype=bool)
     for document in sorted(documents, key=lambda one: len(shingles[one])):
         own = shingles[document]

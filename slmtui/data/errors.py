@@ -4,4 +4,4 @@ from slmtui.errors import UserError
 
 
 class DataError(UserError):
-    """A corpus, a split or a vocabulary that cannot be used; the message says why and what would do."""
+    """A corpus, split or vocabulary that cannot be used; the message says why, and what would work."""

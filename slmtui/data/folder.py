@@ -1,9 +1,9 @@
-"""Which files of a folder are text to learn from.
+"""Which files of a folder to train on.
 
-Everything below the folder, sorted by path, but not what is hidden, what a `.gitignore` names (those of
-subfolders, too), what does not match the patterns asked for, and what is neither file nor folder. Links are
-followed after all else, so that a file reached twice is taken where it really lies, and a link that leads
-back up is no endless loop. Whatever is left out is reported, except where the caller's own patterns said so.
+Everything below the folder, sorted by path, except hidden files, files ignored by a `.gitignore` (also in subfolders),
+files that the given patterns exclude, and anything that is neither a file nor a folder. Links are followed last, so
+that a file reached twice is listed at its real place, and a link back up does not loop forever. Everything left out is
+reported, except what the caller's own patterns exclude.
 """
 
 import os
@@ -20,7 +20,7 @@ from slmtui.data.errors import DataError
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that was found and left out: its path, relative to the folder, and why."""
+    """Something that was found but left out: its path relative to the folder, and why."""
 
     path: str
     reason: str
@@ -31,24 +31,24 @@ class _Folder:
     path: Path
     name: str  # relative to the root, "" or with a slash at the end
     ignores: tuple[tuple[str, GitIgnoreSpec], ...]  # the folder of each .gitignore from the root down to here
-    above: frozenset[tuple[int, int]]  # device and inode of this folder and all above it, up to the file system's root
+    above: frozenset[tuple[int, int]]  # device and inode of this folder and all above it, up to the root
 
 
 def patterns(lines: Iterable[str], key: str) -> GitIgnoreSpec | None:
-    """Patterns in the style of .gitignore; None for none. `key` says in an error where they were given."""
+    """Patterns in the style of .gitignore; None if there are none. `key`: where they were given, for errors."""
     lines = tuple(lines)
     try:
         return GitIgnoreSpec.from_lines(lines) if lines else None
     except ValueError as error:
-        raise DataError(f"{key}: not a pattern as in .gitignore: {error}") from None
+        raise DataError(f"{key}: not a valid .gitignore pattern: {error}") from None
 
 
 def find_files(
     root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
 ) -> tuple[list[tuple[str, Path]], list[Skipped]]:
-    """The files below `root`, each with its name relative to it, sorted; and what was skipped.
+    """The files below `root`, sorted, each with its name relative to it; and what was skipped.
 
-    Raises DataError where `root` cannot be listed or a pattern cannot be understood.
+    Raises DataError if `root` cannot be listed or a pattern is invalid.
     """
     search = _Search(patterns(include, "include"), patterns(exclude, "exclude"))
     try:
@@ -62,7 +62,7 @@ def find_files(
 
 
 class _Search:
-    """One walk through a tree: what is still to be looked at, and what was found."""
+    """One walk through a tree: what is left to visit, and what was found."""
 
     def __init__(self, include: GitIgnoreSpec | None, exclude: GitIgnoreSpec | None) -> None:
         self.include, self.exclude = include, exclude
@@ -103,11 +103,11 @@ class _Search:
         try:
             status = path.stat()
         except OSError as error:
-            reason = "a link that leads nowhere" if path.is_symlink() else f"cannot be read: {error.strerror}"
+            reason = "a broken link" if path.is_symlink() else f"cannot be read: {error.strerror}"
             return self.skip(name, reason)
         is_folder, identity = stat.S_ISDIR(status.st_mode), _identity(status)
         if _ignored(folder.ignores, name + "/" * is_folder):
-            return self.skip(name, "named in .gitignore")
+            return self.skip(name, "ignored by .gitignore")
         if self.exclude and self.exclude.match_file(name + "/" * is_folder):
             return None
         if not is_folder and self.include and not self.include.match_file(name):
@@ -115,7 +115,7 @@ class _Search:
         if identity in folder.above and is_folder:
             return self.skip(name, "a link back to a folder that contains it")
         if identity in self.seen:
-            return self.skip(name, f"the same as {self.seen[identity]}")
+            return self.skip(name, f"same as {self.seen[identity]}")
         if is_folder:
             self.folders.append(_Folder(path, name + "/", folder.ignores, folder.above | {identity}))
         elif stat.S_ISREG(status.st_mode):
@@ -126,14 +126,14 @@ class _Search:
         return None
 
     def with_gitignore(self, folder: _Folder) -> _Folder:
-        """The folder with its own .gitignore, if it has one, added to those above it."""
+        """The folder, with its own .gitignore, if it has one, added to those above it."""
         path = folder.path / ".gitignore"
         if not path.is_file():
             return folder
         try:
             spec = patterns(path.read_text("utf-8", "replace").splitlines(), "pattern")
         except (OSError, DataError) as error:
-            self.skip(f"{folder.name}.gitignore", f"not followed: {error}")
+            self.skip(f"{folder.name}.gitignore", f"not applied: {error}")
             return folder
         ignores = (*folder.ignores, (folder.name, spec)) if spec else folder.ignores
         return _Folder(folder.path, folder.name, ignores, folder.above)
@@ -143,7 +143,7 @@ class _Search:
 
 
 def _ignored(ignores: tuple[tuple[str, GitIgnoreSpec], ...], name: str) -> bool:
-    """Whether git would ignore it: the deepest .gitignore that has a word on it decides."""
+    """Whether git would ignore it: the deepest .gitignore with a matching pattern decides."""
     for base, spec in reversed(ignores):
         verdict = spec.check_file(name.removeprefix(base)).include
         if verdict is not None:
@@ -156,6 +156,6 @@ def _identity(status: os.stat_result) -> tuple[int, int]:
 
 
 def _printable(name: str) -> str:
-    """A name that can be shown and written as UTF-8: whatever else a file system allows becomes U+FFFD."""
+    """A name that can be shown and written as UTF-8: anything else that a file system allows becomes U+FFFD."""
     text = os.fsencode(name).decode("utf-8", "replace")
     return "".join(character if character.isprintable() else "\ufffd" for character in text)

@@ -1,8 +1,8 @@
 """GPT-2's vocabulary, from a file in this package: 157 kB, no network.
 
-50,257 tokens: the 256 bytes, 50,000 merges of two earlier tokens, and `<|endoftext|>`, which no text is ever
-turned into here. Source: the vocabulary published with "Language Models are Unsupervised Multitask Learners"
-(Radford et al., 2019); tests/data/test_gpt2.py proves ours equal to it.
+50,257 tokens: the 256 bytes, 50,000 merges of two earlier tokens, and `<|endoftext|>`, which we never produce from
+text. Source: the vocabulary published with "Language Models are Unsupervised Multitask Learners" (Radford et al.,
+2019); tests/data/test_gpt2.py checks that ours is equal.
 """
 
 import lzma
@@ -21,12 +21,11 @@ VOCAB_BPE_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726
 END_OF_TEXT = b"<|endoftext|>"
 N_VOCAB = 50_257
 
-# How GPT-2 splits text into words before it pairs bytes, in tiktoken's spelling (possessive, so it cannot run
-# away).
+# How GPT-2 splits text into words before it pairs bytes, in tiktoken's version (possessive, so it does not backtrack).
 PATTERN = r"""'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"""
 
-# The published file spells each byte as a printable character: Latin-1's own where there is one, and from
-# U+0100 on for the rest. The ids of the bytes follow the same order.
+# The published file writes each byte as a printable character: its Latin-1 character if that is printable, else one
+# from U+0100 on. The ids of the bytes follow the same order.
 _OWN = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
 _REST = tuple(byte for byte in range(256) if byte not in _OWN)
 GPT2_BYTES = _OWN + _REST

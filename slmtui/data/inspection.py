@@ -1,6 +1,6 @@
-"""What a corpus is made of: the numbers of `slmtui inspect` and of the Data screen.
+"""Statistics of a corpus: the numbers of `slmtui inspect` and of the Data screen.
 
-One pass over the text; what is kept of it is a count per token, a row per file and the tokens of the dataset.
+One pass over the text; only a count per token, a row per file and the tokens of the dataset are kept.
 """
 
 import json
@@ -38,7 +38,7 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class TokenCount:
-    """How often a token occurs; what is no UTF-8 of it is shown as U+FFFD."""
+    """How often a token occurs; bytes that are not UTF-8 are shown as U+FFFD."""
 
     token: str
     count: int
@@ -46,12 +46,11 @@ class TokenCount:
 
 @dataclass(frozen=True)
 class Inspection:
-    """The whole corpus in GPT-2 tokens, and what becomes of it with the settings of a phase.
+    """The whole corpus in GPT-2 tokens, and the dataset that a phase's settings make of it.
 
-    `functions` are definitions: lines that begin a Python function. Calls do not count. `patterns` are hits.
-    `train_tokens`, `val_tokens`, `unseen_val_tokens` are in the phase's vocabulary, the last one by
-    occurrence: validation tokens whose id never occurs in training. So are `leakage` and `baseline`, in
-    nats per token; they are None for a text that is too short to split.
+    `functions` are definitions: lines that begin a Python function; calls do not count. `patterns` are numbers of
+    matches. `train_tokens`, `val_tokens` and `unseen_val_tokens` (validation tokens whose id never occurs in training)
+    are in the phase's vocabulary. So are `leakage` and `baseline`; they are None for a text that is too short to split.
     """
 
     characters: int
@@ -79,13 +78,13 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Counted:
-    """An inspection before its two sides were compared, and the dataset that it speaks of."""
+    """An inspection before its two sides have been compared, and its dataset."""
 
     inspection: Inspection
     dataset: Dataset | None  # None: too short to split
 
     def compared(self, leakage: SharedText | None, baseline: Baseline | None) -> Inspection:
-        """The whole inspection."""
+        """The complete inspection."""
         sampled = [found.note for found in (leakage, baseline) if found is not None and found.note]
         notes = (*self.inspection.notes, *sampled)
         return replace(self.inspection, leakage=leakage, baseline=baseline, notes=notes)
@@ -103,9 +102,9 @@ def inspect_corpus(
 ) -> Inspection:
     """Count everything, then compare the two sides of the split.
 
-    A corpus that is too short to split is inspected all the same; a note says so.
+    A corpus that is too short to split is still inspected; a note says so.
     The arguments are those of `count_corpus` and of `DatasetSettings`.
-    Raises DataError for a pattern that is no regular expression and for a setting out of its range.
+    Raises DataError for an invalid regular expression or setting.
     """
     settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
     counted = count_corpus(corpus, patterns or {}, settings)
@@ -120,10 +119,10 @@ def count_corpus(
     settings: DatasetSettings,
     progress: Callable[[int], None] | None = None,
 ) -> Counted:
-    """Count everything. `patterns`: a name and a regular expression (`^` and `$` are those of a line) each.
+    """Count everything. `patterns`: regular expressions by name (`^` and `$` match at every line).
 
-    Hits that cross the border of two pieces (half a million characters, cut at a line's end) are missed.
-    `progress` hears now and then how many characters have been counted; what it raises ends the count.
+    Matches across the boundary of two chunks (half a million characters, cut at the end of a line) are missed.
+    `progress` is called now and then with the number of characters counted so far; raising in it ends the count.
     """
     searches = {name: _compile(name, pattern) for name, pattern in patterns.items()}
     hits = dict.fromkeys(searches, 0)
@@ -173,7 +172,7 @@ def count_corpus(
 
 def count_definitions(text: str) -> int:
     """Lines that begin a Python function, nested and asynchronous ones included."""
-    # To search for "def" and look back is several times as fast as a pattern that begins with `^[ \t]*`.
+    # Searching for "def" and looking back is several times as fast as a pattern that begins with `^[ \t]*`.
     found = 0
     for match in _DEFINITION.finditer(text):
         before = text[text.rfind("\n", 0, match.start()) + 1 : match.start()]
@@ -190,7 +189,7 @@ def unseen_tokens(dataset: Dataset) -> int:
 
 
 def _most_frequent(counts: NDArray[np.int64]) -> tuple[TokenCount, ...]:
-    """The most frequent first; of equals, the smaller id."""
+    """The most frequent first; among equals, the smaller id first."""
     order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT].tolist()
     return tuple(TokenCount(gpt2_tokenizer().decode([i]), int(counts[i])) for i in order if counts[i])
 

@@ -1,11 +1,10 @@
-"""How much of the validation split was in training already, and whether it is large enough to tell anything.
+"""How much of the validation text also occurs in the training text, and whether it is large enough to mean anything.
 
-A model that has seen its examination beforehand shows a small gap and has learned nothing by it.
+A model that has seen the exam beforehand shows a small gap, and has learned nothing.
 
-Repeats are found exactly, without hashing: two positions have the same id if and only if the n-grams that
-begin there are equal, and the id of a longer n-gram comes from the ids of two shorter ones that overlap
-(the doubling step of Karp, Miller & Rosenberg 1972, "Rapid identification of repeated patterns in strings,
-trees and arrays").
+Repeats are found exactly, without hashing: two positions have the same id if and only if the n-grams that begin there
+are equal, and the id of a longer n-gram is made from the ids of two shorter, overlapping ones (the doubling step of
+Karp, Miller & Rosenberg 1972, "Rapid identification of repeated patterns in strings, trees and arrays").
 """
 
 from __future__ import annotations
@@ -21,31 +20,31 @@ from slmtui.config.limits import SHORTEST_COPY
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
 
-BLOCK = 1 << 18  # positions that are looked at together, so that memory is taken for the ids and hardly more
-ABSENT = -1  # the id of an n-gram that the other split has not, or that runs over the end
+BLOCK = 1 << 18  # positions processed at a time, so that hardly any memory is needed beyond the ids
+ABSENT = -1  # the id of an n-gram that the other side lacks, or that runs past the end
 
 
 @dataclass(frozen=True)
 class Leakage:
-    """What a validation split shares with its training split. Positions are tokens from a split's start."""
+    """What the validation side shares with the training side. Positions are tokens from the start of a side."""
 
     val_tokens: int
-    shortest: int  # a repeat counts from this many tokens on
-    repeated_tokens: int  # validation tokens that lie in such a repeat
+    shortest: int  # only repeats of at least this many tokens count
+    repeated_tokens: int  # validation tokens that are part of such a repeat
     repeated_share: float
-    longest: int  # tokens of the longest repeat, however short; 0 if the splits share no token
-    longest_train: int  # where it begins, the first place of several; 0 if there is none
+    longest: int  # tokens of the longest repeat, however short; 0 if the sides share no token
+    longest_train: int  # where it first begins; 0 if there is none
     longest_val: int
-    unseen_tokens: int  # validation tokens whose kind never occurs in training
-    unseen_distinct: int  # how many kinds
+    unseen_tokens: int  # validation tokens whose id never occurs in training
+    unseen_distinct: int  # how many different ids
 
 
 def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY) -> Leakage:
-    """Compares two splits, (n,) and (m,) integer tokens. An empty one, or `shortest` < 1, is a ValueError."""
+    """Compares two sides, (n,) and (m,) integer tokens. Raises ValueError for an empty one, or if `shortest` < 1."""
     train_tokens, val_tokens = np.asarray(train, dtype=np.int64), np.asarray(val, dtype=np.int64)
     if shortest < 1 or min(len(train_tokens), len(val_tokens)) < 1:
         raise ValueError(
-            f"leakage takes a token on each side and repeats of at least one, not {len(train_tokens)} and "
+            f"leakage needs a token on each side and repeats of at least one, not {len(train_tokens)} and "
             f"{len(val_tokens)} tokens and repeats of {shortest}"
         )
     common = single_tokens(train_tokens, val_tokens)
@@ -73,7 +72,7 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY) -> 
 
 @dataclass(frozen=True)
 class Common:
-    """The n-grams of one length that both splits have: at each place, the id of the one that begins there."""
+    """The n-grams of one length that both sides have: at each position, the id of the one that begins there."""
 
     length: int
     train: IntArray  # (n,): ABSENT, or an id below m
@@ -84,7 +83,7 @@ class Common:
         return bool(np.any(self.val != ABSENT))
 
     def longer(self, by: int) -> Common:
-        """The same for n-grams longer by 1 to `length` tokens: each is two of this length, `by` apart."""
+        """The same for n-grams that are longer by 1 to `length` tokens: each is two of this length, `by` apart."""
         return _numbered(self.length + by, self._keys(self.train, by), self._keys(self.val, by))
 
     def _keys(self, ids: IntArray, by: int) -> IntArray:
@@ -97,7 +96,7 @@ class Common:
         return keys
 
     def longest(self) -> Common:
-        """The greatest length at which there is something in common, by doubling, then by bisection."""
+        """The greatest length that still has an n-gram in common, by doubling, then by bisection."""
         common, following = self, self.longer(self.length)
         while following.found:
             common, following = following, following.longer(following.length)
@@ -111,7 +110,7 @@ class Common:
         return common
 
     def first(self) -> tuple[int, int]:
-        """The first place in val with something in common, and the first in train with it: (train, val)."""
+        """The first position in val with a common n-gram, and the first in train with the same one: (train, val)."""
         if not self.found:
             return 0, 0
         val = int(np.argmax(self.val != ABSENT))
@@ -123,7 +122,7 @@ def single_tokens(train: IntArray, val: IntArray) -> Common:
 
 
 def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> Common:
-    """Gives equal keys (ABSENT, or ≥ 0) equal ids on both sides, and ABSENT to those that one side lacks."""
+    """Gives equal keys (ABSENT, or ≥ 0) equal ids on both sides, and ABSENT to keys that one side lacks."""
     kinds = np.unique(val_keys)
     train, val = np.full(len(train_keys), ABSENT), np.full(len(val_keys), ABSENT)
     in_both = np.full(len(kinds), ABSENT)
@@ -142,7 +141,7 @@ def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> Common:
 
 
 def covered(starts: BoolArray, length: int) -> BoolArray:
-    """Which positions lie in a piece of `length` that begins at one of `starts`: both (n,)."""
+    """Which positions are within `length` of one of `starts`: both (n,)."""
     edges = np.zeros(len(starts) + length, dtype=np.int64)
     edges[: len(starts)] += starts
     edges[length:] -= starts
@@ -151,11 +150,11 @@ def covered(starts: BoolArray, length: int) -> BoolArray:
 
 
 def standard_error(losses: ArrayLike) -> float:
-    """The standard error of the mean of per-token losses, (n,), in their unit; infinite below four tokens.
+    """The standard error of the mean of per-token losses, (n,), in the same unit; infinite below four tokens.
 
-    Neighbouring tokens are hard or easy together, so their losses cannot be counted as independent. The
-    text is cut into about √n blocks, and the spread of their means taken (non-overlapping batch means;
-    Flegal & Jones 2010, "Batch means and spectral variance estimators in Markov chain Monte Carlo").
+    Neighbouring tokens tend to be hard or easy together, so their losses are not independent. The text is cut into
+    about √n blocks, and the spread of the block means is used (non-overlapping batch means; Flegal & Jones 2010,
+    "Batch means and spectral variance estimators in Markov chain Monte Carlo").
     """
     values = np.asarray(losses, dtype=np.float64)
     size = math.isqrt(len(values))

@@ -1,4 +1,4 @@
-"""A Kneser–Ney n-gram model: what counting alone achieves, and so the least that a trained model has to beat.
+"""A Kneser–Ney n-gram model: what counting alone achieves, and so the least that a trained network has to beat.
 
 The definition is Kneser & Ney 1995 ("Improved backing-off for m-gram language modeling") in the
 interpolated form of Chen & Goodman 1999 ("An empirical study of smoothing techniques for language
@@ -9,13 +9,12 @@ level k:
     p_0(w)     = 1 / n_vocab
     D_k        = n1 / (n1 + 2 n2)      (n1, n2: how many n-grams of level k have count 1 and 2)
 
-c_k(h·) sums over all w, types_k(h) is how many w follow h. At the highest level c_k counts occurrences;
-below it, the distinct tokens seen in front of the n-gram. The beginning of the text counts as one such
-token, so that the first n-grams of a corpus are not lost. A context never seen says nothing: p_k = p_{k−1}.
+c_k(h·) is the sum over all w, types_k(h) the number of different w after h. At the highest level c_k counts
+occurrences; below it, the distinct tokens seen before the n-gram. The beginning of the text counts as one such token,
+so that the first n-grams of a corpus are not lost. For a context never seen, p_k = p_{k−1}.
 
-The n-grams of a level are one ascending array of integer keys, `context id · n_vocab + token`, where the
-context's id is its place among the keys of the level below: a trie whose rows lie side by side. Nothing
-loops over tokens.
+The n-grams of a level are one ascending array of integer keys, `context id · n_vocab + token`, where a context's id is
+its index among the keys of the level below: a trie, stored level by level. Nothing loops over tokens.
 """
 
 from __future__ import annotations
@@ -34,17 +33,17 @@ FloatArray = NDArray[np.float64]
 
 HIGHEST_ORDER = 7
 UNKNOWN = -1  # the id of an n-gram that training never saw
-FALLBACK_DISCOUNT = 0.75  # where the formula has nothing to go by (no n-gram occurs once, or none twice)
+FALLBACK_DISCOUNT = 0.75  # where the formula does not apply (no n-gram occurs once, or none twice)
 
 
 @dataclass(frozen=True)
 class OrderTable:
-    """The n-grams of one length, and what they give to and take from the estimate of the level below."""
+    """The n-grams of one length, with their probabilities and the weight left to the level below."""
 
     keys: IntArray  # (n_grams,), ascending
     counts: IntArray  # (n_grams,), all positive
-    probability: FloatArray  # (n_grams,): the discounted share of its context
-    backoff: FloatArray  # (n_contexts,): the share left to the level below; 1 where nothing follows
+    probability: FloatArray  # (n_grams,): discounted, given the context
+    backoff: FloatArray  # (n_contexts,): the weight of the level below; 1 where nothing follows
 
     @classmethod
     def smooth(cls, keys: IntArray, counts: IntArray, n_contexts: int, n_vocab: int) -> OrderTable:
@@ -57,36 +56,35 @@ class OrderTable:
         return cls(keys, counts, (counts - taken) / totals[contexts], backoff)
 
     def interpolate(self, contexts: IntArray, ids: IntArray, lower: FloatArray) -> FloatArray:
-        """p_k of n-grams, (n,), from their p_{k−1}, the ids of their contexts and their own (or UNKNOWN)."""
+        """p_k of n-grams, (n,), from their p_{k−1}, the ids of their contexts and their own ids (or UNKNOWN)."""
         seen = np.where(ids >= 0, self.probability[ids], 0.0)
         return seen + np.where(contexts >= 0, self.backoff[contexts], 1.0) * lower
 
 
 def discount(counts: IntArray) -> float:
-    """What each count of a level gives up, strictly between 0 and 1: D_k above (Ney, Essen & Kneser 1994)."""
+    """What is subtracted from each count of a level, strictly between 0 and 1: D_k above (Ney, Essen & Kneser 1994)."""
     once, twice = int(np.sum(counts == 1)), int(np.sum(counts == 2))
     return once / (once + 2 * twice) if once and twice else FALLBACK_DISCOUNT
 
 
 @dataclass(frozen=True)
 class NgramCounts:
-    """All n-grams of a text up to some length: their keys, and both ways to count them."""
+    """All n-grams of a text up to some length: their keys, and both of their counts."""
 
     n_vocab: int
-    keys: tuple[IntArray, ...]  # by level, as the module says
+    keys: tuple[IntArray, ...]  # by level, as described above
     occurrences: tuple[IntArray, ...]
-    continuations: tuple[IntArray, ...]  # distinct tokens in front; one level fewer
+    continuations: tuple[IntArray, ...]  # distinct tokens before each n-gram; one level fewer
 
 
 def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> NgramCounts:
-    """Counts the n-grams of lengths 1 to `order`, or to the text's length if that is less. tokens: (n,)
-    integers.
+    """Counts the n-grams of lengths 1 to `order`, or to the length of the text if that is less. tokens: (n,) integers.
 
-    An empty text, or an id outside the vocabulary, is a ValueError.
+    Raises ValueError for an empty text, or an id outside the vocabulary.
     """
     text = checked_tokens(tokens, n_vocab)
     if len(text) == 0 or order < 1:
-        raise ValueError(f"n-grams take at least one token and order 1, not {len(text)} tokens and order {order}")
+        raise ValueError(f"n-grams need at least one token and order 1, not {len(text)} tokens and order {order}")
     keys: list[IntArray] = []
     occurrences: list[IntArray] = []
     continuations: list[IntArray] = []
@@ -95,7 +93,7 @@ def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> NgramCounts:
     for length in range(1, min(order, len(text)) + 1):
         ngrams = contexts * n_vocab + text[length - 1 :]
         level, first, inverse, count = np.unique(ngrams, return_index=True, return_inverse=True, return_counts=True)
-        if keys:  # each distinct n-gram is one more token in front of the (n−1)-gram that it ends with
+        if keys:  # each distinct n-gram is one more token before the (n−1)-gram that it ends with
             in_front = np.bincount(ids[1:][first], minlength=len(keys[-1]))
             in_front[ids[0]] += 1  # the beginning of the text
             continuations.append(in_front)
@@ -108,7 +106,7 @@ def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> NgramCounts:
 
 @dataclass(frozen=True)
 class KneserNey:
-    """A fitted model. `levels[k - 1]` holds the n-grams of length k."""
+    """A fitted model. `levels[k - 1]` has the n-grams of length k."""
 
     n_vocab: int
     levels: tuple[OrderTable, ...]
@@ -130,7 +128,7 @@ class KneserNey:
         return cls(n_vocab, tuple(levels))
 
     def losses(self, tokens: ArrayLike) -> FloatArray:
-        """−ln p of each token in nats, (n,), given those before it; the first has the empty context."""
+        """−ln p of each token in nats, (n,), given those before it; the first has an empty context."""
         text = checked_tokens(tokens, self.n_vocab)
         p = np.full(len(text), 1 / self.n_vocab)
         for level, (contexts, ids) in zip(self.levels, walk(self._keys, self.n_vocab, text), strict=True):
@@ -144,7 +142,7 @@ class KneserNey:
         return only
 
     def distributions(self, contexts: Sequence[ArrayLike]) -> FloatArray:
-        """The same for several contexts of any lengths: (len(contexts), n_vocab), rows that sum to one."""
+        """The same for several contexts of any lengths: (len(contexts), n_vocab), each row summing to one."""
         rows, reach = len(contexts), self.order - 1
         recent = np.full((rows, reach), UNKNOWN)  # the last tokens of each, aligned at the right
         for row, context in enumerate(contexts):
@@ -159,7 +157,7 @@ class KneserNey:
             p *= np.where(ids >= 0, level.backoff[ids], 1.0)[:, None]
             start, stop = np.searchsorted(level.keys, [ids * self.n_vocab, (ids + 1) * self.n_vocab])
             sizes = np.where(ids >= 0, stop - start, 0)
-            # Every n-gram that begins with one of these contexts: its row, its place among the level's keys.
+            # Every n-gram that begins with one of these contexts: its row, and its index among the level's keys.
             row_of = np.repeat(np.arange(rows), sizes)
             place = np.arange(len(row_of)) + np.repeat(start - (np.cumsum(sizes) - sizes), sizes)
             p[row_of, level.keys[place] % self.n_vocab] += level.probability[place]
@@ -170,7 +168,7 @@ class KneserNey:
         return tuple(level.keys for level in self.levels)
 
     def state(self) -> dict[str, NDArray[Any]]:
-        """The model as plain arrays, for a checkpoint: 12 bytes an n-gram."""
+        """The model as plain arrays, for a checkpoint: 12 bytes per n-gram."""
         return {
             "n_vocab": np.array(self.n_vocab),
             "sizes": np.array([len(level.keys) for level in self.levels]),
@@ -180,13 +178,13 @@ class KneserNey:
 
     @classmethod
     def from_state(cls, state: Mapping[str, NDArray[Any]]) -> KneserNey:
-        """The model that gave this `state()`. Anything that cannot be one is a UserError."""
+        """The model that returned this `state()`. Raises UserError for anything that cannot be one."""
         n_vocab, keys, counts = _read_state(state)
         return cls._build(n_vocab, keys, counts)
 
 
 def checked_tokens(tokens: ArrayLike, n_vocab: int) -> IntArray:
-    """`tokens` as a one-dimensional int64 array; a ValueError if any is outside 0 … n_vocab − 1."""
+    """`tokens` as a one-dimensional int64 array. Raises ValueError if any is outside 0 … n_vocab − 1."""
     text = np.asarray(tokens)
     if text.ndim != 1 or (len(text) and not np.issubdtype(text.dtype, np.integer)):
         raise ValueError(f"tokens must be one row of integers, not {text.dtype} of shape {text.shape}")
@@ -203,8 +201,7 @@ def find(keys: IntArray, contexts: IntArray, tokens: IntArray, n_vocab: int) -> 
 
 
 def walk(keys: Sequence[IntArray], n_vocab: int, text: IntArray) -> Iterator[tuple[IntArray, IntArray]]:
-    """Level by level, for each token of a text: the ids of its context and of the n-gram that ends with
-    it."""
+    """Level by level, for each token of a text: the ids of its context and of the n-gram that ends with it."""
     contexts = np.zeros_like(text)  # the empty context is known, even to the first token
     for level in keys:
         ids = find(level, contexts, text, n_vocab)

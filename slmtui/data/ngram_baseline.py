@@ -1,6 +1,6 @@
-"""The n-gram baseline of a split: the loss that counting reaches on the tokens that a model is judged by.
+"""The n-gram baseline of a split: the loss that an n-gram model reaches on the validation tokens.
 
-A model that ends above this line has learned less than a table of counts, whatever its curves look like.
+A network that ends above this line has learned less than a table of counts, whatever its curves look like.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ from slmtui.data.ngram import (
     walk,
 )
 
-TOKEN_LIMIT = 1_000_000  # of each split; more would cost minutes and gigabytes, and hardly move the loss
-STRETCHES = 100  # how many pieces of text such a sample consists of
+TOKEN_LIMIT = 1_000_000  # of each side; more would cost minutes and gigabytes, and hardly change the loss
+STRETCHES = 100  # a side over the limit is sampled in this many pieces of text
 
 
 def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int) -> Baseline:
     """Kneser–Ney of orders 1 to 7, fitted on the training tokens (n,), scored on the validation tokens (m,).
 
     The order is the one that does best on the last tenth of the training tokens when fitted on the rest; the
-    validation tokens have no say. The model is then fitted on all of train. A model is never asked for the
-    first token of a split, so it is not scored here either. `val_bytes` is the length of the validation
-    text as UTF-8. Splits beyond `TOKEN_LIMIT` are sampled, and `note` says so. Splits without two tokens
-    are a ValueError.
+    validation tokens play no part in the choice. The model is then fitted on all of `train`. The first token of a side
+    is not scored, because a network never predicts it either. `val_bytes` is the length of the validation text in
+    UTF-8. Sides larger than `TOKEN_LIMIT` are sampled, and `note` says so. Raises ValueError for a side of fewer than
+    two tokens.
     """
     train_tokens, val_tokens = np.asarray(train), np.asarray(val)
     if min(len(train_tokens), len(val_tokens)) < 2 or val_bytes < 1:
         raise ValueError(
-            "a baseline takes at least two tokens on each side and a byte of text, not "
+            "a baseline needs at least two tokens on each side and one byte of text, not "
             f"{len(train_tokens)} and {len(val_tokens)} tokens and {val_bytes} bytes"
         )
     # Sampled before they are converted: the tokens of a large corpus are mapped from a file.
@@ -58,7 +58,7 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
 
 
 def fit_ngram(train: ArrayLike, n_vocab: int) -> KneserNey:
-    """The model that `ngram_baseline` scores: fitted on the same training tokens, (n,), n > 1, of the same order."""
+    """The model that `ngram_baseline` scores: same training tokens, (n,), n > 1, and same order."""
     fitted = checked_tokens(stretches(np.asarray(train), TOKEN_LIMIT), n_vocab)
     return KneserNey.fit(fitted, n_vocab, _best_order(fitted, n_vocab))
 
@@ -70,10 +70,9 @@ def _best_order(fitted: IntArray, n_vocab: int) -> int:
 
 
 def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatArray:
-    """`KneserNey.fit(train, n_vocab, order).losses(tokens)` of every order from 1: (orders, n), counted once.
+    """`KneserNey.fit(train, n_vocab, order).losses(tokens)` for every order from 1, (orders, n), from one count.
 
-    The models differ only in their highest level, which counts occurrences where the others count
-    continuations.
+    The models differ only in their highest level, which counts occurrences where the others count continuations.
     """
     text = checked_tokens(tokens, n_vocab)
     counts = count_ngrams(train, n_vocab, HIGHEST_ORDER)
@@ -92,7 +91,7 @@ def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatA
 
 
 def stretches(tokens: NDArray[Any], limit: int) -> NDArray[Any]:
-    """`tokens`, or `limit` of them in `STRETCHES` equally long pieces from all over the text, in order."""
+    """`tokens`, or `limit` of them: `STRETCHES` pieces of equal length, evenly spaced over the text, in order."""
     if len(tokens) <= limit:
         return tokens
     length = limit // STRETCHES
@@ -107,4 +106,4 @@ def _note(fitted: int, train: int, scored: int, val: int) -> str:
         for used, all_, name in ((fitted, train, "training"), (scored, val, "validation"))
         if used < all_
     ]
-    return f"n-gram baseline on {' and '.join(parts)}, in {STRETCHES} even stretches" if parts else ""
+    return f"n-gram baseline on {' and '.join(parts)}, in {STRETCHES} evenly spaced pieces" if parts else ""

@@ -1,6 +1,6 @@
-"""What the two sides of a dataset have to do with each other: repeats, unseen tokens, what an n-gram model makes of it.
+"""How the two sides of a dataset relate: repeats, unseen tokens, the n-gram baseline.
 
-Everything here is bounded: large sides are judged by a part of them, and a note says by which.
+Everything here is bounded: of large sides only a part is used, and a note says which.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ UNSEEN_SHOWN = 8
 
 @dataclass(frozen=True)
 class SharedText:
-    """What validation repeats of training, verbatim. Places are "file:line", and tokens from the side's start."""
+    """Training text that validation repeats verbatim. Places are "file:line", and token indices on their side."""
 
-    shortest: int  # a repeat counts from this many tokens on
+    shortest: int  # only repeats of at least this many tokens count
     repeated_tokens: int
     repeated_share: float  # of the validation tokens that were compared
-    longest: int  # tokens of the longest repeat; 0: the sides have no token in common, and no places
+    longest: int  # tokens of the longest repeat; 0: the sides have no token in common, and the places are ""
     longest_train: str
     longest_val: str
     longest_train_token: int
@@ -37,11 +37,11 @@ class SharedText:
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """How often each token occurs on each side, shape (n_vocab,); and the first kinds that training has not."""
+    """How often each token occurs on each side, shape (n_vocab,); and the first tokens missing from training."""
 
     train: NDArray[np.int64]
     val: NDArray[np.int64]
-    unseen: tuple[int, ...]  # ids in the order in which they appear in validation, at most UNSEEN_SHOWN
+    unseen: tuple[int, ...]  # ids in order of appearance in validation, at most UNSEEN_SHOWN
 
     @property
     def unseen_kinds(self) -> int:
@@ -53,7 +53,7 @@ class TokenCounts:
 
 
 def shared_text(dataset: Dataset) -> SharedText:
-    """About a second for a million tokens, and half a gigabyte at most."""
+    """Compare the two sides. Takes about a second for a million tokens, and half a gigabyte at most."""
     train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
     shared = leakage(train, val)
     parts = [
@@ -70,12 +70,12 @@ def shared_text(dataset: Dataset) -> SharedText:
         longest_val=_place(dataset, "val", shared.longest_val) if shared.longest else "",
         longest_train_token=shared.longest_train,
         longest_val_token=shared.longest_val,
-        note=f"leakage looked for in the first {' and '.join(parts)}" if parts else "",
+        note=f"leakage checked in the first {' and '.join(parts)}" if parts else "",
     )
 
 
 def dataset_baseline(dataset: Dataset) -> Baseline | None:
-    """The n-gram baseline of a dataset; None where a side is too short for one."""
+    """The n-gram baseline of a dataset; None if a side is too short for one."""
     train, val = dataset.train, dataset.val
     if min(len(train.tokens), len(val.tokens)) < 2:
         return None

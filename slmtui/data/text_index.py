@@ -1,4 +1,4 @@
-"""An index of the training text that answers at once where, and how far, a sample copies it.
+"""An index of the training text that finds where, and for how long, a sample copies it.
 
 It is a suffix array (Manber & Myers 1993, "Suffix arrays: a new method for on-line string searches"), built
 by prefix doubling; each round sorts only the suffixes that are still tied (Larsson & Sadakane 2007, "Faster
@@ -14,18 +14,18 @@ from numpy.typing import ArrayLike, NDArray
 
 IntArray = NDArray[np.int64]
 
-END = -1  # stands after the last token of a text and sorts before every token
+END = -1  # follows the last token of a text and sorts before every token
 BEYOND = np.iinfo(np.int64).max  # sorts after every token
-WIDTH = 32  # how many tokens of each place are compared at once
+WIDTH = 32  # tokens compared at once at each position
 
 
 @dataclass(frozen=True)
 class Copy:
-    """A verbatim run of a sample's tokens in the training text; of length 0 if not one token is there."""
+    """A run of a sample's tokens that occurs verbatim in the training text; length 0 if not even one token does."""
 
     length: int
     sample_start: int
-    train_start: int  # the first of all the places
+    train_start: int  # the first occurrence
 
 
 @dataclass(frozen=True)
@@ -35,22 +35,22 @@ class TextIndex:
 
     @classmethod
     def build(cls, tokens: ArrayLike) -> TextIndex:
-        """Indexes a text of (n,) integer tokens, none of them negative. An empty text is a ValueError."""
+        """Indexes a text of (n,) integer tokens, none negative. Raises ValueError for an empty text."""
         text = _tokens(tokens)
         if len(text) == 0:
-            raise ValueError("an index takes at least one token")
+            raise ValueError("an index needs at least one token")
         return cls(np.append(text, END), suffix_array(text))
 
     def match_lengths(self, sample: ArrayLike) -> tuple[IntArray, IntArray]:
-        """For each token of a sample: how many tokens from there on stand like this somewhere in the text.
+        """For each token of a sample: the length of the longest run from there that occurs somewhere in the text.
 
-        Returns lengths (m,) and places of one such run in the text (m,); both 0 for a token it does not have.
+        Returns lengths (m,) and the start of one such occurrence (m,); both 0 for a token that is not in the text.
         """
         query = np.append(_tokens(sample), END)
         lengths, places = np.zeros((2, len(query) - 1), dtype=np.int64)
         at = np.arange(len(lengths))
         after = self._insertion_points(query, at)
-        # The longest match of a string is one of the two suffixes that it would stand between.
+        # The longest match of a string is one of the two suffixes that it would be sorted between.
         for place in (after - 1, after):
             suffix = self.suffixes[np.clip(place, 0, len(self.suffixes) - 1)]
             shared, _ = self._compare(query, at, suffix)
@@ -59,7 +59,7 @@ class TextIndex:
         return lengths, places
 
     def longest_copy(self, sample: ArrayLike) -> Copy:
-        """The longest run of (m,) sample tokens that stands verbatim in the text; the first of equals."""
+        """The longest run of (m,) sample tokens that occurs verbatim in the text; the first of equals."""
         run = _tokens(sample)
         lengths, _ = self.match_lengths(run)
         if len(run) == 0 or lengths.max() == 0:
@@ -69,7 +69,7 @@ class TextIndex:
         return Copy(length, start, int(self._places(run[start : start + length]).min()))
 
     def _places(self, run: IntArray) -> IntArray:
-        """Everywhere that a run stands in the text, in no order."""
+        """All occurrences of a run in the text, in no particular order."""
         zero = np.zeros(1, dtype=np.int64)
         first = self._insertion_points(np.append(run, END), zero)[0]
         past = self._insertion_points(np.append(run, BEYOND), zero)[0]
@@ -87,10 +87,10 @@ class TextIndex:
         return low
 
     def _compare(self, query: IntArray, at: IntArray, places: IntArray) -> tuple[IntArray, NDArray[np.bool_]]:
-        """How many tokens query[at:] and text[places:] share; whether the text's sorts before: (len(at),)."""
+        """How many tokens query[at:] and text[places:] share, and whether the text's sorts first: (len(at),)."""
         shared = np.minimum(len(query) - 1 - at, len(self.tokens) - 1 - places)  # unless they differ earlier
         before = np.zeros(len(at), dtype=bool)
-        equal = np.arange(len(at))  # the pairs that are equal as far as they have been compared
+        equal = np.arange(len(at))  # the pairs that are equal so far
         for start in range(0, len(query), WIDTH):
             steps = np.arange(start, start + WIDTH)
             asked = query[np.minimum(at[equal, None] + steps, len(query) - 1)]
@@ -107,12 +107,12 @@ class TextIndex:
 
 
 def suffix_array(text: IntArray) -> IntArray:
-    """The starts of all suffixes of a text, (n,), sorted; a suffix stands before those that it begins."""
+    """The starts of all suffixes of a text, (n,), sorted; a suffix comes before those that begin with it."""
     n = len(text)
     suffixes = np.argsort(text, kind="stable")
-    rank = np.empty(n + 1, dtype=np.int64)  # a suffix's: the place of the first one that it is tied with
+    rank = np.empty(n + 1, dtype=np.int64)  # of each suffix: the index of the first one that it is tied with
     rank[n] = END
-    slots = np.arange(n)  # the places still to be sorted: those of tied suffixes
+    slots = np.arange(n)  # the positions still to be sorted: those of tied suffixes
     new = np.append(True, np.diff(text[suffixes]) != 0)
     length = 1  # tokens that the order takes into account
     while True:

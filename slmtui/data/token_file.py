@@ -1,4 +1,4 @@
-"""Tokens by the hundred million: collected without knowing how many there will be, and read in blocks."""
+"""Hundreds of millions of tokens: collected without knowing how many there will be, and read in blocks."""
 
 import mmap
 import tempfile
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 from slmtui.data.errors import DataError
 
-IN_MEMORY = 64 << 20  # bytes; more than this goes to a file
+IN_MEMORY = 64 << 20  # bytes; anything larger goes to a file
 BLOCK = 1 << 16  # tokens
 
 _READ_BEFORE_LETTING_GO = 1 << 24  # tokens
 
 
 class TokenFile:
-    """Grows in memory, then in a temporary file without a name, gone as soon as nobody uses its array."""
+    """Grows in memory, then in an unnamed temporary file, which is gone as soon as its array is no longer used."""
 
     def __init__(self, dtype: type[np.unsignedinteger[Any]], in_memory: int = IN_MEMORY) -> None:
         self.dtype = dtype
@@ -28,8 +28,8 @@ class TokenFile:
         self._file: IO[bytes] | None = None
 
     def append(self, ids: NDArray[Any]) -> None:
-        """Add tokens at the end. Raises DataError where the disk is full."""
-        part = ids.astype(self.dtype)  # a copy: a view would keep the whole of what it is a view of
+        """Append tokens. Raises DataError if the disk is full."""
+        part = ids.astype(self.dtype)  # a copy: a view would keep its whole base array alive
         self._parts.append(part)
         self._waiting += part.nbytes
         self.n_tokens += len(ids)
@@ -37,7 +37,7 @@ class TokenFile:
             self._write()
 
     def array(self) -> NDArray[Any]:
-        """All tokens, shape (n_tokens,); mapped from the file if there is one. Call it once, at the end."""
+        """All tokens, shape (n_tokens,); memory-mapped if they are in a file. Call it once, at the end."""
         if self._file is None:
             return np.concatenate([np.empty(0, self.dtype), *self._parts])
         self._write()
@@ -47,7 +47,7 @@ class TokenFile:
 
     def _write(self) -> None:
         try:
-            # Without a name it needs no clean-up, however this process ends.
+            # An unnamed file needs no clean-up, however this process ends.
             self._file = self._file or tempfile.TemporaryFile(prefix="slmtui-")  # noqa: SIM115
             for part in self._parts:
                 self._file.write(part.tobytes())
@@ -64,8 +64,8 @@ class TokenFile:
 def blocks(tokens: NDArray[Any], start: int = 0, stop: int | None = None) -> Iterator[NDArray[Any]]:
     """`tokens[start:stop]` in blocks of at most 65,536.
 
-    What was read of a mapped file is let go now and then: the system may keep it, but it is no more this
-    process's.
+    Pages of a mapped file that have been read are released now and then: the system may cache them, but they no longer
+    count as this process's memory.
     """
     stop = len(tokens) if stop is None else stop
     for first in range(start, stop, BLOCK):

@@ -1,7 +1,7 @@
 """The first GPT-2 tokens of a corpus, and which of them belong to which side of the split.
 
-Whatever vocabulary a model gets in the end, sizes are counted and the split is made in GPT-2 tokens: so every
-vocabulary trains on the same text and is tested on the same text, and bits per byte can be compared.
+Whatever vocabulary the model uses, sizes are counted and the split is made in GPT-2 tokens. So models with different
+vocabularies train and validate on the same text, and their bits per byte can be compared.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _MOST_THREADS = 8
 
 @dataclass(frozen=True)
 class PrefixPart:
-    """The tokens `start` to `stop` of a head, all of one file."""
+    """The tokens `start` to `stop` of a prefix, all of one file."""
 
     file: int
     start: int
@@ -39,14 +39,14 @@ class PrefixPart:
 
 @dataclass(frozen=True)
 class TokenPrefix:
-    """`tokens`, shape (n_tokens,), uint16; `parts`: one for each file that begins within them, in order."""
+    """`tokens`, shape (n_tokens,), uint16; `parts`: one for each file that begins among them, in order."""
 
     tokens: NDArray[Any]
     parts: tuple[PrefixPart, ...]
 
 
 class TokenPrefixWriter:
-    """Keeps the first `limit` tokens (None: all) of what it is given."""
+    """Keeps the first `limit` tokens (None: all) that are added."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
@@ -58,7 +58,7 @@ class TokenPrefixWriter:
         return self._file.n_tokens == self.limit
 
     def add(self, file: int, ids: NDArray[Any]) -> None:
-        """The next tokens, all of this file."""
+        """Add the next tokens, all of one file."""
         ids = ids if self.limit is None else ids[: self.limit - self._file.n_tokens]
         if len(ids):
             self._file.append(ids)
@@ -73,7 +73,7 @@ class TokenPrefixWriter:
 
 
 def read_head(corpus: Corpus, limit: int | None) -> TokenPrefix:
-    """Tokenise a corpus up to `limit` tokens, and read hardly any further."""
+    """Tokenise a corpus up to `limit` tokens, reading little beyond them."""
     writer = TokenPrefixWriter(limit)
     with closing(tokenised(corpus)) as rows:
         for file, _, ids in rows:
@@ -84,10 +84,10 @@ def read_head(corpus: Corpus, limit: int | None) -> TokenPrefix:
 
 
 def tokenised(corpus: Corpus) -> Generator[tuple[int, str, NDArray[Any]]]:
-    """The pieces of a corpus in order: index of the file, text, GPT-2 ids.
+    """The chunks of a corpus in order: index of the file, text, GPT-2 ids.
 
-    tiktoken lets go of the interpreter lock while it works, so each core can take a piece. To bound the
-    memory, no more than two pieces per core are under way.
+    tiktoken releases the interpreter lock while it works, so each core can take a chunk. To bound memory, no more than
+    two chunks per core are in flight.
     """
     encode = gpt2_tokenizer().encode
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
@@ -107,7 +107,7 @@ def tokenised(corpus: Corpus) -> Generator[tuple[int, str, NDArray[Any]]]:
 
 
 def split_contiguous(head: TokenPrefix, train_fraction: float) -> tuple[list[PrefixPart], list[PrefixPart]]:
-    """The first `int(train_fraction * n)` tokens train, the rest validate."""
+    """The first `int(train_fraction * n)` tokens are for training, the rest for validation."""
     border = int(train_fraction * len(head.tokens))
     train = [PrefixPart(part.file, part.start, min(part.stop, border)) for part in head.parts]
     val = [PrefixPart(part.file, max(part.start, border), part.stop) for part in head.parts]
@@ -117,10 +117,10 @@ def split_contiguous(head: TokenPrefix, train_fraction: float) -> tuple[list[Pre
 def split_by_file(
     corpus: Corpus, head: TokenPrefix, train_fraction: float
 ) -> tuple[list[PrefixPart], list[PrefixPart]]:
-    """Hold whole files out, so that about `1 - train_fraction` of the tokens validate.
+    """Hold out whole files for validation, with about `1 - train_fraction` of the tokens.
 
-    Copies of a file go to the same side. The order in which files are tried comes from a hash of their names:
-    it looks random, is the same everywhere, and does not change when a file is edited.
+    Copies of a file go to the same side. Files are tried in the order of a hash of their names: it looks random, is the
+    same everywhere, and does not change when a file is edited.
     Raises DataError for fewer than two different files.
     """
     groups: dict[str, list[PrefixPart]] = {}
@@ -145,7 +145,7 @@ def split_by_file(
         if abs(taken + size(group) - wanted) < abs(taken - wanted) and len(held_out) < len(groups) - 1:
             held_out.append(group)
             taken += size(group)
-    if not held_out:  # every file is larger than twice what should validate
+    if not held_out:  # every file is larger than twice the wanted size
         held_out = [min(groups.values(), key=lambda group: (size(group), place(group)))]
     val = {part.file for group in held_out for part in group}
     return [part for part in head.parts if part.file not in val], [part for part in head.parts if part.file in val]

@@ -1,13 +1,11 @@
 """From text to token ids and back, with one of three vocabularies.
 
 - `gpt2`: GPT-2's 50,257 tokens.
-- `gpt2-compact`: those of them that occur in the training text, and the 256 bytes. Any other text is spelled
-  in bytes,
-  so the vocabulary knows nothing of the validation text and still writes all of it.
+- `gpt2-compact`: those that occur in the training text, and the 256 bytes. Everything else is spelled in bytes, so the
+  vocabulary knows nothing about the validation text and can still encode all of it.
 - `bpe`: 512 to 16,384 tokens learned from the training text.
 
-Every text and every sequence of bytes comes back exactly from its ids. No text is turned into a special
-token.
+Every text and every sequence of bytes can be decoded exactly from its ids. Text never becomes a special token.
 """
 
 import hashlib
@@ -28,17 +26,17 @@ from slmtui.data.gpt2 import GPT2_BYTES, N_VOCAB, PATTERN, gpt2_encoding, gpt2_t
 
 Ids = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32
 
-_STRAY_BYTES = re.compile("([\udc80-\udcff]+)")  # what "surrogateescape" makes of bytes that are no UTF-8
+_STRAY_BYTES = re.compile("([\udc80-\udcff]+)")  # what "surrogateescape" makes of bytes that are not UTF-8
 _DECODE_BLOCK = 1 << 16  # tokens
 
 
 def id_dtype(n_vocab: int) -> type[np.uint16] | type[np.uint32]:
-    """The smallest type that holds the ids of a vocabulary."""
+    """The smallest type that can hold the ids of a vocabulary."""
     return np.uint16 if n_vocab <= 1 << 16 else np.uint32
 
 
 class RaggedRows:
-    """Rows of different lengths, kept end to end in one array, so that many can be fetched at once."""
+    """Rows of different lengths, stored end to end in one array, so that many can be fetched at once."""
 
     def __init__(self, values: NDArray[Any], lengths: NDArray[np.int64]) -> None:
         self.values = values
@@ -46,7 +44,7 @@ class RaggedRows:
         self.starts = np.cumsum(lengths) - lengths
 
     def __getitem__(self, rows: NDArray[Any]) -> NDArray[Any]:
-        """The rows with these numbers, end to end."""
+        """The rows with these indices, end to end."""
         lengths = self.lengths[rows]
         ends = np.cumsum(lengths)
         shift = self.starts[rows] - (ends - lengths)
@@ -55,7 +53,7 @@ class RaggedRows:
 
 
 class Tokenizer(ABC):
-    """A vocabulary: the bytes of each token, and how a text is written with them."""
+    """A vocabulary: the bytes of each token, and how text is encoded with them."""
 
     kind: str
 
@@ -78,7 +76,7 @@ class Tokenizer(ABC):
         return self._bytes.lengths
 
     def encode(self, text: str) -> Ids:
-        """The ids of a text, uint16 or, for more than 65,536 tokens, uint32."""
+        """The ids of a text, uint16, or uint32 for more than 65,536 tokens."""
         try:
             text.encode("utf-8")
         except UnicodeEncodeError:  # half a character (a lone surrogate) has no bytes: it becomes U+FFFD
@@ -87,7 +85,7 @@ class Tokenizer(ABC):
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
     def encode_bytes(self, data: bytes) -> Ids:
-        """The ids of bytes; what is no UTF-8, as where a cut went through a character, goes byte by byte."""
+        """The ids of bytes; what is not UTF-8, such as half a character at a cut, is encoded byte by byte."""
         parts: list[Ids] = []
         for i, part in enumerate(_STRAY_BYTES.split(data.decode("utf-8", "surrogateescape"))):
             if i % 2:
@@ -98,13 +96,13 @@ class Tokenizer(ABC):
         return np.concatenate(parts)
 
     def decode_bytes(self, ids: ArrayLike) -> bytes:
-        """The bytes that ids stand for."""
+        """The bytes of a sequence of ids."""
         wanted = np.asarray(ids).reshape(-1)
         blocks = range(0, len(wanted), _DECODE_BLOCK)
         return b"".join(self._bytes[wanted[i : i + _DECODE_BLOCK].astype(np.int64)].tobytes() for i in blocks)
 
     def decode(self, ids: ArrayLike) -> str:
-        """The text that ids stand for; bytes that are no UTF-8 are shown as U+FFFD."""
+        """The text of a sequence of ids; bytes that are not UTF-8 become U+FFFD."""
         return self.decode_bytes(ids).decode("utf-8", "replace")
 
     def token_bytes(self, token: int) -> bytes:
@@ -113,16 +111,16 @@ class Tokenizer(ABC):
 
     @cached_property
     def newlines(self) -> NDArray[np.int64]:
-        """How many line breaks each token holds, shape (n_vocab,)."""
+        """How many line breaks each token contains, shape (n_vocab,)."""
         return np.array([token.count(b"\n") for token in self._tokens], np.int64)
 
     @abstractmethod
     def state(self) -> dict[str, str | list[int]]:
-        """All that `tokenizer_from_state` needs, in plain values that any checkpoint can hold."""
+        """Everything that `tokenizer_from_state` needs, in plain values that any checkpoint can hold."""
 
     @abstractmethod
     def _encode_piece(self, piece: str) -> Ids:
-        """The ids of a text of at most `pieces.PIECE` characters."""
+        """The ids of a text of at most `CHUNK_CHARACTERS` characters."""
 
 
 class Gpt2Tokenizer(Tokenizer):
@@ -138,19 +136,18 @@ class Gpt2Tokenizer(Tokenizer):
         return {"kind": self.kind}
 
     def _encode_piece(self, piece: str) -> Ids:
-        # Nothing allowed, nothing disallowed: "<|endoftext|>" in a text is thirteen characters like any
-        # others.
+        # No special tokens: "<|endoftext|>" in a text is thirteen ordinary characters.
         return self._encoding.encode_to_numpy(piece, disallowed_special=()).astype(np.uint16)
 
 
 @cache
 def gpt2_tokenizer() -> Gpt2Tokenizer:
-    """GPT-2's vocabulary; it takes a tenth of a second to build, and one is enough."""
+    """GPT-2's vocabulary; built once, which takes a tenth of a second."""
     return Gpt2Tokenizer()
 
 
 class CompactTokenizer(Tokenizer):
-    """Some of GPT-2's tokens, the 256 bytes always among them; the others are spelled in bytes.
+    """Some of GPT-2's tokens, always including the 256 bytes; the others are spelled in bytes.
 
     The ids keep GPT-2's order. The bytes are GPT-2's first 256 tokens, so they are the first 256 here.
     """
@@ -164,7 +161,7 @@ class CompactTokenizer(Tokenizer):
         spelling = gpt2_tokens()
         super().__init__([spelling[i] for i in self.gpt2_ids.tolist()], np.argsort(GPT2_BYTES))
 
-        # For each of GPT-2's ids, what to write instead: the one id of ours, or those of its bytes.
+        # What replaces each GPT-2 id: our id for it, or those of its bytes.
         kept = np.isin(np.arange(N_VOCAB), self.gpt2_ids)
         lengths = np.where(kept, 1, self._gpt2.token_lengths)
         values: Ids = np.empty(int(lengths.sum()), self.dtype)
@@ -173,7 +170,7 @@ class CompactTokenizer(Tokenizer):
         self._from_gpt2 = RaggedRows(values, lengths)
 
     def from_gpt2(self, ids: NDArray[Any]) -> Ids:
-        """Our ids for a text of which these are GPT-2's."""
+        """Our ids for a text, given GPT-2's ids for it."""
         return self._from_gpt2[ids.astype(np.int64)]
 
     def state(self) -> dict[str, str | list[int]]:
@@ -184,7 +181,7 @@ class CompactTokenizer(Tokenizer):
 
 
 class BpeTokenizer(Tokenizer):
-    """The 256 bytes and the merges learned from a text; `encoding` is an ordinary `tiktoken.Encoding`."""
+    """The 256 bytes and the merges learned from a text; `encoding` is a regular `tiktoken.Encoding`."""
 
     kind = "bpe"
 
@@ -209,7 +206,7 @@ class BpeTokenizer(Tokenizer):
 
 
 def tokenizer_from_state(state: object) -> Tokenizer:
-    """The tokenizer whose `state()` this is. It may come from a foreign file: DataError for anything else."""
+    """The tokenizer with this `state()`. It may come from an untrusted file: raises DataError for anything else."""
     if not isinstance(state, Mapping):
         raise DataError(f"vocabulary: expected a table of kind and entries, got {type(state).__name__}")
     match kind := state.get("kind"):
@@ -218,7 +215,7 @@ def tokenizer_from_state(state: object) -> Tokenizer:
         case "gpt2-compact":
             ids = _integers(state, "gpt2_ids", most=N_VOCAB, below=N_VOCAB)
             if ids != sorted(set(ids)) or ids[:256] != list(range(256)):
-                raise DataError("vocabulary: gpt2_ids must rise, and begin with the 256 bytes, 0 to 255")
+                raise DataError("vocabulary: gpt2_ids must be ascending, and begin with the 256 bytes, 0 to 255")
             return CompactTokenizer(np.array(ids, np.int64))
         case "bpe":
             flat = _integers(state, "merges", most=2 * (LARGEST_VOCABULARY - 256), below=LARGEST_VOCABULARY)

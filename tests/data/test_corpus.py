@@ -75,7 +75,7 @@ def test_what_is_no_text_is_skipped_and_reported(tmp_path: Path) -> None:
     assert "NUL" in reasons["image.png"]
     assert reasons[".hidden"] == reasons[".git"] == "hidden"
     assert reasons["pipe"] == "neither a file nor a folder"
-    assert reasons["nowhere"] == "a link that leads nowhere"
+    assert reasons["nowhere"] == "a broken link"
 
 
 def test_a_file_found_to_be_no_text_leaves_no_trace(tmp_path: Path) -> None:
@@ -112,11 +112,11 @@ def test_links(tmp_path: Path) -> None:
     corpus = open_corpus(root)
     assert names(corpus) == ["out/far.py", "real/a.py", "z.py"]
     reasons = skipped(corpus)
-    assert reasons["a_link.py"] == "the same as real/a.py"
-    assert reasons["b_link"] == "the same as real"
+    assert reasons["a_link.py"] == "same as real/a.py"
+    assert reasons["b_link"] == "same as real"
     for loop in ("real/up", "slash", "back", "out/back"):
         assert reasons[loop] == "a link back to a folder that contains it"
-    assert reasons["self"] == "a link that leads nowhere"
+    assert reasons["self"] == "a broken link"
 
 
 def test_gitignore(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_gitignore(tmp_path: Path) -> None:
     )
     corpus = open_corpus(tmp_path)
     assert names(corpus) == ["a.py", "other/secret.py", "sub/keep.log", "sub/only_here.py"]
-    ignored = [path for path, reason in skipped(corpus).items() if reason == "named in .gitignore"]
+    ignored = [path for path, reason in skipped(corpus).items() if reason == "ignored by .gitignore"]
     assert ignored == ["a.log", "build", "only_here.py", "sub/drop.log", "sub/secret.py"]
 
 
@@ -146,7 +146,7 @@ def test_a_gitignore_that_is_no_gitignore_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {".gitignore": "!\n", "a.py": "a"})
     corpus = open_corpus(tmp_path)
     assert names(corpus) == ["a.py"]
-    assert skipped(corpus)[".gitignore"].startswith("not followed: ")
+    assert skipped(corpus)[".gitignore"].startswith("not applied: ")
 
 
 @pytest.mark.parametrize(
@@ -269,8 +269,8 @@ def test_a_corpus_that_changes_meanwhile_is_not_read_on(tmp_path: Path) -> None:
         ("blank.txt", r"blank\.txt: the corpus is empty"),
         ("picture.png", r"picture\.png: binary"),
         ("latin.txt", r"latin\.txt: not UTF-8"),
-        ("hollow", "hollow: no text file to learn from"),
-        ("empties", "empties: the corpus is empty: there is no text in its 2 files"),
+        ("hollow", "hollow: no text file to train on"),
+        ("empties", "empties: the corpus is empty: no text in its 2 files"),
         ("pipe", "pipe: neither a file nor a folder"),
         (["blank.txt", "missing"], "missing: no such file or folder"),
         ([], "the corpus has no source"),
@@ -299,11 +299,11 @@ def test_what_cannot_be_a_corpus(
 
 def test_patterns_that_match_nothing_say_so(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "a"})
-    with pytest.raises(DataError, match="are the patterns right"):
+    with pytest.raises(DataError, match="check the patterns"):
         open_corpus(tmp_path, include=["*.rs"])
 
 
 def test_a_bad_pattern_says_which(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "a"})
-    with pytest.raises(DataError, match="exclude: not a pattern"):
+    with pytest.raises(DataError, match="exclude: not a valid"):
         open_corpus(tmp_path, exclude=["!"])

@@ -96,7 +96,7 @@ def test_bpe_learns_from_the_training_side_alone(tmp_path: Path) -> None:
     assert b" alpha" in tokens
     assert not any(b"om" in token for token in tokens)
     assert dataset.notes == (
-        "vocab_size is 512 but no more pairs occur twice in the training text: "
+        "vocab_size is 512, but no further pair occurs twice in the training text: "
         f"the vocabulary has {len(tokens)} tokens",
     )
 
@@ -105,7 +105,7 @@ def test_bpe_learns_from_a_sample_of_a_large_text(folder: Corpus, monkeypatch: p
     assert BPE_SAMPLE <= 10_000_000
     monkeypatch.setattr(dataset_module, "BPE_SAMPLE", 2_000)
     dataset = build_dataset(folder, kind="bpe", vocab_size=512)
-    assert "the vocabulary was learned from a part of the training text" in dataset.notes[0]
+    assert "the vocabulary was learned from part of the training text" in dataset.notes[0]
     assert side_bytes(dataset, "train") + side_bytes(dataset, "val") == text_of(folder).encode()
 
 
@@ -217,8 +217,8 @@ def test_bytes_per_token() -> None:
         ({"train_fraction": 0.0}, "data.train_fraction must be a number above 0 and below 1"),
         ({"train_fraction": 1.0}, "data.train_fraction must be a number above 0 and below 1"),
         ({"train_fraction": float("nan")}, "data.train_fraction must be a number above 0 and below 1"),
-        ({"dataset_size": 10}, "10 tokens are too few to split: 1 for validation, 2 are needed"),
-        ({"dataset_size": 2}, "2 tokens are too few to split: 1 for training, 2 are needed"),
+        ({"dataset_size": 10}, "10 tokens are too few to split: 1 for validation, at least 2 are needed"),
+        ({"dataset_size": 2}, "2 tokens are too few to split: 1 for training, at least 2 are needed"),
     ],
 )
 def test_settings_out_of_range(folder: Corpus, settings: dict[str, object], message: str) -> None:

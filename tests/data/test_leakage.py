@@ -62,7 +62,7 @@ def test_splits_with_nothing_in_common() -> None:
 
 @pytest.mark.parametrize(("train", "val", "shortest"), [([], [1], 16), ([1], [], 16), ([1], [1], 0)])
 def test_nothing_to_compare_is_refused(train: list[int], val: list[int], shortest: int) -> None:
-    with pytest.raises(ValueError, match="leakage takes a token on each side"):
+    with pytest.raises(ValueError, match="leakage needs a token on each side"):
         leakage(train, val, shortest)
 
 
