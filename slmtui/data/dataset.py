@@ -25,7 +25,7 @@ from slmtui.data.chunks import chunks
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile, blocks
-from slmtui.data.token_prefix import PrefixPart, TokenPrefix, read_head, split_by_file, split_contiguous
+from slmtui.data.token_prefix import PrefixPart, TokenPrefix, read_prefix, split_by_file, split_contiguous
 from slmtui.data.tokenizer import BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
 
 BPE_SAMPLE = 10_000_000  # a vocabulary is learned from at most this many bytes of training text
@@ -135,31 +135,31 @@ def build_dataset(
     Raises DataError for an invalid setting and for a text that is too short to split.
     """
     settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
-    return split_head(corpus, read_head(corpus, dataset_size), settings)
+    return split_prefix(corpus, read_prefix(corpus, dataset_size), settings)
 
 
-def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> Dataset:
+def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings) -> Dataset:
     """`build_dataset` for tokens that have already been read."""
     notes: list[str] = []
-    n_tokens = len(head.tokens)
+    n_tokens = len(prefix.tokens)
     if settings.dataset_size is not None and n_tokens < settings.dataset_size:
         asked = f"dataset_size is {settings.dataset_size:,} tokens"
         notes.append(f"{asked} but the corpus has {n_tokens:,}: training on all of it")
     if settings.split == "by-file":
-        train_parts, val_parts = split_by_file(corpus, head, settings.train_fraction)
+        train_parts, val_parts = split_by_file(corpus, prefix, settings.train_fraction)
         share = sum(part.n_tokens for part in val_parts) / n_tokens
-        held_out = f"{len(val_parts):,} of {len(head.parts):,} files"
+        held_out = f"{len(val_parts):,} of {len(prefix.parts):,} files"
         notes.append(f"validation is {held_out}, {share:.1%} of the tokens")
     else:
-        train_parts, val_parts = split_contiguous(head, settings.train_fraction)
+        train_parts, val_parts = split_contiguous(prefix, settings.train_fraction)
     for side, parts in (("training", train_parts), ("validation", val_parts)):
         if (n := sum(part.n_tokens for part in parts)) < 2:
             few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
             raise DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, at least 2 are needed")
 
-    tokenizer = _make_tokenizer(settings, head, train_parts, notes)
-    train, train_ranges = _write_side(head, train_parts, tokenizer)
-    val, val_ranges = _write_side(head, val_parts, tokenizer)
+    tokenizer = _make_tokenizer(settings, prefix, train_parts, notes)
+    train, train_ranges = _write_side(prefix, train_parts, tokenizer)
+    val, val_ranges = _write_side(prefix, val_parts, tokenizer)
     files = tuple(
         DatasetFile(
             corpus.files[part.file].name,
@@ -167,7 +167,7 @@ def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> 
             train_ranges.get(part.file, range(0)),
             val_ranges.get(part.file, range(0)),
         )
-        for part in head.parts
+        for part in prefix.parts
     )
     fingerprint = hashlib.sha256(f"{tokenizer.fingerprint} {len(train.tokens)} {len(val.tokens)}".encode())
     for tokens in (train.tokens, val.tokens):
@@ -175,13 +175,13 @@ def split_head(corpus: Corpus, head: TokenPrefix, settings: DatasetSettings) -> 
             fingerprint.update(block.tobytes())
     val_bytes = hashlib.sha256()
     for part in val_parts:
-        for data in _part_bytes(head, part):
+        for data in _part_bytes(prefix, part):
             val_bytes.update(data)
     return Dataset(train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes))
 
 
 def _make_tokenizer(
-    settings: DatasetSettings, head: TokenPrefix, train_parts: Sequence[PrefixPart], notes: list[str]
+    settings: DatasetSettings, prefix: TokenPrefix, train_parts: Sequence[PrefixPart], notes: list[str]
 ) -> Tokenizer:
     """The vocabulary, built from the training side alone."""
     if settings.kind == "gpt2":
@@ -189,14 +189,14 @@ def _make_tokenizer(
     if settings.kind == "gpt2-compact":
         used = np.zeros(1 << 16, np.bool_)
         for part in train_parts:
-            for block in blocks(head.tokens, part.start, part.stop):
+            for block in blocks(prefix.tokens, part.start, part.stop):
                 used[block] = True
         return CompactTokenizer(np.flatnonzero(used))
 
     # For a large corpus, the vocabulary is learned from evenly spaced blocks.
-    n_bytes = sum(_count_bytes(head, part) for part in train_parts)
+    n_bytes = sum(_count_bytes(prefix, part) for part in train_parts)
     every = -(-n_bytes // BPE_SAMPLE)
-    texts = (data for part in train_parts for data in _part_bytes(head, part))
+    texts = (data for part in train_parts for data in _part_bytes(prefix, part))
     sample = (text.decode("utf-8", "ignore") for i, text in enumerate(texts) if i % every == 0)
     tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size))
     if every > 1:
@@ -209,43 +209,45 @@ def _make_tokenizer(
     return tokenizer
 
 
-def _write_side(head: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer) -> tuple[Split, dict[int, range]]:
+def _write_side(
+    prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
+) -> tuple[Split, dict[int, range]]:
     """One side, tokenised, and the range of each file's tokens."""
-    n_bytes = sum(_count_bytes(head, part) for part in parts)
+    n_bytes = sum(_count_bytes(prefix, part) for part in parts)
     if tokenizer.kind == "gpt2" and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
         views = {part.file: range(part.start - first, part.stop - first) for part in parts}
-        return Split(head.tokens[first:last], n_bytes), views
+        return Split(prefix.tokens[first:last], n_bytes), views
     ranges: dict[int, range] = {}
     file = TokenFile(tokenizer.dtype)
     for part in parts:
         start = file.n_tokens
-        for ids in _part_ids(head, part, tokenizer):
+        for ids in _part_ids(prefix, part, tokenizer):
             file.append(ids)
         ranges[part.file] = range(start, file.n_tokens)
     return Split(file.array(), n_bytes), ranges
 
 
-def _part_ids(head: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
+def _part_ids(prefix: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
     """The ids of a part in the given vocabulary."""
     if isinstance(tokenizer, BpeTokenizer):
         # The split may be inside a character: bytes that are not UTF-8 are passed on as surrogates.
         decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        texts = (decoder.decode(data) for data in _part_bytes(head, part))
+        texts = (decoder.decode(data) for data in _part_bytes(prefix, part))
         for piece in chunks(texts):
             yield tokenizer.encode_bytes(piece.encode("utf-8", "surrogateescape"))
         yield tokenizer.encode_bytes(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
         return
-    for ids in blocks(head.tokens, part.start, part.stop):
+    for ids in blocks(prefix.tokens, part.start, part.stop):
         yield tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
 
 
-def _part_bytes(head: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
+def _part_bytes(prefix: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
     """The text of a part, in blocks."""
-    for block in blocks(head.tokens, part.start, part.stop):
+    for block in blocks(prefix.tokens, part.start, part.stop):
         yield gpt2_tokenizer().decode_bytes(block)
 
 
-def _count_bytes(head: TokenPrefix, part: PrefixPart) -> int:
+def _count_bytes(prefix: TokenPrefix, part: PrefixPart) -> int:
     lengths = gpt2_tokenizer().token_lengths
-    return sum(int(lengths[block].sum()) for block in blocks(head.tokens, part.start, part.stop))
+    return sum(int(lengths[block].sum()) for block in blocks(prefix.tokens, part.start, part.stop))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
-from slmtui.data.dataset import Dataset, DatasetSettings, split_head
+from slmtui.data.dataset import Dataset, DatasetSettings, split_prefix
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
 from slmtui.data.split_stats import SharedText, dataset_baseline, shared_text
@@ -140,10 +140,10 @@ def count_corpus(
         for name, search in searches.items():
             hits[name] += _count(search, piece)
 
-    head = writer.head()
-    dataset, train_tokens, val_tokens, unseen = None, len(head.tokens), 0, 0
+    prefix = writer.prefix()
+    dataset, train_tokens, val_tokens, unseen = None, len(prefix.tokens), 0, 0
     try:
-        dataset = split_head(corpus, head, settings)
+        dataset = split_prefix(corpus, prefix, settings)
         train_tokens, val_tokens = len(dataset.train.tokens), len(dataset.val.tokens)
         notes, unseen = dataset.notes, unseen_tokens(dataset)
     except DataError as error:

@@ -64,7 +64,7 @@ class TokenPrefixWriter:
             self._file.append(ids)
             self._stops[file] = self._file.n_tokens
 
-    def head(self) -> TokenPrefix:
+    def prefix(self) -> TokenPrefix:
         starts = [0, *self._stops.values()]
         parts = [
             PrefixPart(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)
@@ -72,7 +72,7 @@ class TokenPrefixWriter:
         return TokenPrefix(self._file.array(), tuple(parts))
 
 
-def read_head(corpus: Corpus, limit: int | None) -> TokenPrefix:
+def read_prefix(corpus: Corpus, limit: int | None) -> TokenPrefix:
     """Tokenise a corpus up to `limit` tokens, reading little beyond them."""
     writer = TokenPrefixWriter(limit)
     with closing(tokenised(corpus)) as rows:
@@ -80,7 +80,7 @@ def read_head(corpus: Corpus, limit: int | None) -> TokenPrefix:
             writer.add(file, ids)
             if writer.full:
                 break
-    return writer.head()
+    return writer.prefix()
 
 
 def tokenised(corpus: Corpus) -> Generator[tuple[int, str, NDArray[Any]]]:
@@ -106,16 +106,16 @@ def tokenised(corpus: Corpus) -> Generator[tuple[int, str, NDArray[Any]]]:
             pool.shutdown(cancel_futures=True)
 
 
-def split_contiguous(head: TokenPrefix, train_fraction: float) -> tuple[list[PrefixPart], list[PrefixPart]]:
+def split_contiguous(prefix: TokenPrefix, train_fraction: float) -> tuple[list[PrefixPart], list[PrefixPart]]:
     """The first `int(train_fraction * n)` tokens are for training, the rest for validation."""
-    border = int(train_fraction * len(head.tokens))
-    train = [PrefixPart(part.file, part.start, min(part.stop, border)) for part in head.parts]
-    val = [PrefixPart(part.file, max(part.start, border), part.stop) for part in head.parts]
+    border = int(train_fraction * len(prefix.tokens))
+    train = [PrefixPart(part.file, part.start, min(part.stop, border)) for part in prefix.parts]
+    val = [PrefixPart(part.file, max(part.start, border), part.stop) for part in prefix.parts]
     return [part for part in train if part.n_tokens > 0], [part for part in val if part.n_tokens > 0]
 
 
 def split_by_file(
-    corpus: Corpus, head: TokenPrefix, train_fraction: float
+    corpus: Corpus, prefix: TokenPrefix, train_fraction: float
 ) -> tuple[list[PrefixPart], list[PrefixPart]]:
     """Hold out whole files for validation, with about `1 - train_fraction` of the tokens.
 
@@ -124,12 +124,12 @@ def split_by_file(
     Raises DataError for fewer than two different files.
     """
     groups: dict[str, list[PrefixPart]] = {}
-    for part in head.parts:
+    for part in prefix.parts:
         groups.setdefault(corpus.files[part.file].content_hash, []).append(part)
     if len(groups) < 2:
         raise DataError(
-            f"{corpus.source}: a split by file needs 2 different files in the {len(head.tokens):,} tokens "
-            f"(found {len(head.parts):,}, {len(groups)} different); use the contiguous split, or more text"
+            f"{corpus.source}: a split by file needs 2 different files in the {len(prefix.tokens):,} tokens "
+            f"(found {len(prefix.parts):,}, {len(groups)} different); use the contiguous split, or more text"
         )
 
     def size(group: list[PrefixPart]) -> int:
@@ -139,7 +139,7 @@ def split_by_file(
         name = corpus.files[group[0].file].name
         return hashlib.sha256(name.encode()).hexdigest(), group[0].file
 
-    wanted, taken = (1 - train_fraction) * len(head.tokens), 0
+    wanted, taken = (1 - train_fraction) * len(prefix.tokens), 0
     held_out: list[list[PrefixPart]] = []
     for group in sorted(groups.values(), key=place):
         if abs(taken + size(group) - wanted) < abs(taken - wanted) and len(held_out) < len(groups) - 1:
@@ -148,4 +148,4 @@ def split_by_file(
     if not held_out:  # every file is larger than twice the wanted size
         held_out = [min(groups.values(), key=lambda group: (size(group), place(group)))]
     val = {part.file for group in held_out for part in group}
-    return [part for part in head.parts if part.file not in val], [part for part in head.parts if part.file in val]
+    return [part for part in prefix.parts if part.file not in val], [part for part in prefix.parts if part.file in val]

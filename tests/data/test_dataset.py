@@ -11,7 +11,7 @@ from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import BPE_SAMPLE, Dataset, Side, Split, build_dataset
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile
-from slmtui.data.token_prefix import TokenPrefixWriter, read_head, tokenised
+from slmtui.data.token_prefix import TokenPrefixWriter, read_prefix, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer, tokenizer_from_state
 from tests.data.test_corpus import text_of, write
 
@@ -230,10 +230,10 @@ def test_reading_stops_where_enough_was_read(tmp_path: Path) -> None:
     files = {f"{i:04}.py": "x = 1\n" * 100 for i in range(500)}
     corpus = open_corpus(write(tmp_path, {**files}))
     (tmp_path / "0499.py").write_text("changed since")  # never reached, so never noticed
-    head = read_head(corpus, 1_000)
-    assert len(head.tokens) == 1_000
+    prefix = read_prefix(corpus, 1_000)
+    assert len(prefix.tokens) == 1_000
     with pytest.raises(DataError, match="changed"):
-        read_head(corpus, None)
+        read_prefix(corpus, None)
 
 
 def test_pieces_stay_in_order_and_give_the_tokens_of_the_whole(tmp_path: Path) -> None:
@@ -246,14 +246,14 @@ def test_pieces_stay_in_order_and_give_the_tokens_of_the_whole(tmp_path: Path) -
     assert gpt2_tokenizer().decode(ids) == text
 
 
-def test_a_head_is_cut_to_the_token() -> None:
+def test_a_prefix_is_cut_to_the_token() -> None:
     writer = TokenPrefixWriter(5)
     for file, n_tokens in ((0, 3), (1, 1), (2, 4), (3, 2)):
         writer.add(file, np.full(n_tokens, file, np.uint16))
     assert writer.full
-    head = writer.head()
-    assert head.tokens.tolist() == [0, 0, 0, 1, 2]
-    assert [(part.file, part.start, part.stop) for part in head.parts] == [(0, 0, 3), (1, 3, 4), (2, 4, 5)]
+    prefix = writer.prefix()
+    assert prefix.tokens.tolist() == [0, 0, 0, 1, 2]
+    assert [(part.file, part.start, part.stop) for part in prefix.parts] == [(0, 0, 3), (1, 3, 4), (2, 4, 5)]
 
 
 def test_many_tokens_go_to_a_file() -> None:
