@@ -17,7 +17,7 @@ from slmtui.output import ExitStatus, put, say, visible
 if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline
     from slmtui.data.inspection import Inspection
-    from slmtui.data.split_stats import SharedText
+    from slmtui.data.split_stats import DatasetLeakage
 
 FILES_SHOWN = 40
 
@@ -69,7 +69,7 @@ def table(inspection: Inspection) -> str:
     return "\n".join(lines)
 
 
-def _leakage_rows(leakage: SharedText | None) -> list[tuple[str, str]]:
+def _leakage_rows(leakage: DatasetLeakage | None) -> list[tuple[str, str]]:
     if leakage is None:
         return []
     rows = [(f"  in repeats of {leakage.shortest} tokens or more", f"{leakage.repeated_share:.1%}")]

@@ -48,7 +48,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
     from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import count_corpus
-    from slmtui.data.split_stats import shared_text
+    from slmtui.data.split_stats import dataset_leakage
     from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
     from slmtui.insight.suggested_file import suggested_toml
     from slmtui.training.prepare import dataset_settings, phase_corpus
@@ -59,7 +59,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
         say(note)
     if counted.dataset is None:
         raise UserError("there is nothing to suggest for a text that is too short to split")
-    facts = corpus_facts(counted, shared_text(counted.dataset))
+    facts = corpus_facts(counted, dataset_leakage(counted.dataset))
     fixed = fixed_values(phase.values(), overrides)
     suggestion = suggest(phase.data, facts, fixed)
     if step := step_seconds(suggestion.phase):

@@ -16,7 +16,7 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, split_prefix
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
-from slmtui.data.split_stats import SharedText, dataset_baseline, shared_text
+from slmtui.data.split_stats import DatasetLeakage, dataset_baseline, dataset_leakage
 from slmtui.data.token_file import blocks
 from slmtui.data.token_prefix import TokenPrefixWriter, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer
@@ -68,7 +68,7 @@ class Inspection:
     frequent_tokens: tuple[TokenCount, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
-    leakage: SharedText | None = None
+    leakage: DatasetLeakage | None = None
     baseline: Baseline | None = None
 
     def to_json(self) -> str:
@@ -83,7 +83,7 @@ class Counted:
     inspection: Inspection
     dataset: Dataset | None  # None: too short to split
 
-    def compared(self, leakage: SharedText | None, baseline: Baseline | None) -> Inspection:
+    def compared(self, leakage: DatasetLeakage | None, baseline: Baseline | None) -> Inspection:
         """The complete inspection."""
         sampled = [found.note for found in (leakage, baseline) if found is not None and found.note]
         notes = (*self.inspection.notes, *sampled)
@@ -110,7 +110,7 @@ def inspect_corpus(
     counted = count_corpus(corpus, patterns or {}, settings)
     if counted.dataset is None:
         return counted.inspection
-    return counted.compared(shared_text(counted.dataset), dataset_baseline(counted.dataset))
+    return counted.compared(dataset_leakage(counted.dataset), dataset_baseline(counted.dataset))
 
 
 def count_corpus(

@@ -21,7 +21,7 @@ UNSEEN_SHOWN = 8
 
 
 @dataclass(frozen=True)
-class SharedText:
+class DatasetLeakage:
     """Training text that validation repeats verbatim. Places are "file:line", and token indices on their side."""
 
     shortest: int  # only repeats of at least this many tokens count
@@ -52,7 +52,7 @@ class TokenCounts:
         return int(self.val[self.train == 0].sum())
 
 
-def shared_text(dataset: Dataset) -> SharedText:
+def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
     """Compare the two sides. Takes about a second for a million tokens, and half a gigabyte at most."""
     train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
     shared = leakage(train, val)
@@ -61,7 +61,7 @@ def shared_text(dataset: Dataset) -> SharedText:
         for part, side, name in ((train, dataset.train, "training"), (val, dataset.val, "validation"))
         if len(part) < len(side.tokens)
     ]
-    return SharedText(
+    return DatasetLeakage(
         shortest=shared.shortest,
         repeated_tokens=shared.repeated_tokens,
         repeated_share=shared.repeated_share,

@@ -15,7 +15,7 @@ from typing import Any
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.config.phase import DataSection, Phase
 from slmtui.data.inspection import Counted
-from slmtui.data.split_stats import SharedText
+from slmtui.data.split_stats import DatasetLeakage
 from slmtui.insight.rules.limits import LEAK
 from slmtui.output import byte_size
 
@@ -89,7 +89,7 @@ class Suggestion:
         return f"{vocabulary}, {layers} of width {model.n_embd}, dropout {model.dropout:g}"
 
 
-def corpus_facts(counted: Counted, shared: SharedText) -> CorpusFacts:
+def corpus_facts(counted: Counted, shared: DatasetLeakage) -> CorpusFacts:
     """The facts of a dataset; it must have one."""
     if (dataset := counted.dataset) is None:
         raise ValueError("nothing can be suggested for a text that is too short to split")

@@ -10,7 +10,7 @@ import pytest
 from slmtui.data import split_stats
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
-from slmtui.data.split_stats import dataset_baseline, shared_text, token_counts
+from slmtui.data.split_stats import dataset_baseline, dataset_leakage, token_counts
 
 PASSAGE = "".join(f"value_{i} = compute({i * 7919 % 613}, mode='{'xyz'[i % 3]}')\n" for i in range(12))
 
@@ -25,7 +25,7 @@ def leaky(tmp_path: Path) -> Dataset:
 
 
 def test_the_longest_repeat_is_named_with_both_places(leaky: Dataset) -> None:
-    shared = shared_text(leaky)
+    shared = dataset_leakage(leaky)
     assert shared.longest_train == "a.py:2", "it begins with the end of that line"
     assert shared.longest_val == "c.py:3"
     train = leaky.train.tokens[shared.longest_train_token :][: shared.longest]
@@ -41,7 +41,7 @@ def test_only_the_beginning_of_large_sides_is_compared_and_a_note_says_so(
     leaky: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(split_stats, "COMPARED_TOKENS", 40)
-    shared = shared_text(leaky)
+    shared = dataset_leakage(leaky)
     assert shared.longest <= 40
     assert f"the first 40 of {len(leaky.train.tokens):,} training" in shared.note
     assert "validation tokens" in shared.note
@@ -62,7 +62,7 @@ def test_tokens_are_counted_and_the_first_unseen_ones_named_in_their_order(leaky
 def test_sides_that_share_no_token_have_no_places(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(" one two three four" + "\n-\n=")
     dataset = build_dataset(open_corpus(tmp_path / "a.txt"), train_fraction=0.5)
-    shared = shared_text(dataset)
+    shared = dataset_leakage(dataset)
     assert (shared.longest, shared.longest_train, shared.longest_val, shared.repeated_share) == (0, "", "", 0.0)
     assert token_counts(dataset).unseen_tokens == len(dataset.val.tokens)
     baseline = dataset_baseline(dataset)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from slmtui.data.corpus import Corpus
     from slmtui.data.dataset import Dataset
     from slmtui.data.inspection import Counted
-    from slmtui.data.split_stats import SharedText, TokenCounts
+    from slmtui.data.split_stats import DatasetLeakage, TokenCounts
     from slmtui.insight.suggest import Suggestion
 
 KEPT = 4  # corpora that are remembered for the session; the tokens of each are kept with it
@@ -32,7 +32,7 @@ class DataOverview:
     corpus: Corpus
     counted: Counted
     counts: TokenCounts | None = None
-    shared: SharedText | None = None
+    shared: DatasetLeakage | None = None
     suggestion: Suggestion | None = None
     baseline: Baseline | None = None
     complete: bool = False
@@ -66,7 +66,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     from slmtui.config.source_phase import phase_of
     from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import count_corpus
-    from slmtui.data.split_stats import dataset_baseline, shared_text, token_counts
+    from slmtui.data.split_stats import dataset_baseline, dataset_leakage, token_counts
     from slmtui.insight.suggest import corpus_facts, suggest
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
@@ -90,7 +90,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         overview = replace(overview, counts=token_counts(dataset))
         yield overview
         say("looking for training text repeated in validation …")
-        shared = shared_text(dataset)
+        shared = dataset_leakage(dataset)
         overview = replace(overview, shared=shared)
         overview = replace(overview, suggestion=suggest(phase.data, corpus_facts(counted, shared)))
         yield overview
