@@ -34,7 +34,7 @@ Side = Literal["train", "val"]
 
 
 @dataclass(frozen=True)
-class Split:
+class SideTokens:
     """One side. `tokens`: shape (n,), uint16 or uint32, read-only; `n_bytes`: of its text in UTF-8."""
 
     tokens: NDArray[Any]
@@ -64,8 +64,8 @@ class Dataset:
     it is equal, losses under two vocabularies are about the same text. `notes`: what the user should know.
     """
 
-    train: Split
-    val: Split
+    train: SideTokens
+    val: SideTokens
     tokenizer: Tokenizer
     files: tuple[DatasetFile, ...]
     fingerprint: str
@@ -86,7 +86,7 @@ class Dataset:
             newlines += self._newlines("train", file.train.start, file.train.stop)
         return file.name, max(1, newlines - file.lines_before + 1)
 
-    def side(self, side: Side) -> Split:
+    def side(self, side: Side) -> SideTokens:
         return self.train if side == "train" else self.val
 
     def _newlines(self, side: Side, start: int, stop: int) -> int:
@@ -211,13 +211,13 @@ def _make_tokenizer(
 
 def _write_side(
     prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
-) -> tuple[Split, dict[int, range]]:
+) -> tuple[SideTokens, dict[int, range]]:
     """One side, tokenised, and the range of each file's tokens."""
     n_bytes = sum(_count_bytes(prefix, part) for part in parts)
     if tokenizer.kind == "gpt2" and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
         views = {part.file: range(part.start - first, part.stop - first) for part in parts}
-        return Split(prefix.tokens[first:last], n_bytes), views
+        return SideTokens(prefix.tokens[first:last], n_bytes), views
     ranges: dict[int, range] = {}
     file = TokenFile(tokenizer.dtype)
     for part in parts:
@@ -225,7 +225,7 @@ def _write_side(
         for ids in _part_ids(prefix, part, tokenizer):
             file.append(ids)
         ranges[part.file] = range(start, file.n_tokens)
-    return Split(file.array(), n_bytes), ranges
+    return SideTokens(file.array(), n_bytes), ranges
 
 
 def _part_ids(prefix: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:

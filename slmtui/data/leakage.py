@@ -71,7 +71,7 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY) -> 
 
 
 @dataclass(frozen=True)
-class Common:
+class SharedNgrams:
     """The n-grams of one length that both sides have: at each position, the id of the one that begins there."""
 
     length: int
@@ -82,7 +82,7 @@ class Common:
     def found(self) -> bool:
         return bool(np.any(self.val != ABSENT))
 
-    def longer(self, by: int) -> Common:
+    def longer(self, by: int) -> SharedNgrams:
         """The same for n-grams that are longer by 1 to `length` tokens: each is two of this length, `by` apart."""
         return _numbered(self.length + by, self._keys(self.train, by), self._keys(self.val, by))
 
@@ -95,7 +95,7 @@ class Common:
             keys[start:stop][both] = first[both] * len(self.val) + second[both]
         return keys
 
-    def longest(self) -> Common:
+    def longest(self) -> SharedNgrams:
         """The greatest length that still has an n-gram in common, by doubling, then by bisection."""
         common, following = self, self.longer(self.length)
         while following.found:
@@ -117,11 +117,11 @@ class Common:
         return int(np.argmax(self.train == self.val[val])), val
 
 
-def single_tokens(train: IntArray, val: IntArray) -> Common:
+def single_tokens(train: IntArray, val: IntArray) -> SharedNgrams:
     return _numbered(1, train, val)
 
 
-def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> Common:
+def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> SharedNgrams:
     """Gives equal keys (ABSENT, or ≥ 0) equal ids on both sides, and ABSENT to keys that one side lacks."""
     kinds = np.unique(val_keys)
     train, val = np.full(len(train_keys), ABSENT), np.full(len(val_keys), ABSENT)
@@ -137,7 +137,7 @@ def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> Common:
         keys = val_keys[start : start + BLOCK]
         possible = np.flatnonzero(keys != ABSENT)
         val[start + possible] = in_both[np.searchsorted(kinds, keys[possible])]
-    return Common(length, train, val)
+    return SharedNgrams(length, train, val)
 
 
 def covered(starts: BoolArray, length: int) -> BoolArray:

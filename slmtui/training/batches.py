@@ -10,16 +10,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slmtui.data.dataset import Split
+from slmtui.data.dataset import SideTokens
 
 
 class WindowSource:
     """The tokens of one split, long enough to draw windows of `block_size` + 1 from."""
 
-    def __init__(self, split: Split, block_size: int, device: torch.device) -> None:
+    def __init__(self, side: SideTokens, block_size: int, device: torch.device) -> None:
         self.block_size = block_size
-        self.n_tokens = len(split.tokens)
-        tokens = split.tokens
+        self.n_tokens = len(side.tokens)
+        tokens = side.tokens
         if self.n_tokens <= block_size:  # the published script repeats a split that is too short
             tokens = np.tile(tokens, block_size // self.n_tokens + 2)
         self.tokens = tokens
@@ -39,7 +39,7 @@ class WindowSource:
 
 
 def windows_in_order(
-    split: Split, block_size: int, batch_size: int, limit: int | None = None
+    side: SideTokens, block_size: int, batch_size: int, limit: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor, int]]:
     """Windows of a split that overlap by half, so that each of its tokens but the first is predicted once, in order.
 
@@ -47,7 +47,7 @@ def windows_in_order(
     them is context, half a window at least: who completes a text has read more than its last few tokens, too. With a
     `limit`, evenly spaced windows that count about that many tokens in all.
     """
-    tokens = split.tokens
+    tokens = side.tokens
     starts, firsts = _places(len(tokens) - 1, block_size)
     if limit is not None:
         wanted = min(len(starts), max(1, limit // (block_size - block_size // 2)))

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from slmtui.data.dataset import Dataset, Side, Split
+from slmtui.data.dataset import Dataset, Side, SideTokens
 from slmtui.model.gpt import GPT
 from slmtui.training.batches import WindowSource, windows_in_order
 
@@ -52,11 +52,11 @@ def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *
 
 
 @torch.no_grad()
-def full_loss(model: GPT, split: Split, *, limit: int | None = None, bf16: bool = False) -> float:
+def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False) -> float:
     """Mean loss in nats per token over a split, each of its tokens but the first predicted once."""
     model.eval()
     total, count = 0.0, 0
-    for idx, targets, first in windows_in_order(split, model.config.block_size, _rows(model), limit):
+    for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model), limit):
         loss = model.loss(idx.to(model.device), targets.to(model.device), first=first, bf16=bf16)
         total += loss.item() * targets[:, first:].numel()
         count += targets[:, first:].numel()

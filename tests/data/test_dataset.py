@@ -8,7 +8,7 @@ import pytest
 
 import slmtui.data.dataset as dataset_module
 from slmtui.data.corpus import Corpus, open_corpus
-from slmtui.data.dataset import BPE_SAMPLE, Dataset, Side, Split, build_dataset
+from slmtui.data.dataset import BPE_SAMPLE, Dataset, Side, SideTokens, build_dataset
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile
 from slmtui.data.token_prefix import TokenPrefixWriter, read_prefix, tokenised
@@ -203,7 +203,7 @@ def test_a_place_is_exact(tmp_path: Path) -> None:
 
 
 def test_bytes_per_token() -> None:
-    assert Split(np.zeros(4, np.uint16), 10).bytes_per_token == 2.5
+    assert SideTokens(np.zeros(4, np.uint16), 10).bytes_per_token == 2.5
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from slmtui.data.dataset import Split
+from slmtui.data.dataset import SideTokens
 from slmtui.model.gpt import GPTConfig, initial_gpt
 from slmtui.training.batches import windows_in_order
 from slmtui.training.evaluation import full_loss
 
 
-def split(n: int) -> Split:
-    return Split(np.arange(n, dtype=np.uint16), n)
+def split(n: int) -> SideTokens:
+    return SideTokens(np.arange(n, dtype=np.uint16), n)
 
 
 @pytest.mark.parametrize("block_size", [1, 2, 7, 8])
@@ -50,5 +50,5 @@ def test_the_loss_is_the_mean_over_tokens_read_one_by_one_with_the_same_context(
         for target, begin in enumerate(begins, start=1):
             hidden = model(text[None, begin:target])[:, -1]
             losses.append(float(torch.nn.functional.cross_entropy(model.logits(hidden), text[target : target + 1])))
-    measured = full_loss(model, Split(text.numpy().astype(np.uint16), 31))
+    measured = full_loss(model, SideTokens(text.numpy().astype(np.uint16), 31))
     assert measured == pytest.approx(np.mean(losses), abs=1e-5)
