@@ -133,7 +133,7 @@ def test_a_prompt_may_begin_with_a_dash(project: Path, capsys: Captured) -> None
 
 
 def test_commands_that_are_printed_find_the_run_again(project: Path, capsys: Captured) -> None:
-    few = ["--set", "training.max_iters=1"]
+    few = ["--set", "training.max_iters=30", "--set", "training.learning_rate=3e-2"]  # enough to learn something
     assert main(["--headless", "phases/tiny.toml", "--checkpoints", "my runs", *few]) == 0
     assert "try it: slmtui complete tiny-001 --checkpoints 'my runs' \"your prompt\"" in capsys.readouterr().out
     assert main(["--headless", "phases/tiny.toml", *few]) == 0

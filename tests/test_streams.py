@@ -102,7 +102,7 @@ def test_contradictions_are_named(
 @pytest.mark.parametrize("option", [["--seed", str(2**64)], ["--top-p", "0"], ["--top-p", "1.5"], ["--tokens", "0"]])
 def test_options_say_what_they_take(project: Path, capsys: pytest.CaptureFixture[str], option: list[str]) -> None:
     assert main(["complete", "latest", "def", *option]) == 2
-    assert f"slmtui complete: Invalid value for '{option[0]}': '{option[1]}' is not a " in capsys.readouterr().err
+    assert f"slmtui complete: Invalid value for '{option[0]}': {option[1]} is not a " in capsys.readouterr().err
 
 
 def test_prompts_may_stand_behind_options(project: Path, capsys: pytest.CaptureFixture[str]) -> None:

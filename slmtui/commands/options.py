@@ -69,7 +69,8 @@ def setting(name: str) -> Callable[[str], float]:
         try:
             return setting_from_text(name, text)
         except ValueError as error:
-            raise click.BadParameter(f"{error}.") from None
+            _, _, wrong = str(error).partition(": ")  # click names the option
+            raise click.BadParameter(f"{wrong}.") from None
 
     return parse
 

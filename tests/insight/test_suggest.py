@@ -105,7 +105,7 @@ def test_the_command_prints_or_writes_a_phase(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["corpus", "-o", "there.toml"], "there already"),
+        (["corpus", "-o", "there.toml"], "already exists"),
         (["nowhere"], "nowhere"),
         (["short.txt"], "too short to split"),
         (["corpus", "--set", "model.n_layers=1"], "did you mean n_layer"),

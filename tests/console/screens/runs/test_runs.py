@@ -448,6 +448,6 @@ async def test_help_names_every_key(checkpoints: Path) -> None:
     async with open_runs(checkpoints) as opened:
         await opened.press("question_mark")
         help_text = str(opened.app.screen.query_one(Static).content)
-        for words in ("show this run on Train", "resume a run", "write a report", "talk to", "after a question",
+        for words in ("show this run on Train", "resume a run", "write a report", "talk to", "asks first",
                       "copy the path", "sort by name", "pause a run", "stop a run", "draw this run"):  # fmt: skip
             assert words in help_text
