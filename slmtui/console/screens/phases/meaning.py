@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from slmtui.config.errors import shown
+from slmtui.config.errors import Problem, shown
 from slmtui.config.phase import Phase
 from slmtui.insight import estimates
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
@@ -46,6 +47,18 @@ def meaning(
     if n_vocab is not None:
         lines.append(_memory(phase, n_vocab, facts.train_tokens if facts is not None else 0, memory_here))
     lines.append(_time(speed))
+    return tuple(lines)
+
+
+def problem_lines(problems: Sequence[Problem]) -> tuple[MeaningLine, ...]:
+    """The mistakes that keep a phase from meaning anything; none: there is nothing to say."""
+    if not problems:
+        return ()
+    lines = [MeaningLine("", "", "This panel is filled once the phase is valid:")]
+    for problem in problems:
+        where = f"line {problem.line}: " if problem.line else ""
+        key = f"{problem.key}: " if problem.key else ""
+        lines.append(MeaningLine("", "", f"{where}{key}{problem.message}", "catastrophic"))
     return tuple(lines)
 
 

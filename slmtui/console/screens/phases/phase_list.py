@@ -12,8 +12,11 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from slmtui.console.phase_drafts import Draft
+from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.text.columns import cut, fit
-from slmtui.output import visible
+from slmtui.insight.estimates import parameters
+from slmtui.output import compact, visible
 
 LEAST_WIDTH = 25  # of a row, in columns
 MOST_WIDTH = 60
@@ -50,6 +53,19 @@ class PhaseRow:
         title = fit(visible(self.title), width - 2 - len(self.verdict) - 1)
         colour = "$quiet" if self.above_baseline or not self.verdict else f"${self.verdict}"
         return first + Content.assemble("  ", (title, "$quiet"), " ", (self.verdict, colour))
+
+
+def phase_row(draft: Draft, inspector: PhaseInspector, mark: int) -> PhaseRow:
+    """The row of a phase file as it is now; of one with mistakes, what is wrong stands in the place of all else."""
+    phase, path = draft.phase, draft.path
+    if phase is None:
+        problem = draft.problems[0] if draft.problems else None
+        wrong = (problem.key or problem.message) if problem else "cannot be read"
+        return PhaseRow(path, path.stem, "", "", "", wrong, draft.changed, mark)
+    n_vocab = inspector.vocabulary_of(phase)
+    count = "" if n_vocab is None else compact(sum(parameters(phase, n_vocab).values()))
+    verdict, above_baseline = inspector.verdict_of(phase)
+    return PhaseRow(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline)
 
 
 class PhaseList(OptionList):

@@ -11,24 +11,21 @@ from textual.events import DescendantFocus
 from textual.timer import Timer
 from textual.widgets import OptionList, Static
 
-from slmtui.config.errors import Problem
 from slmtui.config.phase import Phase
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
-from slmtui.console.dialogs.question import Message
 from slmtui.console.phase_drafts import Draft, Drafts
 from slmtui.console.screens.phases.diagnosis import before_the_start
 from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
 from slmtui.console.screens.phases.files import PhaseFiles
 from slmtui.console.screens.phases.inspector import PhaseInspector
-from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines, meaning
+from slmtui.console.screens.phases.meaning import difference_lines, meaning, problem_lines
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
-from slmtui.console.screens.phases.phase_list import PhaseList, PhaseRow
-from slmtui.insight.estimates import parameters
-from slmtui.output import byte_size, compact
+from slmtui.console.screens.phases.phase_list import PhaseList, phase_row
+from slmtui.output import byte_size
 
-LOOK = 4  # beats between two looks at the files
-GLANCE = 20  # beats between two looks at the runs
+FILE_BEATS = 4  # beats between two looks at the files
+RUN_BEATS = 20  # beats between two looks at the runs
 WIDE = 100  # columns from which the three panels stand side by side, as in HORIZONTAL_BREAKPOINTS
 TYPING = 0.6  # seconds without a key after which the data of an edited phase is read
 NOTHING = """\
@@ -90,10 +87,10 @@ class PhasesScreen(ConsoleScreen):
             self.action_set_up()
 
     def pulse(self) -> None:
-        if self._beats % LOOK == 0 and (self.drafts.look() or self._beats == 0):
+        if self._beats % FILE_BEATS == 0 and (self.drafts.look() or self._beats == 0):
             self.refresh_all()
             self._find_facts()
-        if self._beats % GLANCE == 0:
+        if self._beats % RUN_BEATS == 0:
             self._find_runs()
         self._beats += 1
 
@@ -119,7 +116,8 @@ class PhasesScreen(ConsoleScreen):
         self.show_meaning()
 
     def show_list(self) -> None:
-        rows = [self._row(self.drafts[path]) for path in self.drafts.paths()]
+        marks = {path: place for place, path in enumerate(self.marked, start=1)}
+        rows = [phase_row(self.drafts[path], self.inspector, marks.get(path, 0)) for path in self.drafts.paths()]
         self.query_one(PhaseList).show(rows)
         self.query_one("#phases").border_subtitle = f"{len(self.marked)} marked · s trains" if self.marked else ""
         self.host.unsaved = tuple(str(path) for path in self.drafts.paths() if self.drafts[path].changed)
@@ -128,9 +126,7 @@ class PhasesScreen(ConsoleScreen):
         panel, phase = self.query_one(MeaningPanel), self.draft.phase if self.draft is not None else None
         panel.border_subtitle = phase.name if phase is not None else ""
         if phase is None:
-            problems = self.draft.problems if self.draft is not None else ()
-            words = "This panel is filled once the phase is valid:" if problems else ""
-            panel.show([MeaningLine("", "", words), *(_line(problem) for problem in problems)], "", ())
+            panel.show(problem_lines(self.draft.problems) if self.draft is not None else (), "", ())
             return
         known = self.inspector.facts_of(phase)
         lines = meaning(phase, known, self.inspector.speed_of(phase), memory_here=self.inspector.memory_here)
@@ -309,9 +305,6 @@ class PhasesScreen(ConsoleScreen):
         else:
             self.inspector.measure(phase)
 
-    def show_complaint(self, draft: Draft) -> None:
-        self.host.push_screen(Message(draft.complaint, title=f"{draft.path} has mistakes"))
-
     def _compared(self) -> Phase | None:
         """The phase that was chosen to compare with, or the one before in the list; the one after for the first."""
         paths = self.drafts.paths()
@@ -320,20 +313,3 @@ class PhasesScreen(ConsoleScreen):
         at = paths.index(self.host.phase_file) if self.host.phase_file in paths else 0
         near = paths[at - 1 : at] or paths[at + 1 : at + 2]
         return self.drafts[near[0]].phase if near else None
-
-    def _row(self, draft: Draft) -> PhaseRow:
-        phase, path = draft.phase, draft.path
-        mark = self.marked.index(path) + 1 if path in self.marked else 0
-        if phase is None:
-            problem = draft.problems[0] if draft.problems else None
-            wrong = (problem.key or problem.message) if problem else "cannot be read"
-            return PhaseRow(path, path.stem, "", "", "", wrong, draft.changed, mark)
-        vocabulary = self.inspector.vocabulary_of(phase)
-        count = "" if vocabulary is None else compact(sum(parameters(phase, vocabulary).values()))
-        verdict, above_baseline = self.inspector.verdict_of(phase)
-        return PhaseRow(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline)
-
-
-def _line(problem: Problem) -> MeaningLine:
-    where = f"line {problem.line}: " if problem.line else ""
-    return MeaningLine("", "", f"{where}{f'{problem.key}: ' if problem.key else ''}{problem.message}", "catastrophic")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from slmtui.config.errors import PhaseError
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase, parse_phase
-from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines, meaning
+from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines, meaning, problem_lines
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 
 PHASE2 = load_phase("phases/phase2.toml")
@@ -79,3 +80,13 @@ def test_differences_are_shown_as_toml() -> None:
         ("n_layer", "2 → 3"), ("prompts", '["x"] → ["\\n"]'), ("max_gap", "1.0 → absent"),
     ]  # fmt: skip
     assert difference_lines(mine, mine) == ()
+
+
+def test_mistakes_stand_where_the_meaning_would_with_line_and_key() -> None:
+    with pytest.raises(PhaseError) as caught:
+        parse_phase('[phase]\nname = "a"\n[model]\nn_layer = 0')
+    head, *lines = problem_lines(caught.value.problems)
+    assert (head.label, head.tone) == ("", "")
+    assert [line.tone for line in lines] == ["catastrophic"]
+    assert lines[0].remark.startswith("line 4: model.n_layer: ")
+    assert problem_lines(()) == ()
