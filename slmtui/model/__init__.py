@@ -1,1 +1,1 @@
-"""What learns: a GPT-2-style model, its kernels, and generation."""
+"""The models: a GPT-2-style network, its copy head, its kernels, and an n-gram model mixed into its predictions."""

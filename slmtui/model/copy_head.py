@@ -1,14 +1,14 @@
-"""A copy head: the network may also predict a token by pointing at an earlier place of the window and repeating it.
+"""A copy head: the network may also predict a token by pointing at an earlier position in the window and repeating it.
 
     p(w) = own · p_vocabulary(w) + Σ_j weight_j · [token_j = w],      own + Σ_j weight_j = 1
 
-A pointer sentinel mixture (Merity et al. 2016, "Pointer Sentinel Mixture Models"): one softmax over a sentinel, whose
-share goes to the vocabulary, and the places before. A place is pointed at for what stood in front of it:
+This is a pointer sentinel mixture (Merity et al. 2016, "Pointer Sentinel Mixture Models"): one softmax over a sentinel,
+whose share goes to the vocabulary, and the earlier positions. A position is scored by what precedes it:
 
-    score_j = query(h_t) · key(h_{j−1}) + match[n]      n: how many tokens in front of j repeat those up to t, 0 to 6
+    score_j = query(h_t) · key(h_{j−1}) + match[n]      n: how many tokens before j match those up to t, 0 to 6
 
 A small text does not teach a transformer to look for repeats (the "induction heads" of Olsson et al. 2022); counting
-them for it leaves seven numbers to learn. Each half alone is worth much less (docs/log.md).
+the matching tokens for it leaves only seven numbers to learn. Either term alone helps much less (docs/log.md).
 
 Shapes: B sequences, T tokens in each, C = n_embd, K = KEY_SIZE.
 """
@@ -23,8 +23,8 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 KEY_SIZE = 16
-LONGEST_MATCH = 6  # tokens; longer ones say no more
-SENTINEL = 6.0  # where the sentinel's score begins: nearly all is left to the vocabulary
+LONGEST_MATCH = 6  # tokens; longer matches add nothing
+SENTINEL = 6.0  # initial score of the sentinel: at first nearly everything goes to the vocabulary
 
 
 class CopyHead(nn.Module):
@@ -36,7 +36,7 @@ class CopyHead(nn.Module):
         self.match = nn.Parameter(torch.empty(LONGEST_MATCH + 1))
 
     def draw_initial_values(self) -> None:
-        """Queries and sentinel begin at zero: at first the length of a match alone decides."""
+        """Query and sentinel weights start at zero: at first only the length of a match matters."""
         nn.init.zeros_(self.query.weight)
         nn.init.normal_(self.key.weight, std=0.1)
         nn.init.zeros_(self.sentinel.weight)
@@ -45,31 +45,32 @@ class CopyHead(nn.Module):
             self.match.copy_(torch.arange(LONGEST_MATCH + 1.0))
 
     def forward(self, idx: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T) and what the network makes of them (B, T, C) -> (own, weights) at each place.
+        """Tokens (B, T) and their hidden states (B, T, C) -> (own, weights) at each position.
 
-        own (B, T): the share of the vocabulary. weights (B, T, T): at [b, t, j] that of repeating token j, 1 <= j <= t.
+        own (B, T): the share of the vocabulary. weights (B, T, T): at [b, t, j] the share of repeating token j,
+        1 <= j <= t.
         """
-        scores = self.query(hidden) @ self.key(hidden).transpose(1, 2)  # (B, T, T), of the place after j
+        scores = self.query(hidden) @ self.key(hidden).transpose(1, 2)  # (B, T, T), of the position after j
         scores = scores + _lookup(match_lengths(idx), self.match)
         after = F.pad(scores, (1, 0))[:, :, :-1]  # of j itself
         return self._shares(self.sentinel(hidden), after, _earlier(idx.size(1), idx.device))
 
     def at_end(self, idx: Tensor, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The same at the last place of each sequence, whose lengths are (B,): own (B,), weights (B, T)."""
+        """The same at the last position of each sequence only: lengths (B,) -> own (B,), weights (B, T)."""
         B, T = idx.shape
         rows, last = torch.arange(B, device=idx.device), lengths - 1
         end = hidden[rows, last][:, None]  # (B, 1, C)
         scores = self.query(end) @ self.key(hidden).transpose(1, 2)  # (B, 1, T)
         scores = scores + self.match[_match_lengths_at(idx, last)][:, None]
         after = F.pad(scores, (1, 0))[:, :, :-1]
-        places = torch.arange(T, device=idx.device)
-        allowed = (places >= 1) & (places <= last[:, None])
+        positions = torch.arange(T, device=idx.device)
+        allowed = (positions >= 1) & (positions <= last[:, None])
         own, weights = self._shares(self.sentinel(end), after, allowed[:, None])
         return own[:, 0], weights[:, 0]
 
     @staticmethod
     def _shares(sentinel: Tensor, scores: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """One softmax over the sentinel (…, 1) and the scores (…, T) of the places that are allowed."""
+        """One softmax over the sentinel (…, 1) and the scores (…, T) of the allowed positions."""
         shares = torch.cat([sentinel, scores.masked_fill(~allowed, -torch.inf)], dim=-1).softmax(dim=-1)
         return shares[..., 0], shares[..., 1:]
 
@@ -80,8 +81,8 @@ def _lookup(lengths: Tensor, table: Tensor) -> Tensor:
 
 
 class _Lookup(torch.autograd.Function):
-    """`table[lengths]`. Indexing sums its gradient up place by place; this takes one sum for each of the few entries:
-    a fifth of the time, and the same digits on every device.
+    """`table[lengths]`. The gradient of plain indexing is accumulated element by element; here it is one sum for each
+    of the few entries, which takes a fifth of the time and gives the same digits on every device.
     """
 
     @staticmethod
@@ -99,7 +100,7 @@ class _Lookup(torch.autograd.Function):
 
 
 def match_lengths(idx: Tensor) -> Tensor:
-    """(B, T) -> (B, T, T): at [b, t, j] how many tokens up to and with j repeat those up to and with t, 6 at most."""
+    """(B, T) -> (B, T, T): at [b, t, j] how many tokens ending at j match those ending at t, at most 6."""
     same = idx[:, :, None] == idx[:, None, :]
     run, length = same, same.int()
     for _ in range(LONGEST_MATCH - 1):
@@ -122,6 +123,6 @@ def _match_lengths_at(idx: Tensor, last: Tensor) -> Tensor:
 
 
 def _earlier(T: int, device: torch.device) -> Tensor:
-    """(T, T): which places j may be repeated at t."""
-    places = torch.arange(T, device=device)
-    return (places >= 1) & (places <= places[:, None])
+    """(T, T): at [t, j] whether token j may be repeated at t."""
+    positions = torch.arange(T, device=device)
+    return (positions >= 1) & (positions <= positions[:, None])

@@ -1,4 +1,5 @@
-"""GPT-2, pre-norm, as in Radford et al. 2019 and in nanoGPT: names, order of construction and initial values alike.
+"""GPT-2, pre-norm, as in Radford et al. 2019 and in nanoGPT, with the same names, order of construction and
+initialisation.
 
 Shapes: B sequences in a batch, T tokens in each, C = n_embd, H heads of D = C / H, V = n_vocab.
 """
@@ -18,7 +19,7 @@ from slmtui.model.copy_head import CopyHead
 from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
 
-LEAST_PROBABILITY = 1e-30  # of a token that is neither likely nor to be copied: its logarithm must be a number
+MIN_PROBABILITY = 1e-30  # of a token that is neither likely nor copied: its logarithm must be finite
 
 
 @dataclass(frozen=True)
@@ -29,32 +30,32 @@ class GPTConfig:
     n_embd: int
     block_size: int
     dropout: float = 0.0
-    attention_dropout: float | None = None  # None: as dropout
+    attention_dropout: float | None = None  # None: same as dropout
     copy_head: bool = False
 
 
 class LayerKeysValues(Protocol):
-    """What attention asks of the cache of its layer; inference/kv_cache.py has one."""
+    """What attention needs from the cache of its layer; inference/kv_cache.py implements it."""
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Append (B, H, T, D) keys and values; return all of them, and the mask of what each token may look at."""
+        """Append (B, H, T, D) keys and values; return all of them, and the mask of what each token may attend to."""
 
 
 class KeysValues(Protocol):
-    """What the model asks of a key/value cache."""
+    """What the model needs from a key/value cache."""
 
     @property
     def layers(self) -> Sequence[LayerKeysValues]: ...
 
     def advance(self, tokens: int) -> Tensor:
-        """Make room for `tokens` more in every row and return their positions, (T,) or (B, T)."""
+        """Make room for `tokens` more tokens in every row; return their positions, (T,) or (B, T)."""
 
     def remember(self, tokens: Tensor, hidden: Tensor) -> None:
-        """Keep (B, T) tokens and (B, T, C) hidden states for a copy head."""
+        """Store (B, T) tokens and (B, T, C) hidden states for a copy head."""
 
 
 class Dropout(nn.Module):
-    """Dropout that draws from a generator of its own, so that nothing else in the process can shift its stream."""
+    """Dropout that draws from its own generator, so that nothing else in the process can shift its stream."""
 
     def __init__(self, p: float) -> None:
         super().__init__()
@@ -67,10 +68,10 @@ class Dropout(nn.Module):
         if x.device.type != "cpu":
             keep = torch.empty_like(x).bernoulli_(1.0 - self.p, generator=self.generator)
             return x * keep.div_(1.0 - self.p)
-        # Sixteen bits decide for an element, and each number drawn serves four: three times as fast as bernoulli_.
+        # Each element takes 16 bits, so one 64-bit random number serves four: three times as fast as bernoulli_.
         drawn = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
         bits = drawn.random_(-(2**63), None, generator=self.generator).view(torch.int16)[: x.numel()].view(x.shape)
-        dropped = min(round(self.p * 2**16), 2**16 - 1)  # of the 2^16 values
+        dropped = min(round(self.p * 2**16), 2**16 - 1)  # out of 2^16 values
         return x * (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
 
@@ -85,7 +86,7 @@ class CausalSelfAttention(nn.Module):
         self.resid_dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor, cache: LayerKeysValues | None = None) -> Tensor:
-        """(B, T, C) -> (B, T, C). With a cache, x continues what the cache holds."""
+        """(B, T, C) -> (B, T, C). With a cache, x continues the cached tokens."""
         B, T, C = x.shape
         q, k, v = (
             part.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, H, T, D)
@@ -101,7 +102,7 @@ class CausalSelfAttention(nn.Module):
         return self.resid_dropout(self.c_proj(y.transpose(1, 2).reshape(B, T, C)))  # type: ignore[no-any-return]
 
     def attention_with_dropout(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        """Attention written out, because the fused one draws its dropout from the global generator."""
+        """Attention written out, because the fused kernel draws its dropout from the global generator."""
         T = q.size(-2)
         future = torch.ones(T, T, dtype=torch.bool, device=q.device).triu(1)
         scores = (q @ k.transpose(-2, -1)) / math.sqrt(q.size(-1))  # (B, H, T, T)
@@ -134,9 +135,9 @@ class Block(nn.Module):
 
 
 class GPT(nn.Module):
-    """Token and position embedding, `n_layer` blocks, a final LayerNorm, an output matrix tied to the embedding.
+    """Token and position embeddings, `n_layer` blocks, a final LayerNorm, and an output matrix tied to the embedding.
 
-    And, beyond GPT-2, a head that copies from the window, where the configuration has one.
+    Beyond GPT-2, it has a head that copies from the window if the configuration asks for one.
     """
 
     def __init__(self, config: GPTConfig) -> None:
@@ -151,10 +152,10 @@ class GPT(nn.Module):
         self.wte.weight = self.lm_head.weight
         self.decode_head = DecodeHead(self.lm_head)
         self.copy_head = CopyHead(config.n_embd) if config.copy_head else None
-        self.mixture: Mixture | None = None  # no part of the network: what `generate` mixes into its predictions
+        self.mixture: Mixture | None = None  # not part of the network: `generate` mixes it into the predictions
 
     def forward(self, idx: Tensor, cache: KeysValues | None = None) -> Tensor:
-        """Token ids (B, T), T <= block_size -> what the output matrix reads (B, T, C)."""
+        """Token ids (B, T), T <= block_size -> final hidden states (B, T, C), the input of the output matrix."""
         T = idx.size(1)
         positions = torch.arange(T, device=idx.device) if cache is None else cache.advance(T)  # (T,) or (B, T)
         x = self.drop(embed(idx, self.wte.weight, self.wpe(positions)))
@@ -172,7 +173,7 @@ class GPT(nn.Module):
     def loss(self, idx: Tensor, targets: Tensor, *, first: int = 0, bf16: bool = False) -> Tensor:
         """Mean cross-entropy of targets (B, T) given idx (B, T), in nats per token; a scalar.
 
-        first: how many targets of each row do not count, their tokens being there as context alone.
+        first: index of the first target in each row that counts; the tokens before it are only context.
         """
         if self.copy_head is not None:
             return self.token_losses(idx, targets, first=first, bf16=bf16).mean()
@@ -182,7 +183,7 @@ class GPT(nn.Module):
         )
 
     def token_losses(self, idx: Tensor, targets: Tensor, *, first: int = 0, bf16: bool = False) -> Tensor:
-        """The same of each target alone, (B, T - first)."""
+        """The same for each target separately, (B, T - first)."""
         hidden, targets = self._hidden(idx, bf16=bf16), targets[:, first:]
         losses = token_cross_entropy(
             hidden[:, first:].reshape(-1, self.config.n_embd), self.lm_head.weight, targets.reshape(-1), bf16=bf16
@@ -192,7 +193,7 @@ class GPT(nn.Module):
         own, weights = self.copy_head(idx, hidden.float())
         copied = (weights[:, first:] * (idx[:, None, :] == targets[:, :, None])).sum(dim=-1)
         probabilities: Tensor = own[:, first:] * torch.exp(-losses) + copied
-        return -probabilities.clamp(min=LEAST_PROBABILITY).log()
+        return -probabilities.clamp(min=MIN_PROBABILITY).log()
 
     def _hidden(self, idx: Tensor, *, bf16: bool) -> Tensor:
         with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):
@@ -209,21 +210,21 @@ class GPT(nn.Module):
                 module.generator = generator
 
     def tensors(self) -> dict[str, Tensor]:
-        """The parameters by name, the tied matrix once, as `lm_head.weight`; what a checkpoint keeps."""
+        """The parameters by name, as a checkpoint stores them: the tied matrix once, as `lm_head.weight`."""
         return {name: tensor for name, tensor in self.state_dict().items() if name != "wte.weight"}
 
     def parameters_by_part(self) -> dict[str, int]:
-        """Numbers of parameters: the token embedding (tied, counted once), the positions, and all the rest."""
+        """Parameter counts: the token embedding (tied, counted once), the position embedding, and everything else."""
         total = sum(p.numel() for p in self.parameters())
         token, position = self.wte.weight.numel(), self.wpe.weight.numel()
         return {"token_embedding": token, "position_embedding": position, "body": total - token - position}
 
 
 def initial_gpt(config: GPTConfig, seed: int) -> GPT:
-    """A new model with GPT-2's initial values, drawn from the global torch generator as the published script draws.
+    """A new model with GPT-2's initialisation, drawn from the global torch generator in the published script's order.
 
     The layers' default initialisation draws first; then every matrix ~ N(0, 0.02), children before parents, so that
-    the tied matrix is drawn twice; then the projections that end on the residual stream ~ N(0, 0.02 / sqrt(2 layers)).
+    the tied matrix is drawn twice; then the projections onto the residual stream ~ N(0, 0.02 / sqrt(2 layers)).
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -238,23 +239,23 @@ def initial_gpt(config: GPTConfig, seed: int) -> GPT:
 
 
 def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor]) -> GPT:
-    """The model with these parameters, as `GPT.tensors` names them, once names, shapes and numbers are checked.
+    """The model with these parameters, named as in `GPT.tensors`, after their names, shapes and values are checked.
 
-    Raises ValueError before any memory is taken for the model.
+    Raises ValueError before any memory is allocated for the model.
     """
     with torch.device("meta"):  # shapes without memory
         model = GPT(config)
     expected = {name: tensor.shape for name, tensor in model.tensors().items()}
     if missing := expected.keys() ^ tensors.keys():
-        raise ValueError(f"parameter {min(missing)} is missing or should not be there")
+        raise ValueError(f"parameter {min(missing)} is missing or does not belong to this model")
     for name, tensor in tensors.items():
         if tensor.shape != expected[name] or tensor.dtype != torch.float32:
             raise ValueError(
                 f"{name} is {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}; "
-                f"the phase makes it {tuple(expected[name])} float32"
+                f"the phase requires {tuple(expected[name])} float32"
             )
         if not bool(torch.isfinite(tensor).all()):
-            raise ValueError(f"{name} holds numbers that are not finite")
+            raise ValueError(f"{name} contains values that are not finite")
     own = {name: tensor.clone() for name, tensor in tensors.items()}
     model.load_state_dict(own, strict=False, assign=True)
     model.wte.weight = model.lm_head.weight

@@ -1,15 +1,15 @@
-"""The two ends of a language model, computed where the time goes: token embedding and loss.
+"""Fast kernels for the two ends of a language model, where most of the time goes: the token embedding and the loss.
 
-With GPT-2's 50,257 tokens and a width of 32 to 128, nine tenths of a step's arithmetic is the product of the
-hidden states with the output matrix. `F.linear` + `F.cross_entropy` write the full logits (412 MB in phase 4)
-and walk them half a dozen times; `linear_cross_entropy` never has them whole. It takes the positions in
-chunks and the vocabulary in tiles, so that each tile is multiplied, exponentiated, summed and multiplied
-again while it lies in the cache. Both gradients are ready when the forward pass ends, after three products
-and one exponential per logit, which is the least there is.
+With GPT-2's 50,257 tokens and a width of 32 to 128, nine tenths of a step's arithmetic is the product of the hidden
+states with the output matrix. `F.linear` + `F.cross_entropy` write the full logits (412 MB in phase 4) and pass over
+them half a dozen times; `linear_cross_entropy` never materialises them. It splits the positions into chunks and the
+vocabulary into tiles, so that each tile is multiplied, exponentiated, summed and multiplied again while it is still in
+the cache. Both gradients are complete at the end of the forward pass, after three products and one exponential per
+logit, which is the minimum.
 
-A tile is `weight[tile] @ hidden.T`, shape (tile, rows): of the orientations tried this is the fastest, and products are
-summed where they belong, in the gradients (numbers in docs/log.md). The softmax is taken without subtracting the
-maximum first; a chunk whose sums leave the range in which that is exact is done again by the plain formula.
+A tile is `weight[tile] @ hidden.T`, of shape (tile, rows): this was the fastest of the orientations tried, and the
+products are accumulated directly in the gradients (numbers in docs/log.md). The softmax does not subtract the maximum
+first; a chunk whose sums leave the range in which that is exact is recomputed by the plain formula.
 
 Shapes: N positions, C = n_embd, V = n_vocab.
 """
@@ -26,11 +26,11 @@ from torch.nn import functional as F
 
 from slmtui.model.size import ROWS, takes_plain_formula
 
-TILE_LOGITS = 1 << 20  # in a tile: 4 MB, which the caches hold
-BLOCK = 1024  # vocabulary rows of the weight's gradient in each product of a batch
+TILE_LOGITS = 1 << 20  # logits in a tile: 4 MB, which fit in the caches
+BLOCK = 1024  # vocabulary rows of the weight's gradient in each product of a batched multiplication
 
 LOG2_E = 1.4426950408889634
-# With sums of exponentials in this range, what underflowed is less than 1e-13 of the sum and nothing
+# While the sums of exponentials are in this range, underflow has lost less than 1e-13 of the sum, and nothing has
 # overflowed.
 SAFE_SUM = (1e-20, 1e25)
 SMALLEST_NORMAL = 1.2e-38
@@ -43,9 +43,10 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
     weight   (V, C)  the output matrix, without bias
     targets  (N,)    int64, each in [0, V)
 
-    With `bf16` the products take bfloat16 factors and accumulate in float32; sums, loss and gradients are
-    float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. Off the CPU, and
-    for a small vocabulary (size.py), this is `F.linear` and `F.cross_entropy`.
+    With `bf16` the matrix products take bfloat16 operands and accumulate in float32; sums, loss and gradients are
+    float32 in any case. Without gradients (`torch.no_grad`) only the loss is computed. On other devices than the CPU,
+    and for a small vocabulary (size.py), this is `F.linear` and `F.cross_entropy`. Raises ValueError if the shapes do
+    not fit together.
     """
     if hidden.shape[1] != weight.shape[1] or targets.shape != hidden.shape[:1]:
         raise ValueError(
@@ -61,18 +62,19 @@ def linear_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf1
 
 
 class DecodeHead:
-    """`output(hidden)` for the few rows of a generation: (B, C) -> (B, V).
+    """`output(hidden)` for the few rows of a generation step: (B, C) -> (B, V).
 
     output  a linear layer without bias, its weight (V, C)
 
-    On the CPU what counts is how fast the weight can be read. For several rows it had better stand on the left; for one
-    row a transposed copy is read four times as fast (docs/log.md). The copy is renewed when the weight has changed.
+    On the CPU, the speed depends on how fast the weight can be read. With several rows, the product is faster with the
+    weight on the left; with one row, a transposed copy is read four times as fast (docs/log.md). The copy is made anew
+    when the weight has changed.
     """
 
     def __init__(self, output: nn.Linear) -> None:
         self.output = output
         self.transposed: Tensor | None = None  # (C, V)
-        self.copied: tuple[Tensor, int] | None = None  # the weight that it is of, and its version
+        self.copied: tuple[Tensor, int] | None = None  # the weight that was transposed, and its version
 
     def __call__(self, hidden: Tensor) -> Tensor:
         weight = self.output.weight
@@ -80,21 +82,21 @@ class DecodeHead:
             return F.linear(hidden, weight)
         if len(hidden) > 1:
             return (weight @ hidden.t()).t().contiguous()
-        if self.transposed is None or not self._is_of(weight):
+        if self.transposed is None or not self._is_copy_of(weight):
             self.transposed, self.copied = weight.t().contiguous(), (weight, weight._version)
         if hidden.shape[1] % 2:
             return hidden @ self.transposed
-        # In two halves of the width, which two threads read: a product of one row by a matrix is left to one.
+        # Split into two halves of the width, so that two threads read it: torch computes a single row in one thread.
         halves = hidden.view(1, 2, -1).transpose(0, 1), self.transposed.view(2, -1, len(weight))
         return torch.bmm(*halves).sum(0)
 
-    def _is_of(self, weight: Tensor) -> bool:
+    def _is_copy_of(self, weight: Tensor) -> bool:
         return self.copied is not None and self.copied[0] is weight and self.copied[1] == weight._version
 
 
 def token_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
-    """The cross-entropy of each target, (N,), whose mean `linear_cross_entropy` gives; by the plain formula, with the
-    logits of a chunk of positions at a time.
+    """The cross-entropy of each target, (N,); `linear_cross_entropy` gives their mean. Uses the plain formula, on the
+    logits of one chunk of positions at a time.
     """
     kind = torch.bfloat16 if bf16 else weight.dtype
     factor = weight.to(kind)
@@ -110,9 +112,9 @@ def embed(idx: Tensor, weight: Tensor, positions: Tensor) -> Tensor:
     """`F.embedding(idx, weight) + positions`: idx (B, T), weight (V, C), positions (T, C) or (B, T, C) ->
     (B, T, C).
 
-    For a weight tied to the output matrix. On the CPU its gradient goes straight into the rows of
-    `weight.grad`, which by then holds the output matrix's share; autograd would fill and add a (V, C) matrix
-    for it. It is therefore there after `backward()`, and not among what `torch.autograd.grad` returns.
+    For a weight tied to the output matrix. On the CPU its gradient is added directly to the rows of `weight.grad`,
+    which by then holds the output matrix's share; autograd would allocate and add a whole (V, C) matrix for it. The
+    gradient is therefore set by `backward()` but not returned by `torch.autograd.grad`.
     """
     if idx.device.type != "cpu" or not (torch.is_grad_enabled() and positions.requires_grad):
         return F.embedding(idx, weight) + positions
@@ -120,7 +122,7 @@ def embed(idx: Tensor, weight: Tensor, positions: Tensor) -> Tensor:
 
 
 class _TiedEmbedding(torch.autograd.Function):
-    """The weight comes in a list, unseen by autograd, which would otherwise wait for a gradient from here."""
+    """The weight is passed in a list to hide it from autograd, which would otherwise expect a gradient from here."""
 
     @staticmethod
     def forward(ctx: Any, idx: Tensor, weight: list[Tensor], positions: Tensor) -> Tensor:
@@ -138,7 +140,7 @@ class _TiedEmbedding(torch.autograd.Function):
 
 
 class _LinearCrossEntropy(torch.autograd.Function):
-    """Computes both gradients in `forward`; `backward` only hands them over."""
+    """Computes both gradients in `forward`; `backward` only returns them."""
 
     @staticmethod
     def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, bf16: bool) -> Tensor:
@@ -153,9 +155,9 @@ class _LinearCrossEntropy(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, Tensor | None, None, None]:
         if ctx.gradients is None:
-            raise RuntimeError("linear_cross_entropy: backward runs once, its gradients are handed over")
+            raise RuntimeError("linear_cross_entropy: backward can run only once, since it gives its gradients away")
         hidden_grad, weight_grad = ctx.gradients
-        ctx.gradients = None  # the only owner from here on is the caller, so .grad takes them without a copy
+        ctx.gradients = None  # the caller is now the only owner, so .grad takes them without a copy
         if upstream.item() != 1.0:
             hidden_grad = None if hidden_grad is None else hidden_grad.mul_(upstream)
             weight_grad = None if weight_grad is None else weight_grad.mul_(upstream)
@@ -167,7 +169,7 @@ _tied_embedding: Callable[[Tensor, list[Tensor], Tensor], Tensor] = _TiedEmbeddi
 
 
 def _plain(hidden: Tensor, weight: Tensor, targets: Tensor, bf16: bool) -> Tensor:
-    """The textbook's formula, full logits and all."""
+    """The textbook formula, with full logits."""
     kind = torch.bfloat16 if bf16 else weight.dtype
     logits = F.linear(hidden.to(kind), weight.to(kind))
     return F.cross_entropy(logits.float() if bf16 else logits, targets)
@@ -181,22 +183,22 @@ def _forward(
     hidden_grad: Tensor | None,
     weight_grad: Tensor | None,
 ) -> Tensor:
-    """The loss; the gradients' buffers, where given, are overwritten with them.
+    """The loss; the gradients are written to the buffers if these are given.
 
     For a position with logits z and s = sum(exp(z)):  loss = log(s) - z[target],
-    d loss / d hidden = exp(z) / s @ weight - weight[target],  and so for the weight. The division by s is
-    left to the (rows, C) side of each product, and the targets' share is added once at the end, row by row.
+    d loss / d hidden = exp(z) / s @ weight - weight[target],  and similarly for the weight. The division by s is
+    applied to the (rows, C) side of each product, and the targets' share is added once at the end, row by row.
     """
     hidden, weight = hidden.detach(), weight.detach()
     total = hidden.new_zeros(())
     count = hidden.shape[0]
     kind = torch.bfloat16 if bf16 else hidden.dtype
-    factor = weight if kind == weight.dtype else _kept("weight", weight.shape, kind).copy_(weight)
-    scaled = (hidden * LOG2_E).to(kind)  # for exp2, which takes a third of the time of exp
+    factor = weight if kind == weight.dtype else _scratch("weight", weight.shape, kind).copy_(weight)
+    scaled = (hidden * LOG2_E).to(kind)  # for exp2, which takes a third as long as exp
     for first in range(0, count, ROWS):
         chunk = slice(first, min(first + ROWS, count))
         rows, chunk_grad = hidden[chunk], None if hidden_grad is None else hidden_grad[chunk]
-        exponentials = _kept("exponentials", (weight.shape[0], len(rows)), kind)
+        exponentials = _scratch("exponentials", (weight.shape[0], len(rows)), kind)
         sums = _exponentials(scaled[chunk], factor, exponentials, chunk_grad)
         at_target = exponentials[targets[chunk], torch.arange(len(rows))].to(sums.dtype)
         if _safe(sums, at_target):
@@ -219,7 +221,7 @@ def _forward(
 def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product: Tensor | None) -> Tensor:
     """Fill `exponentials` (V, rows) with 2 ** (weight @ scaled.T); return their sums (rows,).
 
-    `product` (rows, C), where given, becomes exponentials.T @ weight.
+    `product` (rows, C), if given, is set to exponentials.T @ weight.
     """
     sums = torch.zeros(scaled.shape[0], dtype=torch.promote_types(scaled.dtype, torch.float32))
     if product is not None:
@@ -238,7 +240,7 @@ def _exponentials(scaled: Tensor, weight: Tensor, exponentials: Tensor, product:
 
 
 def _accumulate(exponentials: Tensor, share: Tensor, weight_grad: Tensor, *, overwrite: bool) -> None:
-    """weight_grad (V, C) becomes, or is increased by, exponentials (V, rows) @ share (rows, C)."""
+    """Set weight_grad (V, C) to exponentials (V, rows) @ share (rows, C), or add the product to it."""
     if weight_grad.dtype == exponentials.dtype:
         n_blocks, beta = len(weight_grad) // BLOCK, 0 if overwrite else 1
         blocks, rest = weight_grad[: n_blocks * BLOCK], weight_grad[n_blocks * BLOCK :]
@@ -248,17 +250,17 @@ def _accumulate(exponentials: Tensor, share: Tensor, weight_grad: Tensor, *, ove
         torch.addmm(rest, last, share, beta=beta, out=rest)
         return
     for tile, grad in zip(_tiles(exponentials, len(share)), _tiles(weight_grad, len(share)), strict=True):
-        product = torch.mm(tile, share, out=_kept("product", grad.shape, tile.dtype))
+        product = torch.mm(tile, share, out=_scratch("product", grad.shape, tile.dtype))
         grad.copy_(product) if overwrite else grad.add_(product)
 
 
 def _tiles(matrix: Tensor, rows: int) -> tuple[Tensor, ...]:
-    """Of a round number of vocabulary rows: odd shapes cost a tenth."""
+    """Tiles of a round number of vocabulary rows: odd shapes are a tenth slower."""
     return torch.split(matrix, max(1, TILE_LOGITS // rows // 1024) * 1024)
 
 
 def _safe(sums: Tensor, at_target: Tensor) -> bool:
-    """Whether no exponential that matters left the range of float32."""
+    """Whether every exponential that matters is within the range of float32."""
     low, high = sums.aminmax()
     return SAFE_SUM[0] < low.item() and high.item() < SAFE_SUM[1] and at_target.min().item() > SMALLEST_NORMAL
 
@@ -266,9 +268,9 @@ def _safe(sums: Tensor, at_target: Tensor) -> bool:
 def _plain_chunk(
     hidden: Tensor, weight: Tensor, targets: Tensor, probabilities: Tensor, product: Tensor | None
 ) -> Tensor:
-    """What `_exponentials` does, for logits of any size; returns the sum of the losses.
+    """Does what `_exponentials` does, for logits of any size; returns the sum of the losses.
 
-    `probabilities` and `product` come out already divided by their sums.
+    `probabilities` and `product` are already divided by the sums.
     """
     logits = F.linear(hidden, weight)
     loss = F.cross_entropy(logits, targets, reduction="sum")
@@ -279,31 +281,31 @@ def _plain_chunk(
     return loss
 
 
-_buffers = threading.local()  # one set for each thread: the console may evaluate while another thread trains
+_buffers = threading.local()  # one set per thread: the console may evaluate while another thread trains
 
 
-def _kept(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-    """A buffer of this thread's, contents arbitrary: fresh memory costs a page fault for every 4 KB."""
+def _scratch(name: str, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+    """A scratch buffer of this thread, contents arbitrary; reused because new memory costs a page fault per 4 KB."""
     size, key = math.prod(shape), f"{name} {dtype}"
-    kept: Tensor | None = getattr(_buffers, key, None)
-    if kept is None or kept.numel() < size:
-        kept = torch.empty(size, dtype=dtype)
-        setattr(_buffers, key, kept)
-    return kept[:size].view(shape)
+    buffer: Tensor | None = getattr(_buffers, key, None)
+    if buffer is None or buffer.numel() < size:
+        buffer = torch.empty(size, dtype=dtype)
+        setattr(_buffers, key, buffer)
+    return buffer[:size].view(shape)
 
 
 def _gradient_buffer(weight: Tensor) -> Tensor:
-    """Memory for the gradient of `weight`: the last step's, unless somebody still holds it."""
-    kept: Tensor | None = getattr(_buffers, "weight_grad", None)
-    if kept is None or kept.shape != weight.shape or kept.dtype != weight.dtype or _is_shared(kept):
-        kept = torch.empty_like(weight, memory_format=torch.contiguous_format)
-        _buffers.weight_grad = kept
-    return kept.view_as(kept)  # a tensor of its own on the same memory, which autograd may take over as .grad
+    """Memory for the gradient of `weight`: that of the previous step, unless something still refers to it."""
+    buffer: Tensor | None = getattr(_buffers, "weight_grad", None)
+    if buffer is None or buffer.shape != weight.shape or buffer.dtype != weight.dtype or _is_shared(buffer):
+        buffer = torch.empty_like(weight, memory_format=torch.contiguous_format)
+        _buffers.weight_grad = buffer
+    return buffer.view_as(buffer)  # a separate tensor on the same memory, which autograd may take over as .grad
 
 
 def _is_shared(tensor: Tensor) -> bool:
-    """Whether anybody but this tensor refers to its memory; of every tensor where this torch does not count them."""
+    """Whether any other tensor refers to this one's memory; always true if this torch does not count references."""
     try:
         return bool(torch._C._storage_Use_Count(tensor.untyped_storage()._cdata) > 2)
-    except (AttributeError, TypeError):  # the function is private and may be gone, or take something else
+    except (AttributeError, TypeError):  # the function is private and may be missing or have another signature
         return True

@@ -1,6 +1,6 @@
 """An n-gram model mixed into a network's predictions, token by token: p = (1 − m) p_network + m p_ngram.
 
-The network looks back on `block_size` tokens at most, the n-gram model on its order less one, wherever a window begins.
+The network sees at most `block_size` tokens back; the n-gram model sees order − 1, no matter where a window begins.
 """
 
 from __future__ import annotations
@@ -15,27 +15,27 @@ from torch import Tensor
 
 from slmtui.data.ngram import KneserNey
 
-TOKENS_AT_ONCE = 1_000_000  # of a text whose losses are asked for, so that a long one takes no more memory
+TOKENS_AT_ONCE = 1_000_000  # chunk size for the losses of a text, which bounds the memory for a long one
 
 
 @dataclass(frozen=True)
 class Mixture:
     ngram: KneserNey
-    share: float  # m, above 0 and below 1
+    share: float  # m, the n-gram model's weight, above 0 and below 1
 
     def probabilities(self, network: Tensor, rows: Sequence[Tensor]) -> Tensor:
-        """What the network says of the next token, (B, V), mixed; rows: the text so far, (n,) ids each, any n."""
+        """The network's probabilities of the next token, (B, V), mixed; rows: the text so far, (n,) ids each, any n."""
         reach = self.ngram.order - 1
         contexts = [row[max(0, len(row) - reach) :].cpu().numpy() for row in rows]
         ngram = torch.from_numpy(self.ngram.distributions(contexts)).to(network)
         return (1 - self.share) * network + self.share * ngram
 
     def losses(self, network: Tensor, ngram: Tensor) -> Tensor:
-        """−ln p of tokens, (n,), from the losses that each of the two has for them alone."""
+        """−ln p of n tokens under the mixture, (n,), from the loss that each of the two models has for them, (n,)."""
         return -torch.logaddexp(math.log1p(-self.share) - network, math.log(self.share) - ngram)
 
     def ngram_losses(self, tokens: np.ndarray) -> Tensor:
-        """The n-gram model's loss of each token of a text, (n,) float32, in nats; the first has the empty context."""
+        """The n-gram model's loss for each token of a text, (n,) float32, in nats; the first has no context."""
         losses = np.empty(len(tokens), np.float32)
         for start in range(0, len(tokens), TOKENS_AT_ONCE):
             known = min(start, self.ngram.order - 1)

@@ -282,10 +282,10 @@ def test_tensors_that_are_not_what_they_seem_are_refused(run: Run, tmp_path: Pat
     refused("lm_head.weight", torch.zeros(1).expand(1 << 40), "do not lie in order")  # four terabytes
     refused("lm_head.weight", torch.empty(weight.shape, device="meta"), "not plain numbers|meta")
     refused("lm_head.weight", weight.to_sparse(), "not plain numbers|sparse|damaged")
-    refused("lm_head.weight", weight.double(), "float64; the phase makes it")
-    refused("lm_head.weight", weight.t().contiguous(), "the phase makes it")
+    refused("lm_head.weight", weight.double(), "float64; the phase requires")
+    refused("lm_head.weight", weight.t().contiguous(), "the phase requires")
     refused("ln_f.bias", torch.full((8,), float("inf")), "not finite")
-    refused("extra", torch.zeros(1), "should not be there")
+    refused("extra", torch.zeros(1), "does not belong to this model")
 
 
 def test_tensors_that_were_swapped_are_noticed(run: Run, tmp_path: Path) -> None:
@@ -324,7 +324,7 @@ def test_archives_that_are_larger_than_they_look_are_refused(run: Run, tmp_path:
 def test_a_model_of_terabytes_takes_no_memory_to_refuse(run: Run, tmp_path: Path) -> None:
     phase = torch.load(run.best, weights_only=True)["phase"]
     phase["model"] |= {"n_layer": 48, "n_embd": 4096, "n_head": 64, "block_size": 8192}
-    with pytest.raises(CheckpointError, match="is missing or should not be there"):
+    with pytest.raises(CheckpointError, match="is missing or does not belong to this model"):
         load_checkpoint(resaved(run, tmp_path / "huge.pt", phase=phase))
 
 
