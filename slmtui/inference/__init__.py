@@ -1,1 +1,1 @@
-"""What a model is used with: generation, key/value cache, streaming, models kept in memory."""
+"""Using a model: generation, the key/value cache, streaming, and the models kept in memory."""

@@ -1,10 +1,11 @@
-"""Completions: draw the next token, append it, repeat; several prompts side by side, each with its own random stream.
+"""Completions: draw the next token, append it, repeat; several prompts in one batch, each with its own random stream.
 
-A row's draws come from its own seed, so a completion does not depend on what else is in the batch. Up to the block size
-the keys and values of earlier tokens are kept; past it the window slides over the text, every position shifts, and the
-window is computed anew for each token, so that the result is the same with and without the cache.
+Each row draws from its own seed, so a completion does not depend on what else is in the batch. Up to the block size,
+the keys and values of earlier tokens are cached; beyond it the window slides over the text, every position shifts, and
+the window is recomputed for each token, so that the result is the same with and without the cache.
 
-A model that has a mixture predicts with it, here and so wherever a model writes; the n-gram model sees all of the text.
+A model that has a mixture predicts with it here, and therefore wherever text is generated; the n-gram model sees the
+whole text.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from slmtui.model.kernels import DecodeHead
 
 @dataclass(frozen=True)
 class Sampling:
-    """How the next token is drawn. temperature 0 takes the likeliest; top_k 0 and top_p 1 leave all tokens in."""
+    """How the next token is drawn. temperature 0 takes the most likely one; top_k 0 and top_p 1 exclude no token."""
 
     temperature: float = SamplingSection().temperature
     top_k: int = SamplingSection().top_k
@@ -37,16 +38,16 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Draw:
-    """One more token for each of B rows."""
+    """The next token of each of B rows."""
 
     tokens: Tensor  # (B,) int64
-    probabilities: Tensor  # (B, V): the model's own, mixture included, before temperature, top-k and top-p
+    probabilities: Tensor  # (B, V): the model's, mixture included, before temperature, top-k and top-p
 
 
 def complete(
     model: GPT, tokenizer: Tokenizer, prompt: str, n_tokens: int, sampling: Sampling, seed: int
 ) -> Iterator[str]:
-    """The text that continues a prompt, as it comes, in pieces of whole characters."""
+    """The text that continues a prompt, as it is generated, in pieces of whole characters."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     for draw in generate(model, [tokenizer.encode(prompt)], n_tokens, sampling, [seed]):
         if piece := decoder.decode(tokenizer.token_bytes(int(draw.tokens[0]))):
@@ -59,18 +60,21 @@ def complete(
 def generate(
     model: GPT, prompts: Sequence[np.ndarray], n_tokens: int, sampling: Sampling, seeds: Sequence[int]
 ) -> Iterator[Draw]:
-    """Yield `n_tokens` draws that continue the prompts (token ids, at least one each)."""
+    """Yield `n_tokens` draws that continue the prompts, (n,) token ids each.
+
+    Raises ValueError if a prompt has no token. A model in training mode is in it again at each yield.
+    """
     was_training = model.training
     device, block_size = model.device, model.config.block_size
     rows = [torch.as_tensor(np.asarray(p, dtype=np.int64), device=device) for p in prompts]
     if any(len(row) == 0 for row in rows):
         raise ValueError("a prompt needs at least one token")
     streams = [torch.Generator().manual_seed(seed) for seed in seeds]
-    # A model that is being trained changes, and had better not keep a second output matrix.
+    # The weights of a model that is being trained change, so it should not keep a second output matrix.
     output = DecodeHead(model.lm_head) if was_training else model.decode_head
     cache: KVCache | None = None
     for _ in range(n_tokens):
-        if was_training:  # each time, because between two draws the caller may go on training the same model
+        if was_training:  # each time, because the caller may train the same model between two draws
             model.eval()
         if cache is not None and cache.longest < block_size:
             last = torch.stack([row[-1:] for row in rows])  # (B, 1)
@@ -97,7 +101,7 @@ def generate(
 
 @contextmanager
 def _threads_for(tokens: int) -> Iterator[None]:
-    """A single thread for a single token: to wake another one takes longer than its half of the work."""
+    """A single thread for a single token: waking a second one takes longer than its half of the work."""
     threads = torch.get_num_threads()
     torch.set_num_threads(1 if tokens == 1 else threads)
     try:
@@ -108,29 +112,29 @@ def _threads_for(tokens: int) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class _Window:
-    """What the network has read and made of it: (B, T) tokens, (B, T, C), and how many are there in each row."""
+    """What the network has read, and its hidden states."""
 
-    tokens: Tensor
-    hidden: Tensor
-    lengths: Sequence[int]
+    tokens: Tensor  # (B, T)
+    hidden: Tensor  # (B, T, C)
+    lengths: Sequence[int]  # number of tokens in each of the B rows; the rest is padding
 
     @property
     def last(self) -> Tensor:
-        """What the network makes of the last token of each row, (B, C)."""
+        """The hidden state of the last token of each row, (B, C)."""
         return self.hidden[torch.arange(len(self.lengths)), torch.tensor(self.lengths) - 1]
 
     def with_copies(self, copy_head: CopyHead, probabilities: Tensor) -> Tensor:
-        """The probabilities of the vocabulary, (B, V), and of repeating a token of the window, each with its share."""
+        """Mix the probabilities over the vocabulary, (B, V), with those of copying a token of the window."""
         lengths = torch.tensor(self.lengths, device=self.tokens.device)
         own, weights = copy_head.at_end(self.tokens, self.hidden, lengths)
         return (own[:, None] * probabilities).scatter_add_(1, self.tokens, weights)
 
 
 def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[_Window, KVCache | None]:
-    """Read whole windows; and the cache if it has room left."""
+    """Run the model over whole windows; also return the cache, if it has room for another token."""
     config = model.config
     lengths = [len(w) for w in windows]
-    padded = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # right: nothing looks ahead
+    padded = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # on the right: attention is causal
     cache = None
     if max(lengths) < config.block_size:
         cache = KVCache(
@@ -144,15 +148,15 @@ def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[_Window, KVCache |
 
 
 def _draw(logits: Tensor, sampling: Sampling, streams: list[torch.Generator]) -> Tensor:
-    """(B, V) -> (B,): one token for each row, by inverse transform of one uniform number from the row's stream."""
+    """(B, V) -> (B,): a token per row, by inverse transform sampling with one uniform number from the row's stream."""
     uniform = torch.cat([torch.rand(1, generator=g) for g in streams]).to(logits.device)  # (B,)
     if sampling.temperature == 0.0:
         return logits.argmax(dim=-1)
     k = min(sampling.top_k or logits.size(-1), logits.size(-1))
-    values, tokens = logits.topk(k, dim=-1)  # sorted, likeliest first
+    values, tokens = logits.topk(k, dim=-1)  # sorted, most likely first
     probabilities = values.div(sampling.temperature).softmax(dim=-1)
     if sampling.top_p < 1.0:
-        # The smallest set of likeliest tokens that reaches top_p (Holtzman et al. 2020); never empty.
+        # The smallest set of most likely tokens that reaches top_p (Holtzman et al. 2020); never empty.
         before = probabilities.cumsum(dim=-1) - probabilities
         probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
     cumulative = probabilities.cumsum(dim=-1)

@@ -1,8 +1,8 @@
-"""The key/value cache of generation: what attention has already computed for the tokens before.
+"""The key/value cache for generation: what attention has already computed for the earlier tokens.
 
-It holds B sequences of different lengths side by side: each row is written at its own length, and a mask hides what
-lies past it. Positions are counted from each row's first token, so a cache is valid only until a row is `block_size`
-tokens long; past that the window slides, every position shifts, and the cache has to be filled anew.
+It holds B sequences of different lengths: each row is written at its own length, and a mask hides everything beyond
+it. Positions are counted from each row's first token, so a cache is valid only until a row is `block_size` tokens long;
+after that the window slides, every position shifts, and the cache would have to be recomputed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ class LayerCache:
         self.values = torch.zeros(shape, dtype=owner.dtype, device=owner.device)
 
     def extend(self, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
-        """Write (B, H, T, D) at each row's new positions; return all up to the longest row, and the mask."""
+        """Write (B, H, T, D) keys and values at each row's new positions.
+
+        Returns the keys and values of all rows, (B, H, longest, D) each, and the mask.
+        """
         owner = self.owner
         if owner.start is not None:
             self.keys[:, :, owner.start : owner.longest] = k
@@ -34,11 +37,11 @@ class LayerCache:
 
 
 class KVCache:
-    """`mask`, `positions` and `start` are those of the tokens that `advance` made room for last."""
+    """`mask`, `positions` and `start` describe the tokens of the latest `advance`."""
 
-    positions: Tensor  # (T,) where all rows are equally long, else (B, T)
-    start: int | None  # the first of them where all rows are equally long, the usual and faster case
-    mask: Tensor | None  # what each may look at, (T, longest) or (B, 1, T, longest); None: all
+    positions: Tensor  # (T,) if all rows are equally long, else (B, T)
+    start: int | None  # the first position if all rows are equally long, the usual and faster case
+    mask: Tensor | None  # what each token may attend to, (T, longest) or (B, 1, T, longest); None: everything
 
     def __init__(
         self, *, batch: int, n_layer: int, n_head: int, head_size: int, block_size: int,
@@ -50,23 +53,26 @@ class KVCache:
         self.rows = torch.arange(batch, device=device)[:, None]  # (B, 1)
         self.block_size = block_size
         self.layers = [LayerCache(self, (batch, n_head, block_size, head_size)) for _ in range(n_layer)]
-        # What a copy head reads: the tokens, and what the network made of them.
+        # What a copy head reads: the tokens and their hidden states.
         self.tokens = torch.zeros(batch, block_size, dtype=torch.int64, device=device)
         self.hidden = torch.zeros(batch, block_size, n_head * head_size, dtype=dtype, device=device)
 
     def remember(self, tokens: Tensor, hidden: Tensor) -> None:
-        """Keep (B, T) tokens and (B, T, C) of the network for the copy head, at the positions of the last `advance`."""
+        """Store (B, T) tokens and (B, T, C) hidden states for a copy head, at the positions of the latest `advance`."""
         positions = self.positions.expand(tokens.shape)
         self.tokens[self.rows, positions] = tokens
         self.hidden[self.rows, positions] = hidden
 
     def advance(self, tokens: int) -> Tensor:
-        """Make room for `tokens` more in every row and return their positions, (T,) or (B, T)."""
+        """Make room for `tokens` more tokens in every row; return their positions, (T,) or (B, T).
+
+        Raises ValueError if a row would become longer than the block size.
+        """
         before = self.lengths
         self.lengths = [length + tokens for length in before]
         self.longest = max(self.lengths)
         if self.longest > self.block_size:
-            raise ValueError(f"a row of {self.longest} tokens does not fit a cache of {self.block_size}")
+            raise ValueError(f"a row of {self.longest} tokens does not fit into a cache of {self.block_size}")
         seen = torch.arange(self.longest, device=self.device)
         if min(before) == max(before):
             self.start = before[0]
@@ -81,5 +87,5 @@ class KVCache:
         return self.positions
 
     def shorten(self, lengths: Sequence[int]) -> None:
-        """Forget what lies past each row's true length: prompts of different lengths are filled in padded."""
+        """Set each row's true length: prompts of different lengths are written with padding, which is dropped here."""
         self.lengths = list(lengths)

@@ -1,4 +1,4 @@
-"""The models used last, kept in memory for as long as their files stay as they are."""
+"""The most recently used models, kept in memory as long as their files do not change."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Generic, TypeVar
 
-MOST_MODELS = 4  # as many as Complete shows side by side
+MOST_MODELS = 4  # the number that Complete can show side by side
 
 Model = TypeVar("Model")
 FileState = tuple[int, int, int]
 
 
 def file_state(path: Path) -> FileState | None:
-    """Inode, size and modification time: what changes when the file is replaced; None where there is no file."""
+    """Inode, size and modification time, which change when the file is replaced; None if there is no file."""
     try:
         status = path.stat()
     except OSError:
@@ -23,16 +23,16 @@ def file_state(path: Path) -> FileState | None:
 
 
 class ModelCache(Generic[Model]):
-    """`load(path)` reads a checkpoint once and gives the same model again until its file changes. For many threads."""
+    """`load(path)` reads a checkpoint once and returns the same model until its file changes. Thread-safe."""
 
     def __init__(self, read: Callable[[Path], Model]) -> None:
-        """read: gives the model of a checkpoint ready for inference; its errors are passed on."""
+        """read: returns the model of a checkpoint, ready for inference; its errors are passed on."""
         self._read = read
-        self._models: dict[Path, tuple[FileState, Model]] = {}  # the one used last comes last
+        self._models: dict[Path, tuple[FileState, Model]] = {}  # most recently used last
         self._lock = threading.Lock()
 
     def load(self, path: Path) -> Model:
-        """The model of a checkpoint."""
+        """The model of the checkpoint at `path`, from memory if possible."""
         with self._lock:
             state = file_state(path)
             if path in self._models and self._models[path][0] == state:

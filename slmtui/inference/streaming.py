@@ -1,7 +1,7 @@
-"""A completion token by token, each with its probability and the likeliest alternatives.
+"""A completion token by token, each with its probability and the most likely alternatives.
 
-The draws are those of `generate`: the same model, prompt, settings and seed give the same text. A model takes its time:
-a screen calls this in a thread of its own.
+The draws are those of `generate`: the same model, prompt, settings and seed give the same text. Since a model may be
+slow, a screen runs this in a separate thread.
 """
 
 from __future__ import annotations
@@ -18,37 +18,37 @@ if TYPE_CHECKING:
     from slmtui.data.tokenizer import Tokenizer
     from slmtui.model.gpt import GPT
 
-USUAL = SamplingSection()  # the defaults of a phase
-CHOICES = 8  # candidates that are kept for each token
+DEFAULTS = SamplingSection()  # the defaults of a phase
+CHOICES = 8  # alternatives recorded for each token
 
 
 @dataclass(frozen=True)
 class Settings:
-    """How a completion is drawn. top_k 0 and top_p 1 leave all tokens in, temperature 0 takes the likeliest."""
+    """How a completion is drawn. temperature 0 takes the most likely token; top_k 0 and top_p 1 exclude no token."""
 
-    temperature: float = USUAL.temperature
-    top_k: int = USUAL.top_k
-    top_p: float = USUAL.top_p
+    temperature: float = DEFAULTS.temperature
+    top_k: int = DEFAULTS.top_k
+    top_p: float = DEFAULTS.top_p
     seed: int = SEED
-    tokens: int = USUAL.tokens
+    tokens: int = DEFAULTS.tokens
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A token that could stand at a place."""
+    """A candidate for a token of the completion."""
 
     id: int
     text: str
-    p: float  # the model's own probability, before temperature, top-k and top-p
-    rank: int  # 1 is the likeliest
+    p: float  # the model's probability, before temperature, top-k and top-p
+    rank: int  # 1 is the most likely
 
 
 @dataclass(frozen=True)
 class Token:
-    """A token that does stand there, and the likeliest ones that could, itself always among them."""
+    """A token of the completion, and the most likely candidates for its place; it is always among them."""
 
     id: int
-    text: str  # the whole characters that it completes; "" inside of a character
+    text: str  # the whole characters that it completes; "" inside a character
     choices: tuple[Choice, ...]
 
     @property
@@ -58,7 +58,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt to complete; `kept`: tokens that the completion begins with, where it branches off an earlier one."""
+    """A prompt to complete. kept: the first tokens of the completion, if it branches off an earlier one."""
 
     prompt: str
     settings: Settings
@@ -66,14 +66,14 @@ class Request:
 
 
 def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token]:
-    """The tokens of a completion, those kept first; together at least as many as the settings say."""
+    """The tokens of a completion, the kept ones first; `settings.tokens` in all, or more if more were kept."""
     import numpy as np
 
     from slmtui.inference.generation import Sampling, generate
 
     settings = request.settings
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    held: Token | None = None  # the newest one: it may turn out to be the last, and then ends half a character
+    held: Token | None = None  # the newest token: if it is the last, it also gets the rest of an incomplete character
     for token in request.kept:
         if held is not None:
             yield held
@@ -101,12 +101,12 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
 
 
 def branch(tokens: list[Token], place: int, choice: Choice) -> tuple[Token, ...]:
-    """The tokens before a place, and another choice at it: what a completion that goes on from there keeps."""
+    """The tokens before `place`, then `choice` instead of the one there: what a branched completion begins with."""
     return (*tokens[:place], replace(tokens[place], id=choice.id, text=choice.text))
 
 
 def _alone(tokenizer: Tokenizer, token: int) -> str:
-    """A token by itself; bytes that are no character are named as such."""
+    """The text of a single token; bytes that are not a whole character are shown in hexadecimal."""
     data = tokenizer.token_bytes(token)
     try:
         return data.decode()

@@ -77,7 +77,7 @@ def test_a_batch_of_prompts_of_different_lengths_is_each_of_them_alone(model: GP
 def test_a_cache_that_is_full_says_so() -> None:
     cache = KVCache(batch=1, n_layer=1, n_head=1, head_size=4, block_size=3)
     cache.advance(3)
-    with pytest.raises(ValueError, match="a row of 4 tokens does not fit a cache of 3"):
+    with pytest.raises(ValueError, match="a row of 4 tokens does not fit into a cache of 3"):
         cache.advance(1)
 
 
