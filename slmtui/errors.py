@@ -1,13 +1,13 @@
-"""The two ways in which slmtui gives up, and the exit status of each.
+"""The two kinds of error that slmtui reports, and the exit status of each.
 
-Everything a person can put right (a phase, a path, a corpus, an option) is a `UserError`: its message says what is
-wrong, where, what was found and what would be right, and it is all that they see.
+Anything the user can fix (a phase, a path, a corpus, an option) is a `UserError`. Its message says what is wrong and
+where, what was found and what would be right; it is shown without a traceback.
 """
 
 
 class UserError(Exception):
-    """Usage, phase or data at fault: the message alone is shown, exit status 2."""
+    """A mistake in the usage, the phase or the data: only the message is shown, exit status 2."""
 
 
 class TrainingFailed(Exception):
-    """The training could not go on (diverged, out of memory, disk full): exit status 3."""
+    """The training could not continue (diverged, out of memory, disk full): exit status 3."""

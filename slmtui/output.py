@@ -1,4 +1,4 @@
-"""stdout is data, stderr is narration, the exit status is an API; and no text from outside commands the terminal."""
+"""stdout is data, stderr is narration, the exit status is an API; and no outside text can control the terminal."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import TextIO
 
 class ExitStatus(IntEnum):
     DONE = 0  # and the gate passed
-    GATE = 1  # a limit of [gate] was not kept
-    USAGE = 2  # usage, phase or data at fault
+    GATE = 1  # a limit of [gate] was not met
+    USAGE = 2  # a mistake in the usage, the phase or the data
     FAILED = 3  # diverged, out of memory, disk full
     INTERRUPTED = 130  # resumable
 
 
-# C0 and C1 control characters but tab and newline: shown as U+2400 symbols or as U+FFFD, never obeyed. Halves of
-# characters (lone surrogates, as in the name of a file that is not UTF-8) cannot be written at all.
+# C0 and C1 control characters except tab and newline are shown as U+2400 symbols or U+FFFD, so that the terminal does
+# not act on them. So are lone surrogates (as in a file name that is not UTF-8), which cannot be encoded at all.
 _SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}
 _SHOWN |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)
-# The same for JSON, in whose texts alone they can stand: written as JSON writes what it cannot show, so none is lost.
+# The same for JSON, where they occur only inside strings: they become JSON's \u escapes, so that nothing is lost.
 _ESCAPED = {code: f"\\u{code:04x}" for code in (*range(127, 0xA0), *range(0xD800, 0xE000))}
 
 
@@ -30,21 +30,21 @@ def visible(text: str) -> str:
 
 
 class StreamError(OSError):
-    """stdout or stderr takes nothing any more, such as a file on a full disk; a closed pipe is a BrokenPipeError."""
+    """stdout or stderr can no longer be written, such as a file on a full disk; a closed pipe is a BrokenPipeError."""
 
 
 def put(text: str, end: str = "\n") -> None:
-    """Data, to stdout, at once; no text in it commands the terminal."""
+    """Write data to stdout and flush it; control characters are made visible."""
     _write(sys.stdout, visible(text) + end)
 
 
 def put_json(line: str) -> None:
-    """A line of JSON to stdout, unchanged in what it says."""
+    """Write a line of JSON to stdout, with control characters escaped; its meaning does not change."""
     _write(sys.stdout, line.translate(_ESCAPED) + "\n")
 
 
 def say(text: str) -> None:
-    """Narration, to stderr."""
+    """Write narration to stderr; control characters are made visible."""
     _write(sys.stderr, visible(text) + "\n")
 
 
@@ -52,7 +52,7 @@ def _write(stream: TextIO, text: str) -> None:
     try:
         try:
             stream.write(text)
-        except UnicodeEncodeError:  # a terminal of another alphabet
+        except UnicodeEncodeError:  # the terminal's encoding lacks a character
             stream.write(text.encode("ascii", "backslashreplace").decode())
         stream.flush()
     except BrokenPipeError:
@@ -63,7 +63,7 @@ def _write(stream: TextIO, text: str) -> None:
 
 
 def silence(*descriptors: int) -> None:
-    """Point them at nothing, for good: also what is still to be flushed."""
+    """Redirect these file descriptors to the null device for good, including what is not flushed yet."""
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in descriptors:
         os.dup2(nothing, descriptor)
@@ -71,9 +71,9 @@ def silence(*descriptors: int) -> None:
 
 
 def fill_closed_streams() -> None:
-    """Give a process that was started with a closed stdin, stdout or stderr one that leads nowhere.
+    """Connect a stdin, stdout or stderr that was closed when the process started to the null device.
 
-    Python has None for such a stream, and the next file that is opened would take its number.
+    Python sets such a stream to None, and the next file to be opened would get its descriptor.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None:
@@ -85,7 +85,7 @@ def fill_closed_streams() -> None:
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person says them: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
+    """Seconds in readable form: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
     if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
@@ -97,12 +97,12 @@ def duration(seconds: float) -> str:
 
 
 def duration_of_step(seconds: float) -> str:
-    """Seconds of something short, to three digits: 26 ms, 1.25 s."""
+    """Seconds of something short, to three significant digits: 26 ms, 1.25 s."""
     return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
 
 
 def byte_size(n_bytes: float, *, decimals: int = 0) -> str:
-    """Bytes as a person says them: 41 KB, 35 MB, 1.2 GB. decimals: of kilobytes and megabytes; gigabytes have one."""
+    """Bytes in readable form: 41 KB, 35 MB, 1.2 GB. decimals: of kilobytes and megabytes; gigabytes have one."""
     if n_bytes >= 0.9995e9:
         return f"{n_bytes / 1e9:,.1f} GB"
     number, unit = (n_bytes / 1e6, "MB") if n_bytes >= 0.9995e6 else (n_bytes / 1e3, "KB")
