@@ -77,7 +77,7 @@ class Epochs:
 
 @dataclass(frozen=True)
 class Difference:
-    """A key that two phases set differently; None: absent."""
+    """A key that two phases set differently; None: unset."""
 
     key: str
     was: object

@@ -82,7 +82,7 @@ def test_one_change_is_one_change(section: str, name: str, typed: str, before: s
     assert edited(section, name, typed) == TEXT.replace(before, after)
 
 
-def test_an_absent_list_and_an_empty_one_are_different() -> None:
+def test_an_unset_list_and_an_empty_one_are_different() -> None:
     text = edited("sampling", "prompts", "[]")
     assert parse_phase(text).sampling.prompts == ()
     assert form_values(text)["sampling", "prompts"] == "[]"
@@ -117,8 +117,8 @@ def test_a_new_phase_is_right_and_says_every_default() -> None:
     text = new_phase("mine")
     phase = parse_phase(text)
     assert phase == parse_phase('[phase]\nname = "mine"\n')
-    absent = {"patterns", "vocab_size", "dataset_size", "attention_dropout", *GateSection.model_fields}
-    assert {name for _, name in keys()} - {name for _, name in form_values(text)} == absent
+    unset = {"patterns", "vocab_size", "dataset_size", "attention_dropout", *GateSection.model_fields}
+    assert {name for _, name in keys()} - {name for _, name in form_values(text)} == unset
 
 
 def test_defaults_as_fields_show_them() -> None:

@@ -131,11 +131,11 @@ def test_what_is_written_reads_back_as_equal(values: dict[str, Any]) -> None:
     assert Phase.model_validate(json.loads(json.dumps(phase.values()))) == phase
 
 
-def test_what_is_written_leaves_out_what_is_absent() -> None:
+def test_what_is_written_leaves_out_what_is_unset() -> None:
     written = dump_phase(parse_phase('phase.name = "p"'))
     assert written.startswith('[phase]\nname = "p"\ntitle = ""\n')
-    for absent in ("dataset_size", "patterns", "vocab_size", "gate"):
-        assert absent not in written
+    for unset in ("dataset_size", "patterns", "vocab_size", "gate"):
+        assert unset not in written
 
 
 @pytest.mark.parametrize("name", sorted(PUBLISHED))

@@ -197,7 +197,7 @@ def _help(key: Key) -> str:
     if key.required:
         default = "Required."
     elif key.default is None:
-        default = ""  # "absent: …" says it
+        default = ""  # the description says it: "unset: …"
     else:
         default = f"Default: {default if default not in ('', NO_ITEMS) else 'empty'}."
     return " ".join(part for part in (key.description, HOW.get(key.kind, ""), default) if part)

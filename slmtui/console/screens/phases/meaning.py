@@ -140,4 +140,4 @@ def _time(speed: Speed | str) -> MeaningLine:
 
 
 def _value(value: object) -> str:
-    return "absent" if value is None else value if isinstance(value, str) else shown(value)
+    return "unset" if value is None else value if isinstance(value, str) else shown(value)

@@ -77,7 +77,7 @@ def test_differences_are_shown_as_toml() -> None:
     other = phase('[model]\nn_layer = 2\n[gate]\nmax_gap = 1.0\n[sampling]\nprompts = ["x"]')
     mine = phase("[model]\nn_layer = 3")
     assert [(line.label, line.value) for line in difference_lines(mine, other)] == [
-        ("n_layer", "2 → 3"), ("prompts", '["x"] → ["\\n"]'), ("max_gap", "1.0 → absent"),
+        ("n_layer", "2 → 3"), ("prompts", '["x"] → ["\\n"]'), ("max_gap", "1.0 → unset"),
     ]  # fmt: skip
     assert difference_lines(mine, mine) == ()
 
