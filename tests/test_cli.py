@@ -157,7 +157,7 @@ MISTAKES = {
     "no checkpoint": (["complete", "nothing.pt", "prompt"], "no such checkpoint"),
     "not a checkpoint": (["complete", "checkpoint.pt", "prompt"], "not a checkpoint"),
     "inspect nothing": (["inspect", "nowhere"], "nowhere"),
-    "init twice": (["init", "."], "there already"),
+    "init twice": (["init", "."], "already exists"),
 }
 
 

@@ -177,7 +177,7 @@ def test_init_without_a_folder_sets_up_this_one(
     assert capsys.readouterr().out == ".: phases/ and data/chromadb/ are there. Next: slmtui\n"
     (tmp_path / "phases" / "quick.toml").write_text("mine")
     assert main(["init"]) == 2
-    assert "there already" in capsys.readouterr().err
+    assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "phases" / "quick.toml").read_text() == "mine"
 
 

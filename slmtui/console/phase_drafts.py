@@ -124,7 +124,7 @@ class Drafts:
             os.link(draft, path)  # unlike a rename it takes nobody's place
             sync_folder(self.folder)
         except FileExistsError:
-            raise UserError(f"{path} is there already") from None
+            raise UserError(f"{path} already exists") from None
         except OSError as error:
             raise UserError(f"{path} cannot be written: {error.strerror}") from None
         finally:

@@ -79,7 +79,7 @@ class _Walk:
 
 
 def on_cpu(value: Any) -> Any:
-    """The same values with their tensors in the CPU's memory, in order; those that are there already are not copied."""
+    """The same values with their tensors contiguous and in CPU memory; tensors that already are, are not copied."""
     if isinstance(value, Tensor):
         return value.detach().cpu().contiguous()
     if isinstance(value, dict):

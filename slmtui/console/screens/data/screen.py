@@ -279,7 +279,7 @@ class DataScreen(ConsoleScreen):
         if SUGGESTED.exists() and there.text != text:
             answer = await self.host.push_screen_wait(
                 Question(
-                    f"{SUGGESTED} is there already. Write the new suggestion over it?",
+                    f"{SUGGESTED} already exists. Overwrite it with the new suggestion?",
                     {"overwrite": "Overwrite it", "new": f"New file {other}.toml", "cancel": "Cancel"},
                     title="save the suggestion",
                 )

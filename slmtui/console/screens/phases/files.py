@@ -143,7 +143,7 @@ class PhaseFiles:
         def wrong(name: str) -> str:
             if not NAME.fullmatch(name):
                 return f"allowed: {keys()['phase', 'name'].allowed}" if name else ""
-            return f"phases/{name}.toml is there already" if (self._drafts.folder / f"{name}.toml").exists() else ""
+            return f"phases/{name}.toml already exists" if (self._drafts.folder / f"{name}.toml").exists() else ""
 
         answer = await self._host.push_screen_wait(InputDialog(question, title=title, value=value, wrong=wrong))
         return answer or None

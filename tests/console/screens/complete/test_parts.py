@@ -23,7 +23,7 @@ from slmtui.training.prepare import prepare_dataset
 
 
 class ReadyBackend:
-    """PyTorch is there already."""
+    """PyTorch is already loaded."""
 
     ready, error = True, None
 

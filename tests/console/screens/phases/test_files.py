@@ -120,7 +120,7 @@ async def test_copy_takes_what_is_in_the_editor_under_a_new_name(project: Path) 
         assert asked.value == "alpha-2"
         asked.value = "beta"
         await pilot.press("enter")
-        assert text_of(app.screen.query_one("#wrong", Static)) == "phases/beta.toml is there already"
+        assert text_of(app.screen.query_one("#wrong", Static)) == "phases/beta.toml already exists"
         asked.value = "a/b"
         await pilot.press("enter")
         assert dialog(app) == "InputDialog"
