@@ -51,6 +51,6 @@ def test_every_command_does_what_it_says(
         assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)\)", README))))
+@pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))))
 def test_what_is_linked_is_there(target: str) -> None:
     assert (ROOT / target).exists()
