@@ -1,4 +1,4 @@
-"""How fast a phase trains here: a few real steps, without an evaluation, without a run."""
+"""How fast a phase trains on this machine, measured on a few real steps without an evaluation and without a run."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from slmtui.training.hardware import choose_machine
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
 
-WARM_UP, WARM_UP_SECONDS = 3, 2.0  # steps before it counts: the first ones allocate
-ENOUGH_STEPS, ENOUGH_SECONDS = 50, 3.0
+WARM_UP_STEPS, WARM_UP_SECONDS = 3, 2.0  # not timed, because the first steps allocate memory; whichever ends first
+TIMED_STEPS, TIMED_SECONDS = 50, 3.0  # at most; whichever ends first
 
 
 def steps_alone(phase: Phase, max_iters: int) -> Phase:
-    """The phase as far as its steps go: no evaluation, and no n-gram model, which no step has to do with."""
+    """The phase reduced to its steps: without evaluations and without the n-gram model, which no step uses."""
     values = phase.values()
     values["training"]["max_iters"] = max_iters
     values["evaluation"]["interval"] = 10**9
@@ -26,10 +26,10 @@ def steps_alone(phase: Phase, max_iters: int) -> Phase:
 
 
 def measure_step(phase: Phase, dataset: Dataset, stop: Callable[[], bool] = lambda: False) -> float | None:
-    """Seconds for a step of `phase`; None if `stop` became true before there was anything to tell."""
-    bare = steps_alone(phase, WARM_UP + ENOUGH_STEPS)
+    """Seconds for a step of `phase`; None if `stop` became true before a step was timed."""
+    bare = steps_alone(phase, WARM_UP_STEPS + TIMED_STEPS)
     training = Training.start(bare, dataset, choose_machine(phase.training))
-    training.evaluated_at = 0  # as if the evaluation before the first step were done
+    training.evaluated_at = 0  # skips the evaluation before the first step
     start, began, last = time.perf_counter(), 0.0, 0.0
     skipped = steps = 0
     for event in train(training):
@@ -39,10 +39,10 @@ def measure_step(phase: Phase, dataset: Dataset, stop: Callable[[], bool] = lamb
         if not isinstance(event, events.Step):
             continue
         if not began:
-            if event.step >= WARM_UP or now - start > WARM_UP_SECONDS:
+            if event.step >= WARM_UP_STEPS or now - start > WARM_UP_SECONDS:
                 began, skipped = now, event.step
             continue
         steps, last = event.step - skipped, now
-        if last - began >= ENOUGH_SECONDS or steps >= ENOUGH_STEPS:
+        if last - began >= TIMED_SECONDS or steps >= TIMED_STEPS:
             break
     return (last - began) / steps if steps else None

@@ -1,7 +1,7 @@
-"""What `threads = "auto"` and `precision = "auto"` come to: a few steps of the phase itself, timed each way.
+"""Resolving `threads = "auto"` and `precision = "auto"`: each candidate is timed on a few steps of the phase itself.
 
-Two OpenMP threads are faster than one on an idle machine and slower on a busy one; bfloat16 is faster where the
-processor multiplies it, and many times slower elsewhere. No table knows that of a machine, a stopwatch does.
+Two OpenMP threads are faster than one on an idle machine and slower on a busy one; bfloat16 is faster if the processor
+has instructions for it, and many times slower if not. No table can tell that for a given machine, so it is measured.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from slmtui.training.speed import steps_alone
 from slmtui.training.state import Training
 from slmtui.training.trainer import update
 
-ROUNDS = 3  # in each, every way takes one step that counts
-ENOUGH_SECONDS = 3.0  # no further round after that
-HOPELESS = 2.0  # times the fastest
-LEAST_STEPS = 100  # a training shorter than that is over before it pays
-CLEARLY = 1.1  # times as fast; below that the first way, so that chance does not change the digits
+ROUNDS = 3  # in each round, every candidate takes one timed step
+ENOUGH_SECONDS = 3.0  # after this time, no further round begins
+HOPELESS = 2.0  # times as slow as the fastest: not timed any further
+MIN_STEPS = 100  # a shorter training ends before measuring pays off
+CLEAR_SPEEDUP = 1.1  # below it, the default candidate is taken, so that chance does not change the digits
 
 
 @dataclass(frozen=True)
-class Way:
+class Candidate:
     """One way to compute a step."""
 
     threads: int
@@ -39,62 +39,63 @@ class Way:
 
 
 def tuned_machine(phase: Phase, dataset: Dataset) -> Machine:
-    """The machine with what is fastest for this phase, and why; torch's thread count is set to it."""
+    """The machine with the fastest threads and precision for this phase, and why; sets torch's thread count."""
     machine = choose_machine(phase.training)
-    first, *others = ways(phase, machine)
-    if not others or phase.training.max_iters < LEAST_STEPS:
+    default, *others = candidates(phase, machine)
+    if not others or phase.training.max_iters < MIN_STEPS:
         return machine
-    seconds = measure(phase, dataset, machine, [first, *others])
-    fastest = min(seconds, key=lambda way: seconds[way])
-    if seconds[first] < CLEARLY * seconds[fastest]:
-        fastest = first
+    seconds = measure(phase, dataset, machine, [default, *others])
+    fastest = min(seconds, key=lambda candidate: seconds[candidate])
+    if seconds[default] < CLEAR_SPEEDUP * seconds[fastest]:
+        fastest = default
     torch.set_num_threads(fastest.threads)
     return replace(machine, threads=fastest.threads, precision=fastest.precision, choice=_reason(fastest, seconds))
 
 
-def ways(phase: Phase, machine: Machine) -> list[Way]:
-    """What there is to choose from; first what is taken unless another is clearly faster."""
+def candidates(phase: Phase, machine: Machine) -> list[Candidate]:
+    """What can be chosen from; the first is the default, taken unless another is clearly faster."""
     settings = phase.training
     if machine.device != "cpu":
-        return [Way(machine.threads, machine.precision)]
+        return [Candidate(machine.threads, machine.precision)]
     threads = [machine.threads]
     if settings.threads == "auto":
         threads = list(dict.fromkeys((machine.threads, -(-machine.threads // 2), 1)))
     precisions: list[Precision] = [machine.precision]
     if settings.precision == "auto" and multiplies_bf16():
         precisions = ["fp32", "bf16"]
-    return [Way(*way) for way in product(threads, precisions)]
+    return [Candidate(*pair) for pair in product(threads, precisions)]
 
 
-def measure(phase: Phase, dataset: Dataset, machine: Machine, choices: list[Way]) -> dict[Way, float]:
-    """Seconds for a step in each way: the median of steps taken in turns, after one of each that does not count.
+def measure(phase: Phase, dataset: Dataset, machine: Machine, among: list[Candidate]) -> dict[Candidate, float]:
+    """Seconds for a step of each candidate: the median of steps taken in turns, without the first step of each.
 
-    A way whose first step takes twice as long as another's is out of the running at once.
+    A candidate whose first step takes twice as long as another's is dropped at once.
     """
-    training = Training.start(steps_alone(phase, phase.training.max_iters), dataset, machine)  # not the run's own
+    training = Training.start(steps_alone(phase, phase.training.max_iters), dataset, machine)  # not the run's training
     begin = time.perf_counter()
-    _step(training, machine, choices[0])  # which allocates what all of them use
-    first = {way: _step(training, machine, way) for way in choices}
-    taken = {way: [seconds] for way, seconds in first.items()}
+    _time_step(training, machine, among[0])  # allocates the memory that all candidates use
+    first = {candidate: _time_step(training, machine, candidate) for candidate in among}
+    taken = {candidate: [seconds] for candidate, seconds in first.items()}
     for round_ in range(ROUNDS):
-        for way in choices:
-            if first[way] < HOPELESS * min(first.values()):
-                taken[way].append(_step(training, machine, way))
+        for candidate in among:
+            if first[candidate] < HOPELESS * min(first.values()):
+                taken[candidate].append(_time_step(training, machine, candidate))
         if round_ and time.perf_counter() - begin > ENOUGH_SECONDS:
             break
-    return {way: median(times[1:] or times) for way, times in taken.items()}
+    return {candidate: median(times[1:] or times) for candidate, times in taken.items()}
 
 
-def _step(training: Training, machine: Machine, way: Way) -> float:
-    torch.set_num_threads(way.threads)
-    training.machine = replace(machine, precision=way.precision)
+def _time_step(training: Training, machine: Machine, candidate: Candidate) -> float:
+    """Seconds of one update with the candidate's threads and precision."""
+    torch.set_num_threads(candidate.threads)
+    training.machine = replace(machine, precision=candidate.precision)
     start = time.perf_counter()
     update(training)
     return time.perf_counter() - start
 
 
-def _reason(chosen: Way, seconds: dict[Way, float]) -> str:
-    others = " and ".join(f"{_milliseconds(seconds[way])} with {way}" for way in seconds if way != chosen)
+def _reason(chosen: Candidate, seconds: dict[Candidate, float]) -> str:
+    others = " and ".join(f"{_milliseconds(seconds[other])} with {other}" for other in seconds if other != chosen)
     return f"{chosen}: a step takes {_milliseconds(seconds[chosen])}, against {others}"
 
 

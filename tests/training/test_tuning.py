@@ -15,7 +15,7 @@ from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
-from slmtui.training.tuning import Way, measure, tuned_machine, ways
+from slmtui.training.tuning import Candidate, candidates, measure, tuned_machine
 from tests.conftest import MakePhase
 
 AUTO = ("training.threads=auto", "training.precision=auto", "training.max_iters=200")
@@ -29,7 +29,7 @@ def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def took(monkeypatch: pytest.MonkeyPatch, seconds: dict[Way, float]) -> None:
+def took(monkeypatch: pytest.MonkeyPatch, seconds: dict[Candidate, float]) -> None:
     """A machine whose steps take so long."""
     monkeypatch.setattr(tuning, "measure", lambda *_: seconds)
 
@@ -39,18 +39,19 @@ def test_every_number_of_threads_is_tried_and_bf16_where_the_processor_has_it(
 ) -> None:
     phase = make_phase(*AUTO)
     monkeypatch.setattr(tuning, "multiplies_bf16", lambda: False)
-    assert ways(phase, choose_machine(phase.training)) == [Way(4, "fp32"), Way(2, "fp32"), Way(1, "fp32")]
+    in_fp32 = [Candidate(4, "fp32"), Candidate(2, "fp32"), Candidate(1, "fp32")]
+    assert candidates(phase, choose_machine(phase.training)) == in_fp32
     monkeypatch.setattr(tuning, "multiplies_bf16", lambda: True)
-    assert Way(1, "bf16") in ways(phase, choose_machine(phase.training))
+    assert Candidate(1, "bf16") in candidates(phase, choose_machine(phase.training))
     settled = make_phase("training.threads=3", "training.precision=bf16")
-    assert ways(settled, choose_machine(settled.training)) == [Way(3, "bf16")]
+    assert candidates(settled, choose_machine(settled.training)) == [Candidate(3, "bf16")]
 
 
 def test_what_is_clearly_faster_is_taken_and_the_reason_is_said(
     make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = make_phase(*AUTO)
-    took(monkeypatch, {Way(4, "fp32"): 0.050, Way(2, "fp32"): 0.0312, Way(1, "fp32"): 0.040})
+    took(monkeypatch, {Candidate(4, "fp32"): 0.050, Candidate(2, "fp32"): 0.0312, Candidate(1, "fp32"): 0.040})
     chosen = tuned_machine(phase, prepare_dataset(phase))
     assert (chosen.threads, chosen.precision, torch.get_num_threads()) == (2, "fp32", 2)
     assert chosen.choice == (
@@ -62,7 +63,7 @@ def test_a_difference_that_may_be_chance_changes_nothing(
     make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     phase = make_phase(*AUTO)
-    took(monkeypatch, {Way(4, "fp32"): 0.050, Way(2, "fp32"): 0.047, Way(1, "fp32"): 0.090})
+    took(monkeypatch, {Candidate(4, "fp32"): 0.050, Candidate(2, "fp32"): 0.047, Candidate(1, "fp32"): 0.090})
     assert tuned_machine(phase, prepare_dataset(phase)).threads == 4
     assert torch.get_num_threads() == 4
 
@@ -73,18 +74,18 @@ def test_a_short_training_is_not_measured(make_phase: MakePhase, monkeypatch: py
     assert tuned_machine(phase, prepare_dataset(phase)).choice == ""
 
 
-def test_steps_are_timed_each_way(make_phase: MakePhase) -> None:
+def test_every_candidate_is_timed(make_phase: MakePhase) -> None:
     phase = make_phase(*AUTO)
-    choices = [Way(2, "fp32"), Way(1, "fp32"), Way(1, "bf16")]
-    seconds = measure(phase, prepare_dataset(phase), choose_machine(phase.training), choices)
-    assert list(seconds) == choices
+    among = [Candidate(2, "fp32"), Candidate(1, "fp32"), Candidate(1, "bf16")]
+    seconds = measure(phase, prepare_dataset(phase), choose_machine(phase.training), among)
+    assert list(seconds) == among
     assert all(0 < value < 60 for value in seconds.values())
 
 
 def test_a_run_keeps_what_was_measured_and_goes_on_with_it(
     make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    took(monkeypatch, {Way(4, "fp32"): 0.05, Way(1, "fp32"): 0.01})
+    took(monkeypatch, {Candidate(4, "fp32"): 0.05, Candidate(1, "fp32"): 0.01})
     session = begin(make_phase(*AUTO, "evaluation.interval=50"), tmp_path)
     while not isinstance(next(session.events), events.Checkpoint):
         pass
@@ -107,5 +108,5 @@ def test_measuring_leaves_no_trace_in_the_digits(make_phase: MakePhase, monkeypa
         return [event.val_loss for event in train(training) if isinstance(event, events.Evaluation)]
 
     before = val_losses()
-    measure(phase, dataset, choose_machine(phase.training), [Way(2, "fp32"), Way(1, "fp32")])
+    measure(phase, dataset, choose_machine(phase.training), [Candidate(2, "fp32"), Candidate(1, "fp32")])
     assert val_losses() == before
