@@ -1,4 +1,4 @@
-"""Random windows of a split, drawn as the published script draws them, and what is left to evaluate in order."""
+"""Windows of a side: random ones to train on, drawn as in the published script, and ordered ones to evaluate on."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from slmtui.data.dataset import SideTokens
 
 
 class WindowSource:
-    """The tokens of one split, long enough to draw windows of `block_size` + 1 from."""
+    """The tokens of one side, long enough to draw windows of `block_size` + 1 tokens from."""
 
     def __init__(self, side: SideTokens, block_size: int, device: torch.device) -> None:
         self.block_size = block_size
         self.n_tokens = len(side.tokens)
         tokens = side.tokens
-        if self.n_tokens <= block_size:  # the published script repeats a split that is too short
+        if self.n_tokens <= block_size:  # the published script repeats a side that is too short
             tokens = np.tile(tokens, block_size // self.n_tokens + 2)
         self.tokens = tokens
         self.device = device
 
     def random_batch(self, stream: np.random.RandomState, batch_size: int) -> tuple[Tensor, Tensor]:
-        """Inputs and targets, (batch_size, block_size) int64 each, from one call of `randint`."""
+        """Inputs and targets, (batch_size, block_size) int64 each, from a single call of `randint`."""
         return self.batch_at(self.random_starts(stream, batch_size))
 
     def random_starts(self, stream: np.random.RandomState, batch_size: int) -> NDArray[Any]:
@@ -41,28 +41,28 @@ class WindowSource:
 def windows_in_order(
     side: SideTokens, block_size: int, batch_size: int, limit: int | None = None
 ) -> Iterator[tuple[Tensor, Tensor, int]]:
-    """Windows of a split that overlap by half, so that each of its tokens but the first is predicted once, in order.
+    """Windows of a side that overlap by half, so that each of its tokens except the first is predicted once, in order.
 
-    Yields (inputs, targets, first): (B, T) int64 each, of which the targets from `first` on count. What stands before
-    them is context, half a window at least: who completes a text has read more than its last few tokens, too. With a
-    `limit`, evenly spaced windows that count about that many tokens in all.
+    Yields (inputs, targets, first): (B, T) int64 each; only the targets from index `first` on count. The tokens before
+    them are context, at least half a window, since a completed text also has more context than its last few tokens.
+    With a `limit`, yields evenly spaced windows with about that many counted tokens in all.
     """
     tokens = side.tokens
-    starts, firsts = _places(len(tokens) - 1, block_size)
+    starts, firsts = _window_positions(len(tokens) - 1, block_size)
     if limit is not None:
         wanted = min(len(starts), max(1, limit // (block_size - block_size // 2)))
         chosen = np.arange(wanted) * len(starts) // wanted
         starts, firsts = starts[chosen], firsts[chosen]
     length = min(block_size, len(tokens) - 1)
     for first in dict.fromkeys(firsts.tolist()):
-        alike = starts[firsts == first]
-        for some in np.split(alike, range(batch_size, len(alike), batch_size)):
-            batch = torch.from_numpy(tokens[some[:, None] + np.arange(length + 1)].astype(np.int64))
+        group = starts[firsts == first]
+        for batch_starts in np.split(group, range(batch_size, len(group), batch_size)):
+            batch = torch.from_numpy(tokens[batch_starts[:, None] + np.arange(length + 1)].astype(np.int64))
             yield batch[:, :-1], batch[:, 1:], first
 
 
-def _places(n_targets: int, block_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where windows begin, (n,), and how many of each one's targets the windows before it have counted, (n,)."""
+def _window_positions(n_targets: int, block_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Where the windows begin, (n,), and how many targets of each window earlier windows have counted, (n,)."""
     context = block_size // 2
     n_more = max(0, n_targets - block_size) // (block_size - context)
     starts = np.arange(1 + n_more) * (block_size - context)

@@ -1,4 +1,4 @@
-"""What a person may ask of a training between two steps."""
+"""The commands that a person may give to a training between two steps."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ class Command:
 
 class Control(Protocol):
     def poll(self) -> list[Command]:
-        """The commands that have come since the last call, oldest first; never waits."""
+        """The commands that have arrived since the last call, oldest first; never blocks."""
 
     def wait(self) -> list[Command]:
-        """The same while paused: may sleep for a moment when there are none."""
+        """The same while paused: may sleep briefly if there are none."""
 
 
 class NoControl:
-    """Nobody is there to ask for anything."""
+    """For a training that nobody controls: no commands, and a pause ends at once."""
 
     def poll(self) -> list[Command]:
         return []

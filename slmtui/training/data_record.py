@@ -1,4 +1,4 @@
-"""What the first event of a run says of its data: flat keys in the log's JSON, nested and typed here."""
+"""What the first event of a run says about its data: flat keys in the log's JSON, nested and typed here."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ Positive = Annotated[int, Field(strict=True, gt=0, lt=1 << 53)]
 
 @dataclass(frozen=True, kw_only=True)
 class DataFacts:
-    """What the texts themselves say, found out before the first step. Shares are of 1, losses in nats per token.
+    """Facts about the texts, determined before the first step. Shares are fractions of 1, losses in nats per token.
 
-    A field that is added gets a default, so that older logs still have facts.
+    A new field must have a default, so that older logs still have facts.
     """
 
     used_tokens: int  # how many tokens of the vocabulary occur in the training text
-    repeated_share: float  # of the validation tokens: in verbatim repeats of training text, of 16 tokens or more
+    repeated_share: float  # of the validation tokens: in verbatim repeats of training text of at least 16 tokens
     longest_repeat: int  # tokens
     longest_train: str  # "file:line"
     longest_val: str
-    unseen_share: float  # of the validation tokens: those that training never has
-    duplicate_share: float  # of all tokens: in files that are nearly the same as an earlier one
-    unigram: float  # of the training text, by frequency alone
+    unseen_share: float  # of the validation tokens: those that do not occur in the training text
+    duplicate_share: float  # of all tokens: in files that are near-duplicates of an earlier one
+    unigram: float  # loss of a unigram model on the training text
     baseline: Baseline | None = None  # None: not measured
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecord:
-    """The dataset of a run. The three counts are in every log; what an older log lacks is None, empty or ().
+    """The dataset of a run. Every log has the three counts; other values that an older log lacks are None or empty.
 
-    val_text: fingerprint of the validation text; losses are comparable only where it is the same.
+    val_text: fingerprint of the validation text; losses are comparable only if it is the same.
     """
 
     tokenizer: str = ""
@@ -55,7 +55,7 @@ class DataRecord:
 
     @classmethod
     def of(cls, dataset: Dataset, *, notes: tuple[str, ...] = ()) -> DataRecord:
-        """Of a dataset, with its own notes before the given ones; its facts take longer and are put in later."""
+        """The record of a dataset, whose notes precede the given ones; the facts take longer and are added later."""
         return cls(
             tokenizer=dataset.tokenizer.kind,
             n_vocab=dataset.tokenizer.n_vocab,
@@ -70,7 +70,7 @@ class DataRecord:
 
     @property
     def baseline(self) -> Baseline | None:
-        """The n-gram model's loss on the validation text, where the log knows it."""
+        """The n-gram model's loss on the validation text, if the log has it."""
         return None if self.facts is None else self.facts.baseline
 
 
@@ -78,7 +78,7 @@ _FACTS = [field for field in fields(DataFacts) if field.name != "baseline"]
 
 
 def _from_log(values: Any, read: ValidatorFunctionWrapHandler) -> DataRecord:
-    """From the flat keys of the log; keys that are not known are passed over."""
+    """The record from the flat keys of the log; unknown keys are ignored."""
     if isinstance(values, dict):
         known = {field.name: values[field.name] for field in _FACTS if field.name in values}
         complete = all(field.name in known for field in _FACTS if field.default is MISSING)
@@ -106,7 +106,7 @@ def _baseline(record: DataRecord, values: dict[str, Any]) -> Baseline | None:
 
 
 def _to_log(record: DataRecord) -> dict[str, Any]:
-    """The flat keys of the log."""
+    """The flat keys that the log has for a record."""
     values = {name: value for name, value in vars(record).items() if name != "facts" and value is not None}
     if record.facts is None:
         return values
@@ -126,5 +126,5 @@ _LOGGED: TypeAdapter[DataRecord] = TypeAdapter(LoggedData)
 
 
 def data_record(**values: Any) -> DataRecord:
-    """From the keys of a log; ValueError if a count is missing or a value is of the wrong type."""
+    """The record from the keys of a log; ValueError if a count is missing or a value has the wrong type."""
     return _LOGGED.validate_python(values)

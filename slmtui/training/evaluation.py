@@ -1,12 +1,11 @@
-"""The loss of a model on the two sides of a split, by either of two methods.
+"""The loss of a model on the two sides of a dataset, by one of two methods.
 
-full     the whole validation split, once, in order, each token with half a window before it at least, as in a longer
-         text that is completed; and as much of the training split, evenly spaced. No random draw.
-sampled  the published script's: the mean of a few random batches, from the generator that training draws from, too.
-         Noisy, and it disturbs the training stream; kept for the five published phases.
+full     The whole validation side, once, in order, each token with at least half a window of context, as in a longer
+         text that is completed; and as many tokens of the training side, evenly spaced. Nothing is random.
+sampled  The published script's method: the mean of a few random batches, drawn from the same generator as the training
+         batches. It is noisy and disturbs the training stream; it is here only for the five published phases.
 
-With a mixture, the validation tokens are judged a second time by it: the loss of each is that of the mixed
-probabilities, and the mean is taken of those.
+With a mixture, the validation tokens get a second loss, that of the mixed probabilities; its mean is taken over tokens.
 """
 
 from __future__ import annotations
@@ -22,13 +21,13 @@ from slmtui.data.dataset import Dataset, Side, SideTokens
 from slmtui.model.gpt import GPT
 from slmtui.training.batches import WindowSource, windows_in_order
 
-SAMPLED_BATCHES = 20  # at most; the published script's eval_iters
+SAMPLED_BATCHES = 20  # at most; eval_iters of the published script
 TOKENS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
 class Losses:
-    """Means in nats per token: the network's on either side; the mixture's on the validation side, if there is one."""
+    """Mean losses in nats per token: the network's on both sides, and the mixture's on the validation side, if any."""
 
     train: float
     val: float
@@ -36,9 +35,9 @@ class Losses:
 
 
 def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *, bf16: bool = False) -> Losses:
-    """The training side is read at as many tokens as the validation side has.
+    """Losses by the full method, on as many tokens of the training side as the validation side has.
 
-    val_ngram: the n-gram model's loss of each validation token, (n,), for a model that has a mixture.
+    val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture.
     """
     train = full_loss(model, dataset.train, limit=len(dataset.val.tokens), bf16=bf16)
     if model.mixture is None or val_ngram is None:
@@ -53,7 +52,7 @@ def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *
 
 @torch.no_grad()
 def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False) -> float:
-    """Mean loss in nats per token over a split, each of its tokens but the first predicted once."""
+    """Mean loss in nats per token over a side, each of whose tokens except the first is predicted once."""
     model.eval()
     total, count = 0.0, 0
     for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model), limit):
@@ -68,7 +67,10 @@ def sampled_losses(
     model: GPT, windows: Mapping[Side, WindowSource], batch_size: int, stream: np.random.RandomState,
     val_ngram: Tensor | None = None, *, bf16: bool = False,
 ) -> Losses:  # fmt: skip
-    """Means over min(20, max(1, tokens // block)) random batches. val_ngram: as above, of the tokens of the windows."""
+    """Mean losses over min(20, max(1, n_tokens // block_size)) random batches.
+
+    val_ngram: the n-gram model's loss for each token of the validation side's `WindowSource`, (n,).
+    """
     train = sampled_loss(model, windows["train"], batch_size, stream, bf16=bf16)
     source = windows["val"]
     if model.mixture is None or val_ngram is None:
@@ -77,7 +79,7 @@ def sampled_losses(
     starts = [source.random_starts(stream, batch_size) for _ in range(_n_batches(source))]
     val = torch.cat([_token_losses(model, *source.batch_at(at), bf16=bf16) for at in starts])
     model.train()
-    targets = np.concatenate(starts)[:, None] + np.arange(1, source.block_size + 1)  # their places in the text
+    targets = np.concatenate(starts)[:, None] + np.arange(1, source.block_size + 1)  # their positions in the text
     return Losses(train, _mean(val), _mean(model.mixture.losses(val, val_ngram[torch.from_numpy(targets.reshape(-1))])))
 
 
@@ -85,7 +87,7 @@ def sampled_losses(
 def sampled_loss(
     model: GPT, source: WindowSource, batch_size: int, stream: np.random.RandomState, *, bf16: bool = False
 ) -> float:
-    """Mean loss in nats per token of random batches."""
+    """Mean loss in nats per token over random batches."""
     model.eval()
     losses = [model.loss(*source.random_batch(stream, batch_size), bf16=bf16).item() for _ in range(_n_batches(source))]
     model.train()
@@ -97,13 +99,13 @@ def _n_batches(source: WindowSource) -> int:
 
 
 def _rows(model: GPT) -> int:
-    """Windows that are read at once."""
+    """The number of windows in one batch of the full method."""
     return max(1, TOKENS_AT_ONCE // model.config.block_size)
 
 
 @torch.no_grad()
 def _token_losses(model: GPT, idx: Tensor, targets: Tensor, first: int = 0, *, bf16: bool) -> Tensor:
-    """Targets (B, T) -> the losses of those from `first` on, one after the other."""
+    """Targets (B, T) -> the losses of those from index `first` on, flattened, (B · (T − first),)."""
     return model.token_losses(idx.to(model.device), targets.to(model.device), first=first, bf16=bf16).flatten().cpu()
 
 

@@ -1,7 +1,7 @@
-"""What happens in a training, as small frozen records; each is one JSON line of a run's log.
+"""The events of a training, as small frozen records; each is one JSON line of a run's log.
 
-Fields are only ever added. Losses are in nats per token, times in seconds since 1970; `step` counts the updates made
-before the event. A loss that is not a number is `null` in JSON and NaN in Python.
+Fields are only ever added. Losses are in nats per token, times in seconds since 1970; `step` is the number of updates
+before the event. A loss that is not finite is `null` in JSON and NaN in Python.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from slmtui.training.gap import verdict_of
 Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
 Reason = Literal["completed", "early stopping", "stopped", "interrupted", "diverged", "failed"]
-Cause = Literal["", "not finite", "spike", "worse than untrained"]  # of a divergence; "" in logs that do not say
+Cause = Literal["", "not finite", "spike", "worse than untrained"]  # of a divergence; "" in logs that do not record it
 
-# The same in words, after "at step 62".
+# The causes as clauses to follow "at step 62".
 DIVERGED: dict[Cause, str] = {
-    "": "the loss had shot up or was not a number",
+    "": "the loss shot up or was not a number",
     "not finite": "the loss was not a number",
-    "spike": "the loss had shot up",
+    "spike": "the loss shot up",
     "worse than untrained": "the model was worse than before its first step",
 }
 
@@ -38,20 +38,20 @@ class Base:
 
 
 def whole_phase(values: dict[str, Any]) -> dict[str, Any]:
-    """The phase's values, checked, and with all that is reckoned with.
+    """The phase's values, validated, with defaults for the keys that readers of a log rely on.
 
-    No other key is filled in: an older run was trained without it.
+    No other key gets a default: an older run was trained without it.
     """
     defaults = Phase.model_validate(values).values()
     filled = dict(values)
-    for section, keys in _RECKONED_WITH.items():
+    for section, keys in _REQUIRED_KEYS.items():
         filled[section] = dict(values.get(section, {}))
         for key in keys:
             filled[section].setdefault(key, defaults[section][key])
     return filled
 
 
-_RECKONED_WITH = {
+_REQUIRED_KEYS = {
     "phase": ("name",),
     "model": ("block_size",),
     "training": ("max_iters", "batch_size", "learning_rate"),
@@ -80,14 +80,14 @@ class RunStarted(Base):
         return int(self.phase["training"]["batch_size"] * self.phase["model"]["block_size"])
 
     def epochs_at(self, step: int) -> float:
-        """How often the training text has been seen by then, on average."""
+        """How often the training text has been seen by this step, on average."""
         return step * self.tokens_per_step / self.data.train_tokens
 
 
 @dataclass(frozen=True, kw_only=True)
 class Step(Base):
     event: Literal["step"] = "step"
-    loss: Real  # of the batch that this update was made on
+    loss: Real  # of this update's batch
     learning_rate: Real
     grad_norm: Real  # before clipping
     tokens: Count  # seen so far
@@ -99,23 +99,23 @@ class Evaluation(Base):
     train_loss: Real
     val_loss: Real
     gap: Real
-    verdict: str  # the gap's class on the house scale; "" for a model that has learned nothing
+    verdict: str  # the gap's class on the house scale; "" if the model has learned nothing
     bits_per_byte: Real  # of the validation loss
     best: bool  # the lowest `judged_loss` so far
-    requested: bool = False  # by a person, outside the interval
-    # The validation loss of the network mixed with the n-gram model, where the phase has model.ngram_mix; all of the
-    # above but `best` is the network's own.
+    requested: bool = False  # by a person, in addition to the scheduled ones
+    # The validation loss of the network mixed with the n-gram model, if the phase has model.ngram_mix. Everything
+    # above except `best` is about the network alone.
     mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
 
     def with_verdict(self, n_vocab: int) -> Evaluation:
-        """With the word that the gap deserves: older logs praise models that have learned nothing."""
+        """With the verdict that applies today: older logs praise models that have learned nothing."""
         word = verdict_of(self.gap, self.val_loss, n_vocab)
         return self if self.verdict == word else replace(self, verdict=word)
 
     @property
     def judged_loss(self) -> float:
-        """The validation loss of what a checkpoint predicts with: best.pt, patience and the gate go by it."""
+        """The validation loss of what the checkpoint predicts with; best.pt, patience and the gate are based on it."""
         return self.val_loss if self.mixed_loss is None else self.mixed_loss
 
     @property
@@ -127,53 +127,53 @@ class Evaluation(Base):
 class Sample(Base):
     event: Literal["sample"] = "sample"
     prompt: str
-    text: str  # the prompt is not repeated in it
+    text: str  # without the prompt
     judgement: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class SampleRates(Base):
-    """Many completions at once. Whoever watches judges them, counts, and leaves the texts out of the log."""
+    """Many completions at once. `watch()` judges and counts them, and leaves the texts out of the log."""
 
     event: Literal["sample_rates"] = "sample_rates"
     samples: Count
     parse_rate: float | None = None  # None: not judged, or not Python
-    copied_share: float | None = None  # of the samples' tokens; None: not judged, or nothing but blanks
+    copied_share: float | None = None  # of the samples' tokens; None: not judged, or only blanks
     labels: dict[str, Count] = field(default_factory=dict)
     completions: list[tuple[str, str]] = field(default_factory=list)  # (prompt, text) of each, until they are judged
 
 
 @dataclass(frozen=True, kw_only=True)
 class Checkpoint(Base):
-    """The state at this moment is worth keeping: whoever records the run saves it now, before asking for more."""
+    """A request to save the current state: whoever records the run does so before reading the next event."""
 
     event: Literal["checkpoint"] = "checkpoint"
     kind: Literal["last", "best"]
     file: str = ""  # filled in by whoever saves it
 
 
-SERIOUS, WARNING = 0.9, 0.5  # weights from which a finding is as much
+SERIOUS, WARNING = 0.9, 0.5  # lowest weights of a serious finding and of a warning
 Level = Literal["note", "warning", "serious"]
 Confidence = Literal["high", "medium", "low"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing that is wrong with a run: what, how it is known, how surely, and what to do about it."""
+    """One thing that is wrong with a run: what it is, the evidence, the confidence, and what to do about it."""
 
     code: str
-    title: str  # some words
-    evidence: str  # one sentence with its numbers
+    title: str  # a few words
+    evidence: str  # one sentence, with numbers
     remedy: str  # one sentence
     confidence: Confidence
-    weight: float  # 0 to 1: the heaviest is named first
-    step: Count | None = None  # to go back to, or where it happened
-    number: float | None = None  # what the finding rests on, in the unit that its evidence names
+    weight: float  # 0 to 1: the heaviest comes first
+    step: Count | None = None  # where it happened, or the step to return to
+    number: float | None = None  # the number that the finding is based on, in the unit of its evidence
     source: str  # of the rule
 
     @property
     def level(self) -> Level:
-        """As a warning has it: how much the finding weighs."""
+        """The level of a warning with this weight."""
         return "serious" if self.weight >= SERIOUS else "warning" if self.weight >= WARNING else "note"
 
     def to_dict(self) -> dict[str, Any]:
@@ -187,8 +187,8 @@ class Warned(Base):
     message: str
     advice: str = ""
     level: Level = "warning"
-    of_the_run: bool = False  # said at its end, of all of it: the diagnosis, the heaviest last, and the gate
-    finding: Finding | None = None  # of the diagnosis: what the message was made of, to be read back
+    of_the_run: bool = False  # about the whole run, at its end: the diagnosis, heaviest finding last, and the gate
+    finding: Finding | None = None  # of the diagnosis: the finding behind the message, for readers of the log
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -198,7 +198,7 @@ class Paused(Base):
 
 @dataclass(frozen=True, kw_only=True)
 class Resumed(Base):
-    """After a pause, or in another process after a stop (`after` says which)."""
+    """The training continues after a pause, or in another process after a stop (`after` says which)."""
 
     event: Literal["resumed"] = "resumed"
     after: str = "pause"
@@ -218,10 +218,10 @@ class RunFinished(Base):
     reason: Reason
     cause: Cause = ""  # why it diverged, if it did
     best_step: int | None
-    best_val_loss: float | None  # the network's own at that step
+    best_val_loss: float | None  # the network's, at that step
     best_mixed_loss: float | None = None
-    seconds: float = field(compare=False)  # of training, pauses left out, over all processes that took part
-    findings: Count | None = None  # so many stand above, with what they were made of; None: it was not summed up
+    seconds: float = field(compare=False)  # of training, without pauses, in all processes that trained this run
+    findings: Count | None = None  # how many findings precede this event in the log; None: no diagnosis was made
 
 
 Event = Annotated[
@@ -242,12 +242,12 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Event)
 
 
 def to_json(event: Event) -> str:
-    """One line, without its end."""
+    """One JSON line, without the line break."""
     return _EVENT.dump_json(event).decode()
 
 
 def from_json(line: str | bytes) -> Event:
-    """The event of a log line; ValueError, in one line, if it is none."""
+    """The event of a log line; ValueError with a one-line message if it is not an event."""
     try:
         return _EVENT.validate_json(line)
     except ValidationError as error:

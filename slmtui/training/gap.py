@@ -1,8 +1,8 @@
-"""The gap between validation and training loss, and the house scale that names it.
+"""The gap between validation and training loss, and the house scale that classifies it.
 
-It says something only of a model that has learned something: one that has not knows no text better than another.
-The gap is signed and in nats per token: val − train. The scale takes its size, because a large negative gap is as
-strange as a large positive one: it says that the two sides of the split are not alike.
+The gap, val − train, is signed and in nats per token. It is meaningful only if the model has learned something: one
+that has not predicts no text better than any other. The scale uses the absolute value, because a large negative gap is
+as suspicious as a large positive one: it means that the two sides of the split differ.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ WORDS = (*(word for _, word in SCALE), WORST)
 
 
 def class_of(gap: float) -> int:
-    """How many limits of the scale a gap has reached: 0 excellent to 4 catastrophic."""
+    """The number of limits of the scale that a gap has reached: from 0, excellent, to 4, catastrophic."""
     return sum(not abs(gap) < limit for limit in LIMITS)
 
 
@@ -27,15 +27,15 @@ def verdict(gap: float) -> str:
 
 
 def verdict_of(gap: float, val_loss: float, n_vocab: int) -> str:
-    """The class of a model's gap; "" for a model that has learned nothing, whose gap deserves no word."""
+    """The class of a model's gap; "" if the model has learned nothing, since its gap then means nothing."""
     return verdict(gap) if has_learned(val_loss, n_vocab) else ""
 
 
 def in_words(gap: float, word: str) -> str:
-    """+0.31 excellent; only the number where there is no word for it."""
+    """The gap and its class, as in "+0.31 excellent"; only the number if there is no class."""
     return f"{gap:+.2f} {word}".rstrip()
 
 
 def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
-    """Whether counting does better than the network alone: then its gap, however small, earns no praise."""
+    """Whether an n-gram model beats the network alone: then even a small gap is nothing to praise."""
     return baseline is not None and val_loss > baseline.loss

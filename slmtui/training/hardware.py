@@ -1,6 +1,6 @@
-"""What this machine trains with: device, precision, threads; and what to note about it in a run.
+"""The device, precision and threads to train with, and the facts about this machine that a run records.
 
-What "auto" comes to is measured where there is a choice (tuning.py); here stands what needs no measuring.
+Where "auto" leaves a choice, it is settled by measuring (tuning.py); this module covers what needs no measuring.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from slmtui.config.phase import TrainingSection
 from slmtui.errors import UserError
 
 Precision = Literal["fp32", "bf16"]
-BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # x86's two ways, and ARM's, as `torch.cpu.get_capabilities` has them
+BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # the two of x86 and that of ARM, named as in `torch.cpu.get_capabilities`
 
 
 @dataclass(frozen=True)
@@ -30,16 +30,17 @@ class Machine:
     processor: str
     cores: int
     system: str
-    choice: str = ""  # what was measured to choose threads and precision
+    choice: str = ""  # the measurements by which threads and precision were chosen
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 
 
 def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = None) -> Machine:
-    """Settle "auto" for this machine, and set torch's thread count: all cores, fp32 on a CPU.
+    """Resolve "auto" for this machine, and set torch's thread count. Without measuring: all cores, and fp32 on a CPU.
 
-    like: `Machine.to_dict()` of a run that goes on; its choices hold where the phase leaves one, for the same digits.
+    like: `Machine.to_dict()` of a run to be resumed. Where the phase says "auto", its choices are used, so that the
+    digits stay the same. Raises UserError if the machine does not have the phase's device.
     """
     like = like or {}
     device: str = _best_device() if settings.device == "auto" else settings.device
@@ -70,7 +71,7 @@ def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = N
 
 
 def multiplies_bf16() -> bool:
-    """Whether the processor has instructions for products of bfloat16 numbers; without, torch imitates them slowly."""
+    """Whether the processor has instructions for bfloat16 products; without them, torch emulates them slowly."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in BF16)
 

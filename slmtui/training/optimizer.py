@@ -12,29 +12,30 @@ from torch import Tensor
 from slmtui.config.phase import OptimizerSection, TrainingSection
 from slmtui.model.gpt import GPT
 
-# The published script's gradient scaler, left on for CPU: it starts at 2^16 and doubles after 2,000 good steps.
+# The published script's gradient scaler, active on the CPU too: it starts at 2^16 and doubles after 2,000 good steps.
 PUBLISHED_SCALE = 2.0**16
 PUBLISHED_GROWTH_INTERVAL = 2000
 
 
 @dataclass(frozen=True)
 class Group:
-    """Parameters that decay alike."""
+    """Parameters with the same weight decay."""
 
     parameters: tuple[Tensor, ...]
     weight_decay: float
 
 
 class AdamW:
-    """The fused update of `torch.optim.AdamW`, to the bit, for parameters on CPU, CUDA or MPS.
+    """The fused update of `torch.optim.AdamW`, bit for bit, for parameters on CPU, CUDA or MPS.
 
-    That class imports torch's compiler when it is made: 1.4 seconds and 72 MB before the first step, for nothing.
+    That class imports torch's compiler when it is constructed, which costs 1.4 seconds and 72 MB before the first step
+    and is not used here.
     """
 
     def __init__(self, groups: Iterable[Group], *, betas: tuple[float, float], eps: float) -> None:
         self.groups = tuple(groups)
         self.betas, self.eps = betas, eps
-        self.state: dict[Tensor, dict[str, Tensor]] = {}  # nothing before the first update
+        self.state: dict[Tensor, dict[str, Tensor]] = {}  # empty before the first update
 
     def zero_grad(self) -> None:
         for group in self.groups:
@@ -49,7 +50,7 @@ class AdamW:
             gradients = [p.grad for p in parameters if p.grad is not None]
             states = [self._state(p) for p in parameters]
             _fused_update(parameters, gradients, states, learning_rate, self.betas, group.weight_decay, self.eps)
-            # The fused update does not count as a change by itself; who keeps a copy of a weight looks at the count.
+            # The fused update does not increment the parameters' version, by which copies of a weight are refreshed.
             torch.autograd.graph.increment_version(parameters)
 
     def _state(self, parameter: Tensor) -> dict[str, Tensor]:
@@ -59,7 +60,7 @@ class AdamW:
 
 
 class PublicAdamW(AdamW):
-    """The same updates, and the same state, by `torch.optim.AdamW` itself: the way without a private operator."""
+    """The same updates and state from `torch.optim.AdamW` itself, for a torch without the private operators."""
 
     def __init__(self, groups: Iterable[Group], *, betas: tuple[float, float], eps: float) -> None:
         super().__init__(groups, betas=betas, eps=eps)
@@ -113,7 +114,7 @@ def _fused_update(
 
 
 def _fused_update_works() -> bool:
-    """Whether this torch has the private operators that `AdamW` calls, with the arguments that it gives them."""
+    """Whether this torch has the private operators that `AdamW` calls, with the arguments that it passes."""
     one = torch.zeros(1)
     try:
         with torch.no_grad():
@@ -124,40 +125,40 @@ def _fused_update_works() -> bool:
 
 
 def build_optimizer(model: GPT, settings: OptimizerSection) -> AdamW:
-    """AdamW over all parameters; `decay_on = "matrices"` leaves biases and LayerNorms undecayed, as GPT-2 did."""
+    """AdamW over all parameters; `decay_on = "matrices"` exempts biases and LayerNorms from decay, as GPT-2 did."""
     parameters = list(model.parameters())
     decayed = tuple(p for p in parameters if settings.decay_on == "all" or p.dim() >= 2)
-    kept = tuple(p for p in parameters if settings.decay_on != "all" and p.dim() < 2)
-    groups = [Group(decayed, settings.weight_decay), *([Group(kept, 0.0)] if kept else [])]
+    undecayed = tuple(p for p in parameters if settings.decay_on != "all" and p.dim() < 2)
+    groups = [Group(decayed, settings.weight_decay), *([Group(undecayed, 0.0)] if undecayed else [])]
     kind = AdamW if _fused_update_works() else PublicAdamW
     return kind(groups, betas=(settings.betas[0], settings.betas[1]), eps=settings.eps)
 
 
 def optimizer_state(optimizer: AdamW, model: GPT) -> dict[str, dict[str, Tensor]]:
-    """What the optimizer keeps of each parameter, by the parameter's name; empty before the first update."""
+    """The optimizer's state of each parameter, by the parameter's name; empty before the first update."""
     return {name: dict(optimizer.state[p]) for name, p in model.named_parameters() if p in optimizer.state}
 
 
 def load_optimizer_state(optimizer: AdamW, model: GPT, state: dict[str, dict[str, Tensor]]) -> None:
-    """Take over what `optimizer_state` gave. All else that an optimizer is told stands in the phase.
+    """Load what `optimizer_state` returned. All other settings of the optimizer are in the phase.
 
-    Raises ValueError where names, shapes or numbers are not those of this model.
+    Raises ValueError if names or shapes are not those of this model's parameters, or a value is not finite.
     """
     parameters = dict(model.named_parameters())
     if state and state.keys() != parameters.keys():
-        raise ValueError("the optimizer's state is not of this model's parameters")
-    for name, kept in state.items():
+        raise ValueError("the optimizer's state does not belong to this model's parameters")
+    for name, saved in state.items():
         parameter = parameters[name]
         shapes = {"step": torch.Size(()), "exp_avg": parameter.shape, "exp_avg_sq": parameter.shape}
-        if {key: tensor.shape for key, tensor in kept.items()} != shapes or any(
-            tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()) for tensor in kept.values()
+        if {key: tensor.shape for key, tensor in saved.items()} != shapes or any(
+            tensor.dtype != torch.float32 or not bool(torch.isfinite(tensor).all()) for tensor in saved.values()
         ):
-            raise ValueError(f"the optimizer's state of {name} has not this parameter's shape, or is not finite")
-        optimizer.state[parameter] = {key: tensor.to(parameter.device, copy=True) for key, tensor in kept.items()}
+            raise ValueError(f"the optimizer's state of {name} does not have the parameter's shape, or is not finite")
+        optimizer.state[parameter] = {key: tensor.to(parameter.device, copy=True) for key, tensor in saved.items()}
 
 
 def learning_rate_at(step: int, settings: TrainingSection) -> float:
-    """Linear warm-up over `warmup_iters`, then constant, or a cosine down to `min_lr` at `max_iters`."""
+    """Linear warm-up over `warmup_iters`, then constant, or cosine decay to `min_lr` at `max_iters`."""
     if step < settings.warmup_iters:
         return settings.learning_rate * (step + 1) / settings.warmup_iters
     if settings.schedule == "constant":
@@ -170,12 +171,12 @@ def learning_rate_at(step: int, settings: TrainingSection) -> float:
 
 @torch.no_grad()
 def clip_gradients(model: GPT, settings: OptimizerSection, step: int) -> Tensor:
-    """Scale the gradients down to a global norm of at most `grad_clip`; return the norm before (a scalar)."""
+    """Scale the gradients down to a global norm of at most `grad_clip`; return the norm before clipping, a scalar."""
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     norm = torch.nn.utils.get_total_norm(gradients)
     if settings.grad_clip > 0.0:
-        # With `clip_scaled_gradients` the norm compared is that of gradients still multiplied by the scaler's 2^16
-        # or more, so that the clip binds at every step. The scale is a power of two and cancels exactly otherwise.
+        # With `clip_scaled_gradients`, the norm that is compared is that of the gradients times the scaler's 2^16 or
+        # more, so that clipping takes effect at every step. Everywhere else this power of two cancels out exactly.
         scale = PUBLISHED_SCALE * 2.0 ** (step // PUBLISHED_GROWTH_INTERVAL)
         seen = norm * (scale if settings.clip_scaled_gradients else 1.0)
         torch._foreach_mul_(gradients, (settings.grad_clip / (seen + 1e-6)).clamp(max=1.0))

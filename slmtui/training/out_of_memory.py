@@ -1,4 +1,4 @@
-"""A training that asks for more memory than there is: told as such, with what would help."""
+"""A training that needs more memory than there is: recognised, and reported with a remedy."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _WANTED = re.compile(r"tried to allocate (\d+) bytes|allocate ([\d.]+ [KMGT]iB)"
 
 @contextmanager
 def translate_oom(phase: Phase) -> Iterator[None]:
-    """Turn running out of memory, in whatever way torch and Python say it, into TrainingFailed with a proposal."""
+    """Turn out-of-memory errors, in all the forms that torch and Python have, into TrainingFailed with a proposal."""
     try:
         yield
     except (MemoryError, RuntimeError) as error:
@@ -27,20 +27,20 @@ def translate_oom(phase: Phase) -> Iterator[None]:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """torch says it with a RuntimeError on a CPU, with a class of its own on a GPU."""
+    """Whether an error means that memory ran out: torch raises RuntimeError on a CPU, and its own class on a GPU."""
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or (
         isinstance(error, RuntimeError) and _WORDS.search(str(error)) is not None
     )
 
 
 def proposal(phase: Phase) -> str:
-    """The next smaller training: half the batch, and where that is one already, half the window or the width."""
+    """The next smaller training: half the batch; if the batch is one window, half the window; else a smaller model."""
     batch_size, block_size, n_embd = phase.training.batch_size, phase.model.block_size, phase.model.n_embd
     if batch_size > 1:
         return f"try a smaller batch: --set training.batch_size={batch_size // 2}"
     if block_size > 16:
-        return f"the batch is one window already; try a shorter one: --set model.block_size={block_size // 2}"
-    return f"the batch is small already; try a smaller model than n_embd = {n_embd}, n_layer = {phase.model.n_layer}"
+        return f"the batch is already a single window; try a shorter one: --set model.block_size={block_size // 2}"
+    return f"the batch is already small; try a smaller model than n_embd = {n_embd}, n_layer = {phase.model.n_layer}"
 
 
 def _wanted(error: BaseException) -> str:
@@ -48,4 +48,4 @@ def _wanted(error: BaseException) -> str:
     if found is None:
         return ""
     size = f"{int(found[1]) / 2**30:.1f} GiB" if found[1] else found[2]
-    return f" (asked for {size} more)"
+    return f" (tried to allocate {size} more)"

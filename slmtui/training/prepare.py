@@ -11,7 +11,7 @@ from slmtui.errors import UserError
 
 
 class CorpusChanged(UserError):
-    """A corpus that gives other tokens than it did when something was trained on it."""
+    """A corpus that no longer gives the same tokens as when a model was trained on it."""
 
 
 def phase_corpus(phase: Phase) -> Corpus:
@@ -19,7 +19,7 @@ def phase_corpus(phase: Phase) -> Corpus:
 
 
 def dataset_settings(phase: Phase) -> dict[str, Any]:
-    """What a phase says of its dataset, as the data room's functions take it."""
+    """The dataset settings of a phase, as keyword arguments for the functions of slmtui.data."""
     return {
         "kind": phase.tokenizer.kind,
         "vocab_size": phase.tokenizer.vocab_size,
@@ -30,16 +30,16 @@ def dataset_settings(phase: Phase) -> dict[str, Any]:
 
 
 def prepare_dataset(phase: Phase) -> Dataset:
-    """Read the corpus of a phase, tokenise and split it; DataError if it is not fit to train on."""
+    """Read the corpus of a phase, tokenise it and split it; DataError if it cannot be trained on."""
     return build_dataset(phase_corpus(phase), **dataset_settings(phase))
 
 
 def dataset_as_trained(phase: Phase, fingerprint: str) -> Dataset:
-    """The dataset of a phase, if it still is the one with this fingerprint; CorpusChanged if not."""
+    """The dataset of a phase; CorpusChanged if it no longer has this fingerprint."""
     dataset = prepare_dataset(phase)
     if dataset.fingerprint != fingerprint:
         raise CorpusChanged(
-            f"the corpus or its tokens have changed since the model was trained (fingerprint "
+            f"the corpus or its tokens have changed since the model was trained (fingerprint now "
             f"{dataset.fingerprint[:12]}, then {fingerprint[:12]})"
         )
     return dataset

@@ -1,6 +1,6 @@
-"""What the model is asked to write in the course of a training: a sample of each prompt, and many to count rates over.
+"""The completions drawn during a training: one sample for each prompt, and many more to estimate rates from.
 
-A completion's seed is made of the phase's seed, the step and its number, so a resumed run draws the same ones.
+A completion's seed is derived from the phase's seed, the step and its index, so a resumed run draws the same ones.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.state import Training
 
-GATE_SAMPLES = 64  # for a gate that asks for rates where [sampling] samples says no number
-ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary are 200 KB a row
+GATE_SAMPLES = 64  # for a gate that needs rates, if [sampling] samples is 0
+ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary take 200 KB a row
 
 
 def samples(training: Training) -> Iterator[Event]:
-    """One completion of each prompt and, if [sampling] samples asks for more, the rates over them all."""
+    """One completion of each prompt and, if [sampling] samples is set, the completions to estimate rates from."""
     settings = training.phase.sampling
     drawn = _draw(training, max(len(settings.prompts), settings.samples))
     for prompt, text in drawn[: len(settings.prompts)]:
@@ -34,9 +34,9 @@ def samples(training: Training) -> Iterator[Event]:
 
 
 def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event]:
-    """At the best evaluation, the rates that the gate will ask for, unless `samples` has seen to them.
+    """At the best evaluation so far, the completions for the rates that the gate needs, unless `samples` drew them.
 
-    Of an evaluation that a person requested, it has not.
+    requested: the evaluation was requested by a person, for which `samples` has not run.
     """
     settings, gate = training.phase.sampling, training.phase.gate
     if not gate.wants_rates or (settings.samples and settings.when == "evaluation" and not requested):
@@ -56,9 +56,9 @@ def _draw(training: Training, n: int) -> list[tuple[str, str]]:
 def completions(
     model: GPT, tokenizer: Tokenizer, settings: SamplingSection, n: int, seed: int
 ) -> list[tuple[str, str]]:
-    """`n` pairs of a prompt and what the model wrote; the prompts take turns, the seeds go up by one.
+    """`n` pairs of a prompt and its completion; the prompts take turns, and each pair's seed is one higher.
 
-    At temperature 0 each prompt has one completion only, so there are no more than prompts.
+    At temperature 0 a prompt has only one completion, so there is at most one pair for each prompt.
     """
     if settings.temperature == 0.0:
         n = min(n, len(settings.prompts))

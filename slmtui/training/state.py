@@ -1,7 +1,7 @@
-"""Everything that changes while a phase is trained: what a checkpoint keeps, and all that a resumed run needs.
+"""Everything that changes while a phase is trained: what a checkpoint stores, and all that a resumed run needs.
 
-Each random stream has a generator of its own: batches (and the published sampled evaluation, which shares it) come from
-a legacy NumPy generator, dropout from a torch one, samples from a seed made of the phase's seed and the step.
+Each random stream has its own generator: batches (and the published sampled evaluation, which shares it) come from a
+legacy NumPy generator, dropout from a torch one, samples from a seed derived from the phase's seed and the step.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from slmtui.training.optimizer import build_optimizer, load_optimizer_state, opt
 
 
 class Training:
-    """A phase in training: settings, data, model, optimizer, random streams, and how far it has come."""
+    """A phase in training: settings, data, model, optimizer, random streams, and progress."""
 
     def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT) -> None:
         self.phase, self.dataset, self.machine = phase, dataset, machine
@@ -36,24 +36,24 @@ class Training:
             "train": WindowSource(dataset.train, phase.model.block_size, self.model.device),
             "val": WindowSource(dataset.val, phase.model.block_size, self.model.device),
         }
-        if phase.model.ngram_mix > 0 and model.mixture is None:  # a checkpoint brings its own
+        if phase.model.ngram_mix > 0 and model.mixture is None:  # a checkpoint's model comes with its own
             model.mixture = Mixture(fit_ngram(dataset.train.tokens, dataset.tokenizer.n_vocab), phase.model.ngram_mix)
-        # The n-gram model's loss of each validation token, which no step changes.
+        # The n-gram model's loss for each validation token, which stays the same throughout the training.
         self.val_ngram = model.mixture.ngram_losses(self.windows["val"].tokens) if model.mixture is not None else None
-        self.announced = False  # run_started has been told
+        self.announced = False  # whether run_started has been emitted
         self.step = 0
-        self.evaluated_at = -1  # the last step that was evaluated on schedule
-        self.best_loss = math.inf  # the one that is judged
-        self.best_val_loss = math.inf  # the network's own, at the same step
+        self.evaluated_at = -1  # the step of the last scheduled evaluation
+        self.best_loss = math.inf  # the lowest judged loss
+        self.best_val_loss = math.inf  # the network's, at the same step
         self.best_step: int | None = None
         self.best_is_unsaved = False
         self.evaluations_since_best = 0
-        self.patience_reference = math.inf  # the loss that early stopping must see beaten by min_delta
+        self.patience_reference = math.inf  # the loss that must be improved on by min_delta for early stopping
         self.last_train_loss = math.nan
         self.last_val_loss = math.nan
-        self.last_mixed_loss = math.nan  # without a mixture it stays so
+        self.last_mixed_loss = math.nan  # stays NaN without a mixture
         self.learning_rate_factor = 1.0
-        self.recent_losses: list[float] = []  # of the latest batches, to see a spike by
+        self.recent_losses: list[float] = []  # of the latest batches, to detect a spike
         self.seconds = 0.0
 
     @classmethod
@@ -66,7 +66,7 @@ class Training:
         return self.machine.precision == "bf16"
 
     def state_dict(self) -> dict[str, Any]:
-        """Tensors and plain values; with the same phase and dataset, all that the next step depends on."""
+        """Tensors and plain values: together with the phase and the dataset, all that the next step depends on."""
         kind, keys, position, has_gauss, cached = self.batches.get_state(legacy=True)
         return {
             "model": self.model.tensors(),
@@ -77,37 +77,38 @@ class Training:
         }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take over all but the model, which the checkpoint's reader has built already.
+        """Load everything except the model, which has already been built from the checkpoint.
 
-        It may come from a foreign file: ValueError for anything that `state_dict` of such a training does not give.
-        Later parts (an average of the weights, say) are a line there and a checked line here.
+        The state may come from an untrusted file: raises ValueError for anything that `state_dict` of a training like
+        this one could not return. A later part (an average of the weights, say) takes a line there and a checked one
+        here.
         """
         try:
             load_optimizer_state(self.optimizer, self.model, state["optimizer"])
             kind, keys, position, has_gauss, cached = state["batches"]
             if not (type(position) is int and 0 <= position <= 624 and type(has_gauss) is int and has_gauss in (0, 1)):
-                raise ValueError("the random stream of batches does not exist")  # NumPy would read past its end
+                raise ValueError("the state of the batch generator is invalid")  # NumPy would read past its end
             self.batches.set_state((kind, keys.numpy(), position, has_gauss, cached))
             self.dropout.set_state(state["dropout"].clone())
             self._load_progress(state["progress"])
         except (KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-            raise ValueError(f"not the state of such a training ({reason})") from None
+            raise ValueError(f"not the state of a training like this ({reason})") from None
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
-        # States from before there were mixtures: the network was judged.
+        # States from before there were mixtures lack these keys; the judged loss was the network's.
         unknown = {"last_train_loss": math.nan, "last_mixed_loss": math.nan}
         progress = {"best_loss": progress["best_val_loss"], **unknown, **progress}
         for name in PROGRESS:
             value, kind = progress[name], type(getattr(self, name))
             if type(value) is not kind and not (name == "best_step" and type(value) is int):
-                raise ValueError(f"{name} is of type {type(value).__name__}")
+                raise ValueError(f"{name} has the wrong type, {type(value).__name__}")
             setattr(self, name, value)
         if not all(type(loss) is float for loss in self.recent_losses):
-            raise ValueError("recent_losses holds something else than losses")
+            raise ValueError("recent_losses contains something other than losses")
         finite = math.isfinite(self.seconds) and 0.0 < self.learning_rate_factor < math.inf
         if not finite or not -1 <= self.evaluated_at <= self.step <= self.phase.training.max_iters:
-            raise ValueError(f"it says step {self.step:,} of {self.phase.training.max_iters:,}, which cannot be")
+            raise ValueError(f"its progress (step {self.step:,} of {self.phase.training.max_iters:,}) is impossible")
 
 
 PROGRESS = (
@@ -122,13 +123,13 @@ def model_config(phase: Phase, n_vocab: int) -> GPTConfig:
 
 
 def mixture_notes(training: Training) -> list[str]:
-    """What a person should know of the n-gram model that is mixed in; without one, nothing."""
+    """Notes for the log about the n-gram model that is mixed in; none without a mixture."""
     mixture, n_tokens = training.model.mixture, len(training.dataset.train.tokens)
     if mixture is None:
         return []
     fitted = f"{TOKEN_LIMIT:,} of {n_tokens:,}" if n_tokens > TOKEN_LIMIT else f"{n_tokens:,}"
     n_ngrams = sum(len(level.keys) for level in mixture.ngram.levels)
     return [
-        f"{mixture.share:g} of each prediction is a {mixture.ngram.order}-gram model's (ngram_mix), fitted on {fitted} "
-        f"training tokens; each checkpoint holds its {n_ngrams:,} n-grams"
+        f"{mixture.share:g} of each prediction comes from a {mixture.ngram.order}-gram model (ngram_mix), fitted on "
+        f"{fitted} training tokens; each checkpoint contains its {n_ngrams:,} n-grams"
     ]

@@ -1,8 +1,8 @@
-"""The training loop, as a generator of events. It knows no screen, no file and no thread.
+"""The training loop, as a generator of events. It knows nothing of screens, files and threads.
 
     for event in train(Training.start(phase, dataset, machine)): ...
 
-Between two events the loop stands still: whoever reads them may look at the training's state, save it, or walk away.
+The loop does nothing between two events: whoever reads them may look at the training's state, save it, or stop reading.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.state import Training, mixture_notes
 from slmtui.training.uniform import ended_diverged
 
-MOST_STEP_EVENTS = 10_000  # a log keeps about as many lines of steps, however long the training
+MOST_STEP_EVENTS = 10_000  # in a log, however long the training is
 
 
 def train(training: Training, control: Control | None = None) -> Iterator[Event]:
-    """Train from where `training` stands to its end; the last event says why it ended."""
+    """Train from the current step to the end; the last event says why the training ended."""
     control = control or NoControl()
     if not training.announced:
         training.announced = True
@@ -54,11 +54,11 @@ End = tuple[events.Reason, events.Cause]
 
 
 def _run(training: Training, control: Control) -> Generator[Event, None, End]:
-    """Evaluate, update, obey, until something ends it; the generator's value says what did."""
+    """Evaluate, update and handle commands until something ends the training; the generator returns what did."""
     settings, interval = training.phase.training, training.phase.evaluation.interval
     patience = training.phase.early_stopping.patience
     while True:
-        asked_to_end = yield from _obey(training, control)
+        asked_to_end = yield from _handle_commands(training, control)
         if asked_to_end is not None:
             yield events.Checkpoint(step=training.step, kind="last")
             return asked_to_end, ""
@@ -80,7 +80,7 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
 
 
 def _divergence(training: Training, loss: float) -> events.Cause:
-    """Why this batch's loss ends the training: it is not finite, or the losses have shot up for good; "" if not."""
+    """Why this batch's loss ends the training: it is not finite, or the losses have spiked; "" if it does not."""
     training.recent_losses = [*training.recent_losses[1 - NEEDED :], loss]
     if not math.isfinite(loss):
         return "not finite"
@@ -88,7 +88,7 @@ def _divergence(training: Training, loss: float) -> events.Cause:
 
 
 def _judged(training: Training, reason: events.Reason) -> End:
-    """`reason`, unless the model ends worse than before its first step: then it diverged, and no rule saw it."""
+    """`reason`, unless the model ends worse than before its first step: then it diverged without being noticed."""
     n_vocab, improved = training.dataset.tokenizer.n_vocab, (training.best_step or 0) > 0
     if training.step > 0 and ended_diverged(training.last_train_loss, n_vocab, improved=improved):
         return "diverged", "worse than untrained"
@@ -96,18 +96,18 @@ def _judged(training: Training, reason: events.Reason) -> End:
 
 
 def log_interval(max_iters: int) -> int:
-    """Steps between two step events; a function of the phase alone, so that logs can be compared."""
+    """Steps between two step events; it depends on the phase alone, so that logs can be compared."""
     return math.ceil(max_iters / MOST_STEP_EVENTS)
 
 
 def update(training: Training) -> events.Step:
-    """One optimiser update on one random batch; none if the loss is not finite."""
+    """One optimiser update on one random batch; if the loss is not finite, the model is not updated."""
     begin = time.perf_counter()
     settings = training.phase.training
     learning_rate = learning_rate_at(training.step, settings) * training.learning_rate_factor
     idx, targets = training.windows["train"].random_batch(training.batches, settings.batch_size)
     with _denormals_flushed():
-        training.optimizer.zero_grad()  # before the loss, which takes the old gradient's memory for the new one
+        training.optimizer.zero_grad()  # before the loss, which reuses the old gradient's memory for the new one
         loss = training.model.loss(idx, targets, bf16=training.bf16)
         value, norm = loss.item(), math.nan
         if math.isfinite(value):
@@ -122,7 +122,7 @@ def update(training: Training) -> events.Step:
 
 @contextmanager
 def _denormals_flushed() -> Iterator[None]:
-    """Numbers below 1e-38 cost a hundred times as much to compute with as zero. The switch is this thread's alone."""
+    """Flush numbers below 1e-38 to zero, because computing with them is a hundred times slower; in this thread only."""
     torch.set_flush_denormal(True)
     try:
         yield
@@ -131,7 +131,7 @@ def _denormals_flushed() -> Iterator[None]:
 
 
 def _evaluate(training: Training) -> Generator[Event, None, bool]:
-    """The evaluation that is due: losses, the best, samples, checkpoints. Its value: were the losses finite?"""
+    """The scheduled evaluation: losses, best so far, samples, checkpoints. Returns whether the losses are finite."""
     evaluation = evaluate(training)
     yield evaluation
     if not (math.isfinite(evaluation.train_loss) and math.isfinite(evaluation.val_loss)):
@@ -142,7 +142,7 @@ def _evaluate(training: Training) -> Generator[Event, None, bool]:
         training.evaluations_since_best = 0
     else:
         training.evaluations_since_best += 1
-    _remember(training, evaluation)
+    _record_losses(training, evaluation)
     if training.phase.sampling.when == "evaluation":
         yield from samples(training)
     if evaluation.best:
@@ -152,7 +152,7 @@ def _evaluate(training: Training) -> Generator[Event, None, bool]:
 
 
 def _save(training: Training) -> Iterator[events.Checkpoint]:
-    """The last checkpoint, then the best one if it is due: a process that dies in between can make up for it."""
+    """The last checkpoint, then the best one if it is due: if the process dies in between, a resumed run saves it."""
     yield events.Checkpoint(step=training.step, kind="last")
     yield from _save_best(training)
 
@@ -164,7 +164,7 @@ def _save_best(training: Training) -> Iterator[events.Checkpoint]:
 
 
 def evaluate(training: Training, *, requested: bool = False) -> events.Evaluation:
-    """Train and validation loss now. One that a person requested leaves every random stream as it was."""
+    """The current training and validation loss. A requested evaluation leaves every random stream unchanged."""
     begin = time.perf_counter()
     phase, dataset = training.phase, training.dataset
     if phase.evaluation.method == "full":
@@ -194,7 +194,7 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
     return dataclasses.replace(evaluation, best=evaluation.judged_loss < training.best_loss)
 
 
-def _remember(training: Training, evaluation: events.Evaluation) -> None:
+def _record_losses(training: Training, evaluation: events.Evaluation) -> None:
     training.last_train_loss, training.last_val_loss = evaluation.train_loss, evaluation.val_loss
     if evaluation.mixed_loss is not None:
         training.last_mixed_loss = evaluation.mixed_loss
@@ -204,8 +204,8 @@ def _remember(training: Training, evaluation: events.Evaluation) -> None:
         training.best_is_unsaved = True
 
 
-def _obey(training: Training, control: Control) -> Generator[Event, None, events.Reason | None]:
-    """Do what was asked for since the last step; the generator's value is a reason to end, if one was given."""
+def _handle_commands(training: Training, control: Control) -> Generator[Event, None, events.Reason | None]:
+    """Carry out the commands since the last step; the generator returns a reason to end the training, or None."""
     paused = False
     commands = control.poll()
     while commands or paused:
@@ -225,7 +225,7 @@ def _obey(training: Training, control: Control) -> Generator[Event, None, events
                     yield events.Checkpoint(step=training.step, kind="last")
                 case "evaluate":
                     evaluation = evaluate(training, requested=True)
-                    _remember(training, evaluation)
+                    _record_losses(training, evaluation)
                     yield evaluation
                     if evaluation.best:
                         yield from gate_rates(training, requested=True)
@@ -234,7 +234,7 @@ def _obey(training: Training, control: Control) -> Generator[Event, None, events
                     yield from samples(training)
                 case "learning_rate" if command.value is not None:
                     yield _change_learning_rate(training, command.value)
-                case _:  # to pause what is paused, to resume what runs: nothing to do
+                case _:  # pausing a paused training or resuming a running one: nothing to do
                     pass
         commands = control.wait() if paused else []
     return None

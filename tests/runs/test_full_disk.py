@@ -313,5 +313,5 @@ def test_a_model_too_large_to_begin_with_is_status_3(
 
     monkeypatch.setattr(torch.nn.Linear, "__init__", refuse)
     assert main(["--headless", "tiny.toml"]) == 3
-    assert "out of memory (asked for" in capsys.readouterr().err
+    assert "out of memory (tried to allocate" in capsys.readouterr().err
     assert not (tmp_path / "checkpoints").exists()

@@ -334,7 +334,7 @@ def test_a_random_stream_that_does_not_exist_is_refused(run: Run) -> None:
     record["training"]["batches"] = (kind, keys, 625, has_gauss, cached)  # NumPy would read past its end
     del record["checksum"]
     torch.save(record | {"checksum": checksum(record, most_bytes=1 << 40)}, run.last)
-    with pytest.raises(UserError, match="random stream of batches does not exist"):
+    with pytest.raises(UserError, match="state of the batch generator is invalid"):
         resume(run)
 
 

@@ -77,7 +77,7 @@ def test_the_network_learns_the_same_with_and_without(make_phase: MakePhase, met
         assert one.judged_loss == one.val_loss
         assert other.mixed_loss is not None
     assert not any("ngram_mix" in note for note in plain_notes(without))
-    assert any("0.4 of each prediction is a" in note for note in plain_notes(with_it))
+    assert any("0.4 of each prediction comes from a" in note for note in plain_notes(with_it))
 
 
 def plain_notes(happened: list[events.Event]) -> list[str]:
