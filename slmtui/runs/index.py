@@ -39,6 +39,7 @@ class RunListing:
     state: State | Literal["damaged"]
     began: float  # seconds since 1970
     heard: float  # when the last event was written
+    last: Event | None  # the last event that could be read
     saved_step: int | None  # of last.pt, from which it would be resumed
     points: tuple[Point, ...]
     baseline: Baseline | None
@@ -117,6 +118,7 @@ class _Reader:
             state=state,
             began=began,
             heard=last.time if last is not None else began,
+            last=last,
             saved_step=self._saved_step,
             points=tuple(self._points),
             baseline=self._baseline,

@@ -30,10 +30,11 @@ class RestoredTraining:
 def restore_training(run: Run) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
-    For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over, its checkpoint is gone
-    or does not belong to its log, its phase or its corpus has changed.
+    For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over or diverged, its
+    checkpoint is gone or does not belong to its log, its phase or its corpus has changed.
     """
-    _refuse_if_over(run)
+    if reason := run.why_not_resumed(last_event(run.log_file)):
+        raise RunError(reason)
     if not run.last.exists():
         return _from_the_beginning(run)
     saved = load_checkpoint(run.last)
@@ -96,12 +97,6 @@ def _ends_a_line(log: Path, position: int) -> bool:
             return file.read(1) == b"\n"
     except OSError:
         return False
-
-
-def _refuse_if_over(run: Run) -> None:
-    match last_event(run.log_file):
-        case events.RunFinished(reason="completed" | "early stopping") as end:
-            raise RunError(f"{run.name} is finished ({end.reason} at step {end.step:,}); there is nothing to resume")
 
 
 def _dataset(run: Run, phase: Phase, fingerprint: str) -> Dataset:

@@ -109,7 +109,7 @@ class Run:
         A paused run may still be evaluated or sampled, so its last event need not be the pause.
         """
         match last_event:
-            case events.RunFinished(reason="completed" | "early stopping"):
+            case events.RunFinished(as_meant=True):
                 return "done"
             case events.RunFinished(reason="stopped" | "interrupted"):
                 return "stopped"
@@ -121,6 +121,22 @@ class Run:
             return "paused"
         heard = last_event.time if last_event is not None else self.folder.stat().st_mtime
         return "stalled" if time.time() - heard > SILENCE else "running"
+
+    def why_not_resumed(self, last_event: Event | None) -> str | None:
+        """Why a training cannot go on whose log ends with this event; None if it can, as far as the log says.
+
+        One that was never saved begins again. One that failed may have had a full disk, which can be put right; one
+        that diverged would do so again, since it goes on bit for bit.
+        """
+        match last_event:
+            case events.RunFinished(as_meant=True) as end:
+                return f"{self.name} is finished ({end.reason} at step {end.step:,}); there is nothing to resume"
+            case events.RunFinished(reason="diverged") as end:
+                return (
+                    f"{self.name} diverged at step {end.step:,} and would diverge again; train its phase anew at a "
+                    "lower training.learning_rate"
+                )
+        return None
 
     def delete(self) -> None:
         """Remove the folder and all that is in it; RunError if it is being trained, or if that cannot be done."""

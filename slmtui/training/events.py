@@ -223,6 +223,11 @@ class RunFinished(Base):
     seconds: float = field(compare=False)  # of training, without pauses, in all processes that trained this run
     findings: Count | None = None  # how many findings precede this event in the log; None: no diagnosis was made
 
+    @property
+    def as_meant(self) -> bool:
+        """Whether the training came to its end: all steps made, or stopped early, as its phase says."""
+        return self.reason in ("completed", "early stopping")
+
 
 Event = Annotated[
     RunStarted

@@ -125,6 +125,18 @@ def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_p
         resume(stopped)
 
 
+def test_only_a_training_that_would_fail_again_is_not_resumed(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = stop_at(make_phase, tmp_path, 6)
+    lines = run.log_file.read_bytes().splitlines(keepends=True)
+    run.log_file.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(b'"stopped"', b'"diverged"'))
+    with pytest.raises(RunError, match=r"diverged at step 6 and would diverge again; .* lower training.learning_rate"):
+        resume(run)
+    run.log_file.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(b'"stopped"', b'"failed"'))
+    for _ in resume(run).events:
+        pass
+    assert summarise(run).reason == "completed"
+
+
 def test_what_cannot_be_continued_exactly_is_said_in_the_log(make_phase: MakePhase, tmp_path: Path) -> None:
     run = stop_at(make_phase, tmp_path, 6)
     elsewhere = run.log_file.read_bytes().replace(b'"threads":1', b'"threads":8')

@@ -76,8 +76,7 @@ def is_leaky(facts: RunFacts) -> bool:
 
 
 def _to_go_on(facts: RunFacts) -> list[Advice]:
-    diverged = facts.finished is not None and facts.finished.reason in ("diverged", "failed")
-    if diverged or facts.is_over or is_rise(facts):
+    if facts.run.why_not_resumed(facts.finished) or is_rise(facts):
         return []
     if facts.best is None:
         return [Advice("Train it up to an evaluation at least.", "Without one, nothing can be said about it.")]

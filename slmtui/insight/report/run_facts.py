@@ -21,7 +21,7 @@ from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, S
 class RunFacts:
     """A fold over a run's log. Losses are in nats per token."""
 
-    name: str
+    run: Run
     phase: Phase
     phase_text: str  # of the frozen phase.toml
     started: RunStarted
@@ -36,6 +36,10 @@ class RunFacts:
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
     finished: RunFinished | None = None
     examination: dict[str, Any] | None = None  # what `slmtui examine` found, if it was asked
+
+    @property
+    def name(self) -> str:
+        return self.run.name
 
     @property
     def data(self) -> DataRecord:
@@ -59,8 +63,8 @@ class RunFacts:
 
     @property
     def is_over(self) -> bool:
-        """Completed or stopped early: there is nothing to resume."""
-        return self.finished is not None and self.finished.reason in ("completed", "early stopping")
+        """Completed or stopped early, as its phase says."""
+        return self.finished is not None and self.finished.as_meant
 
     @property
     def vocabulary(self) -> tuple[str, int, int]:
@@ -103,7 +107,7 @@ def read_facts(run: Run) -> RunFacts:
         text = run.phase_file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{run.phase_file}: cannot be read ({error})") from None
-    facts = RunFacts(run.name, run.phase(), text, started, happened, examination=kept(run))
+    facts = RunFacts(run, run.phase(), text, started, happened, examination=kept(run))
     for event in happened:
         _add(facts, event.with_verdict(facts.data.n_vocab) if isinstance(event, Evaluation) else event)
     return facts

@@ -252,6 +252,7 @@ def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> 
         ([(6.6, 6.6), (3.0, 3.5), (5.0, 5.5), (5.2, 5.6)], "completed", "Because: learning rate too high."),
         ([(6.6, 6.6), (3.0, 3.5)], "interrupted", "go on with it"),
         ([(6.6, 6.6), (3.0, 3.5)], None, "go on with it"),
+        ([(6.6, 6.6), (3.0, 3.5)], "failed", "go on with it"),
         ([(6.6, 6.6), (3.0, 3.5)], "diverged", "Because: training diverged."),
         ([], None, "up to an evaluation"),
     ],

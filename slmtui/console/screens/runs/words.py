@@ -39,7 +39,7 @@ def sentence(run: RunListing, now: float | None = None) -> str:
             why = f"Training diverged: at {how_far} {DIVERGED[summary.cause]}."
             return f"{why} {_best(run)} Train it anew at a lower learning rate."
         case "failed":
-            return f"Failed at {how_far}. {_best(run)}"
+            return f"Failed at {how_far}. {_best(run)} {_resume(run)}"
         case _:
             return f"Its log cannot be read: {run.problem}. What is shown ends there."
 
@@ -48,15 +48,7 @@ def why_not_resumed(run: RunListing) -> str | None:
     """Why R does not resume this run; None if it does."""
     if run.alive:
         return f"{run.name} is alive ({run.state}); there is nothing to resume"
-    if run.state == "done":
-        return f"{run.name} is finished ({run.summary.reason} at step {run.summary.step:,}); there is nothing to resume"
-    if run.state == "failed":
-        return f"{run.name} failed ({run.summary.reason}) and would fail again; change its phase and train that"
-    if run.state == "damaged":
-        return f"{run.name} cannot be resumed: {run.problem}"
-    if not run.run.last.exists():
-        return f"{run.name} was never saved, so there is nothing to resume; train its phase again"
-    return None
+    return run.run.why_not_resumed(run.last)
 
 
 def why_not_deleted(run: RunListing) -> str | None:
@@ -91,7 +83,7 @@ def _judged(run: RunListing) -> str:
 
 def _resume(run: RunListing) -> str:
     if run.saved_step is None:
-        return "It was never saved, so there is nothing to resume; x deletes it."
+        return "It was never saved: R begins it again, x deletes it."
     return f"R resumes from step {run.saved_step:,}."
 
 

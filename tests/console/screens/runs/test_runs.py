@@ -176,7 +176,7 @@ async def test_the_detail_says_what_to_do_next(checkpoints: Path) -> None:
         assert "Stopped early at step 200 of 600" in opened.text("#about")
         assert "best.pt holds step 100" in opened.text("#about")
         await opened.press("j")
-        assert "never saved" in opened.text("#about")
+        assert "never saved: R begins it again" in opened.text("#about")
         assert "No evaluation yet" in opened.text("#comparable")
 
 
@@ -280,20 +280,20 @@ async def test_resume_trains_what_stopped_and_says_why_not_otherwise(
     done_run(checkpoints, "phase1-001")
     crashed = done_run(checkpoints, "phase1-002", reason=None)
     done_run(checkpoints, "phase1-003", reason="diverged")
-    write_run(checkpoints, "phase1-004", make_phase("phase1"), [started(make_phase("phase1"))])
+    never_saved = write_run(checkpoints, "phase1-004", make_phase("phase1"), [started(make_phase("phase1"))])
+    failed = done_run(checkpoints, "phase1-005", reason="failed")  # of a full disk, say
     asked: list[object] = []
     monkeypatch.setattr(Console, "train", lambda _, job: asked.append(job))
     async with open_runs(checkpoints) as opened:
         await opened.press("R")
         assert "is finished" in opened.said
         await opened.press("j", "j", "R")
-        assert "would fail again" in opened.said
-        await opened.press("j", "R")
-        assert "never saved" in opened.said
+        assert "would diverge again" in opened.said
         assert asked == []
-        await opened.go_to("phase1-002")
-        await opened.press("R")
-        assert asked == [crashed]
+        for run in (crashed, never_saved, failed):
+            await opened.go_to(run.name)
+            await opened.press("R")
+        assert asked == [crashed, never_saved, failed]
 
 
 async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: Path) -> None:

@@ -86,7 +86,7 @@ def test_each_state_says_what_to_do(tmp_path: Path) -> None:
         "Done: step 100 of 600.": ([*begun, finished(begun)], False),
         "Interrupted at step 100 of 600. R resumes from step 100.": ([*begun, finished(begun, "interrupted")], False),
         "lower learning rate": ([*begun, finished(begun, "diverged")], False),
-        "Failed at step 100": ([*begun, finished(begun, "failed")], False),
+        "o writes a report. R resumes from step 100.": ([*begun, finished(begun, "failed")], False),
     }
     for number_, (words, (happened, alive)) in enumerate(states.items()):
         assert words in said_of(tmp_path / str(number_), happened, alive=alive)
