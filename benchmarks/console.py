@@ -57,9 +57,9 @@ def speed() -> list[Row]:
             f"{median(rates[0]):.1f} against {median(rates[1]):.1f} steps/s; wall, {TURNS} turns of {WINDOW:g} s",
         ),
         Row(
-            "Console", "CPU time for a step, headless : console", f"{paired_ratio(*cpu):.2f}×", "", None,
-            f"{seconds(median(cpu[0]))} against {seconds(median(cpu[1]))}, all threads; what the screen costs where "
-            "no core is idle",
+            "Console", "CPU time per step, headless : console", f"{paired_ratio(*cpu):.2f}×", "", None,
+            f"{seconds(median(cpu[0]))} against {seconds(median(cpu[1]))}, all threads: the cost of the screen "
+            "where no core is idle",
         ),
     ]  # fmt: skip
 
@@ -69,8 +69,8 @@ def headless_loop() -> list[Row]:
     with worker("loop", LOOP_PHASE, str(LOOP_STEPS)) as both:
         found = both.do(LOOP_TURNS).found
     note = (
-        f"{seconds(found['bare'])} against {seconds(found['headless'])} a step; recorded, watched, controlled and "
-        f"printed against train() alone, {LOOP_TURNS} turns of {LOOP_STEPS} steps in one process; wall"
+        f"{seconds(found['bare'])} against {seconds(found['headless'])} per step: `train()` alone against a run that "
+        f"is recorded, controlled and printed, {LOOP_TURNS} turns of {LOOP_STEPS} steps in one process; wall"
     )
     return [at_least("Console", f"steps/s headless : bare steps, {LOOP_PHASE}", found["ratio"], 0.98, note)]
 
@@ -92,8 +92,8 @@ def latency() -> list[Row]:
                         latencies.append(answered - pressed)
                     time.sleep(random_pause.uniform(0.2, 0.6))  # so that keys fall anywhere between two beats
     return [
-        _latency_row("key on Train (x axis) answered while training, 95th percentile", on_train),
-        _latency_row("other screen shown while training, 95th percentile", switching),
+        _latency_row("a key on Train (x axis) answered during a training, 95th percentile", on_train),
+        _latency_row("another screen shown during a training, 95th percentile", switching),
     ]
 
 
@@ -119,12 +119,12 @@ def start() -> list[Row]:
     return [
         Row(
             "Console", "first frame after the start", seconds(median(frames)), "", None,
-            f"wall, {STARTS} starts; {seconds(median(cpu))} of CPU time; to import torch alone takes "
+            f"wall, {STARTS} starts; {seconds(median(cpu))} of CPU time; importing torch alone takes "
             f"{seconds(median(imports))}",
         ),
         Row(
             "Console", "torch loaded before the first frame", f"{sum(map(bool, torch_before))} of {STARTS}" if known
-            else "not known", "0", not any(torch_before) if known else None, "its library in the process's memory map",
+            else "not known", "0", not any(torch_before) if known else None, "judged by the process's memory map",
         ),
     ]  # fmt: skip
 

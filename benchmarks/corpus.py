@@ -20,9 +20,9 @@ def inspection() -> list[Row]:
     group = "Large corpora"
     return [
         Row(group, f"{LARGE} MB of source text inspected", f"{LARGE / large.cpu:.1f} MB/s",
-            note=f"{seconds(large.cpu)} of CPU time of all threads ({seconds(large.wall)} wall)"),
+            note=f"{seconds(large.cpu)} of CPU time, all threads ({seconds(large.wall)} wall)"),
         Row(group, f"peak memory at {LARGE} MB", f"{large.peak / 1e6:,.0f} MB",
-            note=f"{small.peak / 1e6:,.0f} MB at {SMALL} MB: {growth:.1f} MB more for each MB of text"),
+            note=f"{small.peak / 1e6:,.0f} MB at {SMALL} MB, growing by {growth:.1f} MB per MB of text"),
     ]  # fmt: skip
 
 

@@ -45,13 +45,13 @@ def used_by_others() -> float:
 def header(used: Sequence[float]) -> str:
     """used: `used_by_others()` before the measurements and after them."""
     memory = psutil.virtual_memory().total / 2**30
-    words = "idle" if max(used) < QUIET else "**in use by others: wall times below mean little**"
+    words = "idle" if max(used) < QUIET else "**in use: wall times below mean little**"
     shares = " and ".join(f"{share:.0%}" for share in used)
     return "\n".join(
         [
             f"- machine: {processor()}, {os.cpu_count()} cores, {memory:.0f} GB, {platform.system()}",
             f"- versions: {versions()}",
             f"- date: {time.strftime('%Y-%m-%d')}",
-            f"- used by others, before and after: {shares} of all cores: the machine was {words}",
+            f"- CPU use by others, before and after: {shares} of all cores; the machine was {words}",
         ]
     )

@@ -41,12 +41,10 @@ def step(phase: str) -> list[Row]:
             rows.append(Row(TEXTBOOK, name, "not measured", f"≥ {target:g}×", note="this CPU has no bf16"))
     if phase == "phase4":
         peaks = [side[-1].peak for side in (textbook, ours)]
-        note = (
-            f"{peaks[0] / 1e6:,.0f} MB against {peaks[1] / 1e6:,.0f} MB, all of the process, Python and torch included"
-        )
+        note = f"{peaks[0] / 1e6:,.0f} MB against {peaks[1] / 1e6:,.0f} MB; whole process, with Python and torch"
         rows.append(at_least(TEXTBOOK, f"{phase}, peak memory in fp32", peaks[0] / peaks[1], LEAST_MEMORY_RATIO, note))
     for package, title in OTHERS.items():
-        name = f"{phase}, a step in fp32, {title} in the textbook's loop"
+        name = f"{phase}, a step in fp32, {title}"
         rows.append(_ratio(LIBRARIES, name, taken[package], ours) if package in taken else _missing(name, package))
     return [*rows, _share(phase, ours, taken["peak"])]
 
@@ -61,10 +59,10 @@ def generation() -> list[Row]:
     per_token = 8 * paired_ratio([t.wall for t in textbook], [t.wall for t in batch])
     rows = [
         _ratio(TEXTBOOK, f"{name} a prompt, with a cache", textbook, ours, LEAST_GENERATION_RATIO, "completion"),
-        Row(TEXTBOOK, f"{name} eight prompts at once", f"{per_token:.2f}×", note="against one by one; wall"),
+        Row(TEXTBOOK, f"{name} eight prompts at once", f"{per_token:.2f}×", note="against one after the other; wall"),
     ]
     for prompts, mine, i in (("a prompt", ours, 0), ("eight prompts at once", batch, 1)):
-        full = f"{name} {prompts}, Hugging Face's generate() with its cache"
+        full = f"{name} {prompts}, Hugging Face"
         rows.append(
             _ratio(LIBRARIES, full, others[i], mine, 1, "call") if others else _missing(full, "transformers", "≥ 1×")
         )
@@ -77,7 +75,7 @@ def _ratio(
 ) -> Row:  # fmt: skip
     wall = [[taken.wall for taken in side] for side in (theirs, ours)]
     cpu = paired_ratio(*([taken.cpu for taken in side] for side in (theirs, ours)))
-    note = f"{seconds(median(wall[0]))} against {seconds(median(wall[1]))} a {unit}; wall ({cpu:.2f}× by CPU time)"
+    note = f"{seconds(median(wall[0]))} against {seconds(median(wall[1]))} per {unit}; wall ({cpu:.2f}× by CPU time)"
     ratio = paired_ratio(*wall)
     return (
         Row(group, name, f"{ratio:.3g}×", note=note) if target is None else at_least(group, name, ratio, target, note)
@@ -97,8 +95,5 @@ def _share(phase: str, ours: Sequence[Taken], peak: Sequence[Taken]) -> Row:
         batch_size=settings.training.batch_size,
     )  # fmt: skip
     reached, best = flops / median(taken.wall for taken in ours), PEAK_FLOPS / min(taken.wall for taken in peak)
-    note = (
-        f"{flops / 1e9:.3g} GFLOP a step in fp32 at {reached / 1e9:.0f} GFLOP/s; the best of products of 2048×2048 "
-        f"matrices: {best / 1e9:.0f} GFLOP/s"
-    )
-    return Row(MACHINE, f"{phase}, share of the matrix peak that our step reaches", f"{reached / best:.0%}", note=note)
+    note = f"{flops / 1e9:.3g} GFLOP per step at {reached / 1e9:.0f} GFLOP/s; peak: {best / 1e9:.0f} GFLOP/s"
+    return Row(MACHINE, phase, f"{reached / best:.0%}", note=note)

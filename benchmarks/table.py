@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -43,11 +43,17 @@ def seconds(value: float) -> str:
     return f"{value:.2f} s" if value < 9.995 else f"{value:.0f} s"
 
 
-def markdown(rows: Sequence[Row]) -> str:
-    """A table for each group, in the order in which the groups first come."""
+def markdown(rows: Sequence[Row], about: Mapping[str, str] | None = None) -> str:
+    """A table for each group, in the order in which the groups first come.
+
+    about: for some groups, how all of their rows were measured.
+    """
     tables = []
     for group in dict.fromkeys(row.group for row in rows):
-        lines = [f"## {group}", "", "| measured | result | target | met | how it was |", "|---|--:|--:|:-:|---|"]
+        lines = [f"## {group}", ""]
+        if about and group in about:
+            lines += [about[group], ""]
+        lines += ["| measured | result | target | met | details |", "|---|--:|--:|:-:|---|"]
         for row in (row for row in rows if row.group == group):
             met = "" if row.met is None else "yes" if row.met else "**no**"
             cells = (row.name, row.value, row.target, met, row.note)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from benchmarks.__main__ import ABOUT, GROUPS
 from benchmarks.table import Row, at_least, markdown, paired_ratio, percentile, seconds
 from benchmarks.terminal import arrival
 
@@ -39,6 +42,19 @@ def test_rows_of_a_group_are_one_table() -> None:
     first, second = markdown(rows).split("\n\n## B\n")
     assert first.splitlines()[-2:] == ["| a\\|b | 1 | 2 | **no** |  |", "| c | 3 |  |  |  |"]
     assert second.endswith("| d | 4 |  | yes |  |")
+
+
+def test_what_all_rows_of_a_group_share_stands_above_its_table() -> None:
+    page = markdown([Row("A", "a", "1"), Row("B", "b", "2")], {"B": "In turns."})
+    assert "## B\n\nIn turns.\n\n| measured |" in page
+    assert page.startswith("## A\n\n| measured |")
+
+
+def test_the_page_says_what_the_next_run_would_write_around_its_rows() -> None:
+    page = (Path(__file__).parents[2] / "docs/benchmarks.md").read_text()
+    assert page.startswith(ABOUT)
+    for group, text in GROUPS.items():
+        assert f"## {group}\n\n{text}\n\n| measured |" in page
 
 
 def test_a_word_may_arrive_in_two_pieces() -> None:
