@@ -157,6 +157,10 @@ Level = Literal["note", "warning", "serious"]
 Confidence = Literal["high", "medium", "low"]
 
 
+def level_of(weight: float) -> Level:
+    return "serious" if weight >= SERIOUS else "warning" if weight >= WARNING else "note"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Finding:
     """One thing that is wrong with a run: what it is, the evidence, the confidence, and what to do about it."""
@@ -174,7 +178,7 @@ class Finding:
     @property
     def level(self) -> Level:
         """The level of a warning with this weight."""
-        return "serious" if self.weight >= SERIOUS else "warning" if self.weight >= WARNING else "note"
+        return level_of(self.weight)
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

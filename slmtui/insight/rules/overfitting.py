@@ -56,11 +56,13 @@ def _large_gap(trace: RunTrace) -> Evidence | None:
     is_seen_to = trace.phase["early_stopping"]["patience"] > 0 and trace.since_best > 0
     stop, otherwise = "early stopping ends the run; best.pt has the best", "more text, a smaller model, or more dropout"
     return Evidence(
-        values={"word": WORDS[told], "gap": now, "span": span, "advice": stop if is_seen_to else otherwise},
+        values={
+            "word": WORDS[told], "gap": now, "span": span, "stops": is_seen_to,
+            "advice": stop if is_seen_to else otherwise,
+        },
         number=now,
-        weight=0.3 if is_seen_to else (0.3, 0.6, 0.9)[told - MODERATE],
         state=(told, "above"),
-    )
+    )  # fmt: skip
 
 
 def val_rising(trace: RunTrace) -> Evidence | None:
@@ -74,9 +76,9 @@ def val_rising(trace: RunTrace) -> Evidence | None:
     values = {
         "does": "has risen" if sorted(latest) == latest else "has been above its best", "n": RISING,
         "losses": ", ".join(f"{loss:.4f}" for loss in latest), "best": best.val_loss, "step": best.step,
-        "advice": stop if will_stop else otherwise,
+        "stops": will_stop, "advice": stop if will_stop else otherwise,
     }  # fmt: skip
-    return Evidence(values=values, step=best.step, weight=0.3 if will_stop else 0.6, state=best.step)
+    return Evidence(values=values, step=best.step, state=best.step)
 
 
 def val_rises(trace: RunTrace) -> bool:
@@ -109,7 +111,6 @@ def overfitting(trace: RunTrace) -> Evidence | None:
         values=values,
         number=rise,
         step=best.step,
-        weight=0.65 + 0.27 * min(1.0, rise),
         confidence="high" if trace.since_best >= 3 else "medium",
     )
 
@@ -124,7 +125,10 @@ def plateau(trace: RunTrace) -> Evidence | None:
     since = trace.evaluations[-FLAT].step
     falls = trace.phase["training"]["schedule"] == "cosine"
     first = "stop sooner" if falls else 'let the rate fall (training.schedule = "cosine")'
-    values = {"n": FLAT, "since": since, "step": now.step, "train": now.train_loss, "val": now.val_loss, "first": first}
+    values = {
+        "n": FLAT, "since": since, "step": now.step, "least": 100 * PROGRESS, "train": now.train_loss,
+        "val": now.val_loss, "first": first,
+    }  # fmt: skip
     return Evidence(values=values, number=now.val_loss, step=since)
 
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.sources import HOUSE
-from slmtui.training.events import Confidence, Finding, Warned
+from slmtui.training.events import Confidence, Finding, Warned, level_of
 
 # start: before the first step, from the data and the size alone; step, evaluation: while it trains, after each;
 # diagnosis: of a whole run, at its end or whenever it is asked for.
@@ -20,14 +20,13 @@ class Evidence:
     """That a rule applies, and on what grounds.
 
     values: the numbers that the rule's words name. number: what it rests on, in the unit that its evidence names.
-    step: to go back to, or where it happened. weight, confidence: where they depend on the numbers. state: it is said
-    again in the course of a run only when this has changed.
+    step: to go back to, or where it happened. confidence: where it depends on the numbers. state: it is said again in
+    the course of a run only when this has changed.
     """
 
     values: Mapping[str, Any] = field(default_factory=dict)
     number: float | None = None
     step: int | None = None
-    weight: float | None = None
     confidence: Confidence | None = None
     state: object = True
 
@@ -37,35 +36,51 @@ def never(_: RunTrace) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Live:
+    """What is said while a run trains, or before it starts."""
+
+    message: str  # one sentence with its numbers
+    advice: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diagnosis:
+    """What is said of a whole run."""
+
+    title: str  # some words
+    evidence: str  # one sentence with its numbers
+    remedy: str  # one sentence
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rule:
     """Words are templates for `str.format` with the evidence's values.
 
-    weight: 0 to 1, which decides the level and the order. live, live_advice: said while it trains and before the
-    start; without them, what is said at the end. over: when it may be said again although nothing else has changed.
+    weight: 0 to 1, which decides the level and the order; where it depends on the numbers, a function of the evidence's
+    values. live: None, if the words of the diagnosis do for that, too. diagnosis: None, if it is never of a whole run.
+    over: when it may be said again although nothing else has changed.
     """
 
     code: str
     when: frozenset[Moment]
     applies: Callable[[RunTrace], Evidence | None]
-    title: str  # some words
-    evidence: str  # one sentence with its numbers
-    remedy: str  # one sentence
-    weight: float
+    weight: float | Callable[[Mapping[str, Any]], float]
+    live: Live | None = None
+    diagnosis: Diagnosis | None = None
     confidence: Confidence = "high"
     source: str = HOUSE
-    live: str = ""
-    live_advice: str = ""
     over: Callable[[RunTrace], bool] = never
 
     def finding(self, found: Evidence) -> Finding:
-        values = found.values
+        assert self.diagnosis is not None, f"{self.code}: a rule that is asked of a whole run has a diagnosis"
+        words = self.diagnosis
         return Finding(
             code=self.code,
-            title=self.title.format_map(values),
-            evidence=self.evidence.format_map(values),
-            remedy=self.remedy.format_map(values),
+            title=words.title.format_map(found.values),
+            evidence=words.evidence.format_map(found.values),
+            remedy=words.remedy.format_map(found.values),
             confidence=found.confidence or self.confidence,
-            weight=self.weight if found.weight is None else found.weight,
+            weight=self._weight(found),
             step=found.step,
             number=found.number,
             source=self.source,
@@ -73,12 +88,18 @@ class Rule:
 
     def warned(self, found: Evidence, step: int) -> Warned:
         """What is said at this step, in the words for a run that goes on."""
-        finding = self.finding(found)
-        if not self.live:
-            return as_warning(finding, step)
-        message = self.live.format_map(found.values)
-        advice = self.live_advice.format_map(found.values) or finding.remedy
-        return Warned(step=step, code=self.code, level=finding.level, message=message, advice=advice)
+        if self.live is None:
+            return as_warning(self.finding(found), step)
+        return Warned(
+            step=step,
+            code=self.code,
+            level=level_of(self._weight(found)),
+            message=self.live.message.format_map(found.values),
+            advice=self.live.advice.format_map(found.values),
+        )
+
+    def _weight(self, found: Evidence) -> float:
+        return self.weight(found.values) if callable(self.weight) else self.weight
 
 
 def as_warning(finding: Finding, step: int, *, of_the_run: bool = False) -> Warned:

@@ -4,17 +4,10 @@ from __future__ import annotations
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.insight.rules.data_facts import val_uncertainty
-from slmtui.insight.rules.limits import (
-    LARGE_GAP,
-    LEAK,
-    MANY_UNSEEN,
-    SERIOUS_LEAK,
-    SMALL_VALIDATION,
-    SOME_UNSEEN,
-    TINY_VALIDATION,
-)
+from slmtui.insight.rules.limits import LARGE_GAP, LEAK, SMALL_VALIDATION, SOME_UNSEEN
 from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.training.events import Confidence
 
 DUPLICATES = 0.2  # of all tokens
 LARGE_EMBEDDING = 0.5  # of all parameters
@@ -41,7 +34,6 @@ def leakage(trace: RunTrace) -> Evidence | None:
             "val": facts.longest_val, "train": facts.longest_train,
         },
         number=facts.repeated_share,
-        weight=0.95 if facts.repeated_share >= SERIOUS_LEAK else 0.7,
     )  # fmt: skip
 
 
@@ -57,16 +49,14 @@ def tiny_validation(trace: RunTrace) -> Evidence | None:
     tokens = trace.data.val_tokens
     if tokens >= SMALL_VALIDATION:
         return None
-    weight = 0.6 + 0.35 * (1 - tokens / TINY_VALIDATION) if tokens < TINY_VALIDATION else 0.42
-    return Evidence(values={"tokens": tokens, "known_to": val_uncertainty(tokens)}, number=tokens, weight=weight)
+    return Evidence(values={"tokens": tokens, "known_to": val_uncertainty(tokens)}, number=tokens)
 
 
 def unseen(trace: RunTrace) -> Evidence | None:
     facts = trace.facts
     if facts is None or facts.unseen_share < SOME_UNSEEN:
         return None
-    weight = 0.5 if facts.unseen_share >= MANY_UNSEEN else 0.3
-    return Evidence(values={"share": facts.unseen_share}, number=facts.unseen_share, weight=weight)
+    return Evidence(values={"share": facts.unseen_share}, number=facts.unseen_share)
 
 
 def vocabulary(trace: RunTrace) -> Evidence | None:
@@ -77,11 +67,7 @@ def vocabulary(trace: RunTrace) -> Evidence | None:
     if share < LARGE_EMBEDDING or used >= USED_VOCABULARY * trace.n_vocab:
         return None
     occur = f"{used:,} of them occur" if facts is not None else f"at most {used:,} of them can occur"
-    return Evidence(
-        values={"share": share, "n_vocab": trace.n_vocab, "occur": occur},
-        number=share,
-        weight=0.5 + 0.35 * max(0.0, (share - 0.85) / 0.15),
-    )
+    return Evidence(values={"share": share, "n_vocab": trace.n_vocab, "occur": occur}, number=share)
 
 
 def too_large(trace: RunTrace) -> Evidence | None:
@@ -90,10 +76,5 @@ def too_large(trace: RunTrace) -> Evidence | None:
     if ratio < TOO_LARGE or (best is not None and trace.has_learned and best.gap < LARGE_GAP):
         return None
     seen = "" if best is None or not trace.has_learned else f", and at its best the gap is {best.gap:.2f} already"
-    far = ratio >= FAR_TOO_LARGE
-    return Evidence(
-        values={"ratio": ratio, "seen": seen},
-        number=ratio,
-        weight=0.93 if far else 0.6,
-        confidence="high" if far else "medium",
-    )
+    confidence: Confidence = "high" if ratio >= FAR_TOO_LARGE else "medium"
+    return Evidence(values={"ratio": ratio, "seen": seen}, number=ratio, confidence=confidence)

@@ -1,16 +1,21 @@
 """All rules, one entry for each way to know something: when it is judged, how much it weighs, and what is said.
 
 A condition is a function of the run so far, in size, stability, learning or overfitting. The level follows from the
-weight (0.9 serious, 0.5 a warning, else a note), so it is the same while a run trains and at its end. Several entries
-may have one code: the first that applies speaks.
+weight (0.9 serious, 0.5 a warning, else a note), so it is the same while a run trains and at its end; where it depends
+on the numbers, the weight is a function of the evidence's values. Several entries may have one code: the first that
+applies speaks.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from slmtui.insight.rules import learning, overfitting, size, stability
-from slmtui.insight.rules.limits import FULL_VALUE
-from slmtui.insight.rules.rule import Moment, Rule
+from slmtui.insight.rules.limits import FULL_VALUE, MANY_UNSEEN, SERIOUS_LEAK, TINY_VALIDATION
+from slmtui.insight.rules.rule import Diagnosis, Live, Moment, Rule
 from slmtui.insight.rules.sources import ADAM, CHINCHILLA, KAPLAN, KNESER_NEY, MUENNIGHOFF, SPREAD_OF_LOSS
+from slmtui.training.gap import WORST
 
 START: frozenset[Moment] = frozenset({"start"})
 ALWAYS: frozenset[Moment] = frozenset({"start", "diagnosis"})  # of the data and the size
@@ -20,244 +25,321 @@ ANYWHERE: frozenset[Moment] = frozenset({"step", "evaluation", "diagnosis"})
 EVALUATION_AND_END: frozenset[Moment] = frozenset({"evaluation", "diagnosis"})
 END: frozenset[Moment] = frozenset({"diagnosis"})
 
-START_GENTLY = "train again with training.learning_rate = {lower:.0e} and a warm-up"
+TRAIN_ENDED = "train ended at {train:.2f}, token frequencies alone give {unigram:.2f}"
+ALONE_AND_MIXED = (
+    "the val loss of the network alone is {val:.2f}; on the same tokens, a {ngram} model has {baseline:.2f}, and the "
+    "two mixed have {mixed:.2f}"
+)
+LOWER_RATE = "train again with training.learning_rate = {lower:.0e}"
+START_GENTLY = LOWER_RATE + " and a warm-up"
 DO_NOT_USE = "do not use this model yet: more text, a smaller vocabulary, or what the other findings say"
+
+
+def of_tiny_validation(values: Mapping[str, Any]) -> float:
+    tokens: int = values["tokens"]
+    return 0.6 + 0.35 * (1 - tokens / TINY_VALIDATION) if tokens < TINY_VALIDATION else 0.42
+
 
 OF_THE_DATA = (
     Rule(
-        code="leakage", when=ALWAYS, applies=size.leakage, weight=0.95,
-        title="validation repeats training",
-        evidence="{share:.0%} of the validation tokens stand in the training text verbatim, in runs of {shortest} or "
-        "more; the longest, {longest:,} tokens at {val}, is at {train} too",
-        remedy='hold other text back, with data.split = "by-file" or without the repeats; this gap means nothing',
-        live="{share:.0%} of the validation tokens repeat training text ({shortest} tokens or more; the longest "
-        "{longest:,}, {val} like {train}), so a small gap means little",
-        live_advice='hold other text back: data.split = "by-file", or a corpus without copies',
+        code="leakage", when=ALWAYS, applies=size.leakage,
+        weight=lambda values: 0.95 if values["share"] >= SERIOUS_LEAK else 0.7,
+        live=Live(
+            message="{share:.0%} of the validation tokens repeat training text ({shortest} tokens or more; the "
+            "longest {longest:,}, {val} like {train}), so a small gap means little",
+            advice='hold other text back: data.split = "by-file", or a corpus without copies',
+        ),
+        diagnosis=Diagnosis(
+            title="validation repeats training",
+            evidence="{share:.0%} of the validation tokens stand in the training text verbatim, in runs of {shortest} "
+            "or more; the longest, {longest:,} tokens at {val}, is at {train} too",
+            remedy='hold other text back, with data.split = "by-file" or without the repeats; this gap means nothing',
+        ),
     ),
     Rule(
         code="leakage", when=END, applies=size.easier_validation, weight=0.7, confidence="medium",
-        title="validation is easier than training",
-        evidence="val has stayed {below:.2f} below train, which new text would not do",
-        remedy='look for text that is on both sides, and try data.split = "by-file"',
+        diagnosis=Diagnosis(
+            title="validation is easier than training",
+            evidence="val has stayed {below:.2f} below train, which new text would not do",
+            remedy='look for text that is on both sides, and try data.split = "by-file"',
+        ),
     ),
     Rule(
-        code="unseen", when=START, applies=size.unseen, weight=0.5,
-        title="validation has tokens of its own",
-        evidence="{share:.0%} of the validation tokens never occur in training",
-        remedy='use more text, or spell rare words in smaller tokens: tokenizer.kind = "bpe"',
-        live="{share:.0%} of the validation tokens never occur in training; no model can have learned them",
+        code="unseen", when=START, applies=size.unseen,
+        weight=lambda values: 0.5 if values["share"] >= MANY_UNSEEN else 0.3,
+        live=Live(
+            message="{share:.0%} of the validation tokens never occur in training; no model can have learned them",
+            advice='use more text, or spell rare words in smaller tokens: tokenizer.kind = "bpe"',
+        ),
     ),
     Rule(
-        code="tiny_validation", when=ALWAYS, applies=size.tiny_validation, weight=0.6, source=SPREAD_OF_LOSS,
-        title="validation too small",
-        evidence="{tokens:,} validation tokens: their loss is known to about ± {known_to:.1f} nats",
-        remedy="use more text or a smaller data.train_fraction, and believe no difference smaller than that",
-        live="validation has {tokens:,} tokens: its loss is known to about ± {known_to:.1f} nats, and smaller "
-        "differences mean nothing",
-        live_advice="use more text, or a smaller data.train_fraction",
+        code="tiny_validation", when=ALWAYS, applies=size.tiny_validation, source=SPREAD_OF_LOSS,
+        weight=of_tiny_validation,
+        live=Live(
+            message="validation has {tokens:,} tokens: its loss is known to about ± {known_to:.1f} nats, and smaller "
+            "differences mean nothing",
+            advice="use more text, or a smaller data.train_fraction",
+        ),
+        diagnosis=Diagnosis(
+            title="validation too small",
+            evidence="{tokens:,} validation tokens: their loss is known to about ± {known_to:.1f} nats",
+            remedy="use more text or a smaller data.train_fraction, and believe no difference smaller than that",
+        ),
     ),
     Rule(
         code="repeated_files", when=ALWAYS, applies=size.repeated_files, weight=0.97,
-        title="files that repeat one another",
-        evidence="{share:.0%} of the tokens are in files that nearly equal an earlier one",
-        remedy="remove the copies; data.exclude takes patterns",
+        diagnosis=Diagnosis(
+            title="files that repeat one another",
+            evidence="{share:.0%} of the tokens are in files that nearly equal an earlier one",
+            remedy="remove the copies; data.exclude takes patterns",
+        ),
     ),
     Rule(
-        code="vocabulary", when=ALWAYS, applies=size.vocabulary, weight=0.5, source=KAPLAN,
-        title="the vocabulary eats the model",
-        evidence="{share:.0%} of the parameters are embeddings of {n_vocab:,} tokens; {occur} in training",
-        remedy='tokenizer.kind = "gpt2-compact" keeps the tokens in use and trains many times faster',
+        code="vocabulary", when=ALWAYS, applies=size.vocabulary, source=KAPLAN,
+        weight=lambda values: 0.5 + 0.35 * max(0.0, (values["share"] - 0.85) / 0.15),
+        diagnosis=Diagnosis(
+            title="the vocabulary eats the model",
+            evidence="{share:.0%} of the parameters are embeddings of {n_vocab:,} tokens; {occur} in training",
+            remedy='tokenizer.kind = "gpt2-compact" keeps the tokens in use and trains many times faster',
+        ),
     ),
     Rule(
-        code="too_large", when=ALWAYS, applies=size.too_large, weight=0.6, source=CHINCHILLA,
-        title="model far too large for the corpus",
-        evidence="{ratio:,.0f} parameters, embeddings left out, for each training token{seen}",
-        remedy="make the model narrower and shallower (model.n_embd, model.n_layer), or use more text",
+        code="too_large", when=ALWAYS, applies=size.too_large, source=CHINCHILLA,
+        weight=lambda values: 0.93 if values["ratio"] >= size.FAR_TOO_LARGE else 0.6,
+        diagnosis=Diagnosis(
+            title="model far too large for the corpus",
+            evidence="{ratio:,.0f} parameters, embeddings left out, for each training token{seen}",
+            remedy="make the model narrower and shallower (model.n_embd, model.n_layer), or use more text",
+        ),
     ),
 )  # fmt: skip
 
 OF_STABILITY = (
     Rule(
         code="diverged", when=ANYWHERE, applies=stability.not_finite, weight=1.0,
-        title="training diverged",
-        evidence="the loss is not a number at step {step:,}; the learning rate went up to {rate:.1e}",
-        remedy=START_GENTLY,
-        live="the loss is not a number at step {step:,}", live_advice="{advice}",
+        live=Live(message="the loss is not a number at step {step:,}", advice="{advice}"),
+        diagnosis=Diagnosis(
+            title="training diverged",
+            evidence="the loss is not a number at step {step:,}; the learning rate went up to {rate:.1e}",
+            remedy=START_GENTLY,
+        ),
     ),
     Rule(
         code="diverged", when=EVALUATION_AND_END, applies=stability.exploded, weight=1.0,
-        title="training diverged",
-        evidence="train is {train:.2f}, and a model that knows nothing has {uniform:.2f}; the learning rate went up to "
-        "{rate:.1e}",
-        remedy=START_GENTLY,
-        live="train is {train:.2f}, above the {uniform:.2f} of a model that knows nothing", live_advice="{advice}",
+        live=Live(
+            message="train is {train:.2f}, above the {uniform:.2f} of a model that knows nothing",
+            advice="{advice}",
+        ),
+        diagnosis=Diagnosis(
+            title="training diverged",
+            evidence="train is {train:.2f}, and a model that knows nothing has {uniform:.2f}; the learning rate went "
+            "up to {rate:.1e}",
+            remedy=START_GENTLY,
+        ),
     ),
     Rule(
         code="diverged", when=END, applies=stability.ended_diverged, weight=1.0,
-        title="training diverged",
-        evidence="at step {step:,} {cause}; the learning rate went up to {rate:.1e}",
-        remedy=START_GENTLY,
+        diagnosis=Diagnosis(
+            title="training diverged",
+            evidence="at step {step:,} {cause}; the learning rate went up to {rate:.1e}",
+            remedy=START_GENTLY,
+        ),
     ),
     Rule(
         code="never_improved", when=END, applies=stability.never_improved, weight=0.99,
-        title="nothing was learned",
-        evidence="no evaluation was better than the one before the first step: val was {best:.2f} then and {val:.2f} "
-        "at step {step:,}, with train at {train:.2f}",
-        remedy="do not use this model: best.pt was never trained; train again with what the other findings say, or "
-        "with a learning rate of a tenth",
+        diagnosis=Diagnosis(
+            title="nothing was learned",
+            evidence="no evaluation was better than the one before the first step: val was {best:.2f} then and "
+            "{val:.2f} at step {step:,}, with train at {train:.2f}",
+            remedy="do not use this model: best.pt was never trained; train again with what the other findings say, "
+            "or with a learning rate of a tenth",
+        ),
     ),
     Rule(
         code="rate_too_high", when=EVALUATION_AND_END, applies=stability.train_rises, weight=0.9,
-        title="learning rate too high",
-        evidence="train rose from {best:.2f} at step {at:,} to {train:.2f}",
-        remedy="train again with training.learning_rate = {lower:.0e}",
-        live="train has risen to {train:.2f}; it was {best:.2f} at step {at:,}: the steps are too large",
-        live_advice="{advice}",
+        live=Live(
+            message="train has risen to {train:.2f}; it was {best:.2f} at step {at:,}: the steps are too large",
+            advice="{advice}",
+        ),
+        diagnosis=Diagnosis(
+            title="learning rate too high",
+            evidence="train rose from {best:.2f} at step {at:,} to {train:.2f}",
+            remedy=LOWER_RATE,
+        ),
     ),
     Rule(
         code="rate_too_high", when=STEP, applies=stability.spikes, weight=0.9, over=stability.is_calm,
-        title="learning rate too high",
-        evidence="the batch loss shot up to {loss:.2f}",
-        remedy="train again with training.learning_rate = {lower:.0e}",
-        live="the batch loss has shot up to {loss:.2f}; it was about {usual:.2f}", live_advice="{advice}",
+        live=Live(message="the batch loss has shot up to {loss:.2f}; it was about {usual:.2f}", advice="{advice}"),
     ),
     Rule(
         code="rate_too_high", when=END, applies=stability.has_spiked, weight=0.9,
-        title="learning rate too high",
-        evidence="the batch loss shot up at step {at:,}",
-        remedy="train again with training.learning_rate = {lower:.0e}",
+        diagnosis=Diagnosis(
+            title="learning rate too high",
+            evidence="the batch loss shot up at step {at:,}",
+            remedy=LOWER_RATE,
+        ),
     ),
     Rule(
         code="rate_too_high", when=END, applies=stability.long_path, weight=0.9, confidence="medium",
-        title="learning rate too high",
-        evidence="train ended at {train:.2f}, token frequencies alone give {unigram:.2f}, after {steps:,} steps at up "
-        "to {rate:.0e}",
-        remedy="train again with training.learning_rate = {lower:.0e}",
+        diagnosis=Diagnosis(
+            title="learning rate too high",
+            evidence=TRAIN_ENDED + ", after {steps:,} steps at up to {rate:.0e}",
+            remedy=LOWER_RATE,
+        ),
     ),
 )  # fmt: skip
 
 OF_LEARNING = (
     Rule(
         code="rate_too_low", when=END, applies=learning.rate_too_low, weight=0.9, source=ADAM,
-        title="learning rate too low",
-        evidence="train ended at {train:.2f}, token frequencies alone give {unigram:.2f}; at {rate:.0e} a weight moves "
-        "by {path:.2g} at most in all these steps",
-        remedy="train again with training.learning_rate = {usual:.0e}",
+        diagnosis=Diagnosis(
+            title="learning rate too low",
+            evidence=TRAIN_ENDED + "; at {rate:.0e} a weight moves by {path:.2g} at most in all these steps",
+            remedy="train again with training.learning_rate = {usual:.0e}",
+        ),
     ),
     Rule(
         code="too_few_steps", when=END, applies=learning.too_few_steps, weight=0.9, source=MUENNIGHOFF,
-        title="too few steps",
-        evidence="train ended at {train:.2f}, token frequencies alone give {unigram:.2f}, after {steps:,} steps and "
-        "{epochs:.1f} epochs",
-        remedy="train anew, for {more:,} steps with early stopping (training.max_iters = {more})",
+        diagnosis=Diagnosis(
+            title="too few steps",
+            evidence=TRAIN_ENDED + ", after {steps:,} steps and {epochs:.1f} epochs",
+            remedy="train anew, for {more:,} steps with early stopping (training.max_iters = {more})",
+        ),
     ),
     Rule(
         code="too_small", when=END, applies=learning.too_small, weight=0.9, source=CHINCHILLA,
-        title="model far too small for the corpus",
-        evidence="train ended at {train:.2f}, token frequencies alone give {unigram:.2f}; it has {ratio:.2g} "
-        "parameters, embeddings left out, for each training token",
-        remedy="make the model wider and deeper (model.n_embd, model.n_layer)",
+        diagnosis=Diagnosis(
+            title="model far too small for the corpus",
+            evidence=TRAIN_ENDED + "; it has {ratio:.2g} parameters, embeddings left out, for each training token",
+            remedy="make the model wider and deeper (model.n_embd, model.n_layer)",
+        ),
     ),
     Rule(
         code="underfitting", when=END, applies=learning.underfitting, weight=0.8, confidence="medium",
-        title="under-fitting",
-        evidence="train ended at {train:.2f}, token frequencies alone give {unigram:.2f}",
-        remedy="less dropout and weight decay, a larger model, or more steps",
+        diagnosis=Diagnosis(
+            title="under-fitting",
+            evidence=TRAIN_ENDED,
+            remedy="less dropout and weight decay, a larger model, or more steps",
+        ),
     ),
     Rule(
         code="stopped_too_early", when=END, applies=learning.stopped_too_early, weight=0.7,
-        title="stopped too early",
-        evidence="val was still falling: by {fall:.0%} in the last fifth of the steps, to {val:.2f}",
-        remedy="train anew, for {more:,} steps or more with early stopping (training.max_iters)",
+        diagnosis=Diagnosis(
+            title="stopped too early",
+            evidence="val was still falling: by {fall:.0%} in the last fifth of the steps, to {val:.2f}",
+            remedy="train anew, for {more:,} steps or more with early stopping (training.max_iters)",
+        ),
     ),
     Rule(
         code="too_few_epochs", when=END, applies=learning.too_few_epochs, weight=0.45, source=MUENNIGHOFF,
-        title="part of the text was never seen",
-        evidence="{steps:,} steps are {epochs:.2f} epochs, and val was best at the end",
-        remedy=f"train for up to {FULL_VALUE} epochs; repeated text is nearly as good as new up to there",
+        diagnosis=Diagnosis(
+            title="part of the text was never seen",
+            evidence="{steps:,} steps are {epochs:.2f} epochs, and val was best at the end",
+            remedy=f"train for up to {FULL_VALUE} epochs; repeated text is nearly as good as new up to there",
+        ),
     ),
 )  # fmt: skip
 
 OF_OVERFITTING = (
     Rule(
         code="gap", when=EVALUATION, applies=overfitting.negative_gap, weight=0.6, over=overfitting.no_gap,
-        title="the gap is negative",
-        evidence="val is {below:.2f} below train",
-        remedy='look for leakage in Data; split = "by-file" holds whole files back',
-        live="val is {below:.2f} below train: the validation text is easier, or has been seen",
+        live=Live(
+            message="val is {below:.2f} below train: the validation text is easier, or has been seen",
+            advice='look for leakage in Data; split = "by-file" holds whole files back',
+        ),
     ),
     Rule(
         code="gap", when=EVALUATION, applies=overfitting.moderate_gap, weight=0.3, over=overfitting.no_gap,
-        title="the gap is {word}",
-        evidence="it is {gap:.2f} ({span})",
-        remedy="fine as long as val falls",
-        live="the gap is {word}, {gap:.2f} ({span}): training text is known better than new text",
+        live=Live(
+            message="the gap is {word}, {gap:.2f} ({span}): training text is known better than new text",
+            advice="fine as long as val falls",
+        ),
     ),
     Rule(
-        code="gap", when=EVALUATION, applies=overfitting.severe_gap, weight=0.9, over=overfitting.no_gap,
-        title="the gap is {word}",
-        evidence="it is {gap:.2f} ({span})",
-        remedy="{advice}",
-        live="the gap is {word}, {gap:.2f} ({span}): the training text is being memorised",
+        code="gap", when=EVALUATION, applies=overfitting.severe_gap, over=overfitting.no_gap,
+        weight=lambda values: 0.3 if values["stops"] else 0.9 if values["word"] == WORST else 0.6,
+        live=Live(
+            message="the gap is {word}, {gap:.2f} ({span}): the training text is being memorised",
+            advice="{advice}",
+        ),
     ),
     Rule(
-        code="val_rising", when=EVALUATION, applies=overfitting.val_rising, weight=0.6,
-        title="val rises",
-        evidence="val {does} for {n} evaluations",
-        remedy="{advice}",
-        live="val {does} for {n} evaluations ({losses}); the best was {best:.4f} at step {step:,}",
+        code="val_rising", when=EVALUATION, applies=overfitting.val_rising,
+        weight=lambda values: 0.3 if values["stops"] else 0.6,
+        live=Live(
+            message="val {does} for {n} evaluations ({losses}); the best was {best:.4f} at step {step:,}",
+            advice="{advice}",
+        ),
     ),
     Rule(
-        code="overfitting", when=END, applies=overfitting.overfitting, weight=0.65,
-        title="overfitting",
-        evidence="val was {best:.4f} at step {step:,} and has risen by {rise:.2f} since, while train fell from "
-        "{was:.2f} to {is:.2f}",
-        remedy="use best.pt, which has step {step:,}; next time set early_stopping.patience, or use more text, a "
-        "smaller model, dropout or weight decay",
+        code="overfitting", when=END, applies=overfitting.overfitting,
+        weight=lambda values: 0.65 + 0.27 * min(1.0, values["rise"]),
+        diagnosis=Diagnosis(
+            title="overfitting",
+            evidence="val was {best:.4f} at step {step:,} and has risen by {rise:.2f} since, while train fell from "
+            "{was:.2f} to {is:.2f}",
+            remedy="use best.pt, which has step {step:,}; next time set early_stopping.patience, or use more text, a "
+            "smaller model, dropout or weight decay",
+        ),
     ),
     Rule(
         code="wasted", when=EVALUATION_AND_END, applies=overfitting.wasted, weight=0.5,
-        title="time wasted after the best",
-        evidence="{after:,} of {all:,} steps came after the best, step {best:,}",
-        remedy="set early_stopping.patience = 4",
-        live="{after:,} of {all:,} steps came after the best, step {best:,}",
-        live_advice="stop here; next time set early_stopping.patience",
+        live=Live(
+            message="{after:,} of {all:,} steps came after the best, step {best:,}",
+            advice="stop here; next time set early_stopping.patience",
+        ),
+        diagnosis=Diagnosis(
+            title="time wasted after the best",
+            evidence="{after:,} of {all:,} steps came after the best, step {best:,}",
+            remedy="set early_stopping.patience = 4",
+        ),
     ),
     Rule(
         code="plateau", when=EVALUATION_AND_END, applies=overfitting.plateau, weight=0.45, confidence="medium",
         over=overfitting.moves_again,
-        title="plateau",
-        evidence="from step {since:,} to {step:,} neither loss fell by 1 % (train {train:.2f}, val {val:.2f})",
-        remedy="{first}, or make the model larger",
-        live="neither loss has moved for {n} evaluations (train {train:.2f}, val {val:.2f})",
-        live_advice="stop here, lower the learning rate, or make the model larger",
+        live=Live(
+            message="neither loss has moved for {n} evaluations (train {train:.2f}, val {val:.2f})",
+            advice="stop here, lower the learning rate, or make the model larger",
+        ),
+        diagnosis=Diagnosis(
+            title="plateau",
+            evidence="from step {since:,} to {step:,} neither loss fell by {least:g} % (train {train:.2f}, val "
+            "{val:.2f})",
+            remedy="{first}, or make the model larger",
+        ),
     ),
     Rule(
         code="too_many_epochs", when=END, applies=overfitting.too_many_epochs, weight=0.3, confidence="medium",
         source=MUENNIGHOFF,
-        title="far too many epochs",
-        evidence="the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
-        remedy="train for {step:,} steps, or on more text",
+        diagnosis=Diagnosis(
+            title="far too many epochs",
+            evidence="the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
+            remedy="train for {step:,} steps, or on more text",
+        ),
     ),
     Rule(
         code="above_baseline", when=END, applies=overfitting.above_baseline, weight=0.4, source=KNESER_NEY,
-        title="counting does better",
-        evidence="the best val loss is {val:.2f}; on the same tokens, a {ngram} model has {baseline:.2f}",
-        remedy=DO_NOT_USE,
+        diagnosis=Diagnosis(
+            title="counting does better",
+            evidence="the best val loss is {val:.2f}; on the same tokens, a {ngram} model has {baseline:.2f}",
+            remedy=DO_NOT_USE,
+        ),
     ),
     Rule(
         code="above_baseline", when=END, applies=overfitting.mixture_above_baseline, weight=0.4, source=KNESER_NEY,
-        title="counting does better than the network alone",
-        evidence="the val loss of the network alone is {val:.2f}; on the same tokens, a {ngram} model has "
-        "{baseline:.2f}, and the two mixed have {mixed:.2f}",
-        remedy=DO_NOT_USE,
+        diagnosis=Diagnosis(
+            title="counting does better than the network alone",
+            evidence=ALONE_AND_MIXED,
+            remedy=DO_NOT_USE,
+        ),
     ),
     Rule(
         code="above_baseline", when=END, applies=overfitting.network_above_baseline, weight=0.4, source=KNESER_NEY,
-        title="counting does better than the network alone",
-        evidence="the val loss of the network alone is {val:.2f}; on the same tokens, a {ngram} model has "
-        "{baseline:.2f}, and the two mixed have {mixed:.2f}",
-        remedy="use it mixed only, as it is; for a better network, more text or a smaller vocabulary",
+        diagnosis=Diagnosis(
+            title="counting does better than the network alone",
+            evidence=ALONE_AND_MIXED,
+            remedy="use it mixed only, as it is; for a better network, more text or a smaller vocabulary",
+        ),
     ),
 )  # fmt: skip
 

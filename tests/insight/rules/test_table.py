@@ -9,7 +9,8 @@ import pytest
 from slmtui.config.phase import GateSection
 from slmtui.insight.rules.diagnosis import before_the_start, diagnose, findings_in
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
-from slmtui.insight.rules.rule import as_warning
+from slmtui.insight.rules.rule import Rule, as_warning
+from slmtui.insight.rules.table import RULES
 from slmtui.insight.watch import Watcher
 from slmtui.training.events import DIVERGED, Cause, Evaluation, RunFinished, from_json, to_json
 from slmtui.training.gap import verdict
@@ -17,6 +18,13 @@ from tests.insight.published import Row, run, started
 from tests.insight.sound import SOUND
 
 LEARNED: list[Row] = [(0, 7.3, 7.3), (100, 3.0, 3.2), (200, 2.9, 3.0)]
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.code}-{rule.applies.__name__}")
+def test_all_words_of_the_table_can_be_shown(rule: Rule) -> None:
+    assert (rule.diagnosis is not None) == ("diagnosis" in rule.when)
+    assert rule.live is None or rule.when - {"diagnosis"}
+    assert rule.live is not None or rule.diagnosis is not None
 
 
 @pytest.mark.parametrize(("tokens", "level"), [(20, "serious"), (100, "warning"), (500, "note"), (999, "note")])
