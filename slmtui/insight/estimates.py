@@ -54,6 +54,10 @@ class PerToken:
     least: int
     most: int
 
+    @classmethod
+    def of(cls, parameters: int, train_tokens: int) -> PerToken:
+        return cls(parameters / train_tokens, *HOUSE_RULE)
+
     @property
     def place(self) -> Literal["below", "inside", "above"]:
         return "below" if self.ratio < self.least else "above" if self.ratio > self.most else "inside"
@@ -96,7 +100,7 @@ def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:
 
 
 def parameters_per_token(phase: Phase, counts: DatasetCounts) -> PerToken:
-    return PerToken(sum(parameters(phase, counts.n_vocab).values()) / counts.train_tokens, *HOUSE_RULE)
+    return PerToken.of(sum(parameters(phase, counts.n_vocab).values()), counts.train_tokens)
 
 
 def epochs(phase: Phase, train_tokens: int) -> Epochs:

@@ -7,13 +7,13 @@ import shlex
 from typing import Any
 
 from slmtui.config.limits import SHORTEST_COPY
+from slmtui.insight.estimates import PerToken
 from slmtui.insight.judging.examination import command, summary_lines, verdict
 from slmtui.insight.report.advice import findings
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import run_figure
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import clipped, number, one_of, percent, plural
-from slmtui.insight.rules.diagnosis import golden_rule
 from slmtui.runs.lines import rates_line
 from slmtui.training.events import Evaluation, Sample, Warned
 
@@ -26,16 +26,22 @@ SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evalua
 
 def configuration(facts: RunFacts, level: int) -> list[ReportBlock]:
     """Parameters by part, and the settings that differ from what a phase has by default."""
-    parameters, tokens = facts.started.parameters, facts.data.train_tokens
+    parameters = facts.started.parameters
     total = parameters["total"]
     rows = [(part.replace("_", " "), f"{n:,}", percent(n / total)) for part, n in parameters.items() if part != "total"]
     return [
         Heading("Configuration", level),
         Table(("part", "parameters", "share"), (*rows, ("all", f"{total:,}", percent(1.0)))),
-        Paragraph(f"{golden_rule(total, max(1, tokens)).sentence}."),
+        Paragraph(_per_token(PerToken.of(total, facts.data.train_tokens))),
         Table(("setting", "value"), tuple(_settings(facts)), left=frozenset({0, 1})),
         Paragraph("All other settings are the defaults; the frozen phase at the end has every one of them."),
     ]
+
+
+def _per_token(found: PerToken) -> str:
+    """As a house rule, never as a fault: none of the published phases keeps it, and their gaps do not follow it."""
+    kept = "is kept" if found.place == "inside" else "is not kept, which by itself says little"
+    return f"{found.ratio:,.0f} parameters per training token; the house rule of {found.least} to {found.most} {kept}."
 
 
 def _settings(facts: RunFacts) -> list[tuple[str, str]]:

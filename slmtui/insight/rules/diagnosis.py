@@ -9,9 +9,7 @@ the course of a run. While a run goes on, rules about its end keep silent. A hea
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
-from slmtui.insight.rules.limits import HOUSE_RULE
 from slmtui.insight.rules.rule import Evidence, Moment, Rule
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.table import RULES
@@ -79,24 +77,3 @@ def _that_apply(moment: Moment, trace: RunTrace) -> Iterator[tuple[Rule, Evidenc
             evidence = rule.applies(trace)
             if evidence is not None:
                 yield rule, evidence
-
-
-@dataclass(frozen=True)
-class HouseRule:
-    """The golden rule of the published experiment. None of its phases kept it, and its gaps do not follow it."""
-
-    parameters_per_token: float
-    kept: bool
-    sentence: str
-
-
-def golden_rule(parameters: int, train_tokens: int) -> HouseRule:
-    """10 to 100 parameters per training token: to be shown as a house rule, never as a fault."""
-    ratio, (lowest, highest) = parameters / train_tokens, HOUSE_RULE
-    kept = lowest <= ratio <= highest
-    return HouseRule(
-        parameters_per_token=ratio,
-        kept=kept,
-        sentence=f"{ratio:,.0f} parameters per training token; the house rule of {lowest} to {highest} "
-        + ("is kept" if kept else "is not kept, which by itself says little"),
-    )

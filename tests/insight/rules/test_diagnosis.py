@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from slmtui.insight.rules.diagnosis import before_the_start, diagnose, golden_rule
+from slmtui.insight.rules.diagnosis import before_the_start, diagnose
 from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Event, Finding, RunFinished, RunStarted, Step
 from tests.insight.published import Row, published, run, started
@@ -296,11 +296,3 @@ def test_findings_come_heaviest_first_and_go_into_json() -> None:
     assert weights == sorted(weights, reverse=True)
     assert all(0 < weight <= 1 for weight in weights)
     assert json.loads(json.dumps([finding.to_dict() for finding in findings]))[1]["step"] == 100
-
-
-@pytest.mark.parametrize(("parameters", "kept"), [(7_242_624, False), (20_000 * 50, True), (20_000 * 5, False)])
-def test_the_golden_rule_is_shown_and_never_a_fault(parameters: int, kept: bool) -> None:
-    rule = golden_rule(parameters, 20_000)
-    assert rule.kept is kept
-    assert "house rule" in rule.sentence
-    assert golden_rule(7_242_624, 20_700).sentence.startswith("350 parameters per training token")
