@@ -8,4 +8,5 @@ KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
 SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 512, 16_384  # tokens that are learned
 SHORTEST_COPY = 16  # tokens; what two texts share and is shorter is how a language goes
+GATE_SAMPLES = 64  # drawn for a gate that needs rates, if [sampling] samples is 0
 SEED, LARGEST_SEED = 42, 2**63 - 1  # of completions: the usual one, and what a random generator takes

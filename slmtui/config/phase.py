@@ -29,7 +29,14 @@ from slmtui.config.fields import (
     Whole,
     broken_rule,
 )
-from slmtui.config.limits import LARGEST_VOCABULARY, SHORTEST_COPY, SMALLEST_VOCABULARY, SplitKind, TokenizerKind
+from slmtui.config.limits import (
+    GATE_SAMPLES,
+    LARGEST_VOCABULARY,
+    SHORTEST_COPY,
+    SMALLEST_VOCABULARY,
+    SplitKind,
+    TokenizerKind,
+)
 
 UINT16_VALUES = 65_536
 LARGEST_WIDTH = 4096
@@ -276,7 +283,8 @@ class GateSection(Section):
     max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
     min_parse_rate: Number | None = Field(
         None, ge=0, le=1,
-        description="Smallest share of samples that must parse, for a Python corpus; with samples = 0, 64 are drawn.",
+        description="Smallest share of samples that must parse, for a Python corpus; "
+        f"with samples = 0, {GATE_SAMPLES} are drawn.",
     )  # fmt: skip
     max_copied_share: Number | None = Field(
         None, ge=0, le=1,

@@ -11,6 +11,7 @@ from itertools import cycle, islice
 
 import torch
 
+from slmtui.config.limits import GATE_SAMPLES
 from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.generation import Sampling, generate
@@ -19,7 +20,6 @@ from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.state import Training
 
-GATE_SAMPLES = 64  # for a gate that needs rates, if [sampling] samples is 0
 ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary take 200 KB a row
 
 

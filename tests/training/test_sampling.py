@@ -39,7 +39,7 @@ def test_a_gate_on_rates_draws_at_each_best_evaluation(make_phase: MakePhase) ->
     best = [one.step for one in of_kind(happened, events.Evaluation) if one.best]
     rates = of_kind(happened, SampleRates)
     assert [one.step for one in rates] == best
-    assert {one.samples for one in rates} == {sampling.GATE_SAMPLES}
+    assert {one.samples for one in rates} == {64}
     fewer = list(train(start(make_phase(GATE, "sampling.when='end'", "sampling.samples=3"))))
     assert [one.samples for one in of_kind(fewer, SampleRates)] == [3] * (len(best) + 1)  # and once at the end
 

@@ -7,10 +7,11 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 
 from slmtui.console.dialogs.question import Message
+from slmtui.training.gap import SCALE, WORST
 
-WORDS = """\
+WORDS = f"""\
 gap        validation − training loss, in nats per token. The scale is a house scale:
-           < 0.5 excellent, < 1 good, < 3 moderate, < 5 severe, else catastrophic.
+           {", ".join(f"< {limit:g} {word}" for limit, word in SCALE)}, else {WORST}.
            A small gap can also mean under-fitting, or leakage; look at bits per byte, too.
 baseline   what an n-gram model, a table of counts, reaches on the same split.
 bits/byte  the validation loss per byte of text: comparable between vocabularies.

@@ -6,9 +6,7 @@ from html import escape as escape_html
 
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, Report, ReportBlock, Table
 from slmtui.output import visible
-from slmtui.training.gap import SCALE, WORST
-
-VERDICTS = (*(word for _, word in SCALE), WORST)
+from slmtui.training.gap import WORDS
 
 CSS = """\
 :root { color-scheme: light dark; --ink: #23262d; --quiet: #666c78; --paper: #fbfbf9; --line: #dddcd6;
@@ -36,7 +34,7 @@ pre { background: var(--tint); border-radius: 4px; padding: .7rem .9rem; overflo
 summary { cursor: pointer; color: var(--accent); }
 figure { margin: .8rem 0; } figure svg { width: 100%; height: auto; display: block; }
 figcaption { color: var(--quiet); font-size: .85rem; }
-""" + "".join(f".{word} {{ color: var(--{word}); font-weight: 600; }}\n" for word in VERDICTS)
+""" + "".join(f".{word} {{ color: var(--{word}); font-weight: 600; }}\n" for word in WORDS)
 
 
 def to_html(report: Report) -> str:
@@ -98,6 +96,6 @@ def _table(table: Table) -> str:
 
 
 def _cell(tag: str, text: str, words: bool) -> str:
-    classes = [*(["words"] if words else []), *([text] if tag == "td" and text in VERDICTS else [])]
+    classes = [*(["words"] if words else []), *([text] if tag == "td" and text in WORDS else [])]
     attribute = f' class="{" ".join(classes)}"' if classes else ""
     return f"<{tag}{attribute}>{escape(text)}</{tag}>"

@@ -8,7 +8,7 @@ from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBloc
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import listed, number, percent, plural, val_loss
 from slmtui.insight.rules.gate import limits_in_words
-from slmtui.insight.rules.overfitting import LEAST_RISE, RISE
+from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.output import duration
 from slmtui.training.events import DIVERGED, Evaluation, Finding
 from slmtui.training.gap import SCALE
@@ -125,7 +125,7 @@ def after_the_best(facts: RunFacts) -> str:
         return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
     if not is_rise(facts):
         return f"it stayed about the same, {val_loss(last)} at step {last.step:,}."
-    if last.judged_loss - best.judged_loss < max(LEAST_RISE, RISE * best.judged_loss):
+    if not is_clear_rise(facts.rose_after_best, best.judged_loss):
         return f"it was {val_loss(last)} at step {last.step:,}, above the best by no more than evaluations waver."
     if not last.train_loss < best.train_loss:
         return (

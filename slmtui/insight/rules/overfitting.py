@@ -24,6 +24,11 @@ def is_rise(rise: float, best: float) -> bool:
     return not rise <= max(LEAST_NOISE, NOISE * best)
 
 
+def is_clear_rise(rise: float, best: float) -> bool:
+    """Whether it is so much above the best that the run was overfitting."""
+    return not rise < max(LEAST_RISE, RISE * best)
+
+
 def negative_gap(trace: RunTrace) -> Evidence | None:
     now = trace.evaluations[-1].gap
     if not trace.has_learned or now >= 0 or min(trace.gap_class.current, trace.gap_class.told) < NEGATIVE:
@@ -98,7 +103,7 @@ def overfitting(trace: RunTrace) -> Evidence | None:
         return None
     after = [one for one in trace.evaluations if one.step > best.step]
     rise = median(one.val_loss for one in after[-3:]) - best.val_loss
-    if rise < max(LEAST_RISE, RISE * best.val_loss) or after[-1].train_loss >= best.train_loss:
+    if not is_clear_rise(rise, best.val_loss) or after[-1].train_loss >= best.train_loss:
         return None
     values = {
         "best": best.val_loss,

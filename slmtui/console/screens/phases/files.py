@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from pathlib import Path
 
 from slmtui.config.editing import new_phase, with_value
 from slmtui.config.schema import keys
+from slmtui.config.values import check_value
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.project import offer_set_up
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.errors import UserError
-
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 class PhaseFiles:
@@ -141,7 +139,9 @@ class PhaseFiles:
 
     async def _ask_name(self, question: str, title: str, value: str) -> str | None:
         def wrong(name: str) -> str:
-            if not NAME.fullmatch(name):
+            try:
+                check_value("phase", "name", name)
+            except ValueError:
                 return f"allowed: {keys()['phase', 'name'].allowed}" if name else ""
             return f"phases/{name}.toml already exists" if (self._drafts.folder / f"{name}.toml").exists() else ""
 

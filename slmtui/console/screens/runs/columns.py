@@ -11,14 +11,13 @@ from rich.cells import cell_len
 from slmtui.console.screens.runs.words import STATE_COLOURS
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
-from slmtui.training.gap import SCALE, WORST, above_baseline
+from slmtui.training.gap import WORDS, above_baseline
 
 MARK, UNMARKED = "●", " "
 NOTHING = "–"
 GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
 ALWAYS = 10
-VERDICTS = {*(word for _, word in SCALE), WORST}
 SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
 
 Cell = tuple[str, str]  # text and style, a theme variable or nothing
@@ -99,7 +98,7 @@ def _verdict(run: RunListing) -> Cell:
         return "–", ""
     if loss is not None and above_baseline(loss, run.baseline):
         return visible(word), "$quiet"
-    return visible(word), f"${word}" if word in VERDICTS else ""
+    return visible(word), f"${word}" if word in WORDS else ""
 
 
 def sort_runs(runs: Sequence[RunListing], key: str) -> list[RunListing]:
