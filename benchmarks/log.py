@@ -15,6 +15,7 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.charts.rendering import draw_chart
 from slmtui.console.screens.train.view import TrainView, charts
 from slmtui.runs.history import RunHistory
+from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Event, to_json
@@ -27,12 +28,12 @@ VIEWS = (TrainView(), TrainView(smoothing=True), TrainView(log_y=True), TrainVie
 
 def replay() -> list[Row]:
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "events.jsonl"
-        with path.open("w", encoding="utf-8") as file:
+        run = Run(Path(folder))
+        with run.log_file.open("w", encoding="utf-8") as file:
             file.writelines(to_json(event) + "\n" for event in million_steps())
-        size = path.stat().st_size / 1e6
-        opened = [_cpu_seconds(lambda: RunHistory(path).refresh()) for _ in range(OPENED)]
-        history = RunHistory(path)
+        size = run.log_file.stat().st_size / 1e6
+        opened = [_cpu_seconds(lambda: RunHistory(run).refresh()) for _ in range(OPENED)]
+        history = RunHistory(run)
         history.refresh()
     drawings = [_draw(history, view) for view in VIEWS]
     drawn = max(median(_cpu_seconds(draw) for _ in range(DRAWN)) for draw in drawings)

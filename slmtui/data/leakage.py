@@ -9,7 +9,6 @@ Karp, Miller & Rosenberg 1972, "Rapid identification of repeated patterns in str
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -147,19 +146,3 @@ def covered(starts: BoolArray, length: int) -> BoolArray:
     edges[length:] -= starts
     inside: BoolArray = np.cumsum(edges)[: len(starts)] > 0
     return inside
-
-
-def standard_error(losses: ArrayLike) -> float:
-    """The standard error of the mean of per-token losses, (n,), in the same unit; infinite below four tokens.
-
-    Neighbouring tokens tend to be hard or easy together, so their losses are not independent. The text is cut into
-    about √n blocks, and the spread of the block means is used (non-overlapping batch means; Flegal & Jones 2010,
-    "Batch means and spectral variance estimators in Markov chain Monte Carlo").
-    """
-    values = np.asarray(losses, dtype=np.float64)
-    size = math.isqrt(len(values))
-    if size < 2:
-        return math.inf
-    n_blocks = len(values) // size
-    means = values[: n_blocks * size].reshape(n_blocks, size).mean(axis=1)
-    return float(means.std(ddof=1) / math.sqrt(n_blocks))

@@ -17,6 +17,7 @@ from slmtui.config.phase import DataSection, Phase
 from slmtui.data.inspection import Counted
 from slmtui.data.split_stats import DatasetLeakage
 from slmtui.insight.rules.limits import LEAK
+from slmtui.model.size import count_parameters
 from slmtui.output import byte_size
 
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
@@ -145,7 +146,8 @@ def _leaky(facts: CorpusFacts) -> str:
 def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
     size, block, far = size_for(facts.train_bytes), _block(facts), _far(facts)
     text = f"{byte_size(facts.train_bytes, decimals=1)} of training text"
-    vocabulary = size.vocab_size * size.n_embd
+    parameters = count_parameters(size.vocab_size, size.n_layer, size.n_embd, block, copy_head=True)
+    vocabulary, body = parameters["token_embedding"], parameters["body"]
     often = facts.train_bytes / (size.vocab_size * BYTES_PER_TOKEN[size.vocab_size])
     dropout = "the text is read often" if size.passes > 20 else "few passes over the text, little to overfit"
     context = round(block * BYTES_PER_TOKEN[size.vocab_size])
@@ -160,7 +162,7 @@ def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
         SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
         SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} numbers in each head"),
         SuggestedValue(
-            "model", "n_embd", size.n_embd, f"{text}; parameters: vocabulary {vocabulary:,}, body {_body(size):,}{far}"
+            "model", "n_embd", size.n_embd, f"{text}; parameters: vocabulary {vocabulary:,}, body {body:,}{far}"
         ),
         SuggestedValue(
             "model", "block_size", block, f"about {context:,} bytes to copy from: the more, the better{far}"
@@ -213,10 +215,6 @@ def _block(facts: CorpusFacts) -> int:
     while block > SHORTEST_BLOCK and 3 * block > _tokens(facts):
         block //= 2
     return block
-
-
-def _body(size: Size) -> int:
-    return 12 * size.n_layer * size.n_embd**2
 
 
 def _far(facts: CorpusFacts) -> str:

@@ -10,7 +10,7 @@ from slmtui.insight.suggest import Suggestion
 
 HEAD = """\
 # A first phase for this corpus, suggested by slmtui. Sizes are measured on it; "ended higher" and the like speak of
-# validation losses in short trainings on slmtui's sample corpus and ten unlike ones.
+# validation losses in short trainings on slmtui's sample corpus and four unlike ones.
 """
 
 

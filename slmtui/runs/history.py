@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import compress
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,11 +43,10 @@ class RunHistory:
     checkpoints: list[events.Checkpoint]
     progress: Progress
 
-    def __init__(self, run: Run | Path) -> None:
-        """Of a run, or of a log file in a run's folder; nothing is read yet."""
-        self.run = run if isinstance(run, Run) else Run(run.parent)
-        self.path = run.log_file if isinstance(run, Run) else run
-        self._reader = LogReader(self.path)
+    def __init__(self, run: Run) -> None:
+        """Nothing is read yet."""
+        self.run = run
+        self._reader = LogReader(run.log_file)
         self._clear()
 
     def _clear(self) -> None:

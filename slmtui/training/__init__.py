@@ -1,1 +1,1 @@
-"""How a model learns: the phase (TOML), the trainer and its events."""
+"""How a model learns: the trainer, what it is made of, and its events."""

@@ -1,15 +1,13 @@
-"""Leakage against a search by brute force, and the standard error against losses whose error is known."""
+"""Leakage against a search by brute force."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmtui.data.leakage import leakage, standard_error
+from slmtui.data.leakage import leakage
 
 texts = st.lists(st.integers(0, 2), min_size=1, max_size=40)
 
@@ -64,23 +62,3 @@ def test_splits_with_nothing_in_common() -> None:
 def test_nothing_to_compare_is_refused(train: list[int], val: list[int], shortest: int) -> None:
     with pytest.raises(ValueError, match="leakage needs a token on each side"):
         leakage(train, val, shortest)
-
-
-def test_standard_error_of_independent_losses() -> None:
-    losses = np.random.default_rng(0).normal(3, 2, 40_000)
-    assert standard_error(losses) == pytest.approx(2 / math.sqrt(40_000), rel=0.2)
-
-
-def test_standard_error_does_not_take_neighbours_for_independent() -> None:
-    losses = np.random.default_rng(0).normal(3, 2, 4_000).repeat(10)  # as much information as 4,000 losses
-    assert standard_error(losses) == pytest.approx(2 / math.sqrt(4_000), rel=0.2)
-
-
-@pytest.mark.parametrize("losses", [[], [1.0, 2.0, 3.0]])
-def test_too_few_losses_have_no_standard_error(losses: list[float]) -> None:
-    assert standard_error(losses) == math.inf
-
-
-def test_smallest_standard_error() -> None:
-    # Four losses are two blocks with means 1 and 3: their standard deviation is √2, over √2 blocks.
-    assert standard_error([0, 2, 3, 3]) == pytest.approx(1.0)

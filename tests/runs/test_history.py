@@ -14,6 +14,7 @@ from slmtui.runs import history as history_module
 from slmtui.runs import log_reader
 from slmtui.runs.history import RunHistory
 from slmtui.runs.progress import Progress
+from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
@@ -71,13 +72,13 @@ def write(log: Path, happened: Iterable[Event], *, mode: str = "a") -> None:
 
 
 def read(log: Path) -> RunHistory:
-    history = RunHistory(log)
+    history = RunHistory(Run(log.parent))
     history.refresh()
     return history
 
 
 def test_a_log_that_is_not_there_yet_is_empty(log: Path) -> None:
-    history = RunHistory(log)
+    history = RunHistory(Run(log.parent))
     assert not history.refresh()
     assert history.steps.size == 0
     assert history.last is None

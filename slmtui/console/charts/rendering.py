@@ -47,19 +47,6 @@ class RenderedChart:
         return self.x.low + (self.x.high - self.x.low) * at / max(1, self.columns - 1)
 
 
-def render_chart(
-    spec: ChartSpec,
-    width: int,
-    height: int,
-    glyphs: Glyphs = "braille",
-    *,
-    colour: bool = True,
-    cursor: float | None = None,
-) -> list[CellRow]:
-    """`height` rows of exactly `width` columns. Without colour all roles are "". cursor: an x to read the values at."""
-    return draw_chart(spec, width, height, glyphs, colour=colour, cursor=cursor).rows
-
-
 def draw_chart(
     spec: ChartSpec,
     width: int,
@@ -69,7 +56,10 @@ def draw_chart(
     colour: bool = True,
     cursor: float | None = None,
 ) -> RenderedChart:
-    """The same, with what is needed to find an x on it again. Where there is no room the rows are blank."""
+    """`height` rows of exactly `width` columns, blank where there is no room, and what finds an x on them again.
+
+    Without colour all roles are "". cursor: an x to read the values at.
+    """
     drawing = Drawing(width, height)
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
         return RenderedChart(drawing.rows(colour=colour))

@@ -1,1 +1,1 @@
-"""What runs beside the screens: the import of torch, and the thread that trains."""
+"""What runs beside the screens: the import of torch, the thread that trains, and the numbers of phases."""

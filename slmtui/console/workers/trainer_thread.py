@@ -63,11 +63,6 @@ class TrainerThread(threading.Thread):
         """The names of what is still to come."""
         return [_name(job) for job in list(self._queue)]
 
-    def drop(self, index: int) -> None:
-        """Take something out of the queue again."""
-        with self._wake, suppress(IndexError):
-            del self._queue[index]
-
     @property
     def busy(self) -> bool:
         return self.run_now is not None or self.preparing is not None or bool(self._queue)

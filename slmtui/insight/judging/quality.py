@@ -84,12 +84,6 @@ class Judgement:
         """Plain values, for a sample event and for JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
 
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> Judgement:
-        """What `to_dict` gave, as a run's log has it."""
-        fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
-        return cls(**fields)
-
 
 @dataclass(frozen=True)
 class Judge:

@@ -1,6 +1,6 @@
 """What a report consists of, before anybody has decided how it looks: blocks of plain text, never markup.
 
-Whoever writes them out (report_markdown, report_html) makes every text harmless in its language.
+Whoever writes them out (markdown, html) makes every text harmless in its language.
 """
 
 from __future__ import annotations

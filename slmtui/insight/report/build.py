@@ -2,7 +2,7 @@
 
     write_report([run], Path("report.html"))
 
-What is said is put together here out of blocks; report_markdown and report_html write them out.
+What is said is put together here out of blocks; markdown and html write them out.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -135,8 +134,3 @@ def _add(facts: RunFacts, event: Event) -> None:
             facts.finished = None
         case events.RunFinished():
             facts.finished = event
-
-
-def _real(value: object) -> float | None:
-    """A finite number, or None for whatever else a log may hold."""
-    return float(value) if isinstance(value, int | float) and math.isfinite(value) else None

@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 
 from slmtui.console.charts.cells import CellRow
 from slmtui.console.charts.raster import draw_line
-from slmtui.console.charts.rendering import draw_chart, render_chart
+from slmtui.console.charts.rendering import draw_chart
 from slmtui.console.charts.run_charts import AVERAGED, gap_chart, loss_chart, verdict_bands
 from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series, read_values
 from slmtui.console.text.glyphs import Glyphs
 from slmtui.runs.history import RunHistory
+from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import to_json
@@ -29,6 +30,13 @@ EVERY_SET: list[Glyphs] = ["braille", "block", "ascii"]
 
 def text(rows: list[CellRow]) -> list[str]:
     return ["".join(piece for piece, _ in row) for row in rows]
+
+
+def rows_of(
+    spec: ChartSpec, width: int, height: int, glyphs: Glyphs = "braille", *, colour: bool = True,
+    cursor: float | None = None,
+) -> list[CellRow]:  # fmt: skip
+    return draw_chart(spec, width, height, glyphs, colour=colour, cursor=cursor).rows
 
 
 def roles(rows: list[CellRow]) -> set[str]:
@@ -53,23 +61,23 @@ def losses(n: int = 500) -> ChartSpec:
 @pytest.mark.parametrize("log_y", [False, True])
 def test_a_chart_fills_its_place_exactly(glyphs: Glyphs, log_y: bool) -> None:
     for width, height in [(120, 30), (80, 12), (40, 8), (20, 3), (19, 10), (50, 2), (1, 1), (0, 0)]:
-        rows = render_chart(replace(losses(), log_y=log_y), width, height, glyphs)
+        rows = rows_of(replace(losses(), log_y=log_y), width, height, glyphs)
         assert [len(line) for line in text(rows)] == [width] * height
 
 
 def test_names_axes_and_roles() -> None:
-    rows = render_chart(losses(), 90, 16)
+    rows = rows_of(losses(), 90, 16)
     lines = text(rows)
     assert lines[0].endswith("─ train  ━ val  ◆ best  ┈ 7-gram 0.44 ")
     assert "◆" in "".join(lines[1:])
     assert lines[-2].rstrip("┬─").endswith(" steps ")
     assert lines[-1].split() == ["0", "200", "400", "600", "800", "1,000"]
     assert roles(rows) == {"train", "val", "best", "baseline", "axis", "label"}
-    assert roles(render_chart(losses(), 90, 16, colour=False)) == set()
+    assert roles(rows_of(losses(), 90, 16, colour=False)) == set()
 
 
 def test_numbers_stand_under_their_ticks() -> None:
-    *_, axis, numbers = text(render_chart(losses(), 90, 16))
+    *_, axis, numbers = text(rows_of(losses(), 90, 16))
     for label in ("200", "400", "600", "800"):
         assert axis[numbers.index(label) + 1] == "┬"
 
@@ -77,13 +85,13 @@ def test_numbers_stand_under_their_ticks() -> None:
 @pytest.mark.parametrize("spec", [losses(), replace(losses(), log_y=True, bands=verdict_bands(), signed=True)])
 def test_ascii_is_ascii(spec: ChartSpec) -> None:
     for cursor in (None, 250.0):
-        assert "".join(text(render_chart(spec, 100, 20, "ascii", cursor=cursor))).isascii()
+        assert "".join(text(rows_of(spec, 100, 20, "ascii", cursor=cursor))).isascii()
 
 
 def test_blocks_are_those_of_the_linux_console() -> None:
     """Code page 437, which its built-in font covers, with two of the signs below 32 that Python's codec leaves out."""
     spec = replace(losses(), bands=verdict_bands(), signed=True)
-    drawn = "".join(text(render_chart(spec, 100, 20, "block", cursor=250.0)))
+    drawn = "".join(text(rows_of(spec, 100, 20, "block", cursor=250.0)))
     drawn.replace("•", "").replace("♦", "").encode("cp437", errors="strict")
 
 
@@ -94,7 +102,7 @@ def test_train_and_val_differ_without_colour(glyphs: Glyphs) -> None:
     drawn = []
     for bold in (False, True):
         spec = ChartSpec("", [Series("a", xs, flat, "train", bold=bold)], (0, 99), y_limits=(0, 4))
-        drawn.append("".join(text(render_chart(spec, 60, 12, glyphs, colour=False))))
+        drawn.append("".join(text(rows_of(spec, 60, 12, glyphs, colour=False))))
     assert drawn[0] != drawn[1]
 
 
@@ -128,7 +136,7 @@ def test_a_gap_in_the_data_is_a_gap_in_the_line() -> None:
 )
 def test_odd_data_are_drawn_or_left_out(ys: list[float], log_y: bool) -> None:
     spec = ChartSpec("", [Series("a", np.arange(float(len(ys))), np.array(ys), "train")], (0, 2), log_y=log_y)
-    assert len(render_chart(spec, 60, 12)) == 12
+    assert len(rows_of(spec, 60, 12)) == 12
 
 
 def test_a_line_far_outside_takes_no_time() -> None:
@@ -149,18 +157,18 @@ def test_lines_add_up_where_they_cross() -> None:
 
 
 def test_few_rows_change_when_a_point_comes() -> None:
-    before, after = (text(render_chart(losses(n), 100, 24)) for n in (500, 510))
+    before, after = (text(rows_of(losses(n), 100, 24)) for n in (500, 510))
     assert 0 < sum(a != b for a, b in zip(before, after, strict=True)) <= 5
 
 
 def test_the_legend_covers_no_line_if_it_can() -> None:
     xs = np.linspace(0, 100, 50)
     rising = ChartSpec("", [Series("train", xs, xs, "train"), Series("val", xs, xs, "val")], (0, 100))
-    assert "─ train" in text(render_chart(rising, 80, 12))[0][:60]
+    assert "─ train" in text(rows_of(rising, 80, 12))[0][:60]
 
 
 def test_the_cursor_reads_in_the_legend() -> None:
-    lines = text(render_chart(losses(), 90, 16, cursor=250.0))
+    lines = text(rows_of(losses(), 90, 16, cursor=250.0))
     assert "250 steps  ─ train 1.321  ━ val 1.621" in lines[0]
     column = {line.index("│", 6) for line in lines[2:9] if "│" in line[6:]}
     assert len(column) == 1
@@ -201,7 +209,7 @@ def a_run(folder: Path, steps: int) -> RunHistory:
             )
         )
     (folder / "events.jsonl").write_text("".join(to_json(event) + "\n" for event in happened))
-    history = RunHistory(folder / "events.jsonl")
+    history = RunHistory(Run(folder))
     history.refresh()
     return history
 
@@ -220,7 +228,7 @@ def test_charts_of_a_run(tmp_path: Path) -> None:
     assert loss_chart(history, recent=True).x_limits == pytest.approx((540.9, 601))
     gap = gap_chart(history)
     assert gap.series[0].ys.tolist() == [3.0, 2.0, 1.0, 0.0, 1.0, 2.0, 3.0]
-    assert "moderate" in "".join(text(render_chart(gap, 90, 16)))
+    assert "moderate" in "".join(text(rows_of(gap, 90, 16)))
 
 
 def test_smoothing_leaves_the_raw_line_visible(tmp_path: Path) -> None:
@@ -232,9 +240,9 @@ def test_smoothing_leaves_the_raw_line_visible(tmp_path: Path) -> None:
 
 
 def test_a_run_that_has_just_begun_has_charts(tmp_path: Path) -> None:
-    history = RunHistory(tmp_path / "events.jsonl")
+    history = RunHistory(Run(tmp_path))
     for spec in (loss_chart(history, smoothing=0.5, recent=True), loss_chart(history, x="time"), gap_chart(history)):
-        assert len(render_chart(spec, 80, 20)) == 20
+        assert len(rows_of(spec, 80, 20)) == 20
 
 
 @pytest.mark.soak
@@ -248,6 +256,6 @@ def test_a_million_steps_redraw_in_30_milliseconds() -> None:
     for n in range(999_990, 1_000_000):
         spec = ChartSpec("", [Series("train", xs[:n], train[:n], "train"), val], (0, 1_000_000))
         start = time.process_time()
-        render_chart(spec, 120, 30)
+        rows_of(spec, 120, 30)
         seconds.append(time.process_time() - start)
     assert sorted(seconds)[len(seconds) // 2] < 0.030

@@ -63,7 +63,7 @@ def shown(chart: Chart) -> list[str]:
 async def test_it_shows_the_chart_at_its_size() -> None:
     app = ChartApp()
     async with app.run_test(size=(100, 24)):
-        rows = rendering.render_chart(losses(500), 98, 22)
+        rows = rendering.draw_chart(losses(500), 98, 22).rows
         assert shown(app.chart) == ["".join(piece for piece, _ in row) for row in rows]
         assert app.chart.border_title == "loss"
 
@@ -102,7 +102,7 @@ async def test_a_hidden_chart_is_not_drawn_until_it_is_seen(monkeypatch: pytest.
             app.chart.set_spec(losses(900))
         app.chart.display = True
         await pilot.pause()
-        rows = rendering.render_chart(losses(900), 98, 22)
+        rows = rendering.draw_chart(losses(900), 98, 22).rows
         assert shown(app.chart) == ["".join(piece for piece, _ in row) for row in rows]
 
 
@@ -116,7 +116,7 @@ async def test_a_chart_on_a_covered_screen_is_drawn_when_it_comes_back(monkeypat
             chart.set_spec(losses(900))
         app.pop_screen()
         await pilot.pause()
-        rows = rendering.render_chart(losses(900), 98, 22)
+        rows = rendering.draw_chart(losses(900), 98, 22).rows
         on_screen = [strip.text[1:99] for strip in rows_of(app)[1:23]]
         assert on_screen == ["".join(piece for piece, _ in row) for row in rows]
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from slmtui.data.dataset import Dataset
 from slmtui.data.text_index import TextIndex
 from slmtui.insight.judging import quality
-from slmtui.insight.judging.quality import Judge, Judgement, Rates, rates
+from slmtui.insight.judging.quality import Judge, Rates, rates
 from tests.insight.corpora import prose_dataset, python_dataset
 
 
@@ -129,8 +129,8 @@ def test_labels_of_prose(prose: Judge, text: str, label: str) -> None:
 
 
 def test_a_judgement_survives_the_log(python: Judge) -> None:
-    judgement = python("def ", "load_tickets_1(path):\n    return blorp")
-    assert Judgement.from_dict(json.loads(json.dumps(judgement.to_dict()))) == judgement
+    judgement = python("def ", "load_tickets_1(path):\n    return blorp").to_dict()
+    assert json.loads(json.dumps(judgement)) == judgement
 
 
 def test_rates(python: Judge, prose: Judge) -> None:
