@@ -11,7 +11,7 @@ from typing import Literal
 
 from slmtui.data.baseline import Baseline
 from slmtui.runs.log_reader import LogChunk, LogError, LogReader
-from slmtui.runs.run import ALIVE, Run, State, all_runs
+from slmtui.runs.run import ALIVE, Run, State, all_runs, modified
 from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -30,8 +30,8 @@ class Point:
 
 @dataclass(frozen=True)
 class RunListing:
-    """A run as a list shows it. `summary.state` is not filled in; `state` is, and says "damaged" of a log with a
-    line that is no event, which `problem` then names."""
+    """A run as a list shows it. `summary.state` is not filled in; `state` is, and says "damaged" of a log that
+    cannot be read, or not all of it: `problem` then says why."""
 
     run: Run
     summary: RunSummary
@@ -66,11 +66,8 @@ class RunIndex:
         self._readers: dict[str, _Reader] = {}
 
     def look(self) -> list[RunListing]:
-        """By name; of a folder that cannot be read, none."""
-        try:
-            runs = all_runs(self.checkpoints)
-        except OSError:
-            runs = []
+        """By name; RunError if the folder cannot be read."""
+        runs = all_runs(self.checkpoints)
         self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in runs}
         return [reader.look() for reader in self._readers.values()]
 
@@ -101,8 +98,7 @@ class _Reader:
             stamp = (0, 0)
         changed = stamp != self._stamp
         if changed:
-            self._read()
-            self._stamp = stamp
+            self._stamp = stamp if self._read() else None
         state: State | Literal["damaged"] = "damaged" if self._problem else self._state()
         if changed or self._listed is None or self._listed.state != state:
             self._listed = self._list(state)
@@ -110,7 +106,7 @@ class _Reader:
 
     def _list(self, state: State | Literal["damaged"]) -> RunListing:
         first, last = self._fold.first, self._fold.last
-        began = first.time if first is not None else _made(self.run.folder)
+        began = first.time if first is not None else modified(self.run.folder)
         return RunListing(
             run=self.run,
             summary=self._fold.so_far("crashed"),
@@ -132,23 +128,29 @@ class _Reader:
         except OSError:  # deleted under us
             return "crashed"
 
-    def _read(self) -> None:
+    def _read(self) -> bool:
+        """Take in what is new; False if the log cannot be read: then all of it is new to the next look."""
+        if self._stamp is None:
+            self._begin()
         try:
             for chunk in self._reader.read():
                 if chunk.is_start:
                     self._begin()
                 if not self._problem:
                     self._take(chunk)
-        except OSError:  # not to be read
+        except LogError as error:
             self._reader = LogReader(self.run.log_file)
             self._begin()
+            self._problem = error.problem
+            return False
+        return True
 
     def _take(self, chunk: LogChunk) -> None:
         try:
             for event in chunk.skim():
                 self._add(event)
         except LogError as error:
-            self._problem = f"{self.run.log_file.name}:{error.line} is not an event of a run ({error.reason})"
+            self._problem = error.problem
 
     def _add(self, event: Event) -> None:
         self._fold.add(event)
@@ -163,10 +165,3 @@ class _Reader:
                 self._quality = str((event.judgement or {}).get("label") or "")
             case events.Checkpoint(kind="last"):
                 self._saved_step = event.step
-
-
-def _made(folder: Path) -> float:
-    try:
-        return folder.stat().st_mtime
-    except OSError:
-        return 0.0

@@ -24,11 +24,17 @@ LAST = 1 << 16  # bytes at the end of a log in which its last event is looked fo
 
 
 class LogError(UserError, ValueError):
-    """A log with a line that is no event; the message says which, `line` its number and `reason` why."""
+    """A log that cannot be read, or not from one of its lines on. `problem`: the same words with its name alone."""
 
-    def __init__(self, path: Path, line: int, reason: str) -> None:
-        super().__init__(f"{path}:{line}: not an event of a run ({reason})")
-        self.line, self.reason = line, reason
+    def __init__(self, path: Path, problem: str) -> None:
+        """problem: what follows the name of the log in the message."""
+        super().__init__(f"{path}{problem}")
+        self.problem = f"{path.name}{problem}"
+
+    @classmethod
+    def at(cls, path: Path, line: int, reason: str) -> LogError:
+        """A line, counted from 1, that is no event."""
+        return cls(path, f":{line}: not an event of a run ({reason})")
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,7 @@ class LogChunk:
         try:
             return from_json(self.lines[index])
         except ValueError as error:
-            raise LogError(self.path, self.first + index, str(error)) from None
+            raise LogError.at(self.path, self.first + index, str(error)) from None
 
     def events(self) -> Iterator[Event]:
         """All events; LogError where a line is none."""
@@ -88,7 +94,14 @@ class LogReader:
 
         A log that was cut back, replaced or removed is read from its start: at least one chunk, which has no lines
         where none are left. (A resumed run cuts its log back, and may have written past our place since.)
+        LogError if it is there and cannot be read; the next call tries again.
         """
+        try:
+            yield from self._read()
+        except OSError as error:
+            raise LogError(self.path, f": cannot be read ({error.strerror})") from None
+
+    def _read(self) -> Iterator[LogChunk]:
         try:
             file = self.path.open("rb")
         except FileNotFoundError:  # not begun yet, or removed
@@ -127,8 +140,9 @@ class LogReader:
 
 
 def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
-    """The events of a log, or of its first `until` bytes; LogError for a line that is none."""
-    path.stat()  # FileNotFoundError, where there is no log
+    """The events of a log, or of its first `until` bytes. FileNotFoundError where there is none; else LogError."""
+    if not path.exists():
+        raise FileNotFoundError(path)
     left = 1 << 63 if until is None else until
     for chunk in LogReader(path).read():
         for index, line in enumerate(chunk.lines):

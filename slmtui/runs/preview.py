@@ -40,7 +40,7 @@ class RunPreview:
 
 
 def preview(run: Run) -> RunPreview:
-    """Look at a run. OSError and ValueError where its log cannot be read."""
+    """Look at a run; LogError where its log cannot be read."""
     started: events.RunStarted | None = None
     best: events.Evaluation | None = None
     progress = Progress()

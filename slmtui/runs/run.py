@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -119,7 +119,7 @@ class Run:
             return "crashed"
         if paused or isinstance(last_event, events.Paused):
             return "paused"
-        heard = last_event.time if last_event is not None else self.folder.stat().st_mtime
+        heard = last_event.time if last_event is not None else modified(self.folder)
         return "stalled" if time.time() - heard > SILENCE else "running"
 
     def why_not_resumed(self, last_event: Event | None) -> str | None:
@@ -182,10 +182,40 @@ def all_runs(checkpoints: Path) -> list[Run]:
     try:
         if not checkpoints.is_dir():
             return []
-        folders = [path for path in checkpoints.iterdir() if not path.is_symlink() and _holds_a_run(path)]
-        return sorted(map(Run, folders), key=lambda run: run.name)
+        runs = [run_at(path) for path in checkpoints.iterdir() if not path.is_symlink()]
     except OSError as error:
         raise RunError(f"{checkpoints}: its runs cannot be listed ({error.strerror})") from None
+    return sorted((run for run in runs if run is not None), key=lambda run: run.name)
+
+
+def run_at(folder: Path) -> Run | None:
+    """The run that a folder is, if it is one and may be looked into."""
+    run = Run(folder)
+    try:
+        return run if run.phase_file.is_file() else None
+    except OSError:
+        return None
+
+
+def newest_first(runs: Iterable[Run]) -> list[Run]:
+    """By the time when their phases were frozen; one that is being deleted comes last."""
+    return sorted(runs, key=lambda run: modified(run.phase_file), reverse=True)
+
+
+def newest_runs(checkpoints: Path) -> list[Run]:
+    """The runs in a folder, the newest first; none where they cannot be listed."""
+    try:
+        return newest_first(all_runs(checkpoints))
+    except RunError:
+        return []
+
+
+def modified(path: Path) -> float:
+    """When a file or folder was changed last, in seconds since 1970; 0 if it is not there."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0
 
 
 def find_run(checkpoints: Path, name: str) -> Run:
@@ -195,17 +225,13 @@ def find_run(checkpoints: Path, name: str) -> Run:
     """
     runs = all_runs(checkpoints)
     if name == "latest" and runs:
-        return max(runs, key=lambda run: run.phase_file.stat().st_mtime)
+        return newest_first(runs)[0]
     for run in runs:
         if run.name == name:
             return run
     path = Path(name.replace("\0", "\ufffd"))
     folder = path.parent if path.suffix == ".pt" else path
-    if len(path.parts) > 1 and _holds_a_run(folder):
-        return Run(folder)
+    if len(path.parts) > 1 and (found := run_at(folder)) is not None:
+        return found
     there = ", ".join(run.name for run in runs) or "none yet"
     raise RunError(f"{name}: no such run in {checkpoints} (there: {there}), and no run's folder")
-
-
-def _holds_a_run(folder: Path) -> bool:
-    return (folder / "phase.toml").is_file()

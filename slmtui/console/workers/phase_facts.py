@@ -53,10 +53,10 @@ def find_previews(
 ) -> dict[str, RunPreview]:
     """The newest run of each phase, looked at; `known` keeps what was seen, by run, until its log has grown."""
     from slmtui.runs.preview import newest_of, preview
-    from slmtui.runs.run import all_runs
+    from slmtui.runs.run import newest_runs
 
     found: dict[str, RunPreview] = {}
-    runs = all_runs(checkpoints)
+    runs = newest_runs(checkpoints)
     for name in names:
         if (run := newest_of(runs, name)) is None:
             continue

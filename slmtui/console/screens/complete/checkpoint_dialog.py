@@ -19,7 +19,7 @@ from textual.worker import get_current_worker
 
 from slmtui.errors import UserError
 from slmtui.output import visible
-from slmtui.runs.run import Run, all_runs
+from slmtui.runs.run import Run, newest_runs, run_at
 
 MOST = 4  # side by side
 KINDS = ("best.pt", "last.pt")
@@ -27,8 +27,7 @@ KINDS = ("best.pt", "last.pt")
 
 def all_checkpoints(checkpoints: Path) -> list[Path]:
     """best.pt, last.pt and others of every run, the newest run first; then those that lie beside the runs."""
-    runs = sorted(all_runs(checkpoints), key=lambda run: run.phase_file.stat().st_mtime, reverse=True)
-    found = [path for run in runs for path in sorted(run.folder.glob("*.pt"), key=_kind)]
+    found = [path for run in newest_runs(checkpoints) for path in sorted(run.folder.glob("*.pt"), key=_kind)]
     return found + sorted(checkpoints.glob("*.pt"))
 
 
@@ -96,7 +95,7 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
         table.add_column(Text("val loss", justify="right"), key="val loss")
         table.add_column("", key="training")
         for path in self.paths:
-            run = path.parent.name if (path.parent / "phase.toml").is_file() else ""
+            run = path.parent.name if run_at(path.parent) is not None else ""
             table.add_row(self._mark(path), _cell(run), _cell(path.name), "", "", "", key=str(path))
         if self.at_first in self.paths:
             table.move_cursor(row=self.paths.index(self.at_first))
@@ -157,7 +156,7 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
         for number, path in enumerate(self.paths, start=1):
             if worker.is_cancelled:
                 return
-            training = (path.parent / "phase.toml").is_file() and Run(path.parent).is_alive()
+            training = (run := run_at(path.parent)) is not None and run.is_alive()
             try:
                 note = read_note(path)
                 mixed = "" if note.mixed_loss is None else f" · mixed {note.mixed_loss:.4f}"

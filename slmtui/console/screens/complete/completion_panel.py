@@ -25,7 +25,7 @@ from slmtui.errors import UserError
 from slmtui.inference.model_cache import file_state
 from slmtui.inference.streaming import Request, Token, branch
 from slmtui.output import visible
-from slmtui.runs.run import Run
+from slmtui.runs.run import run_at
 
 LOOK = 2.0  # seconds between two looks at whether a run is still in training
 
@@ -74,7 +74,7 @@ class CompletionPanel(Vertical):
     def __init__(self, path: Path, context: CompletionContext) -> None:
         super().__init__(classes="panel")
         self.path, self.context = path, context
-        self.of_run = Run(path.parent) if (path.parent / "phase.toml").is_file() else None
+        self.of_run = run_at(path.parent)
         self.name_shown = f"{self.of_run.name} {path.stem}" if self.of_run is not None else path.name
         self.file_state = file_state(path)
         self.request: Request | None = None

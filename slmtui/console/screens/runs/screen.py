@@ -58,14 +58,16 @@ class RunsScreen(ConsoleScreen):
 
     @dataclass
     class Looked(Message):
-        """What the folder holds now."""
+        """What the folder holds now, or why that cannot be said."""
 
         runs: list[RunListing]
+        problem: str = ""
 
     def __init__(self) -> None:
         super().__init__()
         self.runs: dict[str, RunListing] = {}
         self.marked: dict[str, Role] = {}
+        self._problem = ""  # why there are none
         self._shown_once = False
         self._watched: Run | None = None  # when this screen was shown last
         self._wanted: Run | None = None  # what the cursor is to go to once it is listed
@@ -102,19 +104,24 @@ class RunsScreen(ConsoleScreen):
 
         if self._catalogue is None:
             self._catalogue = RunIndex(self.host.checkpoints)
-        runs = self._catalogue.look()
-        self._looked_at = time.monotonic()
-        self._looking = False
-        self.post_message(self.Looked(runs))
+        try:
+            found = self.Looked(self._catalogue.look())
+        except UserError as error:
+            found = self.Looked([], str(error))
+        finally:
+            self._looked_at = time.monotonic()
+            self._looking = False
+        self.post_message(found)
 
     @on(Looked)
     def _show_news(self, message: Looked) -> None:
         runs = {run.name: run for run in message.runs}
-        if runs == self.runs and self._shown_once:  # which is quick, since what did not change is the same object
+        # The comparison is quick, since a run that did not change is the same object.
+        if self._shown_once and runs == self.runs and message.problem == self._problem:
             self._go_to_wanted()
             self._show_current()
             return
-        self.runs, self._shown_once = runs, True
+        self.runs, self._problem, self._shown_once = runs, message.problem, True
         self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
         self._show()
         self._go_to_wanted()
@@ -148,6 +155,9 @@ class RunsScreen(ConsoleScreen):
             self.call_after_refresh(self.refresh_bindings)
         if not self._looked_at:
             self.query_one("#empty", Static).update("Reading the runs …")
+            return
+        if self._problem:
+            self.query_one("#empty", Static).update(visible(self._problem))
             return
         if not self.runs:
             train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=self.host.checkpoints)

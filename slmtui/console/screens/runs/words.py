@@ -41,7 +41,7 @@ def sentence(run: RunListing, now: float | None = None) -> str:
         case "failed":
             return f"Failed at {how_far}. {_best(run)} {_resume(run)}"
         case _:
-            return f"Its log cannot be read: {run.problem}. What is shown ends there."
+            return f"{run.problem}. What is shown ends there."
 
 
 def why_not_resumed(run: RunListing) -> str | None:

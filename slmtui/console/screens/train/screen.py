@@ -29,7 +29,7 @@ from slmtui.console.screens.train.view import X_AXES, TrainView
 from slmtui.console.text.columns import cut
 from slmtui.output import visible
 from slmtui.runs.history import RunHistory
-from slmtui.runs.run import ALIVE, Run, State, all_runs
+from slmtui.runs.run import ALIVE, Run, State, newest_runs
 from slmtui.runs.summary import RunSummary
 from slmtui.training.control import CommandKind
 
@@ -184,11 +184,9 @@ class TrainScreen(ConsoleScreen):
             if self.host.watched in (None, self._followed, self._by_default):
                 self.host.watched = now
             self._followed = now
-        if self.host.watched is None and now is None and not self.host.trainer.busy:
-            runs = all_runs(self.host.checkpoints)
-            if runs:
-                self._by_default = max(runs, key=lambda run: run.phase_file.stat().st_mtime)
-                self.host.watched = self._by_default
+        nothing = self.host.watched is None and now is None and not self.host.trainer.busy
+        if nothing and (runs := newest_runs(self.host.checkpoints)):
+            self._by_default = self.host.watched = runs[0]
         if self.host.watched is None:
             self.history = None
         elif self.history is None or self.history.run != self.host.watched:

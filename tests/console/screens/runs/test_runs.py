@@ -6,7 +6,7 @@ import asyncio
 import json
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -163,7 +163,27 @@ async def test_a_damaged_log_is_named_and_hides_no_other_run(checkpoints: Path) 
         assert [opened.row(name)["state"] for name in opened.names] == ["done", "damaged"]
         await opened.go_to("phase1-002")
         lines = len(broken.log_file.read_text().splitlines())
-        assert f"events.jsonl:{lines} is not an event" in opened.text("#about")
+        assert f"events.jsonl:{lines}: not an event" in opened.text("#about")
+
+
+async def test_a_folder_that_cannot_be_listed_says_so_until_it_can(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done_run(checkpoints, "phase1-001")
+    iterdir = Path.iterdir
+
+    def refuse(path: Path) -> Iterator[Path]:
+        if path == checkpoints:
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    async with open_runs(checkpoints) as opened:
+        monkeypatch.setattr(Path, "iterdir", refuse)
+        await opened.until(lambda: "its runs cannot be listed (Permission denied)" in opened.text("#empty"))
+        for key in "ctpr":  # the other screens live on
+            await opened.press(key)
+        monkeypatch.setattr(Path, "iterdir", iterdir)
+        await opened.until(lambda: opened.names == ["phase1-001"])
 
 
 async def test_the_detail_says_what_to_do_next(checkpoints: Path) -> None:
