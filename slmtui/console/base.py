@@ -34,6 +34,11 @@ SHARE, LONGEST_PULSE = 0.01, 1.0
 LEAST_SIZE = (40, 12)  # columns and rows below which a screen only says what it needs
 
 
+def is_due(waited: float, spent: float, *, training: bool) -> bool:
+    """Whether it is time for a look. waited, spent: seconds, and seconds of CPU time, since the last one began."""
+    return not training or waited >= min(LONGEST_PULSE, spent / SHARE)
+
+
 class Tab(Static):
     """The name of a screen in the top bar; narrow terminals show its first letter."""
 
@@ -159,7 +164,7 @@ class ConsoleScreen(Screen[None]):
 
     def _beat_if_due(self) -> None:
         waited, spent = time.monotonic() - self._last_beat, time.thread_time() - self._cpu_then
-        if self.host.trainer.run_now is None or waited >= min(LONGEST_PULSE, spent / SHARE):
+        if is_due(waited, spent, training=self.host.trainer.run_now is not None):
             self._beat()
 
     def _beat(self) -> None:

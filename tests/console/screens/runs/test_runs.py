@@ -92,7 +92,7 @@ async def open_runs(checkpoints: Path, size: tuple[int, int] = WIDE, *, empty: b
         opened = Opened(app, pilot)
         await opened.until(lambda: isinstance(app.screen_stack[0], RunsScreen))
         screen = opened.screen
-        await opened.until(lambda: screen._looked_at > 0 and (empty or screen.query(Chart)))
+        await opened.until(lambda: "There are no runs" in opened.text("#empty") if empty else screen.query(Chart))
         await pilot.pause()
         try:
             yield opened

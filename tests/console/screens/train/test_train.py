@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import pytest
 from textual.dom import DOMNode
 from textual.widgets import DataTable, Static
 
-from slmtui.console import base
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.question import Message
@@ -274,49 +272,6 @@ async def test_a_beat_without_news_paints_nothing(
             if not painted:
                 break
         assert not painted
-
-
-async def test_looks_that_cost_much_become_rare_while_a_training_wants_the_cores(
-    make_console: MakeConsole, finished_run: Run, until: Until, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    app = make_console("train")
-    async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
-        screen = train_screen(app)
-        screen._pulse.pause()
-        clock = SimpleNamespace(seconds=1000.0, spent=0.0)
-        monkeypatch.setattr(base, "time", SimpleNamespace(
-            monotonic=lambda: clock.seconds, thread_time=lambda: clock.spent
-        ))  # fmt: skip
-        cost, looks = 0.0, []
-
-        def look() -> None:
-            looks.append(clock.seconds)
-            clock.spent += cost
-
-        monkeypatch.setattr(screen, "pulse", look)
-
-        def looks_in_two_seconds() -> int:
-            looks.clear()
-            for _ in range(8):
-                clock.seconds += base.PULSE
-                screen._beat_if_due()
-            return len(looks)
-
-        cost = 0.006
-        assert looks_in_two_seconds() == 8  # nobody wants the cores
-        monkeypatch.setattr(app.trainer, "run_now", finished_run)
-        assert looks_in_two_seconds() == 2  # 0.6 s, on the beat
-        cost = 1.0
-        looks_in_two_seconds()
-        assert looks_in_two_seconds() == 2  # never rarer than that
-        now = clock.seconds
-        screen.look_soon()
-        looks_in_two_seconds()
-        assert looks[0] == now + base.PULSE  # at once where something was asked for
-        cost = 0.0
-        looks_in_two_seconds()
-        assert looks_in_two_seconds() == 8
 
 
 async def test_a_screen_that_comes_back_is_not_styled_anew(
