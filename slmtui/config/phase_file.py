@@ -16,6 +16,7 @@ from slmtui.config.errors import PhaseError, Problem, explain, key_text, printab
 from slmtui.config.overrides import Override, apply_override, parse_overrides
 from slmtui.config.phase import Phase
 from slmtui.config.positions import KeyPath, Spot, spots
+from slmtui.config.source_path import source_path
 
 __all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase"]
 
@@ -42,8 +43,7 @@ def _refuse_if_outside(phase: Phase, text: str, file: str) -> None:
     for source in phase.data.source:
         if "\0" in source:  # never a valid path: reported later as a missing file
             continue
-        # Unlike the methods of Path, these leave an unknown user's home and a loop of links unchanged.
-        path = os.path.realpath(os.path.expanduser(source))  # noqa: PTH111
+        path = os.path.realpath(source_path(source))  # unlike Path.resolve, it leaves a loop of links unchanged
         if FilePath(path).is_relative_to(FilePath.cwd()):
             continue
         spot = spots(text.replace("\r\n", "\n")).get(("data", "source"))

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slmtui.config.phase import Phase
+from slmtui.config.source_path import source_path
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 
@@ -45,7 +46,14 @@ def shape_key(phase: Phase) -> tuple[object, ...]:
 
 def read_facts(phase: Phase) -> DatasetCounts | NoCounts:
     """The dataset's numbers, or why there are none."""
-    return _unless_too_large(phase) or _facts_or_fault(phase)
+    from slmtui.training.prepare import prepare_dataset
+
+    try:
+        return _unless_too_large(phase) or _facts(prepare_dataset(phase))
+    except UserError as error:
+        return NoCounts(str(error))
+    except OSError as error:
+        return NoCounts(f"the data cannot be read: {error}")
 
 
 def find_previews(
@@ -113,7 +121,7 @@ def memory_of_machine() -> int:
 def _unless_too_large(phase: Phase) -> NoCounts | None:
     total = 0
     for source in phase.data.source:
-        path = Path(source).expanduser()
+        path = source_path(source)
         folders = os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name])]
         for folder, _, names in folders:
             for name in names:
@@ -123,17 +131,6 @@ def _unless_too_large(phase: Phase) -> NoCounts | None:
                 limit = LARGEST_UNASKED // 1_000_000
                 return NoCounts(f"a large corpus, over {limit} MB: m reads and measures it", fault=False)
     return None
-
-
-def _facts_or_fault(phase: Phase) -> DatasetCounts | NoCounts:
-    from slmtui.training.prepare import prepare_dataset
-
-    try:
-        return _facts(prepare_dataset(phase))
-    except UserError as error:
-        return NoCounts(str(error))
-    except OSError as error:
-        return NoCounts(f"the data cannot be read: {error}")
 
 
 def _facts(dataset: Dataset, *, asked: bool = False) -> KnownFacts:

@@ -131,6 +131,10 @@ class DataReader:
             pass
         except UserError as error:
             tell(self._fail, job, str(error))
+        except OSError as error:
+            tell(self._fail, job, f"{path}: cannot be read ({error})")
+        except Exception as error:
+            tell(self._fault, job, error)
 
     def _hear(self, job: int, words: str) -> None:
         if job != self._job:
@@ -147,6 +151,13 @@ class DataReader:
         self._show_overview(overview, new)
         if overview.complete:
             self._show_words(_where(overview))
+
+    def _fault(self, job: int, error: Exception) -> None:
+        """Something that nobody has foreseen must not leave the promise of numbers on the screen."""
+        host = self._screen.host
+        host.write_log(error)
+        what = f"{type(error).__name__}: {error}"
+        self._fail(job, f"{what}\n\nThis is a bug in slmtui; the details are in {host.log_path} (ctrl+l shows it).")
 
     def _fail(self, job: int, words: str) -> None:
         if job == self._job:

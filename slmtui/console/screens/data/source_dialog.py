@@ -14,6 +14,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from slmtui.config.source_path import source_path
 from slmtui.output import visible
 
 
@@ -75,7 +76,7 @@ class SourceDialog(ModalScreen[Path | None]):
     @on(Input.Submitted)
     def take_path(self, event: Input.Submitted) -> None:
         text = event.value.strip()
-        path = Path(text).expanduser() if text else None
+        path = source_path(text) if text else None
         if path is not None and path.exists():
             self.dismiss(path)
         elif path is not None:

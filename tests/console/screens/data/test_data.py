@@ -248,12 +248,29 @@ async def test_another_phase_is_chosen_from_the_list() -> None:
         assert app.phase_file == Path("phases/beta.toml")
 
 
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [(OSError(5, "Input/output error"), "cannot be read"), (ZeroDivisionError("by zero"), "bug in slmtui")],
+)
+async def test_whatever_goes_wrong_is_said(error: Exception, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("slmtui.console.screens.data.reader.find_out", fail)
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: words in text_of(app, "#trouble"))
+        assert str(error) in text_of(app, "#trouble")
+
+
 async def test_a_path_typed_in_is_shown_without_a_phase(project: Path) -> None:
     (project / "notes.txt").write_text("Some words that are a text of their own, twice. " * 20)
     async with console() as (app, pilot):
         await pilot.press("o", "slash")
         await pilot.press(*"nowhere", "enter")
         assert "no such file" in str(app.screen.query_one("#wrong", Static).content)
+        app.screen.query_one(Input).value = "~no-such-user/text"
+        await pilot.press("enter")
+        assert "~no-such-user/text: no such file" in str(app.screen.query_one("#wrong", Static).content)
         app.screen.query_one(Input).value = "notes.txt"
         await pilot.press("enter")
         await until(pilot, lambda: data(app).found is not None and "Some·words" in seen(app))
