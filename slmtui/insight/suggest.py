@@ -133,9 +133,9 @@ def size_for(train_bytes: int) -> Size:
 def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
     if data.split == "contiguous" and facts.repeated_share >= LEAK and facts.files > 1:
-        return SuggestedValue("data", "split", "by-file", f"{share} with the end held back: hold whole files back")
+        return SuggestedValue("data", "split", "by-file", f"{share} if the end is held back, so hold back whole files")
     return SuggestedValue(
-        "data", "split", data.split, f"{share}, runs of {SHORTEST_COPY} tokens or more" + _leaky(facts)
+        "data", "split", data.split, f"{share}, in sequences of {SHORTEST_COPY} tokens or more" + _leaky(facts)
     )
 
 
@@ -149,28 +149,26 @@ def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
     parameters = count_parameters(size.vocab_size, size.n_layer, size.n_embd, block, copy_head=True)
     vocabulary, body = parameters["token_embedding"], parameters["body"]
     often = facts.train_bytes / (size.vocab_size * BYTES_PER_TOKEN[size.vocab_size])
-    dropout = "the text is read often" if size.passes > 20 else "few passes over the text, little to overfit"
+    dropout = "many passes over the text" if size.passes > 20 else "few passes over the text: little overfitting"
     context = round(block * BYTES_PER_TOKEN[size.vocab_size])
-    mix = "the less text, the more counting is worth beside learning"
+    mix = "the less text, the more an n-gram model adds"
     return [
         SuggestedValue(
-            "tokenizer", "kind", "bpe", "tokens of this text, each of them in use; gpt2-compact ended higher"
+            "tokenizer", "kind", "bpe", "tokens learned from this text; gpt2-compact ended with a higher loss"
         ),
         SuggestedValue(
-            "tokenizer", "vocab_size", size.vocab_size, f"{text}: a token is seen {often:,.0f} times on average{far}"
+            "tokenizer", "vocab_size", size.vocab_size, f"{text}: each token occurs {often:,.0f} times on average{far}"
         ),
         SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
-        SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} numbers in each head"),
+        SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} dimensions per head"),
         SuggestedValue(
             "model", "n_embd", size.n_embd, f"{text}; parameters: vocabulary {vocabulary:,}, body {body:,}{far}"
         ),
-        SuggestedValue(
-            "model", "block_size", block, f"about {context:,} bytes to copy from: the more, the better{far}"
-        ),
+        SuggestedValue("model", "block_size", block, f"about {context:,} bytes to copy from; more is better{far}"),
         SuggestedValue("model", "dropout", size.dropout, dropout + far),
-        SuggestedValue("model", "attention_dropout", 0.0, "gained nothing, and half the time went into it"),
-        SuggestedValue("model", "copy_head", True, "texts repeat themselves: of all that was tried, this gained most"),
-        SuggestedValue("model", "ngram_mix", size.ngram_mix, f"{mix}{far}; 0 if the network is to stand alone"),
+        SuggestedValue("model", "attention_dropout", 0.0, "dropout on attention gained nothing and doubled the time"),
+        SuggestedValue("model", "copy_head", True, "texts repeat themselves; of all that was tried, this gained most"),
+        SuggestedValue("model", "ngram_mix", size.ngram_mix, f"{mix}{far}; 0: the network alone"),
     ]
 
 
@@ -180,22 +178,22 @@ def _training_lines(facts: CorpusFacts, most_iters: int) -> list[SuggestedValue]
     step_tokens = batch * _block(facts)
     wanted = max(LEAST_ITERS, round(size.passes * _tokens(facts) / step_tokens / 50) * 50)
     max_iters = min(wanted, most_iters, MOST_ITERS)
-    cut = f", as many as {size.seconds:,.0f} seconds hold here" if most_iters < wanted else ""
+    cut = f", as many as this machine makes in {size.seconds:,.0f} s" if most_iters < wanted else ""
     interval = max(10, round(max_iters / LOOKS / 10) * 10)
     passes = max_iters * step_tokens / _tokens(facts)
-    decay = "a small text is soon known by heart" if size.weight_decay >= 1 else "the larger the text, the less"
+    decay = "a small text is soon memorised" if size.weight_decay >= 1 else "the larger the text, the less is needed"
     return [
         SuggestedValue("optimizer", "weight_decay", size.weight_decay, f"{decay}{far}"),
         SuggestedValue(
             "training", "max_iters", max_iters, f"at most {passes:,.1f} passes over the training text{cut}{far}"
         ),
-        SuggestedValue("training", "batch_size", batch, f"{step_tokens:,} tokens a step: many steps in little time"),
-        SuggestedValue("training", "learning_rate", size.learning_rate, f"with so few steps, a high one{far}"),
-        SuggestedValue("training", "schedule", "cosine", "much of the gain comes while the rate falls"),
-        SuggestedValue("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are rough"),
-        SuggestedValue("evaluation", "interval", interval, f"{max_iters // interval} looks at the validation loss"),
+        SuggestedValue("training", "batch_size", batch, f"{step_tokens:,} tokens per step; small batches, many steps"),
+        SuggestedValue("training", "learning_rate", size.learning_rate, f"high, since there are few steps{far}"),
+        SuggestedValue("training", "schedule", "cosine", "much of the gain comes while the learning rate falls"),
+        SuggestedValue("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are noisy"),
+        SuggestedValue("evaluation", "interval", interval, f"{max_iters // interval} evaluations"),
         SuggestedValue(
-            "early_stopping", "patience", PATIENCE, "records and logs are learned late; best.pt has the best"
+            "early_stopping", "patience", PATIENCE, "records and logs are learned late; best.pt keeps the best model"
         ),
     ]
 

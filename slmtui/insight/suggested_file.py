@@ -9,8 +9,8 @@ import tomli_w
 from slmtui.insight.suggest import Suggestion
 
 HEAD = """\
-# A first phase for this corpus, suggested by slmtui. Sizes are measured on it; "ended higher" and the like speak of
-# validation losses in short trainings on slmtui's sample corpus and four unlike ones.
+# A first phase for this corpus, suggested by slmtui, which measured the text. What a comment says was gained or lost is
+# validation loss, in short trainings on slmtui's sample corpus and four unlike ones.
 """
 
 

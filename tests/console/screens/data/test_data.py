@@ -313,7 +313,7 @@ async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
         path = Path("phases/suggested.toml")
         await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert load_phase(path).training.max_iters == 160  # 32 s of 0.2 s each
-        assert "as many as 32 seconds hold here" in path.read_text()
+        assert "as many as this machine makes in 32 s" in path.read_text()
 
 
 async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -> None:
