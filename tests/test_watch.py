@@ -23,6 +23,7 @@ from slmtui.session import Session, begin, resume
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
+from tests import written_runs
 from tests.conftest import MakePhase
 from tests.patience import wait_for
 
@@ -126,6 +127,23 @@ def test_a_crashed_run_and_a_stalled_one_are_called_so(
     assert "tiny-001: crashed at step" in err
     assert "--resume tiny-001" in err
     assert run.state(last_event(run.log_file)) == "crashed"
+
+
+def test_a_paused_run_that_was_sampled_since_is_not_stalled(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = written_runs.make_phase()
+    paused = events.Paused(step=0, time=written_runs.BEGAN)
+    sample = events.Sample(step=0, time=written_runs.BEGAN + 9, prompt="def", text=" f")
+    run = written_runs.write_run(tmp_path, "tiny-001", phase, [written_runs.started(phase), paused, sample])
+
+    def interrupt(_seconds: float) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, "sleep", interrupt)
+    with run.lock():
+        assert main(["watch", "tiny-001", "--checkpoints", str(tmp_path)]) == 130
+    assert "stalled" not in capsys.readouterr().err
 
 
 def test_ctrl_c_stops_watching_only(

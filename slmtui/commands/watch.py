@@ -15,6 +15,7 @@ from slmtui.runs.lines import line_of, outcome, summary
 from slmtui.runs.log_reader import LogChunk, LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, find_run
+from slmtui.runs.summary import SummaryFold
 from slmtui.training import events
 from slmtui.training.events import Event, to_json
 
@@ -40,16 +41,16 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
     progress = Progress()
     best = BestEvaluation()
     started: events.RunStarted | None = None
-    last: Event | None = None
+    fold = SummaryFold(run.name)
     told = ""
     for event in follow(run):
         if event is None:
-            state = run.state(last)
+            state = run.state(fold.last, paused=fold.summary.paused)
             if state == "stalled" and told != state:
                 say(f"{run.name}: stalled: its process is alive, but has written nothing for ten minutes")
             told = state
             continue
-        last = event
+        fold.add(event)
         progress.add(event)
         best.add(event)
         if isinstance(event, events.RunStarted):
@@ -58,6 +59,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
             put_json(to_json(event))
         elif (line := line_of(event, progress)) is not None:
             put(line)
+    last = fold.last
     if not isinstance(last, events.RunFinished):
         step = "before its first step" if last is None else f"at step {last.step:,}"
         resume = run.command("--headless", "--resume")
