@@ -13,7 +13,7 @@ from slmtui.errors import UserError
 from slmtui.output import ExitStatus, duration, put, say
 from slmtui.project import DEFAULT_PHASE, shown_command
 from slmtui.runs.log_reader import LogError
-from slmtui.runs.run import all_runs
+from slmtui.runs.run import State, all_runs
 from slmtui.runs.summary import RunSummary, summarise
 
 HEADER = (
@@ -38,22 +38,23 @@ MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run pred
 def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if checkpoints.exists() and not checkpoints.is_dir():
         raise UserError(f"{checkpoints} is a file, not a folder of runs")
-    summaries = []
+    found = []
     for run in all_runs(checkpoints):
         try:
-            summaries.append(summarise(run))
+            found.append(summarise(run))
         except LogError as error:  # the others are to be seen all the same
             say(str(error))
     if as_json:
-        for summary in summaries:
-            put(json.dumps(dataclasses.asdict(summary)))
+        for summary, state in found:
+            first = {"name": summary.name, "phase": summary.phase, "state": state}
+            put(json.dumps(first | dataclasses.asdict(summary)))
         return ExitStatus.DONE
-    if not summaries:
+    if not found:
         train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=checkpoints)
         say(f"no runs in {checkpoints} yet; train one with: {train}")
         return ExitStatus.DONE
-    mixed = any(summary.best_mixed_loss is not None for summary in summaries)
-    rows = [HEADER + MIXED if mixed else HEADER, *(cells(summary, mixed=mixed) for summary in summaries)]
+    mixed = any(summary.best_mixed_loss is not None for summary, _ in found)
+    rows = [HEADER + MIXED if mixed else HEADER, *(cells(summary, state, mixed=mixed) for summary, state in found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         left, right = row[:2], row[2:]
@@ -66,12 +67,12 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     return ExitStatus.DONE
 
 
-def cells(run: RunSummary, *, mixed: bool) -> tuple[str, ...]:
+def cells(run: RunSummary, state: State, *, mixed: bool) -> tuple[str, ...]:
     def number(value: float | None, form: str) -> str:
         return "–" if value is None else format(value, form)
 
     plain = (
-        run.name, run.state, f"{run.step:,}/{run.max_iters:,}", f"{run.parameters:,}", f"{run.train_tokens:,}",
+        run.name, state, f"{run.step:,}/{run.max_iters:,}", f"{run.parameters:,}", f"{run.train_tokens:,}",
         number(run.best_val_loss, ".4f"), number(run.best_step, ","), number(run.gap, "+.2f"), run.verdict or "–",
         number(run.bits_per_byte, ".2f"), duration(run.seconds),
     )  # fmt: skip

@@ -87,7 +87,7 @@ def _was_interrupted(run: Run) -> bool:
 
 
 def _sum_up(run: Run) -> str:
-    summary = summarise(run)
+    summary, state = summarise(run)
     mixed = "" if summary.best_mixed_loss is None else f", mixed val loss {summary.best_mixed_loss:.4f}"
     best = (
         f", best val loss {summary.best_val_loss:.4f} at step {summary.best_step:,}, "
@@ -95,4 +95,4 @@ def _sum_up(run: Run) -> str:
         if summary.best_val_loss is not None and summary.gap is not None
         else ""
     )
-    return f"{run.name}: {summary.state} at step {summary.step:,}/{summary.max_iters:,}{best} ({run.folder})"
+    return f"{run.name}: {state} at step {summary.step:,}/{summary.max_iters:,}{best} ({run.folder})"

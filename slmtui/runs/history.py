@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from slmtui.runs.log_reader import STEP, LogChunk, LogReader
 from slmtui.runs.progress import Progress
-from slmtui.runs.run import Run
+from slmtui.runs.run import Run, State
 from slmtui.runs.step_lines import COLUMNS, Rows, no_rows, read_step_lines
 from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.training import events
@@ -61,8 +61,12 @@ class RunHistory:
 
     @property
     def summary(self) -> RunSummary:
-        """As `runs.summary.summarise` gives it, of what has been read; asks whether the run is still alive."""
-        return self._fold.so_far(self.run.state(self.last, paused=self._fold.summary.paused))
+        """As `runs.summary.summarise` gives it, of what has been read."""
+        return self._fold.so_far()
+
+    def state(self) -> State:
+        """What has become of the run, as far as its log has been read; looks at the run's lock."""
+        return self.run.state(self.last, paused=self._fold.summary.paused)
 
     @property
     def steps(self) -> Column:

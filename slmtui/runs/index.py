@@ -30,8 +30,7 @@ class Point:
 
 @dataclass(frozen=True)
 class RunListing:
-    """A run as a list shows it. `summary.state` is not filled in; `state` is, and says "damaged" of a log that
-    cannot be read, or not all of it: `problem` then says why."""
+    """A run as a list shows it. state: "damaged" if its log cannot be read to its end; `problem` then says why."""
 
     run: Run
     summary: RunSummary
@@ -109,7 +108,7 @@ class _Reader:
         began = first.time if first is not None else modified(self.run.folder)
         return RunListing(
             run=self.run,
-            summary=self._fold.so_far("crashed"),
+            summary=self._fold.so_far(),
             title=self._title,
             state=state,
             began=began,

@@ -20,7 +20,6 @@ class RunSummary:
 
     name: str
     phase: str = ""
-    state: State = "crashed"
     step: int = 0
     max_iters: int = 0
     parameters: int = 0
@@ -98,10 +97,10 @@ class SummaryFold:
         self.last = event
         self.summary.add(event)
 
-    def so_far(self, state: State) -> RunSummary:
+    def so_far(self) -> RunSummary:
         """The summary as it is now; it stays so when more is added."""
         seconds = self.summary.seconds if self.summary.reason is not None else self._lasted()
-        return replace(self.summary, state=state, seconds=seconds)
+        return replace(self.summary, seconds=seconds)
 
     def _lasted(self) -> float:
         if self.first is None or self.last is None:
@@ -109,10 +108,13 @@ class SummaryFold:
         return self.last.time - self.first.time - self._idle
 
 
-def summarise(run: Run) -> RunSummary:
-    """Read a run's log once. A log that is not there yet gives a summary without numbers; LogError if it is damaged."""
+def summarise(run: Run) -> tuple[RunSummary, State]:
+    """Read a run's log once, and ask whether it is alive.
+
+    A log that is not there yet gives a summary without numbers; LogError if it is damaged.
+    """
     fold = SummaryFold(run.name)
     for chunk in LogReader(run.log_file).read():
         for event in chunk.skim():
             fold.add(event)
-    return fold.so_far(run.state(fold.last, paused=fold.summary.paused))
+    return fold.so_far(), run.state(fold.last, paused=fold.summary.paused)

@@ -45,7 +45,7 @@ def test_the_chart_of_losses_has_a_curve_of_the_mixture_and_its_best(tmp_path: P
 def test_the_line_of_numbers_has_both(tmp_path: Path) -> None:
     history = RunHistory(mixed_run(tmp_path))
     history.refresh()
-    line = numbers_line(history)
+    line = numbers_line(history, history.summary)
     assert f"val 4.400  gap +3.40 severe  {4.4 * BITS:.2f} b/byte  mixed 3.600  {3.6 * BITS:.2f} b/byte" in line
 
 

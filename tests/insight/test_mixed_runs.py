@@ -71,7 +71,7 @@ def test_headless_lines_have_both(run: Run) -> None:
 def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    found = summarise(run)
+    found, _ = summarise(run)
     assert (found.best_step, found.best_val_loss, found.best_mixed_loss, found.baseline) == (300, 4.4, 3.6, 3.9)
     assert found.judged_bits_per_byte == found.mixed_bits_per_byte == pytest.approx(3.6 * BITS)
     done_run(tmp_path, "plain-001")

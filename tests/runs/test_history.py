@@ -231,7 +231,7 @@ def test_folds_say_the_same_as_event_by_event(
     assert len(history.evaluations) == 301
     assert history.progress.seconds_to_go == progress.seconds_to_go
     assert history.progress.steps_per_second == progress.steps_per_second
-    assert history.summary == summarise(history.run)
+    assert (history.summary, history.state()) == summarise(history.run)
 
 
 def write_long_log(log: Path, steps: int) -> None:

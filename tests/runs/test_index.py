@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from slmtui.runs.index import RunIndex, RunListing
-from slmtui.runs.run import Run
-from slmtui.runs.summary import summarise
+from slmtui.runs.run import Run, State
 from slmtui.training import events
-from slmtui.training.events import to_json
+from slmtui.training.events import Reason, to_json
 from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
 
 
@@ -23,16 +24,19 @@ def append(run: Run, *lines: str) -> None:
         log.write("".join(lines))
 
 
-def test_it_says_what_the_summary_says(tmp_path: Path) -> None:
-    for reason in ("completed", "stopped", "diverged", None):
-        run = done_run(tmp_path / str(reason), "phase1-001", reason=reason)
-        listed = look_at(RunIndex(tmp_path / str(reason)))
-        summary = summarise(run)
-        assert listed.state == summary.state
-        summary.state = listed.summary.state
-        assert listed.summary == summary
-        assert [point.val_loss for point in listed.points] == [6.6, 4.0, 5.0]
-        assert (listed.saved_step, listed.title) == (200, "Tiny: finding the balance")
+@pytest.mark.parametrize(
+    ("reason", "state"), [("completed", "done"), ("stopped", "stopped"), ("diverged", "failed"), (None, "crashed")]
+)
+def test_it_says_what_the_log_says(tmp_path: Path, reason: Reason | None, state: State) -> None:
+    done_run(tmp_path, "phase1-001", reason=reason)
+    listed = look_at(RunIndex(tmp_path))
+    assert listed.state == state
+    summary = listed.summary
+    assert (summary.reason, summary.step, summary.best_step) == (reason, 200, 100)
+    assert (summary.best_val_loss, summary.gap, summary.verdict) == (4.0, 1.0, "moderate")
+    assert summary.seconds == (12.0 if reason else 3.0)
+    assert [point.val_loss for point in listed.points] == [6.6, 4.0, 5.0]
+    assert (listed.saved_step, listed.title) == (200, "Tiny: finding the balance")
 
 
 def test_a_log_that_grows_is_read_on_and_a_torn_line_waited_for(tmp_path: Path) -> None:

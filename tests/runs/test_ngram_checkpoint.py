@@ -49,7 +49,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
 def test_a_checkpoint_says_both_losses_and_only_one_without_a_mixture(
     run: Run, make_phase: MakePhase, tmp_path: Path
 ) -> None:
-    best = next(e for e in run.events() if isinstance(e, events.Evaluation) and e.step == summarise(run).best_step)
+    best = next(e for e in run.events() if isinstance(e, events.Evaluation) and e.step == summarise(run)[0].best_step)
     saved, note = load_checkpoint(run.best), read_note(run.best)
     assert (saved.val_loss, saved.mixed_loss) == (note.val_loss, note.mixed_loss) == (best.val_loss, best.mixed_loss)
     assert note.words == f"network {best.val_loss:.2f} · mixed {best.mixed_loss:.2f}"

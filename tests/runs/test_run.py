@@ -77,8 +77,8 @@ def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase
     best, last = load_checkpoint(run.best), load_checkpoint(run.last)
     assert best.training is None
     assert last.training is not None
-    assert best.step == summarise(run).best_step
-    assert best.val_loss == summarise(run).best_val_loss
+    assert best.step == summarise(run)[0].best_step
+    assert best.val_loss == summarise(run)[0].best_val_loss
     assert best.tokenizer.decode(best.tokenizer.encode("def load_x(päth):\n")) == "def load_x(päth):\n"
     assert torch.load(run.last, weights_only=True)["step"] == 12
 
@@ -89,7 +89,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
     overrides = (setting, "model.dropout=0.2")
     whole = train_to_the_end(make_phase, tmp_path / "whole", *overrides)
     stopped = stop_at(make_phase, tmp_path / "stopped", step, *overrides)
-    assert summarise(stopped).state == "stopped"
+    assert summarise(stopped)[1] == "stopped"
     for _ in resume(stopped).events:
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
@@ -110,7 +110,7 @@ def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_pa
         for _ in resume(session.run).events:
             pass
         assert without_resumes(list(session.run.events())) == whole
-        assert load_checkpoint(session.run.best).step == summarise(session.run).best_step
+        assert load_checkpoint(session.run.best).step == summarise(session.run)[0].best_step
 
 
 def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
@@ -134,7 +134,7 @@ def test_only_a_training_that_would_fail_again_is_not_resumed(make_phase: MakePh
     run.log_file.write_bytes(b"".join(lines[:-1]) + lines[-1].replace(b'"stopped"', b'"failed"'))
     for _ in resume(run).events:
         pass
-    assert summarise(run).reason == "completed"
+    assert summarise(run)[0].reason == "completed"
 
 
 def test_what_cannot_be_continued_exactly_is_said_in_the_log(make_phase: MakePhase, tmp_path: Path) -> None:
@@ -308,7 +308,7 @@ def test_a_run_is_whatever_folder_holds_one(make_phase: MakePhase, tmp_path: Pat
     shutil.copytree(run.folder, tmp_path / "elsewhere" / "copy")
     run.folder.rename(checkpoints / "renamed")
     assert [run.name for run in all_runs(checkpoints)] == ["renamed", "the one to keep"]
-    assert summarise(find_run(checkpoints, "renamed")).phase == "tiny"
+    assert summarise(find_run(checkpoints, "renamed"))[0].phase == "tiny"
     assert find_run(checkpoints, str(tmp_path / "elsewhere" / "copy" / "best.pt")).name == "copy"
     assert newest_of(all_runs(checkpoints), "tiny") is None
     assert create_run(checkpoints, make_phase()).name == "tiny-001"

@@ -26,7 +26,7 @@ class RunControls:
     @property
     def state(self) -> State | None:
         history = self._shown()
-        return history.summary.state if history is not None else None
+        return history.state() if history is not None else None
 
     def ask(self, kind: CommandKind, value: float | None = None) -> bool:
         """Ask the run's trainer for something, if it has one."""

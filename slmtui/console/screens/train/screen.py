@@ -170,10 +170,10 @@ class TrainScreen(ConsoleScreen):
             self.history = None
             self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
             return
-        summary = history.summary  # once a beat: it looks at the run's lock
+        summary = history.summary
         left_out = self._left_out and time.monotonic() - self._drawn_at >= CHART_SECONDS
         if changed or self._stale or left_out:
-            self._show(history, summary)
+            self._show(history, summary, history.state())
         machine = self.meter.words() if self.host.trainer.run_now == history.run else ""
         self._put("#progress", view.progress_line(history, summary, self.app.size.width, machine))
 
@@ -194,7 +194,7 @@ class TrainScreen(ConsoleScreen):
             self.sample_at = None
             self._stale = True
 
-    def _show(self, history: RunHistory, summary: RunSummary) -> None:
+    def _show(self, history: RunHistory, summary: RunSummary, state: State) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)
         news = evaluations != self._drawn_evaluations or history.finished is not None
         due = self._stale or news or now - self._drawn_at >= CHART_SECONDS
@@ -202,11 +202,11 @@ class TrainScreen(ConsoleScreen):
             self._drawn_at, self._drawn_evaluations, self._stale = now, evaluations, False
             self._draw_charts(history)
         self._left_out = not due  # a later beat will draw it
-        self._show_title(history, summary.state)
+        self._show_title(history, state)
         mixed = view.is_mixed(history)
         self.set_class(mixed, "-mixed")
         self.query_one(EvaluationTable).show(history.evaluations, mixed=mixed)
-        self._put("#numbers", view.numbers_line(history))
+        self._put("#numbers", view.numbers_line(history, summary))
         styles = self.app.theme_variables
         levels = {"serious": styles["catastrophic"], "warning": styles["moderate"], "note": styles["quiet"]}
         warnings = view.warning_text(history.warnings, levels, self.query_one("#warning-text").size.width)

@@ -107,12 +107,11 @@ def is_mixed(history: RunHistory) -> bool:
     return history.started is not None and history.started.phase["model"].get("ngram_mix", 0.0) > 0
 
 
-def numbers_line(history: RunHistory) -> str:
+def numbers_line(history: RunHistory, summary: RunSummary) -> str:
     """The newest evaluation in one line, for narrow terminals."""
     if not history.evaluations:
         return " no evaluation yet"
     last = history.evaluations[-1]
-    summary = history.summary
     lowest = summary.best_val_loss if summary.best_mixed_loss is None else summary.best_mixed_loss
     best = "best now" if last.best else f"best {lowest:.3f} at {summary.best_step:,}"
     mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.judged_bits_per_byte:.2f} b/byte"
