@@ -1,6 +1,6 @@
 """A session: a phase becomes a training, its events are watched and recorded, whoever asked for it reads them.
 
-Here the rooms meet: data → training → insight → runs. Headless and the console begin and resume trainings alike.
+Here the packages meet: data → training → insight → runs. Headless and the console begin and resume trainings alike.
 """
 
 from __future__ import annotations

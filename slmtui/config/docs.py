@@ -56,8 +56,8 @@ A phase is one training configuration, in a TOML file. Every key except `[phase]
 ```
 
 `--set section.key=value` overrides a value of the file: `--set training.max_iters=200`,
-`--set data.source=some/file.txt`, `--set 'data.patterns."my hits"=foo\\('`. Values are
-written as in TOML; a string needs no quotes.
+`--set data.source=some/file.txt`, `--set 'data.patterns."my hits"=foo\\('`. Values are written as in TOML, but a string
+needs no quotes.
 """
 
 

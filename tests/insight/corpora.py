@@ -1,4 +1,4 @@
-"""Small datasets for the tests of this room."""
+"""Small datasets for the tests of this package."""
 
 from __future__ import annotations
 
