@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.table import paired_ratio
 from benchmarks.work import Found, published
-from slmtui.commands.headless import InterruptibleControl, follow, interrupts
+from slmtui.commands.headless import follow, interrupts
 from slmtui.session import begin
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -39,7 +39,7 @@ def headless_and_bare(phase_name: str, turns: int, steps: int) -> Found:
         redirect_stderr(nowhere),
         interrupts() as interrupted,
     ):
-        session = begin(phase, Path(folder), lambda file: InterruptibleControl(file, interrupted))
+        session = begin(phase, Path(folder), interrupted.wish)
         bare = Training.start(phase, session.training.dataset, choose_machine(phase.training))
         bare.evaluated_at = 0  # as if the evaluation before the first step were done
         other = (event for event in train(bare) if isinstance(event, events.Step))

@@ -5,7 +5,7 @@ Here the packages meet: data → training → insight → runs. Headless and the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +13,11 @@ from slmtui.config.phase import Phase
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.runs.atomic_files import clear_drafts
-from slmtui.runs.control import ControlFile
+from slmtui.runs.control import ControlFile, Wish, nothing
 from slmtui.runs.recorder import record
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
-from slmtui.training.control import Control
 from slmtui.training.events import Event
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom
@@ -26,8 +25,6 @@ from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
 from slmtui.training.tuning import tuned_machine
-
-AddControl = Callable[[ControlFile], Control]
 
 
 @dataclass(frozen=True)
@@ -44,8 +41,11 @@ class Session:
     notes: tuple[str, ...]
 
 
-def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: file) -> Session:
-    """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here."""
+def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
+    """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here.
+
+    wish: asked between two steps whether this process wants something of the training, such as its end.
+    """
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         dataset = prepare_dataset(phase)
@@ -53,11 +53,11 @@ def begin(phase: Phase, checkpoints: Path, control: AddControl = lambda file: fi
         training = Training.start(phase, dataset, tuned_machine(phase, dataset))
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    stream = watch(train(training, control(_control_file(run))), dataset)
+    stream = watch(train(training, _control_file(run, wish)), dataset)
     return Session(run, training, (), record(run, lock, training, stream), dataset.notes)
 
 
-def resume(run: Run, control: AddControl = lambda file: file) -> Session:
+def resume(run: Run, wish: Wish = nothing) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done.
 
     The lock comes first: what another process is still writing must not be read as if it were the end.
@@ -65,7 +65,7 @@ def resume(run: Run, control: AddControl = lambda file: file) -> Session:
     lock = run.lock()
     try:
         clear_drafts(run.folder)
-        commands = control(_control_file(run))
+        commands = _control_file(run, wish)
         with translate_oom(run.phase()):
             resumed = restore_training(run)
     except BaseException:
@@ -77,9 +77,9 @@ def resume(run: Run, control: AddControl = lambda file: file) -> Session:
     return Session(run, resumed.training, resumed.history, recorded, ())
 
 
-def _control_file(run: Run) -> ControlFile:
+def _control_file(run: Run, wish: Wish) -> ControlFile:
     try:
-        return ControlFile(run.control_file)
+        return ControlFile(run.control_file, wish)
     except OSError as error:
         raise RunError(f"{run.control_file}: cannot be made ({error.strerror})") from None
 

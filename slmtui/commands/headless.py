@@ -11,7 +11,6 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
@@ -23,13 +22,12 @@ from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.output import ExitStatus, duration, put, put_json, say, silence
-from slmtui.runs.control import ControlFile
 from slmtui.runs.lines import line_of, outcome, summary
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.session import Session, begin, resume
 from slmtui.training import events
-from slmtui.training.control import Command
+from slmtui.training.control import CommandKind
 from slmtui.training.events import to_json
 
 Handler = Callable[[int, FrameType | None], object]
@@ -46,6 +44,9 @@ class Interrupted:
         if self.by is not None:
             raise KeyboardInterrupt
         self.by = signal.Signals(number)
+
+    def wish(self) -> CommandKind | None:
+        return "interrupt" if self.by is not None else None
 
 
 @contextmanager
@@ -74,26 +75,12 @@ def tell(how: Callable[[str], None], text: str) -> None:
         silence(2 if how is say else 1)
 
 
-@dataclass(frozen=True)
-class InterruptibleControl:
-    """The run's control file, and the signals of this process."""
-
-    file: ControlFile
-    interrupted: Interrupted
-
-    def poll(self) -> list[Command]:
-        return [Command("interrupt")] if self.interrupted.by else self.file.poll()
-
-    def wait(self) -> list[Command]:
-        return [Command("interrupt")] if self.interrupted.by else self.file.wait()
-
-
 def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -> ExitStatus:
     """Train phases in order, each into a run of its own; the status is that of the worst."""
     status = ExitStatus.DONE
     with interrupts() as interrupted:
         for phase in phases:
-            session = begin(phase, checkpoints, lambda file: InterruptibleControl(file, interrupted))
+            session = begin(phase, checkpoints, interrupted.wish)
             tell(say, f"{phase.phase.name}: training into {session.run.folder}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:
@@ -106,7 +93,7 @@ def resume_runs(runs: Sequence[Run], *, as_json: bool) -> ExitStatus:
     status = ExitStatus.DONE
     with interrupts() as interrupted:
         for run in runs:
-            session = resume(run, lambda file: InterruptibleControl(file, interrupted))
+            session = resume(run, interrupted.wish)
             tell(say, f"{run.name}: resuming from step {session.training.step:,}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:

@@ -1,10 +1,11 @@
-"""Control of a run through a file: whoever watches appends a line, the trainer reads it between two steps."""
+"""What a run is asked for: whoever watches appends a line to a file, which the trainer reads between two steps."""
 
 from __future__ import annotations
 
 import json
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import get_args
 
@@ -27,17 +28,37 @@ def send(path: Path, command: Command) -> None:
         raise UserError(f"{path}: cannot be written ({error.strerror}), so the request was not sent") from None
 
 
+Wish = Callable[[], CommandKind | None]  # what the trainer's own process asks for, which comes before the file
+
+
+def nothing() -> None:
+    return None
+
+
 class ControlFile:
     """The trainer's end. What was in the file when training began was for an earlier process, and is skipped."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, wish: Wish = nothing) -> None:
         """OSError if the file cannot be made."""
-        self.path = path
+        self.path, self.wish = path, wish
         descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
         self.position = os.fstat(descriptor).st_size
         os.close(descriptor)
 
     def poll(self) -> list[Command]:
+        return self._wished() or self._read()
+
+    def wait(self) -> list[Command]:
+        if wished := self._wished():
+            return wished
+        time.sleep(PAUSED_SLEEP)
+        return self.poll()
+
+    def _wished(self) -> list[Command]:
+        kind = self.wish()
+        return [] if kind is None else [Command(kind)]
+
+    def _read(self) -> list[Command]:
         try:
             size = self.path.stat().st_size
             self.position = min(self.position, size)  # it was emptied
@@ -53,10 +74,6 @@ class ControlFile:
             end = len(text)  # nobody's command: passed over, in pieces
         self.position += end
         return [command for line in text[:end].splitlines() if (command := _command(line)) is not None]
-
-    def wait(self) -> list[Command]:
-        time.sleep(PAUSED_SLEEP)
-        return self.poll()
 
 
 def _command(line: bytes) -> Command | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import threading
+from collections import deque
 from contextlib import suppress
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from slmtui.runs.safe_payload import checksum
 from slmtui.runs.summary import summarise
 from slmtui.session import begin, resume
 from slmtui.training import events
-from slmtui.training.control import Command
+from slmtui.training.control import Command, CommandKind
 from slmtui.training.events import Event
 from tests.conftest import MakePhase
 
@@ -227,6 +228,16 @@ def test_orders_of_before_and_nonsense_are_passed_over(tmp_path: Path) -> None:
     assert control.poll() == [Command("pause")]
     append(path, 'ume"}\n')
     assert control.poll() == [Command("resume")]
+
+
+def test_what_its_own_process_wishes_comes_before_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "control.jsonl"
+    wishes: deque[CommandKind | None] = deque([None, "interrupt", None])
+    control = ControlFile(path, wishes.popleft)
+    assert control.poll() == []
+    send(path, Command("pause"))
+    assert control.wait() == [Command("interrupt")]
+    assert control.poll() == [Command("pause")]
 
 
 def test_a_torn_last_line_is_not_read_and_a_wrong_one_is_named(tmp_path: Path) -> None:

@@ -13,19 +13,15 @@ from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from slmtui.config.phase import Phase
 from slmtui.console.workers.torch_import import settle
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import visible
 from slmtui.runs.run import Run
-from slmtui.training.control import Command
+from slmtui.training.control import CommandKind
 from slmtui.training.events import Step
-
-if TYPE_CHECKING:
-    from slmtui.runs.control import ControlFile
-    from slmtui.training.control import Control
 
 NICENESS = 5  # of the training thread on Linux, so that a key that is pressed is answered first
 
@@ -50,7 +46,7 @@ class TrainerThread(threading.Thread):
         self.finished: deque[Run] = deque()
         self._queue: deque[Phase | Run] = deque()
         self._wake = threading.Condition()
-        self._leaving: Literal["", "interrupt", "stop"] = ""  # at once, with a checkpoint
+        self._leaving: Literal["interrupt", "stop"] | None = None  # at once, with a checkpoint
         self._finishing = False  # when the queue is done
 
     def put(self, job: Phase | Run) -> None:
@@ -114,10 +110,10 @@ class TrainerThread(threading.Thread):
     def _train(self, job: Phase | Run) -> None:
         from slmtui.session import begin, resume  # torch
 
-        def control(file: ControlFile) -> Control:
-            return _LeavingControl(self, file)
+        def wish() -> CommandKind | None:
+            return self._leaving
 
-        session = resume(job, control) if isinstance(job, Run) else begin(job, self.checkpoints, control)
+        session = resume(job, wish) if isinstance(job, Run) else begin(job, self.checkpoints, wish)
         self.run_now = self.last_run = session.run
         self.preparing = None
         settled = False
@@ -126,22 +122,6 @@ class TrainerThread(threading.Thread):
                 settled = True
                 settle()  # the first optimizer imports a large part of torch
         self.finished.append(session.run)
-
-
-class _LeavingControl:
-    """The run's control file, and the wish of this process to leave."""
-
-    def __init__(self, thread: TrainerThread, file: ControlFile) -> None:
-        self.thread, self.file = thread, file
-
-    def poll(self) -> list[Command]:
-        return self._leave() or self.file.poll()
-
-    def wait(self) -> list[Command]:
-        return self._leave() or self.file.wait()
-
-    def _leave(self) -> list[Command]:
-        return [Command(how)] if (how := self.thread._leaving) else []
 
 
 def _name(job: Phase | Run) -> str:
