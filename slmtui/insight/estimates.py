@@ -7,7 +7,7 @@ there is time (`DatasetCounts` takes reading the corpus, `Speed` takes running s
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from slmtui.config.phase import Phase
 from slmtui.data.gpt2 import N_VOCAB
@@ -15,18 +15,25 @@ from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.insight.rules.limits import FULL_VALUE, HOUSE_RULE, LAST_VALUE
 from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
 
+if TYPE_CHECKING:
+    from slmtui.training.data_record import DataFacts
+
 WORKING_MEMORY = 55 * 10**6  # bytes: PyTorch's own, the corpus, the tokenizer
 NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, measured on a million (docs/log.md)
 
 
 @dataclass(frozen=True)
 class DatasetCounts:
-    """A phase's dataset in numbers; tokens in the phase's own vocabulary."""
+    """A phase's dataset in numbers; tokens in the phase's own vocabulary.
+
+    facts: what is known of its two sides; None where they were not compared.
+    """
 
     n_vocab: int
     train_tokens: int
     val_tokens: int
     notes: tuple[str, ...] = ()
+    facts: DataFacts | None = None
 
 
 @dataclass(frozen=True)

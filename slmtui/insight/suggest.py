@@ -90,11 +90,11 @@ class Suggestion:
         return f"{vocabulary}, {layers} of width {model.n_embd}, dropout {model.dropout:g}"
 
 
-def corpus_facts(counted: Counted, shared: DatasetLeakage) -> CorpusFacts:
+def corpus_facts(counted: Counted, leakage: DatasetLeakage) -> CorpusFacts:
     """The facts of a dataset; it must have one."""
     if (dataset := counted.dataset) is None:
         raise ValueError("nothing can be suggested for a text that is too short to split")
-    return CorpusFacts(dataset.train.n_bytes, dataset.val.n_bytes, len(dataset.files), shared.repeated_share)
+    return CorpusFacts(dataset.train.n_bytes, dataset.val.n_bytes, len(dataset.files), leakage.repeated_share)
 
 
 def suggest(

@@ -87,7 +87,7 @@ class Watcher:
         self.trace.add(end)
         for finding in reversed(findings_of(self.trace)):
             yield as_warning(finding, end.step, of_the_run=True)
-        if self.trace.is_over:
+        if self.trace.has_run_its_course:
             gate = GateSection.model_validate(self.trace.phase.get("gate", {}))
             for kept, sentence in limits_in_words(gate, self.best):
                 if not kept:

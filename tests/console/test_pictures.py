@@ -186,7 +186,7 @@ async def phases(app: Console, pilot: Pilot[str], until: Until) -> None:
     screen = app.screen
     assert isinstance(screen, PhasesScreen)
     phases = [draft.phase for draft in screen.drafts.by_path.values() if draft.phase is not None]
-    await until(pilot, lambda: all(screen.inspector.facts_of(phase) for phase in phases))
+    await until(pilot, lambda: all(screen.inspector.counts_of(phase) for phase in phases))
     await until(pilot, lambda: any(screen.inspector.verdict_of(phase)[0] for phase in phases))
     screen.action_edit("form")
 

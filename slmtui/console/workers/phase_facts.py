@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,17 +18,9 @@ from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
     from slmtui.runs.preview import RunPreview
-    from slmtui.training.data_record import DataFacts
 
 MOST_COMPARED = 500_000  # tokens whose two sides are compared without being asked to: a few seconds
 LARGEST_UNASKED = 20_000_000  # bytes of corpus that are read without being asked to
-
-
-@dataclass(frozen=True)
-class KnownFacts(DatasetCounts):
-    """A dataset's numbers, with what is known of its two sides; None: too much text to compare unasked."""
-
-    sides: DataFacts | None = None
 
 
 def data_key(phase: Phase) -> str:
@@ -44,12 +35,12 @@ def shape_key(phase: Phase) -> tuple[object, ...]:
     return data_key(phase), phase.model, training.batch_size, phase.optimizer.decay_on, machine
 
 
-def read_facts(phase: Phase) -> DatasetCounts | NoCounts:
+def read_counts(phase: Phase) -> DatasetCounts | NoCounts:
     """The dataset's numbers, or why there are none."""
     from slmtui.training.prepare import prepare_dataset
 
     try:
-        return _unless_too_large(phase) or _facts(prepare_dataset(phase))
+        return _unless_too_large(phase) or _counts(prepare_dataset(phase))
     except UserError as error:
         return NoCounts(str(error))
     except OSError as error:
@@ -102,14 +93,14 @@ def measure(phase: Phase, stop: Callable[[], bool]) -> tuple[DatasetCounts | NoC
         dataset = prepare_dataset(phase)
     except UserError as error:
         return NoCounts(str(error)), "cannot be measured: the data cannot be read"
-    facts = _facts(dataset, asked=True)
+    counts = _counts(dataset, asked=True)
     try:
         seconds = measure_step(phase, dataset, stop)
     except (UserError, TrainingFailed, RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
-        return facts, f"cannot be measured: {str(error).splitlines()[0] if str(error) else 'out of memory'}"
+        return counts, f"cannot be measured: {str(error).splitlines()[0] if str(error) else 'out of memory'}"
     if seconds is None:
-        return facts, "not measured: a training was running"
-    return facts, Speed(seconds, seconds * phase.training.max_iters, "measured now, without evaluations")
+        return counts, "not measured: a training was running"
+    return counts, Speed(seconds, seconds * phase.training.max_iters, "measured now, without evaluations")
 
 
 def memory_of_machine() -> int:
@@ -133,9 +124,9 @@ def _unless_too_large(phase: Phase) -> NoCounts | None:
     return None
 
 
-def _facts(dataset: Dataset, *, asked: bool = False) -> KnownFacts:
+def _counts(dataset: Dataset, *, asked: bool = False) -> DatasetCounts:
     from slmtui.insight.rules.data_facts import facts_of
 
     n_train, n_val = len(dataset.train.tokens), len(dataset.val.tokens)
     sides = facts_of(dataset) if asked or n_train + n_val <= MOST_COMPARED else None
-    return KnownFacts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides)
+    return DatasetCounts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides)

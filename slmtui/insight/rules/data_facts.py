@@ -24,15 +24,15 @@ SPREAD = 8.0
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
     """Some seconds for a million tokens; of larger datasets, the first four millions of each side are judged."""
     train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
-    shared = leakage(train, val)
+    found = leakage(train, val)
     counts = np.bincount(train, minlength=dataset.tokenizer.n_vocab)
     return DataFacts(
         used_tokens=int(np.count_nonzero(counts)),
-        repeated_share=shared.repeated_share,
-        longest_repeat=shared.longest,
-        longest_train=_place(dataset, "train", shared.longest_train),
-        longest_val=_place(dataset, "val", shared.longest_val),
-        unseen_share=shared.unseen_tokens / shared.val_tokens,
+        repeated_share=found.repeated_share,
+        longest_repeat=found.longest,
+        longest_train=_place(dataset, "train", found.longest_train),
+        longest_val=_place(dataset, "val", found.longest_val),
+        unseen_share=found.unseen_tokens / found.val_tokens,
         duplicate_share=_duplicate_share(dataset),
         unigram=_entropy(counts),
         baseline=baseline,

@@ -49,7 +49,7 @@ def underfitting(trace: RunTrace) -> Evidence | None:
 
 def stopped_too_early(trace: RunTrace) -> Evidence | None:
     """Val fell by a twentieth in the last fifth of the steps; by less where the train loss has a long way to go."""
-    if not trace.is_over or trace.broken_at is not None or not trace.has_learned:
+    if not trace.has_run_its_course or trace.broken_at is not None or not trace.has_learned:
         return None
     fall, last = fall_at_the_end(trace), trace.evaluations[-1]
     if fall < STILL_FALLING and not (fall >= STILL_FALLING / 2 and share_left(trace) >= UNDERFITTED):
@@ -64,7 +64,7 @@ def stopped_too_early(trace: RunTrace) -> Evidence | None:
 
 def too_few_epochs(trace: RunTrace) -> Evidence | None:
     best, evaluations = trace.best, trace.evaluations
-    if not trace.is_over or best is None or best.step < evaluations[-1].step or not trace.has_learned:
+    if not trace.has_run_its_course or best is None or best.step < evaluations[-1].step or not trace.has_learned:
         return None
     epochs = trace.epochs_at(best.step)
     return Evidence(values={"steps": best.step, "epochs": epochs}, number=epochs) if epochs < 1 else None
@@ -81,7 +81,7 @@ def fall_at_the_end(trace: RunTrace) -> float:
 
 def _learned_little(trace: RunTrace) -> bool:
     """After the end, a train loss not far below what token frequencies give."""
-    if not trace.is_over or len(trace.evaluations) < 2 or trace.broken_at is not None:
+    if not trace.has_run_its_course or len(trace.evaluations) < 2 or trace.broken_at is not None:
         return False
     return share_left(trace) >= LITTLE_LEARNED and train_rises(trace) is None
 

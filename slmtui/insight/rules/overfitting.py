@@ -203,7 +203,7 @@ def network_above_baseline(trace: RunTrace) -> Evidence | None:
 
 def _against_baseline(trace: RunTrace) -> Evidence | None:
     best, ngram = trace.best, trace.facts.baseline if trace.facts is not None else None
-    if not trace.is_over or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):
+    if not trace.has_run_its_course or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):
         return None
     values = {"val": best.val_loss, "ngram": ngram.name, "baseline": ngram.loss, "mixed": best.mixed_loss}
     return Evidence(values=values, number=best.val_loss - ngram.loss)

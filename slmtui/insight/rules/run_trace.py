@@ -113,8 +113,8 @@ class RunTrace:
         return self.best is not None and has_learned(self.best.val_loss, self.n_vocab)
 
     @property
-    def is_over(self) -> bool:
-        """Whether it ended as it was meant to, by itself or by a person; an interrupted run goes on some day."""
+    def has_run_its_course(self) -> bool:
+        """Whether it ended by itself or a person ended it; an interrupted run goes on some day."""
         return self.finished is not None and self.finished.reason in ("completed", "early stopping", "stopped")
 
     @property

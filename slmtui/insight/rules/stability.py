@@ -41,7 +41,7 @@ def _diverged(trace: RunTrace, step: int, **values: object) -> Evidence:
 def never_improved(trace: RunTrace) -> Evidence | None:
     """After the end: no evaluation was better than the one before the first step."""
     best, evaluations = trace.best, trace.evaluations
-    if not trace.is_over or best is None or best.step > 0 or trace.has_learned or evaluations[-1].step == 0:
+    if not trace.has_run_its_course or best is None or best.step > 0 or trace.has_learned or evaluations[-1].step == 0:
         return None
     last = evaluations[-1]
     values = {"best": best.val_loss, "val": last.val_loss, "train": last.train_loss, "step": last.step}
@@ -82,7 +82,7 @@ def has_spiked(trace: RunTrace) -> Evidence | None:
 
 def long_path(trace: RunTrace) -> Evidence | None:
     """Little was learned although weights have come far."""
-    if not trace.is_over or len(trace.evaluations) < 2 or trace.broken_at is not None:
+    if not trace.has_run_its_course or len(trace.evaluations) < 2 or trace.broken_at is not None:
         return None
     if share_left(trace) < LITTLE_LEARNED or train_rises(trace) is not None or trace.path <= LONG_PATH:
         return None

@@ -32,7 +32,7 @@ class DataOverview:
     corpus: Corpus
     counted: Counted
     counts: TokenCounts | None = None
-    shared: DatasetLeakage | None = None
+    leakage: DatasetLeakage | None = None
     suggestion: Suggestion | None = None
     baseline: Baseline | None = None
     complete: bool = False
@@ -90,9 +90,9 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         overview = replace(overview, counts=token_counts(dataset))
         yield overview
         say("looking for training text repeated in validation …")
-        shared = dataset_leakage(dataset)
-        overview = replace(overview, shared=shared)
-        overview = replace(overview, suggestion=suggest(phase.data, corpus_facts(counted, shared)))
+        leakage = dataset_leakage(dataset)
+        overview = replace(overview, leakage=leakage)
+        overview = replace(overview, suggestion=suggest(phase.data, corpus_facts(counted, leakage)))
         yield overview
         say("fitting the n-gram baseline …")
         overview = replace(overview, baseline=dataset_baseline(dataset))
@@ -109,12 +109,12 @@ def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Sugges
     from slmtui.console.workers.phase_facts import measure
     from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
 
-    if found.suggestion is None or found.shared is None:
+    if found.suggestion is None or found.leakage is None:
         return None
     _, speed = measure(found.suggestion.phase, stop)
     if not isinstance(speed, Speed):
         return found.suggestion
-    facts = corpus_facts(found.counted, found.shared)
+    facts = corpus_facts(found.counted, found.leakage)
     return suggest(found.phase.data, facts, most_iters=steps_in_time(facts, speed.step))
 
 

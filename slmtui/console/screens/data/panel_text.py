@@ -92,20 +92,20 @@ def validation(found: DataOverview, width: int) -> Content:
 
 
 def _repeats(found: DataOverview, width: int) -> list[Content]:
-    if (shared := found.shared) is None:
+    if (leakage := found.leakage) is None:
         return [_row("repeats of training", "…", width)]
-    share = shared.repeated_share
+    share = leakage.repeated_share
     verdict = "catastrophic" if share >= SERIOUS_LEAK else "severe" if share >= LEAK else ""
     lines = [_row("repeats of training", f"{share:.0%}{' !' * bool(verdict)}", width, f"${verdict}" if verdict else "")]
     if verdict:
         lines.append(Content.assemble(("a small gap means little here", f"${verdict}")))
-    if shared.longest:
+    if leakage.longest:
         lines += [
-            _row("longest repeat", f"{shared.longest:,} tokens", width),
-            Content.assemble("  val   ", (cut_left(visible(shared.longest_val), width - 8), "$val")),
-            Content.assemble("  train ", (cut_left(visible(shared.longest_train), width - 8), "$train")),
+            _row("longest repeat", f"{leakage.longest:,} tokens", width),
+            Content.assemble("  val   ", (cut_left(visible(leakage.longest_val), width - 8), "$val")),
+            Content.assemble("  train ", (cut_left(visible(leakage.longest_train), width - 8), "$train")),
         ]
-    return [*lines, *_notes([shared.note])]
+    return [*lines, *_notes([leakage.note])]
 
 
 def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:

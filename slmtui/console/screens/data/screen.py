@@ -207,20 +207,20 @@ class DataScreen(ConsoleScreen):
 
     def action_repeat(self) -> None:
         """Show the longest repeat: in validation first, then in training, and so on by turns."""
-        shared, dataset = (self.found.shared, self.found.dataset) if self.found is not None else (None, None)
-        if shared is None or dataset is None or not shared.longest:
-            self.notify("no token of validation occurs in training" if shared is not None else "not known yet")
+        leakage, dataset = (self.found.leakage, self.found.dataset) if self.found is not None else (None, None)
+        if leakage is None or dataset is None or not leakage.longest:
+            self.notify("no token of validation occurs in training" if leakage is not None else "not known yet")
             return
         side: Literal["train", "val"] = "train" if self._repeat_side == "val" else "val"
         self._repeat_side = side
-        place = shared.longest_val_token if side == "val" else shared.longest_train_token
+        place = leakage.longest_val_token if side == "val" else leakage.longest_train_token
         file = next(file for file in dataset.files if place in getattr(file, side))
         token = place - getattr(file, side).start + (len(file.train) if side == "val" else 0)
         table = self.query_one(FilesTable)
         shown = FileTokens(dataset, file)
         self._shown_file = f"{file.name}\n{file.train}{file.val}"
         table.go_to(file)
-        self._show_file(shown, token, range(token, token + shared.longest))
+        self._show_file(shown, token, range(token, token + leakage.longest))
         self.action_see("text")
 
     def action_see(self, panel: str) -> None:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from slmtui.config.phase import Phase
 from slmtui.console.screens.phases.meaning import MeaningLine, Tone
-from slmtui.console.workers.phase_facts import KnownFacts
 from slmtui.insight.estimates import DatasetCounts, NoCounts, parameters
 
 TONES: dict[str, Tone] = {"note": "", "warning": "moderate", "serious": "catastrophic"}
 
 
-def before_the_start(phase: Phase, known: DatasetCounts | NoCounts | None) -> tuple[MeaningLine, ...]:
+def diagnosis_lines(phase: Phase, known: DatasetCounts | NoCounts | None) -> tuple[MeaningLine, ...]:
     """What is wrong with the data and with the size of the model, each with its remedy; the worst first."""
-    if not isinstance(known, KnownFacts) or known.sides is None:
+    if not isinstance(known, DatasetCounts) or known.facts is None:
         return ()
     from slmtui.insight.rules import diagnosis
     from slmtui.training.data_record import DataRecord
@@ -27,7 +26,7 @@ def before_the_start(phase: Phase, known: DatasetCounts | NoCounts | None) -> tu
         machine={},
         versions={},
     )
-    said = diagnosis.before_the_start(started, known.sides)
+    said = diagnosis.before_the_start(started, known.facts)
     if not said:
         return (MeaningLine("diagnosis", "", "nothing wrong with the data or the size", "excellent"),)
     lines = [MeaningLine("diagnosis", "", f"{len(said)} to know before you start:")]

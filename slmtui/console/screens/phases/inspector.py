@@ -15,7 +15,7 @@ from slmtui.console.workers.phase_facts import (
     find_previews,
     measure,
     memory_of_machine,
-    read_facts,
+    read_counts,
     shape_key,
     speed_from_run,
 )
@@ -36,12 +36,12 @@ class PhaseInspector:
         self._seen: dict[str, tuple[int, RunPreview]] = {}
         self.memory_here = memory_of_machine()
 
-    def facts_of(self, phase: Phase) -> DatasetCounts | NoCounts | None:
+    def counts_of(self, phase: Phase) -> DatasetCounts | NoCounts | None:
         return self._facts.get(data_key(phase))
 
     def vocabulary_of(self, phase: Phase) -> int | None:
         known = known_vocabulary(phase)
-        return known if known is not None else getattr(self.facts_of(phase), "n_vocab", None)
+        return known if known is not None else getattr(self.counts_of(phase), "n_vocab", None)
 
     def memory_of(self, phase: Phase) -> int:
         """Bytes that training takes, estimated; 0 where the vocabulary is not known yet."""
@@ -75,7 +75,7 @@ class PhaseInspector:
             for phase in missing.values():
                 if worker.is_cancelled:
                     return
-                self._screen.call_later(self._take_facts, data_key(phase), read_facts(phase))
+                self._screen.call_later(self._take_facts, data_key(phase), read_counts(phase))
 
         self._screen.run_worker(read, thread=True, exclusive=True, group="facts")
 

@@ -15,7 +15,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.phase_drafts import Draft, Drafts
-from slmtui.console.screens.phases.diagnosis import before_the_start
+from slmtui.console.screens.phases.diagnosis import diagnosis_lines
 from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
 from slmtui.console.screens.phases.files import PhaseFiles
 from slmtui.console.screens.phases.inspector import PhaseInspector
@@ -128,9 +128,9 @@ class PhasesScreen(ConsoleScreen):
         if phase is None:
             panel.show(problem_lines(self.draft.problems) if self.draft is not None else (), "", ())
             return
-        known = self.inspector.facts_of(phase)
+        known = self.inspector.counts_of(phase)
         lines = meaning(phase, known, self.inspector.speed_of(phase), memory_here=self.inspector.memory_here)
-        lines += before_the_start(phase, known)
+        lines += diagnosis_lines(phase, known)
         other = self._compared()
         panel.show(lines, other.name if other else "", difference_lines(phase, other) if other else ())
 

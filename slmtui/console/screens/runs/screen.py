@@ -72,7 +72,7 @@ class RunsScreen(ConsoleScreen):
         self._watched: Run | None = None  # when this screen was shown last
         self._wanted: Run | None = None  # what the cursor is to go to once it is listed
         self._left_at: str | None = None  # where the cursor was when it began to be wanted
-        self._catalogue: RunIndex | None = None
+        self._index: RunIndex | None = None
         self._looking = False
         self._looked_at = 0.0
 
@@ -102,10 +102,10 @@ class RunsScreen(ConsoleScreen):
     def _look(self) -> None:
         import slmtui.console.charts.widget  # noqa: F401  (numpy, which the first frame does not wait for)
 
-        if self._catalogue is None:
-            self._catalogue = RunIndex(self.host.checkpoints)
+        if self._index is None:
+            self._index = RunIndex(self.host.checkpoints)
         try:
-            found = self.Looked(self._catalogue.look())
+            found = self.Looked(self._index.look())
         except UserError as error:
             found = self.Looked([], str(error))
         finally:

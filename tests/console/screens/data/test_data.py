@@ -190,17 +190,17 @@ async def test_enter_jumps_to_both_places_of_the_longest_repeat() -> None:
     async with console() as (app, pilot):
         found = data(app).found
         assert found is not None
-        shared = found.shared
-        assert shared is not None
-        assert shared.longest > 5
+        leakage = found.leakage
+        assert leakage is not None
+        assert leakage.longest > 5
         await pilot.press("v", "enter")
         await pilot.pause()
         places = []
-        for name in (shared.longest_val, shared.longest_train):
+        for name in (leakage.longest_val, leakage.longest_train):
             file = view(app).file
             assert file is not None
             assert file.file.name == name.rpartition(":")[0]
-            assert len(view(app).repeat) == shared.longest
+            assert len(view(app).repeat) == leakage.longest
             assert view(app).cursor == view(app).repeat.start
             places.append(file.ids(view(app).repeat.start, view(app).repeat.stop))
             await pilot.press("e")
@@ -208,7 +208,7 @@ async def test_enter_jumps_to_both_places_of_the_longest_repeat() -> None:
         assert places[0] == places[1], "the same tokens in both places"
         row = data(app).query_one(FilesTable).row_at_cursor()
         assert row is not None
-        assert row.name == shared.longest_val.rpartition(":")[0], "the third time it is validation again"
+        assert row.name == leakage.longest_val.rpartition(":")[0], "the third time it is validation again"
 
 
 @pytest.mark.parametrize(
