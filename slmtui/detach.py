@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 from slmtui.config.phase import Phase
 from slmtui.errors import UserError
+from slmtui.files import open_regular, open_to_read
 from slmtui.runs.run import Run, create_run
 
 LOG_NAME = "detached.log"  # in the folder of the first run: what a terminal would have been told
@@ -46,7 +49,7 @@ def resume_detached(runs: Sequence[Run], checkpoints: Path) -> int:
         command += ["--resume", run.name]
     before = _state(first.log_file)
     try:
-        with (first.folder / LOG_NAME).open("wb") as log:
+        with _told(first) as log:
             process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
@@ -55,10 +58,17 @@ def resume_detached(runs: Sequence[Run], checkpoints: Path) -> int:
     deadline = time.monotonic() + PATIENCE
     while _state(first.log_file) == before and time.monotonic() < deadline:
         if process.poll() is not None:
-            told = (first.folder / LOG_NAME).read_text(encoding="utf-8", errors="replace").strip()
+            with open_to_read(first.folder / LOG_NAME, follow=False) as file:
+                told = file.read().decode(errors="replace").strip()
             raise UserError(told.removeprefix("slmtui: ") or f"{first.name}: ended before it began")
         time.sleep(0.05)
     return process.pid
+
+
+def _told(run: Run) -> BinaryIO:
+    """The file for what the process says, emptied."""
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    return os.fdopen(open_regular(run.folder / LOG_NAME, flags, follow=False), "wb")
 
 
 def _state(log: Path) -> tuple[int, int] | None:

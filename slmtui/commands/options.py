@@ -11,6 +11,7 @@ from click.shell_completion import CompletionItem
 
 from slmtui.config.limits import SEED
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.output import put
 from slmtui.project import DEFAULT_CHECKPOINTS, DEFAULT_PHASE
 
@@ -89,7 +90,7 @@ def run_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) 
 def saved_model(run: Run, *, last: bool) -> Path:
     """The checkpoint of a run that is asked for: its best, or its `last`; UserError if there is none yet."""
     path = run.last if last else run.best
-    if not path.exists():
+    if not is_there(path):
         raise UserError(f"{run.name} has no {path.name} yet: one is saved at its first evaluation")
     return path
 

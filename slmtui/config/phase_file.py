@@ -17,23 +17,24 @@ from slmtui.config.overrides import Override, apply_override, parse_overrides
 from slmtui.config.phase import Phase
 from slmtui.config.positions import KeyPath, Spot, spots
 from slmtui.config.source_path import source_path
+from slmtui.files import open_to_read
 
-__all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase"]
+__all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase", "read_phase_text"]
 
 LARGEST_FILE = 1 << 20  # bytes; a typical phase has two thousand
 
 
-def load_phase(path: str | FilePath, overrides: Iterable[str] = (), *, anywhere: bool = False) -> Phase:
+def load_phase(path: str | FilePath, overrides: Iterable[str] = ()) -> Phase:
     """Read the phase file at `path`, with `overrides` such as `training.max_iters=200` applied.
 
-    A file may come from someone else, so it may only name a corpus inside the current folder, unless `anywhere` is
-    set. An override was typed by the user and may name any.
+    A file may come from someone else, so it may only name a corpus inside the current folder. An override was typed by
+    the user and may name any.
     Raises `PhaseError` with everything that is wrong with the file, its TOML, its keys and values, or the overrides.
     """
-    text, overrides = _read(FilePath(path)), tuple(overrides)
+    text, overrides = read_phase_text(FilePath(path)), tuple(overrides)
     phase = parse_phase(text, str(path), overrides)
     source_overridden = any(override.path == ("data", "source") for override in parse_overrides(overrides)[0])
-    if not anywhere and not source_overridden:
+    if not source_overridden:
         _refuse_if_outside(phase, text, printable(str(path), limit=200))
     return phase
 
@@ -137,15 +138,15 @@ def _problem(error: ErrorDetails, places: dict[KeyPath, Spot | Override], file: 
     return Problem(f"{file}:{place.line}", key_text(path), message, place.line, column)
 
 
-def _read(path: FilePath) -> str:
-    """The text of the file at `path`. Raises `PhaseError` if it cannot be read."""
+def read_phase_text(path: FilePath, *, follow: bool = True) -> str:
+    """The text of the file at `path`, which may be a link if `follow`. Raises `PhaseError` if it cannot be read."""
     file = printable(str(path), limit=200)
 
     def fault(message: str) -> PhaseError:
         return PhaseError([Problem(file, "", message)])
 
     try:
-        with path.open("rb") as stream:
+        with open_to_read(path, follow=follow) as stream:
             data = stream.read(LARGEST_FILE + 1)
     except (FileNotFoundError, NotADirectoryError):
         raise fault(f"no such file{_nearest_file(path)}") from None

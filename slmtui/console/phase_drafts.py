@@ -11,6 +11,7 @@ from slmtui.config.errors import PhaseError, Problem
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import LARGEST_FILE, load_phase, parse_phase
 from slmtui.errors import UserError
+from slmtui.files import open_to_read
 from slmtui.runs.atomic_files import atomic_write, sync_folder
 
 FOLDER = Path("phases")
@@ -29,7 +30,7 @@ class Draft:
         self.unreadable: PhaseError | None = None
         self._checked: tuple[str, Phase | PhaseError] | None = None
         try:
-            self.on_disk = self.path.read_bytes() if self.stamp[0] <= LARGEST_FILE else b""
+            self.on_disk = _bytes(self.path) if self.stamp[0] <= LARGEST_FILE else b""
             self.text = self.saved = self.on_disk.decode()
             if self.stamp[0] > LARGEST_FILE:
                 load_phase(self.path)
@@ -63,7 +64,7 @@ class Draft:
     def changed_on_disk(self) -> bool:
         """Is the file another than the one that was read?"""
         try:
-            return self.path.read_bytes() != self.on_disk
+            return _bytes(self.path) != self.on_disk
         except OSError:
             return self.unreadable is None
 
@@ -147,6 +148,11 @@ def free_name(folder: Path, stem: str) -> str:
     while (folder / f"{base}-{number}.toml").exists():
         number += 1
     return f"{base}-{number}"
+
+
+def _bytes(path: Path) -> bytes:
+    with open_to_read(path) as file:
+        return file.read()
 
 
 def _stamp(path: Path) -> tuple[int, int]:

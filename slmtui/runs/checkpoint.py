@@ -22,6 +22,7 @@ from slmtui.data.errors import DataError
 from slmtui.data.ngram import KneserNey
 from slmtui.data.tokenizer import Tokenizer, tokenizer_from_state
 from slmtui.errors import TrainingFailed, UserError
+from slmtui.files import open_to_read
 from slmtui.model.gpt import GPT, gpt_from_tensors
 from slmtui.model.mixture import Mixture
 from slmtui.runs.atomic_files import atomic_write
@@ -194,6 +195,7 @@ def _how_far(record: dict[str, Any]) -> tuple[int, float, float | None]:
 def _read_record(path: Path) -> dict[str, Any]:
     """What torch makes of the file, once it is clear that it holds no code and is no larger than it looks."""
     try:
+        open_to_read(path).close()  # a pipe would never end; a link is the user's own
         problem = _archive_problem(path)
         if problem is None:
             record = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -202,6 +204,8 @@ def _read_record(path: Path) -> dict[str, Any]:
             problem = f"not a checkpoint of slmtui (format {FORMAT})"
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such checkpoint") from None
+    except OSError as error:
+        problem = f"cannot be read: {_refusal(error)}"
     except pickle.UnpicklingError as error:
         found = re.search(r"GLOBAL ([\w.]+)", str(error))
         what = f"{found[1]}, " if found else ""

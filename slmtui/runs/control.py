@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from slmtui.errors import UserError
+from slmtui.files import open_regular, open_to_read
 from slmtui.training.control import Command, CommandKind
 
 PAUSED_SLEEP = 0.05  # seconds between two looks while paused
@@ -21,7 +22,7 @@ def send(path: Path, command: Command) -> None:
     """Ask the process that trains this run for something; UserError if it cannot be written down."""
     line = json.dumps({"command": command.kind, "value": command.value, "time": time.time()}) + "\n"
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+        descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, follow=False)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(line)
     except OSError as error:
@@ -41,7 +42,7 @@ class ControlFile:
     def __init__(self, path: Path, wish: Wish = nothing) -> None:
         """OSError if the file cannot be made."""
         self.path, self.wish = path, wish
-        descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+        descriptor = open_regular(path, os.O_RDONLY | os.O_CREAT, follow=False)
         self.position = os.fstat(descriptor).st_size
         os.close(descriptor)
 
@@ -64,7 +65,7 @@ class ControlFile:
             self.position = min(self.position, size)  # it was emptied
             if size == self.position:
                 return []
-            with self.path.open("rb") as file:
+            with open_to_read(self.path, follow=False) as file:
                 file.seek(self.position)
                 text = file.read(MOST_AT_ONCE)
         except OSError:  # the folder is being deleted under us: nothing can be asked any more

@@ -13,6 +13,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from slmtui.files import open_regular, open_to_read
+
 PATIENCE = 1.0  # seconds that a taker waits out those who ask
 
 
@@ -41,7 +43,7 @@ class Lock:
 
 def take(path: Path, *, patience: float = PATIENCE) -> Lock | None:
     """The lock, with this process's id written into the file; None if another process holds it. OSError as it comes."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    descriptor = open_regular(path, os.O_RDWR | os.O_CREAT, follow=False)
     deadline = time.monotonic() + patience
     while True:
         try:
@@ -64,7 +66,7 @@ def take(path: Path, *, patience: float = PATIENCE) -> Lock | None:
 def is_held(path: Path) -> bool:
     """Does a process hold the lock? Not if there is no file, or none that may be looked at."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        descriptor = open_regular(path, follow=False)
     except OSError:
         return False
     try:
@@ -81,7 +83,8 @@ def is_held(path: Path) -> bool:
 def holder(path: Path) -> int | None:
     """The id of the process that holds the lock, as far as it could write it down."""
     try:
-        text = path.read_text()[:20]
-    except (OSError, ValueError):
+        with open_to_read(path, follow=False) as file:
+            text = file.read(20)
+    except OSError:
         return None
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if text.isdigit() else None

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 
+from slmtui.files import open_regular
 from slmtui.training.events import Event, to_json
 
 
@@ -15,7 +16,7 @@ class EventLog:
 
     def __init__(self, path: Path, *, keep: int | None = None) -> None:
         """Open for appending; with `keep`, cut the log back to that many bytes first (a resumed run)."""
-        self.descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o644)
+        self.descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, follow=False)
         self.size = os.fstat(self.descriptor).st_size  # bytes
         if keep is not None:
             self.cut(min(keep, self.size))

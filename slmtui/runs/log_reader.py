@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from slmtui.errors import UserError
+from slmtui.files import is_there, open_to_read
 from slmtui.training.events import Event, from_json
 
 CHUNK = 1 << 20  # bytes read at a time: they and what is made of them stay in the processor's cache
@@ -103,7 +104,7 @@ class LogReader:
 
     def _read(self) -> Iterator[LogChunk]:
         try:
-            file = self.path.open("rb")
+            file = open_to_read(self.path, follow=False)
         except FileNotFoundError:  # not begun yet, or removed
             file = None
         lost = self._position > 0 and (file is None or not self._goes_on(file))
@@ -141,7 +142,7 @@ class LogReader:
 
 def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
     """The events of a log, or of its first `until` bytes. FileNotFoundError where there is none; else LogError."""
-    if not path.exists():
+    if not is_there(path):
         raise FileNotFoundError(path)
     left = 1 << 63 if until is None else until
     for chunk in LogReader(path).read():
@@ -155,7 +156,7 @@ def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:
 def last_event(log: Path) -> Event | None:
     """The last whole event of a log, for which not all of it is read; None if there is none, or it is damaged there."""
     try:
-        with log.open("rb") as file:
+        with open_to_read(log, follow=False) as file:
             file.seek(max(0, file.seek(0, os.SEEK_END) - LAST))
             lines = file.read().split(b"\n")[:-1]
         return from_json(lines[-1]) if lines else None

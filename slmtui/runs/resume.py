@@ -8,6 +8,7 @@ from pathlib import Path
 from slmtui import __version__
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
+from slmtui.files import is_there, open_to_read
 from slmtui.runs.checkpoint import SavedModel, load_checkpoint
 from slmtui.runs.log_reader import last_event, read_events
 from slmtui.runs.run import Run, RunError
@@ -35,7 +36,7 @@ def restore_training(run: Run) -> RestoredTraining:
     """
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
-    if not run.last.exists():
+    if not is_there(run.last):
         return _from_the_beginning(run)
     saved = load_checkpoint(run.last)
     if saved.training is None:
@@ -60,7 +61,7 @@ def restore_training(run: Run) -> RestoredTraining:
 
 def _from_the_beginning(run: Run) -> RestoredTraining:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
-    log = list(read_events(run.log_file)) if run.log_file.exists() else []
+    log = list(read_events(run.log_file)) if is_there(run.log_file) else []
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
     # The event is written just before the file. Only what goes on after it shows that there was a file.
     if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
@@ -92,7 +93,7 @@ def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:
 
 def _ends_a_line(log: Path, position: int) -> bool:
     try:
-        with log.open("rb") as file:
+        with open_to_read(log, follow=False) as file:
             file.seek(position - 1)
             return file.read(1) == b"\n"
     except OSError:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Literal
 
 from slmtui.config.phase import Phase
-from slmtui.config.phase_file import dump_phase, load_phase
+from slmtui.config.phase_file import dump_phase, parse_phase, read_phase_text
 from slmtui.errors import UserError
 from slmtui.project import shown_command
 from slmtui.runs.atomic_files import atomic_write, sync_folder
@@ -79,7 +79,11 @@ class Run:
 
     def phase(self) -> Phase:
         """The phase as it was trained; it may name a corpus elsewhere, since whoever began the run said so."""
-        return load_phase(self.phase_file, anywhere=True)
+        return parse_phase(self.phase_text(), str(self.phase_file))
+
+    def phase_text(self) -> str:
+        """The frozen phase.toml; PhaseError if it cannot be read."""
+        return read_phase_text(self.phase_file, follow=False)
 
     def events(self) -> Iterator[Event]:
         return read_events(self.log_file)

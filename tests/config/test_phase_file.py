@@ -72,7 +72,7 @@ def test_a_file_that_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
     path = tmp_path / "p.toml"
     path.write_text(NAMED)
-    monkeypatch.setattr(Path, "open", refuse)
+    monkeypatch.setattr(os, "open", refuse)
     with pytest.raises(PhaseError, match=re.escape(f"{path}: cannot be read: Permission denied")):
         load_phase(path)
 

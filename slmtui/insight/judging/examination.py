@@ -10,6 +10,7 @@ from typing import Any
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.errors import UserError
+from slmtui.files import open_to_read
 from slmtui.insight.judging.proportion import counted
 from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.run import Run
@@ -78,7 +79,8 @@ def keep(run: Run, found: dict[str, Any]) -> None:
 def kept(run: Run) -> dict[str, Any] | None:
     """What was found before; None if the run was never examined, or the file is none of ours."""
     try:
-        found = json.loads((run.folder / FILE).read_text(encoding="utf-8"))
+        with open_to_read(run.folder / FILE, follow=False) as file:
+            found = json.load(file)
         summary_lines(found)
         verdict(found)
         command(run.name, found)

@@ -7,7 +7,6 @@ from typing import Any
 
 from slmtui.config.phase import Phase
 from slmtui.data.baseline import Baseline
-from slmtui.errors import UserError
 from slmtui.insight.judging.examination import kept
 from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.runs.run import Run, RunError
@@ -102,11 +101,7 @@ def read_facts(run: Run) -> RunFacts:
     if not happened or not isinstance(happened[0], RunStarted):
         raise RunError(f"{run.name}: its log does not begin with run_started, so there is nothing to report")
     started = happened[0]
-    try:
-        text = run.phase_file.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{run.phase_file}: cannot be read ({error})") from None
-    facts = RunFacts(run, run.phase(), text, started, happened, examination=kept(run))
+    facts = RunFacts(run, run.phase(), run.phase_text(), started, happened, examination=kept(run))
     for event in happened:
         _add(facts, event.with_verdict(facts.data.n_vocab) if isinstance(event, Evaluation) else event)
     return facts
