@@ -129,6 +129,18 @@ def test_a_crashed_run_and_a_stalled_one_are_called_so(
     assert run.state(last_event(run.log_file)) == "crashed"
 
 
+@pytest.mark.parametrize("words", [[], ["--json"]])
+def test_an_older_log_that_praises_an_untrained_model_is_corrected(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    run = written_runs.done_run(tmp_path, "tiny-001", [(6.59, 6.6)])
+    assert '"verdict":"excellent"' in run.log_file.read_text()
+    main(["watch", "tiny-001", "--checkpoints", str(tmp_path), *words])
+    told = capsys.readouterr().out
+    assert "excellent" not in told
+    assert ('"verdict":""' if words else "gap +0.01, ") in told
+
+
 def test_a_paused_run_that_was_sampled_since_is_not_stalled(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -196,7 +196,7 @@ class RunHistory:
             case events.RunStarted():
                 self.started = event
             case events.Evaluation():
-                self.evaluations.append(event.with_verdict(self.started.data.n_vocab) if self.started else event)
+                self.evaluations.append(event)
             case events.Sample():
                 self.samples.append(event)
             case events.SampleRates():

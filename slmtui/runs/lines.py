@@ -9,7 +9,7 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.events import DIVERGED, Event
-from slmtui.training.gap import in_words, verdict_of
+from slmtui.training.gap import in_words
 
 
 def line_of(event: Event, progress: Progress) -> str | None:
@@ -59,7 +59,7 @@ def summary(
     """The lines that stand under a finished run."""
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
     if best is not None:
-        gap = in_words(best.gap, verdict_of(best.gap, best.val_loss, started.data.n_vocab))
+        gap = in_words(best.gap, best.verdict)
         lines.append(
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {gap}, "
             f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best}"

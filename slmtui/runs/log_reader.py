@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
-from slmtui.training.events import Event, from_json
+from slmtui.training.events import Evaluation, Event, RunStarted, from_json
+from slmtui.training.gap import verdict_of
 
 CHUNK = 1 << 20  # bytes read at a time: they and what is made of them stay in the processor's cache
 OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
@@ -40,12 +41,17 @@ class LogError(UserError, ValueError):
 
 @dataclass(frozen=True)
 class LogChunk:
-    """Whole lines of a log, with their ends. `to_go`: bytes of the log that come after them, as far as it was known."""
+    """Whole lines of a log, with their ends.
+
+    to_go: bytes of the log that come after them, as far as it was known. n_vocab: of the run, None where the log does
+    not say.
+    """
 
     path: Path
     first: int  # the number of the first line, from 1
     lines: list[bytes]
     to_go: int
+    n_vocab: int | None = None
 
     @property
     def is_start(self) -> bool:
@@ -53,11 +59,17 @@ class LogChunk:
         return self.first == 1
 
     def event(self, index: int) -> Event:
-        """The event of one of the lines; LogError if it is none."""
+        """The event of one of the lines; LogError if it is none.
+
+        An evaluation has the word that its gap deserves: older logs praise models that have learned nothing.
+        """
         try:
-            return from_json(self.lines[index])
+            event = from_json(self.lines[index])
         except ValueError as error:
             raise LogError.at(self.path, self.first + index, str(error)) from None
+        if isinstance(event, Evaluation) and self.n_vocab is not None:
+            return replace(event, verdict=verdict_of(event.gap, event.val_loss, self.n_vocab))
+        return event
 
     def events(self) -> Iterator[Event]:
         """All events; LogError where a line is none."""
@@ -88,6 +100,7 @@ class LogReader:
     def _begin(self) -> None:
         self._position = 0  # bytes read so far
         self._lines = 0
+        self._n_vocab: int | None = None
         self._overlap = b""  # the bytes just before the position
 
     def read(self) -> Iterator[LogChunk]:
@@ -133,11 +146,22 @@ class LogReader:
             if not end:
                 continue
             lines = rest[:end].splitlines(keepends=True)
-            yield LogChunk(self.path, self._lines + 1, lines, max(0, size - self._position - end))
+            if not self._lines:
+                self._n_vocab = _vocabulary(lines[0])
+            yield LogChunk(self.path, self._lines + 1, lines, max(0, size - self._position - end), self._n_vocab)
             self._position += end
             self._lines += len(lines)
             self._overlap = (self._overlap + rest[max(0, end - OVERLAP) : end])[-OVERLAP:]
             rest = rest[end:]
+
+
+def _vocabulary(first_line: bytes) -> int | None:
+    """The size of the vocabulary that a log begins with; None if it does not begin as a log does."""
+    try:
+        event = from_json(first_line)
+    except ValueError:
+        return None
+    return event.data.n_vocab if isinstance(event, RunStarted) else None
 
 
 def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:

@@ -11,7 +11,7 @@ from slmtui.runs.log_reader import LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
-from slmtui.training.gap import above_baseline, verdict_of
+from slmtui.training.gap import above_baseline
 
 TAIL = 128 << 10  # bytes of the log's end; some seven hundred steps
 _WANTED = (b'"event":"run_started"', b'"event":"evaluation"')
@@ -25,13 +25,6 @@ class RunPreview:
     started: events.RunStarted | None
     best: events.Evaluation | None
     progress: Progress
-
-    @property
-    def verdict(self) -> str:
-        """The class of the best evaluation's gap; "" for none, and for a model that has learned nothing."""
-        if self.started is None or self.best is None:
-            return ""
-        return verdict_of(self.best.gap, self.best.val_loss, self.started.data.n_vocab)
 
     @property
     def above_baseline(self) -> bool:

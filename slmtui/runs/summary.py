@@ -8,7 +8,6 @@ from slmtui.runs.log_reader import LogReader
 from slmtui.runs.run import Run, State
 from slmtui.training import events
 from slmtui.training.events import Cause, Event
-from slmtui.training.gap import verdict_of
 
 
 @dataclass
@@ -62,7 +61,7 @@ class RunSummary:
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.bits_per_byte = event.gap, event.bits_per_byte
-                self.verdict = verdict_of(event.gap, event.val_loss, self.n_vocab) or None
+                self.verdict = event.verdict or None
                 self.best_mixed_loss, self.mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
                 self.judged_bits_per_byte = event.judged_bits_per_byte
                 self.samples, self.parse_rate, self.copied_share = 0, None, None

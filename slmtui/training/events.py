@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
 from slmtui.config.phase import Phase
 from slmtui.training.data_record import LoggedData
-from slmtui.training.gap import verdict_of
 
 Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -107,11 +106,6 @@ class Evaluation(Base):
     # above except `best` is about the network alone.
     mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
-
-    def with_verdict(self, n_vocab: int) -> Evaluation:
-        """With the verdict that applies today: older logs praise models that have learned nothing."""
-        word = verdict_of(self.gap, self.val_loss, n_vocab)
-        return self if self.verdict == word else replace(self, verdict=word)
 
     @property
     def judged_loss(self) -> float:

@@ -103,7 +103,7 @@ def read_facts(run: Run) -> RunFacts:
     started = happened[0]
     facts = RunFacts(run, run.phase(), run.phase_text(), started, happened, examination=kept(run))
     for event in happened:
-        _add(facts, event.with_verdict(facts.data.n_vocab) if isinstance(event, Evaluation) else event)
+        _add(facts, event)
     return facts
 
 

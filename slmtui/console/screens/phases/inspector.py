@@ -58,7 +58,7 @@ class PhaseInspector:
     def verdict_of(self, phase: Phase) -> tuple[str, bool]:
         """The class of the newest run's gap, "" for none, and whether counting does better."""
         seen = self._previews.get(phase.name)
-        return (seen.verdict, seen.above_baseline) if seen is not None else ("", False)
+        return (seen.best.verdict, seen.above_baseline) if seen is not None and seen.best is not None else ("", False)
 
     def forget_faults(self) -> None:
         """What could not be read a while ago may be there now."""
