@@ -82,36 +82,3 @@ def fill_closed_streams() -> None:
                 os.dup2(nothing, descriptor)
                 os.close(nothing)
             setattr(sys, name, os.fdopen(descriptor, "r" if descriptor == 0 else "w", encoding="utf-8"))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in readable form: 0.4 s, 12 s, 3 min 20 s, 2 h 05 min."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60:02} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02} min"
-
-
-def duration_of_step(seconds: float) -> str:
-    """Seconds of something short, to three significant digits: 26 ms, 1.25 s."""
-    return f"{seconds * 1000:.3g} ms" if seconds < 0.9995 else f"{seconds:.3g} s"
-
-
-def byte_size(n_bytes: float, *, decimals: int = 0) -> str:
-    """Bytes in readable form: 41 KB, 35 MB, 1.2 GB. decimals: of kilobytes and megabytes; gigabytes have one."""
-    if n_bytes >= 0.9995e9:
-        return f"{n_bytes / 1e9:,.1f} GB"
-    number, unit = (n_bytes / 1e6, "MB") if n_bytes >= 0.9995e6 else (n_bytes / 1e3, "KB")
-    return f"{number:,.{decimals}f} {unit}"
-
-
-def compact(number: float) -> str:
-    """A count in at most six characters: 950, 41.9 K, 3.37 M."""
-    for unit, name in ((1e9, " G"), (1e6, " M"), (1e3, " K")):
-        if number >= 0.9995 * unit:
-            return f"{number / unit:.3g}{name}"
-    return f"{number:.0f}"

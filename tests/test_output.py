@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.output import byte_size, compact, duration_of_step, put, put_json, say, visible
+from slmtui.output import put, put_json, say, visible
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\x7f\udc80 line\ttab ü 漢"
 # Nothing that a terminal acts upon: C0 but newline and tab, DEL, C1.
@@ -81,37 +81,3 @@ def test_a_corpus_full_of_escapes_commands_nobody(
         assert status in (0, 2), (command, err)
         assert not OBEYED.search(out + err), command
         assert "Traceback" not in err
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(950, "950"), (41_900, "41.9 K"), (999_600, "1 M"), (3_368_576, "3.37 M"), (29_995_392, "30 M")],
-)
-def test_counts_in_few_characters(number: int, text: str) -> None:
-    assert compact(number) == text
-
-
-@pytest.mark.parametrize(
-    ("n_bytes", "text"),
-    [
-        (41_234, "41 KB"),
-        (999_600, "1 MB"),
-        (35_400_000, "35 MB"),
-        (999_400_000, "999 MB"),
-        (999_600_000, "1.0 GB"),
-        (8 * 10**9, "8.0 GB"),
-    ],
-)
-def test_bytes_as_a_person_says_them(n_bytes: int, text: str) -> None:
-    assert byte_size(n_bytes) == text
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.026, "26 ms"), (0.9994, "999 ms"), (0.9996, "1 s"), (1.254, "1.25 s")]
-)
-def test_the_time_of_a_step(seconds: float, text: str) -> None:
-    assert duration_of_step(seconds) == text
-
-
-def test_small_texts_are_told_apart_by_a_decimal() -> None:
-    assert (byte_size(41_234, decimals=1), byte_size(1_260_000, decimals=1)) == ("41.2 KB", "1.3 MB")

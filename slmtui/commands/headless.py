@@ -21,7 +21,7 @@ from rich.progress import Progress as Bar
 from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
-from slmtui.output import ExitStatus, duration, put, put_json, say, silence
+from slmtui.output import ExitStatus, put, put_json, say, silence
 from slmtui.runs.lines import line_of, outcome, summary
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
@@ -29,6 +29,7 @@ from slmtui.session import Session, begin, resume
 from slmtui.training import events
 from slmtui.training.control import CommandKind
 from slmtui.training.events import to_json
+from slmtui.words import duration
 
 Handler = Callable[[int, FrameType | None], object]
 ShowProgress = Callable[[Progress], None]

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
+from slmtui import words
 from slmtui.commands.options import Job, checkpoints_option, json_option
 from slmtui.errors import UserError
-from slmtui.output import ExitStatus, duration, put, say
+from slmtui.output import ExitStatus, put, say
 from slmtui.project import DEFAULT_PHASE, shown_command
 from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import State, all_runs
@@ -69,12 +70,12 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
 
 def cells(run: RunSummary, state: State, *, mixed: bool) -> tuple[str, ...]:
     def number(value: float | None, form: str) -> str:
-        return "–" if value is None else format(value, form)
+        return words.number(value, form).replace("−", "-")  # a minus that scripts can read
 
     plain = (
         run.name, state, f"{run.step:,}/{run.max_iters:,}", f"{run.parameters:,}", f"{run.train_tokens:,}",
         number(run.best_val_loss, ".4f"), number(run.best_step, ","), number(run.gap, "+.2f"), run.verdict or "–",
-        number(run.bits_per_byte, ".2f"), duration(run.seconds),
+        number(run.bits_per_byte, ".2f"), words.duration(run.seconds),
     )  # fmt: skip
     if not mixed:
         return plain

@@ -19,7 +19,8 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError, load_phase
 from slmtui.config.source_phase import phase_of
 from slmtui.errors import UserError
-from slmtui.output import ExitStatus, duration, put, say
+from slmtui.output import ExitStatus, put, say
+from slmtui.words import duration, duration_of_step
 
 
 @click.command(cls=Job, help=__doc__)
@@ -65,7 +66,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     if step := step_seconds(suggestion.phase):
         suggestion = suggest(phase.data, facts, fixed, steps_in_time(facts, step))
         total = duration(step * suggestion.phase.training.max_iters)
-        say(f"a step takes {step * 1000:,.3g} ms on this machine: {total} for all of them, evaluations aside")
+        say(f"a step takes {duration_of_step(step)} on this machine: {total} for all of them, evaluations aside")
     return suggested_toml(suggestion)
 
 

@@ -18,7 +18,7 @@ from slmtui.data.inspection import Counted
 from slmtui.data.split_stats import DatasetLeakage
 from slmtui.insight.rules.limits import LEAK
 from slmtui.model.size import count_parameters
-from slmtui.output import byte_size
+from slmtui.words import byte_size, plural
 
 MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
 LEAST_ITERS, MOST_ITERS = 400, 20_000
@@ -86,7 +86,7 @@ class Suggestion:
         """The phase in a line."""
         model, tokenizer = self.phase.model, self.phase.tokenizer
         vocabulary = f"bpe of {tokenizer.vocab_size:,}" if tokenizer.kind == "bpe" else tokenizer.kind
-        layers = f"{model.n_layer} layer{'' if model.n_layer == 1 else 's'}"
+        layers = plural(model.n_layer, "layer")
         return f"{vocabulary}, {layers} of width {model.n_embd}, dropout {model.dropout:g}"
 
 

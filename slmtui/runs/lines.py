@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slmtui.output import ExitStatus, duration, visible
+from slmtui.output import ExitStatus, visible
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.events import DIVERGED, Event
 from slmtui.training.gap import in_words
+from slmtui.words import duration
 
 
 def line_of(event: Event, progress: Progress) -> str | None:

@@ -19,6 +19,7 @@ from slmtui.training.hardware import Machine, Precision, choose_machine, multipl
 from slmtui.training.speed import steps_alone
 from slmtui.training.state import Training
 from slmtui.training.trainer import update
+from slmtui.words import duration_of_step, plural
 
 ROUNDS = 3  # in each round, every candidate takes one timed step
 ENOUGH_SECONDS = 3.0  # after this time, no further round begins
@@ -35,7 +36,7 @@ class Candidate:
     precision: Precision
 
     def __str__(self) -> str:
-        return f"{self.threads} thread{'' if self.threads == 1 else 's'}, {self.precision}"
+        return f"{plural(self.threads, 'thread')}, {self.precision}"
 
 
 def tuned_machine(phase: Phase, dataset: Dataset) -> Machine:
@@ -95,9 +96,5 @@ def _time_step(training: Training, machine: Machine, candidate: Candidate) -> fl
 
 
 def _reason(chosen: Candidate, seconds: dict[Candidate, float]) -> str:
-    others = " and ".join(f"{_milliseconds(seconds[other])} with {other}" for other in seconds if other != chosen)
-    return f"{chosen}: a step takes {_milliseconds(seconds[chosen])}, against {others}"
-
-
-def _milliseconds(seconds: float) -> str:
-    return f"{seconds * 1000:,.3g} ms"
+    others = " and ".join(f"{duration_of_step(seconds[other])} with {other}" for other in seconds if other != chosen)
+    return f"{chosen}: a step takes {duration_of_step(seconds[chosen])}, against {others}"

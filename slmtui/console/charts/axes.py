@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from slmtui import words
+
 ROUND = (1.0, 2.0, 5.0, 10.0)
 ROUND_FINE = (1.0, 2.0, 2.5, 5.0, 10.0)
 CLOCK = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)  # seconds
@@ -62,20 +64,13 @@ def log_axis(low: float, high: float, rows: int) -> Axis:
 def x_axis(low: float, high: float, columns: int, *, clock: bool = False) -> Axis:
     """An axis of counts with exactly these limits, since the end of a run is planned; clock: x is in seconds."""
     low, high = _apart(low, high)
-    width = 3 * len(clock_time(high) if clock else f"{high:,.0f}") // 2 + 3  # the last number is not centred
+    width = 3 * len(words.clock(high) if clock else f"{high:,.0f}") // 2 + 3  # the last number is not centred
     wish = (high - low) / max(1, min(8, columns // width))
     if clock:
         step = next((float(s) for s in CLOCK if s >= wish), math.ceil(wish / 86400) * 86400.0)
-        return Axis(low, high, tuple((value, clock_time(value)) for value in _multiples(low, high, step)))
+        return Axis(low, high, tuple((value, words.clock(value)) for value in _multiples(low, high, step)))
     step = _step(wish, ROUND_FINE)
     return Axis(low, high, _ticks(low, high, max(1.0, step), signed=False))
-
-
-def clock_time(seconds: float) -> str:
-    """0:05, 12:30, 3:25:10."""
-    minutes, second = divmod(round(seconds), 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour}:{minute:02}:{second:02}" if hour else f"{minute}:{second:02}"
 
 
 def signed_number(value: float, places: int = 2) -> str:

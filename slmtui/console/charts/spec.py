@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from slmtui.console.charts.axes import clock_time, signed_number
+from slmtui.console.charts.axes import signed_number
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.series import Numbers, nearest
+from slmtui.words import clock
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +83,7 @@ def read_values(spec: ChartSpec, at: float) -> list[Reading]:
 
 def x_text(spec: ChartSpec, x: float) -> str:
     """An x as the chart writes it, with its unit."""
-    return clock_time(x) if spec.clock else f"{x:,.0f} {spec.x_label}"
+    return clock(x) if spec.clock else f"{x:,.0f} {spec.x_label}"
 
 
 def y_text(spec: ChartSpec, y: float) -> str:

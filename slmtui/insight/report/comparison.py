@@ -8,7 +8,7 @@ from slmtui.insight.report.advice import is_leaky
 from slmtui.insight.report.blocks import Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import overlay_figure
 from slmtui.insight.report.run_facts import RunFacts
-from slmtui.insight.report.words import listed, number, plural
+from slmtui.words import listed, number, plural
 
 
 def comparison(runs: Sequence[RunFacts], level: int) -> list[ReportBlock]:

@@ -13,9 +13,10 @@ from slmtui.insight.report.advice import findings
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import run_figure
 from slmtui.insight.report.run_facts import RunFacts
-from slmtui.insight.report.words import clipped, number, one_of, percent, plural
+from slmtui.insight.report.words import clipped, one_of
 from slmtui.runs.lines import rates_line
 from slmtui.training.events import Evaluation, Sample, Warned
+from slmtui.words import number, percent, plural
 
 MOST_ROWS = 30  # of the loss table
 MIXED = ("mixed", "mixed bits/byte")  # its further columns for a run that mixes

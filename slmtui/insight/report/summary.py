@@ -6,12 +6,12 @@ from slmtui.insight.judging.examination import knows_by_heart
 from slmtui.insight.report.advice import advise, findings, is_leaky, is_rise
 from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBlock
 from slmtui.insight.report.run_facts import RunFacts
-from slmtui.insight.report.words import listed, number, percent, plural, val_loss
+from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import is_clear_rise
-from slmtui.output import duration
 from slmtui.training.events import DIVERGED, Evaluation, Finding
 from slmtui.training.gap import SCALE
+from slmtui.words import duration, listed, number, percent, plural
 
 LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
 IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself

@@ -1,18 +1,11 @@
-"""Numbers and lists as a report says them."""
+"""What only a report says: both losses of a mixture, and a choice of what there is."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from slmtui.training.events import Evaluation
-
-
-def number(value: float | None, form: str) -> str:
-    """A real minus sign, and – for what is not there or not a number."""
-    if value is None or not math.isfinite(value):
-        return "–"
-    return format(value, form).replace("-", "−")
+from slmtui.words import number
 
 
 def val_loss(evaluation: Evaluation) -> str:
@@ -21,28 +14,9 @@ def val_loss(evaluation: Evaluation) -> str:
     return number(evaluation.val_loss, ".4f") + mixed
 
 
-def percent(share: float) -> str:
-    """96 %; never 0 % or 100 % of what is only nearly so."""
-    rounded = round(100 * share)
-    if rounded == 0 and share > 0:
-        return "< 1 %"
-    if rounded == 100 and share < 1:
-        return "> 99 %"
-    return f"{rounded} %"
-
-
-def plural(n: int, noun: str) -> str:
-    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"
-
-
 def clipped(text: str, most: int) -> str:
     text = " ".join(text.split())
     return text if len(text) <= most else text[: most - 1] + "…"
-
-
-def listed(names: Sequence[str]) -> str:
-    """a, b and c."""
-    return " and ".join((", ".join(names[:-1]), names[-1])) if len(names) > 1 else "".join(names)
 
 
 def one_of(evaluations: Sequence[Evaluation], most: int, keep: Evaluation | None) -> list[Evaluation]:

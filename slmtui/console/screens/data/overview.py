@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from slmtui.config.phase import Phase
 from slmtui.insight.estimates import Speed
-from slmtui.output import byte_size
+from slmtui.words import byte_size
 
 if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline

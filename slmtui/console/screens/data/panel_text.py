@@ -13,6 +13,7 @@ from slmtui.console.text.columns import cut, cut_left
 from slmtui.console.text.token_rows import label, token_text
 from slmtui.insight.rules.limits import LEAK, MANY_UNSEEN, SERIOUS_LEAK, SOME_UNSEEN
 from slmtui.output import visible
+from slmtui.words import plural
 
 if TYPE_CHECKING:
     from slmtui.console.screens.data.overview import DataOverview
@@ -78,7 +79,7 @@ def validation(found: DataOverview, width: int) -> Content:
     text = (
         f"{n_val:,} tokens, the last {share:.0%}"
         if found.phase.data.split == "contiguous"
-        else f"{n_val:,} tokens, {share:.0%}: {held_back:,} whole file{'s' * (held_back != 1)}"
+        else f"{n_val:,} tokens, {share:.0%}: {plural(held_back, 'whole file')}"
     )
     return _join(
         [
@@ -117,7 +118,7 @@ def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:
     if kinds := found.counts.unseen_kinds:
         tokens = [found.dataset.tokenizer.token_bytes(token) for token in found.counts.unseen]
         names = " ".join(cut(token_text(token).replace("\n", ""), 12) for token in tokens)
-        text = f"{found.counts.unseen_tokens:,} tokens, {kinds:,} {'kind' if kinds == 1 else 'kinds'}: {names}"
+        text = f"{found.counts.unseen_tokens:,} tokens, {plural(kinds, 'kind')}: {names}"
         lines += _indented(text, width, max_lines=3)
     return lines
 

@@ -32,6 +32,7 @@ from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
 from slmtui.errors import UserError
 from slmtui.output import visible
+from slmtui.words import plural
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
@@ -149,7 +150,7 @@ class DataScreen(ConsoleScreen):
 
     def _title(self, found: DataOverview) -> str:
         n = found.counted.inspection.files
-        return f"{visible(', '.join(found.phase.data.source))} · {n:,} file{'s' * (n != 1)}"
+        return f"{visible(', '.join(found.phase.data.source))} · {plural(n, 'file')}"
 
     @on(DataTable.RowHighlighted)
     def _file_chosen(self) -> None:

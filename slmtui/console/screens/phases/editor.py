@@ -14,6 +14,7 @@ from textual.widgets import Static, TextArea
 from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.phases.form import Fields, PhaseForm
 from slmtui.output import visible
+from slmtui.words import plural
 
 EditorView = Literal["form", "file"]
 SHOWN_PROBLEMS = 6
@@ -117,7 +118,7 @@ class PhaseEditor(Vertical):
             return
         self.border_title = visible(f"{draft.path}{' *' if draft.changed else ''}").replace("[", r"\[")
         count = len(draft.problems)
-        mistakes = f"{count} mistake{'s' if count != 1 else ''}" if count else "valid"
+        mistakes = plural(count, "mistake") if count else "valid"
         saved = "not saved" if draft.changed else "saved"
         self.border_subtitle = f"{self.view} · {mistakes} · {saved}"
         if self.view == "form":

@@ -10,7 +10,7 @@ from slmtui.config.errors import Problem, shown
 from slmtui.config.phase import Phase
 from slmtui.insight import estimates
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
-from slmtui.output import byte_size, duration, duration_of_step
+from slmtui.words import byte_size, duration, duration_of_step
 
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]

@@ -16,7 +16,8 @@ from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.text.columns import cut, fit
 from slmtui.insight.estimates import parameters
-from slmtui.output import compact, visible
+from slmtui.output import visible
+from slmtui.words import compact
 
 LEAST_WIDTH = 25  # of a row, in columns
 MOST_WIDTH = 60

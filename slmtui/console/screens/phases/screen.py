@@ -22,7 +22,7 @@ from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.screens.phases.meaning import difference_lines, meaning, problem_lines
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.phase_list import PhaseList, phase_row
-from slmtui.output import byte_size
+from slmtui.words import byte_size
 
 FILE_BEATS = 4  # beats between two looks at the files
 RUN_BEATS = 20  # beats between two looks at the runs

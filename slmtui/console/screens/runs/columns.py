@@ -12,9 +12,9 @@ from slmtui.console.screens.runs.words import STATE_COLOURS
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
 from slmtui.training.gap import WORDS, above_baseline
+from slmtui.words import NOTHING, clock, number
 
 MARK, UNMARKED = "●", " "
-NOTHING = "–"
 GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
 ALWAYS = 10
@@ -33,20 +33,6 @@ class RunColumn:
     mixed: bool = False  # only where a run has a mixture
 
 
-def number(value: float | None, form: str) -> str:
-    """–, for what is not there or not a number."""
-    if value is None or math.isnan(value):
-        return NOTHING
-    return format(value, form).replace("-", "−")
-
-
-def clock(seconds: float) -> str:
-    """12 s as 0:12, two hours as 2:00:00: one form for all, so that they align."""
-    whole = round(max(0.0, seconds))
-    minutes, rest = divmod(whole, 60)
-    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
-
-
 COLUMNS = (
     RunColumn("run", "run", lambda r: (visible(r.name), ""), right=False),
     RunColumn("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),
@@ -63,7 +49,7 @@ COLUMNS = (
         "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=4, mixed=True
     ),
     RunColumn("ngram", "vs n-gram", lambda r: _against(r), keep=6),
-    RunColumn("samples", "samples", lambda r: (visible(r.quality) or "–", ""), right=False, keep=1),
+    RunColumn("samples", "samples", lambda r: (visible(r.quality) or NOTHING, ""), right=False, keep=1),
     RunColumn("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
 
@@ -72,7 +58,7 @@ MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
 
 
 def _count(n: int) -> str:
-    return f"{n:,}" if n else "–"
+    return f"{n:,}" if n else NOTHING
 
 
 def _margin(run: RunListing) -> float | None:
@@ -87,7 +73,7 @@ def _margin(run: RunListing) -> float | None:
 def _against(run: RunListing) -> Cell:
     margin = _margin(run)
     if margin is None:
-        return "–", ""
+        return NOTHING, ""
     return number(margin, "+.2f"), "$excellent" if margin < 0.0 else ""
 
 
@@ -95,7 +81,7 @@ def _verdict(run: RunListing) -> Cell:
     """The gap's class; where counting does better than the network, without its colour."""
     word, loss = run.summary.verdict, run.summary.best_val_loss
     if word is None:
-        return "–", ""
+        return NOTHING, ""
     if loss is not None and above_baseline(loss, run.baseline):
         return visible(word), "$quiet"
     return visible(word), f"${word}" if word in WORDS else ""

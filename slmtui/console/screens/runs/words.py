@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from slmtui.output import duration, visible
+from slmtui.output import visible
 from slmtui.runs.index import RunListing
 from slmtui.training.events import DIVERGED
+from slmtui.words import duration
 
 STATE_COLOURS = {
     "running": "$train", "paused": "$warning", "stalled": "$warning", "done": "$foreground", "stopped": "$quiet",

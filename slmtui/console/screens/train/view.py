@@ -9,12 +9,13 @@ from rich.text import Text
 
 from slmtui.console.charts.run_charts import X, gap_chart, loss_chart
 from slmtui.console.charts.spec import ChartSpec
-from slmtui.output import duration, visible
+from slmtui.output import visible
 from slmtui.runs.history import RunHistory
 from slmtui.runs.lines import rates_line
 from slmtui.runs.summary import RunSummary
 from slmtui.training.events import Evaluation, Sample, Warned
 from slmtui.training.gap import in_words
+from slmtui.words import duration
 
 SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
-from slmtui.console.screens.runs.columns import COLUMNS, GUTTER, cells, clock, fitting, number, sort_runs
+from slmtui.console.screens.runs.columns import COLUMNS, GUTTER, cells, fitting, sort_runs
 from slmtui.console.screens.runs.words import sentence, short_name
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.training import events
@@ -39,18 +39,6 @@ def test_a_wider_table_never_has_fewer_columns(listed: list[RunListing]) -> None
     counts = [len(fitting(rows, width).columns) for width in range(20, 220)]
     assert counts == sorted(counts)
     assert counts[-1] == sum(not column.mixed for column in COLUMNS), "no run has a mixture"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0, "0:00"), (12.4, "0:12"), (599.6, "10:00"), (3599.6, "1:00:00"), (7384, "2:03:04")]
-)
-def test_times_align(seconds: float, said: str) -> None:
-    assert clock(seconds) == said
-
-
-@pytest.mark.parametrize(("value", "said"), [(None, "–"), (float("nan"), "–"), (-0.136, "−0.14"), (3.0, "+3.00")])
-def test_numbers_have_a_minus_sign(value: float | None, said: str) -> None:
-    assert number(value, "+.2f") == said
 
 
 @pytest.mark.parametrize(
