@@ -23,6 +23,8 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = True) -
             raise OSError(errno.ELOOP, "a link that leads nowhere", str(path)) from None
         raise
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nothing can have such a name
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
         if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
             raise _not_a_file(path) from None
         if not follow and path.is_symlink():
@@ -49,10 +51,10 @@ def is_there(path: Path) -> bool:
     """
     try:
         path.lstat()
-    except (FileNotFoundError, NotADirectoryError):
+    except (FileNotFoundError, NotADirectoryError, ValueError):  # ValueError: a NUL in the path
         return False
-    except (OSError, ValueError):
-        return True
+    except OSError as error:
+        return error.errno != errno.ENAMETOOLONG
     return True
 
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -48,14 +52,72 @@ def test_a_list_shows_the_run_as_damaged_until_its_log_can_be_read(unreadable: R
     assert (listed.state, listed.problem) == ("crashed", "")
 
 
-def test_a_run_that_may_not_be_looked_into_hides_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse to look into a folder, as for others than root."""
+
+    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: str | Path, *rest: Any, **more: Any) -> Any:
+            if not isinstance(path, int) and folder in Path(path).parents:
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+            return real(path, *rest, **more)
+
+        return call
+
+    for name in ("open", "stat", "lstat", "scandir", "listdir"):
+        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
+
+
+def link(path: Path) -> None:
+    path.symlink_to("nowhere")
+
+
+def test_a_run_that_may_not_be_looked_into_hides_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     closed, other = done_run(tmp_path, "a-001"), done_run(tmp_path, "b-001")
-    is_file = Path.is_file
-
-    def refusing(path: Path) -> bool:
-        if path.parent == closed.folder:
-            raise PermissionError(13, "Permission denied", str(path))
-        return is_file(path)
-
-    monkeypatch.setattr(Path, "is_file", refusing)
+    close(closed.folder, monkeypatch)
     assert newest_runs(tmp_path) == [other]
+    index = RunIndex(tmp_path)
+    assert [(run.name, run.state) for run in index.look()] == [("a-001", "damaged"), ("b-001", "done")]
+    assert main(["runs", "--checkpoints", str(tmp_path)]) == ExitStatus.DONE
+    told = capsys.readouterr()
+    assert told.err == f"{closed.folder}: phase.toml cannot be read (Permission denied)\n"
+    assert "b-001" in told.out
+    assert main(["watch", "a-001", "--checkpoints", str(tmp_path)]) == ExitStatus.USAGE
+    assert f"{closed.folder}: phase.toml cannot be read (Permission denied)" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert [(run.name, run.state) for run in index.look()] == [("a-001", "done"), ("b-001", "done")]
+
+
+@pytest.mark.parametrize(
+    ("make", "reason"),
+    [(Path.mkdir, "Is a directory"), (os.mkfifo, "neither a file nor a folder"), (link, "a link, which is not")],
+)
+def test_a_run_whose_phase_is_no_file_is_named(
+    tmp_path: Path, make: Callable[[Path], None], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = done_run(tmp_path, "a-001")
+    run.phase_file.unlink()
+    make(run.phase_file)
+    for words in (["runs"], ["watch", "a-001"], ["report", str(run.folder)]):
+        main([*words, "--checkpoints", str(tmp_path)])
+        told = capsys.readouterr().err
+        assert f"{run.folder}: phase.toml cannot be read ({reason}" in told
+        assert "no runs in" not in told
+
+
+def test_a_damaged_run_is_not_followed_by_no_runs_yet(unreadable: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["runs", "--checkpoints", str(unreadable.folder.parent)])
+    assert "no runs in" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, f"elsewhere/{'x' * 5000}", "two\nlines", f"{'x' * 5000}.pt"])
+@pytest.mark.parametrize("command", ["watch", "report", "complete", "examine"])
+def test_the_name_of_no_run_is_shown_on_one_short_line(
+    tmp_path: Path, command: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, name, "--checkpoints", str(tmp_path)]) == ExitStatus.USAGE
+    told = capsys.readouterr().err
+    assert "no such " in told
+    assert told.count("\n") == 1
+    assert len(told) < 500

@@ -10,11 +10,10 @@ import click
 
 from slmtui import words
 from slmtui.commands.options import Job, checkpoints_option, json_option
-from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
 from slmtui.project import DEFAULT_PHASE, shown_command
 from slmtui.runs.log_reader import LogError
-from slmtui.runs.run import State, all_runs
+from slmtui.runs.run import State, runs_and_faults
 from slmtui.runs.summary import RunSummary, summarise
 
 HEADER = (
@@ -37,13 +36,14 @@ MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run pred
 @json_option("one JSON line for each run")
 @checkpoints_option
 def command(as_json: bool, checkpoints: Path) -> ExitStatus:
-    if checkpoints.exists() and not checkpoints.is_dir():
-        raise UserError(f"{checkpoints} is a file, not a folder of runs")
+    runs, faults = runs_and_faults(checkpoints)
+    for run, fault in faults.items():  # the others are to be seen all the same
+        say(f"{run.folder}: {fault}")
     found = []
-    for run in all_runs(checkpoints):
+    for run in runs:
         try:
             found.append(summarise(run))
-        except LogError as error:  # the others are to be seen all the same
+        except LogError as error:
             say(str(error))
     if as_json:
         for summary, state in found:
@@ -51,6 +51,8 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
             put(json.dumps(first | dataclasses.asdict(summary)))
         return ExitStatus.DONE
     if not found:
+        if runs or faults:
+            return ExitStatus.DONE  # it was said what is wrong with each
         train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=checkpoints)
         say(f"no runs in {checkpoints} yet; train one with: {train}")
         return ExitStatus.DONE

@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
 from slmtui.data.errors import DataError
 from slmtui.data.ngram import KneserNey
@@ -203,7 +204,7 @@ def _read_record(path: Path) -> dict[str, Any]:
                 return record
             problem = f"not a checkpoint of slmtui (format {FORMAT})"
     except FileNotFoundError:
-        raise CheckpointError(f"{path}: no such checkpoint") from None
+        raise CheckpointError(f"{printable(str(path), limit=200)}: no such checkpoint") from None
     except OSError as error:
         problem = f"cannot be read: {_refusal(error)}"
     except pickle.UnpicklingError as error:

@@ -11,7 +11,7 @@ from typing import Literal
 
 from slmtui.data.baseline import Baseline
 from slmtui.runs.log_reader import LogChunk, LogError, LogReader
-from slmtui.runs.run import ALIVE, Run, State, all_runs, modified
+from slmtui.runs.run import ALIVE, Run, State, modified, runs_and_faults
 from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -66,9 +66,10 @@ class RunIndex:
 
     def look(self) -> list[RunListing]:
         """By name; RunError if the folder cannot be read."""
-        runs = all_runs(self.checkpoints)
-        self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in runs}
-        return [reader.look() for reader in self._readers.values()]
+        runs, faults = runs_and_faults(self.checkpoints)
+        there = sorted([*runs, *faults], key=lambda run: run.name)
+        self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in there}
+        return [reader.look(faults.get(reader.run, "")) for reader in self._readers.values()]
 
 
 class _Reader:
@@ -89,7 +90,10 @@ class _Reader:
         self._baseline: Baseline | None = None
         self._quality = ""
 
-    def look(self) -> RunListing:
+    def look(self, fault: str) -> RunListing:
+        """fault: why the run cannot be looked into, "" if it can."""
+        if fault:
+            return self._listed_with(fault)
         try:
             status = self.run.log_file.stat()
             stamp = (status.st_size, status.st_mtime_ns)
@@ -101,6 +105,14 @@ class _Reader:
         state: State | Literal["damaged"] = "damaged" if self._problem else self._state()
         if changed or self._listed is None or self._listed.state != state:
             self._listed = self._list(state)
+        return self._listed
+
+    def _listed_with(self, fault: str) -> RunListing:
+        if self._listed is None or self._listed.problem != fault:
+            self._reader, self._stamp = LogReader(self.run.log_file), None
+            self._begin()
+            self._problem = fault
+            self._listed = self._list("damaged")
         return self._listed
 
     def _list(self, state: State | Literal["damaged"]) -> RunListing:

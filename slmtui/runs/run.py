@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -19,9 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase, parse_phase, read_phase_text
 from slmtui.errors import UserError
+from slmtui.files import is_there, open_to_read
 from slmtui.project import shown_command
 from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.runs.lock import Lock, holder, is_held, take
@@ -181,24 +184,53 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
     return Run(folder)
 
 
-def all_runs(checkpoints: Path) -> list[Run]:
-    """The runs in a folder, by name. A link is no run: it could lead anywhere."""
+def runs_and_faults(checkpoints: Path) -> tuple[list[Run], dict[Run, str]]:
+    """The runs in a folder, by name, and those that cannot be looked into, each with the reason.
+
+    A link is no run: it could lead anywhere. RunError if the folder itself cannot be listed; one that is not there has
+    no runs.
+    """
     try:
-        if not checkpoints.is_dir():
-            return []
-        runs = [run_at(path) for path in checkpoints.iterdir() if not path.is_symlink()]
+        folders = sorted(path for path in checkpoints.iterdir() if not path.is_symlink())
+    except FileNotFoundError:
+        return [], {}
+    except NotADirectoryError:
+        raise RunError(f"{checkpoints} is a file, not a folder of runs") from None
     except OSError as error:
         raise RunError(f"{checkpoints}: its runs cannot be listed ({error.strerror})") from None
-    return sorted((run for run in runs if run is not None), key=lambda run: run.name)
+    runs, faults = list[Run](), dict[Run, str]()
+    for folder in folders:
+        if run := run_at(folder):
+            runs.append(run)
+        elif fault := fault_of(folder):
+            faults[Run(folder)] = fault
+    return runs, faults
+
+
+def all_runs(checkpoints: Path) -> list[Run]:
+    """The runs in a folder that can be looked into, by name; RunError if it cannot be listed."""
+    return runs_and_faults(checkpoints)[0]
 
 
 def run_at(folder: Path) -> Run | None:
     """The run that a folder is, if it is one and may be looked into."""
     run = Run(folder)
     try:
-        return run if run.phase_file.is_file() else None
-    except OSError:
+        return run if stat.S_ISREG(run.phase_file.lstat().st_mode) else None
+    except (OSError, ValueError):
         return None
+
+
+def fault_of(folder: Path) -> str:
+    """Why a folder cannot be looked into that may be a run: `phase.toml cannot be read (a link, …)`; "" for others."""
+    phase_file = Run(folder).phase_file
+    if not is_there(phase_file):
+        return ""
+    try:
+        open_to_read(phase_file, follow=False).close()
+    except OSError as error:
+        return f"{phase_file.name} cannot be read ({error.strerror})"
+    return ""
 
 
 def newest_first(runs: Iterable[Run]) -> list[Run]:
@@ -237,5 +269,8 @@ def find_run(checkpoints: Path, name: str) -> Run:
     folder = path.parent if path.suffix == ".pt" else path
     if len(path.parts) > 1 and (found := run_at(folder)) is not None:
         return found
-    there = ", ".join(run.name for run in runs) or "none yet"
-    raise RunError(f"{name}: no such run in {checkpoints} (there: {there}), and no run's folder")
+    for place in (checkpoints / path, folder):
+        if run_at(place) is None and (fault := fault_of(place)):
+            raise RunError(f"{place}: {fault}")
+    there = ", ".join(printable(run.name, limit=100) for run in runs) or "none yet"
+    raise RunError(f"{printable(name, limit=200)}: no such run in {checkpoints} (there: {there}), and no run's folder")
