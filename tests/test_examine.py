@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 import math
 import re
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slmtui.cli import main
-from slmtui.insight.judging.examination import FILE, kept, verdict
+from slmtui.insight.judging.counts import Extraction
+from slmtui.insight.judging.examination import FILE, Extractions, kept, verdict
 from slmtui.insight.report.build import build_report
 from slmtui.insight.report.markdown import to_markdown
 from slmtui.runs.checkpoint import load_checkpoint
@@ -71,19 +73,27 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     first = kept(run)
     assert first is not None
     assert "kept in" in err
-    exact = first["extraction"]["train"]["exact"]
+    exact = first.extraction.train.exact
     assert f"training text: given 6 tokens, the next 6 came out exactly at {exact} of 60 (" in out
     assert "20 samples: " in out
-    assert verdict(first) in out
+    assert verdict(first.extraction) in out
     assert main([*arguments, "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
-    assert {key: value for key, value in again.items() if key not in ("run", "checkpoint")} == first  # the same seed
+    assert {key: value for key, value in again.items() if key not in ("run", "checkpoint")} == json.loads(
+        (run.folder / FILE).read_text()
+    )  # the same seed
 
     assert main(["report", "heart-001"]) == 0
     report = capsys.readouterr().out
-    assert f"Examination, step {first['step']}" in report
-    assert "Asked with: slmtui examine heart-001 --samples 20 --places 60 --tokens 6 --seed 42." in report
+    assert f"Examination, step {first.step}" in report
+    assert "Asked with: slmtui examine --samples 20 --places 60 --tokens 6 --seed 42 heart-001." in report
     assert f"came out exactly at {exact} of 60" in report
+
+    assert main(["examine", "checkpoints/heart-001/last.pt", "--samples", "0", "--places", "1"]) == 0
+    assert capsys.readouterr().err.startswith("checkpoints/heart-001/last.pt: ")
+    assert kept(run) == first, "what is kept is of the best model"
+    assert main(["examine", "checkpoints/heart-001/other.pt"]) == 2
+    assert "neither the best.pt nor the last.pt" in capsys.readouterr().err
 
     few = ["--samples", "0", "--places", "1", "--last"]
     assert main(["examine", "checkpoints/heart-001", "--checkpoints", "elsewhere", *few]) == 0
@@ -108,16 +118,17 @@ def examined(step: object = 100, **asked: object) -> dict[str, Any]:
         "step": step,
         "asked": {"samples": 20, "places": 60, "prefix": 6, "length": 6, "seed": 7} | asked,
         "rates": {"samples": 20, "parse_rate": 0.35, "copied_share": 0.1, "labels": {"domain": 20}},
-        "extraction": {"train": side(8, 60, 0.07, 0.24), "val": side(5, 60, 0.03, 0.18)},
+        "extraction": {"train": asdict(side(8, 60)), "val": asdict(side(5, 60))},
         "by_heart": ["a.py:1"],
     }
 
 
 def test_a_malformed_examination_does_not_keep_the_report_from_being_made(tmp_path: Path) -> None:
     run = done_run(tmp_path, "phase1-001")
-    no_interval = examined()
-    no_interval["extraction"]["train"]["interval"] = []
-    for found in (no_interval, examined(step=math.inf), examined(step=[]), examined(seed="x")):
+    numbers, too_many, no_rate = examined() | {"by_heart": [1, 2]}, examined(), examined()
+    too_many["extraction"]["train"]["exact"] = 61
+    no_rate["rates"]["parse_rate"] = "most"
+    for found in (numbers, too_many, no_rate, examined(step=math.inf), examined(step=[]), examined(seed="x")):
         (run.folder / FILE).write_text(json.dumps(found))
         assert "Examination" not in to_markdown(build_report([run]), [])
     (run.folder / FILE).write_text(json.dumps(examined()))
@@ -129,7 +140,7 @@ def test_the_verdict_of_a_report_says_that_text_is_known_by_heart(tmp_path: Path
     found = examined()
     (run.folder / FILE).write_text(json.dumps(found))
     assert said not in to_markdown(build_report([run]), [])
-    found["extraction"]["train"] = side(30, 60, 0.38, 0.62)
+    found["extraction"]["train"] = asdict(side(30, 60))
     (run.folder / FILE).write_text(json.dumps(found))
     (verdict,) = [line for line in to_markdown(build_report([run]), []).splitlines() if "**Verdict:**" in line]
     assert said in verdict
@@ -145,22 +156,22 @@ def test_of_a_model_with_a_mixture_both_losses_are_said(project: Path, capsys: p
     assert f"val loss network {saved.val_loss:.4f} and mixed {saved.mixed_loss:.4f}: 0.5 of each prediction" in told
 
 
-def side(exact: int, places: int, low: float, high: float) -> dict[str, object]:
-    return {"exact": exact, "places": places, "interval": [low, high]}
+def side(exact: int, places: int) -> Extraction:
+    return Extraction(6, 6, places, exact, 0.0, tuple(range(exact)))
 
 
 @pytest.mark.parametrize(
     ("train", "val", "said"),
     [
-        (side(50, 60, 0.72, 0.91), side(5, 60, 0.03, 0.18), "by heart, well beyond"),
-        (side(50, 60, 0.72, 0.91), side(0, 0, 0.0, 1.0), "by heart, well beyond"),
-        (side(8, 60, 0.07, 0.24), side(5, 60, 0.03, 0.18), "no more of its training text"),
-        (side(0, 60, 0.0, 0.06), side(0, 60, 0.0, 0.06), "gives away nothing"),
-        (side(0, 0, 0.0, 1.0), side(0, 0, 0.0, 1.0), "too short"),
+        (side(50, 60), side(5, 60), "by heart, well beyond"),
+        (side(50, 60), side(0, 0), "by heart, well beyond"),
+        (side(8, 60), side(5, 60), "no more of its training text"),
+        (side(0, 60), side(0, 60), "gives away nothing"),
+        (side(0, 0), side(0, 0), "too short"),
     ],
 )
-def test_what_the_extraction_means(train: dict[str, object], val: dict[str, object], said: str) -> None:
-    assert said in verdict({"extraction": {"train": train, "val": val}})
+def test_what_the_extraction_means(train: Extraction, val: Extraction, said: str) -> None:
+    assert said in verdict(Extractions(train, val))
 
 
 @pytest.mark.parametrize("arguments", [["--tokens", "0"], ["--samples", "10001"], ["--places", "x"]])

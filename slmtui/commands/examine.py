@@ -12,21 +12,26 @@ from pathlib import Path
 import click
 
 from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument, saved_model, seed_option, whole
+from slmtui.errors import UserError
+from slmtui.insight.judging import examination
+from slmtui.insight.judging.examination import Questions
 from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
 
-HEART_SHOWN = 10
+USUAL = Questions()
 
 
 @click.command(cls=Job, help=__doc__)
 @run_argument
 @click.option("--last", is_flag=True, help="the newest checkpoint instead of the best; the result is not saved")
-@click.option("--samples", type=whole(0, 10_000), default="200", metavar="N", help="samples to judge")
-@click.option("--places", type=whole(1, 10_000), default="200", metavar="N", help="positions of each text to test")
+@click.option("--samples", type=whole(0, 10_000), default=str(USUAL.samples), metavar="N", help="samples to judge")
+@click.option(
+    "--places", type=whole(1, 10_000), default=str(USUAL.places), metavar="N", help="positions of each text to test"
+)
 @click.option(
     "--tokens",
     type=whole(1, 1_000),
-    default="16",
+    default=str(USUAL.prefix),
     metavar="K",
     help="tokens given as a prompt, and tokens expected back",
 )
@@ -37,8 +42,8 @@ def command(
     run: str, last: bool, samples: int, places: int, tokens: int, seed: int, as_json: bool, checkpoints: Path
 ) -> ExitStatus:
     examined = find_run(checkpoints, run)
-    from slmtui.insight.judging import examination
-    from slmtui.insight.judging.examiner import Questions, dataset_of, examine  # torch, which --help does not need
+    last = last or _names_the_last(run)
+    from slmtui.insight.judging.examiner import dataset_of, examine  # torch, which --help does not need
     from slmtui.runs.checkpoint import load_checkpoint
 
     path = saved_model(examined, last=last)
@@ -50,12 +55,19 @@ def command(
         examination.keep(examined, found)
         say(f"kept in {examined.folder / examination.FILE}, where {examined.command('report')} finds it")
     if as_json:
-        put_json(json.dumps({"run": examined.name, "checkpoint": str(path), **found}))
+        put_json(json.dumps({"run": examined.name, "checkpoint": str(path), **found.to_dict()}))
         return ExitStatus.DONE
     for line in examination.summary_lines(found):
         put(visible(line))
-    put(examination.verdict(found))
-    if by_heart := found["by_heart"]:
-        more = f" and {len(by_heart) - HEART_SHOWN:,} more" if len(by_heart) > HEART_SHOWN else ""
-        put(visible(f"by heart: {', '.join(by_heart[:HEART_SHOWN])}{more}"))
+    put(examination.verdict(found.extraction))
+    if found.by_heart:
+        put(visible(f"by heart: {examination.places_by_heart(found)}"))
     return ExitStatus.DONE
+
+
+def _names_the_last(run: str) -> bool:
+    """Whether a run was named by its last.pt; UserError for a checkpoint that is neither that nor best.pt."""
+    path = Path(run)
+    if path.suffix == ".pt" and path.name not in ("best.pt", "last.pt"):
+        raise UserError(f"{run} is neither the best.pt nor the last.pt of a run; only these are examined")
+    return path.name == "last.pt"

@@ -8,41 +8,18 @@ they stand there? The same asked of the validation text says how much of that is
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slmtui.config.limits import SHORTEST_COPY
 from slmtui.inference.generation import Sampling, generate
-from slmtui.insight.judging.proportion import interval
+from slmtui.insight.judging.counts import Extraction
 from slmtui.model.gpt import GPT
 
-PLACES, TOKENS = 200, SHORTEST_COPY  # by default
 ROWS_AT_ONCE = 64
 GREEDY = Sampling(temperature=0.0)
-
-
-@dataclass(frozen=True)
-class Extraction:
-    """What came out on one side of the split. Shares are of all places; places are tokens from the side's start."""
-
-    prefix: int  # tokens given
-    length: int  # tokens asked for
-    places: int  # tried; 0 if the text is too short for one
-    exact: int  # where all tokens came out as they stand in the text
-    right_tokens: float  # tokens right before the first wrong one, on average; 0 without a place
-    at: tuple[int, ...]  # the places that came out exactly
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Of the share of exact places, 95 %."""
-        return interval(self.exact, self.places)
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self) | {"at": list(self.at), "interval": list(self.interval)}
 
 
 def extract(

@@ -38,6 +38,7 @@ from slmtui.data.chunks import chunks
 from slmtui.data.corpus import FOOTER
 from slmtui.data.dataset import Dataset
 from slmtui.data.text_index import TextIndex
+from slmtui.insight.judging.counts import Rates
 from slmtui.insight.judging.syntax import longest_prefix, parses, says_something, wrong_brackets
 
 Label = Literal["gibberish", "fragments", "syntax", "domain", "copy"]
@@ -159,16 +160,6 @@ class Judge:
             "copied_from": f"{place[0]}:{place[1]}" if place else "",
             "copied_text": tokenizer.decode(tokens[at : at + int(lengths[at])]) if longest else "",
         }
-
-
-@dataclass(frozen=True)
-class Rates:
-    """Over many samples. None where there is nothing to count: no samples, or no Python."""
-
-    samples: int
-    parse_rate: float | None  # share of the samples that parse up to their cut
-    copied_share: float | None  # share of all their tokens that lie in copies of at least 16 tokens
-    labels: dict[str, int]  # how many have each label, the most frequent first
 
 
 def rates(judgements: Iterable[Judgement]) -> Rates:

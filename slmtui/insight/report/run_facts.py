@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from slmtui.config.phase import Phase
 from slmtui.data.baseline import Baseline
-from slmtui.insight.judging.examination import kept
+from slmtui.insight.judging.examination import Examination, kept
 from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
@@ -33,7 +32,7 @@ class RunFacts:
     changes: list[events.Changed] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
     finished: RunFinished | None = None
-    examination: dict[str, Any] | None = None  # what `slmtui examine` found, if it was asked
+    examination: Examination | None = None  # what `slmtui examine` found, if it was asked
 
     @property
     def name(self) -> str:

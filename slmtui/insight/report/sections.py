@@ -8,7 +8,7 @@ from typing import Any
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.insight.estimates import PerToken
-from slmtui.insight.judging.examination import command, summary_lines, verdict
+from slmtui.insight.judging.examination import command, places_by_heart, summary_lines, verdict
 from slmtui.insight.report.advice import findings
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import run_figure
@@ -21,7 +21,6 @@ from slmtui.words import number, percent, plural
 MOST_ROWS = 30  # of the loss table
 MIXED = ("mixed", "mixed bits/byte")  # its further columns for a run that mixes
 LEAST_COPY = 8  # tokens; shorter ones are how code goes
-PLACES_SHOWN = 10  # of those known by heart
 SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
 
 
@@ -183,17 +182,16 @@ def by_heart(facts: RunFacts, level: int) -> list[ReportBlock]:
     found = facts.examination
     if found is None:
         return []
-    step, best = int(found["step"]), facts.best.step if facts.best is not None else None
+    step, best = found.step, facts.best.step if facts.best is not None else None
     since = "" if step == best else " The run has gone on since: examine it again."
     items = tuple(Paragraph(f"{line}.") for line in summary_lines(found))
     blocks: list[ReportBlock] = [
         Heading(f"Examination, step {step:,}", level),
-        Paragraph(f"{verdict(found)} Asked with: {command(facts.name, found)}.{since}"),
+        Paragraph(f"{verdict(found.extraction)} Asked with: {command(facts.run, found.asked)}.{since}"),
         Bullets(items),
     ]
-    if places := found["by_heart"]:
-        more = f" and {len(places) - PLACES_SHOWN:,} more" if len(places) > PLACES_SHOWN else ""
-        blocks.append(Paragraph(f"Came out exactly after: {', '.join(places[:PLACES_SHOWN])}{more}."))
+    if found.by_heart:
+        blocks.append(Paragraph(f"Came out exactly after: {places_by_heart(found)}."))
     return blocks
 
 

@@ -43,7 +43,7 @@ def _verdict(facts: RunFacts) -> str:
         against = "better" if facts.best.val_loss < baseline.loss else "worse"
         gap = f"{against} than a {baseline.name} model, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
-    heart = facts.examination is not None and knows_by_heart(facts.examination)
+    heart = facts.examination is not None and knows_by_heart(facts.examination.extraction)
     by_heart = " It knows training text by heart: see the examination." if heart else ""
     if titles:
         return f"{gap}. What is wrong, the worst first: {titles}.{by_heart}"

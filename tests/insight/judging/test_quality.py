@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from slmtui.data.dataset import Dataset
 from slmtui.data.text_index import TextIndex
 from slmtui.insight.judging import quality
-from slmtui.insight.judging.quality import Judge, Rates, rates
+from slmtui.insight.judging.counts import Rates
+from slmtui.insight.judging.quality import Judge, rates
 from tests.insight.corpora import prose_dataset, python_dataset
 
 
