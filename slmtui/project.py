@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import shlex
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 from slmtui.errors import UserError
+from slmtui.files import is_there
 
 DEFAULT_PHASE = Path("phases/quick.toml")
 DEFAULT_CHECKPOINTS = Path("checkpoints")
@@ -44,13 +46,44 @@ def default_phase_file() -> Path:
 
 
 def set_up(folder: Path) -> None:
-    """Copy the bundled phases and corpus to `folder`. UserError if either already exists; nothing is overwritten."""
+    """Copy the bundled phases and corpus to `folder`. UserError if either already exists; nothing is overwritten.
+
+    The same if a file cannot be written; then all that was made is removed again.
+    """
     for part in PARTS:
-        if (folder / part).exists():
+        if is_there(folder / part):
             raise UserError(f"{folder / part} already exists, so nothing was changed; choose a new folder")
+    targets = [folder / part for part in PARTS]
+    around = [folder / DEFAULT_CHECKPOINTS, *(place for target in targets for place in target.parents)]
+    new = sorted({place for place in around if not is_there(place)}, key=lambda place: -len(place.parts))
+    begun: list[Path] = []
     try:
-        for part in PARTS:
-            shutil.copytree(bundled(part), folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+        for part, target in zip(PARTS, targets, strict=True):
+            target.mkdir(parents=True)
+            begun.append(target)
+            _copy(bundled(part), target)
         (folder / DEFAULT_CHECKPOINTS).mkdir(exist_ok=True)
-    except OSError as error:
-        raise UserError(f"{folder}: a project cannot be set up here ({error.strerror})") from None
+    except BaseException as error:
+        for target in begun:
+            shutil.rmtree(target, ignore_errors=True)
+        for place in new:
+            with suppress(OSError):
+                place.rmdir()
+        if isinstance(error, OSError):
+            where = error.filename2 or error.filename or folder
+            raise UserError(f"{where}: cannot be made ({error.strerror}), so no project was set up") from None
+        raise
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy what is in a folder; OSError with the name of the file that cannot be written."""
+    for path in sorted(source.iterdir()):
+        if path.is_dir():
+            if path.name != "__pycache__":
+                (target / path.name).mkdir()
+                _copy(path, target / path.name)
+            continue
+        try:
+            shutil.copyfile(path, target / path.name)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(target / path.name)) from None
