@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.rules import overfitting
@@ -37,12 +38,9 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
         if one.code != "stopped_too_early" or not (advice or TOO_SHORT & {other.code for other in found})
     ]
     if CHANGES & {one.code for one in found}:
-        source = " ".join(shlex.quote(one) for one in facts.phase.data.source)
-        size = facts.phase.data.dataset_size
-        fixed = f" --set data.dataset_size={size}" if size is not None else ""
         advice.append(
             Advice(
-                f"Let slmtui write the next phase: slmtui suggest {source}{fixed} -o phases/next.toml",
+                f"Let slmtui write the next phase: {_suggest(facts)}",
                 "It measures the corpus and gives a reason for the size, the vocabulary and the length that it "
                 "chooses.",
             )
@@ -82,11 +80,23 @@ def _to_go_on(facts: RunFacts) -> list[Advice]:
         return [Advice("Train it up to an evaluation at least.", "Without one, nothing can be said about it.")]
     return [
         Advice(
-            f"If it is not alive, go on with it: slmtui --headless --resume {facts.name}.",
+            f"If it is not alive, go on with it: {facts.run.command('--headless', '--resume')}.",
             f"{facts.max_iters - facts.step:,} of {facts.max_iters:,} steps are still to come, and validation loss had "
             "not begun to rise.",
         )
     ]
+
+
+def _suggest(facts: RunFacts) -> str:
+    """The command that suggests a phase for the data of this run, all of its [data] kept to.
+
+    A phase may name sources outside the current folder only with --set, so those that may lie there are repeated.
+    """
+    sources = facts.phase.data.source
+    value = sources[0] if len(sources) == 1 else str(list(sources))
+    outside = any(source[:1] in ("/", "~") or ".." in PurePath(source).parts for source in sources)
+    repeated = ["--set", f"data.source={value}"] if outside else []
+    return shlex.join(["slmtui", "suggest", str(facts.run.phase_file), *repeated, "-o", "phases/next.toml"])
 
 
 def _sentence(words: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from slmtui.cli import main
+from slmtui.config.phase_file import parse_phase
 from slmtui.errors import UserError
 from slmtui.insight.report.build import build_report, write_report
 from slmtui.insight.report.markdown import escape, to_markdown
@@ -66,9 +68,10 @@ def markdown(*runs: Run) -> str:
     return to_markdown(build_report(runs), [])
 
 
-def test_a_report_says_what_the_log_says(tmp_path: Path) -> None:
+def test_a_report_says_what_the_log_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Remake the golden file with REMAKE_GOLDEN=1, and read what has changed."""
-    text = markdown(telling_run(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    text = markdown(telling_run(Path("checkpoints")))
     if os.environ.get("REMAKE_GOLDEN"):
         GOLDEN.write_text(text, encoding="utf-8")
     assert text == GOLDEN.read_text(encoding="utf-8")
@@ -233,7 +236,35 @@ def test_the_verdict_is_one_sentence_with_the_worst_first(tmp_path: Path) -> Non
     overfitted = [(6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0)]
     text = markdown(done_run(tmp_path, "b-001", overfitted, baseline=3.6, baseline_order=2))
     assert "**Verdict:** better than a 2-gram model, with a good gap. What is wrong, the worst first: " in text
-    assert "slmtui suggest data/chromadb -o phases/next.toml" not in text.split("## What was trained")[0]
+    assert "slmtui suggest" not in text.split("## What was trained")[0]
+
+
+@pytest.mark.parametrize("inside", [True, False])
+def test_the_phase_it_has_suggested_is_of_the_same_data(
+    tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inside: bool
+) -> None:
+    """What the report says to type works, and keeps to all that the phase says of its data."""
+    project = tmp_path if inside else tmp_path / "project"
+    (project / "phases").mkdir(parents=True)
+    monkeypatch.chdir(project)
+    source = corpus.name if inside else str(corpus)
+    chosen = {"source": source, "exclude": ["orders.py"], "train_fraction": 0.7}
+    phase = make_phase("phase1", data=chosen)
+    happened: list[Event] = [started(phase, baseline=3.0, baseline_order=2), *evaluations([(6.6, 6.6), (3.0, 3.5)])]
+    run = write_run(Path("the runs"), "phase1-001", phase, [*happened, finished(happened)])
+    (command,) = re.findall(r"write the next phase: (slmtui suggest .*? -o phases/next\.toml)", unescaped(run))
+    assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
+    data = parse_phase(Path("phases/next.toml").read_text()).data
+    assert (data.exclude, data.train_fraction, data.source) == (("orders.py",), 0.7, (source,))
+
+
+def unescaped(run: Run) -> str:
+    return re.sub(r"\\(.)", r"\1", markdown(run))
+
+
+def test_the_command_that_goes_on_names_the_folder(tmp_path: Path) -> None:
+    run = done_run(tmp_path / "old", "phase1-001", [(6.6, 6.6), (3.0, 3.5)], reason=None)
+    assert f"slmtui --headless --resume phase1-001 --checkpoints {tmp_path / 'old'}" in unescaped(run)
 
 
 def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> None:
