@@ -58,5 +58,13 @@ def is_there(path: Path) -> bool:
     return True
 
 
+def is_folder(path: Path) -> bool:
+    """Whether the path leads to a folder; False, too, where the system will not say, in each version of Python."""
+    try:
+        return path.is_dir()
+    except (OSError, ValueError):
+        return False
+
+
 def _not_a_file(path: Path) -> OSError:
     return OSError(errno.EINVAL, "neither a file nor a folder", str(path))

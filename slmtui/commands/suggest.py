@@ -6,6 +6,7 @@ phase.
 
 from __future__ import annotations
 
+import os
 import shlex
 import tomllib
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError, load_phase
 from slmtui.config.source_phase import phase_of
 from slmtui.errors import UserError
+from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
+from slmtui.runs.atomic_files import atomic_write
 from slmtui.words import duration, duration_of_step
 
 
@@ -28,21 +31,31 @@ from slmtui.words import duration, duration_of_step
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="write the phase to FILE, which must not exist yet")
 @set_option
 def command(source: tuple[Path, ...], output: Path | None, overrides: tuple[str, ...]) -> ExitStatus:
-    if output is not None and output.exists():
-        raise UserError(f"{output} already exists; choose another name (nothing was changed)")
-    if output is not None and not output.parent.is_dir():
-        raise UserError(f"{output} cannot be written: there is no folder {output.parent}")
+    if output is not None:
+        refuse_unwritable(output)
     text = suggested(source, overrides)
     if output is None:
         put(text.rstrip("\n"))
         return ExitStatus.DONE
     try:
-        output.write_text(text, encoding="utf-8")
+        with atomic_write(output) as file:
+            file.write(text.encode())
     except OSError as error:
-        raise UserError(f"{output}: cannot be written: {error.strerror}") from None
+        put(text.rstrip("\n"))  # it took a while to find
+        raise UserError(f"{output}: cannot be written: {error.strerror}; the phase was printed instead") from None
     command = f"slmtui --headless {shlex.quote(str(output))}{outside(output)}"
     say(f"{output} is written. Train it: {command}")
     return ExitStatus.DONE
+
+
+def refuse_unwritable(output: Path) -> None:
+    """UserError if the file is there already, or cannot be made as far as the system says before it is tried."""
+    if is_there(output):
+        raise UserError(f"{output} already exists; choose another name (nothing was changed)")
+    if not is_folder(output.parent):
+        raise UserError(f"{output} cannot be written: there is no folder {output.parent}")
+    if not os.access(output.parent, os.W_OK | os.X_OK):
+        raise UserError(f"{output} cannot be written: the folder {output.parent} may not be changed")
 
 
 def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
