@@ -95,6 +95,13 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert main(["examine", "checkpoints/heart-001/other.pt"]) == 2
     assert "neither the best.pt nor the last.pt" in capsys.readouterr().err
 
+    (run.folder / FILE).unlink()
+    (run.folder / FILE).mkdir()
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    assert verdict(first.extraction) in out, "what was found is shown though it cannot be kept"
+    assert f"{FILE}: cannot be written (Is a directory), so slmtui report heart-001 will not show it" in err
+
     few = ["--samples", "0", "--places", "1", "--last"]
     assert main(["examine", "checkpoints/heart-001", "--checkpoints", "elsewhere", *few]) == 0
     assert capsys.readouterr().err.startswith("checkpoints/heart-001/last.pt: ")

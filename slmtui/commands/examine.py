@@ -14,7 +14,7 @@ import click
 from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument, saved_model, seed_option, whole
 from slmtui.errors import UserError
 from slmtui.insight.judging import examination
-from slmtui.insight.judging.examination import Questions
+from slmtui.insight.judging.examination import Examination, Questions
 from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
 
@@ -51,18 +51,26 @@ def command(
     asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed)
     say(f"{path}: step {saved.step:,}, {saved.losses}")
     found = examine(saved, dataset_of(saved), asked)
-    if not last:
-        examination.keep(examined, found)
-        say(f"kept in {examined.folder / examination.FILE}, where {examined.command('report')} finds it")
     if as_json:
         put_json(json.dumps({"run": examined.name, "checkpoint": str(path), **found.to_dict()}))
-        return ExitStatus.DONE
+    else:
+        show(found)
+    if not last:
+        try:
+            examination.keep(examined, found)
+            say(f"kept in {examined.folder / examination.FILE}, where {examined.command('report')} finds it")
+        except UserError as error:  # what was asked for is on the screen all the same
+            say(f"{error}, so {examined.command('report')} will not show it")
+    return ExitStatus.DONE
+
+
+def show(found: Examination) -> None:
+    """Print what was found, in sentences."""
     for line in examination.summary_lines(found):
         put(visible(line))
     put(examination.verdict(found.extraction))
     if found.by_heart:
         put(visible(f"by heart: {examination.places_by_heart(found)}"))
-    return ExitStatus.DONE
 
 
 def _names_the_last(run: str) -> bool:
