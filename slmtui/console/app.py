@@ -5,32 +5,43 @@ Nothing here imports torch; that happens in the background once the first frame 
 
 from __future__ import annotations
 
+import time
+from asyncio import sleep
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
+from weakref import WeakKeyDictionary
 
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
-from textual.widget import AwaitMount
+from textual.widget import AwaitMount, Widget
 
 from slmtui.config.phase import Phase
 from slmtui.console.base import MODES
 from slmtui.console.dialogs.help import help_for, is_ours
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive
 from slmtui.console.host import Host
 from slmtui.console.text.control_filter import ControlCharFilter
 from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.output import visible
-from slmtui.runs.run import Run
+from slmtui.runs.log_reader import last_event
+from slmtui.runs.run import Run, State
 
+FAULT, QUIT = "something went wrong", "quit"  # titles of dialogs
 LOG_SHOWN = 20_000  # characters of the log's end
 BUILDING, BLINK = 0.05, 0.005  # seconds without painting at a change of screen: to a new one, to one that is built
+
+OPENING = 1.0  # seconds that a key waits for a screen that is being opened
+ENDED: dict[State, str] = {"done": "is finished", "stopped": "is stopped", "failed": "has failed"}
 
 
 def _screen(mode: str) -> Callable[[], Screen[None]]:
@@ -63,7 +74,8 @@ class Console(Host):
         *MODE_KEYS,
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
-        Binding("q,ctrl+q", "leave", "quit", show=False),
+        Binding("q", "leave", "quit", show=False),
+        Binding("ctrl+q", "leave", "quit", show=False, priority=True),  # in a dialog, too
     ]
 
     def __init__(
@@ -75,11 +87,14 @@ class Console(Host):
         ui_state: UIState | None = None,
         glyphs: Glyphs = "braille",
     ) -> None:
+        keep_pumps_alive()
         super().__init__(checkpoints, log, ui_state or UIState())
+        self._faults = RepeatedFaults()
         self.glyphs = glyphs
         self._own_filters = [ControlCharFilter(), *([Letters(glyphs)] if glyphs != "braille" else [])]
         self._built: set[str] = set()  # modes whose screens have been shown
         self._mask = BUILDING
+        self._sent_to: WeakKeyDictionary[Key, Widget] = WeakKeyDictionary()  # what had the focus when a key came
         self.queued = list(phases)
         self.finished: list[Run] = []  # in this session; each is summed up once the console is left
         for theme in THEMES:
@@ -116,7 +131,8 @@ class Console(Host):
         while self.trainer.finished:
             run = self.trainer.finished.popleft()
             self.finished.append(run)
-            self.notify(f"{run.name} is finished", title="training")
+            ended = ENDED.get(run.state(last_event(run.log_file)), "has ended")
+            self.notify(f"{run.name} {ended}", title="training")
 
     async def action_switch_mode(self, mode: str) -> None:
         self.call_after_refresh(self.ui_state.remember, "screen", mode)
@@ -131,6 +147,29 @@ class Console(Host):
         """Textual waits with painting while a screen is built; one that has been seen before need not wait as long."""
         super().delay_update(min(delay, self._mask))
 
+    async def on_event(self, event: Event) -> None:
+        if isinstance(event, Key) and not event.is_forwarded:
+            await self._screen_is_up()
+            self._sent_to[event] = self.focused or self.screen
+        await super().on_event(event)
+
+    async def _on_key(self, event: Key) -> None:
+        """A key typed ahead, before the one before it had opened a dialog or another screen, is sent there."""
+        await sleep(0)  # a worker that was started by that key has pushed its dialog by now
+        await self._screen_is_up()
+        target = self.focused or self.screen
+        if self._sent_to.get(event, target) is not target:
+            event.prevent_default()
+            again = Key(event.key, event.character)
+            self._sent_to[again] = target
+            target._forward_event(again)
+
+    async def _screen_is_up(self) -> None:
+        """Wait until the current screen has its widgets; not for ever, as it may be one that fails."""
+        until = time.monotonic() + OPENING
+        while not self.screen.is_mounted and time.monotonic() < until:
+            await sleep(0.005)
+
     def action_help(self) -> None:
         self.push_screen(help_for(self.screen))
 
@@ -143,10 +182,12 @@ class Console(Host):
     @work
     async def action_leave(self) -> None:
         """Quit; with changes that are not saved or a training alive, ask what is to become of them."""
+        if any(isinstance(screen, Question) and screen.heading == QUIT for screen in self.screen_stack):
+            return  # it is being asked already
         if self.unsaved:
             question = f"{', '.join(self.unsaved)}: unsaved changes. Quit anyway?"
             answers = {"leave": "Leave without saving", "stay": "Cancel"}
-            if await self.push_screen_wait(Question(question, answers, title="quit")) != "leave":
+            if await self.push_screen_wait(Question(question, answers, title=QUIT)) != "leave":
                 return
         if not self.trainer.busy:
             self.exit("quit")
@@ -155,7 +196,7 @@ class Console(Host):
             Question(
                 f"{self.going_on().capitalize()}. What should happen to it?",
                 {"detach": "Detach: train without a screen", "stop": "Stop and save", "stay": "Cancel"},
-                title="quit",
+                title=QUIT,
             )
         )
         if answer in ("detach", "stop"):
@@ -175,15 +216,23 @@ class Console(Host):
 
     def _handle_exception(self, error: Exception) -> None:
         """A fault in a screen is a dialog and a line in the log; the training and the terminal are not its business."""
-        if self._exception_event is not None and self.is_headless:  # under test it has to fail the test
-            super()._handle_exception(error)
+        if not self.is_running or (self._exception_event is not None and self.is_headless):
+            super()._handle_exception(error)  # under test it has to fail the test
             return
-        self.write_log(error)
+        cause = cause_of(error)
+        if self._faults.is_new(cause):
+            with suppress(OSError):  # a full disk is no reason not to show it
+                self.write_log(cause)
+            self.call_later(self._show_fault, cause)  # by the app: what failed may be on its way out
+
+    def _show_fault(self, error: BaseException) -> None:
+        if isinstance(self.screen, Message) and self.screen.heading == FAULT:
+            return  # one is enough to read; the others are in the log
         self.push_screen(
             Message(
-                f"{type(error).__name__}: {error}\n\n"
+                f"{describe(error)}\n\n"
                 "This is a bug in slmtui, not your mistake. Training continues.\n"
                 f"The details are in {self.log_path} (ctrl+l shows it).",
-                title="something went wrong",
+                title=FAULT,
             )
         )

@@ -142,7 +142,8 @@ class ConsoleScreen(Screen[None]):
         self.call_after_refresh(self._beat)
 
     def on_screen_suspend(self) -> None:
-        self._pulse.pause()
+        if self not in self.app.screen_stack:  # another screen is seen; behind a dialog this one goes on
+            self._pulse.pause()
 
     def on_resize(self) -> None:
         width, height = self.app.size

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.screen import ModalScreen
+from textual.widgets import Input
 
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
@@ -70,6 +76,86 @@ async def test_a_fault_is_a_dialog_and_its_details_are_in_the_log(
         assert "ZeroDivisionError" in (project / "console.log").read_text()
         await pilot.press("escape")
         assert isinstance(app.screen, TrainScreen)
+
+
+class FaultyDialog(ModalScreen[None]):
+    """Its keys and its button raise, and so does its mounting if asked to."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("enter", "fail"), Binding("escape", "dismiss(None)", "cancel")]
+
+    def __init__(self, *, at_once: bool = False) -> None:
+        super().__init__()
+        self.at_once = at_once
+
+    def compose(self) -> ComposeResult:
+        yield Input()
+
+    def on_mount(self) -> None:
+        if self.at_once:
+            raise RuntimeError("of the mounting")
+
+    def action_fail(self) -> None:
+        raise RuntimeError("of the action")
+
+    @on(Input.Changed)
+    def fail(self, event: Input.Changed) -> None:
+        raise RuntimeError(f"of the handler: {event.value}")
+
+
+@pytest.mark.parametrize(("keys", "fault"), [("x", "of the handler: x"), ("", "of the mounting")])
+async def test_a_dialog_whose_handler_fails_can_be_closed_and_the_app_be_quit(
+    make_console: MakeConsole, project: Path, until: Until, monkeypatch: pytest.MonkeyPatch, keys: str, fault: str
+) -> None:
+    monkeypatch.setattr(Console, "is_headless", False)  # as in a terminal: under test a fault fails the test
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        app.push_screen(FaultyDialog(at_once=not keys))
+        await until(pilot, lambda: isinstance(app.screen, FaultyDialog | Message))
+        await pilot.press(*keys)
+        await until(pilot, lambda: isinstance(app.screen, Message) and fault in app.screen.text)
+        assert fault in (project / "console.log").read_text()
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, FaultyDialog))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+        await pilot.press("d", "q")
+        await until(pilot, lambda: app.return_value == "quit")
+
+
+async def test_a_fault_of_a_worker_or_of_the_app_itself_is_told_by_its_cause(
+    make_console: MakeConsole, project: Path, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def work() -> None:
+        raise RuntimeError("of the worker")
+
+    def fail() -> None:
+        raise RuntimeError("of the app")
+
+    monkeypatch.setattr(Console, "is_headless", False)
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        app.run_worker(work())
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        assert app.screen.text.startswith("RuntimeError: of the worker")  # type: ignore[attr-defined]
+        await pilot.press("escape")
+        app.call_later(fail)
+        await until(pilot, lambda: isinstance(app.screen, Message) and "of the app" in app.screen.text)
+        app.call_later(fail)  # many faults come again and again
+        await pilot.press("escape")
+        assert isinstance(app.screen, TrainScreen)
+        await pilot.press("q")
+        await until(pilot, lambda: app.return_value == "quit")
+    assert "in work" in (project / "console.log").read_text()
+
+
+async def test_ctrl_q_quits_from_within_a_dialog_too(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        await pilot.press("ctrl+l", "ctrl+q")
+        await until(pilot, lambda: app.return_value == "quit")
 
 
 async def test_an_empty_log_says_so(make_console: MakeConsole) -> None:

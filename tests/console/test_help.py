@@ -7,9 +7,13 @@ import pkgutil
 
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Static
 
 import slmtui.console
 from slmtui.console.dialogs.help import help_for
+from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.screens.data.file_table import FilesTable
+from slmtui.runs.run import Run
 from tests.console.conftest import WIDE, MakeConsole, Until
 
 
@@ -35,6 +39,43 @@ async def test_the_keys_of_the_focused_widget_come_first_under_its_name(
         await pilot.pause()
         headings = [line for line in help_for(app.screen).text.split("\n") if line and not line.startswith(" ")]
         assert headings[:3] == ["Chart", "Train", "Everywhere"]
+
+
+async def test_a_question_says_its_keys_too(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        app.push_screen(
+            Question("Set up?", {"set-up": "Set up a project", "not-now": "Not now"}, title="a new project")
+        )
+        await until(pilot, lambda: isinstance(app.screen, Question) and app.screen.is_mounted)
+        await pilot.press("question_mark")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        text = app.screen.text  # type: ignore[attr-defined]
+        assert text.startswith("This dialog\n")
+        assert ["s", "Set up a project"] in [line.split(maxsplit=1) for line in text.split("\n")]
+        await pilot.press("escape")
+        assert isinstance(app.screen, Question)
+
+
+async def test_the_arrows_have_the_words_of_the_list_they_move_in(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("data")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, FilesTable))
+        lines = [line.split(maxsplit=2) for line in help_for(app.screen).text.split("\n")]
+        assert ["↓", "j", "next file"] in lines
+        assert not any("Cursor" in line for line in help_for(app.screen).text.split("\n"))
+
+
+async def test_a_run_that_has_ended_offers_no_keys_to_steer_it(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: finished_run.name in str(app.screen.query_one("#phase-title", Static).render()))
+        commands = [command.title for command in app.get_system_commands(app.screen)]
+        assert [name for name in commands if name.startswith(("Pause", "Next", "Evaluate", "Lower", "Rate"))] == []
+        assert "learning rate" not in help_for(app.screen).text.partition("Words")[0]
 
 
 def _subclasses(cls: type[Widget]) -> set[type[Widget]]:

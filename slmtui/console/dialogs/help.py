@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.screen import Screen
+from textual.screen import ModalScreen, Screen
 
 from slmtui.console.dialogs.question import Message
 from slmtui.training.gap import SCALE, WORST
@@ -25,10 +25,16 @@ BROUGHT_ALONG = "Moving and editing"  # the heading of keys that Textual's own w
 
 def is_ours(node: DOMNode, binding: Binding) -> bool:
     """Is it a key of slmtui's, and not one that Textual brings along, such as those that scroll?"""
+    return _own(node, binding) is not None
+
+
+def _own(node: DOMNode, binding: Binding) -> Binding | None:
+    """What our own class says of an action that it was the first to give a key; None if that was Textual's."""
     for cls in type(node).__mro__:
-        if any(binding.action == one.action for one in Binding.make_bindings(cls.__dict__.get("BINDINGS", ()))):
-            return cls.__module__.startswith("slmtui")
-    return False
+        for one in Binding.make_bindings(cls.__dict__.get("BINDINGS", ())):
+            if one.action == binding.action:
+                return one if cls.__module__.startswith("slmtui") else None
+    return binding  # bound by an instance, such as the answers to a question
 
 
 def help_for(screen: Screen[object]) -> Message:
@@ -39,8 +45,9 @@ def help_for(screen: Screen[object]) -> Message:
         if not enabled or not binding.description or binding.action in seen:
             continue
         seen.add(binding.action)
-        words = tooltip or (binding.description if is_ours(node, binding) else binding.description.lower())
-        group = _group(node, screen) if is_ours(node, binding) else BROUGHT_ALONG
+        own = _own(node, binding)
+        words = tooltip or (own.description if own is not None else binding.description.lower())
+        group = _group(node, screen) if own is not None else BROUGHT_ALONG
         groups.setdefault(group, []).append((_keys(screen, node, binding), words))
     lines = []
     width = max((len(keys) for rows in groups.values() for keys, _ in rows), default=0)
@@ -54,6 +61,8 @@ def _group(node: DOMNode, screen: Screen[object]) -> str:
     """The heading of a node's keys: every widget of ours that has keys names itself."""
     if node is screen.app:
         return "Everywhere"
+    if isinstance(node, ModalScreen):
+        return "This dialog"
     if node is screen:
         return f"{(screen.app.current_mode or 'this screen').capitalize()}"
     return node.BINDING_GROUP_TITLE or BROUGHT_ALONG

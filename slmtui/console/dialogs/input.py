@@ -60,6 +60,7 @@ class SelectDialog(ModalScreen[int | None]):
         Binding("escape", "dismiss(None)", "cancel"),
         Binding("j", "move('cursor_down')", "down", show=False),
         Binding("k", "move('cursor_up')", "up", show=False),
+        Binding("question_mark", "app.help", "help", show=False),
     ]
 
     def __init__(self, names: Sequence[str], *, title: str, start: int = 0) -> None:

@@ -8,22 +8,29 @@ from textual.widgets import Button
 
 from slmtui.console.base import MODES
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.hints import Hints
+from tests import written_runs
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
 from tests.console.screen_text import rows_of
 
 
-async def test_the_palette_has_every_action_once_with_its_key(make_console: MakeConsole, until: Until) -> None:
+async def test_the_palette_has_every_action_once_with_its_key(
+    make_console: MakeConsole, project: Path, until: Until
+) -> None:
+    happened = [written_runs.started(phase := written_runs.make_phase()), *written_runs.evaluations([(6.0, 6.1)])]
+    run = written_runs.write_run(project / "checkpoints", "tiny-001", phase, happened)
     app = make_console("train")
-    async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: app.screen.has_class("-empty"))
-        titles = [command.title for command in app.get_system_commands(app.screen)]
-        assert len(set(titles)) == len(titles)
-        elsewhere = [mode for mode in MODES if mode != "train"]  # here, t shows the table
-        assert {f"{mode.capitalize()}  ·  {mode[0]}" for mode in elsewhere} <= set(titles)
-        assert {"Pause  ·  space", "Stop  ·  s", "Lower the learning rate  ·  -", "Queue  ·  u", "Theme"} <= set(titles)
-        helps = [command.help for command in app.get_system_commands(app.screen)]
-        assert "the screen of all runs, their curves and reports" in helps
-        assert not [title for title in titles if "Cursor" in title or "Focus" in title or "Scroll" in title]
+    with run.lock():
+        async with app.run_test(size=WIDE) as pilot:
+            await until(pilot, lambda: "pause" in str(app.screen.query_one(Hints).render()))
+            commands = list(app.get_system_commands(app.screen))
+    titles, helps = [command.title for command in commands], [command.help for command in commands]
+    assert len(set(titles)) == len(titles)
+    elsewhere = [mode for mode in MODES if mode != "train"]  # here, t shows the table
+    assert {f"{mode.capitalize()}  ·  {mode[0]}" for mode in elsewhere} <= set(titles)
+    assert {"Pause  ·  space", "Stop  ·  s", "Lower rate  ·  -", "Queue  ·  u", "Theme"} <= set(titles)
+    assert "the screen of all runs, their curves and reports" in helps
+    assert not [title for title in titles if "Cursor" in title or "Focus" in title or "Scroll" in title]
 
 
 async def test_an_action_of_the_palette_is_done(make_console: MakeConsole, until: Until) -> None:

@@ -60,6 +60,7 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
         Binding("g", "top", "first", show=False),
         Binding("G", "bottom", "last", show=False),
         Binding("escape", "cancel", "cancel"),
+        Binding("question_mark", "app.help", "help", show=False),
     ]
     DEFAULT_CSS = """
     CheckpointDialog { align: center middle; background: $background 60%; }

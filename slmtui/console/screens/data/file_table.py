@@ -52,10 +52,10 @@ class FilesTable(DataTable[Text]):
     BINDING_GROUP_TITLE = "Files"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,l,right", "screen.read_text", "read its text", show=False),
-        Binding("j", "cursor_down", "down", show=False),
-        Binding("k", "cursor_up", "up", show=False),
-        Binding("g", "scroll_top", "first", show=False),
-        Binding("G", "scroll_bottom", "last", show=False),
+        Binding("down,j", "cursor_down", "next file", show=False),
+        Binding("up,k", "cursor_up", "previous file", show=False),
+        Binding("home,g", "scroll_top", "first file", show=False),
+        Binding("end,G", "scroll_bottom", "last file", show=False),
     ]
 
     def __init__(self) -> None:

@@ -36,6 +36,7 @@ from slmtui.words import plural
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
+NEED_DATA = {*(f"see('{panel}')" for panel in PAGES), "save"}  # actions of no use when there is nothing to see
 SUGGESTED = Path("phases/suggested.toml")
 
 
@@ -71,9 +72,9 @@ class DataScreen(ConsoleScreen):
         Binding("v", "see('validation')", "validation", tooltip="can the validation side be trusted"),
         Binding("u", "see('suggestion')", "suggests", tooltip="the phase that this corpus suggests"),
         Binding("o", "source", "open", tooltip="show another phase's data, or a folder or file"),
+        Binding("i", "set_up", "set up", tooltip="set up a project in this folder"),
         Binding("s", "save", "save", tooltip="save the suggestion as a phase"),
         Binding("e", "repeat", "longest repeat", show=False, tooltip="the longest repeat, in validation and training"),
-        Binding("i", "set_up", "set up", show=False, tooltip="set up a project in this folder"),
         Binding("ctrl+r", "again", "read again", show=False, tooltip="read the corpus again"),
         Binding("tab", "next(1)", "next panel", show=False),
         Binding("shift+tab", "next(-1)", "panel before", show=False),
@@ -117,6 +118,11 @@ class DataScreen(ConsoleScreen):
         self._page("files")
         self.query_one(FilesTable).focus()
 
+    def hinted(self, action: str) -> bool:
+        if action == "set_up":
+            return not Path("phases").is_dir()
+        return action not in NEED_DATA or not self.has_class("-trouble")
+
     def on_resize(self) -> None:
         self.set_class(self.app.size.width < 64, "-slim")
 
@@ -133,7 +139,9 @@ class DataScreen(ConsoleScreen):
 
     def show_trouble(self, words: str) -> None:
         """Say why there is nothing to see; no words: there is something."""
-        self.set_class(bool(words), "-trouble")
+        if self.has_class("-trouble") != bool(words):
+            self.set_class(bool(words), "-trouble")
+            self.refresh_bindings()
         self.query_one("#trouble", Static).update(words)
 
     def show_overview(self, found: DataOverview, new: bool) -> None:

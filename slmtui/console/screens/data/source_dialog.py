@@ -17,6 +17,8 @@ from textual.widgets.option_list import Option
 from slmtui.config.source_path import source_path
 from slmtui.output import visible
 
+EXAMPLE = "data/chromadb"  # of a path, where there is one
+
 
 class PhaseOptions(OptionList):
     BINDING_GROUP_TITLE = "List of phases"
@@ -40,6 +42,7 @@ class SourceDialog(ModalScreen[Path | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel"),
         Binding("slash", "type", "type a path", key_display="/"),
+        Binding("question_mark", "app.help", "help", show=False),
     ]
 
     def __init__(self, phases: Sequence[Path], current: Path | None) -> None:
@@ -53,7 +56,7 @@ class SourceDialog(ModalScreen[Path | None]):
             if self.phases:
                 yield PhaseOptions(*(Option(visible(str(path))) for path in self.phases), markup=False, compact=True)
             yield Static("a folder, a text file or a phase:", classes="label", markup=False)
-            path = Input(placeholder="data/chromadb")
+            path = Input(placeholder=EXAMPLE if Path(EXAMPLE).is_dir() else "")
             path.cursor_blink = False
             yield path
             yield Static("", id="wrong", markup=False)
@@ -67,7 +70,7 @@ class SourceDialog(ModalScreen[Path | None]):
         options.focus()
 
     def action_type(self) -> None:
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))  # at once: the next letter of the path may be here already
 
     @on(OptionList.OptionSelected)
     def take_phase(self, event: OptionList.OptionSelected) -> None:

@@ -90,7 +90,7 @@ class PhaseList(OptionList):
         Binding("m", "screen.measure", "measure", show=False, tooltip="measure a few steps"),
         Binding("u", "screen.revert", "undo changes", show=False, tooltip="undo all changes that are not saved"),
         Binding("x", "screen.delete", "delete", show=False, tooltip="delete the file"),
-        Binding("i", "screen.set_up", "set up", show=False, tooltip="set up a project in this folder"),
+        Binding("i", "screen.set_up", "set up", tooltip="set up a project in this folder"),
         Binding("ctrl+s", "screen.save", "save", show=False, tooltip="save the changes"),
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),

@@ -28,6 +28,8 @@ FILE_BEATS = 4  # beats between two looks at the files
 RUN_BEATS = 20  # beats between two looks at the runs
 WIDE = 100  # columns from which the three panels stand side by side, as in HORIZONTAL_BREAKPOINTS
 TYPING = 0.6  # seconds without a key after which the data of an edited phase is read
+NEED_A_PHASE = {"screen.start", "screen.mark", "screen.edit('form')", "screen.edit('file')", "screen.meaning",
+                "screen.copy"}  # fmt: skip
 NOTHING = """\
 No phases here yet.
 
@@ -94,6 +96,11 @@ class PhasesScreen(ConsoleScreen):
             self._find_runs()
         self._beats += 1
 
+    def hinted(self, action: str) -> bool:
+        if action == "screen.set_up":
+            return not self.drafts.folder.is_dir()
+        return bool(self.drafts.paths()) or action not in NEED_A_PHASE
+
     @property
     def editor(self) -> PhaseEditor:
         return self.query_one(PhaseEditor)
@@ -109,7 +116,9 @@ class PhasesScreen(ConsoleScreen):
             named = self.drafts.folder / self.host.ui_state.text("phase", "quick.toml")
             self.host.phase_file = named if named in paths else paths[0] if paths else None
         self.marked = [path for path in self.marked if path in paths]
-        self.set_class(not paths, "-empty")
+        if self.has_class("-empty") != (not paths):
+            self.set_class(not paths, "-empty")
+            self.refresh_bindings()
         self.show_list()
         self.query_one(PhaseList).go_to(self.host.phase_file)
         self.editor.show(self.draft)

@@ -63,7 +63,7 @@ class TrainScreen(ConsoleScreen):
         Binding("e", "ask('evaluate')", "evaluate", tooltip="evaluate now"),
         Binding("g", "ask('sample')", "sample", tooltip="draw a sample now"),
         Binding("plus,equals_sign", "rate(1)", "rate", key_display="+/−", tooltip="raise the learning rate by 1/4"),
-        Binding("minus", "rate(-1)", "lower the learning rate", show=False),
+        Binding("minus", "rate(-1)", "lower rate", show=False, tooltip="lower the learning rate by 1/5"),
         Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
         Binding("n", "next", "next", tooltip="stop this run and go on with the next phase in the queue"),
         Binding("enter", "start", "train", show=False, tooltip="train the default phase when nothing is watched"),
@@ -106,7 +106,7 @@ class TrainScreen(ConsoleScreen):
         self.history: RunHistory | None = None
         self.controls = RunControls(self, lambda: self.history)
         self.meter = MachineMeter()
-        self.steerable = True  # somebody trains the run: the bottom line names the keys that steer
+        self.steerable = False  # somebody trains the run: the bottom line names the keys that steer
         self.view = TrainView()
         self.sample_at: int | None = None  # None: the newest
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
@@ -148,8 +148,8 @@ class TrainScreen(ConsoleScreen):
         )
         self.set_class(memory.flag("train.table", False), "-table")
 
-    def hinted(self, action: str) -> bool:
-        return self.steerable or action.partition("(")[0] not in NEEDS_TRAINER
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+        return self.steerable or action not in NEEDS_TRAINER
 
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
@@ -162,6 +162,7 @@ class TrainScreen(ConsoleScreen):
         if self.has_class("-empty") != (history is None):
             self.toggle_class("-empty")
         if history is None:
+            self._set_steerable(False)
             return
         try:
             changed = history.refresh()
@@ -237,8 +238,11 @@ class TrainScreen(ConsoleScreen):
         if cell_len(shown) >= min(LEAST_TITLE, cell_len(visible(title))):
             line = f"{shown}{DASH}{line}"
         self._put("#phase-title", cut(line, width))
-        if self.steerable != (state in ALIVE):
-            self.steerable = state in ALIVE
+        self._set_steerable(state in ALIVE)
+
+    def _set_steerable(self, steerable: bool) -> None:
+        if self.steerable != steerable:
+            self.steerable = steerable
             self.refresh_bindings()
 
     def _show_sample(self, history: RunHistory) -> None:

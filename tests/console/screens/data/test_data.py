@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import cast
 
 import pytest
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -15,6 +17,7 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.app import Console
 from slmtui.console.dialogs.help import help_for
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.hints import Hints
 from slmtui.console.screens.data.file_table import MOST_ROWS, FilesTable
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.screen import DataScreen
@@ -439,3 +442,29 @@ async def test_every_key_is_in_the_help_and_nothing_is_cut_off() -> None:
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
         assert "what this suggests" in seen(app)
+
+
+async def test_what_is_typed_before_a_dialog_is_up_goes_to_the_dialog(project: Path) -> None:
+    rmtree(project / "phases")
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: data(app).has_class("-trouble"))
+        for key in "ocorpus":  # as one piece, as from a fast typist or a slow connection
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: isinstance(app.screen, SourceDialog) and app.screen.query_one(Input).value)
+        await until(pilot, lambda: app.screen.query_one(Input).value == "corpus")
+        assert app.current_mode == "data"
+        assert app.screen.query_one(Input).placeholder == "", "there is no data/chromadb here"
+
+
+async def test_a_folder_without_phases_names_the_keys_that_help(project: Path) -> None:
+    rmtree(project / "phases")
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: data(app).has_class("-trouble"))
+        hints = app.screen.query_one(Hints)
+        await until(pilot, lambda: "o open  i set up" in str(hints.render()))
+        assert "counts" not in str(hints.render())
+        await pilot.press("p")
+        await until(pilot, lambda: app.current_mode == "phases" and app.screen.query(Hints))
+        hints = app.screen.query_one(Hints)
+        await until(pilot, lambda: "n new  i set up" in str(hints.render()))
+        assert "train" not in str(hints.render())

@@ -17,10 +17,11 @@ from slmtui.console.screens.train import view
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.runs.run import Run, all_runs
 from slmtui.training import events
-from slmtui.training.events import Event
+from slmtui.training.events import Event, Reason, to_json
 from tests import written_runs
 from tests.conftest import MakePhase
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+from tests.console.screen_text import toasts
 
 LONG = ("training.max_iters=9000", "evaluation.interval=200", "sampling.when=end")
 
@@ -315,3 +316,32 @@ def test_warnings_hang_below_their_sign() -> None:
 def test_a_line_makes_room_for_its_key() -> None:
     line = view.line_with_key("a long line that is cut", "w more", 20).plain
     assert line == "a long lin…  w more"
+
+
+async def test_a_run_goes_on_behind_a_dialog(make_console: MakeConsole, project: Path, until: Until) -> None:
+    happened = [written_runs.started(phase := written_runs.make_phase()), *written_runs.evaluations([(6.0, 6.1)])]
+    run = written_runs.write_run(project / "checkpoints", "tiny-001", phase, happened)
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        table = app.screen.query_one(DataTable)
+        await until(pilot, lambda: table.row_count == 1)
+        await pilot.press("w")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        with run.log_file.open("a") as log:
+            for event in written_runs.evaluations([(6.0, 6.1), (5.0, 5.5)])[-3:]:
+                log.write(to_json(event) + "\n")
+        await until(pilot, lambda: table.row_count == 2)
+        assert isinstance(app.screen, Message)
+
+
+@pytest.mark.parametrize(
+    ("reason", "words"), [("completed", "tiny-001 is finished"), ("stopped", "tiny-001 is stopped")]
+)
+async def test_the_notice_at_the_end_says_how_it_ended(
+    make_console: MakeConsole, project: Path, until: Until, reason: Reason, words: str
+) -> None:
+    run = written_runs.done_run(project / "checkpoints", "tiny-001", reason=reason)
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        app.trainer.finished.append(run)
+        await until(pilot, lambda: words in toasts(app))
