@@ -20,7 +20,7 @@ from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate
 from slmtui.console.screens.complete.prompt_line import PromptLine
-from slmtui.console.screens.complete.review import CompletionReview, CopiedSpan
+from slmtui.console.screens.complete.review import CompletionReview
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.console.screens.data.file_table import FilesTable
 from slmtui.console.screens.data.screen import DataScreen
@@ -31,6 +31,7 @@ from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.inference.streaming import Choice, Request, Token
+from slmtui.insight.judging.quality import CopiedSpan
 from slmtui.runs.run import Run
 from slmtui.training import events
 from tests.console.conftest import NARROW, WIDE, Until

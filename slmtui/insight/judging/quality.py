@@ -32,6 +32,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.chunks import chunks
@@ -84,6 +85,16 @@ class Judgement:
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for a sample event and for JSON."""
         return {key: list(value) if isinstance(value, tuple) else value for key, value in asdict(self).items()}
+
+
+@dataclass(frozen=True)
+class CopiedSpan:
+    """Tokens that stand one after the other in the training text, too, SHORTEST_COPY or more of them solid."""
+
+    start: int  # of the tokens that were judged
+    stop: int
+    length: int  # without the tokens that are whitespace
+    source: str  # "file:line"
 
 
 @dataclass(frozen=True)
@@ -140,26 +151,74 @@ class Judge:
             matches.pop()
         return [match[0] if self.is_python else match[0].lower() for match in matches]
 
+    def copied_spans(self, ids: Sequence[int]) -> tuple[CopiedSpan, ...]:
+        """All copies among these tokens that cannot be made longer, in order; they may overlap."""
+        found = self._matches(ids)
+        spans = ((int(start), int(start + found.lengths[start])) for start in found.copies())
+        return tuple(
+            CopiedSpan(start, stop, found.solid(start, stop), self._source(int(found.places[start])))
+            for start, stop in spans
+        )
+
     def _copies(self, text: str) -> dict[str, Any]:
         tokenizer = self.dataset.tokenizer
         tokens = tokenizer.encode(text)
-        lengths, places = self.index.match_lengths(tokens)
-        solid = np.array([not tokenizer.token_bytes(token).isspace() for token in tokens.tolist()], np.int64)
-        before = np.append(0, np.cumsum(solid))  # (n + 1,): solid tokens before each
-        starts = np.arange(len(tokens))
-        solid_lengths = before[starts + lengths] - before[starts]
-        long = solid_lengths >= SHORTEST_COPY
-        ends = np.maximum.accumulate(np.where(long, starts + lengths, 0))  # how far the copies go that began by here
-        at = int(np.argmax(solid_lengths)) if len(tokens) else 0
-        longest = int(solid_lengths[at]) if len(tokens) else 0
-        place = self.dataset.locate("train", int(places[at])) if longest else None
+        found = self._matches(tokens)
+        copied = reached = 0
+        for start in found.copies():
+            stop = int(start + found.lengths[start])
+            copied += found.solid(max(int(start), reached), stop)
+            reached = stop
+        at = int(np.argmax(found.solid_lengths)) if len(tokens) else 0
+        longest = int(found.solid_lengths[at]) if len(tokens) else 0
         return {
-            "tokens": int(solid.sum()),
-            "copied_tokens": int(solid[starts < ends].sum()),
+            "tokens": found.solid(0, len(tokens)),
+            "copied_tokens": copied,
             "longest_copy": longest,
-            "copied_from": f"{place[0]}:{place[1]}" if place else "",
-            "copied_text": tokenizer.decode(tokens[at : at + int(lengths[at])]) if longest else "",
+            "copied_from": self._source(int(found.places[at])) if longest else "",
+            "copied_text": tokenizer.decode(tokens[at : at + int(found.lengths[at])]) if longest else "",
         }
+
+    def _matches(self, ids: Sequence[int] | NDArray[Any]) -> _Matches:
+        tokens = np.asarray(ids, np.int64)
+        lengths, places = self.index.match_lengths(tokens)
+        token_bytes = self.dataset.tokenizer.token_bytes
+        solid = np.array([not token_bytes(token).isspace() for token in tokens.tolist()], np.int64)
+        return _Matches(lengths, places, np.append(0, np.cumsum(solid)))
+
+    def _source(self, place: int) -> str:
+        """Where a token of the training text stands, as "file:line"."""
+        file, line = self.dataset.locate("train", place)
+        return f"{file}:{line}"
+
+
+@dataclass(frozen=True)
+class _Matches:
+    """For each of n tokens, how many from it on stand in the training text, and where: (n,) each.
+
+    before: (n + 1,), how many tokens before each are solid, which is not whitespace.
+    """
+
+    lengths: NDArray[np.int64]
+    places: NDArray[np.int64]
+    before: NDArray[np.int64]
+
+    def solid(self, start: int, stop: int) -> int:
+        """Solid tokens from `start` up to `stop`."""
+        return int(self.before[stop] - self.before[start])
+
+    @property
+    def solid_lengths(self) -> NDArray[np.int64]:
+        """Solid tokens of each match: (n,)."""
+        starts = np.arange(len(self.lengths))
+        solid: NDArray[np.int64] = self.before[starts + self.lengths] - self.before[starts]
+        return solid
+
+    def copies(self) -> NDArray[np.int64]:
+        """The starts of the matches that are copies, without those inside a longer one."""
+        stops = np.arange(len(self.lengths)) + self.lengths
+        reached = np.append(0, np.maximum.accumulate(stops))[:-1]  # by earlier matches
+        return np.flatnonzero((stops > reached) & (self.solid_lengths >= SHORTEST_COPY))
 
 
 def rates(judgements: Iterable[Judgement]) -> Rates:

@@ -20,7 +20,6 @@ from slmtui.words import number, percent, plural
 
 MOST_ROWS = 30  # of the loss table
 MIXED = ("mixed", "mixed bits/byte")  # its further columns for a run that mixes
-LEAST_COPY = 8  # tokens; shorter ones are how code goes
 SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
 
 
@@ -206,7 +205,7 @@ def _judgement(sample: Sample) -> str:
         parts.append(f"names made up: {', '.join(map(str, found['made_up'][:5]))}")
     if found.get("doubled"):
         parts.append(f"stammers: {', '.join(map(str, found['doubled'][:3]))}")
-    if (longest := found.get("longest_copy") or 0) >= LEAST_COPY:
+    if (longest := found.get("longest_copy") or 0) >= SHORTEST_COPY:
         source = found.get("copied_from")
         parts.append(f"longest copy {plural(longest, 'token')}" + (f" from {source}" if source else ""))
     return " · ".join(parts)

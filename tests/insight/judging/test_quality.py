@@ -105,6 +105,9 @@ def test_copied_tokens_are_those_in_long_runs(python: Judge, start: int, length:
             if sum(solid[i:j]) >= 16 and any(train[k : k + j - i] == tokens[i:j] for k in range(len(train))):
                 inside |= {at for at in range(i, j) if solid[at]}
     assert judgement.copied_tokens == len(inside)
+    spans = python.copied_spans(tokens)
+    assert {at for span in spans for at in range(span.start, span.stop) if solid[at]} == inside
+    assert all(span.length == sum(solid[span.start : span.stop]) >= 16 for span in spans)
 
 
 def test_the_line_between_two_files_is_neither_wrong_nor_a_repetition(python: Judge) -> None:

@@ -262,6 +262,15 @@ def unescaped(run: Run) -> str:
     return re.sub(r"\\(.)", r"\1", markdown(run))
 
 
+@pytest.mark.parametrize(("longest", "said"), [(15, False), (16, True)])
+def test_a_copy_is_as_long_as_everywhere_else(tmp_path: Path, longest: int, said: bool) -> None:
+    judgement = JUDGEMENT | {"label": "domain", "longest_copy": longest}
+    sample = events.Sample(step=0, prompt="def ", text="f", judgement=judgement)
+    phase = make_phase("phase1")
+    run = write_run(tmp_path, "phase1-001", phase, [started(phase), *evaluations([(6.6, 6.6)]), sample])
+    assert ("longest copy" in markdown(run)) == said
+
+
 def test_the_command_that_goes_on_names_the_folder(tmp_path: Path) -> None:
     run = done_run(tmp_path / "old", "phase1-001", [(6.6, 6.6), (3.0, 3.5)], reason=None)
     assert f"slmtui --headless --resume phase1-001 --checkpoints {tmp_path / 'old'}" in unescaped(run)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import ClassVar, cast
+from typing import TYPE_CHECKING, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -19,13 +19,15 @@ from textual.worker import get_current_worker
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.console.host import Host
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
-from slmtui.console.screens.complete.review import CopiedSpan
 from slmtui.console.screens.complete.token_text import TokenText
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import file_state
 from slmtui.inference.streaming import Request, Token, branch
 from slmtui.output import visible
 from slmtui.runs.run import run_at
+
+if TYPE_CHECKING:
+    from slmtui.insight.judging.quality import CopiedSpan
 
 LOOK = 2.0  # seconds between two looks at whether a run is still in training
 

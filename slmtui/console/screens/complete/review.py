@@ -7,24 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slmtui.config.limits import SHORTEST_COPY
 from slmtui.errors import UserError
 
 if TYPE_CHECKING:
-    from slmtui.insight.judging.quality import Judge
+    from slmtui.insight.judging.quality import CopiedSpan, Judge
     from slmtui.runs.checkpoint import SavedModel
 
 LARGEST_CORPUS = 5_000_000  # tokens: to read and index more takes too long while somebody waits
-
-
-@dataclass(frozen=True)
-class CopiedSpan:
-    """Tokens of a completion that stand one after the other in the training text, too."""
-
-    start: int  # of the completion's tokens
-    stop: int
-    length: int  # without the tokens that are whitespace
-    source: str  # file:line
 
 
 @dataclass(frozen=True)
@@ -46,23 +35,7 @@ class TrainingTexts:
             if saved.data not in self._judges:
                 self._judges[saved.data] = _read(saved)
             judge = self._judges[saved.data]
-        return CompletionReview(judge(prompt, saved.tokenizer.decode(ids)).label, _copies(judge, ids))
-
-
-def _copies(judge: Judge, ids: Sequence[int]) -> tuple[CopiedSpan, ...]:
-    """All runs of at least SHORTEST_COPY tokens, whitespace left out, that cannot be made longer, in order."""
-    dataset = judge.dataset
-    solid = [not dataset.tokenizer.token_bytes(token).isspace() for token in ids]
-    lengths, places = judge.index.match_lengths(ids)
-    found: list[CopiedSpan] = []
-    reached = 0
-    for start, (length, place) in enumerate(zip(lengths.tolist(), places.tolist(), strict=True)):
-        stop = start + length
-        if stop > reached and sum(solid[start:stop]) >= SHORTEST_COPY:
-            name, line = dataset.locate("train", place)
-            found.append(CopiedSpan(start, stop, sum(solid[start:stop]), f"{name}:{line}"))
-        reached = max(reached, stop)
-    return tuple(found)
+        return CompletionReview(judge(prompt, saved.tokenizer.decode(ids)).label, judge.copied_spans(ids))
 
 
 def _read(saved: SavedModel) -> Judge:
