@@ -161,6 +161,9 @@ class CompleteScreen(ConsoleScreen):
     @work
     async def action_choose(self) -> None:
         paths = all_checkpoints(self.host.checkpoints)
+        if not paths:
+            self.notify("all checkpoints are gone by now", severity="warning")
+            return
         chosen = await self.app.push_screen_wait(CheckpointDialog(paths, self.panels[self.current].path))
         if chosen is not None:
             self._chosen = True

@@ -42,7 +42,7 @@ class RunList(DataTable[Text]):
     def current(self) -> str | None:
         """The name of the run under the cursor."""
         names = list(self._shown)
-        return names[self.cursor_row] if self.cursor_row < len(names) else None
+        return names[self.cursor_row] if 0 <= self.cursor_row < len(names) else None
 
     def go_to(self, name: str) -> None:
         self.move_cursor(row=list(self._shown).index(name), animate=False)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 from textual.coordinate import Coordinate
@@ -49,6 +50,14 @@ async def test_it_talks_to_the_run_that_is_watched(checkpoints: Path, tmp_path: 
         await page.press("escape", "r")
         await page.app.action_switch_mode("complete")
         await page.until(lambda: [p.path for p in page.screen.panels] == [checkpoints / "tiny-001" / "best.pt"])
+
+
+async def test_there_is_nothing_to_choose_once_all_checkpoints_are_gone(checkpoints: Path, tmp_path: Path) -> None:
+    async with complete_page(checkpoints, tmp_path) as page:
+        shutil.rmtree(checkpoints)
+        await page.press("escape", "o", "enter")
+        assert isinstance(page.app.screen, CompleteScreen)
+        assert toasts(page.app)[-1] == "all checkpoints are gone by now"
 
 
 async def test_checkpoints_are_chosen_from_a_list(checkpoints: Path, tmp_path: Path) -> None:

@@ -126,6 +126,16 @@ async def test_rows_say_what_the_logs_say(checkpoints: Path) -> None:
         assert [opened.row(name)["state"] for name in opened.names] == ["done", "stopped", "failed", "crashed"]
 
 
+@pytest.mark.parametrize("key", ["end", "pagedown", "up", "pageup", "home"])
+async def test_a_key_pressed_in_the_empty_list_does_no_harm_when_a_run_appears(checkpoints: Path, key: str) -> None:
+    async with open_runs(checkpoints, empty=True) as opened:
+        opened.table.focus()
+        await opened.press(key)
+        done_run(checkpoints, "phase1-001")
+        await opened.until(lambda: opened.names == ["phase1-001"])
+        assert opened.table.current == "phase1-001"
+
+
 async def test_a_run_that_grows_changes_its_row_alone(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     done_run(checkpoints, "phase1-001")
     growing = done_run(checkpoints, "phase1-002", losses=[(6.6, 6.6)], reason=None)
