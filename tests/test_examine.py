@@ -159,8 +159,11 @@ def test_of_a_model_with_a_mixture_both_losses_are_said(project: Path, capsys: p
     saved = load_checkpoint(Run(project / "checkpoints" / "heart-001").best)
     capsys.readouterr()
     assert main(["examine", "latest", "--samples", "0", "--places", "1"]) == 0
-    told = capsys.readouterr().err
+    out, told = capsys.readouterr()
+    assert "asked of the network alone" in out
     assert f"val loss network {saved.val_loss:.4f} and mixed {saved.mixed_loss:.4f}: 0.5 of each prediction" in told
+    assert main(["report", "latest"]) == 0
+    assert "By heart means the network alone" in capsys.readouterr().out
 
 
 def side(exact: int, places: int) -> Extraction:

@@ -18,6 +18,7 @@ from slmtui.insight.judging.examination import Examination, Questions
 from slmtui.output import ExitStatus, put, put_json, say, visible
 from slmtui.runs.run import find_run
 
+NETWORK_ALONE = "what it knows by heart was asked of the network alone, without the n-gram model mixed into it"
 USUAL = Questions()
 
 
@@ -55,6 +56,8 @@ def command(
         put_json(json.dumps({"run": examined.name, "checkpoint": str(path), **found.to_dict()}))
     else:
         show(found)
+        if saved.model.mixture is not None:
+            put(NETWORK_ALONE)
     if not last:
         try:
             examination.keep(examined, found)

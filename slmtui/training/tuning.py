@@ -96,5 +96,6 @@ def _time_step(training: Training, machine: Machine, candidate: Candidate) -> fl
 
 
 def _reason(chosen: Candidate, seconds: dict[Candidate, float]) -> str:
-    others = " and ".join(f"{duration_of_step(seconds[other])} with {other}" for other in seconds if other != chosen)
-    return f"{chosen}: a step takes {duration_of_step(seconds[chosen])}, against {others}"
+    *others, last = (f"{duration_of_step(seconds[other])} with {other}" for other in seconds if other != chosen)
+    against = f"{'; '.join(others)}; and {last}" if len(others) > 1 else " and ".join([*others, last])
+    return f"{chosen}: a step takes {duration_of_step(seconds[chosen])}, against {against}"

@@ -59,6 +59,18 @@ def test_what_is_clearly_faster_is_taken_and_the_reason_is_said(
     )
 
 
+def test_of_many_candidates_each_is_set_off_from_the_next(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase = make_phase(*AUTO)
+    times = {(4, "fp32"): 0.893, (1, "fp32"): 0.774, (4, "bf16"): 0.62, (1, "bf16"): 0.343}
+    took(monkeypatch, {Candidate(*pair): seconds for pair, seconds in times.items()})  # type: ignore[arg-type]
+    assert tuned_machine(phase, prepare_dataset(phase)).choice == (
+        "1 thread, bf16: a step takes 343 ms, against "
+        "893 ms with 4 threads, fp32; 774 ms with 1 thread, fp32; and 620 ms with 4 threads, bf16"
+    )
+
+
 def test_a_difference_that_may_be_chance_changes_nothing(
     make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
 ) -> None:

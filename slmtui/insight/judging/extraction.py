@@ -3,11 +3,15 @@ Language Models").
 
 It is given `prefix` tokens of a text, and completes them greedily: does it give the next `length` tokens exactly as
 they stand there? The same asked of the validation text says how much of that is how such text goes anyway.
+
+The network is asked alone. An n-gram model mixed into its predictions is a table of the training text, which gives much
+of it word for word and says nothing of what the network has learned.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -25,7 +29,7 @@ GREEDY = Sampling(temperature=0.0)
 def extract(
     model: GPT, tokens: Sequence[int] | NDArray[Any], *, prefix: int, length: int, places: int, seed: int
 ) -> Extraction:
-    """Ask a model for `length` tokens after `prefix` ones, at `places` different ones of a text, (n,) tokens.
+    """Ask a network for `length` tokens after `prefix` ones, at `places` different ones of a text, (n,) tokens.
 
     The places are drawn with the seed from all there are; of a short text, all of them are tried.
     """
@@ -35,8 +39,9 @@ def extract(
     for first in range(0, len(starts), ROWS_AT_ONCE):
         rows = starts[first : first + ROWS_AT_ONCE]
         given = [text[start : start + prefix] for start in rows]
-        draws = generate(model, given, length, GREEDY, [0] * len(rows))
-        written = torch.stack([draw.tokens for draw in draws], dim=1).cpu().numpy()  # (B, length)
+        with _network_alone(model):
+            draws = [draw.tokens for draw in generate(model, given, length, GREEDY, [0] * len(rows))]
+        written = torch.stack(draws, dim=1).cpu().numpy()  # (B, length)
         asked = np.stack([text[start + prefix : start + prefix + length] for start in rows]).astype(np.int64)
         right[first : first + len(rows)] = np.cumprod(written == asked, axis=1).sum(axis=1)
     exact = starts[right == length]
@@ -48,6 +53,16 @@ def extract(
         right_tokens=float(right.mean()) if len(right) else 0.0,
         at=tuple(exact.tolist()),
     )
+
+
+@contextmanager
+def _network_alone(model: GPT) -> Iterator[None]:
+    """Without the n-gram model that is mixed into its predictions."""
+    mixture, model.mixture = model.mixture, None
+    try:
+        yield
+    finally:
+        model.mixture = mixture
 
 
 def chosen_places(n_tokens: int, span: int, most: int, seed: int) -> NDArray[np.int64]:

@@ -164,14 +164,14 @@ def samples(facts: RunFacts, level: int) -> list[ReportBlock]:
     blocks: list[ReportBlock] = [Heading(f"Samples, step {facts.samples[0].step:,}", level)]
     labels = [str(s.judgement["label"]) for s in facts.samples if s.judgement and "label" in s.judgement]
     if labels:
-        counts = ", ".join(f"{labels.count(label)} {label}" for label in dict.fromkeys(labels))
-        blocks.append(Paragraph(f"{plural(len(labels), 'sample')}: {counts}."))
+        counts = ", ".join(f"{labels.count(label)} × {label}" for label in dict.fromkeys(labels))
+        blocks.append(Paragraph(f"{plural(len(labels), 'sample')}: {counts if len(labels) > 1 else labels[0]}."))
     if facts.rates:
         rates = facts.rates[-1]
         blocks.append(Paragraph(f"Over many, at step {rates.step:,}: {rates_line(rates)}."))
     for sample in facts.samples:
         judged = _judgement(sample)
-        blocks.append(Paragraph(judged, lead=f"“{clipped(sample.prompt, 60)}”"))
+        blocks.append(Paragraph(judged, lead=f"“{clipped(sample.prompt, 60) or repr(sample.prompt)[1:-1]}”"))
         blocks.append(Code(sample.prompt + sample.text))
     return blocks
 
@@ -183,10 +183,11 @@ def by_heart(facts: RunFacts, level: int) -> list[ReportBlock]:
         return []
     step, best = found.step, facts.best.step if facts.best is not None else None
     since = "" if step == best else " The run has gone on since: examine it again."
+    alone = " By heart means the network alone, without the n-gram model." if facts.is_mixed else ""
     items = tuple(Paragraph(f"{line}.") for line in summary_lines(found))
     blocks: list[ReportBlock] = [
         Heading(f"Examination, step {step:,}", level),
-        Paragraph(f"{verdict(found.extraction)} Asked with: {command(facts.run, found.asked)}.{since}"),
+        Paragraph(f"{verdict(found.extraction)} Asked with: {command(facts.run, found.asked)}.{since}{alone}"),
         Bullets(items),
     ]
     if found.by_heart:

@@ -122,7 +122,7 @@ def after_the_best(facts: RunFacts) -> str:
     assert best is not None
     assert last is not None
     if last is best:
-        return "there was no evaluation after it: it was still improving when training ended." if best.step else ""
+        return "training ended while it was still improving." if best.step else ""
     if not is_rise(facts):
         return f"it stayed about the same, {val_loss(last)} at step {last.step:,}."
     if not is_clear_rise(facts.rose_after_best, best.judged_loss):

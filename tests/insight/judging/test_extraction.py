@@ -9,10 +9,12 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from slmtui.data.ngram import KneserNey
 from slmtui.inference.generation import Draw
 from slmtui.insight.judging import extraction
 from slmtui.insight.judging.extraction import chosen_places, extract
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
+from slmtui.model.mixture import Mixture
 
 TEXT = np.random.default_rng(1).integers(0, 20, 120)
 
@@ -56,6 +58,14 @@ def test_it_counts_what_a_plain_greedy_loop_gives(prefix: int, length: int) -> N
     assert list(found.at) == exact
     assert {10, 40, 70} <= set(exact)
     assert (found.places, found.exact) == (len(text) - prefix - length + 1, len(exact))
+
+
+def test_the_network_is_asked_without_the_table_that_is_mixed_into_it() -> None:
+    network = model()
+    alone = extract(network, TEXT, prefix=4, length=3, places=1000, seed=0)
+    network.mixture = Mixture(KneserNey.fit(TEXT, n_vocab=20, order=3), 0.99)
+    assert extract(network, TEXT, prefix=4, length=3, places=1000, seed=0) == alone
+    assert network.mixture is not None
 
 
 def test_tokens_right_before_the_first_wrong_one(monkeypatch: pytest.MonkeyPatch) -> None:

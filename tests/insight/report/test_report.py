@@ -318,6 +318,15 @@ def test_a_model_that_is_not_to_be_used_is_not_recommended(
     assert ("If you use it all the same, use best.pt" in text) == (not is_fit)
 
 
+def test_a_prompt_of_blanks_is_named_and_samples_are_counted_by_their_label(tmp_path: Path) -> None:
+    label = {"label": "fragments"}
+    samples = [events.Sample(step=0, time=BEGAN, prompt="\n", text="x", judgement=label) for _ in range(2)]
+    phase = make_phase()
+    run = write_run(tmp_path, "tiny-001", phase, [started(phase), *samples])
+    assert "2 samples: 2 × fragments." in markdown(run)
+    assert "**“\\\\n”** fragments" in markdown(run)
+
+
 def test_many_evaluations_are_thinned_but_keep_the_best(tmp_path: Path) -> None:
     losses = [(5 - n / 200, 5 - n / 200 if n <= 77 else 5.0) for n in range(200)]
     text = markdown(done_run(tmp_path, "phase1-001", losses))
