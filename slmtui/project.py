@@ -10,9 +10,10 @@ from pathlib import Path
 from slmtui.errors import UserError
 from slmtui.files import is_there
 
-DEFAULT_PHASE = Path("phases/quick.toml")
+PHASES = Path("phases")
+DEFAULT_PHASE = PHASES / "quick.toml"
 DEFAULT_CHECKPOINTS = Path("checkpoints")
-PARTS = ("phases", "data/chromadb")  # of a new project
+PARTS = (str(PHASES), "data/chromadb")  # of a new project
 
 
 def shown_command(*words: str, checkpoints: Path = DEFAULT_CHECKPOINTS) -> str:
@@ -28,11 +29,16 @@ def bundled(relative: str) -> Path:
     return inside if inside.exists() else package.parent / relative
 
 
+def project_phases() -> list[Path]:
+    """The files in phases/, by name; none where there is no such folder."""
+    return sorted(PHASES.glob("*.toml"))
+
+
 def default_phase_file() -> Path:
     """The phase to train when none is named: phases/quick.toml, or the only file in phases/. UserError if neither."""
     if DEFAULT_PHASE.is_file():
         return DEFAULT_PHASE
-    found = sorted(Path("phases").glob("*.toml"))
+    found = project_phases()
     if len(found) == 1:
         return found[0]
     raise UserError(

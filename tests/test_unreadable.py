@@ -13,7 +13,7 @@ import pytest
 from slmtui.cli import main
 from slmtui.output import ExitStatus
 from slmtui.runs.index import RunIndex
-from slmtui.runs.run import Run, newest_runs
+from slmtui.runs.run import Run, newest_first, newest_runs
 from tests.written_runs import done_run
 
 
@@ -121,3 +121,10 @@ def test_the_name_of_no_run_is_shown_on_one_short_line(
     assert "no such " in told
     assert told.count("\n") == 1
     assert len(told) < 500
+
+
+def test_a_run_that_is_being_deleted_is_not_the_newest(tmp_path: Path) -> None:
+    gone, older, newer = (done_run(tmp_path, f"{name}-001") for name in "abc")
+    os.utime(older.phase_file, (1, 1))
+    gone.delete()
+    assert newest_first([gone, older, newer]) == [newer, older, gone]

@@ -13,7 +13,7 @@ from slmtui.config.limits import SEED
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import put
-from slmtui.project import DEFAULT_CHECKPOINTS, DEFAULT_PHASE
+from slmtui.project import DEFAULT_CHECKPOINTS, project_phases
 
 if TYPE_CHECKING:
     from slmtui.runs.run import Run
@@ -97,7 +97,7 @@ def saved_model(run: Run, *, last: bool) -> Path:
 
 def phase_files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The project's phases; where none begins so, any file."""
-    return _or_files([str(path) for path in sorted(DEFAULT_PHASE.parent.glob("*.toml"))], incomplete)
+    return _or_files([str(path) for path in project_phases()], incomplete)
 
 
 def _or_files(names: list[str], incomplete: str) -> list[CompletionItem]:

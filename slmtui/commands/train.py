@@ -25,7 +25,7 @@ from slmtui.commands.options import (
 )
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
-from slmtui.project import DEFAULT_PHASE, default_phase_file
+from slmtui.project import DEFAULT_PHASE, default_phase_file, project_phases
 
 if TYPE_CHECKING:
     from slmtui.config.phase import Phase
@@ -127,7 +127,7 @@ def refuse_words(phases: Sequence[Path]) -> None:
         if path.suffix == ".toml" or path.exists():
             continue
         meanings = {name: f"slmtui {name}" for name in COMMANDS}
-        for file in DEFAULT_PHASE.parent.glob("*.toml"):
+        for file in project_phases():
             meanings |= dict.fromkeys((file.stem, str(file)), str(file))
         meant = dict.fromkeys(meanings[name] for name in get_close_matches(str(path), meanings))
         remedy = f"Did you mean {' or '.join(meant)}?" if meant else "Commands: " + ", ".join(COMMANDS) + "."

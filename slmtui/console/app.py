@@ -33,6 +33,7 @@ from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.output import visible
+from slmtui.project import PHASES
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, State
 
@@ -109,7 +110,7 @@ class Console(Host):
         self.theme_changed_signal.subscribe(self, lambda theme: self.ui_state.remember("theme", theme.name))
         last = self.ui_state.text("screen", "data")
         start = last if last in MODES else "data"
-        if not Path("phases").is_dir():
+        if not PHASES.is_dir():
             start = "phases"  # which offers to set up a project
         self.switch_mode("train" if self.queued else start)
         self.call_after_refresh(self._start)

@@ -12,9 +12,8 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import LARGEST_FILE, load_phase, parse_phase
 from slmtui.errors import UserError
 from slmtui.files import open_to_read
+from slmtui.project import PHASES
 from slmtui.runs.atomic_files import atomic_write, sync_folder
-
-FOLDER = Path("phases")
 
 
 class Draft:
@@ -92,7 +91,7 @@ class Draft:
 class Drafts:
     """The drafts of a folder's phase files, in the order of their names."""
 
-    def __init__(self, folder: Path = FOLDER) -> None:
+    def __init__(self, folder: Path = PHASES) -> None:
         self.folder = folder
         self.by_path: dict[Path, Draft] = {}
 

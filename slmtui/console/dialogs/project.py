@@ -9,7 +9,7 @@ from textual.app import App
 
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.errors import UserError
-from slmtui.project import set_up
+from slmtui.project import PHASES, set_up
 
 TITLE = "a new project"
 
@@ -19,7 +19,7 @@ async def offer_set_up(app: App[Any]) -> bool:
 
     Awaited in a worker. Why it could not be done is shown in a message.
     """
-    if Path("phases").is_dir():
+    if PHASES.is_dir():
         app.notify("there is a phases/ folder already")
         return False
     answer = await app.push_screen_wait(

@@ -13,7 +13,7 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.screens.data.overview import DataOverview, OverviewCache, find_out
 from slmtui.errors import UserError
 from slmtui.output import visible
-from slmtui.project import default_phase_file
+from slmtui.project import default_phase_file, project_phases
 
 LOOK = 4  # beats between two looks at the phase file
 OFTEN = 0.1  # seconds between two words of progress
@@ -102,7 +102,7 @@ class DataReader:
         try:
             self._screen.host.phase_file = default_phase_file()
         except UserError:
-            self._screen.host.phase_file = next(iter(sorted(Path("phases").glob("*.toml"))), None)
+            self._screen.host.phase_file = next(iter(project_phases()), None)
         return self._screen.host.phase_file
 
     def _read(self, path: Path) -> None:

@@ -32,6 +32,7 @@ from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
 from slmtui.errors import UserError
 from slmtui.output import visible
+from slmtui.project import PHASES, project_phases
 from slmtui.words import plural
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
@@ -120,7 +121,7 @@ class DataScreen(ConsoleScreen):
 
     def hinted(self, action: str) -> bool:
         if action == "set_up":
-            return not Path("phases").is_dir()
+            return not PHASES.is_dir()
         return action not in NEED_DATA or not self.has_class("-trouble")
 
     def on_resize(self) -> None:
@@ -261,7 +262,7 @@ class DataScreen(ConsoleScreen):
 
     @work
     async def action_source(self) -> None:
-        phases = sorted(Path("phases").glob("*.toml"))
+        phases = project_phases()
         path = await self.host.push_screen_wait(SourceDialog(phases, self.reader.origin))
         if path is not None:
             self.reader.open(path)
