@@ -51,6 +51,19 @@ def default_phase_file() -> Path:
     )
 
 
+def how_to_train(checkpoints: Path = DEFAULT_CHECKPOINTS) -> tuple[str, ...]:
+    """The commands that lead to a first run from here: one where the project has a default phase, else two."""
+    try:
+        phase = str(default_phase_file())
+    except UserError:
+        phase = "mine.toml"
+        return (
+            f"{shown_command('suggest')} FOLDER -o {phase}",
+            shown_command("--headless", phase, checkpoints=checkpoints),
+        )
+    return (shown_command("--headless", phase, checkpoints=checkpoints),)
+
+
 def set_up(folder: Path) -> None:
     """Copy the bundled phases and corpus to `folder`. UserError if either already exists; nothing is overwritten.
 

@@ -14,6 +14,8 @@ import pytest
 
 from slmtui import commands
 from slmtui.cli import main
+from slmtui.commands.runs import HEADER, MIXED, aligned, cells, fitting
+from slmtui.runs.summary import RunSummary
 from tests.terminal import ROOT
 
 Captured = pytest.CaptureFixture[str]
@@ -39,6 +41,37 @@ def test_each_command_has_a_module_and_each_module_is_known() -> None:
 def test_help_begins_with_how_it_is_called(name: str, capsys: Captured) -> None:
     assert main(["--help", name]) == 0
     assert capsys.readouterr().out.startswith(f"Usage: slmtui {name} [OPTIONS]")
+
+
+def test_help_says_once_how_it_is_called_and_names_the_defaults(capsys: Captured) -> None:
+    for name in commands.COMMANDS:
+        assert main([name, "--help"]) == 0
+        assert f"\n  slmtui {name} [" not in (out := capsys.readouterr().out)
+        assert f"\n  slmtui {name}:" not in out
+    assert main(["examine", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert "\n  Count what a run's model writes" in out
+    assert all(f"(default: {default})" in " ".join(out.split()) for default in (200, 16, 42))
+
+
+def test_the_first_run_is_trained_with_what_is_here(project: Path, capsys: Captured) -> None:
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().err.endswith("train one with: slmtui --headless phases/tiny.toml\n")
+    (project / "phases" / "tiny.toml").unlink()
+    assert main(["runs"]) == 0
+    told = "train one with: slmtui suggest FOLDER -o mine.toml, then slmtui --headless mine.toml\n"
+    assert capsys.readouterr().err.endswith(told)
+
+
+def test_runs_leaves_columns_out_for_a_narrow_terminal() -> None:
+    summary = RunSummary("phase1-001", step=600, max_iters=600, parameters=1_234_567, best_val_loss=3.2, gap=0.4)
+    rows = [HEADER + MIXED, cells(summary, "done", mixed=True)]
+    assert fitting(rows, None) == (rows, [])
+    shown, left_out = fitting(rows, 80)
+    assert all(len(line) <= 80 for line in aligned(shown))
+    assert left_out[:2] == ["n-gram", "parameters"]
+    assert shown[0][:3] == ("run", "state", "step")
+    assert set(shown[0]) >= {"best val", "gap", "mixed b/byte"}
 
 
 def test_the_main_help_names_all_commands(capsys: Captured) -> None:
@@ -78,7 +111,7 @@ def test_the_value_of_an_option_is_no_command(project: Path, capsys: Captured) -
         (["xyzzy"], "slmtui: xyzzy: neither a command nor a phase file. Commands: check, inspect, "),
         (["--headless", "phases/tiny.toml", "cheque"], "slmtui: cheque: neither a command nor a phase file."),
         (["--", "runs"], "slmtui: runs: neither a command nor a phase file. Did you mean slmtui runs?"),
-        (["phases"], "slmtui: phases: a folder, not a phase file"),
+        (["phases"], "slmtui: phases: a folder, not a phase file; for a phase of its text: slmtui suggest phases -o "),
     ],
 )
 def test_a_word_that_is_nothing_is_told_what_it_could_be(
@@ -141,7 +174,7 @@ def test_commands_that_are_printed_find_the_run_again(project: Path, capsys: Cap
     assert main(["watch", "tiny-007", "--checkpoints", "old"]) == 3
     assert capsys.readouterr().err.endswith("Resume it with: slmtui --headless --resume tiny-007 --checkpoints old\n")
     assert main(["runs", "--checkpoints", "none"]) == 0
-    assert capsys.readouterr().err.endswith("slmtui --headless phases/quick.toml --checkpoints none\n")
+    assert capsys.readouterr().err.endswith("slmtui --headless phases/tiny.toml --checkpoints none\n")
 
 
 def test_check_takes_folders_and_without_one_the_phases(project: Path, tiny_toml: str, capsys: Captured) -> None:

@@ -25,16 +25,26 @@ USUAL = Questions()
 @click.command(cls=Job, help=__doc__)
 @run_argument
 @click.option("--last", is_flag=True, help="the newest checkpoint instead of the best; the result is not saved")
-@click.option("--samples", type=whole(0, 10_000), default=str(USUAL.samples), metavar="N", help="samples to judge")
 @click.option(
-    "--places", type=whole(1, 10_000), default=str(USUAL.places), metavar="N", help="positions of each text to test"
+    "--samples",
+    type=whole(0, 10_000),
+    default=str(USUAL.samples),
+    metavar="N",
+    help=f"samples to judge (default: {USUAL.samples})",
+)
+@click.option(
+    "--places",
+    type=whole(1, 10_000),
+    default=str(USUAL.places),
+    metavar="N",
+    help=f"positions of each text to test (default: {USUAL.places})",
 )
 @click.option(
     "--tokens",
     type=whole(1, 1_000),
     default=str(USUAL.prefix),
     metavar="K",
-    help="tokens given as a prompt, and tokens expected back",
+    help=f"tokens given as a prompt, and tokens expected back (default: {USUAL.prefix})",
 )
 @seed_option("places")
 @json_option("one JSON object")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,6 +28,7 @@ def _show_help(ctx: click.Context, _option: click.Parameter, wanted: bool) -> No
         ctx.exit()
 
 
+USAGE = re.compile(r"\Aslmtui [^:]*: ")  # at the beginning of a command's docstring
 RUN_HELP = "RUN is the name of a run, the word latest, or the path of its folder, wherever that is."
 
 HELP = click.Option(
@@ -42,7 +44,8 @@ class Job(click.Command):
         return HELP
 
     def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        self.help = (self.help or "").replace("\n\nslmtui ", "\n\n\b\nslmtui ")
+        text = USAGE.sub("", self.help or "")  # click says it, in the line above
+        self.help = (text[:1].upper() + text[1:]).replace("\n\nslmtui ", "\n\n\b\nslmtui ")
         super().format_help_text(ctx, formatter)
         if any(isinstance(param, click.Argument) and str(param.metavar).startswith("RUN") for param in self.params):
             formatter.write_paragraph()
@@ -137,5 +140,9 @@ def json_option(prints: str) -> Callable[[F], F]:
 def seed_option(same: str) -> Callable[[F], F]:
     """--seed, of all that a random generator takes; `same` says what stays the same with it."""
     return click.option(
-        "--seed", type=setting("seed"), default=str(SEED), metavar="N", help=f"the same seed, the same {same}"
+        "--seed",
+        type=setting("seed"),
+        default=str(SEED),
+        metavar="N",
+        help=f"the same seed, the same {same} (default: {SEED})",
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from pathlib import Path
+from shutil import get_terminal_size
 
 import click
 
 from slmtui import words
 from slmtui.commands.options import Job, checkpoints_option, json_option
 from slmtui.output import ExitStatus, put, say
-from slmtui.project import DEFAULT_PHASE, shown_command
+from slmtui.project import how_to_train
 from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import State, runs_and_faults
 from slmtui.runs.summary import RunSummary, summarise
@@ -29,6 +31,8 @@ HEADER = (
     "b/byte",
     "time",
 )
+WORDS = 2  # of the columns are words, the others numbers
+NARROW = ("n-gram", "parameters", "tokens", "at step", "time", "mixed", "b/byte", "verdict")  # given up in this order
 MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run predicts with a mixture
 
 
@@ -53,21 +57,44 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if not found:
         if runs or faults:
             return ExitStatus.DONE  # it was said what is wrong with each
-        train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=checkpoints)
-        say(f"no runs in {checkpoints} yet; train one with: {train}")
+        say(f"no runs in {checkpoints} yet; train one with: {', then '.join(how_to_train(checkpoints))}")
         return ExitStatus.DONE
     mixed = any(summary.best_mixed_loss is not None for summary, _ in found)
     rows = [HEADER + MIXED if mixed else HEADER, *(cells(summary, state, mixed=mixed) for summary, state in found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        left, right = row[:2], row[2:]
-        put(
-            "  ".join(
-                [cell.ljust(w) for cell, w in zip(left, widths, strict=False)]
-                + [cell.rjust(w) for cell, w in zip(right, widths[2:], strict=True)]
-            ).rstrip()
-        )
+    width = get_terminal_size().columns if sys.stdout.isatty() else None
+    shown, left_out = fitting(rows, width)
+    for line in aligned(shown):
+        put(line)
+    if left_out:
+        say(f"the terminal is too narrow for: {', '.join(left_out)}; --json has them")
     return ExitStatus.DONE
+
+
+Row = tuple[str, ...]
+
+
+def fitting(rows: list[Row], width: int | None) -> tuple[list[Row], list[str]]:
+    """The columns that fit into a terminal of `width` columns, and the names of those that do not; None: all fit."""
+    columns = dict(zip(rows[0], zip(*rows, strict=True), strict=True))
+    left_out = []
+    for name in NARROW:
+        if width is None or len(aligned(list(zip(*columns.values(), strict=True)))[0]) <= width:
+            break
+        if columns.pop(name, None) is not None:
+            left_out.append(name)
+    return list(zip(*columns.values(), strict=True)), left_out
+
+
+def aligned(rows: list[Row]) -> list[str]:
+    """A table as lines: words at the left, numbers at the right."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        "  ".join(
+            cell.ljust(width) if i < WORDS else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
 
 
 def cells(run: RunSummary, state: State, *, mixed: bool) -> tuple[str, ...]:

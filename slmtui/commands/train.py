@@ -25,7 +25,7 @@ from slmtui.commands.options import (
 )
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
-from slmtui.project import DEFAULT_PHASE, default_phase_file, project_phases
+from slmtui.project import DEFAULT_PHASE, default_phase_file, project_phases, shown_command
 
 if TYPE_CHECKING:
     from slmtui.config.phase import Phase
@@ -124,6 +124,9 @@ def command(
 def refuse_words(phases: Sequence[Path]) -> None:
     """UsageError for a word that is no phase file, with what could have been meant."""
     for path in phases:
+        if path.is_dir():
+            phase = f"{shown_command('suggest', str(path))} -o mine.toml"
+            raise click.UsageError(f"{path}: a folder, not a phase file; for a phase of its text: {phase}")
         if path.suffix == ".toml" or path.exists():
             continue
         meanings = {name: f"slmtui {name}" for name in COMMANDS}
@@ -164,7 +167,7 @@ def has_terminal(*, training: bool) -> bool:
 
 def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> ExitStatus:
     """Train without a terminal; says what was begun, and how to see it."""
-    from slmtui.detach import resume_detached, start_detached
+    from slmtui.detach import HOW_TO_STOP, resume_detached, start_detached
 
     if runs:
         process = resume_detached(runs, checkpoints)
@@ -172,4 +175,5 @@ def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> E
         runs, process = start_detached(phases, checkpoints)
     for run in runs:
         put(f"{run.name}: trained by process {process}; watch it with: {run.command('watch')}")
+    say(f"{HOW_TO_STOP}: kill {process}")
     return ExitStatus.DONE

@@ -11,7 +11,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.app import Console
 from slmtui.console.terminal import guarded_terminal, let_go, signals
 from slmtui.console.text.glyphs import Glyphs, usual_glyphs
-from slmtui.detach import resume_detached
+from slmtui.detach import HOW_TO_STOP, resume_detached
 from slmtui.output import ExitStatus, say
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, create_run
@@ -79,6 +79,7 @@ def _detach(last: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path)
         process = resume_detached(runs, checkpoints)
         names = ", then ".join(run.name for run in runs)
         say(f"{names}: trained by process {process}, without a screen; watch it with: {runs[0].command('watch')}")
+        say(f"{HOW_TO_STOP}: kill {process}")
 
 
 def _was_interrupted(run: Run) -> bool:

@@ -23,7 +23,7 @@ from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not_resumed
 from slmtui.errors import UserError
 from slmtui.output import visible
-from slmtui.project import DEFAULT_PHASE, shown_command
+from slmtui.project import how_to_train
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
 from slmtui.training.control import CommandKind
@@ -160,7 +160,7 @@ class RunsScreen(ConsoleScreen):
             self.query_one("#empty", Static).update(visible(self._problem))
             return
         if not self.runs:
-            train = shown_command("--headless", str(DEFAULT_PHASE), checkpoints=self.host.checkpoints)
+            train = "\n".join(how_to_train(self.host.checkpoints))
             self.query_one("#empty", Static).update(
                 f"There are no runs in {visible(str(self.host.checkpoints))} yet.\n\n"
                 f"Press p, choose a phase and start it,\nor train one without a screen:\n{visible(train)}"
