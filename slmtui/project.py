@@ -36,7 +36,7 @@ def project_phases() -> list[Path]:
 
 def default_phase_file() -> Path:
     """The phase to train when none is named: phases/quick.toml, or the only file in phases/. UserError if neither."""
-    if DEFAULT_PHASE.is_file():
+    if is_there(DEFAULT_PHASE):
         return DEFAULT_PHASE
     found = project_phases()
     if len(found) == 1:

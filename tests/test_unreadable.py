@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,6 +12,7 @@ from slmtui.cli import main
 from slmtui.output import ExitStatus
 from slmtui.runs.index import RunIndex
 from slmtui.runs.run import Run, newest_first, newest_runs
+from tests.closed import close
 from tests.written_runs import done_run
 
 
@@ -50,21 +49,6 @@ def test_a_list_shows_the_run_as_damaged_until_its_log_can_be_read(unreadable: R
     unreadable.log_file.rmdir()
     (listed,) = index.look()
     assert (listed.state, listed.problem) == ("crashed", "")
-
-
-def close(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Refuse to look into a folder, as for others than root."""
-
-    def guarded(real: Callable[..., Any]) -> Callable[..., Any]:
-        def call(path: str | Path, *rest: Any, **more: Any) -> Any:
-            if not isinstance(path, int) and folder in Path(path).parents:
-                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
-            return real(path, *rest, **more)
-
-        return call
-
-    for name in ("open", "stat", "lstat", "scandir", "listdir"):
-        monkeypatch.setattr(os, name, guarded(getattr(os, name)))
 
 
 def link(path: Path) -> None:

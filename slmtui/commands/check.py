@@ -7,14 +7,19 @@ slmtui check experiments      all .toml files below a folder
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
 
 from slmtui.commands.options import PATH, Job, json_option, phase_files, set_option
+from slmtui.config.errors import Problem, printable
 from slmtui.config.phase_file import PhaseError, load_phase
+from slmtui.config.source_path import source_path
 from slmtui.errors import UserError
+from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
 from slmtui.project import DEFAULT_PHASE
 
@@ -25,8 +30,10 @@ from slmtui.project import DEFAULT_PHASE
 @set_option
 def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) -> ExitStatus:
     status = ExitStatus.DONE
-    for path in files_of(paths or (DEFAULT_PHASE.parent,)):
+    for path, fault in files_of(paths or (DEFAULT_PHASE.parent,)):
         try:
+            if fault:
+                raise PhaseError([Problem(printable(str(path), limit=200), "", f"cannot be read: {fault}")])
             phase = load_phase(path, overrides)
         except PhaseError as error:
             status = ExitStatus.USAGE
@@ -39,17 +46,43 @@ def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) 
             put(json.dumps({"file": str(path), "ok": True, "name": phase.phase.name}))
         else:
             put(f"{path}: valid ({phase.phase.title or phase.phase.name})")
+        for source in phase.data.source:
+            if not is_there(source_path(source)):  # it may be on another machine
+                say(f"{path}: data.source: there is no {printable(source)} here, so it cannot be trained as it is")
     return status
 
 
-def files_of(paths: Sequence[Path]) -> Iterator[Path]:
-    """The files among them, and those below the folders among them; UserError for a folder that holds none."""
+def files_of(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """The files among them, and those below the folders among them; UserError for a folder that holds none.
+
+    A folder that cannot be listed comes with the reason, all else with "".
+    """
     for path in paths:
-        if not path.is_dir():
-            if path == DEFAULT_PHASE.parent:
+        if not is_folder(path):
+            if path == DEFAULT_PHASE.parent and not is_there(path):
                 raise UserError(f"{path}: no such folder here; name phase files, or set up a project with: slmtui init")
-            yield path
-        elif files := sorted(path.rglob("*.toml")):
-            yield from files
+            yield path, ""
+        elif found := _below(path):
+            yield from found
         else:
             raise UserError(f"{path}: no phase files (*.toml) below this folder")
+
+
+def _below(folder: Path) -> list[tuple[Path, str]]:
+    """The phase files below a folder, and the folders there that cannot be listed; what vanishes is passed over."""
+    faults: list[OSError] = []
+    found = []
+    for place, _, names in os.walk(folder, onerror=faults.append):
+        found += [(path, "") for name in names if name.endswith(".toml") and _may_be_phase(path := Path(place, name))]
+    found += [
+        (Path(fault.filename), fault.strerror or "") for fault in faults if not isinstance(fault, FileNotFoundError)
+    ]
+    return sorted(found)
+
+
+def _may_be_phase(path: Path) -> bool:
+    try:
+        kind = path.lstat().st_mode
+    except OSError:
+        return False
+    return stat.S_ISREG(kind) or stat.S_ISLNK(kind)

@@ -112,7 +112,16 @@ def _folders(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) 
     return [CompletionItem(incomplete, type="dir")]
 
 
-PATH = click.Path(path_type=Path)
+class _PathType(click.Path):
+    """A path of whatever kind: who opens it says what is wrong with it. An empty one would mean the current folder."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if value == "":
+            self.fail("an empty path; the current folder is called .", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+PATH = _PathType(path_type=Path, readable=False)
 
 set_option = click.option(
     "--set", "overrides", multiple=True, metavar="KEY=VALUE",

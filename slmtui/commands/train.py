@@ -24,6 +24,7 @@ from slmtui.commands.options import (
     set_option,
 )
 from slmtui.errors import UserError
+from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
 from slmtui.project import DEFAULT_PHASE, default_phase_file, project_phases, shown_command
 
@@ -124,10 +125,10 @@ def command(
 def refuse_words(phases: Sequence[Path]) -> None:
     """UsageError for a word that is no phase file, with what could have been meant."""
     for path in phases:
-        if path.is_dir():
+        if is_folder(path):
             phase = f"{shown_command('suggest', str(path))} -o mine.toml"
             raise click.UsageError(f"{path}: a folder, not a phase file; for a phase of its text: {phase}")
-        if path.suffix == ".toml" or path.exists():
+        if path.suffix == ".toml" or is_there(path):
             continue
         meanings = {name: f"slmtui {name}" for name in COMMANDS}
         for file in project_phases():

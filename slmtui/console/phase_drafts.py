@@ -11,9 +11,11 @@ from slmtui.config.errors import PhaseError, Problem
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import LARGEST_FILE, load_phase, parse_phase
 from slmtui.errors import UserError
-from slmtui.files import open_to_read
+from slmtui.files import is_folder, open_to_read
 from slmtui.project import PHASES
 from slmtui.runs.atomic_files import atomic_write, sync_folder
+
+GONE = (-1, -1)  # the stamp of a file that is not there, or cannot be seen
 
 
 class Draft:
@@ -103,7 +105,7 @@ class Drafts:
 
     def look(self) -> bool:
         """See what has become of the files. Drafts that a person has changed are kept as they are."""
-        found = sorted(self.folder.glob("*.toml"), key=_natural) if self.folder.is_dir() else []
+        found = sorted(self.folder.glob("*.toml"), key=_natural) if is_folder(self.folder) else []
         kept = [path for path, draft in self.by_path.items() if draft.changed and path not in found]
         paths = sorted({*found, *kept}, key=_natural)
         news = paths != list(self.by_path)
@@ -144,7 +146,7 @@ class Drafts:
 def free_name(folder: Path, stem: str) -> str:
     """A name that no phase file has: quick-2 beside quick."""
     base, number = re.sub(r"-\d+$", "", stem), 2
-    while (folder / f"{base}-{number}.toml").exists():
+    while _stamp(folder / f"{base}-{number}.toml") != GONE:
         number += 1
     return f"{base}-{number}"
 
@@ -158,7 +160,7 @@ def _stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError:
-        return -1, -1
+        return GONE
     return status.st_size, status.st_mtime_ns
 
 

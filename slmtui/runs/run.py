@@ -273,4 +273,5 @@ def find_run(checkpoints: Path, name: str) -> Run:
         if run_at(place) is None and (fault := fault_of(place)):
             raise RunError(f"{place}: {fault}")
     there = ", ".join(printable(run.name, limit=100) for run in runs) or "none yet"
-    raise RunError(f"{printable(name, limit=200)}: no such run in {checkpoints} (there: {there}), and no run's folder")
+    shown = printable(name, limit=200) or '""'
+    raise RunError(f"{shown}: no such run in {checkpoints} (there: {there}), and no run's folder")

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 from typing import Any
 
+from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
 from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.data.errors import DataError
 from slmtui.errors import UserError
 
 
@@ -15,7 +18,15 @@ class CorpusChanged(UserError):
 
 
 def phase_corpus(phase: Phase) -> Corpus:
-    return open_corpus(phase.data.source, include=phase.data.include, exclude=phase.data.exclude)
+    """The corpus of a phase, in which a source that is named twice stands once; DataError if it cannot be read."""
+    sources = tuple(dict.fromkeys(phase.data.source))
+    try:
+        return open_corpus(sources, include=phase.data.include, exclude=phase.data.exclude)
+    except OSError as error:
+        name = printable(str(error.filename or ", ".join(sources)), limit=200)
+        if error.errno == errno.ENAMETOOLONG:
+            raise DataError(f"{name}: no such file or folder") from None
+        raise DataError(f"{name}: cannot be read: {error.strerror}") from None
 
 
 def dataset_settings(phase: Phase) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from slmtui.config.phase import Phase
 from slmtui.config.source_path import source_path
 from slmtui.errors import TrainingFailed, UserError
+from slmtui.files import is_folder
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _unless_too_large(phase: Phase) -> NoCounts | None:
     total = 0
     for source in phase.data.source:
         path = source_path(source)
-        folders = os.walk(path) if path.is_dir() else [(str(path.parent), [], [path.name])]
+        folders = os.walk(path) if is_folder(path) else [(str(path.parent), [], [path.name])]
         for folder, _, names in folders:
             for name in names:
                 file = Path(folder, name)

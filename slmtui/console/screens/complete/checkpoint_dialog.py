@@ -18,6 +18,7 @@ from textual.widgets import DataTable
 from textual.worker import get_current_worker
 
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.output import visible
 from slmtui.runs.run import Run, newest_runs, run_at
 
@@ -34,7 +35,7 @@ def all_checkpoints(checkpoints: Path) -> list[Path]:
 def usual_checkpoint(checkpoints: Path, watched: Run | None) -> Path | None:
     """The best checkpoint of the watched run, else of the newest one that has any; None if there is none at all."""
     of_watched = [watched.best, watched.last] if watched is not None else []
-    return next((path for path in [*of_watched, *all_checkpoints(checkpoints)] if path.is_file()), None)
+    return next((path for path in [*of_watched, *all_checkpoints(checkpoints)] if is_there(path)), None)
 
 
 def _kind(path: Path) -> tuple[int, str]:

@@ -21,6 +21,7 @@ from slmtui.console.host import Host
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
 from slmtui.console.screens.complete.token_text import TokenText
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.inference.model_cache import file_state
 from slmtui.inference.streaming import Request, Token, branch
 from slmtui.output import visible
@@ -264,7 +265,7 @@ class CompletionPanel(Vertical):
                 return
             words = f" · {checkpoint_words(self.path)}"
         except UserError:  # said in full when it is asked to complete
-            words = " · cannot be read" if self.path.exists() else " · not saved yet"
+            words = " · cannot be read" if is_there(self.path) else " · not saved yet"
         self.post_message(self.Noted(words, self.of_run is not None and self.of_run.is_alive()))
 
 

@@ -31,6 +31,7 @@ from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.output import visible
 from slmtui.project import PHASES, project_phases
 from slmtui.words import plural
@@ -286,7 +287,7 @@ class DataScreen(ConsoleScreen):
         text, drafts, there = suggested_toml(suggestion), Drafts(SUGGESTED.parent), Draft(SUGGESTED)
         other = free_name(drafts.folder, SUGGESTED.stem)
         answer: str | None = "overwrite"
-        if SUGGESTED.exists() and there.text != text:
+        if is_there(SUGGESTED) and there.text != text:
             answer = await self.host.push_screen_wait(
                 Question(
                     f"{SUGGESTED} already exists. Overwrite it with the new suggestion?",
@@ -300,7 +301,7 @@ class DataScreen(ConsoleScreen):
         try:
             if answer == "new":  # with a name of its own, by which its runs are told apart
                 path = drafts.create(other, with_value(text, keys()["phase", "name"], other))
-            elif SUGGESTED.exists():
+            elif is_there(SUGGESTED):
                 there.save()
             else:
                 drafts.create(SUGGESTED.stem, text)

@@ -15,6 +15,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from slmtui.config.source_path import source_path
+from slmtui.files import is_there
 from slmtui.output import visible
 
 EXAMPLE = "data/chromadb"  # of a path, where there is one
@@ -80,7 +81,7 @@ class SourceDialog(ModalScreen[Path | None]):
     def take_path(self, event: Input.Submitted) -> None:
         text = event.value.strip()
         path = source_path(text) if text else None
-        if path is not None and path.exists():
+        if path is not None and is_there(path):
             self.dismiss(path)
         elif path is not None:
             self.query_one("#wrong", Static).update(f"{visible(text)}: no such file or folder")

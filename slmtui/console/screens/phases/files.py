@@ -14,6 +14,7 @@ from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.errors import UserError
+from slmtui.files import is_there
 
 
 class PhaseFiles:
@@ -116,7 +117,7 @@ class PhaseFiles:
             if answer != "save":
                 return False
         if draft.changed_on_disk():
-            there = draft.path.exists()
+            there = is_there(draft.path)
             answer = await self._question(
                 f"{draft.path} was {'changed' if there else 'deleted'} by another program since it was read here.",
                 {"overwrite": "Overwrite it" if there else "Write it again", "reload": "Reload it and lose my changes",
@@ -143,7 +144,7 @@ class PhaseFiles:
                 check_value("phase", "name", name)
             except ValueError:
                 return f"allowed: {keys()['phase', 'name'].allowed}" if name else ""
-            return f"phases/{name}.toml already exists" if (self._drafts.folder / f"{name}.toml").exists() else ""
+            return f"phases/{name}.toml already exists" if is_there(self._drafts.folder / f"{name}.toml") else ""
 
         answer = await self._host.push_screen_wait(InputDialog(question, title=title, value=value, wrong=wrong))
         return answer or None

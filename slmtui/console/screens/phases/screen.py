@@ -22,6 +22,7 @@ from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.screens.phases.meaning import difference_lines, meaning, problem_lines
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.phase_list import PhaseList, phase_row
+from slmtui.files import is_folder
 from slmtui.words import byte_size
 
 FILE_BEATS = 4  # beats between two looks at the files
@@ -84,7 +85,7 @@ class PhasesScreen(ConsoleScreen):
     def on_screen_resume(self) -> None:
         self.inspector.forget_faults()
         self._beats = 0
-        if not self.drafts.folder.is_dir() and not self._offered:
+        if not is_folder(self.drafts.folder) and not self._offered:
             self._offered = True
             self.action_set_up()
 
@@ -98,7 +99,7 @@ class PhasesScreen(ConsoleScreen):
 
     def hinted(self, action: str) -> bool:
         if action == "screen.set_up":
-            return not self.drafts.folder.is_dir()
+            return not is_folder(self.drafts.folder)
         return bool(self.drafts.paths()) or action not in NEED_A_PHASE
 
     @property

@@ -22,6 +22,7 @@ from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not_resumed
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.output import visible
 from slmtui.project import how_to_train
 from slmtui.runs.index import RunIndex, RunListing
@@ -244,7 +245,7 @@ class RunsScreen(ConsoleScreen):
     def action_complete(self) -> None:
         if (run := self.current) is None:
             return
-        if not (run.run.best.exists() or run.run.last.exists()):
+        if not (is_there(run.run.best) or is_there(run.run.last)):
             self._say(f"{run.name} has no model yet: one is saved at its first evaluation", wrong=True)
             return
         self.host.watched = run.run

@@ -53,8 +53,9 @@ async def test_it_talks_to_the_run_that_is_watched(checkpoints: Path, tmp_path: 
 
 
 async def test_there_is_nothing_to_choose_once_all_checkpoints_are_gone(checkpoints: Path, tmp_path: Path) -> None:
-    async with complete_page(checkpoints, tmp_path) as page:
-        shutil.rmtree(checkpoints)
+    copied = shutil.copytree(checkpoints, tmp_path / "checkpoints")
+    async with complete_page(copied, tmp_path) as page:
+        shutil.rmtree(copied)
         await page.press("escape", "o", "enter")
         assert isinstance(page.app.screen, CompleteScreen)
         assert toasts(page.app)[-1] == "all checkpoints are gone by now"
