@@ -26,6 +26,7 @@ endif
 .PHONY: run install torch test lint types flow unit soak bench release-check pictures clean
 run: $(INSTALLED)
 	$(BIN)/slmtui $(ARGS)
+	@echo "Where a line above says slmtui, type $(BIN)/slmtui, or first: . $(BIN)/activate" >&2
 
 install: $(INSTALLED)
 

@@ -17,7 +17,9 @@ from slmtui.commands import watch
 from slmtui.config.phase_file import load_phase
 from slmtui.runs import run as run_module
 from slmtui.runs.control import send
+from slmtui.runs.lines import line_of
 from slmtui.runs.log_reader import last_event
+from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, all_runs
 from slmtui.session import Session, begin, resume
 from slmtui.training import events
@@ -205,6 +207,12 @@ def test_detached_training_goes_on_by_itself(project: Path) -> None:
         assert (end.reason, end.step) == ("completed", 40)
         assert sum(isinstance(event, events.RunStarted) for event in run.events()) == 1
     watching.communicate(timeout=60)
+
+
+def test_a_sample_has_its_label_and_a_margin_that_shows_its_end() -> None:
+    judged = events.Sample(step=30, prompt="\n", text="import os\n\nx = 1\n", judgement={"label": "domain"})
+    assert line_of(judged, Progress()) == "sample at step 30, domain:\n  | import os\n  |\n  | x = 1"
+    assert line_of(events.Sample(step=0, prompt="a", text="b"), Progress()) == "sample at step 0:\n  | ab"
 
 
 @pytest.mark.parametrize(

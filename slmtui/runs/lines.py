@@ -34,7 +34,7 @@ def line_of(event: Event, progress: Progress) -> str | None:
                 f"{_mixed(event)}{tail}"
             )
         case events.Sample():
-            return f"sample at step {event.step}: {visible(event.prompt + event.text)}"
+            return f"sample at step {event.step}{_label(event)}:\n{_margin(visible(event.prompt + event.text))}"
         case events.SampleRates():
             return f"step {event.step}: {visible(rates_line(event))}"
         case events.Warned():
@@ -45,6 +45,16 @@ def line_of(event: Event, progress: Progress) -> str | None:
         case events.Paused() | events.Resumed():
             return f"step {event.step}: {event.event}"
     return None
+
+
+def _label(sample: events.Sample) -> str:
+    label = (sample.judgement or {}).get("label")
+    return f", {label}" if label else ""
+
+
+def _margin(text: str) -> str:
+    """A text with a margin, by which its end is seen; without the blank lines around it."""
+    return "\n".join(f"  | {line}".rstrip() for line in text.strip("\n").split("\n"))
 
 
 def _mixed(evaluation: events.Evaluation) -> str:
