@@ -48,7 +48,7 @@ def _status_of(arguments: Sequence[str]) -> int:
         return end.exit_code
     except click.UsageError as error:
         asked = error.ctx.command_path if error.ctx is not None else "slmtui"
-        say(f"{asked}: {error.format_message()}\nSee what it takes: {asked} --help")
+        say(f"{asked}: {_what_is_wrong(error)}\nSee what it takes: {asked} --help")
         return ExitStatus.USAGE
     except UserError as error:
         say(f"slmtui: {error}" if "\n" not in str(error) else str(error))
@@ -58,6 +58,13 @@ def _status_of(arguments: Sequence[str]) -> int:
         return ExitStatus.FAILED
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
+
+
+def _what_is_wrong(error: click.UsageError) -> str:
+    """An option of the training that a command was given is not taken for a mistyped one."""
+    if isinstance(error, click.NoSuchOption) and any(error.option_name in p.opts for p in train.command.params):
+        return f"takes no {error.option_name}."
+    return error.format_message()
 
 
 class Program(click.Group):

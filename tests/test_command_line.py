@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -148,7 +149,7 @@ def test_a_mistyped_option_gets_the_nearest(
     [
         (["watch"], "slmtui watch: Missing argument 'RUN'."),
         (["runs", "latest"], "slmtui runs: Got unexpected extra argument (latest)"),
-        (["--headless", "runs"], "slmtui runs: No such option"),
+        (["--headless", "runs"], "slmtui runs: takes no --headless"),
         (["--resume", "latest", "phases/tiny.toml"], "slmtui: --resume continues a run exactly as it was"),
         (["--detach", "--json"], "slmtui: --detach prints nothing of the training"),
     ],
@@ -243,3 +244,42 @@ def test_on_windows_it_says_what_it_needs() -> None:
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "WSL" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["complete", "latest", "--tokens"], "slmtui complete: Option '--tokens' requires an argument.\n"),
+        (["--headless", "runs"], "slmtui runs: takes no --headless.\n"),
+        (["check", "--detach"], "slmtui check: takes no --detach.\n"),
+        (["runs", "--jsn"], "slmtui runs: No such option '--jsn'. Did you mean '--json'?\n"),
+        (["--set"], "slmtui: Option '--set' requires an argument.\n"),
+    ],
+)
+def test_a_wrong_option_is_named_with_the_help_of_its_command(
+    project: Path, capsys: Captured, arguments: list[str], said: str
+) -> None:
+    assert main(arguments) == 2
+    asked = said.partition(":")[0]
+    assert capsys.readouterr().err == f"{said}See what it takes: {asked} --help\n"
+
+
+def test_a_signal_while_the_data_is_read_ends_it_at_once(
+    project: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def endless(_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        pytest.fail("it was not heeded")
+
+    monkeypatch.setattr("slmtui.session.prepare_dataset", endless)
+    assert main(["--headless", "phases/tiny.toml"]) == 130
+    assert capsys.readouterr().err == "tiny: interrupted before its training began\n"
+    assert not (project / "checkpoints").exists()
+
+
+def test_a_source_that_is_named_twice_is_read_once(project: Path, capsys: Captured) -> None:
+    sources = json.dumps(["corpus"] * 3)
+    assert main(["inspect", "phases/tiny.toml", "--json", "--set", f"data.source={sources}"]) == 0
+    thrice = capsys.readouterr().out
+    assert main(["inspect", "phases/tiny.toml", "--json", "--set", 'data.source="corpus"']) == 0
+    assert capsys.readouterr().out == thrice

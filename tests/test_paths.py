@@ -134,3 +134,18 @@ def test_check_says_that_a_source_is_not_there(project: Path, capsys: Captured) 
     out, err = capsys.readouterr()
     assert out.startswith("phases/quick.toml: valid")
     assert err == "phases/quick.toml: data.source: there is no elsewhere here, so it cannot be trained as it is\n"
+
+
+def test_a_current_folder_that_was_deleted_is_called_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    for words in (["check"], ["init"], ["--headless"], ["inspect", "/etc/hostname"]):
+        assert main(words) == ExitStatus.USAGE
+        assert capsys.readouterr().err == (
+            "slmtui: the current folder no longer exists; change to another one with cd\n"
+        )
+    assert main(["check", "--help"]) == ExitStatus.DONE

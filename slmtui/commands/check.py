@@ -46,9 +46,11 @@ def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) 
             put(json.dumps({"file": str(path), "ok": True, "name": phase.phase.name}))
         else:
             put(f"{path}: valid ({phase.phase.title or phase.phase.name})")
-        for source in phase.data.source:
-            if not is_there(source_path(source)):  # it may be on another machine
-                say(f"{path}: data.source: there is no {printable(source)} here, so it cannot be trained as it is")
+        missing = [source for source in dict.fromkeys(phase.data.source) if not is_there(source_path(source))]
+        if missing:  # they may be on another machine
+            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+            named = ", ".join(map(printable, missing[:3])) + more
+            say(f"{path}: data.source: there is no {named} here, so it cannot be trained as it is")
     return status
 
 

@@ -36,15 +36,30 @@ ShowProgress = Callable[[Progress], None]
 
 
 class Interrupted:
-    """Set by the first SIGINT or SIGTERM; a second one is not waited for."""
+    """Set by the first SIGINT or SIGTERM; a second one is not waited for, and none before there is a training."""
 
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
+        self._preparing = False
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        if self.by is not None:
+        second, self.by = self.by is not None, signal.Signals(number)
+        if second or self._preparing:
             raise KeyboardInterrupt
-        self.by = signal.Signals(number)
+
+    @contextmanager
+    def at_once(self, name: str) -> Iterator[None]:
+        """While the training of that name is prepared, which may take minutes, there is nothing to save."""
+        self._preparing = True
+        try:
+            if self.by is not None:
+                raise KeyboardInterrupt
+            yield
+        except KeyboardInterrupt:
+            tell(say, f"{name}: interrupted before its training began")
+            raise
+        finally:
+            self._preparing = False
 
     def wish(self) -> CommandKind | None:
         return "interrupt" if self.by is not None else None
@@ -81,7 +96,8 @@ def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -
     status = ExitStatus.DONE
     with interrupts() as interrupted:
         for phase in phases:
-            session = begin(phase, checkpoints, interrupted.wish)
+            with interrupted.at_once(phase.phase.name):
+                session = begin(phase, checkpoints, interrupted.wish)
             tell(say, f"{phase.phase.name}: training into {session.run.folder}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:
@@ -94,7 +110,8 @@ def resume_runs(runs: Sequence[Run], *, as_json: bool) -> ExitStatus:
     status = ExitStatus.DONE
     with interrupts() as interrupted:
         for run in runs:
-            session = resume(run, interrupted.wish)
+            with interrupted.at_once(run.name):
+                session = resume(run, interrupted.wish)
             tell(say, f"{run.name}: resuming from step {session.training.step:,}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:

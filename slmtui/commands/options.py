@@ -40,6 +40,20 @@ HELP = click.Option(
 class Job(click.Command):
     """A command whose help is data, written as all data is; lines of examples in it stay as they are."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            error.ctx = error.ctx or ctx  # whose help is pointed to
+            raise
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            Path.cwd()
+        except FileNotFoundError:
+            raise UserError("the current folder no longer exists; change to another one with cd") from None
+        return super().invoke(ctx)
+
     def get_help_option(self, ctx: click.Context) -> click.Option:  # noqa: ARG002
         return HELP
 

@@ -45,6 +45,9 @@ _ALIASES = {
 }
 
 
+MOST_SHOWN = 30  # faults of a file, one a line
+
+
 @dataclass(frozen=True)
 class Problem:
     """One fault: where it is (`file:line` or `--set …`), in which key, and the message.
@@ -65,10 +68,13 @@ class Problem:
 class PhaseError(UserError):
     """An invalid phase: everything that is wrong with it, one problem per line."""
 
-    def __init__(self, problems: Sequence[Problem], text: str = "") -> None:
+    def __init__(self, problems: Sequence[Problem], text: str = "", *, more: int = 0) -> None:
+        """more: how many faults there are besides these."""
         self.problems = tuple(problems)
-        lines = [str(problem) for problem in problems]
-        if len(problems) == 1:
+        lines = [str(problem) for problem in problems[:MOST_SHOWN]]
+        if more := more + len(problems) - len(lines):
+            lines.append(f"… and {more:,} more")
+        elif len(problems) == 1:
             lines += _excerpt(text, problems[0])
         super().__init__("\n".join(lines))
 
@@ -106,16 +112,16 @@ def _unknown(path: KeyPath, value: object) -> str:
     homes = [section for section, key in keys() if key == name]
     names = [key for _, key in keys()]
     if len(path) == 1:
-        what = "unknown section" if isinstance(value, dict | list) else "unknown key outside any section"
+        is_section = isinstance(value, dict | list)  # whose name is all that was found
+        what = "unknown section" if is_section else f"unknown key outside any section (got {shown(value)})"
         near = _nearest(name, sections())
         if near and not homes:
-            return f"{what} (got {shown(value)}), did you mean [{near}]?"
+            return f"{what}, did you mean [{near}]?"
         own, section = [], ""
     else:
         section = str(path[0])
-        what = f"unknown key in [{section}]"
+        what = f"unknown key in [{section}] (got {shown(value)})"
         own = [key for home, key in keys() if home == section]
-    what = f"{what} (got {shown(value)})"
     if section and name in sections():
         return f"{what}, {name} is a section of its own"
     if homes:

@@ -21,6 +21,7 @@ from slmtui.files import open_to_read
 
 __all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase", "read_phase_text"]
 
+MOST_EXPLAINED = 500  # faults of a file; to find the name that was meant takes a while for each
 LARGEST_FILE = 1 << 20  # bytes; a typical phase has two thousand
 
 
@@ -72,14 +73,17 @@ def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable
         places[override.path] = override
         places.setdefault(override.path[:1], override)  # a section missing from the file
     document.setdefault("phase", {})  # so that the missing name is reported, not a missing section
+    more = 0
     try:
         phase = Phase.model_validate(document)
         if not problems:
             return phase
     except ValidationError as error:
-        problems += [_problem(detail, places, file) for detail in error.errors(include_url=False)]
+        found = error.errors(include_url=False)
+        problems += [_problem(detail, places, file) for detail in found[:MOST_EXPLAINED]]
+        more = len(found[MOST_EXPLAINED:])
     problems.sort(key=lambda problem: problem.line or float("inf"))
-    raise PhaseError(problems, text)
+    raise PhaseError(problems, text, more=more)
 
 
 def dump_phase(phase: Phase) -> str:

@@ -54,7 +54,7 @@ p.toml:11: model.n_layers: unknown key in [model] (got 3), did you mean n_layer?
 p.toml:12: model.n_embd: not divisible by n_head (got 130 with n_head = 4), \
 allowed: multiples of 4, the nearest being 128 and 132
 p.toml:13: model.learning_rate: unknown key in [model] (got 0.001), learning_rate belongs in [training]
-p.toml:14: trainning: unknown section (got a table), did you mean [training]?
+p.toml:14: trainning: unknown section, did you mean [training]?
 p.toml:17: training.max_iters: not a whole number (got "many"), \
 allowed: a whole number from 1 to 1,000,000,000
 p.toml:18: training.batch_size: not a whole number (got 16.5), allowed: a whole number from 1 to 65,536
@@ -144,9 +144,9 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ),
         (
             "[zzz]\na = 1",
-            "zzz: unknown section (got a table), allowed: [phase], [data], [tokenizer], [model], [optimizer]",
+            "zzz: unknown section, allowed: [phase], [data], [tokenizer], [model], [optimizer]",
         ),
-        ("[patterns]\na = 'x'", "patterns: unknown section (got a table), patterns belongs in [data]"),
+        ("[patterns]\na = 'x'", "patterns: unknown section, patterns belongs in [data]"),
         ("[[gate]]\nmax_gap = 1", "gate: not a section (got [a table]), allowed: a section [gate]"),
         (
             "[optimizer]\nbetas = [0.9]",
@@ -258,3 +258,10 @@ def test_nothing_in_a_file_acts_on_the_terminal() -> None:
     message = complaint(text)
     assert message.replace("\n", "").isprintable()
     assert all(len(line) < 250 for line in message.split("\n"))
+
+
+def test_only_the_first_of_very_many_faults_are_told() -> None:
+    said = complaint(NAMED + "[model]\n" + "".join(f"key{i} = 1\n" for i in range(20_000))).splitlines()
+    assert len(said) == 31
+    assert said[0].startswith("p.toml:4: model.key0: unknown key")
+    assert said[-1] == "… and 19,970 more"

@@ -86,7 +86,7 @@ def test_a_name_may_come_from_an_override() -> None:
         ),
         ("training.schedule=5", 'unknown choice (got 5), allowed: "constant" or "cosine"'),
         ("training.lr=5", "unknown key in [training] (got 5), did you mean learning_rate?"),
-        ("trainning.seed=5", "unknown section (got a table), did you mean [training]?"),
+        ("trainning.seed=5", "unknown section, did you mean [training]?"),
         ("data.source=[1]", "not a string (got 1), allowed: a path or a list of paths"),
         (
             "model.n_head=5",
