@@ -105,9 +105,10 @@ def loop(phase: str, steps: str) -> Work:
 def inspect(path: str) -> Work:
     """The inspection of a file."""
     from slmtui.data.corpus import open_corpus
+    from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import inspect_corpus
 
-    return repeated(lambda: inspect_corpus(open_corpus([Path(path)])))
+    return repeated(lambda: inspect_corpus(open_corpus([Path(path)]), DatasetSettings(kind="gpt2")))
 
 
 def start(phase: Phase) -> Training:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import termios
 from pathlib import Path
 from typing import TypeVar
@@ -24,6 +23,7 @@ def project(tmp_path: Path, corpus: Path) -> Path:
     """A project with one phase that would take an hour."""
     (tmp_path / "phases").mkdir()
     phase = TINY.format(source=corpus.name).replace("max_iters = 12", "max_iters = 5_000_000")
+    phase = phase.replace("[model]", 'join = "published"\n[model]')  # completions of full length
     (tmp_path / "phases/tiny.toml").write_text(phase.replace("interval = 4", "interval = 500"))
     return tmp_path
 
@@ -78,7 +78,7 @@ def test_train_pause_prompt_resume_stop_find(project: Path) -> None:
 
         terminal.press("r")
         terminal.until_seen("▌Runs▐", f"R resumes from step {finished.step:,}")
-        (row,) = [line for line in terminal.lines if re.search(r"tiny-001 +stopped", line)]
+        (row,) = [line for line in terminal.lines if line.split()[:3] == ["│", "tiny-001", "stopped"]]
         assert f"{finished.best_step:,}" in row.split()
         terminal.until(lambda: "training tiny-001" not in terminal.lines[0], "the trainer is idle")
         terminal.press("q")

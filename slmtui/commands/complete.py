@@ -1,7 +1,7 @@
 """slmtui complete RUN ["prompt" …]: complete prompts with the model of a run.
 
-Prompts may come from a pipe, one a line; with neither, at a terminal, they are asked for line by line. The path of a
-checkpoint file may stand for the run.
+Prompts may come from a pipe, one a line; with neither, at a terminal, they are asked for line by line. The first
+completion is drawn with the seed, each further one with the next. The path of a checkpoint file may stand for the run.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import click
@@ -23,6 +23,7 @@ from slmtui.commands.options import (
     seed_option,
     setting,
 )
+from slmtui.config.limits import LARGEST_SEED
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
@@ -36,6 +37,8 @@ from slmtui.runs.run import find_run
 @click.option("--temperature", type=setting("temperature"), metavar="T", help="0 takes the likeliest token")
 @click.option("--top-k", type=setting("top_k"), metavar="K", help="draw from the K likeliest; 0: from all")
 @click.option("--top-p", type=setting("top_p"), metavar="P", help="draw from the likeliest that reach P")
+@click.option("--stop", multiple=True, metavar="TEXT", help="stop before TEXT; can be given again and again")
+@click.option("--samples", type=click.IntRange(1, 1000), default=1, metavar="N", help="completions of each prompt")
 @seed_option("text")
 @json_option("one JSON line for each prompt")
 @checkpoints_option
@@ -47,6 +50,8 @@ def command(
     temperature: float | None,
     top_k: int | None,
     top_p: float | None,
+    stop: tuple[str, ...],
+    samples: int,
     seed: int,
     as_json: bool,
     checkpoints: Path,
@@ -63,13 +68,18 @@ def command(
         top_p=settings.top_p if top_p is None else top_p,
     )
     n_tokens = settings.tokens if tokens is None else tokens
+    stops = tuple(text for text in stop if text) or settings.stop
     say(f"{path}: step {saved.step:,}, {saved.losses}")
-    for number, prompt in enumerate(prompts(given)):
+    asked = ((where, prompt) for where, prompt in prompts(given) for _ in range(samples))
+    for number, (where, prompt) in enumerate(asked):
         if number and not as_json:
             put("")  # a completion may have lines of its own
-        pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, seed)
+        if (n := len(saved.tokenizer.encode(prompt))) > (most := saved.model.config.block_size):
+            say(f"{where}: {n:,} tokens, of which the model reads the last {most:,} (block_size)")
+        own_seed = (seed + number) % (LARGEST_SEED + 1)
+        pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops)
         if as_json:
-            put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": seed,
+            put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": own_seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
             continue
         put(prompt, end="")
@@ -86,39 +96,32 @@ def checkpoint_path(name: str, checkpoints: Path, *, last: bool) -> Path:
     return saved_model(find_run(checkpoints, name), last=last)
 
 
-def prompts(given: Sequence[str]) -> Iterable[str]:
-    """What was given on the command line, else the lines of a pipe, else what a person types."""
+def prompts(given: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What was given on the command line, else the lines of a pipe, else what a person types; each with its place."""
     if given:
         for number, prompt in enumerate(given, 1):
-            yield from _usable(os.fsencode(prompt), f"prompt {number}")
+            yield f"prompt {number}", _decoded(os.fsencode(prompt), f"prompt {number}")
     elif not sys.stdin.isatty():
         for number, line in enumerate(sys.stdin.buffer, 1):
-            yield from _usable(line.rstrip(b"\r\n"), f"stdin:{number}")
+            yield f"stdin:{number}", _decoded(line.rstrip(b"\r\n"), f"stdin:{number}")
     else:
         yield from _ask()
 
 
-def _ask() -> Iterator[str]:
+def _ask() -> Iterator[tuple[str, str]]:
     import readline  # noqa: F401  (editing and history for input())
 
     say("type a prompt and press enter; ctrl+d ends")
     while True:
         try:
-            prompt = input("› ")
+            yield "prompt", input("› ")
         except EOFError:
             put("")
             return
-        if prompt:
-            yield prompt
 
 
-def _usable(raw: bytes, where: str) -> Iterator[str]:
-    """The prompt, unless it is empty."""
+def _decoded(raw: bytes, where: str) -> str:
     try:
-        prompt = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{where}: not UTF-8: byte 0x{raw[error.start]:02x} at {error.start + 1}") from None
-    if prompt:
-        yield prompt
-    else:
-        say("an empty prompt is skipped: a completion needs something to begin with")

@@ -31,7 +31,7 @@ def command(source: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...])
     from slmtui.data.inspection import inspect_corpus  # numpy, which --help does not need
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
-    inspection = inspect_corpus(phase_corpus(phase), phase.data.patterns, **dataset_settings(phase))
+    inspection = inspect_corpus(phase_corpus(phase), dataset_settings(phase), phase.data.patterns)
     for note in inspection.notes:
         say(note)
     put(inspection.to_json() if as_json else table(inspection))
@@ -47,6 +47,7 @@ def table(inspection: Inspection) -> str:
         ("unique tokens", f"{inspection.unique_tokens:,}"),
         ("characters per token", f"{inspection.characters_per_token:.2f}"),
         ("files", f"{inspection.files:,}"),
+        *_document_rows(inspection),
         ("functions", f"{inspection.functions:,}"),
         *((name, f"{hits:,}") for name, hits in inspection.patterns.items()),
         ("training tokens", f"{inspection.train_tokens:,}"),
@@ -67,6 +68,13 @@ def table(inspection: Inspection) -> str:
     lines += ["", "most frequent tokens"]
     lines += [f"{token.count:>8,}  {token.token!r}" for token in inspection.frequent_tokens]
     return "\n".join(lines)
+
+
+def _document_rows(inspection: Inspection) -> list[tuple[str, str]]:
+    """Where there are other documents than the files."""
+    if inspection.documents in (None, inspection.files):
+        return []
+    return [("documents", f"{inspection.documents:,}")]
 
 
 def _leakage_rows(leakage: DatasetLeakage | None) -> list[tuple[str, str]]:

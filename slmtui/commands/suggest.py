@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shlex
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,6 @@ import click
 
 from slmtui.commands.options import PATH, Job, set_option, source_argument
 from slmtui.config.phase import Phase
-from slmtui.config.phase_file import PhaseError, load_phase
 from slmtui.config.source_phase import phase_of
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there
@@ -43,8 +41,7 @@ def command(source: tuple[Path, ...], output: Path | None, overrides: tuple[str,
     except OSError as error:
         put(text.rstrip("\n"))  # it took a while to find
         raise UserError(f"{output}: cannot be written: {error.strerror}; the phase was printed instead") from None
-    command = f"slmtui --headless {shlex.quote(str(output))}{outside(output)}"
-    say(f"{output} is written. Train it: {command}")
+    say(f"{output} is written. Train it: slmtui --headless {shlex.quote(str(output))}")
     return ExitStatus.DONE
 
 
@@ -60,7 +57,6 @@ def refuse_unwritable(output: Path) -> None:
 
 def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
-    from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import count_corpus
     from slmtui.data.split_stats import dataset_leakage
     from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
@@ -68,7 +64,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
     phase = phase_of(sources, overrides)
-    counted = count_corpus(phase_corpus(phase), {}, DatasetSettings(**dataset_settings(phase)))
+    counted = count_corpus(phase_corpus(phase), {}, dataset_settings(phase))
     for note in counted.inspection.notes:
         say(note)
     if counted.dataset is None:
@@ -81,17 +77,6 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
         total = duration(step * suggestion.phase.training.max_iters)
         say(f"a step takes {duration_of_step(step)} on this machine: {total} for all of them, evaluations aside")
     return suggested_toml(suggestion)
-
-
-def outside(file: Path) -> str:
-    """The option that a phase needs whose sources lead out of the current folder, with a blank before it."""
-    try:
-        load_phase(file)
-    except PhaseError:
-        source = tomllib.loads(file.read_text(encoding="utf-8"))["data"]["source"]
-        value = source[0] if len(source) == 1 else str(source)
-        return " --set " + shlex.quote(f"data.source={value}")
-    return ""
 
 
 def step_seconds(phase: Phase) -> float | None:

@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
+from slmtui.config.limits import SplitKind
+
 
 def broken_rule(wrong: str, allowed: str = "", got: str = "", beside: str = "") -> PydanticCustomError:
     """An error in the form `wrong (got …), allowed: …`.
@@ -61,6 +63,10 @@ def _share_below_one(value: float) -> float:
     return value
 
 
+def _split(value: object) -> object:
+    return "by-document" if value == "by-file" else value  # its name while only files were documents
+
+
 def _threads(value: object) -> object:
     """Accept "auto" or a number of threads; pydantic would report an error for each alternative."""
     if value == "auto":
@@ -99,5 +105,6 @@ NonEmpty = Annotated[str, StringConstraints(min_length=1)]
 Texts = Annotated[tuple[NonEmpty, ...], BeforeValidator(_one_or_more)]
 SourcePath = Annotated[NonEmpty, AfterValidator(_without_nul)]
 SourcePaths = Annotated[tuple[SourcePath, ...], BeforeValidator(_one_or_more), AfterValidator(_at_least_one)]
+Split = Annotated[SplitKind, BeforeValidator(_split)]
 Threads = Annotated[Literal["auto"] | int, BeforeValidator(_threads)]
 RegularExpression = Annotated[str, AfterValidator(_compiles)]

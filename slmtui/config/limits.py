@@ -2,11 +2,14 @@
 
 from typing import Literal, get_args
 
-TokenizerKind = Literal["gpt2", "gpt2-compact", "bpe"]
-SplitKind = Literal["contiguous", "by-file"]
-KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
+TokenizerKind = Literal["gpt2", "gpt2-compact", "bpe", "characters", "bytes"]
+SplitKind = Literal["contiguous", "by-document"]
+Join = Literal["documents", "published"]
+DocumentKind = Literal["files", "lines"]
+BrokenRecords = Literal["skip", "refuse"]
+TOKENIZER_KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
-SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 512, 16_384  # tokens that are learned
+SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 257, 16_384  # tokens that are learned
 SHORTEST_COPY = 16  # tokens; what two texts share and is shorter is how a language goes
 GATE_SAMPLES = 64  # drawn for a gate that needs rates, if [sampling] samples is 0
 SEED, LARGEST_SEED = 42, 2**63 - 1  # of completions: the usual one, and what a random generator takes

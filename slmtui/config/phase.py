@@ -24,6 +24,7 @@ from slmtui.config.fields import (
     Number,
     RegularExpression,
     SourcePaths,
+    Split,
     Texts,
     Threads,
     Whole,
@@ -34,7 +35,9 @@ from slmtui.config.limits import (
     LARGEST_VOCABULARY,
     SHORTEST_COPY,
     SMALLEST_VOCABULARY,
-    SplitKind,
+    BrokenRecords,
+    DocumentKind,
+    Join,
     TokenizerKind,
 )
 
@@ -71,18 +74,70 @@ class DataSection(Section):
     )
     include: Texts = Field((), description="Files to use, as .gitignore patterns; empty: all.")
     exclude: Texts = Field((), description="Files to leave out, as .gitignore patterns.")
+    join: Join = Field(
+        "documents",
+        description="Keep documents apart by a token of their own, or join files with a header as in the published "
+        "phases.",
+    )
+    documents: DocumentKind = Field("files", description="What a document is: a file, or a line.")
+    field: str = Field(
+        "",
+        description='Field of JSONL, CSV or Parquet records to train on, or a template such as "{title}: {text}"; each '
+        "record is a document.",
+    )
+    separator: str = Field(
+        "", description='Text between two documents of a file, such as "<|endoftext|>"; it is not trained on.'
+    )
+    broken_records: BrokenRecords = Field(
+        "skip", description="Leave out records that cannot be read, and say so, or refuse to train."
+    )
     dataset_size: Whole | None = Field(
         None, ge=2, le=10**9, description="Size of the dataset in GPT-2 tokens; unset: the whole corpus."
+    )
+    validation: Texts = Field(
+        (), description="Files to validate on, as .gitignore patterns; then train_fraction has no effect."
+    )
+    test: Texts = Field(
+        (), description="Files to look at once, after the training, as .gitignore patterns; empty: none."
     )
     train_fraction: Number = Field(
         0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest is for validation."
     )
-    split: SplitKind = Field("contiguous", description="Validate on the end of the text, or on whole files.")
+    split: Split = Field(
+        "contiguous", description="Validate on the last documents (of a single one: its end), or on some from all over."
+    )
     patterns: dict[NonEmpty, RegularExpression] = Field(
         default_factory=dict,
         description="Regular expressions, by name, whose matches in the corpus are counted.",
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
+
+    @field_validator("documents", "field", "separator", "validation", "test")
+    @classmethod
+    def _needs_documents(cls, value: Any, info: ValidationInfo) -> Any:
+        if info.data.get("join") == "published" and value not in ("files", "", ()):
+            raise broken_rule(
+                'has no meaning with join = "published"',
+                got=f'{value!r} with join = "published"',
+                allowed=f'no {info.field_name}, or join = "documents"',
+                beside="join",
+            )
+        return value
+
+    @field_validator("field", "separator")
+    @classmethod
+    def _one_kind_of_document(cls, value: str, info: ValidationInfo) -> str:
+        others = [
+            name for name, unset in (("documents", "files"), ("field", "")) if info.data.get(name, unset) != unset
+        ]
+        if value and others and others != [info.field_name]:
+            raise broken_rule(
+                f"says what a document is, as {others[0]} does",
+                got=f"both {info.field_name} and {others[0]}",
+                allowed="one of documents, field and separator",
+                beside=others[0],
+            )
+        return value
 
 
 class TokenizerSection(Section):
@@ -90,7 +145,8 @@ class TokenizerSection(Section):
 
     kind: TokenizerKind = Field(
         "gpt2-compact",
-        description="All 50,257 tokens of GPT-2, only those in use, or a vocabulary learned from the corpus.",
+        description="All 50,257 tokens of GPT-2, only those in use, pairs learned from the training text (bpe), its "
+        "characters, or bytes.",
     )
     vocab_size: Whole = Field(
         1024,
@@ -259,6 +315,7 @@ class SamplingSection(Section):
 
     prompts: Texts = Field(("\n",), description="Prompts to complete; an empty list: none.")
     tokens: Whole = Field(60, ge=1, le=100_000, description="Length of a completion in tokens.")
+    stop: Texts = Field((), description="Texts before which a completion stops; the end of a document stops it, too.")
     temperature: Number = Field(0.8, ge=0, le=100, description="Randomness of the draw; 0: always the likeliest token.")
     top_k: Whole = Field(
         40, ge=0, le=UINT16_VALUES, description="How many of the likeliest tokens to draw from; 0: all."
@@ -320,3 +377,12 @@ class Phase(Section):
         """Plain lists, numbers and strings, without unset keys: what `Phase.model_validate` takes back."""
         dumped: dict[str, dict[str, Any]] = self.model_dump(mode="json", exclude_none=True)
         return dumped
+
+
+def recorded_phase(values: dict[str, Any]) -> Phase:
+    """The phase of a run or a checkpoint from its values, all of which were written down.
+
+    What was trained before there were documents lacks `data.join`, and had its files joined as the published phases do.
+    """
+    data = values.get("data", {})
+    return Phase.model_validate({**values, "data": {"join": "published", **data}} if isinstance(data, dict) else values)

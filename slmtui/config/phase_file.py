@@ -1,10 +1,9 @@
 """Phase files: reads TOML into a `Phase`, reporting every fault with its line at once, and writes it back."""
 
 import difflib
-import os
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -12,11 +11,10 @@ import tomli_w
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from slmtui.config.errors import PhaseError, Problem, explain, key_text, printable, shown
+from slmtui.config.errors import PhaseError, Problem, explain, key_text, printable
 from slmtui.config.overrides import Override, apply_override, parse_overrides
 from slmtui.config.phase import Phase
 from slmtui.config.positions import KeyPath, Spot, spots
-from slmtui.config.source_path import source_path
 from slmtui.files import open_to_read
 
 __all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase", "read_phase_text"]
@@ -28,36 +26,17 @@ LARGEST_FILE = 1 << 20  # bytes; a typical phase has two thousand
 def load_phase(path: str | FilePath, overrides: Iterable[str] = ()) -> Phase:
     """Read the phase file at `path`, with `overrides` such as `training.max_iters=200` applied.
 
-    A file may come from someone else, so it may only name a corpus inside the current folder. An override was typed by
-    the user and may name any.
     Raises `PhaseError` with everything that is wrong with the file, its TOML, its keys and values, or the overrides.
     """
-    text, overrides = read_phase_text(FilePath(path)), tuple(overrides)
-    phase = parse_phase(text, str(path), overrides)
-    source_overridden = any(override.path == ("data", "source") for override in parse_overrides(overrides)[0])
-    if not source_overridden:
-        _refuse_if_outside(phase, text, printable(str(path), limit=200))
-    return phase
+    return parse_phase(read_phase_text(FilePath(path)), str(path), overrides)
 
 
-def _refuse_if_outside(phase: Phase, text: str, file: str) -> None:
-    """Refuse sources that resolve, links followed, to a path outside the current folder."""
-    for source in phase.data.source:
-        if "\0" in source:  # never a valid path: reported later as a missing file
-            continue
-        path = os.path.realpath(source_path(source))  # unlike Path.resolve, it leaves a loop of links unchanged
-        if FilePath(path).is_relative_to(FilePath.cwd()):
-            continue
-        spot = spots(text.replace("\r\n", "\n")).get(("data", "source"))
-        message = (
-            f"outside the current folder (got {shown(source)}), allowed: a path inside it; "
-            f"to use it anyway, pass --set data.source={printable(source)}"
-        )
-        where = f"{file}:{spot.line}" if spot else file
-        raise PhaseError([Problem(where, "data.source", message, spot.line if spot else None)], text)
-
-
-def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable[str] = ()) -> Phase:
+def parse_phase(
+    text: str,
+    name_of_file: str = "phase.toml",
+    overrides: Iterable[str] = (),
+    validate: Callable[[dict[str, Any]], Phase] = Phase.model_validate,
+) -> Phase:
     """Parse a phase from the text of a file; error messages call the file `name_of_file`.
 
     Raises `PhaseError` with everything that is wrong.
@@ -75,7 +54,7 @@ def parse_phase(text: str, name_of_file: str = "phase.toml", overrides: Iterable
     document.setdefault("phase", {})  # so that the missing name is reported, not a missing section
     more = 0
     try:
-        phase = Phase.model_validate(document)
+        phase = validate(document)
         if not problems:
             return phase
     except ValidationError as error:

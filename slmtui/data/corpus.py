@@ -1,92 +1,114 @@
-"""The text to train on: a folder, several files, or one file.
+"""The text to train on: a folder, several files, or one file, as a list of documents.
 
-A corpus is a sequence of documents, and its text is theirs, concatenated. In a folder or several sources, each file is
-a document, with a line `# File: name` before it and a line of 50 `=` after it. A single file is used as it is; if it
-has such header lines, each begins a document, so a corpus that was joined earlier still knows its files.
+    corpus = open_corpus("notes")                                            # each file is a document
+    corpus = open_corpus("posts.jsonl", form=DocumentForm(field="text"))     # each record is one
 
-Opening a corpus reads it once (is it text? what are its documents? its hash); `Corpus.chunks` reads it again, one
-chunk at a time, so a corpus may be larger than memory.
+Opening a corpus reads it once (is it text? its hash); `Corpus.chunks` reads it again, one chunk at a time, so a corpus
+may be larger than memory. In the published form (published.py) the files are one text, with a header before each.
 """
 
-import codecs
+from __future__ import annotations
+
 import hashlib
-import io
-import os
-import re
-import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 
+from slmtui.config.source_path import source_path
 from slmtui.data.chunks import chunks
+from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped, find_files
-
-FOOTER = "\n" + "=" * 50 + "\n"
-
-_READ = 1 << 19  # bytes
-_LONGEST_NAME = 400
-_HEADER = re.compile(rf"\n# File: ([^\n]{{1,{_LONGEST_NAME}}})(?=\n|\Z)")
-_FIRST_HEADER = re.compile(_HEADER.pattern.removeprefix(r"\n"))
-_HEADER_SPACE = _LONGEST_NAME + 100
+from slmtui.data.published import FOOTER, header_of, split_sections
+from slmtui.data.records import RECORD_FILES, holds_records
+from slmtui.data.text_file import NotText, check_file, file_state, read_text
 
 
 @dataclass(frozen=True)
 class CorpusFile:
-    """One document."""
+    """One file; in the published form, one section of a text that was joined before."""
 
     name: str
     path: Path
     state: tuple[int, ...]  # device, inode, size and modification time of the file when it was opened
     content_hash: str  # without the header, so that copies are recognised
-    lines_before: int  # lines of the document's text before the file's first line: the header
+    lines_before: int = 0  # lines before the file's first line in the published form: the header
     header: str = ""  # prepended to what is read; "" if the text has its own, or none
     preamble: bool = False  # the text before the first header of a joined corpus
 
 
 @dataclass(frozen=True)
 class Corpus:
-    """Documents, not their text. `fingerprint`: SHA-256 of the text in UTF-8."""
+    """Files, not their text. `fingerprint`: SHA-256 of the text in UTF-8 and of where its documents end."""
 
     source: str
     files: tuple[CorpusFile, ...]
     skipped: tuple[Skipped, ...]
     fingerprint: str
+    form: DocumentForm
 
-    def chunks(self) -> Iterator[tuple[int, str]]:
-        """The text, in chunks of at most half a million characters, each with the index of its file.
+    @property
+    def is_published(self) -> bool:
+        """Whether its files are joined to one text, as in the published experiment."""
+        return self.form.join == "published"
 
-        Tokenised one by one, they give the tokens of the whole text (see chunks.py).
-        Raises DataError if a file has changed since the corpus was opened.
+    @property
+    def one_document_a_file(self) -> bool:
+        return self.is_published or (self.form.documents == "files" and not self.form.field + self.form.separator)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The text, about half a million characters at a time.
+
+        Tokenised one by one, they give the tokens of the whole documents (see chunks.py); in the published form, of the
+        whole text, without an end anywhere. Raises DataError if a file has changed since the corpus was opened.
         """
-        for index, parts in groupby(self._parts(), key=itemgetter(0)):
-            for piece in chunks(text for _, text in parts):
-                yield index, piece
-
-    def _parts(self) -> Iterator[tuple[int, str]]:
+        if self.is_published:
+            for index, parts in groupby(self._published(), key=itemgetter(0)):
+                for text in chunks(text for _, text in parts):
+                    yield Chunk(index, (text,), (), ends=False)
+            return
         for index, file in enumerate(self.files):
-            try:
-                if _state(file.path) != file.state:
-                    raise _NotText("changed while it was being read; start again")
+            with _as_opened(file):
+                yield from in_chunks(index, documents_of(file.path, self.form, LeftOut()))
+
+    def _published(self) -> Iterator[tuple[int, str]]:
+        for index, file in enumerate(self.files):
+            if not file.header and index > 0:
+                return  # the sections of one file are read together
+            with _as_opened(file):
                 if file.header:
-                    for text in chain([file.header], _read(file.path), [FOOTER]):
+                    for text in chain([file.header], read_text(file.path), [FOOTER]):
                         yield index, text
-                elif index == 0:
+                else:
                     yield from self._sections()
-            except _NotText as error:
-                raise DataError(f"{file.path}: {error}") from None
 
     def _sections(self) -> Iterator[tuple[int, str]]:
         index = 0 if self.files[0].preamble else -1
-        for name, text in _split_sections(_read(self.files[0].path)):
+        for name, text in split_sections(read_text(self.files[0].path)):
             index += name is not None
             yield max(index, 0), text  # blank lines before the first header belong to its document
 
 
+@contextmanager
+def _as_opened(file: CorpusFile) -> Iterator[None]:
+    """DataError if the file has changed since it was opened, or can no longer be read."""
+    try:
+        if file_state(file.path) != file.state:
+            raise NotText("changed while it was being read; start again")
+        yield
+    except NotText as error:
+        raise DataError(f"{file.path}: {error}") from None
+
+
 def open_corpus(
-    source: str | Path | Sequence[str | Path], *, include: Sequence[str] = (), exclude: Sequence[str] = ()
+    source: str | Path | Sequence[str | Path],
+    *,
+    include: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    form: DocumentForm = FILES,
 ) -> Corpus:
     """Open a folder, a file, or several of them. Patterns, as in .gitignore, select among the files of folders.
 
@@ -95,10 +117,12 @@ def open_corpus(
     sources = [source] if isinstance(source, str | Path) else list(source)
     if not sources:
         raise DataError("the corpus has no source: name a folder or a file")
-    # Unlike Path.expanduser, this leaves the home of an unknown user unchanged: reported as a missing file.
-    paths = [Path(os.path.expanduser(item)) for item in sources]  # noqa: PTH111
+    paths = list(dict.fromkeys(map(source_path, sources)))
     if len(paths) == 1 and not paths[0].is_dir():
-        return _open_one(paths[0])
+        check_file(paths[0])
+        if form.join == "published":
+            return _open_joined(paths[0], form)
+        return _open_files(str(paths[0]), [(paths[0].name, paths[0])], [], form, alone=True)
 
     found: list[tuple[str, Path]] = []
     skipped: list[Skipped] = []
@@ -106,150 +130,105 @@ def open_corpus(
         if path.is_dir():
             files, left_out = find_files(path, include=include, exclude=exclude)
             prefix = f"{path.resolve().name}/" if len(paths) > 1 else ""
-            found += [(prefix + name, file) for name, file in files]
             skipped += [Skipped(prefix + item.path, item.reason) for item in left_out]
+            for name, file in files:
+                if form.field and not holds_records(file):
+                    skipped.append(Skipped(prefix + name, f"holds no records: not {', '.join(RECORD_FILES)}"))
+                else:
+                    found.append((prefix + name, file))
         else:
-            _check_file(path)
+            check_file(path)
             found.append((path.as_posix(), path))
-    return _join(", ".join(map(str, paths)), found, skipped)
+    return _open_files(", ".join(map(str, paths)), found, skipped, form)
 
 
-def _join(source: str, found: Iterable[tuple[str, Path]], skipped: list[Skipped]) -> Corpus:
-    """A corpus of several files, each with its header and footer."""
+def _open_files(
+    source: str, found: Iterable[tuple[str, Path]], skipped: list[Skipped], form: DocumentForm, *, alone: bool = False
+) -> Corpus:
+    """A corpus of files, each opened by itself. alone: it is the only one, and must be text."""
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
     whole, blank = hashlib.sha256(), True
     for name, path in found:
-        header = f"\n# File: {name.rpartition('/')[2]}\n"
-        document, joined = _Document(name, header.count("\n")), whole.copy()
-        joined.update(header.encode())
+        header = header_of(name) if form.join == "published" else ""
+        content, all_of_it, left_out = _Content(), whole.copy(), LeftOut()
+        all_of_it.update(header.encode())
         try:
-            state = _state(path)
+            state = file_state(path)
             if state in seen:  # two sources that overlap
                 continue
             seen.add(state)
-            for text in _read(path):
-                document.add(text)
-                joined.update(text.encode())
-        except _NotText as error:
+            if header:
+                for text in read_text(path):
+                    content.add(text)
+                    all_of_it.update(text.encode())
+            else:
+                for part in documents_of(path, form, left_out):
+                    content.add(part.text)
+                    all_of_it.update(part.text.encode() + b"\xff" * part.ends)  # a byte that no text has
+        except NotText as error:
+            if alone:
+                raise DataError(f"{path}: {error}") from None
             skipped.append(Skipped(name, str(error)))
             continue
-        joined.update(FOOTER.encode())
-        whole, blank = joined, blank and document.blank
-        files.append(document.finish(path, state, header=header))
+        all_of_it.update(FOOTER.encode() if header else b"")
+        whole, blank = all_of_it, blank and content.blank
+        files.append(CorpusFile(name, path, state, content.hash, header.count("\n"), header))
+        skipped += _records_left_out(name, left_out)
+    if alone and blank:
+        why = "".join(f"\n  {item.path}: {item.reason}" for item in skipped)
+        raise DataError(f"{source}: the corpus is empty: no text in this file{why and '; skipped:'}{why}")
     if not files:
         why = "".join(f"\n  {item.path}: {item.reason}" for item in skipped[:5])
         raise DataError(f"{source}: no text file to train on (check the patterns); skipped:{why or ' none'}")
     if blank:
         raise DataError(f"{source}: the corpus is empty: no text in its {len(files):,} files")
-    return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest())
+    return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest(), form)
 
 
-def _open_one(path: Path) -> Corpus:
-    """A corpus of one file, used as it is."""
-    _check_file(path)
+def _records_left_out(name: str, left_out: LeftOut) -> list[Skipped]:
+    found = [Skipped(f"{name}:{line}", reason) for line, reason in left_out.first]
+    if (more := left_out.count - len(found)) > 0:
+        found.append(Skipped(name, f"{more:,} more records that could not be read"))
+    return found
+
+
+def _open_joined(path: Path, form: DocumentForm) -> Corpus:
+    """A corpus of one file, used as it is; if it has header lines, each begins a section."""
     whole, files, joined = hashlib.sha256(), list[CorpusFile](), False
-    document = _Document(path.name, 0)
+    name, lines_before, content = path.name, 0, _Content()
     try:
-        state = _state(path)
-        for header, text in _split_sections(_read(path)):
+        state = file_state(path)
+        for header, text in split_sections(read_text(path)):
             whole.update(text.encode())
             if header is None:
-                document.add(text)
+                content.add(text)
                 continue
-            blank_lines = 0
-            if joined or not document.blank:
-                files.append(document.finish(path, state, preamble=not joined))
-            else:
-                blank_lines = document.newlines
+            blank_lines = content.newlines
+            if joined or not content.blank:
+                files.append(CorpusFile(name, path, state, content.hash, lines_before, preamble=not joined))
+                blank_lines = 0
             joined = True
-            document = _Document(header, blank_lines + text.count("\n") + 1)
-    except _NotText as error:
+            name, lines_before, content = header, blank_lines + text.count("\n") + 1, _Content()
+    except NotText as error:
         raise DataError(f"{path}: {error}") from None
-    if not joined and document.blank:
+    if not joined and content.blank:
         raise DataError(f"{path}: the corpus is empty: no text in this file")
-    files.append(document.finish(path, state))
-    return Corpus(str(path), tuple(files), (), whole.hexdigest())
+    files.append(CorpusFile(name, path, state, content.hash, lines_before))
+    return Corpus(str(path), tuple(files), (), whole.hexdigest(), form)
 
 
-class _Document:
-    """Collects the facts about a document while it is read."""
+class _Content:
+    """Collects the facts about a text while it is read."""
 
-    def __init__(self, name: str, lines_before: int) -> None:
-        self.name, self.lines_before = name, lines_before
-        self.content, self.newlines, self.blank = hashlib.sha256(), 0, True
+    def __init__(self) -> None:
+        self._hash, self.newlines, self.blank = hashlib.sha256(), 0, True
 
     def add(self, text: str) -> None:
-        self.content.update(text.encode())
+        self._hash.update(text.encode())
         self.newlines += text.count("\n")
         self.blank = self.blank and (not text or text.isspace())
 
-    def finish(self, path: Path, state: tuple[int, ...], *, header: str = "", preamble: bool = False) -> CorpusFile:
-        content = self.content.hexdigest()
-        return CorpusFile(self.name, path, state, content, self.lines_before, header, preamble)
-
-
-def _split_sections(texts: Iterable[str]) -> Iterator[tuple[str | None, str]]:
-    """The text in parts: (name, header line without its final newline), or (None, other text).
-
-    A header begins at the newline before its line. The last line read so far is held back while it could still become
-    a header.
-    """
-    rest, first = "", True
-    for text in chain(texts, [None]):
-        ready = rest if text is None else rest + text
-        keep = len(ready) if text is None else ready.rfind("\n", max(0, len(ready) - _HEADER_SPACE))
-        if keep < 0:
-            keep = 0 if first and len(ready) < _HEADER_SPACE else len(ready)
-        ready, rest = ready[:keep], ready[keep:]
-        done = 0
-        if first and ready:
-            first = False
-            if header := _FIRST_HEADER.match(ready):
-                yield header[1], header[0]
-                done = header.end()
-        for header in _HEADER.finditer(ready, done):
-            if header.start() > done:
-                yield None, ready[done : header.start()]
-            yield header[1], header[0]
-            done = header.end()
-        if done < len(ready):
-            yield None, ready[done:]
-
-
-class _NotText(Exception):
-    """A file that cannot be read as text; the message is the reason."""
-
-
-def _read(path: Path) -> Iterator[str]:
-    """The text of a file: UTF-8, without a byte order mark, line ends as "\\n"."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
-    try:
-        with path.open("rb") as file:
-            while data := file.read(_READ):
-                if b"\0" in data:
-                    raise _NotText("binary: contains a NUL byte")
-                yield decoder.decode(data)
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise _NotText(f"not UTF-8: {error.reason} (0x{error.object[error.start]:02x})") from None
-    except OSError as error:
-        raise _NotText(f"cannot be read: {error.strerror}") from None
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    try:
-        status = path.stat()
-    except OSError as error:
-        raise _NotText(f"cannot be read: {error.strerror}") from None
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
-
-
-def _check_file(path: Path) -> None:
-    """Refuse pipes and devices, which would be read forever, or only once."""
-    try:
-        status = path.stat()
-    except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
-        raise DataError(f"{path}: no such file or folder ({getattr(error, 'strerror', error)})") from None
-    if not stat.S_ISREG(status.st_mode):
-        raise DataError(f"{path}: neither a file nor a folder")
+    @property
+    def hash(self) -> str:
+        return self._hash.hexdigest()

@@ -1,49 +1,88 @@
-"""A corpus, tokenised and split into a training and a validation side.
+"""A corpus, tokenised, with a training and a validation side, and a test side where one is asked for.
 
-    corpus = open_corpus("data/chromadb")
-    dataset = build_dataset(corpus, kind="gpt2", dataset_size=23_000)
-    dataset.train.tokens  # (20700,) uint16
+    corpus = open_corpus("notes")
+    dataset = build_dataset(corpus, DatasetSettings(kind="bpe", vocab_size=512))
+    dataset.train.tokens  # (n,) uint16
 
-The split is made once, in GPT-2 tokens (token_prefix.py); for another vocabulary, the texts of the two sides are
+The sides are chosen once, in GPT-2 tokens (token_prefix.py, sides.py); for another vocabulary, their texts are
 tokenised again.
 """
+
+from __future__ import annotations
 
 import codecs
 import hashlib
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.config.phase import DataSection, TokenizerSection
 from slmtui.config.values import check_value
 from slmtui.data.bpe import train_bpe
 from slmtui.data.chunks import chunks
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
+from slmtui.data.sides import choose_sides
 from slmtui.data.token_file import TokenFile, blocks
-from slmtui.data.token_prefix import PrefixPart, TokenPrefix, read_prefix, split_by_file, split_contiguous
-from slmtui.data.tokenizer import BpeTokenizer, CompactTokenizer, Tokenizer, gpt2_tokenizer
+from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, read_prefix
+from slmtui.data.tokenizer import (
+    MOST_CHARACTERS,
+    BpeTokenizer,
+    ByteTokenizer,
+    CharacterTokenizer,
+    CompactTokenizer,
+    Gpt2Tokenizer,
+    Tokenizer,
+    gpt2_tokenizer,
+)
 
 BPE_SAMPLE = 10_000_000  # a vocabulary is learned from at most this many bytes of training text
 
-Side = Literal["train", "val"]
+Side = Literal["train", "val", "test"]
 
 
 @dataclass(frozen=True)
 class SideTokens:
-    """One side. `tokens`: shape (n,), uint16 or uint32, read-only; `n_bytes`: of its text in UTF-8."""
+    """One side. `tokens`: shape (n,), uint16 or uint32, read-only; `n_bytes`: of its text in UTF-8.
+
+    `end`: the token that ends a document, None in the published form. `lines`: for each document that begins on this
+    side or goes on on it, the line of its file that its first token here is on, from 1.
+    """
 
     tokens: NDArray[Any]
     n_bytes: int
+    end: int | None = None
+    lines: NDArray[np.int64] | None = None
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """The places of the ends of documents, ascending."""
+        if self.end is None:
+            return np.empty(0, np.int64)
+        found = [np.flatnonzero(block == self.end) for block in blocks(self.tokens)]
+        starts = np.cumsum([0, *(len(block) for block in blocks(self.tokens))])
+        return np.concatenate([start + places for start, places in zip(starts, found, strict=False)])
+
+    @property
+    def n_text_tokens(self) -> int:
+        """How many tokens stand for text; the others end a document."""
+        return len(self.tokens) - len(self.ends)
 
     @property
     def bytes_per_token(self) -> float:
-        """Nats per token divided by this and by ln 2 are bits per byte."""
-        return self.n_bytes / len(self.tokens)
+        """Nats per token of text divided by this and by ln 2 are bits per byte."""
+        return self.n_bytes / self.n_text_tokens
+
+    def document_at(self, token: int) -> tuple[int, int]:
+        """Which document a token is of, and where that begins on this side; an end belongs to what it ends."""
+        document = int(np.searchsorted(self.ends, token))
+        return document, int(self.ends[document - 1]) + 1 if document else 0
 
 
 @dataclass(frozen=True)
@@ -51,17 +90,19 @@ class DatasetFile:
     """A file of the corpus, and the range of its tokens on each side (empty if there are none)."""
 
     name: str
-    lines_before: int  # its header
+    lines_before: int  # its header, in the published form
     train: range
     val: range
+    test: range = range(0)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Two sides, their vocabulary, and the files they come from.
+    """The sides, their vocabulary, and the files they come from.
 
-    `fingerprint`: SHA-256 of both sides' tokens and the vocabulary. `val_bytes_fingerprint`: of the validation text; if
+    `fingerprint`: SHA-256 of the sides' tokens and the vocabulary. `val_bytes_fingerprint`: of the validation text; if
     it is equal, losses under two vocabularies are about the same text. `notes`: what the user should know.
+    `records`: its documents are records, whose line breaks are not those of the file.
     """
 
     train: SideTokens
@@ -71,23 +112,40 @@ class Dataset:
     fingerprint: str
     val_bytes_fingerprint: str
     notes: tuple[str, ...]
+    test: SideTokens | None = None
+    records: bool = False
 
     def locate(self, side: Side, token_index: int) -> tuple[str, int]:
         """The file in which a token begins, and its line in that file (from 1).
 
-        A token of the header counts as line 1. Raises IndexError if there is no such token.
+        A token of the published header counts as line 1. Raises IndexError if there is no such token.
         """
-        if not 0 <= token_index < len(self.side(side).tokens):
-            raise IndexError(f"{side} has {len(self.side(side).tokens)} tokens, no token {token_index}")
+        tokens = self.side(side)
+        if not 0 <= token_index < len(tokens.tokens):
+            raise IndexError(f"{side} has {len(tokens.tokens)} tokens, no token {token_index}")
         files = [file for file in self.files if getattr(file, side)]
         file = files[bisect_right(files, token_index, key=lambda file: getattr(file, side).start) - 1]
+        if tokens.lines is not None:
+            document, start = tokens.document_at(token_index)
+            newlines = 0 if self.records else self._newlines(side, start, token_index)
+            return file.name, int(tokens.lines[document]) + newlines
         newlines = self._newlines(side, getattr(file, side).start, token_index)
         if side == "val":  # in a file cut by the split, the training lines come first
             newlines += self._newlines("train", file.train.start, file.train.stop)
         return file.name, max(1, newlines - file.lines_before + 1)
 
     def side(self, side: Side) -> SideTokens:
-        return self.train if side == "train" else self.val
+        """Raises ValueError for a test side that was not asked for."""
+        found: SideTokens | None = getattr(self, side)
+        if found is None:
+            raise ValueError(f"the dataset has no {side} side")
+        return found
+
+    @property
+    def n_documents(self) -> int | None:
+        """On all sides; None in the published form."""
+        sides = [side for side in (self.train, self.val, self.test) if side is not None]
+        return None if self.train.lines is None else sum(len(side.lines) for side in sides if side.lines is not None)
 
     def _newlines(self, side: Side, start: int, stop: int) -> int:
         tokens = self.side(side).tokens
@@ -95,110 +153,112 @@ class Dataset:
         return sum(int(per_token[block].sum()) for block in blocks(tokens, start, stop))
 
 
-@dataclass(frozen=True)
-class DatasetSettings:
-    """How to turn a corpus into a dataset. Raises DataError for a setting that the phase schema does not allow.
+_DATA, _TOKENIZER = DataSection(), TokenizerSection()
 
-    `dataset_size`: GPT-2 tokens to take, None for all. `vocab_size`: only for kind "bpe". `split`: "contiguous" trains
-    on the first `int(train_fraction * n)` tokens; "by-file" validates on whole files.
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetSettings:
+    """How to turn a corpus into a dataset: the keys of [data] and [tokenizer] with these names.
+
+    Raises DataError for a setting that the phase schema does not allow.
     """
 
-    kind: str = "gpt2"
-    vocab_size: int = 1024
-    dataset_size: int | None = None
-    train_fraction: float = 0.9
-    split: str = "contiguous"
+    kind: str = _TOKENIZER.kind
+    vocab_size: int = _TOKENIZER.vocab_size
+    dataset_size: int | None = _DATA.dataset_size
+    train_fraction: float = _DATA.train_fraction
+    split: str = _DATA.split
+    validation: tuple[str, ...] = _DATA.validation
+    test: tuple[str, ...] = _DATA.test
 
     def __post_init__(self) -> None:
         try:
             check_value("tokenizer", "kind", self.kind)
             if self.kind == "bpe":
                 check_value("tokenizer", "vocab_size", self.vocab_size)
-            for name in ("dataset_size", "train_fraction", "split"):
+            for name in ("dataset_size", "train_fraction", "split", "validation", "test"):
                 check_value("data", name, getattr(self, name))
         except ValueError as error:
             raise DataError(str(error)) from None
 
 
-def build_dataset(
-    corpus: Corpus,
-    *,
-    kind: str = "gpt2",
-    vocab_size: int = 1024,
-    dataset_size: int | None = None,
-    train_fraction: float = 0.9,
-    split: str = "contiguous",
-) -> Dataset:
-    """Take the first tokens of a corpus, split them, and tokenise both sides with a vocabulary of the given kind.
+def build_dataset(corpus: Corpus, settings: DatasetSettings) -> Dataset:
+    """Take the first tokens of a corpus, choose the sides, and tokenise them with a vocabulary of the given kind.
 
-    The settings are those of `DatasetSettings`.
-    Raises DataError for an invalid setting and for a text that is too short to split.
+    Raises DataError for a text that is too short to split, and for sides that cannot be had.
     """
-    settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
-    return split_prefix(corpus, read_prefix(corpus, dataset_size), settings)
+    return split_prefix(corpus, read_prefix(corpus, settings.dataset_size), settings)
 
 
 def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings) -> Dataset:
     """`build_dataset` for tokens that have already been read."""
     notes: list[str] = []
-    n_tokens = len(prefix.tokens)
+    n_tokens = prefix.n_text_tokens
     if settings.dataset_size is not None and n_tokens < settings.dataset_size:
         asked = f"dataset_size is {settings.dataset_size:,} tokens"
         notes.append(f"{asked} but the corpus has {n_tokens:,}: training on all of it")
-    if settings.split == "by-file":
-        train_parts, val_parts = split_by_file(corpus, prefix, settings.train_fraction)
-        share = sum(part.n_tokens for part in val_parts) / n_tokens
-        held_out = f"{len(val_parts):,} of {len(prefix.parts):,} files"
-        notes.append(f"validation is {held_out}, {share:.1%} of the tokens")
-    else:
-        train_parts, val_parts = split_contiguous(prefix, settings.train_fraction)
-    for side, parts in (("training", train_parts), ("validation", val_parts)):
-        if (n := sum(part.n_tokens for part in parts)) < 2:
+    sides = choose_sides(
+        corpus, prefix, train_fraction=settings.train_fraction, split=settings.split,
+        validation=settings.validation, test=settings.test,
+    )  # fmt: skip
+    notes += sides.notes
+    for name, parts in (("training", sides.train), ("validation", sides.val), ("test", sides.test)):
+        n = sum(part.n_tokens for part in parts)
+        if n < 2 and not (name == "test" and not settings.test):
             few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
-            raise DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, at least 2 are needed")
+            raise DataError(f"{corpus.source}: {few} too few to split: {n} for {name}, at least 2 are needed")
 
-    tokenizer = _make_tokenizer(settings, prefix, train_parts, notes)
-    train, train_ranges = _write_side(prefix, train_parts, tokenizer)
-    val, val_ranges = _write_side(prefix, val_parts, tokenizer)
+    tokenizer = _make_tokenizer(settings, prefix, sides.train, notes)
+    written = [_write_side(prefix, parts, tokenizer) for parts in (sides.train, sides.val, sides.test)]
+    train, val, test = (side for side, _ in written)
     files = tuple(
         DatasetFile(
             corpus.files[part.file].name,
             corpus.files[part.file].lines_before,
-            train_ranges.get(part.file, range(0)),
-            val_ranges.get(part.file, range(0)),
+            *(ranges.get(part.file, range(0)) for _, ranges in written),
         )
         for part in prefix.parts
     )
     fingerprint = hashlib.sha256(f"{tokenizer.fingerprint} {len(train.tokens)} {len(val.tokens)}".encode())
-    for tokens in (train.tokens, val.tokens):
-        for block in blocks(tokens):
+    for side, _ in written:
+        for block in blocks(side.tokens):
             fingerprint.update(block.tobytes())
     val_bytes = hashlib.sha256()
-    for part in val_parts:
+    for part in sides.val:
         for data in _part_bytes(prefix, part):
             val_bytes.update(data)
-    return Dataset(train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes))
+    return Dataset(
+        train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes),
+        test if settings.test else None, bool(corpus.form.field),
+    )  # fmt: skip
 
 
 def _make_tokenizer(
     settings: DatasetSettings, prefix: TokenPrefix, train_parts: Sequence[PrefixPart], notes: list[str]
 ) -> Tokenizer:
     """The vocabulary, built from the training side alone."""
+    end = prefix.documents is not None
     if settings.kind == "gpt2":
-        return gpt2_tokenizer()
+        return gpt2_tokenizer(end=end)
     if settings.kind == "gpt2-compact":
         used = np.zeros(1 << 16, np.bool_)
+        used[END] = end
         for part in train_parts:
             for block in blocks(prefix.tokens, part.start, part.stop):
                 used[block] = True
         return CompactTokenizer(np.flatnonzero(used))
+    if settings.kind == "bytes":
+        return ByteTokenizer(end=end)
+    if settings.kind == "characters":
+        return _character_tokenizer(prefix, train_parts, end, notes)
 
     # For a large corpus, the vocabulary is learned from evenly spaced blocks.
     n_bytes = sum(_count_bytes(prefix, part) for part in train_parts)
     every = -(-n_bytes // BPE_SAMPLE)
-    texts = (data for part in train_parts for data in _part_bytes(prefix, part))
+    documents = (document for part in train_parts for document, _ in _documents(prefix, part))
+    texts = (data for document in documents for data in document)  # no word goes on into another document
     sample = (text.decode("utf-8", "ignore") for i, text in enumerate(texts) if i % every == 0)
-    tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size))
+    tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size - end), end=end)
     if every > 1:
         notes.append(f"the vocabulary was learned from part of the training text: 1 block in {every}, up to 10 MB")
     if tokenizer.n_vocab < settings.vocab_size:
@@ -209,45 +269,116 @@ def _make_tokenizer(
     return tokenizer
 
 
+def _character_tokenizer(
+    prefix: TokenPrefix, train_parts: Sequence[PrefixPart], end: bool, notes: list[str]
+) -> CharacterTokenizer:
+    found: set[str] = set()
+    for part in train_parts:
+        decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+        for data in _part_bytes(prefix, part):
+            found.update(decoder.decode(data))
+    if len(found) > MOST_CHARACTERS:
+        raise DataError(
+            f"the training text has {len(found):,} different characters, a vocabulary at most {MOST_CHARACTERS:,}; "
+            'use tokenizer.kind = "bpe"'
+        )
+    tokenizer = CharacterTokenizer(found, end=end)
+    if not tokenizer.characters:
+        notes.append("the training text is ASCII: its characters are bytes")
+    return tokenizer
+
+
 def _write_side(
     prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
 ) -> tuple[SideTokens, dict[int, range]]:
     """One side, tokenised, and the range of each file's tokens."""
     n_bytes = sum(_count_bytes(prefix, part) for part in parts)
-    if tokenizer.kind == "gpt2" and all(one.stop == two.start for one, two in pairwise(parts)):
+    lines = None if prefix.documents is None else _lines(prefix, parts)
+    if isinstance(tokenizer, Gpt2Tokenizer) and parts and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
-        views = {part.file: range(part.start - first, part.stop - first) for part in parts}
-        return SideTokens(prefix.tokens[first:last], n_bytes), views
+        views: dict[int, range] = {}
+        for part in parts:
+            start = views[part.file].start if part.file in views else part.start - first
+            views[part.file] = range(start, part.stop - first)
+        return SideTokens(prefix.tokens[first:last], n_bytes, tokenizer.end, lines), views
     ranges: dict[int, range] = {}
     file = TokenFile(tokenizer.dtype)
     for part in parts:
-        start = file.n_tokens
+        start = ranges[part.file].start if part.file in ranges else file.n_tokens
         for ids in _part_ids(prefix, part, tokenizer):
             file.append(ids)
         ranges[part.file] = range(start, file.n_tokens)
-    return SideTokens(file.array(), n_bytes), ranges
+    return SideTokens(file.array(), n_bytes, tokenizer.end, lines), ranges
+
+
+def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> NDArray[np.int64]:
+    """The line of its file on which each document of a side begins, or goes on, in the case of a cut one."""
+    documents = prefix.documents
+    if documents is None or not parts:
+        return np.empty(0, np.int64)
+    found = []
+    for part in parts:
+        first, last = np.searchsorted(documents.starts, [part.start, part.stop])
+        if first == len(documents) or documents.starts[first] > part.start:  # it begins within the document before
+            cut = _newlines(prefix, PrefixPart(part.file, int(documents.starts[first - 1]), part.start))
+            found.append(documents.lines[first - 1 : first] + cut)
+        found.append(documents.lines[first:last])
+    return np.concatenate(found)
 
 
 def _part_ids(prefix: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
     """The ids of a part in the given vocabulary."""
-    if isinstance(tokenizer, BpeTokenizer):
-        # The split may be inside a character: bytes that are not UTF-8 are passed on as surrogates.
-        decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-        texts = (decoder.decode(data) for data in _part_bytes(prefix, part))
-        for piece in chunks(texts):
-            yield tokenizer.encode_bytes(piece.encode("utf-8", "surrogateescape"))
-        yield tokenizer.encode_bytes(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
+    if isinstance(tokenizer, Gpt2Tokenizer | CompactTokenizer):
+        for ids in blocks(prefix.tokens, part.start, part.stop):
+            yield tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
         return
-    for ids in blocks(prefix.tokens, part.start, part.stop):
-        yield tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
+    waiting: list[NDArray[Any]] = []
+    for document, ends in _documents(prefix, part):
+        waiting += _encoded(document, tokenizer)
+        if ends:
+            waiting.append(np.array([tokenizer.end], tokenizer.dtype))
+        if len(waiting) > 1000:
+            yield np.concatenate(waiting)
+            waiting.clear()
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _encoded(part: Iterator[bytes], tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
+    """The ids of a text that comes in blocks; the first and the last may be cut inside a character."""
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # passes on bytes that are not UTF-8
+    texts = (decoder.decode(data) for data in part)
+    for piece in chunks(texts):
+        yield tokenizer.encode_bytes(piece.encode("utf-8", "surrogateescape"))
+    yield tokenizer.encode_bytes(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
+
+
+def _documents(prefix: TokenPrefix, part: PrefixPart) -> Iterator[tuple[Iterator[bytes], bool]]:
+    """The texts of the documents of a part, in blocks, and whether they end in it."""
+    if prefix.documents is None:
+        yield _part_bytes(prefix, part), False
+        return
+    start = part.start
+    while start < part.stop:
+        after = int(np.searchsorted(prefix.documents.stops, start))
+        stop = int(prefix.documents.stops[after]) if after < len(prefix.documents) else part.stop
+        stop = min(stop, part.stop)
+        yield _part_bytes(prefix, PrefixPart(part.file, start, stop)), stop < part.stop
+        start = stop + 1
 
 
 def _part_bytes(prefix: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
-    """The text of a part, in blocks."""
+    """The text of a part, in blocks; the ends of documents are no text."""
+    tokenizer = gpt2_tokenizer(end=prefix.documents is not None)
     for block in blocks(prefix.tokens, part.start, part.stop):
-        yield gpt2_tokenizer().decode_bytes(block)
+        yield tokenizer.decode_bytes(block)
 
 
 def _count_bytes(prefix: TokenPrefix, part: PrefixPart) -> int:
-    lengths = gpt2_tokenizer().token_lengths
+    lengths = gpt2_tokenizer(end=prefix.documents is not None).token_lengths
     return sum(int(lengths[block].sum()) for block in blocks(prefix.tokens, part.start, part.stop))
+
+
+def _newlines(prefix: TokenPrefix, part: PrefixPart) -> int:
+    newlines = gpt2_tokenizer().newlines
+    return sum(int(newlines[block].sum()) for block in blocks(prefix.tokens, part.start, part.stop))

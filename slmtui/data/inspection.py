@@ -18,7 +18,7 @@ from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
 from slmtui.data.split_stats import DatasetLeakage, dataset_baseline, dataset_leakage
 from slmtui.data.token_file import blocks
-from slmtui.data.token_prefix import TokenPrefixWriter, tokenised
+from slmtui.data.token_prefix import END, TokenPrefixWriter, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer
 
 MOST_FREQUENT = 20
@@ -48,6 +48,8 @@ class TokenCount:
 class Inspection:
     """The whole corpus in GPT-2 tokens, and the dataset that a phase's settings make of it.
 
+    Ends of documents are counted nowhere. `documents` is None in the published form.
+
     `functions` are definitions: lines that begin a Python function; calls do not count. `patterns` are numbers of
     matches. `train_tokens`, `val_tokens` and `unseen_val_tokens` (validation tokens whose id never occurs in training)
     are in the phase's vocabulary. So are `leakage` and `baseline`; they are None for a text that is too short to split.
@@ -59,6 +61,7 @@ class Inspection:
     unique_tokens: int
     characters_per_token: float
     files: int
+    documents: int | None
     functions: int
     patterns: dict[str, int]
     train_tokens: int
@@ -73,7 +76,7 @@ class Inspection:
 
     def to_json(self) -> str:
         """One JSON object with the names above."""
-        return json.dumps(asdict(self), ensure_ascii=False)
+        return json.dumps(asdict(self), ensure_ascii=False, default=lambda tokens: [tokens.start, tokens.stop])
 
 
 @dataclass(frozen=True)
@@ -90,23 +93,12 @@ class Counted:
         return replace(self.inspection, leakage=leakage, baseline=baseline, notes=notes)
 
 
-def inspect_corpus(
-    corpus: Corpus,
-    patterns: Mapping[str, str] | None = None,
-    *,
-    kind: str = "gpt2",
-    vocab_size: int = 1024,
-    dataset_size: int | None = None,
-    train_fraction: float = 0.9,
-    split: str = "contiguous",
-) -> Inspection:
-    """Count everything, then compare the two sides of the split.
+def inspect_corpus(corpus: Corpus, settings: DatasetSettings, patterns: Mapping[str, str] | None = None) -> Inspection:
+    """Count everything, then compare the two sides.
 
     A corpus that is too short to split is still inspected; a note says so.
-    The arguments are those of `count_corpus` and of `DatasetSettings`.
-    Raises DataError for an invalid regular expression or setting.
+    Raises DataError for an invalid regular expression.
     """
-    settings = DatasetSettings(kind, vocab_size, dataset_size, train_fraction, split)
     counted = count_corpus(corpus, patterns or {}, settings)
     if counted.dataset is None:
         return counted.inspection
@@ -128,23 +120,33 @@ def count_corpus(
     hits = dict.fromkeys(searches, 0)
     counts = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
     per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
-    newlines, last, characters = 0, "", 0
+    lines, documents, last, characters = 0, 0, "\n", 0
     writer = TokenPrefixWriter(settings.dataset_size)
-    for file, piece, ids in tokenised(corpus):
+    for chunk, ids in tokenised(corpus):
         if progress is not None:
             progress(characters)
-        writer.add(file, ids)
+        writer.add(chunk, ids)
+        if corpus.is_published:
+            n_ends = 0
+        else:
+            n_ends, ids = len(chunk.texts) - 1 + chunk.ends, ids[ids != END]
+        documents += n_ends
         counts += np.bincount(ids, minlength=len(counts))
-        per_file[file] += len(piece), len(ids), count_definitions(piece)
-        newlines, last, characters = newlines + piece.count("\n"), piece[-1], characters + len(piece)
-        for name, search in searches.items():
-            hits[name] += _count(search, piece)
+        per_file[chunk.file] += chunk.characters, len(ids), sum(map(count_definitions, chunk.texts))
+        characters += chunk.characters
+        for i, text in enumerate(chunk.texts):
+            last = text[-1:] or last
+            lines += text.count("\n")
+            if i < n_ends:
+                lines, last = lines + (last != "\n"), "\n"
+            for name, search in searches.items():
+                hits[name] += _count(search, text)
 
     prefix = writer.prefix()
-    dataset, train_tokens, val_tokens, unseen = None, len(prefix.tokens), 0, 0
+    dataset, train_tokens, val_tokens, unseen = None, prefix.n_text_tokens, 0, 0
     try:
         dataset = split_prefix(corpus, prefix, settings)
-        train_tokens, val_tokens = len(dataset.train.tokens), len(dataset.val.tokens)
+        train_tokens, val_tokens = dataset.train.n_text_tokens, dataset.val.n_text_tokens
         notes, unseen = dataset.notes, unseen_tokens(dataset)
     except DataError as error:
         notes = (str(error),)
@@ -152,11 +154,12 @@ def count_corpus(
     rows = zip(corpus.files, per_file.tolist(), strict=True)
     inspection = Inspection(
         characters=characters,
-        lines=newlines + (last != "\n"),
+        lines=lines + (last != "\n"),
         tokens=tokens,
         unique_tokens=int(np.count_nonzero(counts)),
         characters_per_token=characters / tokens,
         files=sum(not file.preamble for file in corpus.files),
+        documents=None if corpus.is_published else documents,
         functions=functions,
         patterns=hits,
         train_tokens=train_tokens,
@@ -183,6 +186,8 @@ def count_definitions(text: str) -> int:
 def unseen_tokens(dataset: Dataset) -> int:
     """How many validation tokens have an id that never occurs in training."""
     seen = np.zeros(dataset.tokenizer.n_vocab, np.bool_)
+    if dataset.tokenizer.end is not None:
+        seen[dataset.tokenizer.end] = True
     for tokens in blocks(dataset.train.tokens):
         seen[tokens] = True
     return sum(int(np.count_nonzero(~seen[tokens])) for tokens in blocks(dataset.val.tokens))

@@ -38,16 +38,23 @@ class Leakage:
     unseen_distinct: int  # how many different ids
 
 
-def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY) -> Leakage:
-    """Compares two sides, (n,) and (m,) integer tokens. Raises ValueError for an empty one, or if `shortest` < 1."""
+def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end: int | None = None) -> Leakage:
+    """Compares two sides, (n,) and (m,) integer tokens. No repeat goes across an `end`, and none is counted.
+
+    Raises ValueError for an empty side, or if `shortest` < 1.
+    """
     train_tokens, val_tokens = np.asarray(train, dtype=np.int64), np.asarray(val, dtype=np.int64)
     if shortest < 1 or min(len(train_tokens), len(val_tokens)) < 1:
         raise ValueError(
             f"leakage needs a token on each side and repeats of at least one, not {len(train_tokens)} and "
             f"{len(val_tokens)} tokens and repeats of {shortest}"
         )
+    if end is not None:
+        train_tokens, val_tokens = (np.where(side == end, ABSENT, side) for side in (train_tokens, val_tokens))
     common = single_tokens(train_tokens, val_tokens)
-    unseen = val_tokens[common.val == ABSENT]
+    is_text = val_tokens != ABSENT
+    unseen = val_tokens[(common.val == ABSENT) & is_text]
+    n_text = max(1, int(np.count_nonzero(is_text)))
     longest, repeated = common, 0
     while common.found and common.length < shortest:
         longest, common = common, common.longer(min(common.length, shortest - common.length))
@@ -57,10 +64,10 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY) -> 
         longest = longest.longest()
     train_start, val_start = longest.first()
     return Leakage(
-        val_tokens=len(val_tokens),
+        val_tokens=n_text,
         shortest=shortest,
         repeated_tokens=repeated,
-        repeated_share=repeated / len(val_tokens),
+        repeated_share=repeated / n_text,
         longest=longest.length if longest.found else 0,
         longest_train=train_start,
         longest_val=val_start,

@@ -27,14 +27,14 @@ TOKEN_LIMIT = 1_000_000  # of each side; more would cost minutes and gigabytes, 
 STRETCHES = 100  # a side over the limit is sampled in this many pieces of text
 
 
-def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int) -> Baseline:
+def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int, end: int | None = None) -> Baseline:
     """Kneser–Ney of orders 1 to 7, fitted on the training tokens (n,), scored on the validation tokens (m,).
 
     The order is the one that does best on the last tenth of the training tokens when fitted on the rest; the
     validation tokens play no part in the choice. The model is then fitted on all of `train`. The first token of a side
-    is not scored, because a network never predicts it either. `val_bytes` is the length of the validation text in
-    UTF-8. Sides larger than `TOKEN_LIMIT` are sampled, and `note` says so. Raises ValueError for a side of fewer than
-    two tokens.
+    is not scored, because a network never predicts it either; neither is an `end` of a document, which is no text.
+    `val_bytes` is the length of the validation text in UTF-8. Sides larger than `TOKEN_LIMIT` are sampled, and `note`
+    says so. Raises ValueError for a side of fewer than two tokens.
     """
     train_tokens, val_tokens = np.asarray(train), np.asarray(val)
     if min(len(train_tokens), len(val_tokens)) < 2 or val_bytes < 1:
@@ -45,16 +45,21 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
     # Sampled before they are converted: the tokens of a large corpus are mapped from a file.
     fitted, scored = (checked_tokens(stretches(tokens, TOKEN_LIMIT), n_vocab) for tokens in (train_tokens, val_tokens))
     order = _best_order(fitted, n_vocab)
-    losses = losses_by_order(fitted, scored, n_vocab)[:, 1:].mean(axis=1)
+    n_text = int(np.count_nonzero(_is_text(val_tokens, end)))
+    losses = losses_by_order(fitted, scored, n_vocab)[:, 1:][:, _is_text(scored[1:], end)].mean(axis=1)
     return Baseline(
         order=order,
         loss=float(losses[order - 1]),
         order_losses=tuple(losses.tolist()),
         unigram=float(losses[0]),
         uniform=math.log(n_vocab),
-        bits_per_byte=bits_per_byte(float(losses[order - 1]), len(val_tokens), val_bytes),
+        bits_per_byte=bits_per_byte(float(losses[order - 1]), n_text, val_bytes),
         note=_note(len(fitted), len(train_tokens), len(scored), len(val_tokens)),
     )
+
+
+def _is_text(tokens: NDArray[Any], end: int | None) -> NDArray[np.bool_]:
+    return np.ones(len(tokens), np.bool_) if end is None else tokens != end
 
 
 def fit_ngram(train: ArrayLike, n_vocab: int) -> KneserNey:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset, Side
 from slmtui.data.leakage import leakage
@@ -22,7 +23,10 @@ UNSEEN_SHOWN = 8
 
 @dataclass(frozen=True)
 class DatasetLeakage:
-    """Training text that validation repeats verbatim. Places are "file:line", and token indices on their side."""
+    """Training text that validation repeats word for word, white space aside. Places are "file:line".
+
+    All counts are of tokens that are not white space. The ranges are of the longest repeat's tokens on each side.
+    """
 
     shortest: int  # only repeats of at least this many tokens count
     repeated_tokens: int
@@ -30,14 +34,14 @@ class DatasetLeakage:
     longest: int  # tokens of the longest repeat; 0: the sides have no token in common, and the places are ""
     longest_train: str
     longest_val: str
-    longest_train_token: int
-    longest_val_token: int
+    longest_train_range: range
+    longest_val_range: range
     note: str  # what was left out, or ""
 
 
 @dataclass(frozen=True)
 class TokenCounts:
-    """How often each token occurs on each side, shape (n_vocab,); and the first tokens missing from training."""
+    """How often each token of text occurs on each side, (n_vocab,); and the first tokens missing from training."""
 
     train: NDArray[np.int64]
     val: NDArray[np.int64]
@@ -53,23 +57,34 @@ class TokenCounts:
 
 
 def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
-    """Compare the two sides. Takes about a second for a million tokens, and half a gigabyte at most."""
-    train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
-    shared = leakage(train, val)
+    """Compare the two sides, white space aside: indentation repeats in every program.
+
+    Takes about a second for a million tokens, and half a gigabyte at most.
+    """
+    solid = ~dataset.tokenizer.is_space
+    train, val = (side.tokens[:COMPARED_TOKENS] for side in (dataset.train, dataset.val))
+    places = [np.flatnonzero(solid[side]) for side in (train, val)]
+    if min(map(len, places)) < 1:
+        return DatasetLeakage(SHORTEST_COPY, 0, 0.0, 0, "", "", range(0), range(0), "")
+    shared = leakage(train[places[0]], val[places[1]], end=dataset.tokenizer.end)
     parts = [
         f"{len(part):,} of {len(side.tokens):,} {name} tokens"
         for part, side, name in ((train, dataset.train, "training"), (val, dataset.val, "validation"))
         if len(part) < len(side.tokens)
     ]
+    ranges = [range(0), range(0)]
+    if shared.longest:
+        starts = (shared.longest_train, shared.longest_val)
+        ranges = [range(int(at[i]), int(at[i + shared.longest - 1]) + 1) for at, i in zip(places, starts, strict=True)]
     return DatasetLeakage(
         shortest=shared.shortest,
         repeated_tokens=shared.repeated_tokens,
         repeated_share=shared.repeated_share,
         longest=shared.longest,
-        longest_train=_place(dataset, "train", shared.longest_train) if shared.longest else "",
-        longest_val=_place(dataset, "val", shared.longest_val) if shared.longest else "",
-        longest_train_token=shared.longest_train,
-        longest_val_token=shared.longest_val,
+        longest_train=_place(dataset, "train", ranges[0].start) if shared.longest else "",
+        longest_val=_place(dataset, "val", ranges[1].start) if shared.longest else "",
+        longest_train_range=ranges[0],
+        longest_val_range=ranges[1],
         note=f"leakage checked in the first {' and '.join(parts)}" if parts else "",
     )
 
@@ -77,16 +92,17 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
 def dataset_baseline(dataset: Dataset) -> Baseline | None:
     """The n-gram baseline of a dataset; None if a side is too short for one."""
     train, val = dataset.train, dataset.val
-    if min(len(train.tokens), len(val.tokens)) < 2:
+    if min(train.n_text_tokens, val.n_text_tokens) < 2:
         return None
-    return ngram_baseline(train.tokens, val.tokens, dataset.tokenizer.n_vocab, val.n_bytes)
+    tokenizer = dataset.tokenizer
+    return ngram_baseline(train.tokens, val.tokens, tokenizer.n_vocab, val.n_bytes, tokenizer.end)
 
 
 def token_counts(dataset: Dataset) -> TokenCounts:
     train, val = _count(dataset, "train"), _count(dataset, "val")
     unseen: list[int] = []
     for block in blocks(dataset.val.tokens):
-        new, first = np.unique(block[train[block] == 0], return_index=True)
+        new, first = np.unique(block[(train[block] == 0) & (block != dataset.tokenizer.end)], return_index=True)
         unseen += [token for token in new[np.argsort(first)].tolist() if token not in unseen]
         if len(unseen) >= UNSEEN_SHOWN:
             break
@@ -97,6 +113,8 @@ def _count(dataset: Dataset, side: Side) -> NDArray[np.int64]:
     counts = np.zeros(dataset.tokenizer.n_vocab, np.int64)
     for block in blocks(dataset.side(side).tokens):
         counts += np.bincount(block, minlength=len(counts))
+    if dataset.tokenizer.end is not None:
+        counts[dataset.tokenizer.end] = 0
     return counts
 
 

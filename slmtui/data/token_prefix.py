@@ -1,10 +1,11 @@
-"""The first GPT-2 tokens of a corpus, and which of them belong to which side of the split.
+"""The first GPT-2 tokens of a corpus, and where its files and documents begin among them.
 
-Whatever vocabulary the model uses, sizes are counted and the split is made in GPT-2 tokens. So models with different
+Whatever vocabulary the model uses, sizes are counted and the sides are chosen in GPT-2 tokens. So models with different
 vocabularies train and validate on the same text, and their bits per byte can be compared.
 """
 
-import hashlib
+from __future__ import annotations
+
 import os
 from collections import deque
 from collections.abc import Generator
@@ -17,10 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmtui.data.corpus import Corpus
-from slmtui.data.errors import DataError
+from slmtui.data.documents import Chunk
+from slmtui.data.gpt2 import N_VOCAB
 from slmtui.data.token_file import TokenFile
 from slmtui.data.tokenizer import gpt2_tokenizer
 
+IntArray = NDArray[np.int64]
+
+END = N_VOCAB - 1  # the end of a document among GPT-2's tokens, which no text is encoded to
 _MOST_THREADS = 8
 
 
@@ -38,114 +43,131 @@ class PrefixPart:
 
 
 @dataclass(frozen=True)
+class DocumentTable:
+    """The documents of a prefix in order, shape (n_documents,) each; the token after a `stop` is END.
+
+    Only the last one may lack its END: the prefix ends within it.
+    """
+
+    files: IntArray  # index in the corpus
+    lines: IntArray  # of the file, from 1, where it begins
+    starts: IntArray
+    stops: IntArray
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    @property
+    def sizes(self) -> IntArray:
+        """Tokens of each, without its END."""
+        return self.stops - self.starts
+
+
+@dataclass(frozen=True)
 class TokenPrefix:
-    """`tokens`, shape (n_tokens,), uint16; `parts`: one for each file that begins among them, in order."""
+    """`tokens`, shape (n,), uint16; `parts`: one for each file that begins among them, in order.
+
+    `documents` is None in the published form, which has no END.
+    """
 
     tokens: NDArray[Any]
     parts: tuple[PrefixPart, ...]
+    documents: DocumentTable | None = None
+
+    @property
+    def n_text_tokens(self) -> int:
+        """Without the ends of documents."""
+        return len(self.tokens) if self.documents is None else int(self.documents.sizes.sum())
 
 
 class TokenPrefixWriter:
-    """Keeps the first `limit` tokens (None: all) that are added."""
+    """Keeps the first `limit` tokens (None: all) that are added; ends of documents do not count."""
 
     def __init__(self, limit: int | None) -> None:
         self.limit = limit
         self._file = TokenFile(np.uint16)
         self._stops: dict[int, int] = {}
+        self._n_text = 0
+        self._has_documents = False
+        self._starts: list[IntArray] = []
+        self._lines: list[IntArray] = []
+        self._ended = False  # the last token is an END
 
     @property
     def full(self) -> bool:
-        return self._file.n_tokens == self.limit
+        return self._n_text == self.limit
 
-    def add(self, file: int, ids: NDArray[Any]) -> None:
-        """Add the next tokens, all of one file."""
-        ids = ids if self.limit is None else ids[: self.limit - self._file.n_tokens]
-        if len(ids):
-            self._file.append(ids)
-            self._stops[file] = self._file.n_tokens
+    def add(self, chunk: Chunk, ids: NDArray[Any]) -> None:
+        """Add the next tokens, those of a chunk."""
+        ends = ids == END
+        if self.limit is not None:
+            n_text = np.cumsum(~ends)  # the END after the last token that is kept is kept, too
+            ids = ids[: int(np.searchsorted(n_text, self.limit - self._n_text, side="right"))]
+        if not len(ids) or self.full:
+            return
+        ends = ends[: len(ids)]
+        after_ends = np.flatnonzero(ends) + 1
+        begins = after_ends if len(chunk.lines) < len(chunk.texts) else np.insert(after_ends, 0, 0)
+        begins = begins[: len(chunk.lines)]
+        begins = begins[begins < len(ids)]
+        if chunk.lines:
+            self._has_documents = True
+            self._starts.append(self._file.n_tokens + begins)
+            self._lines.append(np.array(chunk.lines[: len(begins)], np.int64))
+        self._file.append(ids)
+        self._stops[chunk.file] = self._file.n_tokens
+        self._n_text += len(ids) - int(np.count_nonzero(ends))
+        self._ended = bool(ends[-1])
 
     def prefix(self) -> TokenPrefix:
         starts = [0, *self._stops.values()]
         parts = [
             PrefixPart(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)
         ]
-        return TokenPrefix(self._file.array(), tuple(parts))
+        return TokenPrefix(self._file.array(), tuple(parts), self._documents(parts))
+
+    def _documents(self, parts: list[PrefixPart]) -> DocumentTable | None:
+        if not self._has_documents:
+            return None
+        starts = np.concatenate(self._starts)
+        place = np.searchsorted([part.stop for part in parts], starts, side="right")
+        stops = np.append(starts[1:] - 1, self._file.n_tokens - self._ended)
+        return DocumentTable(np.array([part.file for part in parts])[place], np.concatenate(self._lines), starts, stops)
 
 
 def read_prefix(corpus: Corpus, limit: int | None) -> TokenPrefix:
     """Tokenise a corpus up to `limit` tokens, reading little beyond them."""
     writer = TokenPrefixWriter(limit)
     with closing(tokenised(corpus)) as rows:
-        for file, _, ids in rows:
-            writer.add(file, ids)
+        for chunk, ids in rows:
+            writer.add(chunk, ids)
             if writer.full:
                 break
     return writer.prefix()
 
 
-def tokenised(corpus: Corpus) -> Generator[tuple[int, str, NDArray[Any]]]:
-    """The chunks of a corpus in order: index of the file, text, GPT-2 ids.
+def tokenised(corpus: Corpus) -> Generator[tuple[Chunk, NDArray[Any]]]:
+    """The chunks of a corpus in order, each with its GPT-2 ids; END ends a document.
 
     tiktoken releases the interpreter lock while it works, so each core can take a chunk. To bound memory, no more than
     two chunks per core are in flight.
     """
-    encode = gpt2_tokenizer().encode
+    tokenizer = gpt2_tokenizer(end=True)
+
+    def encode(chunk: Chunk) -> NDArray[Any]:
+        return tokenizer.encode_documents(chunk.texts, ends=chunk.ends)
+
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
-    waiting: deque[tuple[int, str, Future[NDArray[Any]]]] = deque()
+    waiting: deque[tuple[Chunk, Future[NDArray[Any]]]] = deque()
     with ThreadPoolExecutor(n_threads, "slmtui-tokenise") as pool:
         try:
-            for file, piece in corpus.chunks():
-                waiting.append((file, piece, pool.submit(encode, piece)))
+            for chunk in corpus.chunks():
+                waiting.append((chunk, pool.submit(encode, chunk)))
                 if len(waiting) == 2 * n_threads:
-                    file, piece, ids = waiting.popleft()
-                    yield file, piece, ids.result()
+                    chunk, ids = waiting.popleft()
+                    yield chunk, ids.result()
             while waiting:
-                file, piece, ids = waiting.popleft()
-                yield file, piece, ids.result()
+                chunk, ids = waiting.popleft()
+                yield chunk, ids.result()
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def split_contiguous(prefix: TokenPrefix, train_fraction: float) -> tuple[list[PrefixPart], list[PrefixPart]]:
-    """The first `int(train_fraction * n)` tokens are for training, the rest for validation."""
-    border = int(train_fraction * len(prefix.tokens))
-    train = [PrefixPart(part.file, part.start, min(part.stop, border)) for part in prefix.parts]
-    val = [PrefixPart(part.file, max(part.start, border), part.stop) for part in prefix.parts]
-    return [part for part in train if part.n_tokens > 0], [part for part in val if part.n_tokens > 0]
-
-
-def split_by_file(
-    corpus: Corpus, prefix: TokenPrefix, train_fraction: float
-) -> tuple[list[PrefixPart], list[PrefixPart]]:
-    """Hold out whole files for validation, with about `1 - train_fraction` of the tokens.
-
-    Copies of a file go to the same side. Files are tried in the order of a hash of their names: it looks random, is the
-    same everywhere, and does not change when a file is edited.
-    Raises DataError for fewer than two different files.
-    """
-    groups: dict[str, list[PrefixPart]] = {}
-    for part in prefix.parts:
-        groups.setdefault(corpus.files[part.file].content_hash, []).append(part)
-    if len(groups) < 2:
-        raise DataError(
-            f"{corpus.source}: a split by file needs 2 different files in the {len(prefix.tokens):,} tokens "
-            f"(found {len(prefix.parts):,}, {len(groups)} different); use the contiguous split, or more text"
-        )
-
-    def size(group: list[PrefixPart]) -> int:
-        return sum(part.n_tokens for part in group)
-
-    def place(group: list[PrefixPart]) -> tuple[str, int]:
-        name = corpus.files[group[0].file].name
-        return hashlib.sha256(name.encode()).hexdigest(), group[0].file
-
-    wanted, taken = (1 - train_fraction) * len(prefix.tokens), 0
-    held_out: list[list[PrefixPart]] = []
-    for group in sorted(groups.values(), key=place):
-        if abs(taken + size(group) - wanted) < abs(taken - wanted) and len(held_out) < len(groups) - 1:
-            held_out.append(group)
-            taken += size(group)
-    if not held_out:  # every file is larger than twice the wanted size
-        held_out = [min(groups.values(), key=lambda group: (size(group), place(group)))]
-    val = {part.file for group in held_out for part in group}
-    return [part for part in prefix.parts if part.file not in val], [part for part in prefix.parts if part.file in val]

@@ -1,30 +1,35 @@
-"""From text to token ids and back, with one of three vocabularies.
+"""From text to token ids and back, with one of several vocabularies.
 
 - `gpt2`: GPT-2's 50,257 tokens.
 - `gpt2-compact`: those that occur in the training text, and the 256 bytes. Everything else is spelled in bytes, so the
   vocabulary knows nothing about the validation text and can still encode all of it.
-- `bpe`: 512 to 16,384 tokens learned from the training text.
+- `bpe`: 257 to 16,384 tokens learned from the training text.
+- `characters`: the characters that occur in the training text, and the 256 bytes.
+- `bytes`: the 256 bytes.
 
-Every text and every sequence of bytes can be decoded exactly from its ids. Text never becomes a special token.
+Every text and every sequence of bytes can be decoded exactly from its ids. Each vocabulary but those of the published
+form has one more token, `end`, which ends a document. It stands for no bytes, and no text is encoded to it.
 """
 
 import hashlib
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.config.limits import KINDS, LARGEST_VOCABULARY
+from slmtui.config.limits import LARGEST_VOCABULARY, TOKENIZER_KINDS
 from slmtui.data.bpe import Pair, merged_tokens
 from slmtui.data.chunks import chunks
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import GPT2_BYTES, N_VOCAB, PATTERN, gpt2_encoding, gpt2_tokens
 
 Ids = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32
+State = dict[str, str | bool | list[int]]
+MOST_CHARACTERS = 65_000  # of a vocabulary; a text with more kinds of character is spelled in bytes where they are rare
 
 _STRAY_BYTES = re.compile("([\udc80-\udcff]+)")  # what "surrogateescape" makes of bytes that are not UTF-8
 _DECODE_BLOCK = 1 << 16  # tokens
@@ -57,9 +62,12 @@ class Tokenizer(ABC):
 
     kind: str
 
-    def __init__(self, tokens: Sequence[bytes], byte_ids: NDArray[np.int64]) -> None:
-        """`tokens`: the bytes of each id. `byte_ids`, shape (256,): the id of each single byte."""
+    def __init__(self, tokens: Sequence[bytes], byte_ids: NDArray[np.int64], end: int | None = None) -> None:
+        """`tokens`: the bytes of each id. `byte_ids`, shape (256,): the id of each single byte. `end`: see above."""
+        if end is not None:
+            tokens = [*tokens[:end], b"", *tokens[end + 1 :]]
         self.n_vocab = len(tokens)
+        self.end = end
         self.dtype = id_dtype(self.n_vocab)
         self.byte_ids: Ids = byte_ids.astype(self.dtype)
         self._tokens = tokens
@@ -77,12 +85,35 @@ class Tokenizer(ABC):
 
     def encode(self, text: str) -> Ids:
         """The ids of a text, uint16, or uint32 for more than 65,536 tokens."""
-        try:
-            text.encode("utf-8")
-        except UnicodeEncodeError:  # half a character (a lone surrogate) has no bytes: it becomes U+FFFD
+        if not is_clean(text):  # half a character (a lone surrogate) has no bytes: it becomes U+FFFD
             text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         parts = [self._encode_piece(piece) for piece in chunks([text])]
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
+
+    def encode_prompt(self, text: str) -> Ids:
+        """The ids, at least one, of a text that is to be continued.
+
+        It begins a document, where the vocabulary knows documents; where not, an empty text is a line break.
+        """
+        return self.encode(text or "\n") if self.end is None else np.insert(self.encode(text), 0, self.end)
+
+    def encode_documents(self, texts: Sequence[str], *, ends: bool) -> Ids:
+        """The ids of texts with `end` between them and, if `ends`, after the last.
+
+        Bytes that are not UTF-8 stand in the texts as Python's "surrogateescape" has them, and are encoded as bytes.
+        """
+        parts: list[Ids] = []
+        for text in texts:
+            if parts:
+                parts.append(self._end_ids)
+            parts.append(self.encode(text) if is_clean(text) else self.encode_bytes(_stray_bytes(text)))
+        return np.concatenate([*parts, self._end_ids] if ends else parts)
+
+    @cached_property
+    def _end_ids(self) -> Ids:
+        if self.end is None:
+            raise ValueError(f"the vocabulary ({self.kind}) has no token that ends a document")
+        return np.array([self.end], self.dtype)
 
     def encode_bytes(self, data: bytes) -> Ids:
         """The ids of bytes; what is not UTF-8, such as half a character at a cut, is encoded byte by byte."""
@@ -101,9 +132,13 @@ class Tokenizer(ABC):
         blocks = range(0, len(wanted), _DECODE_BLOCK)
         return b"".join(self._bytes[wanted[i : i + _DECODE_BLOCK].astype(np.int64)].tobytes() for i in blocks)
 
-    def decode(self, ids: ArrayLike) -> str:
-        """The text of a sequence of ids; bytes that are not UTF-8 become U+FFFD."""
-        return self.decode_bytes(ids).decode("utf-8", "replace")
+    def decode(self, ids: ArrayLike, between: str = "") -> str:
+        """The text of a sequence of ids; bytes that are not UTF-8 become U+FFFD. `between`: stands for each `end`."""
+        wanted = np.asarray(ids).reshape(-1)
+        if not between or self.end is None:
+            return self.decode_bytes(wanted).decode("utf-8", "replace")
+        documents = np.split(wanted, np.flatnonzero(wanted == self.end))
+        return between.join(self.decode_bytes(ids).decode("utf-8", "replace") for ids in documents)
 
     def token_bytes(self, token: int) -> bytes:
         """The bytes of one token."""
@@ -114,8 +149,13 @@ class Tokenizer(ABC):
         """How many line breaks each token contains, shape (n_vocab,)."""
         return np.array([token.count(b"\n") for token in self._tokens], np.int64)
 
+    @cached_property
+    def is_space(self) -> NDArray[np.bool_]:
+        """Which tokens are nothing but ASCII white space, shape (n_vocab,)."""
+        return np.array([token.isspace() for token in self._tokens])
+
     @abstractmethod
-    def state(self) -> dict[str, str | list[int]]:
+    def state(self) -> State:
         """Everything that `tokenizer_from_state` needs, in plain values that any checkpoint can hold."""
 
     @abstractmethod
@@ -124,16 +164,16 @@ class Tokenizer(ABC):
 
 
 class Gpt2Tokenizer(Tokenizer):
-    """GPT-2's whole vocabulary."""
+    """GPT-2's whole vocabulary; its last token may serve as the end of a document."""
 
     kind = "gpt2"
 
-    def __init__(self) -> None:
-        super().__init__(gpt2_tokens(), np.argsort(GPT2_BYTES))
+    def __init__(self, *, end: bool) -> None:
+        super().__init__(gpt2_tokens(), np.argsort(GPT2_BYTES), N_VOCAB - 1 if end else None)
         self._encoding = gpt2_encoding()
 
-    def state(self) -> dict[str, str | list[int]]:
-        return {"kind": self.kind}
+    def state(self) -> State:
+        return {"kind": self.kind, **_end_state(self)}
 
     def _encode_piece(self, piece: str) -> Ids:
         # No special tokens: "<|endoftext|>" in a text is thirteen ordinary characters.
@@ -141,9 +181,9 @@ class Gpt2Tokenizer(Tokenizer):
 
 
 @cache
-def gpt2_tokenizer() -> Gpt2Tokenizer:
+def gpt2_tokenizer(*, end: bool = False) -> Gpt2Tokenizer:
     """GPT-2's vocabulary; built once, which takes a tenth of a second."""
-    return Gpt2Tokenizer()
+    return Gpt2Tokenizer(end=end)
 
 
 class CompactTokenizer(Tokenizer):
@@ -155,11 +195,12 @@ class CompactTokenizer(Tokenizer):
     kind = "gpt2-compact"
 
     def __init__(self, gpt2_ids: NDArray[np.int64]) -> None:
-        """`gpt2_ids`: the GPT-2 ids to keep, in any order; those of the bytes are added."""
+        """`gpt2_ids`: the GPT-2 ids to keep, in any order; those of the bytes are added. The last of all is `end`."""
         self.gpt2_ids = np.union1d(gpt2_ids, np.arange(256))
         self._gpt2 = gpt2_tokenizer()
         spelling = gpt2_tokens()
-        super().__init__([spelling[i] for i in self.gpt2_ids.tolist()], np.argsort(GPT2_BYTES))
+        end = len(self.gpt2_ids) - 1 if self.gpt2_ids[-1] == N_VOCAB - 1 else None
+        super().__init__([spelling[i] for i in self.gpt2_ids.tolist()], np.argsort(GPT2_BYTES), end)
 
         # What replaces each GPT-2 id: our id for it, or those of its bytes.
         kept = np.isin(np.arange(N_VOCAB), self.gpt2_ids)
@@ -173,7 +214,7 @@ class CompactTokenizer(Tokenizer):
         """Our ids for a text, given GPT-2's ids for it."""
         return self._from_gpt2[ids.astype(np.int64)]
 
-    def state(self) -> dict[str, str | list[int]]:
+    def state(self) -> State:
         return {"kind": self.kind, "gpt2_ids": self.gpt2_ids.tolist()}
 
     def _encode_piece(self, piece: str) -> Ids:
@@ -185,11 +226,11 @@ class BpeTokenizer(Tokenizer):
 
     kind = "bpe"
 
-    def __init__(self, merges: Sequence[Pair]) -> None:
+    def __init__(self, merges: Sequence[Pair], *, end: bool) -> None:
         import tiktoken
 
         tokens = merged_tokens(merges)
-        super().__init__(tokens, np.arange(256))
+        super().__init__([*tokens, b""] if end else tokens, np.arange(256), len(tokens) if end else None)
         self.merges = tuple(merges)
         self.encoding = tiktoken.Encoding(
             f"slmtui-bpe-{self.n_vocab}",
@@ -198,20 +239,92 @@ class BpeTokenizer(Tokenizer):
             special_tokens={},
         )
 
-    def state(self) -> dict[str, str | list[int]]:
-        return {"kind": self.kind, "merges": [token for pair in self.merges for token in pair]}
+    def state(self) -> State:
+        return {"kind": self.kind, "merges": [token for pair in self.merges for token in pair], **_end_state(self)}
 
     def _encode_piece(self, piece: str) -> Ids:
         return self.encoding.encode_to_numpy(piece, disallowed_special=()).astype(self.dtype)
+
+
+class CharacterTokenizer(Tokenizer):
+    """The 256 bytes, and the characters of a text that are more than one byte long; with none, a vocabulary of bytes.
+
+    Characters that the text lacks are spelled in bytes.
+    """
+
+    kind = "characters"
+
+    def __init__(self, characters: Iterable[str], *, end: bool) -> None:
+        """`characters`: those of the text, in any order; ASCII ones are bytes and are passed over."""
+        self.characters = "".join(sorted({one for one in characters if not one.isascii()}))
+        tokens = [bytes([byte]) for byte in range(256)] + [one.encode() for one in self.characters]
+        super().__init__([*tokens, b""] if end else tokens, np.arange(256), len(tokens) if end else None)
+        self._codes = np.array([ord(one) for one in self.characters], np.int64)
+
+    def state(self) -> State:
+        return {"kind": self.kind, "characters": self._codes.tolist(), **_end_state(self)}
+
+    def _encode_piece(self, piece: str) -> Ids:
+        if piece.isascii() or not self.characters:
+            return np.frombuffer(piece.encode(), np.uint8).astype(self.dtype)
+        codes = np.frombuffer(piece.encode("utf-32-le"), "<u4").astype(np.int64)
+        place = np.minimum(np.searchsorted(self._codes, codes), len(self._codes) - 1)
+        known = self._codes[place] == codes
+        lengths = np.where(known | (codes < 0x80), 1, 2 + (codes >= 0x800) + (codes >= 0x10000))
+        ids: Ids = np.empty(int(lengths.sum()), self.dtype)
+        in_bytes = np.repeat(~known, lengths)
+        ids[~in_bytes] = 256 + place[known]
+        unknown = codes[~known].astype("<u4").tobytes().decode("utf-32-le")
+        ids[in_bytes] = np.frombuffer(unknown.encode(), np.uint8)
+        return ids
+
+
+class ByteTokenizer(CharacterTokenizer):
+    """The 256 bytes."""
+
+    kind = "bytes"
+
+    def __init__(self, *, end: bool) -> None:
+        super().__init__((), end=end)
+
+    def state(self) -> State:
+        return {"kind": self.kind, **_end_state(self)}
+
+
+def _stray_bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def is_clean(text: str) -> bool:
+    """Whether a text holds no half characters (lone surrogates), and so can be encoded as UTF-8."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _end_state(tokenizer: Tokenizer) -> State:
+    return {} if tokenizer.end is None else {"end": True}
 
 
 def tokenizer_from_state(state: object) -> Tokenizer:
     """The tokenizer with this `state()`. It may come from an untrusted file: raises DataError for anything else."""
     if not isinstance(state, Mapping):
         raise DataError(f"vocabulary: expected a table of kind and entries, got {type(state).__name__}")
+    end = state.get("end", False)
+    if not isinstance(end, bool):
+        raise DataError(f"vocabulary: end must be true or false (got {end!r:.60})")
     match kind := state.get("kind"):
         case "gpt2":
-            return gpt2_tokenizer()
+            return gpt2_tokenizer(end=end)
+        case "bytes":
+            return ByteTokenizer(end=end)
+        case "characters":
+            codes = _integers(state, "characters", most=MOST_CHARACTERS, below=0x110000)
+            if codes != sorted(set(codes)) or any(code < 0x80 or 0xD800 <= code < 0xE000 for code in codes):
+                raise DataError("vocabulary: characters must be ascending code points, none of them ASCII")
+            return CharacterTokenizer(map(chr, codes), end=end)
         case "gpt2-compact":
             ids = _integers(state, "gpt2_ids", most=N_VOCAB, below=N_VOCAB)
             if ids != sorted(set(ids)) or ids[:256] != list(range(256)):
@@ -221,9 +334,9 @@ def tokenizer_from_state(state: object) -> Tokenizer:
             flat = _integers(state, "merges", most=2 * (LARGEST_VOCABULARY - 256), below=LARGEST_VOCABULARY)
             if len(flat) % 2:
                 raise DataError(f"vocabulary: merges must be pairs, got {len(flat):,} numbers")
-            return BpeTokenizer(list(zip(flat[::2], flat[1::2], strict=True)))
+            return BpeTokenizer(list(zip(flat[::2], flat[1::2], strict=True)), end=end)
         case _:
-            raise DataError(f"vocabulary: kind must be one of {', '.join(KINDS)} (got {kind!r:.60})")
+            raise DataError(f"vocabulary: kind must be one of {', '.join(TOKENIZER_KINDS)} (got {kind!r:.60})")
 
 
 def _integers(state: Mapping[str, object], key: str, *, most: int, below: int) -> list[int]:

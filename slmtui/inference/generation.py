@@ -22,6 +22,7 @@ from torch import Tensor
 from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.kv_cache import KVCache
+from slmtui.inference.stopping import until_stop
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.gpt import GPT
 from slmtui.model.kernels import DecodeHead
@@ -45,12 +46,25 @@ class Draw:
 
 
 def complete(
+    model: GPT, tokenizer: Tokenizer, prompt: str, n_tokens: int, sampling: Sampling, seed: int,
+    stops: Sequence[str] = (),
+) -> Iterator[str]:  # fmt: skip
+    """The text that continues a prompt, as it comes, in pieces of whole characters.
+
+    It ends after `n_tokens`, at the end of the document, or before the first of `stops`.
+    """
+    return until_stop(_pieces(model, tokenizer, prompt, n_tokens, sampling, seed), stops)
+
+
+def _pieces(
     model: GPT, tokenizer: Tokenizer, prompt: str, n_tokens: int, sampling: Sampling, seed: int
 ) -> Iterator[str]:
-    """The text that continues a prompt, as it is generated, in pieces of whole characters."""
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    for draw in generate(model, [tokenizer.encode(prompt)], n_tokens, sampling, [seed]):
-        if piece := decoder.decode(tokenizer.token_bytes(int(draw.tokens[0]))):
+    for draw in generate(model, [tokenizer.encode_prompt(prompt)], n_tokens, sampling, [seed]):
+        token = int(draw.tokens[0])
+        if token == tokenizer.end:
+            break
+        if piece := decoder.decode(tokenizer.token_bytes(token)):
             yield piece
     if rest := decoder.decode(b"", final=True):
         yield rest

@@ -66,7 +66,7 @@ class Request:
 
 
 def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token]:
-    """The tokens of a completion, the kept ones first; `settings.tokens` in all, or more if more were kept."""
+    """The tokens of a completion, those kept first: as many as the settings say, or up to the document's end."""
     import numpy as np
 
     from slmtui.inference.generation import Sampling, generate
@@ -78,13 +78,15 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
         if held is not None:
             yield held
         held = replace(token, text=decoder.decode(tokenizer.token_bytes(token.id)))
-    ids = np.append(tokenizer.encode(request.prompt), [token.id for token in request.kept]).astype(np.int64)
+    ids = np.append(tokenizer.encode_prompt(request.prompt), [token.id for token in request.kept]).astype(np.int64)
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
     left = max(0, settings.tokens - len(request.kept))
     for draw in generate(model, [ids], left, sampling, [settings.seed]):
+        token_id = int(draw.tokens[0])
+        if token_id == tokenizer.end:
+            break
         if held is not None:
             yield held
-        token_id = int(draw.tokens[0])
         probabilities = draw.probabilities[0]  # (V,)
         top, top_ids = probabilities.topk(min(CHOICES, len(probabilities)))
         choices = [
@@ -106,7 +108,9 @@ def branch(tokens: list[Token], place: int, choice: Choice) -> tuple[Token, ...]
 
 
 def _alone(tokenizer: Tokenizer, token: int) -> str:
-    """The text of a single token; bytes that are not a whole character are shown in hexadecimal."""
+    """A token by itself; bytes that are no character are named as such, and so is the end of a document."""
+    if token == tokenizer.end:
+        return "<end>"
     data = tokenizer.token_bytes(token)
     try:
         return data.decode()

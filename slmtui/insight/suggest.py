@@ -133,7 +133,9 @@ def size_for(train_bytes: int) -> Size:
 def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
     if data.split == "contiguous" and facts.repeated_share >= LEAK and facts.files > 1:
-        return SuggestedValue("data", "split", "by-file", f"{share} if the end is held back, so hold back whole files")
+        return SuggestedValue(
+            "data", "split", "by-document", f"{share} if the end is held back, so hold back documents from all over"
+        )
     return SuggestedValue(
         "data", "split", data.split, f"{share}, in sequences of {SHORTEST_COPY} tokens or more" + _leaky(facts)
     )

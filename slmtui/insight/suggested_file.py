@@ -6,6 +6,7 @@ from typing import Any
 
 import tomli_w
 
+from slmtui.config.phase import DataSection
 from slmtui.insight.suggest import Suggestion
 
 HEAD = """\
@@ -17,11 +18,12 @@ HEAD = """\
 def suggested_toml(suggestion: Suggestion) -> str:
     """The file's text; it reads back as the suggestion's phase."""
     values = suggestion.phase.values()
+    usual = DataSection().model_dump(mode="json")
     chosen = {(line.section, line.key) for line in suggestion.lines}
     data = {
         key: value
         for key, value in values["data"].items()
-        if ("data", key) not in chosen and key != "patterns" and value not in ([], None)
+        if ("data", key) not in chosen and key != "patterns" and (key == "source" or value != usual[key])
     }
     parts = [
         HEAD,

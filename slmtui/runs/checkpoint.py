@@ -18,7 +18,7 @@ from typing import Any
 import torch
 
 from slmtui.config.errors import printable
-from slmtui.config.phase import Phase
+from slmtui.config.phase import Phase, recorded_phase
 from slmtui.data.errors import DataError
 from slmtui.data.ngram import KneserNey
 from slmtui.data.tokenizer import Tokenizer, tokenizer_from_state
@@ -119,7 +119,7 @@ def load_checkpoint(path: Path) -> SavedModel:
         expected = record.pop("checksum")
         if checksum(record, most_bytes=path.stat().st_size) != expected:
             raise CheckpointError(f"{path}: damaged: what is in it is not what was saved (its checksum differs)")
-        phase = Phase.model_validate(record["phase"])
+        phase = recorded_phase(record["phase"])
         tokenizer = tokenizer_from_state(record["tokenizer"])
         model = gpt_from_tensors(model_config(phase, tokenizer.n_vocab), record["model"])
         model.mixture = _mixture(record, phase, tokenizer)

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Literal
 
 from slmtui.config.errors import printable
-from slmtui.config.phase import Phase
+from slmtui.config.phase import Phase, recorded_phase
 from slmtui.config.phase_file import dump_phase, parse_phase, read_phase_text
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
@@ -81,8 +81,8 @@ class Run:
         return shown_command(*words, self.name, checkpoints=self.folder.parent)
 
     def phase(self) -> Phase:
-        """The phase as it was trained; it may name a corpus elsewhere, since whoever began the run said so."""
-        return parse_phase(self.phase_text(), str(self.phase_file))
+        """The phase as it was trained."""
+        return parse_phase(self.phase_text(), str(self.phase_file), validate=recorded_phase)
 
     def phase_text(self) -> str:
         """The frozen phase.toml; PhaseError if it cannot be read."""

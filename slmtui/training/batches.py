@@ -14,14 +14,18 @@ from slmtui.data.dataset import SideTokens
 
 
 class WindowSource:
-    """The tokens of one side, long enough to draw windows of `block_size` + 1 tokens from."""
+    """The tokens of one side, to draw windows of `block_size` + 1 from: shorter ones if there are fewer tokens.
+
+    In the published form, a side that is too short is repeated, as the published script does.
+    """
 
     def __init__(self, side: SideTokens, block_size: int, device: torch.device) -> None:
-        self.block_size = block_size
         self.n_tokens = len(side.tokens)
+        self.end = side.end
         tokens = side.tokens
-        if self.n_tokens <= block_size:  # the published script repeats a side that is too short
+        if self.n_tokens <= block_size and side.lines is None:
             tokens = np.tile(tokens, block_size // self.n_tokens + 2)
+        self.block_size = min(block_size, len(tokens) - 1)
         self.tokens = tokens
         self.device = device
 

@@ -59,8 +59,8 @@ class DataRecord:
         return cls(
             tokenizer=dataset.tokenizer.kind,
             n_vocab=dataset.tokenizer.n_vocab,
-            train_tokens=len(dataset.train.tokens),
-            val_tokens=len(dataset.val.tokens),
+            train_tokens=dataset.train.n_text_tokens,
+            val_tokens=dataset.val.n_text_tokens,
             train_bytes=dataset.train.n_bytes,
             val_bytes=dataset.val.n_bytes,
             fingerprint=dataset.fingerprint,

@@ -46,21 +46,22 @@ def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *
     batches = windows_in_order(dataset.val, model.config.block_size, _rows(model))
     val = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])  # (n - 1,)
     model.train()
-    mixed = model.mixture.losses(val, val_ngram[1 : len(dataset.val.tokens)])
-    return Losses(train, _mean(val), _mean(mixed))
+    n = len(dataset.val.tokens)
+    mixed = model.mixture.losses(val, val_ngram[1:n])
+    is_text = _is_text(torch.from_numpy(dataset.val.tokens[1:n].astype(np.int64)), dataset.val.end)
+    return Losses(train, _mean(val[is_text]), _mean(mixed[is_text]))
 
 
 @torch.no_grad()
 def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False) -> float:
-    """Mean loss in nats per token over a side, each of whose tokens except the first is predicted once."""
+    """Mean loss in nats per token of text over a side, each of its tokens but the first predicted once."""
     model.eval()
     total, count = 0.0, 0
     for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model), limit):
-        loss = model.loss(idx.to(model.device), targets.to(model.device), first=first, bf16=bf16)
-        total += loss.item() * targets[:, first:].numel()
-        count += targets[:, first:].numel()
+        batch_total, batch_count = _total(model, idx, targets, side.end, first=first, bf16=bf16)
+        total, count = total + batch_total, count + batch_count
     model.train()
-    return total / count
+    return total / max(1, count)
 
 
 def sampled_losses(
@@ -77,21 +78,45 @@ def sampled_losses(
         return Losses(train, sampled_loss(model, source, batch_size, stream, bf16=bf16))
     model.eval()
     starts = [source.random_starts(stream, batch_size) for _ in range(_n_batches(source))]
-    val = torch.cat([_token_losses(model, *source.batch_at(at), bf16=bf16) for at in starts])
+    batches = [source.batch_at(at) for at in starts]
+    val = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])
     model.train()
-    targets = np.concatenate(starts)[:, None] + np.arange(1, source.block_size + 1)  # their positions in the text
-    return Losses(train, _mean(val), _mean(model.mixture.losses(val, val_ngram[torch.from_numpy(targets.reshape(-1))])))
+    places = np.concatenate(starts)[:, None] + np.arange(1, source.block_size + 1)  # of the targets, in the text
+    mixed = model.mixture.losses(val, val_ngram[torch.from_numpy(places.reshape(-1))])
+    is_text = torch.cat([_is_text(targets, source.end).flatten().cpu() for _, targets in batches])
+    return Losses(train, _mean(val[is_text]), _mean(mixed[is_text]))
 
 
 @torch.no_grad()
 def sampled_loss(
     model: GPT, source: WindowSource, batch_size: int, stream: np.random.RandomState, *, bf16: bool = False
 ) -> float:
-    """Mean loss in nats per token over random batches."""
+    """Mean loss in nats per token of text of random batches."""
     model.eval()
-    losses = [model.loss(*source.random_batch(stream, batch_size), bf16=bf16).item() for _ in range(_n_batches(source))]
+    losses = []
+    for _ in range(_n_batches(source)):
+        total, count = _total(model, *source.random_batch(stream, batch_size), source.end, bf16=bf16)
+        losses.append(total / max(1, count))
     model.train()
     return float(np.mean(losses))
+
+
+def _total(
+    model: GPT, idx: Tensor, targets: Tensor, end: int | None, *, first: int = 0, bf16: bool
+) -> tuple[float, int]:
+    """The sum of the losses of targets (B, T) from `first` on that are text, and how many those are."""
+    if end is None:
+        loss = model.loss(idx.to(model.device), targets.to(model.device), first=first, bf16=bf16)
+        count = targets[:, first:].numel()
+        return loss.item() * count, count
+    is_text = _is_text(targets[:, first:], end).flatten().cpu()
+    losses = _token_losses(model, idx, targets, first, bf16=bf16)[is_text]
+    return losses.double().sum().item(), len(losses)
+
+
+def _is_text(targets: Tensor, end: int | None) -> Tensor:
+    """Which tokens stand for text, and do not end a document."""
+    return torch.ones_like(targets, dtype=torch.bool) if end is None else targets != end
 
 
 def _n_batches(source: WindowSource) -> int:

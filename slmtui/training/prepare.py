@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
 
 from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
 from slmtui.data.corpus import Corpus, open_corpus
-from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
+from slmtui.data.documents import DocumentForm
 from slmtui.data.errors import DataError
 from slmtui.errors import UserError
 
@@ -18,31 +18,39 @@ class CorpusChanged(UserError):
 
 
 def phase_corpus(phase: Phase) -> Corpus:
-    """The corpus of a phase, in which a source that is named twice stands once; DataError if it cannot be read."""
-    sources = tuple(dict.fromkeys(phase.data.source))
+    """The corpus of a phase; DataError if it cannot be read."""
+    data = phase.data
     try:
-        return open_corpus(sources, include=phase.data.include, exclude=phase.data.exclude)
+        return open_corpus(data.source, include=data.include, exclude=data.exclude, form=document_form(phase))
     except OSError as error:
-        name = printable(str(error.filename or ", ".join(sources)), limit=200)
+        name = printable(str(error.filename or ", ".join(data.source)), limit=200)
         if error.errno == errno.ENAMETOOLONG:
             raise DataError(f"{name}: no such file or folder") from None
         raise DataError(f"{name}: cannot be read: {error.strerror}") from None
 
 
-def dataset_settings(phase: Phase) -> dict[str, Any]:
-    """The dataset settings of a phase, as keyword arguments for the functions of slmtui.data."""
-    return {
-        "kind": phase.tokenizer.kind,
-        "vocab_size": phase.tokenizer.vocab_size,
-        "dataset_size": phase.data.dataset_size,
-        "train_fraction": phase.data.train_fraction,
-        "split": phase.data.split,
-    }
+def document_form(phase: Phase) -> DocumentForm:
+    data = phase.data
+    return DocumentForm(data.join, data.documents, data.field, data.separator, data.broken_records)
+
+
+def dataset_settings(phase: Phase) -> DatasetSettings:
+    """What a phase says of its dataset, as the data room's functions take it."""
+    data = phase.data
+    return DatasetSettings(
+        kind=phase.tokenizer.kind,
+        vocab_size=phase.tokenizer.vocab_size,
+        dataset_size=data.dataset_size,
+        train_fraction=data.train_fraction,
+        split=data.split,
+        validation=data.validation,
+        test=data.test,
+    )
 
 
 def prepare_dataset(phase: Phase) -> Dataset:
-    """Read the corpus of a phase, tokenise it and split it; DataError if it cannot be trained on."""
-    return build_dataset(phase_corpus(phase), **dataset_settings(phase))
+    """Read the corpus of a phase, tokenise it and choose its sides; DataError if it is not fit to train on."""
+    return build_dataset(phase_corpus(phase), dataset_settings(phase))
 
 
 def dataset_as_trained(phase: Phase, fingerprint: str) -> Dataset:

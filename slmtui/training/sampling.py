@@ -9,12 +9,11 @@ import time
 from collections.abc import Iterator, Sequence
 from itertools import cycle, islice
 
-import torch
-
 from slmtui.config.limits import GATE_SAMPLES
 from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.stopping import until_stop
 from slmtui.model.gpt import GPT
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -74,12 +73,21 @@ def completions(
 def _complete(
     model: GPT, tokenizer: Tokenizer, settings: SamplingSection, prompts: Sequence[str], seeds: Sequence[int]
 ) -> list[str]:
+    rows: list[list[int]] = [[] for _ in prompts]
+    going = set(range(len(prompts)))
     draws = generate(
         model,
-        [tokenizer.encode(prompt) for prompt in prompts],
+        [tokenizer.encode_prompt(prompt) for prompt in prompts],
         settings.tokens,
         Sampling(settings.temperature, settings.top_k, settings.top_p),
         seeds,
     )
-    tokens = torch.stack([draw.tokens for draw in draws], dim=1).cpu().numpy()  # (B, tokens)
-    return [tokenizer.decode(row) for row in tokens]
+    for draw in draws:
+        for row, token in enumerate(draw.tokens.tolist()):
+            if token == tokenizer.end:
+                going.discard(row)
+            elif row in going:
+                rows[row].append(token)
+        if not going:
+            break
+    return ["".join(until_stop([tokenizer.decode(row)], settings.stop)) for row in rows]

@@ -122,14 +122,21 @@ def model_config(phase: Phase, n_vocab: int) -> GPTConfig:
     return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump(exclude={"ngram_mix"}))
 
 
-def mixture_notes(training: Training) -> list[str]:
-    """Notes for the log about the n-gram model that is mixed in; none without a mixture."""
-    mixture, n_tokens = training.model.mixture, len(training.dataset.train.tokens)
-    if mixture is None:
-        return []
-    fitted = f"{TOKEN_LIMIT:,} of {n_tokens:,}" if n_tokens > TOKEN_LIMIT else f"{n_tokens:,}"
-    n_ngrams = sum(len(level.keys) for level in mixture.ngram.levels)
-    return [
-        f"{mixture.share:g} of each prediction comes from a {mixture.ngram.order}-gram model (ngram_mix), fitted on "
-        f"{fitted} training tokens; each checkpoint contains its {n_ngrams:,} n-grams"
-    ]
+def training_notes(training: Training) -> list[str]:
+    """What a person should know of a training besides its data: a block that is too long, a mixture."""
+    block_size, n_tokens = training.phase.model.block_size, len(training.dataset.train.tokens)
+    notes = []
+    if n_tokens <= block_size:
+        how = (
+            "each window holds the text more than once" if training.dataset.train.lines is None
+            else f"windows are {training.windows['train'].block_size:,} tokens long"
+        )  # fmt: skip
+        notes.append(f"block_size is {block_size:,}, but the training text has {n_tokens:,} tokens: {how}")
+    if (mixture := training.model.mixture) is not None:
+        fitted = f"{TOKEN_LIMIT:,} of {n_tokens:,}" if n_tokens > TOKEN_LIMIT else f"{n_tokens:,}"
+        n_ngrams = sum(len(level.keys) for level in mixture.ngram.levels)
+        notes.append(
+            f"{mixture.share:g} of each prediction comes from a {mixture.ngram.order}-gram model (ngram_mix), fitted "
+            f"on {fitted} training tokens; each checkpoint contains its {n_ngrams:,} n-grams"
+        )
+    return notes

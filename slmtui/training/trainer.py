@@ -29,7 +29,7 @@ from slmtui.training.gap import verdict_of
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
 from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
-from slmtui.training.state import Training, mixture_notes
+from slmtui.training.state import Training, training_notes
 from slmtui.training.uniform import ended_diverged
 
 MOST_STEP_EVENTS = 10_000  # in a log, however long the training is
@@ -178,7 +178,7 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
         if requested:
             training.batches.set_state(before)
     training.seconds += time.perf_counter() - begin
-    lengths = len(dataset.val.tokens), dataset.val.n_bytes
+    lengths = dataset.val.n_text_tokens, dataset.val.n_bytes
     evaluation = events.Evaluation(
         step=training.step,
         train_loss=losses.train,
@@ -255,7 +255,7 @@ def run_started(training: Training) -> events.RunStarted:
         step=training.step,
         phase=training.phase.values(),
         parameters=parameters | {"total": sum(parameters.values())},
-        data=DataRecord.of(training.dataset, notes=tuple(mixture_notes(training))),
+        data=DataRecord.of(training.dataset, notes=tuple(training_notes(training))),
         machine=training.machine.to_dict(),
         versions={
             "slmtui": __version__,

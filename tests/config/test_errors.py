@@ -185,7 +185,8 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         ("[data]\npatterns = {'' = 'x'}", 'data.patterns."": empty (got ""), allowed: a table of name'),
         (
             "[tokenizer]\nkind = 'gpt-2'",
-            'tokenizer.kind: unknown choice (got "gpt-2"), allowed: "gpt2", "gpt2-compact" or "bpe"',
+            'tokenizer.kind: unknown choice (got "gpt-2"), allowed: "gpt2", "gpt2-compact", "bpe", "characters" or '
+            '"bytes"',
         ),
         (
             "[tokenizer]\nvocab_size = 2048",
@@ -195,7 +196,7 @@ def test_a_line_that_cannot_be_shown_as_it_is_is_not_shown(line: str) -> None:
         (
             "[tokenizer]\nkind = 'bpe'\nvocab_size = 100_000",
             "tokenizer.vocab_size: more tokens than 16 bits can number (65,536) (got 100000), "
-            "allowed: a whole number from 512 to 16,384",
+            "allowed: a whole number from 257 to 16,384",
         ),
         (
             "[tokenizer]\nkind = 'bpe'\nvocab_size = 20_000",

@@ -44,7 +44,7 @@ def test_the_schema_says_what_a_form_needs() -> None:
         keys()["data", "dataset_size"],
     )
     assert (batch_size.kind, batch_size.default) == ("whole number", 16)
-    assert (split.kind, split.choices) == ("choice", ("contiguous", "by-file"))
+    assert (split.kind, split.choices) == ("choice", ("contiguous", "by-document"))
     assert (size.kind, size.default, size.required) == ("whole number", None, False)
     assert keys()["training", "threads"].allowed == '"auto" or a whole number from 1 to 1,024'
     assert keys()["model", "dropout"].allowed == "a number of at least 0 and below 1"
@@ -99,7 +99,7 @@ PHASES = st.fixed_dictionaries(
                 "exclude": st.lists(texts),
                 "dataset_size": st.integers(2, 10**9),
                 "train_fraction": small,
-                "split": st.sampled_from(["contiguous", "by-file"]),
+                "split": st.sampled_from(["contiguous", "by-document"]),
                 "patterns": st.dictionaries(texts, st.sampled_from([r"collection\.", "def .*", '"""', "\n'"])),
             },
         ),

@@ -64,7 +64,7 @@ def test_a_value_that_may_be(name: str, value: object) -> None:
     ("section", "name", "value", "words"),
     [
         ("data", "dataset_size", 1, "data.dataset_size must be a whole number from 2 to 1,000,000,000 (got 1)"),
-        ("data", "split", "random", 'data.split must be "contiguous" or "by-file" (got \'random\')'),
+        ("data", "split", "random", 'data.split must be "contiguous" or "by-document" (got \'random\')'),
         ("training", "learning_rate", "fast", "training.learning_rate must be a number above 0 and at most 10"),
     ],
 )

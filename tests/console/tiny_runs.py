@@ -26,7 +26,7 @@ def tiny_phase(corpus: Path, name: str = "tiny", width: int = 8, **training: Any
     return Phase.model_validate(
         {
             "phase": {"name": name},
-            "data": {"source": str(corpus)},
+            "data": {"source": str(corpus), "join": "published"},  # completions of full length
             "tokenizer": {"kind": "gpt2-compact"},
             "model": {"n_layer": 1, "n_head": 1, "n_embd": width, "block_size": 8},
             "training": {"max_iters": 4, "batch_size": 4, "seed": 1, "threads": 1} | training,

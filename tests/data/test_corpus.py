@@ -1,15 +1,18 @@
 """What becomes part of a corpus, as what, and what is left out."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import slmtui.data.corpus as corpus_module
-from slmtui.data.corpus import FOOTER, Corpus, _split_sections, open_corpus
+import slmtui.data.text_file as text_file
+from slmtui.data.corpus import Corpus, open_corpus
+from slmtui.data.documents import Chunk, DocumentForm
 from slmtui.data.errors import DataError
+from slmtui.data.published import FOOTER, split_sections
 
 
 def write(folder: Path, files: dict[str, str | bytes]) -> Path:
@@ -20,8 +23,13 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
     return folder
 
 
+def published(source: str | Path | Sequence[str | Path], **patterns: list[str]) -> Corpus:
+    """A corpus in the published form."""
+    return open_corpus(source, form=DocumentForm(join="published"), **patterns)
+
+
 def text_of(corpus: Corpus) -> str:
-    return "".join(text for _, text in corpus.chunks())
+    return "".join(text for chunk in corpus.chunks() for text in chunk.texts)
 
 
 def names(corpus: Corpus) -> list[str]:
@@ -34,7 +42,7 @@ def skipped(corpus: Corpus) -> dict[str, str]:
 
 def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
     write(tmp_path, {"b.py": "b\n", "a/z.py": "z", "a.py": "", "a/y/x.txt": "x\n"})
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     assert names(corpus) == ["a.py", "a/y/x.txt", "a/z.py", "b.py"]
     expected = [("a.py", ""), ("x.txt", "x\n"), ("z.py", "z"), ("b.py", "b\n")]
     assert text_of(corpus) == "".join(f"\n# File: {name}\n{text}{FOOTER}" for name, text in expected)
@@ -43,13 +51,13 @@ def test_a_folder_is_joined_in_the_order_of_its_paths(tmp_path: Path) -> None:
 
 def test_byte_order_mark_and_line_ends(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": b"\xef\xbb\xbfone\r\ntwo\rthree\n"})
-    assert text_of(open_corpus(tmp_path / "a.txt")) == "one\ntwo\nthree\n"
+    assert text_of(published(tmp_path / "a.txt")) == "one\ntwo\nthree\n"
 
 
 def test_a_line_end_across_two_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(corpus_module, "_READ", 1)
+    monkeypatch.setattr(text_file, "_READ", 1)
     write(tmp_path, {"a.txt": "é\r\n日\r\n".encode()})
-    assert text_of(open_corpus(tmp_path / "a.txt")) == "é\n日\n"
+    assert text_of(published(tmp_path / "a.txt")) == "é\n日\n"
 
 
 def test_what_is_no_text_is_skipped_and_reported(tmp_path: Path) -> None:
@@ -66,7 +74,7 @@ def test_what_is_no_text_is_skipped_and_reported(tmp_path: Path) -> None:
     )
     os.mkfifo(tmp_path / "pipe")
     (tmp_path / "nowhere").symlink_to("missing")
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     assert names(corpus) == ["good.py"]
     reasons = skipped(corpus)
     assert reasons["latin.txt"].startswith("not UTF-8")
@@ -80,7 +88,7 @@ def test_what_is_no_text_is_skipped_and_reported(tmp_path: Path) -> None:
 
 def test_a_file_found_to_be_no_text_leaves_no_trace(tmp_path: Path) -> None:
     write(tmp_path, {"one/a.py": "a", "one/b.bin": b"b" * 10 + b"\0", "two/a.py": "a"})
-    assert open_corpus(tmp_path / "one").fingerprint == open_corpus(tmp_path / "two").fingerprint
+    assert published(tmp_path / "one").fingerprint == published(tmp_path / "two").fingerprint
 
 
 def test_an_unreadable_file_is_skipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +101,7 @@ def test_an_unreadable_file_is_skipped(tmp_path: Path, monkeypatch: pytest.Monke
         return original(self, mode)
 
     monkeypatch.setattr(Path, "open", refuse)
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     assert names(corpus) == ["b.py"]
     assert skipped(corpus) == {"a.py": "cannot be read: Permission denied"}
 
@@ -109,7 +117,7 @@ def test_links(tmp_path: Path) -> None:
     (root / "out").symlink_to("../elsewhere")
     (root / "back").symlink_to("../elsewhere/back")
     (tmp_path / "elsewhere" / "back").symlink_to("../root")
-    corpus = open_corpus(root)
+    corpus = published(root)
     assert names(corpus) == ["out/far.py", "real/a.py", "z.py"]
     reasons = skipped(corpus)
     assert reasons["a_link.py"] == "same as real/a.py"
@@ -136,7 +144,7 @@ def test_gitignore(tmp_path: Path) -> None:
             "other/secret.py": "not secret",
         },
     )
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     assert names(corpus) == ["a.py", "other/secret.py", "sub/keep.log", "sub/only_here.py"]
     ignored = [path for path, reason in skipped(corpus).items() if reason == "ignored by .gitignore"]
     assert ignored == ["a.log", "build", "only_here.py", "sub/drop.log", "sub/secret.py"]
@@ -144,7 +152,7 @@ def test_gitignore(tmp_path: Path) -> None:
 
 def test_a_gitignore_that_is_no_gitignore_is_reported(tmp_path: Path) -> None:
     write(tmp_path, {".gitignore": "!\n", "a.py": "a"})
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     assert names(corpus) == ["a.py"]
     assert skipped(corpus)[".gitignore"].startswith("not applied: ")
 
@@ -162,7 +170,7 @@ def test_a_gitignore_that_is_no_gitignore_is_reported(tmp_path: Path) -> None:
 )
 def test_patterns(tmp_path: Path, include: list[str], exclude: list[str], expected: list[str]) -> None:
     write(tmp_path, {"a.py": "a", "docs/b.md": "b", "docs/c.py": "c", "test/d.py": "d"})
-    corpus = open_corpus(tmp_path, include=include, exclude=exclude)
+    corpus = published(tmp_path, include=include, exclude=exclude)
     assert names(corpus) == expected
     assert corpus.skipped == ()
 
@@ -170,14 +178,14 @@ def test_patterns(tmp_path: Path, include: list[str], exclude: list[str], expect
 def test_a_file_name_cannot_break_the_text(tmp_path: Path) -> None:
     write(tmp_path, {"a\n# File: b.py": "a"})
     (tmp_path / os.fsdecode(b"\xff.py")).write_text("b")
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     assert names(corpus) == ["a\ufffd# File: b.py", "\ufffd.py"]
     assert "\n# File: a\ufffd# File: b.py\n" in text_of(corpus)
 
 
 def test_several_sources(tmp_path: Path) -> None:
     write(tmp_path, {"one/a.py": "a", "two/a.py": "b", "c.md": "# File: inner.py\nc"})
-    corpus = open_corpus([tmp_path / "one", tmp_path / "two", tmp_path / "c.md", tmp_path / "one"])
+    corpus = published([tmp_path / "one", tmp_path / "two", tmp_path / "c.md", tmp_path / "one"])
     assert names(corpus) == ["one/a.py", "two/a.py", (tmp_path / "c.md").as_posix()]
     assert [file.header for file in corpus.files] == [
         "\n# File: a.py\n",
@@ -188,7 +196,7 @@ def test_several_sources(tmp_path: Path) -> None:
 
 def test_one_file_is_used_as_it_is(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "import os\n"})
-    corpus = open_corpus([str(tmp_path / "a.py")])
+    corpus = published([str(tmp_path / "a.py")])
     assert text_of(corpus) == "import os\n"
     assert names(corpus) == ["a.py"]
     assert corpus.files[0].lines_before == 0
@@ -196,9 +204,9 @@ def test_one_file_is_used_as_it_is(tmp_path: Path) -> None:
 
 def test_a_joined_text_knows_its_files(tmp_path: Path) -> None:
     write(tmp_path, {"folder/a.py": "a = 1\n", "folder/b.py": "", "folder/c.py": "a = 1\n"})
-    folder = open_corpus(tmp_path / "folder")
+    folder = published(tmp_path / "folder")
     (tmp_path / "joined.txt").write_text(text_of(folder))
-    joined = open_corpus(tmp_path / "joined.txt")
+    joined = published(tmp_path / "joined.txt")
     assert names(joined) == names(folder)
     assert joined.fingerprint == folder.fingerprint
     assert list(joined.chunks()) == list(folder.chunks())
@@ -219,9 +227,9 @@ def test_a_joined_text_knows_its_files(tmp_path: Path) -> None:
 )
 def test_sections(tmp_path: Path, text: str, expected: list[tuple[str, str, int]]) -> None:
     (tmp_path / "j.txt").write_text(text)
-    corpus = open_corpus(tmp_path / "j.txt")
+    corpus = published(tmp_path / "j.txt")
     assert names(corpus) == [name for name, _, _ in expected]
-    assert list(corpus.chunks()) == [(i, part) for i, (_, part, _) in enumerate(expected)]
+    assert list(corpus.chunks()) == [Chunk(i, (part,), (), ends=False) for i, (_, part, _) in enumerate(expected)]
     assert [file.lines_before for file in corpus.files] == [lines for _, _, lines in expected]
     assert [file.preamble for file in corpus.files] == [i == 0 and text[0] == "h" for i in range(len(expected))]
 
@@ -237,7 +245,7 @@ def test_sections_do_not_depend_on_how_the_text_arrives(parts: list[str], size: 
 
     def merged(chunks: list[str]) -> list[list[str | None]]:
         sections: list[list[str | None]] = []
-        for name, part in _split_sections(chunks):
+        for name, part in split_sections(chunks):
             if name is None and sections and sections[-1][0] is None:
                 sections[-1][1] = f"{sections[-1][1]}{part}"
             else:
@@ -250,7 +258,7 @@ def test_sections_do_not_depend_on_how_the_text_arrives(parts: list[str], size: 
 
 def test_a_corpus_that_changes_meanwhile_is_not_read_on(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "a", "b.py": "b"})
-    corpus = open_corpus(tmp_path)
+    corpus = published(tmp_path)
     (tmp_path / "b.py").write_text("longer")
     with pytest.raises(DataError, match=r"b\.py: changed while"):
         text_of(corpus)
@@ -294,16 +302,16 @@ def test_what_cannot_be_a_corpus(
     os.mkfifo(tmp_path / "pipe")
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError, match=message):
-        open_corpus(source)
+        published(source)
 
 
 def test_patterns_that_match_nothing_say_so(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "a"})
     with pytest.raises(DataError, match="check the patterns"):
-        open_corpus(tmp_path, include=["*.rs"])
+        published(tmp_path, include=["*.rs"])
 
 
 def test_a_bad_pattern_says_which(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "a"})
     with pytest.raises(DataError, match="exclude: not a valid"):
-        open_corpus(tmp_path, exclude=["!"])
+        published(tmp_path, exclude=["!"])

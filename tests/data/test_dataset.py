@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import slmtui.data.dataset as dataset_module
-from slmtui.data.corpus import Corpus, open_corpus
-from slmtui.data.dataset import BPE_SAMPLE, Dataset, Side, SideTokens, build_dataset
+from slmtui.data.corpus import Corpus
+from slmtui.data.dataset import BPE_SAMPLE, Dataset, DatasetSettings, Side, SideTokens, build_dataset
+from slmtui.data.documents import Chunk
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile
 from slmtui.data.token_prefix import TokenPrefixWriter, read_prefix, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer, tokenizer_from_state
-from tests.data.test_corpus import text_of, write
+from tests.data.test_corpus import published, text_of, write
 
 KINDS = ["gpt2", "gpt2-compact", "bpe"]
 SIDES: list[Side] = ["train", "val"]
@@ -29,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Corpus:
         files[f"part{i:02}/file.py"] = "".join(lines)
     files["zz_copy.py"] = files["part03/file.py"]
     files["empty.py"] = ""
-    return open_corpus(write(tmp_path_factory.mktemp("corpus"), files))
+    return published(write(tmp_path_factory.mktemp("corpus"), files))
 
 
 def side_bytes(dataset: Dataset, side: Side) -> bytes:
@@ -41,8 +42,8 @@ def side_bytes(dataset: Dataset, side: Side) -> bytes:
     [(1_000, 900, 100), (5_000, 4_500, 500), (15_000, 13_500, 1_500), (23_000, 20_700, 2_300)],
 )
 def test_the_golden_sizes(golden_corpus: Path, size: int, train: int, val: int) -> None:
-    corpus = open_corpus(golden_corpus)
-    dataset = build_dataset(corpus, dataset_size=size)
+    corpus = published(golden_corpus)
+    dataset = build_dataset(corpus, DatasetSettings(kind="gpt2", dataset_size=size))
     assert (len(dataset.train.tokens), len(dataset.val.tokens)) == (train, val)
     assert dataset.notes == ()
     whole = gpt2_tokenizer().encode(golden_corpus.read_text("utf-8"))
@@ -50,11 +51,11 @@ def test_the_golden_sizes(golden_corpus: Path, size: int, train: int, val: int) 
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("split", ["contiguous", "by-file"])
+@pytest.mark.parametrize("split", ["contiguous", "by-document"])
 @pytest.mark.parametrize("size", [1_500, 2_001, None])
 def test_every_vocabulary_gets_the_same_two_texts(folder: Corpus, kind: str, split: str, size: int | None) -> None:
-    reference = build_dataset(folder, dataset_size=size, split=split)
-    dataset = build_dataset(folder, kind=kind, dataset_size=size, split=split)
+    reference = build_dataset(folder, DatasetSettings(kind="gpt2", dataset_size=size, split=split))
+    dataset = build_dataset(folder, DatasetSettings(kind=kind, dataset_size=size, split=split))
     for side in SIDES:
         assert side_bytes(dataset, side) == side_bytes(reference, side)
         assert dataset.side(side).n_bytes == len(side_bytes(dataset, side))
@@ -67,11 +68,13 @@ def test_every_vocabulary_gets_the_same_two_texts(folder: Corpus, kind: str, spl
 def test_a_split_inside_a_character(tmp_path: Path, kind: str) -> None:
     text = "é日🙂x" * 15
     (tmp_path / "a.txt").write_text(text)
-    corpus = open_corpus(tmp_path / "a.txt")
+    corpus = published(tmp_path / "a.txt")
     n_tokens = len(gpt2_tokenizer().encode(text))
     inside = 0
     for border in range(2, n_tokens - 2):
-        dataset = build_dataset(corpus, kind=kind, vocab_size=512, train_fraction=(border + 0.5) / n_tokens)
+        dataset = build_dataset(
+            corpus, DatasetSettings(kind=kind, vocab_size=512, train_fraction=(border + 0.5) / n_tokens)
+        )
         train, val = side_bytes(dataset, "train"), side_bytes(dataset, "val")
         assert train + val == text.encode()
         assert len(train) == len(gpt2_tokenizer().decode_bytes(gpt2_tokenizer().encode(text)[:border]))
@@ -80,8 +83,8 @@ def test_a_split_inside_a_character(tmp_path: Path, kind: str) -> None:
 
 
 def test_compact_takes_nothing_from_validation(folder: Corpus) -> None:
-    gpt2 = build_dataset(folder)
-    compact = build_dataset(folder, kind="gpt2-compact")
+    gpt2 = build_dataset(folder, DatasetSettings(kind="gpt2"))
+    compact = build_dataset(folder, DatasetSettings(kind="gpt2-compact"))
     assert len(compact.train.tokens) == len(gpt2.train.tokens)
     assert compact.tokenizer.state()["gpt2_ids"] == sorted({*range(256), *gpt2.train.tokens.tolist()})
     unseen = set(gpt2.val.tokens.tolist()) - set(gpt2.train.tokens.tolist())
@@ -91,7 +94,9 @@ def test_compact_takes_nothing_from_validation(folder: Corpus) -> None:
 
 def test_bpe_learns_from_the_training_side_alone(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("alpha beta " * 300 + "omega " * 100)
-    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), kind="bpe", vocab_size=512, train_fraction=0.7)
+    dataset = build_dataset(
+        published(tmp_path / "a.txt"), DatasetSettings(kind="bpe", vocab_size=512, train_fraction=0.7)
+    )
     tokens = [dataset.tokenizer.token_bytes(i) for i in range(dataset.tokenizer.n_vocab)]
     assert b" alpha" in tokens
     assert not any(b"om" in token for token in tokens)
@@ -104,14 +109,16 @@ def test_bpe_learns_from_the_training_side_alone(tmp_path: Path) -> None:
 def test_bpe_learns_from_a_sample_of_a_large_text(folder: Corpus, monkeypatch: pytest.MonkeyPatch) -> None:
     assert BPE_SAMPLE <= 10_000_000
     monkeypatch.setattr(dataset_module, "BPE_SAMPLE", 2_000)
-    dataset = build_dataset(folder, kind="bpe", vocab_size=512)
+    dataset = build_dataset(folder, DatasetSettings(kind="bpe", vocab_size=512))
     assert "the vocabulary was learned from part of the training text" in dataset.notes[0]
     assert side_bytes(dataset, "train") + side_bytes(dataset, "val") == text_of(folder).encode()
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_building_again_gives_the_same(folder: Corpus, kind: str) -> None:
-    first, second = (build_dataset(folder, kind=kind, vocab_size=600, split="by-file") for _ in range(2))
+    first, second = (
+        build_dataset(folder, DatasetSettings(kind=kind, vocab_size=600, split="by-document")) for _ in range(2)
+    )
     assert first.fingerprint == second.fingerprint
     assert first.tokenizer.state() == second.tokenizer.state()
     again = tokenizer_from_state(first.tokenizer.state())
@@ -120,7 +127,7 @@ def test_building_again_gives_the_same(folder: Corpus, kind: str) -> None:
 
 def test_more_than_there_is(folder: Corpus) -> None:
     n_tokens = len(gpt2_tokenizer().encode(text_of(folder)))
-    dataset = build_dataset(folder, dataset_size=1_000_000)
+    dataset = build_dataset(folder, DatasetSettings(kind="gpt2", dataset_size=1_000_000))
     assert len(dataset.train.tokens) == int(0.9 * n_tokens)
     assert len(dataset.train.tokens) + len(dataset.val.tokens) == n_tokens
     expected = f"dataset_size is 1,000,000 tokens but the corpus has {n_tokens:,}: training on all of it"
@@ -128,7 +135,7 @@ def test_more_than_there_is(folder: Corpus) -> None:
 
 
 def test_by_file_holds_whole_files_out(folder: Corpus) -> None:
-    dataset = build_dataset(folder, split="by-file", train_fraction=0.8)
+    dataset = build_dataset(folder, DatasetSettings(kind="gpt2", split="by-document", train_fraction=0.8))
     assert all(bool(file.train) != bool(file.val) for file in dataset.files)
     assert len(dataset.files) == 14
     total = len(dataset.train.tokens) + len(dataset.val.tokens)
@@ -141,21 +148,21 @@ def test_by_file_holds_whole_files_out(folder: Corpus) -> None:
 
 @pytest.mark.parametrize("fraction", [0.01, 0.5, 0.99])
 def test_by_file_leaves_something_on_both_sides(tmp_path: Path, fraction: float) -> None:
-    corpus = open_corpus(write(tmp_path, {"a.py": "a = 1\n" * 50, "b.py": "b = 2\n" * 40}))
-    dataset = build_dataset(corpus, split="by-file", train_fraction=fraction)
+    corpus = published(write(tmp_path, {"a.py": "a = 1\n" * 50, "b.py": "b = 2\n" * 40}))
+    dataset = build_dataset(corpus, DatasetSettings(kind="gpt2", split="by-document", train_fraction=fraction))
     assert sorted([bool(file.train) for file in dataset.files]) == [False, True]
 
 
 @pytest.mark.parametrize("files", [{"a.py": "a = 1\n"}, {"a.py": "a = 1\n", "b.py": "a = 1\n"}])
 def test_by_file_needs_two_different_files(tmp_path: Path, files: dict[str, str | bytes]) -> None:
-    with pytest.raises(DataError, match="a split by file needs 2 different files"):
-        build_dataset(open_corpus(write(tmp_path, files)), split="by-file")
+    with pytest.raises(DataError, match="a split by document needs 2 different files"):
+        build_dataset(published(write(tmp_path, files)), DatasetSettings(kind="gpt2", split="by-document"))
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("split", ["contiguous", "by-file"])
+@pytest.mark.parametrize("split", ["contiguous", "by-document"])
 def test_files_know_their_tokens(folder: Corpus, kind: str, split: str) -> None:
-    dataset = build_dataset(folder, kind=kind, split=split)
+    dataset = build_dataset(folder, DatasetSettings(kind=kind, split=split))
     for side in SIDES:
         ranges = [getattr(file, side) for file in dataset.files if getattr(file, side)]
         assert ranges[0].start == 0
@@ -168,9 +175,9 @@ def test_files_know_their_tokens(folder: Corpus, kind: str, split: str) -> None:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("split", ["contiguous", "by-file"])
+@pytest.mark.parametrize("split", ["contiguous", "by-document"])
 def test_a_token_is_located_in_its_file(folder: Corpus, kind: str, split: str) -> None:
-    dataset = build_dataset(folder, kind=kind, split=split)
+    dataset = build_dataset(folder, DatasetSettings(kind=kind, split=split))
     sources = {file.name: file.path.read_bytes().split(b"\n") for file in folder.files}
     found = 0
     for side in SIDES:
@@ -186,8 +193,8 @@ def test_a_token_is_located_in_its_file(folder: Corpus, kind: str, split: str) -
 
 
 def test_a_place_is_exact(tmp_path: Path) -> None:
-    corpus = open_corpus(write(tmp_path, {"a.py": "one\ntwo\nthree\n", "b.py": "four\nfive\n"}))
-    dataset = build_dataset(corpus, train_fraction=0.8)
+    corpus = published(write(tmp_path, {"a.py": "one\ntwo\nthree\n", "b.py": "four\nfive\n"}))
+    dataset = build_dataset(corpus, DatasetSettings(kind="gpt2", train_fraction=0.8))
     tokens = np.concatenate([dataset.train.tokens, dataset.val.tokens]).tolist()
     places = {}
     for i, token in enumerate(tokens):
@@ -209,10 +216,13 @@ def test_bytes_per_token() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"kind": "gpt3"}, r"tokenizer.kind must be \"gpt2\", \"gpt2-compact\" or \"bpe\" \(got 'gpt3'\)"),
-        ({"split": "random"}, 'data.split must be "contiguous" or "by-file"'),
-        ({"kind": "bpe", "vocab_size": 511}, "tokenizer.vocab_size must be a whole number from 512 to 16,384"),
-        ({"kind": "bpe", "vocab_size": 16_385}, "tokenizer.vocab_size must be a whole number from 512 to 16,384"),
+        (
+            {"kind": "gpt3"},
+            r"tokenizer.kind must be \"gpt2\", \"gpt2-compact\", \"bpe\", \"characters\" or \"bytes\" \(got 'gpt3'\)",
+        ),
+        ({"split": "random"}, 'data.split must be "contiguous" or "by-document"'),
+        ({"kind": "bpe", "vocab_size": 256}, "tokenizer.vocab_size must be a whole number from 257 to 16,384"),
+        ({"kind": "bpe", "vocab_size": 16_385}, "tokenizer.vocab_size must be a whole number from 257 to 16,384"),
         ({"dataset_size": 0}, "data.dataset_size must be a whole number from 2"),
         ({"train_fraction": 0.0}, "data.train_fraction must be a number above 0 and below 1"),
         ({"train_fraction": 1.0}, "data.train_fraction must be a number above 0 and below 1"),
@@ -223,12 +233,12 @@ def test_bytes_per_token() -> None:
 )
 def test_settings_out_of_range(folder: Corpus, settings: dict[str, object], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        build_dataset(folder, **settings)  # type: ignore[arg-type]
+        build_dataset(folder, DatasetSettings(**{"kind": "gpt2", **settings}))  # type: ignore[arg-type]
 
 
 def test_reading_stops_where_enough_was_read(tmp_path: Path) -> None:
     files = {f"{i:04}.py": "x = 1\n" * 100 for i in range(500)}
-    corpus = open_corpus(write(tmp_path, {**files}))
+    corpus = published(write(tmp_path, {**files}))
     (tmp_path / "0499.py").write_text("changed since")  # never reached, so never noticed
     prefix = read_prefix(corpus, 1_000)
     assert len(prefix.tokens) == 1_000
@@ -239,17 +249,17 @@ def test_reading_stops_where_enough_was_read(tmp_path: Path) -> None:
 def test_pieces_stay_in_order_and_give_the_tokens_of_the_whole(tmp_path: Path) -> None:
     text = "".join(f"line {i} of a text\n" for i in range(100_000))
     (tmp_path / "a.txt").write_text(text)
-    rows = list(tokenised(open_corpus(tmp_path / "a.txt")))
+    rows = list(tokenised(published(tmp_path / "a.txt")))
     assert len(rows) == 4
-    assert "".join(piece for _, piece, _ in rows) == text
-    ids = np.concatenate([ids for _, _, ids in rows])
+    assert "".join(text for chunk, _ in rows for text in chunk.texts) == text
+    ids = np.concatenate([ids for _, ids in rows])
     assert gpt2_tokenizer().decode(ids) == text
 
 
 def test_a_prefix_is_cut_to_the_token() -> None:
     writer = TokenPrefixWriter(5)
     for file, n_tokens in ((0, 3), (1, 1), (2, 4), (3, 2)):
-        writer.add(file, np.full(n_tokens, file, np.uint16))
+        writer.add(Chunk(file, ("",), (), ends=False), np.full(n_tokens, file, np.uint16))
     assert writer.full
     prefix = writer.prefix()
     assert prefix.tokens.tolist() == [0, 0, 0, 1, 2]

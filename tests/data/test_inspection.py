@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from slmtui.data.corpus import open_corpus
+from slmtui.data.corpus import Corpus, open_corpus
+from slmtui.data.dataset import DatasetSettings
+from slmtui.data.documents import DocumentForm
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import gpt2_encoding
 from slmtui.data.inspection import count_definitions, inspect_corpus
@@ -18,19 +20,28 @@ from tests.data.test_corpus import write
 MEASURE = """
 import resource, sys
 from slmtui.data.corpus import open_corpus
+from slmtui.data.dataset import DatasetSettings
 from slmtui.data.inspection import inspect_corpus
 from slmtui.data.tokenizer import gpt2_tokenizer
 gpt2_tokenizer().encode("x")
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-inspection = inspect_corpus(open_corpus(sys.argv[1]), {"calls": r"self[.]"})
+inspection = inspect_corpus(open_corpus(sys.argv[1]), DatasetSettings(kind="gpt2"), {"calls": r"self[.]"})
 print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024, inspection.characters)
 """
+
+
+def published(path: Path) -> Corpus:
+    return open_corpus(path, form=DocumentForm(join="published"))
+
+
+def gpt2(dataset_size: int | None = None) -> DatasetSettings:
+    return DatasetSettings(kind="gpt2", dataset_size=dataset_size)
 
 
 def test_against_the_plainest_way_of_counting(golden_corpus: Path) -> None:
     text = golden_corpus.read_text("utf-8")
     ids = gpt2_encoding().encode_ordinary(text)
-    inspection = inspect_corpus(open_corpus(golden_corpus), {"appends": r"\.append\("}, dataset_size=23_000)
+    inspection = inspect_corpus(published(golden_corpus), gpt2(23_000), {"appends": r"\.append\("})
     assert inspection.characters == len(text)
     assert inspection.lines == len(text.splitlines())
     assert inspection.tokens == len(ids)
@@ -70,15 +81,16 @@ def test_definitions() -> None:
 
 def test_what_is_left_out_is_in_the_json(tmp_path: Path) -> None:
     corpus = open_corpus(write(tmp_path, {"a.py": "def f():\n    pass\n" * 20, "b.bin": b"\0", "c.py": ""}))
-    inspection = inspect_corpus(corpus, {"passes": "pass$"}, dataset_size=10_000)
+    inspection = inspect_corpus(corpus, gpt2(10_000), {"passes": "pass$"})
     values = json.loads(inspection.to_json())
-    assert list(values)[:7] == [
+    assert list(values)[:8] == [
         "characters",
         "lines",
         "tokens",
         "unique_tokens",
         "characters_per_token",
         "files",
+        "documents",
         "functions",
     ]
     assert values["patterns"] == {"passes": 20}
@@ -91,7 +103,7 @@ def test_what_is_left_out_is_in_the_json(tmp_path: Path) -> None:
 
 def test_text_before_the_first_header_is_no_file(tmp_path: Path) -> None:
     (tmp_path / "joined.txt").write_text("How to use it.\n# File: a.py\na = 1\n# File: b.py\nb = 2")
-    inspection = inspect_corpus(open_corpus(tmp_path / "joined.txt"))
+    inspection = inspect_corpus(published(tmp_path / "joined.txt"), gpt2())
     assert inspection.files == 2
     assert [file.name for file in inspection.file_tokens] == ["joined.txt", "a.py", "b.py"]
     assert inspection.lines == 5
@@ -99,7 +111,9 @@ def test_text_before_the_first_header_is_no_file(tmp_path: Path) -> None:
 
 def test_unseen_tokens_are_those_of_the_vocabulary(golden_corpus: Path) -> None:
     corpus = open_corpus(golden_corpus)
-    gpt2, compact = (inspect_corpus(corpus, kind=kind, dataset_size=1_000) for kind in ("gpt2", "gpt2-compact"))
+    gpt2, compact = (
+        inspect_corpus(corpus, DatasetSettings(kind=kind, dataset_size=1_000)) for kind in ("gpt2", "gpt2-compact")
+    )
     assert gpt2.unseen_val_tokens > 0
     assert compact.val_tokens > gpt2.val_tokens
     assert gpt2.tokens == compact.tokens  # of the whole corpus, always counted in GPT-2's
@@ -107,7 +121,7 @@ def test_unseen_tokens_are_those_of_the_vocabulary(golden_corpus: Path) -> None:
 
 def test_a_text_too_short_to_split_is_inspected_all_the_same(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
-    inspection = inspect_corpus(open_corpus(tmp_path / "a.txt"))
+    inspection = inspect_corpus(open_corpus(tmp_path / "a.txt"), gpt2())
     assert (inspection.characters, inspection.lines, inspection.tokens) == (1, 1, 1)
     assert (inspection.train_tokens, inspection.val_tokens) == (1, 0)
     assert "too few to split" in inspection.notes[0]
@@ -116,7 +130,7 @@ def test_a_text_too_short_to_split_is_inspected_all_the_same(tmp_path: Path) -> 
 def test_a_bad_pattern_is_named(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("x")
     with pytest.raises(DataError, match=r"data\.patterns\.calls: not a regular expression.*got '\('"):
-        inspect_corpus(open_corpus(tmp_path / "a.txt"), {"calls": "("})
+        inspect_corpus(open_corpus(tmp_path / "a.txt"), gpt2(), {"calls": "("})
 
 
 def test_nothing_heavy_is_imported() -> None:
@@ -144,13 +158,15 @@ def test_a_large_corpus_does_not_fill_the_memory(tmp_path: Path, n_files: int) -
 
 
 def test_the_sides_are_compared_in_the_vocabulary_of_the_phase(golden_corpus: Path) -> None:
-    inspection = inspect_corpus(open_corpus(golden_corpus), kind="bpe", vocab_size=512, dataset_size=5_000)
+    inspection = inspect_corpus(
+        published(golden_corpus), DatasetSettings(kind="bpe", vocab_size=512, dataset_size=5_000)
+    )
     values = json.loads(inspection.to_json())
     baseline, leakage = values["baseline"], values["leakage"]
     assert baseline["loss"] < baseline["unigram"] < baseline["uniform"] == pytest.approx(math.log(512))
     assert 0 < baseline["bits_per_byte"] < 8
     assert 1 <= baseline["order"] <= 7
-    assert leakage["repeated_share"] == leakage["repeated_tokens"] / values["val_tokens"]
+    assert 0 < leakage["repeated_share"] < leakage["repeated_tokens"] < values["val_tokens"]
     for place in (leakage["longest_train"], leakage["longest_val"]):
         file, line = place.rsplit(":", 1)
         assert file in {one["name"] for one in values["file_tokens"]}

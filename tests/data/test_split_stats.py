@@ -9,7 +9,7 @@ import pytest
 
 from slmtui.data import split_stats
 from slmtui.data.corpus import open_corpus
-from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 from slmtui.data.split_stats import dataset_baseline, dataset_leakage, token_counts
 
 PASSAGE = "".join(f"value_{i} = compute({i * 7919 % 613}, mode='{'xyz'[i % 3]}')\n" for i in range(12))
@@ -21,19 +21,19 @@ def leaky(tmp_path: Path) -> Dataset:
     (tmp_path / "a.py").write_text("import one\nimport two\n" + PASSAGE)
     (tmp_path / "b.py").write_text("".join(f"def f{i % 7}(x):\n    return x ** {i % 7}\n" for i in range(80)))
     (tmp_path / "c.py").write_text("print('z')\n# a note\nqq = 1\n" + PASSAGE)
-    return build_dataset(open_corpus(tmp_path), train_fraction=0.8)
+    return build_dataset(open_corpus(tmp_path), DatasetSettings(kind="gpt2", train_fraction=0.8))
 
 
 def test_the_longest_repeat_is_named_with_both_places(leaky: Dataset) -> None:
     shared = dataset_leakage(leaky)
-    assert shared.longest_train == "a.py:2", "it begins with the end of that line"
-    assert shared.longest_val == "c.py:3"
-    train = leaky.train.tokens[shared.longest_train_token :][: shared.longest]
-    val = leaky.val.tokens[shared.longest_val_token :][: shared.longest]
+    assert shared.longest_train == "a.py:3"
+    assert shared.longest_val == "c.py:4"
+    train, val = leaky.train.tokens[list(shared.longest_train_range)], leaky.val.tokens[list(shared.longest_val_range)]
     assert train.tolist() == val.tolist()
-    assert PASSAGE in leaky.tokenizer.decode(train)
+    assert PASSAGE.strip() in leaky.tokenizer.decode(train)
     assert shared.repeated_tokens >= shared.longest
-    assert shared.repeated_share == shared.repeated_tokens / len(leaky.val.tokens)
+    solid = [token for token in leaky.val.tokens.tolist() if leaky.tokenizer.token_bytes(token).strip()]
+    assert shared.repeated_share == shared.repeated_tokens / len(solid)
     assert shared.note == ""
 
 
@@ -50,7 +50,7 @@ def test_only_the_beginning_of_large_sides_is_compared_and_a_note_says_so(
 def test_tokens_are_counted_and_the_first_unseen_ones_named_in_their_order(leaky: Dataset) -> None:
     counts = token_counts(leaky)
     train, val = leaky.train.tokens.tolist(), leaky.val.tokens.tolist()
-    assert counts.train.sum() == len(train)
+    assert counts.train.sum() == leaky.train.n_text_tokens
     assert counts.val[val[3]] == val.count(val[3])
     unseen = [token for token in val if token not in set(train)]
     assert counts.unseen_tokens == len(unseen)
@@ -61,10 +61,10 @@ def test_tokens_are_counted_and_the_first_unseen_ones_named_in_their_order(leaky
 
 def test_sides_that_share_no_token_have_no_places(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text(" one two three four" + "\n-\n=")
-    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), train_fraction=0.5)
+    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), DatasetSettings(kind="gpt2", train_fraction=0.5))
     shared = dataset_leakage(dataset)
     assert (shared.longest, shared.longest_train, shared.longest_val, shared.repeated_share) == (0, "", "", 0.0)
-    assert token_counts(dataset).unseen_tokens == len(dataset.val.tokens)
+    assert token_counts(dataset).unseen_tokens == dataset.val.n_text_tokens
     baseline = dataset_baseline(dataset)
     assert baseline is not None
     assert baseline.loss < baseline.uniform * 1.5
@@ -72,6 +72,6 @@ def test_sides_that_share_no_token_have_no_places(tmp_path: Path) -> None:
 
 def test_a_side_of_one_token_has_no_baseline(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab ab xy")
-    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), train_fraction=0.9)
+    dataset = build_dataset(open_corpus(tmp_path / "a.txt"), DatasetSettings(kind="gpt2", train_fraction=0.9))
     one = replace(dataset, val=replace(dataset.val, tokens=dataset.val.tokens[:1]))
     assert dataset_baseline(one) is None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from slmtui.data.corpus import open_corpus
-from slmtui.data.dataset import Dataset, build_dataset
+from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 
 SCRIPT = '''\
 """Store the tickets of shop {i}."""
@@ -36,10 +36,10 @@ def python_dataset(folder: Path, files: int = 12) -> Dataset:
     """Scripts that differ in little but their names."""
     for i in range(files):
         (folder / f"shop_{i:02}.py").write_text(SCRIPT.format(i=i))
-    return build_dataset(open_corpus(folder))
+    return build_dataset(open_corpus(folder), DatasetSettings(kind="gpt2"))
 
 
 def prose_dataset(folder: Path) -> Dataset:
     for i in range(12):
         (folder / f"day_{i:02}.txt").write_text(PROSE.format(i=i))
-    return build_dataset(open_corpus(folder))
+    return build_dataset(open_corpus(folder), DatasetSettings(kind="gpt2"))

@@ -109,7 +109,7 @@ TRIALS: dict[str, Trial] = {
     "repeated_files": ill("repeated_files", *SHORT, number=0.667, copies=3),
     "healthy": healthy(),
     "healthy_slow": healthy("training.learning_rate=1e-3"),
-    "healthy_by_file": healthy('data.split="by-file"'),
+    "healthy_by_file": healthy('data.split="by-document"'),
     "healthy_small": healthy(*SHORT, "data.dataset_size=5000"),
     "healthy_bpe": healthy(*SHORT, 'tokenizer.kind="bpe"', "tokenizer.vocab_size=512"),
     "healthy_letters": healthy(letters=1_000),

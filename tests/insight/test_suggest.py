@@ -64,7 +64,7 @@ def test_a_window_is_a_third_of_the_training_text_at_most(train_bytes: int) -> N
 
 def test_whole_files_are_held_back_where_the_end_repeats_training() -> None:
     leaky = replace(FACTS, repeated_share=0.9)
-    assert suggest(DATA, leaky).phase.data.split == "by-file"
+    assert suggest(DATA, leaky).phase.data.split == "by-document"
     assert suggest(DATA, replace(leaky, files=1)).phase.data.split == "contiguous", "one file cannot be split so"
     assert suggest(DATA, FACTS).phase.data.split == "contiguous"
     asked = suggest(DATA, leaky, {("data", "split"): "contiguous"})

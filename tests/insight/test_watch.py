@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from slmtui.data.dataset import Dataset
+from slmtui.data.dataset import Dataset, DatasetSettings
 from slmtui.insight.rules.diagnosis import diagnose
 from slmtui.insight.rules.gap_class import GapClass, margin
 from slmtui.insight.watch import Watcher, watch
@@ -270,7 +270,7 @@ def test_a_dataset_that_says_nothing(tmp_path: Path) -> None:
     from slmtui.data.corpus import open_corpus
     from slmtui.data.dataset import build_dataset
 
-    dataset = build_dataset(open_corpus(tmp_path), kind="bpe", vocab_size=512)
+    dataset = build_dataset(open_corpus(tmp_path), DatasetSettings(kind="bpe", vocab_size=512))
     assert [e for e in watch([started()], dataset) if isinstance(e, Warned)] == []
 
 

@@ -68,7 +68,7 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
     assert mixture is not None
     assert mixture.share == 0.4
     prompt = "def load_route(path):\n    with"
-    row = torch.from_numpy(saved.tokenizer.encode(prompt).astype(np.int64))
+    row = torch.from_numpy(saved.tokenizer.encode_prompt(prompt).astype(np.int64))
     stream, begun = torch.Generator().manual_seed(5), len(row)
     with torch.no_grad():
         for _ in range(30):
@@ -76,6 +76,8 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
             ngram = torch.from_numpy(mixture.ngram.distribution(row.numpy()))
             mixed = 0.6 * network + 0.4 * ngram.float()
             row = torch.cat([row, _draw(mixed.log(), Sampling(0.8, 40), [stream])])
+            if row[-1] == saved.tokenizer.end:
+                break
     expected = saved.tokenizer.decode(row[begun:].numpy())
     assert "".join(complete(saved.model, saved.tokenizer, prompt, 30, Sampling(0.8, 40), 5)) == expected
     command = [

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from slmtui.data.ngram_baseline import fit_ngram, ngram_baseline
+from slmtui.data.ngram_baseline import fit_ngram
+from slmtui.data.split_stats import dataset_baseline
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Evaluation, from_json, to_json
@@ -28,6 +29,8 @@ def by_hand(training: Training) -> tuple[float, float]:
     training.model.eval()
     stride = block - block // 2  # a window overlaps the one before by half, the last one by more
     for place in range(1, len(tokens)):
+        if tokens[place] == training.dataset.tokenizer.end:
+            continue  # no text: it does not count
         begin = min(max(0, -(-(place - block) // stride) * stride), max(0, len(tokens) - 1 - block))
         window = torch.from_numpy(tokens[begin:place])
         with torch.no_grad():
@@ -55,7 +58,8 @@ def test_both_losses_are_those_reckoned_by_hand(make_phase: MakePhase) -> None:
 def test_the_ngram_model_is_the_one_of_the_baseline(make_phase: MakePhase) -> None:
     training = start(make_phase("model.ngram_mix=0.999999"))
     dataset = training.dataset
-    baseline = ngram_baseline(dataset.train.tokens, dataset.val.tokens, dataset.tokenizer.n_vocab, dataset.val.n_bytes)
+    baseline = dataset_baseline(dataset)
+    assert baseline is not None
     first = of_kind(list(train(training)), Evaluation)[0]
     assert first.mixed_loss == pytest.approx(baseline.loss, abs=1e-4)
     assert first.mixed_bits_per_byte == pytest.approx(baseline.bits_per_byte, abs=1e-4)

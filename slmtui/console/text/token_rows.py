@@ -11,6 +11,7 @@ from rich.cells import cell_len
 from slmtui.output import visible
 
 TokenPart = tuple[int, str]  # the place of a token in the file, and what of it stands in this row
+END_OF_DOCUMENT = "‹end›\n"
 MARKS = {" ": "·", "\n": "⏎", "\t": "→"}  # signs that common terminal fonts have; ␠ and ␉ are often boxes
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmtui.config.phase import Phase
+from slmtui.config.phase import Phase, recorded_phase
 from slmtui.config.source_path import source_path
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.files import is_folder
@@ -75,7 +75,7 @@ def speed_from_run(phase: Phase, seen: RunPreview | None) -> Speed | None:
     if seen is None or seen.started is None or (speed := seen.progress.steps_per_second) is None:
         return None
     try:
-        if shape_key(Phase.model_validate(seen.started.phase)) != shape_key(phase):
+        if shape_key(recorded_phase(seen.started.phase)) != shape_key(phase):
             return None
     except ValueError:  # of a version with other keys
         return None
@@ -128,6 +128,6 @@ def _unless_too_large(phase: Phase) -> NoCounts | None:
 def _counts(dataset: Dataset, *, asked: bool = False) -> DatasetCounts:
     from slmtui.insight.rules.data_facts import facts_of
 
-    n_train, n_val = len(dataset.train.tokens), len(dataset.val.tokens)
+    n_train, n_val = dataset.train.n_text_tokens, dataset.val.n_text_tokens
     sides = facts_of(dataset) if asked or n_train + n_val <= MOST_COMPARED else None
     return DatasetCounts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides)

@@ -36,8 +36,8 @@ from numpy.typing import NDArray
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.chunks import chunks
-from slmtui.data.corpus import FOOTER
 from slmtui.data.dataset import Dataset
+from slmtui.data.published import FOOTER
 from slmtui.data.text_index import TextIndex
 from slmtui.insight.judging.counts import Rates
 from slmtui.insight.judging.syntax import longest_prefix, parses, says_something, wrong_brackets
@@ -260,7 +260,7 @@ def is_python(dataset: Dataset) -> bool:
     chosen = files[:: -(-len(files) // FILES_TRIED)]
     tokens, tokenizer = dataset.train.tokens, dataset.tokenizer
     ranges = [file.train[:TOKENS_TRIED] for file in chosen]
-    texts = [tokenizer.decode(tokens[span.start : span.stop]).replace(FOOTER, "\n\n") for span in ranges]
+    texts = [tokenizer.decode(tokens[span.start : span.stop], "\n").replace(FOOTER, "\n\n") for span in ranges]
     return sum(map(says_something, texts)) > len(texts) / 2
 
 
@@ -269,4 +269,4 @@ def _texts(dataset: Dataset) -> Iterator[str]:
     for side in (dataset.train, dataset.val):
         every = -(-len(side.tokens) // INDEXED_TOKENS)
         blocks = range(0, len(side.tokens), _BLOCK)[::every]
-        yield from chunks(dataset.tokenizer.decode(side.tokens[i : i + _BLOCK]) for i in blocks)
+        yield from chunks(dataset.tokenizer.decode(side.tokens[i : i + _BLOCK], "\n") for i in blocks)

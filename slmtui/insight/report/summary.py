@@ -52,7 +52,7 @@ def _verdict(facts: RunFacts) -> str:
 
 def _trained(facts: RunFacts) -> str:
     model, data = facts.phase.model, facts.phase.data
-    held_back = "held back in whole files" if data.split == "by-file" else "that follow them"
+    held_back = "held back in whole files" if data.split == "by-document" else "that follow them"
     return (
         f"A GPT of {facts.started.parameters['total']:,} parameters ({plural(model.n_layer, 'layer')}, width "
         f"{model.n_embd}, looking back {plural(model.block_size, 'token')}) was trained on "

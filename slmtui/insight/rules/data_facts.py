@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset
 from slmtui.data.duplicates import duplicate_groups, near_duplicates
-from slmtui.data.leakage import leakage
-from slmtui.data.split_stats import COMPARED_TOKENS
+from slmtui.data.split_stats import COMPARED_TOKENS, dataset_leakage, token_counts
 from slmtui.training.data_record import DataFacts
 
 # The mean loss of n tokens of one text is known to about ± 8 / √n nats: measured with the n-gram model on the bundled
@@ -23,18 +21,16 @@ SPREAD = 8.0
 
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
     """Some seconds for a million tokens; of larger datasets, the first four millions of each side are judged."""
-    train, val = dataset.train.tokens[:COMPARED_TOKENS], dataset.val.tokens[:COMPARED_TOKENS]
-    found = leakage(train, val)
-    counts = np.bincount(train, minlength=dataset.tokenizer.n_vocab)
+    shared, counts = dataset_leakage(dataset), token_counts(dataset)
     return DataFacts(
-        used_tokens=int(np.count_nonzero(counts)),
-        repeated_share=found.repeated_share,
-        longest_repeat=found.longest,
-        longest_train=_place(dataset, "train", found.longest_train),
-        longest_val=_place(dataset, "val", found.longest_val),
-        unseen_share=found.unseen_tokens / found.val_tokens,
+        used_tokens=int(np.count_nonzero(counts.train)),
+        repeated_share=shared.repeated_share,
+        longest_repeat=shared.longest,
+        longest_train=shared.longest_train,
+        longest_val=shared.longest_val,
+        unseen_share=counts.unseen_tokens / max(1, dataset.val.n_text_tokens),
         duplicate_share=_duplicate_share(dataset),
-        unigram=_entropy(counts),
+        unigram=_entropy(counts.train),
         baseline=baseline,
     )
 
@@ -44,11 +40,6 @@ def val_uncertainty(val_tokens: int) -> float:
     return SPREAD / math.sqrt(val_tokens)
 
 
-def _place(dataset: Dataset, side: Literal["train", "val"], token: int) -> str:
-    file, line = dataset.locate(side, token)
-    return f"{file}:{line}"
-
-
 def _entropy(counts: NDArray[np.int64]) -> float:
     """Nats per token of a text whose tokens are known by their frequency alone."""
     shares = counts[counts > 0] / counts.sum()
@@ -56,14 +47,20 @@ def _entropy(counts: NDArray[np.int64]) -> float:
 
 
 def _duplicate_share(dataset: Dataset) -> float:
-    """Among the files that begin within the tokens that are compared."""
-    files = [file for file in dataset.files if max(file.train.start, file.val.start) < COMPARED_TOKENS]
-    documents = [
-        np.concatenate([dataset.train.tokens[_span(file.train)], dataset.val.tokens[_span(file.val)]]) for file in files
-    ]
+    """Among the documents that begin within the tokens that are compared; in the published form, the files."""
+    if dataset.train.lines is None:
+        files = [file for file in dataset.files if max(file.train.start, file.val.start) < COMPARED_TOKENS]
+        train, val = dataset.train.tokens, dataset.val.tokens
+        documents = [np.concatenate([train[_span(file.train)], val[_span(file.val)]]) for file in files]
+    else:
+        documents = []
+        for side in (dataset.train, dataset.val):
+            ends = side.ends[side.ends < COMPARED_TOKENS]
+            pieces = np.split(side.tokens[:COMPARED_TOKENS], ends)  # each but the first begins with an end
+            documents += [pieces[0], *(piece[1:] for piece in pieces[1:])]
     leaders = duplicate_groups(len(documents), near_duplicates(documents))
     copies = sum(len(document) for i, document in enumerate(documents) if leaders[i] != i)
-    return copies / sum(map(len, documents))
+    return copies / max(1, sum(map(len, documents)))
 
 
 def _span(tokens: range) -> slice:

@@ -47,13 +47,14 @@ OF_THE_DATA = (
         live=Live(
             message="{share:.0%} of the validation tokens repeat training text ({shortest} tokens or more; the "
             "longest {longest:,}, {val} like {train}), so a small gap means little",
-            advice='hold other text back: data.split = "by-file", or a corpus without copies',
+            advice='hold other text back: data.split = "by-document", or a corpus without copies',
         ),
         diagnosis=Diagnosis(
             title="validation repeats training",
             evidence="{share:.0%} of the validation tokens stand in the training text verbatim, in runs of {shortest} "
             "or more; the longest, {longest:,} tokens at {val}, is at {train} too",
-            remedy='hold other text back, with data.split = "by-file" or without the repeats; this gap means nothing',
+            remedy='hold other text back, with data.split = "by-document" or without the repeats; this gap means '
+            "nothing",
         ),
     ),
     Rule(
@@ -61,7 +62,7 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="validation is easier than training",
             evidence="val has stayed {below:.2f} below train, which new text would not do",
-            remedy='look for text that is on both sides, and try data.split = "by-file"',
+            remedy='look for text that is on both sides, and try data.split = "by-document"',
         ),
     ),
     Rule(
@@ -245,7 +246,7 @@ OF_OVERFITTING = (
         code="gap", when=EVALUATION, applies=overfitting.negative_gap, weight=0.6, over=overfitting.no_gap,
         live=Live(
             message="val is {below:.2f} below train: the validation text is easier, or has been seen",
-            advice='look for leakage in Data; split = "by-file" holds whole files back',
+            advice='look for leakage in Data; split = "by-document" holds whole files back',
         ),
     ),
     Rule(

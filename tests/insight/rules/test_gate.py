@@ -10,7 +10,7 @@ import pytest
 from slmtui.config.phase import GateSection
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.corpus import open_corpus
-from slmtui.data.dataset import build_dataset
+from slmtui.data.dataset import DatasetSettings, build_dataset
 from slmtui.errors import UserError
 from slmtui.insight.judging.proportion import counted, interval
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
@@ -76,7 +76,7 @@ def test_what_no_training_could_keep_is_refused(tmp_path: Path) -> None:
     (python := tmp_path / "python").mkdir()
     text = tmp_path / "text.txt"
     text.write_text("The keeper of the lighthouse wrote down, every evening, what the sea had done. " * 30)
-    in_python, in_prose = python_dataset(python), build_dataset(open_corpus(text))
+    in_python, in_prose = python_dataset(python), build_dataset(open_corpus(text), DatasetSettings(kind="gpt2"))
     asks = parse_phase("[phase]\nname = 'p'\n[gate]\nmin_parse_rate = 0.5", "p.toml")
     refuse_impossible(asks, in_python)
     with pytest.raises(UserError, match=r"p: gate\.min_parse_rate = 0\.5 .* the corpus is not Python"):

@@ -37,30 +37,7 @@ class FileTokens:
         tokens = self.dataset.train.tokens[train.start : train.stop].tolist() if len(train) else []
         return [*tokens, *(self.dataset.val.tokens[val.start : val.stop].tolist() if len(val) else [])]
 
-    def newlines(self, start: int, stop: int) -> int:
-        """How many line breaks there are in the tokens from `start` to `stop`."""
-        from slmtui.data.token_file import blocks
-
-        n, found = len(self.file.train), 0
-        per_token = self.dataset.tokenizer.newlines
-        for side, tokens in (
-            (self.dataset.train, self.file.train[start : min(stop, n)]),
-            (self.dataset.val, self.file.val[max(0, start - n) : max(0, stop - n)]),
-        ):
-            found += sum(int(per_token[block].sum()) for block in blocks(side.tokens, tokens.start, tokens.stop))
-        return found
-
-
-class LineCounter:
-    """The lines of a file's tokens, counted on from the last one that was asked for."""
-
-    def __init__(self, file: FileTokens) -> None:
-        self.file = file
-        self._token = self._newlines = 0  # before it
-
     def line(self, token: int) -> int:
-        """The line of the file in which a token begins, from 1; a token of its header counts as line 1."""
-        before = self.file.newlines(min(token, self._token), max(token, self._token))
-        self._newlines += before if token > self._token else -before
-        self._token = token
-        return max(1, self._newlines - self.file.file.lines_before + 1)
+        """The line of the file in which a token begins, from 1; a token of the published header counts as line 1."""
+        side, place = self.side(token)
+        return self.dataset.locate(side, place)[1]

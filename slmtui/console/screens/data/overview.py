@@ -64,7 +64,6 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     right: the phase, the corpus.
     """
     from slmtui.config.source_phase import phase_of
-    from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import count_corpus
     from slmtui.data.split_stats import dataset_baseline, dataset_leakage, token_counts
     from slmtui.insight.suggest import corpus_facts, suggest
@@ -82,7 +81,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     def progress(characters: int) -> None:
         say(f"counting {byte_size(characters)} of {byte_size(total)} …")
 
-    counted = count_corpus(corpus, phase.data.patterns, DatasetSettings(**dataset_settings(phase)), progress)
+    counted = count_corpus(corpus, phase.data.patterns, dataset_settings(phase), progress)
     overview = DataOverview(origin, phase, corpus, counted)
     yield overview
     if (dataset := counted.dataset) is not None:

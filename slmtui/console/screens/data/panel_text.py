@@ -44,7 +44,7 @@ def holds(found: DataOverview, width: int) -> Content:
             _row("training", f"{counted.train_tokens:,}", width, "$train"),
             _row("validation", f"{counted.val_tokens:,}", width, "$val"),
         ]
-    return _join([*lines, *_notes(counted.notes)])
+    return _join([*lines, *_notes(counted.notes, width)])
 
 
 def frequent(found: DataOverview, width: int) -> Content:
@@ -72,15 +72,17 @@ def validation(found: DataOverview, width: int) -> Content:
     from slmtui.insight.rules.data_facts import val_uncertainty
 
     if (dataset := found.dataset) is None:
-        return _join(_notes(found.counted.inspection.notes))
-    n_val = len(dataset.val.tokens)
+        return _join(_notes(found.counted.inspection.notes, width))
+    n_val = dataset.val.n_text_tokens
     share = dataset.val.n_bytes / (dataset.val.n_bytes + dataset.train.n_bytes)
-    held_back = sum(1 for file in dataset.files if len(file.val))
-    text = (
-        f"{n_val:,} tokens, the last {share:.0%}"
-        if found.phase.data.split == "contiguous"
-        else f"{n_val:,} tokens, {share:.0%}: {plural(held_back, 'whole file')}"
-    )
+    if dataset.val.lines is not None and (dataset.n_documents or 0) > 1:
+        one_a_file = found.corpus.one_document_a_file
+        held_back = plural(len(dataset.val.lines), "file" if one_a_file else "document")
+    elif found.phase.data.split == "contiguous":
+        held_back = "the end of the text"
+    else:
+        held_back = plural(sum(1 for file in dataset.files if len(file.val)), "whole file")
+    text = f"{n_val:,} tokens, {share:.0%}: {held_back}"
     return _join(
         [
             Content.assemble((text, "$val")),
@@ -106,7 +108,7 @@ def _repeats(found: DataOverview, width: int) -> list[Content]:
             Content.assemble("  val   ", (cut_left(visible(leakage.longest_val), width - 8), "$val")),
             Content.assemble("  train ", (cut_left(visible(leakage.longest_train), width - 8), "$train")),
         ]
-    return [*lines, *_notes([leakage.note])]
+    return [*lines, *_notes([leakage.note], width)]
 
 
 def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:
@@ -133,7 +135,7 @@ def _baseline(found: DataOverview, width: int) -> list[Content]:
         _row("  in bits per byte", f"{baseline.bits_per_byte:.3f}", width, "$best"),
         _row("unigram", f"{baseline.unigram:.3f}", width, "$baseline"),
         _row("uniform", f"{baseline.uniform:.3f}", width, "$baseline"),
-        *_notes([baseline.note]),
+        *_notes([baseline.note], width),
     ]
 
 
@@ -169,8 +171,9 @@ def _indented(text: str, width: int, max_lines: int | None = None) -> list[Conte
     return [Content.assemble((f"  {part}", "$quiet")) for part in parts]
 
 
-def _notes(notes: Sequence[str]) -> list[Content]:
-    return [Content.assemble((visible(note), "$moderate")) for note in notes if note]
+def _notes(notes: Sequence[str], width: int) -> list[Content]:
+    lines = [line for note in notes for line in textwrap.wrap(visible(note), max(8, width))]
+    return [Content.assemble((line, "$moderate")) for line in lines]
 
 
 def _join(lines: Sequence[Content]) -> Content:

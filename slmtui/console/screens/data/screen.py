@@ -22,7 +22,7 @@ from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FilesTable, file_rows
-from slmtui.console.screens.data.file_tokens import FileTokens, LineCounter
+from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.overview import DataOverview, suggestion_for_here
 from slmtui.console.screens.data.reader import DataReader
@@ -89,7 +89,6 @@ class DataScreen(ConsoleScreen):
         )
         self._repeat_side: Literal["train", "val"] = "train"
         self._shown_file: str | None = None
-        self._lines: LineCounter | None = None
 
     @property
     def found(self) -> DataOverview | None:
@@ -188,7 +187,6 @@ class DataScreen(ConsoleScreen):
 
     def _show_file(self, file: FileTokens, token: int = 0, repeat: range = range(0)) -> None:
         self._reader_title(file.file.name)
-        self._lines = LineCounter(file)
         self.query_one(TokenView).show_file(file, token, repeat)
 
     def _reader_title(self, name: str) -> None:
@@ -198,15 +196,16 @@ class DataScreen(ConsoleScreen):
     def _describe_token(self) -> None:
         """The token under the cursor: id, text, bytes, how often it occurs."""
         view = self.query_one(TokenView)
-        if (file := view.file) is None or self.found is None or self._lines is None:
+        if (file := view.file) is None or self.found is None:
             return
         side, _ = file.side(view.cursor)
         token = file.ids(view.cursor, view.cursor + 1)[0]
         data = file.dataset.tokenizer.token_bytes(token)
-        line = self._lines.line(view.cursor)
+        line = file.line(view.cursor)
         counts = self.found.counts
         often = f" · train {counts.train[token]:,}×, val {counts.val[token]:,}×" if counts is not None else ""
-        shown = label(data.decode("utf-8", "surrogateescape"))
+        is_end = token == file.dataset.tokenizer.end
+        shown = "the end of the document" if is_end else label(data.decode("utf-8", "surrogateescape"))
         self.query_one("#token", Static).update(
             f"{cut(shown, 23)} id {token} · {data[:8].hex(' ')}{'…' * (len(data) > 8)}{often}"
         )
@@ -224,14 +223,14 @@ class DataScreen(ConsoleScreen):
             return
         side: Literal["train", "val"] = "train" if self._repeat_side == "val" else "val"
         self._repeat_side = side
-        place = leakage.longest_val_token if side == "val" else leakage.longest_train_token
-        file = next(file for file in dataset.files if place in getattr(file, side))
-        token = place - getattr(file, side).start + (len(file.train) if side == "val" else 0)
+        repeat = leakage.longest_val_range if side == "val" else leakage.longest_train_range
+        file = next(file for file in dataset.files if repeat.start in getattr(file, side))
+        token = repeat.start - getattr(file, side).start + (len(file.train) if side == "val" else 0)
         table = self.query_one(FilesTable)
         shown = FileTokens(dataset, file)
         self._shown_file = f"{file.name}\n{file.train}{file.val}"
         table.go_to(file)
-        self._show_file(shown, token, range(token, token + leakage.longest))
+        self._show_file(shown, token, range(token, token + len(repeat)))
         self.action_see("text")
 
     def action_see(self, panel: str) -> None:

@@ -21,7 +21,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from slmtui.console.screens.data.file_tokens import FileTokens
-from slmtui.console.text.token_rows import MARKS, TokenRows, lay_out, token_text
+from slmtui.console.text.token_rows import END_OF_DOCUMENT, MARKS, TokenRows, lay_out, token_text
 
 WINDOW = 16_384  # tokens laid out at once
 EMPTY = TokenRows(0, 0, (), (), None)
@@ -88,7 +88,10 @@ class TokenView(ScrollView, can_focus=True):
     def show_file(self, file: FileTokens, token: int = 0, repeat: range = range(0)) -> None:
         """Show a file, the cursor on a token of it."""
         if self.file is None or self.file.dataset is not file.dataset:
-            self._text_of = cache(lambda token_id: token_text(file.dataset.tokenizer.token_bytes(token_id)))
+            tokenizer = file.dataset.tokenizer
+            self._text_of = cache(
+                lambda token: END_OF_DOCUMENT if token == tokenizer.end else token_text(tokenizer.token_bytes(token))
+            )
         self.file, self.repeat, self.message = file, repeat, ""
         self._laid = EMPTY
         self.go(token, jump=True)

@@ -30,7 +30,7 @@ def test_what_is_wrong_stands_there_with_its_remedy_each_once() -> None:
     assert head.remark == "3 to know before you start:"
     assert [line.tone for line in lines] == ["catastrophic", "moderate", "moderate"]
     assert lines[0].remark.startswith("90% of the validation tokens repeat training text")
-    assert '→ hold other text back: data.split = "by-file"' in lines[0].remark
+    assert '→ hold other text back: data.split = "by-document"' in lines[0].remark
 
 
 def test_a_model_that_is_far_too_large_is_named_as_it_is_typed() -> None:

@@ -1,0 +1,148 @@
+"""Records of JSONL, CSV and Parquet files as documents: one field of each, or several in a template."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from slmtui.data.documents import DocumentForm, LeftOut, Part, cut_at
+from slmtui.data.errors import DataError
+from slmtui.data.text_file import NotText, read_text
+
+RECORD_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
+LONGEST_RECORD = 1 << 26  # characters of a line that is read as one record
+
+_PLACE = re.compile(r"\{([^{}]+)\}")
+
+Row = tuple[int, Mapping[str, Any] | str]  # its line or number, from 1, and its fields, or what is wrong with it
+
+
+def holds_records(path: Path) -> bool:
+    """Whether a file of a folder is read as records, by its name."""
+    return path.suffix.lower() in RECORD_FILES
+
+
+def records(path: Path, form: DocumentForm, left_out: LeftOut) -> Iterator[Part]:
+    """Each record's text, a document. A file that is neither CSV, TSV nor Parquet by its name is read as JSONL."""
+    rows = _READERS.get(path.suffix.lower(), _jsonl)
+    template = form.field if _PLACE.search(form.field) else f"{{{form.field}}}"
+    for line, row in rows(path):
+        try:
+            yield Part(_filled(template, row), line, begins=True, ends=True)
+        except _Broken as error:
+            if form.broken_records == "refuse":
+                raise DataError(
+                    f"{path}:{line}: {error}; correct the record, or leave such records out "
+                    'with data.broken_records = "skip"'
+                ) from None
+            left_out.add(line, str(error))
+
+
+class _Broken(Exception):
+    """A record without the text that was asked for; the message says what is wrong."""
+
+
+def _filled(template: str, row: Mapping[str, Any] | str) -> str:
+    """The template with the record's values; numbers as Python writes them."""
+    if isinstance(row, str):
+        raise _Broken(row)
+    values: dict[str, str] = {}
+    for name in _PLACE.findall(template):
+        if name not in row:
+            raise _Broken(f"no field {name!r}; it has {', '.join(map(repr, list(row)[:8])) or 'none'}")
+        value = row[name]
+        if not isinstance(value, str | int | float) or isinstance(value, bool):
+            raise _Broken(f"field {name!r} is {_kind(value)}, not text")
+        values[name] = str(value)
+    return _PLACE.sub(lambda place: values[place[1]], template)
+
+
+def _kind(value: object) -> str:
+    names = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+    return names.get(type(value), type(value).__name__)
+
+
+def _jsonl(path: Path) -> Iterator[Row]:
+    """One object a line; empty lines are passed over."""
+    held = ""
+    for part in cut_at(read_text(path), "\n"):
+        held += part.text
+        if len(held) > LONGEST_RECORD:
+            raise NotText(f"line {part.line:,} is longer than {LONGEST_RECORD:,} characters: not one record per line")
+        if not part.ends:
+            continue
+        text, held = held, ""
+        if not text.strip():
+            continue
+        try:
+            row = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            at = f" at character {error.pos + 1:,}" if isinstance(error, json.JSONDecodeError) else ""
+            yield part.line, f"not JSON: {reason[:1].lower()}{reason[1:]}{at}"
+            continue
+        yield part.line, row if isinstance(row, dict) else f"{_kind(row)}, not an object with fields"
+
+
+def _separated(path: Path, delimiter: str) -> Iterator[Row]:
+    """A table whose first line names the columns."""
+    csv.field_size_limit(LONGEST_RECORD)
+    reader = csv.reader(_lines(read_text(path)), delimiter=delimiter, strict=True)
+    before = 0
+    columns: list[str] = []
+    while True:
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise NotText(f"line {reader.line_num:,}: not a table: {error}") from None
+        if cells is None:
+            return
+        line, before = before + 1, reader.line_num
+        if not columns:
+            columns = cells
+        elif cells:
+            fits = len(cells) == len(columns)
+            wrong = f"{len(cells):,} cells where the first line names {len(columns):,} columns"
+            yield line, dict(zip(columns, cells, strict=True)) if fits else wrong
+
+
+def _lines(texts: Iterable[str]) -> Iterator[str]:
+    """Lines with their ends, as the csv module reads them."""
+    rest = ""
+    for text in texts:
+        *whole, rest = (rest + text).split("\n")
+        for line in whole:
+            yield line + "\n"
+        if len(rest) > LONGEST_RECORD:
+            raise NotText(f"a line is longer than {LONGEST_RECORD:,} characters: not a table")
+    if rest:
+        yield rest
+
+
+def _parquet(path: Path) -> Iterator[Row]:
+    try:
+        import pyarrow
+        from pyarrow import parquet
+    except ImportError:
+        raise DataError(f"{path}: to read Parquet files, install pyarrow: pip install 'slmtui[parquet]'") from None
+    try:
+        number = 0
+        with parquet.ParquetFile(path) as file:
+            for batch in file.iter_batches(batch_size=1024):
+                for row in batch.to_pylist():
+                    number += 1
+                    yield number, row
+    except (pyarrow.ArrowException, OSError) as error:
+        raise NotText(f"not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
+
+
+_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+    ".csv": partial(_separated, delimiter=","),
+    ".tsv": partial(_separated, delimiter="\t"),
+    ".parquet": _parquet,
+}

@@ -1,0 +1,183 @@
+"""Which tokens of a prefix train, which validate, and which are kept for a test.
+
+No document is on two sides: a single document is cut, where a share of it is to validate; of several, whole ones are
+held back. In the published form the text is cut wherever the share ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from slmtui.data.corpus import Corpus
+from slmtui.data.errors import DataError
+from slmtui.data.folder import patterns
+from slmtui.data.token_prefix import DocumentTable, PrefixPart, TokenPrefix
+
+TRAIN, VAL, TEST = range(3)
+
+
+@dataclass(frozen=True)
+class Sides:
+    """The parts of a prefix on each side, in order; and what a person should know of the choice."""
+
+    train: list[PrefixPart]
+    val: list[PrefixPart]
+    test: list[PrefixPart]
+    notes: tuple[str, ...] = ()
+
+
+def choose_sides(
+    corpus: Corpus, prefix: TokenPrefix, *, train_fraction: float, split: str,
+    validation: Sequence[str] = (), test: Sequence[str] = (),
+) -> Sides:  # fmt: skip
+    """The sides of a phase's settings. `validation` and `test`: names and patterns of files, as in .gitignore.
+
+    Raises DataError for patterns that match no file, and for a split by document of fewer than two different ones.
+    """
+    if prefix.documents is None:
+        return _published_sides(corpus, prefix, train_fraction, split)
+    documents = prefix.documents
+    side = np.zeros(len(documents), np.int8)
+    named_val = _named(corpus, documents, validation, "data.validation")
+    named_test = _named(corpus, documents, test, "data.test")
+    if (both := np.flatnonzero(named_val & named_test)).size:
+        name = corpus.files[documents.files[both[0]]].name
+        raise DataError(f"{name} is named by data.validation and by data.test; it can be on one side only")
+    side[named_val], side[named_test] = VAL, TEST
+    rest = np.flatnonzero(side == TRAIN)
+    if not validation:  # else all of the rest trains
+        if len(rest) == 1 and split == "contiguous":
+            return _cut(prefix, documents, side, int(rest[0]), train_fraction)
+        if split == "contiguous":
+            side[rest[_last(documents.sizes[rest], 1 - train_fraction) :]] = VAL
+        else:
+            side[rest[_held_out(corpus, prefix, documents, rest, 1 - train_fraction)]] = VAL
+    n_text = prefix.n_text_tokens
+    held_out, share = np.flatnonzero(side == VAL), documents.sizes[side == VAL].sum() / max(1, n_text)
+    kind = "files" if corpus.one_document_a_file else "documents"
+    note = f"validation is {len(held_out):,} of {len(documents):,} {kind}, {share:.1%} of the tokens"
+    train, val, held_back = (_parts(documents, prefix, side == which) for which in (TRAIN, VAL, TEST))
+    return Sides(train, val, held_back, (note,))
+
+
+def _named(corpus: Corpus, documents: DocumentTable, names: Sequence[str], key: str) -> NDArray[np.bool_]:
+    """Which documents are of the files that the patterns name."""
+    if (spec := patterns(names, key)) is None:
+        return np.zeros(len(documents), np.bool_)
+    matches = np.array([spec.match_file(file.name.removeprefix("/")) for file in corpus.files])
+    if not matches.any():
+        raise DataError(
+            f"{key}: no file of {corpus.source} matches {', '.join(names)}; its files: "
+            f"{', '.join(file.name for file in corpus.files[:5])}{' …' * (len(corpus.files) > 5)}"
+        )
+    named: NDArray[np.bool_] = matches[documents.files]
+    return named
+
+
+def _last(sizes: NDArray[np.int64], share: float) -> int:
+    """Where the last documents begin that hold about a share of the tokens; at least one document is on each side."""
+    from_the_end = np.cumsum(sizes[::-1])[::-1]
+    return 1 + int(np.argmin(np.abs(from_the_end[1:] - share * sizes.sum())))
+
+
+def _held_out(
+    corpus: Corpus, prefix: TokenPrefix, documents: DocumentTable, rest: NDArray[np.int64], share: float
+) -> NDArray[np.bool_]:
+    """Which of the documents `rest` are held out for validation, with about a share of their tokens.
+
+    Copies of a document go to the same side. They are tried in the order of a hash of their places: it looks random, is
+    the same everywhere, and does not change when a document is edited.
+    """
+    if len(rest) < 2:
+        raise DataError(
+            f"{corpus.source}: a split by document needs 2 different documents (found {len(rest):,}); "
+            'use data.split = "contiguous", or more text'
+        )
+    contents = np.array(
+        [_digest(prefix.tokens[documents.starts[one] : documents.stops[one]].tobytes()) for one in rest]
+    )
+    _, first, group = np.unique(contents, return_index=True, return_inverse=True)
+    if len(first) < 2:
+        raise DataError(
+            f"{corpus.source}: a split by document needs 2 different documents (found {len(rest):,}, all alike); "
+            'use data.split = "contiguous", or more text'
+        )
+    sizes = np.bincount(group, documents.sizes[rest])
+    names = [f"{corpus.files[documents.files[one]].name}:{documents.lines[one]}" for one in rest[first]]
+    order = sorted(range(len(first)), key=lambda one: _digest(names[one].encode()))
+    held_out = _about(sizes[order], share * float(sizes.sum()))
+    return np.isin(group, np.array(order)[held_out])
+
+
+def _about(sizes: NDArray[Any], wanted: float) -> list[int]:
+    """Indices of sizes, in order, that together come near to what is wanted: at least one, and not all."""
+    taken, found = 0.0, list[int]()
+    for i, size in enumerate(sizes.tolist()):
+        if abs(taken + size - wanted) < abs(taken - wanted) and len(found) < len(sizes) - 1:
+            found.append(i)
+            taken += size
+    return found or [int(np.argmin(sizes))]  # each is larger than twice what is wanted
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def _cut(
+    prefix: TokenPrefix, documents: DocumentTable, side: NDArray[np.int8], one: int, train_fraction: float
+) -> Sides:
+    """The only document that is on no side yet, cut in two; the others stay whole."""
+    start, stop = int(documents.starts[one]), int(documents.stops[one])
+    border = start + int(train_fraction * (stop - start))
+    file = int(documents.files[one])
+    end = stop + int(stop < len(prefix.tokens))
+    test = _parts(documents, prefix, side == TEST)
+    return Sides([PrefixPart(file, start, border)], [PrefixPart(file, border, end)], test)
+
+
+def _parts(documents: DocumentTable, prefix: TokenPrefix, chosen: NDArray[np.bool_]) -> list[PrefixPart]:
+    """The documents that are chosen, those of one file that follow one another together, each with its end."""
+    ends = np.minimum(documents.stops + 1, len(prefix.tokens))
+    chosen = chosen.astype(np.bool_)
+    index = np.flatnonzero(chosen)
+    if not len(index):
+        return []
+    new = np.r_[True, (np.diff(index) > 1) | (np.diff(documents.files[index]) > 0)]
+    firsts, lasts = index[new], index[np.r_[np.flatnonzero(new)[1:] - 1, len(index) - 1]]
+    rows = zip(documents.files[firsts].tolist(), documents.starts[firsts].tolist(), ends[lasts].tolist(), strict=True)
+    return [PrefixPart(*row) for row in rows]
+
+
+def _published_sides(corpus: Corpus, prefix: TokenPrefix, train_fraction: float, split: str) -> Sides:
+    if split == "contiguous":
+        border = int(train_fraction * len(prefix.tokens))
+        train = [PrefixPart(part.file, part.start, min(part.stop, border)) for part in prefix.parts]
+        val = [PrefixPart(part.file, max(part.start, border), part.stop) for part in prefix.parts]
+        return Sides([part for part in train if part.n_tokens > 0], [part for part in val if part.n_tokens > 0], [])
+    groups: dict[str, list[PrefixPart]] = {}
+    for part in prefix.parts:
+        groups.setdefault(corpus.files[part.file].content_hash, []).append(part)
+    if len(groups) < 2:
+        raise DataError(
+            f"{corpus.source}: a split by document needs 2 different files in the {len(prefix.tokens):,} tokens "
+            f"(found {len(prefix.parts):,}, {len(groups)} different); use the contiguous split, or more text"
+        )
+
+    def place(group: list[PrefixPart]) -> tuple[str, int]:
+        name = corpus.files[group[0].file].name
+        return hashlib.sha256(name.encode()).hexdigest(), group[0].file
+
+    ordered = sorted(groups.values(), key=place)
+    sizes = np.array([sum(part.n_tokens for part in group) for group in ordered])
+    held_out = {part.file for i in _about(sizes, (1 - train_fraction) * len(prefix.tokens)) for part in ordered[i]}
+    train = [part for part in prefix.parts if part.file not in held_out]
+    val = [part for part in prefix.parts if part.file in held_out]
+    share = sum(part.n_tokens for part in val) / len(prefix.tokens)
+    note = f"validation is {len(val):,} of {len(prefix.parts):,} files, {share:.1%} of the tokens"
+    return Sides(train, val, [], (note,))

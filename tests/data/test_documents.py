@@ -1,0 +1,314 @@
+"""Documents: files, lines, records and sections; what stands between them is neither text nor counted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from slmtui.config.limits import Join
+from slmtui.config.phase_file import PhaseError, parse_phase
+from slmtui.data.corpus import Corpus, open_corpus
+from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
+from slmtui.data.documents import DocumentForm
+from slmtui.data.errors import DataError
+from slmtui.data.inspection import inspect_corpus
+from slmtui.data.split_stats import dataset_baseline, dataset_leakage
+from slmtui.data.tokenizer import tokenizer_from_state
+from tests.data.test_corpus import skipped, write
+
+KINDS = ["gpt2", "gpt2-compact", "bpe", "characters", "bytes"]
+LINES = DocumentForm(documents="lines")
+
+
+def documents(corpus: Corpus) -> list[str]:
+    """The texts of its documents."""
+    found, begun = list[str](), False
+    for chunk in corpus.chunks():
+        for i, text in enumerate(chunk.texts):
+            if begun:
+                found[-1] += text
+            else:
+                found.append(text)
+            begun = i == len(chunk.texts) - 1 and not chunk.ends
+    return found
+
+
+def sides(dataset: Dataset) -> tuple[list[str], list[str]]:
+    """The documents of both sides, decoded."""
+    train, val = (dataset.tokenizer.decode(side.tokens, "\0").split("\0") for side in (dataset.train, dataset.val))
+    return [text for text in train if text], [text for text in val if text]
+
+
+def dataset(corpus: Corpus, **settings: object) -> Dataset:
+    return build_dataset(corpus, DatasetSettings(**{"kind": "gpt2", **settings}))  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def poems(tmp_path: Path) -> Path:
+    return write(tmp_path / "poems", {f"{i:02}.txt": f"poem {i}\nroses are {i} times red\n" for i in range(20)})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("split", ["contiguous", "by-document"])
+def test_no_document_is_on_both_sides_and_none_is_lost(poems: Path, kind: str, split: str) -> None:
+    corpus = open_corpus(poems)
+    built = dataset(corpus, kind=kind, vocab_size=300, split=split)
+    train, val = sides(built)
+    assert sorted(train + val) == sorted(documents(corpus))
+    assert len(val) == 2
+    assert built.train.n_bytes + built.val.n_bytes == sum(len(text.encode()) for text in documents(corpus))
+    assert built.train.n_text_tokens == len(built.train.tokens) - len(train)
+    assert built.n_documents == 20
+
+
+def test_nothing_of_ours_is_in_the_text(poems: Path) -> None:
+    inspection = inspect_corpus(open_corpus(poems), DatasetSettings(kind="gpt2"))
+    texts = [path.read_text() for path in sorted(poems.iterdir())]
+    assert inspection.characters == sum(map(len, texts))
+    assert (inspection.lines, inspection.files, inspection.documents) == (40, 20, 20)
+    built = dataset(open_corpus(poems))
+    assert "# File" not in built.tokenizer.decode(built.train.tokens)
+    assert inspection.train_tokens + inspection.val_tokens == inspection.tokens
+
+
+def test_a_folder_of_one_file_is_that_file(tmp_path: Path) -> None:
+    write(tmp_path / "folder", {"a.txt": "some text of one file, and more of it\n" * 40})
+    folder, file = (dataset(open_corpus(path)) for path in (tmp_path / "folder", tmp_path / "folder/a.txt"))
+    assert folder.fingerprint == file.fingerprint
+    assert folder.files == file.files
+
+
+def test_headers_that_a_text_brings_along_are_text(tmp_path: Path) -> None:
+    text = "\n# File: a.py\na = 1\n" + "=" * 50 + "\n# File: b.py\nb = 2\n"
+    (tmp_path / "joined.txt").write_text(text)
+    assert documents(open_corpus(tmp_path / "joined.txt")) == [text]
+
+
+def test_a_single_document_is_cut_and_a_place_in_it_keeps_its_line(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"line {i}\n" for i in range(1, 101)))
+    built = dataset(open_corpus(tmp_path / "a.txt"), train_fraction=0.5)
+    text = built.tokenizer.decode(built.val.tokens)
+    assert text.startswith("line 51")
+    assert built.locate("val", 0) == ("a.txt", 51)
+    last = len(built.val.tokens) - 2  # before the end of the document
+    assert built.locate("val", last) == ("a.txt", 100)
+    assert not len(built.train.ends)
+    assert built.val.ends.tolist() == [len(built.val.tokens) - 1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_places_in_lines_records_and_files(tmp_path: Path, kind: str) -> None:
+    rows = [json.dumps({"text": f"record {i}\nsecond line"}) for i in range(1, 31)]
+    write(tmp_path, {"a.jsonl": "\n".join(rows), "b.jsonl": "\n\n" + "\n".join(rows)})
+    built = dataset(open_corpus(tmp_path, form=DocumentForm(field="text")), kind=kind, vocab_size=280)
+    assert built.n_documents == 60
+    assert built.locate("train", 0) == ("a.jsonl", 1)
+    second = int(built.train.ends[0]) + 1
+    assert built.locate("train", second) == ("a.jsonl", 2)
+    assert built.locate("val", len(built.val.tokens) - 1) == ("b.jsonl", 32)
+    lines = dataset(open_corpus(tmp_path, form=LINES), kind=kind, vocab_size=280)
+    assert lines.locate("val", len(lines.val.tokens) - 1) == ("b.jsonl", 32)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("join", get_args(Join))
+def test_a_vocabulary_survives_its_state(poems: Path, kind: str, join: Join) -> None:
+    tokenizer = dataset(open_corpus(poems, form=DocumentForm(join=join)), kind=kind, vocab_size=300).tokenizer
+    again = tokenizer_from_state(tokenizer.state())
+    assert (again.fingerprint, again.end, again.n_vocab) == (tokenizer.fingerprint, tokenizer.end, tokenizer.n_vocab)
+    assert (tokenizer.end is None) == (join == "published")
+    if tokenizer.end is not None:
+        assert tokenizer.token_bytes(tokenizer.end) == b""
+        text = "<|endoftext|> is a text, é 日本 too"
+        assert tokenizer.end not in tokenizer.encode(text).tolist()
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+
+
+def test_a_bpe_vocabulary_has_the_size_that_was_asked_for(poems: Path) -> None:
+    for form in (DocumentForm(), DocumentForm(join="published")):
+        corpus = open_corpus(poems, form=form)
+        assert dataset(corpus, kind="bpe", vocab_size=270).tokenizer.n_vocab == 270
+
+
+def test_no_pair_is_learned_across_documents(tmp_path: Path) -> None:
+    (tmp_path / "names.txt").write_text("emma\n" * 200)
+    tokenizer = dataset(open_corpus(tmp_path / "names.txt", form=LINES), kind="bpe", vocab_size=300).tokenizer
+    tokens = {tokenizer.token_bytes(i) for i in range(256, tokenizer.n_vocab)}
+    assert b"emma" in tokens
+    assert not any(b"ae" in token for token in tokens)
+
+
+def test_characters_of_several_bytes_are_one_token_and_unknown_ones_are_bytes(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("жук и жаба " * 30)
+    tokenizer = dataset(open_corpus(tmp_path / "a.txt"), kind="characters").tokenizer
+    assert len(tokenizer.encode("жаба")) == 4
+    assert len(tokenizer.encode("щ日🙂a")) == 2 + 3 + 4 + 1
+    assert tokenizer.decode(tokenizer.encode("жщ日🙂a")) == "жщ日🙂a"
+
+
+@pytest.mark.parametrize(
+    ("form", "text", "expected"),
+    [
+        (LINES, "a\n\n  \nb", ["a", "b"]),
+        (DocumentForm(separator="<|endoftext|>"), "a\n<|endoftext|>b<|endoftext|>\n", ["a\n", "b"]),
+        (DocumentForm(separator="\n\n"), "a\nb\n\nc", ["a\nb", "c"]),
+        (DocumentForm(separator="zz"), "no such thing", ["no such thing"]),
+    ],
+)
+def test_lines_and_sections(tmp_path: Path, form: DocumentForm, text: str, expected: list[str]) -> None:
+    (tmp_path / "a.txt").write_text(text)
+    assert documents(open_corpus(tmp_path / "a.txt", form=form)) == expected
+
+
+@pytest.mark.parametrize("read", [1, 2, 3, 7])
+def test_sections_do_not_depend_on_how_the_text_arrives(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: int
+) -> None:
+    monkeypatch.setattr("slmtui.data.text_file._READ", read)
+    (tmp_path / "a.txt").write_text("eins<|>zwei\r\ndrei<|><|>é<|")
+    assert documents(open_corpus(tmp_path, form=DocumentForm(separator="<|>"))) == ["eins", "zwei\ndrei", "é<|"]
+
+
+def test_long_documents_come_in_parts(tmp_path: Path) -> None:
+    long = "word " * 400_000
+    (tmp_path / "a.txt").write_text(f"{long}\nshort")
+    assert documents(open_corpus(tmp_path / "a.txt", form=LINES)) == [long, "short"]
+    built = dataset(open_corpus(tmp_path / "a.txt", form=LINES), kind="bytes")
+    assert sides(built) == ([long], ["short"])
+
+
+def test_records_of_csv_and_tsv(tmp_path: Path) -> None:
+    write(tmp_path, {
+        "a.csv": 'title,text\none,"first ""text"",\nsecond line"\ntwo,"more"\n',
+        "b.tsv": "text\ttitle\nthree\tthird\n",
+        "c.txt": "not a record",
+    })  # fmt: skip
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="{title}: {text}"))
+    assert documents(corpus) == ['one: first "text",\nsecond line', "two: more", "third: three"]
+    assert skipped(corpus) == {"c.txt": "holds no records: not .jsonl, .ndjson, .json, .csv, .tsv, .parquet"}
+    built = dataset(corpus, kind="bytes")
+    assert [built.locate("train", token)[1] for token in (0, int(built.train.ends[0]) + 1)] == [2, 4]
+
+
+BROKEN = """\
+{"text": "fine"}
+{"text": 3}
+{"text": null}
+{"title": "x"}
+[1]
+{"text": "cut
+{"text": "fine too"}
+"""
+REASONS = {
+    "a.jsonl:3": "field 'text' is null, not text",
+    "a.jsonl:4": "no field 'text'; it has 'title'",
+    "a.jsonl:5": "a list, not an object with fields",
+    "a.jsonl:6": "not JSON: unterminated string starting at at character 10",
+}
+
+
+def test_broken_records_are_named_with_their_line_and_left_out(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": BROKEN})
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
+    assert documents(corpus) == ["fine", "3", "fine too"]
+    assert skipped(corpus) == REASONS
+
+
+def test_of_many_broken_records_the_first_are_named(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"text": "fine"}\n' + "{}\n" * 1000)
+    corpus = open_corpus(tmp_path / "a.jsonl", form=DocumentForm(field="text"))
+    assert len(corpus.skipped) == 6
+    assert corpus.skipped[-1].reason == "995 more records that could not be read"
+
+
+def test_broken_records_are_refused_where_the_phase_says_so(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": BROKEN})
+    with pytest.raises(DataError, match=r"a\.jsonl:3: field 'text' is null, not text; correct the record"):
+        open_corpus(tmp_path, form=DocumentForm(field="text", broken_records="refuse"))
+
+
+def test_a_file_that_is_no_table_is_skipped_with_its_line(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": 'text\n"open', "b.csv": "text\nfine\n"})
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
+    assert documents(corpus) == ["fine"]
+    assert skipped(corpus) == {"a.csv": "line 2: not a table: unexpected end of data"}
+
+
+def test_no_record_with_text_says_why(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text('{"title": "x"}\n')
+    with pytest.raises(DataError, match=r"(?s)no text in this file; skipped:.*a.jsonl:1: no field 'text'"):
+        open_corpus(tmp_path / "a.jsonl", form=DocumentForm(field="text"))
+
+
+def test_sides_that_a_person_chooses(poems: Path) -> None:
+    built = dataset(open_corpus(poems), validation=("0[12].txt",), test=("03.txt",))
+    train, val = sides(built)
+    assert val == [(poems / name).read_text() for name in ("01.txt", "02.txt")]
+    assert len(train) == 17
+    assert built.test is not None
+    assert built.tokenizer.decode(built.test.tokens) == (poems / "03.txt").read_text()
+    assert built.locate("test", 0) == ("03.txt", 1)
+    with pytest.raises(
+        DataError, match=r"data\.validation: no file of .* matches nothing\.txt; its files: 00\.txt, 01"
+    ):
+        dataset(open_corpus(poems), validation=("nothing.txt",))
+    with pytest.raises(DataError, match=r"01\.txt is named by data\.validation and by data\.test"):
+        dataset(open_corpus(poems), validation=("01.txt",), test=("01.txt",))
+
+
+def test_the_test_side_is_kept_out_of_the_rest(poems: Path) -> None:
+    built = dataset(open_corpus(poems), test=("03.txt",), kind="gpt2-compact")
+    train, val = sides(built)
+    assert len(train) + len(val) == 19
+    assert (poems / "03.txt").read_text() not in train + val
+
+
+def test_copies_of_a_document_are_on_one_side(tmp_path: Path) -> None:
+    write(tmp_path, {f"{i:02}.txt": f"text {i // 2} and again text {i // 2}" for i in range(40)})
+    train, val = sides(dataset(open_corpus(tmp_path), split="by-document"))
+    assert val
+    assert not set(train) & set(val)
+
+
+def test_a_limit_counts_text_and_cuts_the_last_document(poems: Path) -> None:
+    whole, built = dataset(open_corpus(poems)), dataset(open_corpus(poems), dataset_size=50)
+    assert built.train.n_text_tokens + built.val.n_text_tokens == 50
+    n = len(built.train.tokens)
+    assert np.array_equal(whole.train.tokens[:n], built.train.tokens)
+
+
+def test_repeats_do_not_go_across_documents(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("\n".join(["one two three four five six"] * 20))
+    built = dataset(open_corpus(tmp_path / "a.txt", form=LINES), split="contiguous")
+    shared = dataset_leakage(built)
+    assert shared.longest == len(built.tokenizer.encode("one two three four five six"))
+    assert shared.repeated_share == 0.0
+
+
+def test_the_baseline_of_text_does_not_depend_on_its_files(tmp_path: Path) -> None:
+    lines = [f"the {i % 7}th of {i % 11} words is {i * 7919 % 101}\n" for i in range(3000)]
+    (tmp_path / "one.txt").write_text("".join(lines))
+    write(tmp_path / "many", {f"{i:03}.txt": "".join(lines[i * 30 : i * 30 + 30]) for i in range(100)})
+    bits = []
+    for path in (tmp_path / "one.txt", tmp_path / "many"):
+        baseline = dataset_baseline(dataset(open_corpus(path), kind="bytes"))
+        assert baseline is not None
+        bits.append(baseline.bits_per_byte)
+    assert bits[1] == pytest.approx(bits[0], rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("keys", "message"),
+    [
+        ('field = "text"\nseparator = "x"', "separator: says what a document is, as field does"),
+        ('documents = "lines"\nfield = "text"', "field: says what a document is, as documents does"),
+        ('join = "published"\nfield = "text"', 'field: has no meaning with join = "published"'),
+    ],
+)
+def test_a_phase_says_once_what_a_document_is(keys: str, message: str) -> None:
+    with pytest.raises(PhaseError, match=message):
+        parse_phase(f'[phase]\nname = "x"\n[data]\n{keys}\n')
