@@ -41,7 +41,7 @@ def _status_of(arguments: Sequence[str]) -> int:
     program = Program(name="slmtui")
     try:
         if instruction := os.environ.get(completion.VARIABLE):
-            return shell_complete(program, {}, "slmtui", completion.VARIABLE, instruction)
+            return _completions(program, instruction)
         with program.make_context("", list(arguments)) as context:
             return int(program.invoke(context))
     except click.exceptions.Exit as end:  # --help, --version
@@ -58,6 +58,15 @@ def _status_of(arguments: Sequence[str]) -> int:
         return ExitStatus.FAILED
     except KeyboardInterrupt:
         return ExitStatus.INTERRUPTED
+
+
+def _completions(program: Program, instruction: str) -> int:
+    try:
+        return shell_complete(program, {}, "slmtui", completion.VARIABLE, instruction)
+    except (KeyError, ValueError):  # click reads them as they are
+        raise UserError(
+            f"{completion.VARIABLE} is for completion scripts, which set COMP_WORDS and COMP_CWORD, too; unset it"
+        ) from None
 
 
 def _what_is_wrong(error: click.UsageError) -> str:

@@ -82,6 +82,17 @@ def test_the_shell_completes_paths(
     assert capfd.readouterr().out == f"{kind},{words[-1]}\n"
 
 
+def test_what_no_completion_script_would_ask_is_refused(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(VARIABLE, "bash_complete")
+    monkeypatch.delenv("COMP_WORDS", raising=False)
+    assert main([]) == 2
+    assert capsys.readouterr().err == (
+        f"slmtui: {VARIABLE} is for completion scripts, which set COMP_WORDS and COMP_CWORD, too; unset it\n"
+    )
+
+
 def test_completion_imports_neither_torch_nor_textual(project: Path) -> None:
     code = (
         "import sys\nfrom slmtui.cli import main\nmain([])\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -112,3 +113,31 @@ def test_a_run_that_is_being_deleted_is_not_the_newest(tmp_path: Path) -> None:
     os.utime(older.phase_file, (1, 1))
     gone.delete()
     assert newest_first([gone, older, newer]) == [newer, older, gone]
+
+
+@pytest.mark.parametrize("lose", [Path.unlink, lambda log: log.write_bytes(b"")])
+def test_a_run_that_has_lost_its_log_is_not_sent_to_resume(
+    tmp_path: Path, lose: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = done_run(tmp_path, "a-001")
+    run.last.write_bytes(b"a checkpoint")
+    lose(run.log_file)
+    said = f"a-001: {run.log_file} is gone or empty, so the training cannot go on; its model can be used: "
+    assert main(["watch", "a-001", "--checkpoints", str(tmp_path)]) == ExitStatus.FAILED
+    told = capsys.readouterr().err
+    assert told.startswith(said)
+    assert "--resume" not in told
+    assert main(["--resume", "a-001", "--checkpoints", str(tmp_path)]) == ExitStatus.USAGE
+    assert said in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("nosuch", "nosuch: no such run in"), ("nosuch.pt", "nosuch.pt: no such checkpoint")]
+)
+def test_a_wrong_name_does_not_wait_for_torch(
+    tmp_path: Path, name: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for module in ("slmtui.inference.generation", "slmtui.runs.checkpoint"):
+        monkeypatch.setitem(sys.modules, module, None)  # importing it would fail
+    assert main(["complete", name, "--checkpoints", str(tmp_path)]) == ExitStatus.USAGE
+    assert said in capsys.readouterr().err

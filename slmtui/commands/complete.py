@@ -23,8 +23,10 @@ from slmtui.commands.options import (
     seed_option,
     setting,
 )
+from slmtui.config.errors import printable
 from slmtui.config.limits import LARGEST_SEED
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
 
@@ -56,10 +58,10 @@ def command(
     as_json: bool,
     checkpoints: Path,
 ) -> ExitStatus:
-    from slmtui.inference.generation import Sampling, complete  # torch, which --help does not need
+    path = checkpoint_path(run, checkpoints, last=last)
+    from slmtui.inference.generation import Sampling, complete  # torch, which a wrong name need not wait for
     from slmtui.runs.checkpoint import load_checkpoint
 
-    path = checkpoint_path(run, checkpoints, last=last)
     saved = load_checkpoint(path)
     settings = saved.phase.sampling
     sampling = Sampling(
@@ -90,8 +92,10 @@ def command(
 
 
 def checkpoint_path(name: str, checkpoints: Path, *, last: bool) -> Path:
-    """The checkpoint that a name on the command line means."""
+    """The checkpoint that a name on the command line means; UserError if there is none."""
     if name.endswith(".pt"):
+        if not is_there(Path(name)):
+            raise UserError(f"{printable(name, limit=200)}: no such checkpoint")
         return Path(name)
     return saved_model(find_run(checkpoints, name), last=last)
 

@@ -61,6 +61,9 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
             put(line)
     last = fold.last
     if not isinstance(last, events.RunFinished):
+        if reason := run.why_not_resumed(last):
+            say(reason)
+            return ExitStatus.FAILED
         step = "before its first step" if last is None else f"at step {last.step:,}"
         resume = run.command("--headless", "--resume")
         say(f"{run.name}: crashed {step}; its process is gone. Resume it with: {resume}")

@@ -143,7 +143,22 @@ class Run:
                     f"{self.name} diverged at step {end.step:,} and would diverge again; train its phase anew at a "
                     "lower training.learning_rate"
                 )
+            case None if self._has_lost_its_log():
+                return (
+                    f"{self.name}: {self.log_file} is gone or empty, so the training cannot go on; its model can be "
+                    f"used: {self.command('complete')}"
+                )
         return None
+
+    def _has_lost_its_log(self) -> bool:
+        """Whether there is a checkpoint, but nothing of the events before it."""
+        try:
+            is_empty = self.log_file.lstat().st_size == 0
+        except FileNotFoundError:
+            is_empty = True
+        except OSError:
+            return False
+        return is_empty and (is_there(self.last) or is_there(self.best))
 
     def delete(self) -> None:
         """Remove the folder and all that is in it; RunError if it is being trained, or if that cannot be done."""
