@@ -9,6 +9,7 @@ from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import is_clear_rise
+from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.training.events import DIVERGED, Evaluation, Finding
 from slmtui.training.gap import SCALE
 from slmtui.words import duration, listed, number, percent, plural
@@ -104,7 +105,11 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
 
 
 def _class_of(best: Evaluation) -> str:
-    return f"{best.verdict} on the house scale" if best.verdict else "of no meaning, since nothing was learned yet"
+    if not best.verdict:
+        return "of no meaning, since nothing was learned yet"
+    if best.gap <= NEGATIVE_GAP:
+        return f"{best.verdict} by its size on the house scale, but no praise, as it is below zero"
+    return f"{best.verdict} on the house scale"
 
 
 def _lowest(best: Evaluation) -> str:

@@ -44,13 +44,18 @@ def too_small(trace: RunTrace) -> Evidence | None:
 def underfitting(trace: RunTrace) -> Evidence | None:
     if not _is_underfitted(trace) or trace.body_per_token < SMALL_BODY or trace.evaluations[-1].gap >= LARGE_GAP:
         return None
-    return Evidence(values=_seen(trace), number=trace.evaluations[-1].train_loss)
+    last, best = trace.evaluations[-1], trace.best
+    improving = best is not None and best.step == last.step
+    first = f"more steps first (training.max_iters = {2 * last.step}); then " if improving else ""
+    return Evidence(values=_seen(trace) | {"first": first}, number=last.train_loss)
 
 
 def stopped_too_early(trace: RunTrace) -> Evidence | None:
     """Val fell by a twentieth in the last fifth of the steps; by less where the train loss has a long way to go."""
     if not trace.has_run_its_course or trace.broken_at is not None or not trace.has_learned:
         return None
+    if too_few_steps(trace) is not None:
+        return None  # which says how many, and more
     fall, last = fall_at_the_end(trace), trace.evaluations[-1]
     if fall < STILL_FALLING and not (fall >= STILL_FALLING / 2 and share_left(trace) >= UNDERFITTED):
         return None
@@ -66,6 +71,8 @@ def too_few_epochs(trace: RunTrace) -> Evidence | None:
     best, evaluations = trace.best, trace.evaluations
     if not trace.has_run_its_course or best is None or best.step < evaluations[-1].step or not trace.has_learned:
         return None
+    if too_few_steps(trace) is not None:
+        return None  # which says how many steps there should be
     epochs = trace.epochs_at(best.step)
     return Evidence(values={"steps": best.step, "epochs": epochs}, number=epochs) if epochs < 1 else None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from statistics import median
 
+from slmtui.insight.rules import size
 from slmtui.insight.rules.limits import LARGE_GAP, LAST_VALUE
 from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
@@ -33,7 +34,12 @@ def negative_gap(trace: RunTrace) -> Evidence | None:
     now = trace.evaluations[-1].gap
     if not trace.has_learned or now >= 0 or min(trace.gap_class.current, trace.gap_class.told) < NEGATIVE:
         return None
-    return Evidence(values={"below": -now}, number=now, state=(trace.gap_class.told, "below"))
+    unseen = trace.facts is not None and size.leakage(trace) is None
+    values = {
+        "below": -now, "why": "is easier than the training text" if unseen else "is easier, or has been seen",
+        "first": "" if unseen else "look for leakage in Data; ", "other": size.other_split(trace),
+    }  # fmt: skip
+    return Evidence(values=values, number=now, state=(trace.gap_class.told, "below"))
 
 
 def moderate_gap(trace: RunTrace) -> Evidence | None:

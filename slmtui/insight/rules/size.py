@@ -37,12 +37,30 @@ def leakage(trace: RunTrace) -> Evidence | None:
     )  # fmt: skip
 
 
-def easier_validation(trace: RunTrace) -> Evidence | None:
+def easier_or_seen_validation(trace: RunTrace) -> Evidence | None:
     """Where the texts are not known: a gap that stays well below zero gives leakage away."""
+    return _stays_below(trace) if trace.facts is None else None
+
+
+def easier_validation(trace: RunTrace) -> Evidence | None:
+    """Where the texts are known to share little, so that a gap that stays well below zero is the split's doing."""
+    return _stays_below(trace) if trace.facts is not None and leakage(trace) is None else None
+
+
+def _stays_below(trace: RunTrace) -> Evidence | None:
     gaps = sorted(one.gap for one in trace.evaluations[-3:])
-    if trace.facts is not None or len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.has_learned:
+    if len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.has_learned:
         return None
-    return Evidence(values={"below": -gaps[1]}, number=gaps[1])
+    share = trace.facts.repeated_share if trace.facts is not None else None
+    return Evidence(values={"below": -gaps[1], "share": share, "other": other_split(trace)}, number=gaps[1])
+
+
+def other_split(trace: RunTrace) -> str:
+    """How to validate on other text than this phase does."""
+    split = trace.phase.get("data", {}).get("split")  # an older log has the older name
+    if split in ("by-document", "by-file"):
+        return "hold more documents back, and so others: a smaller data.train_fraction"
+    return 'hold documents from all over back: data.split = "by-document"'
 
 
 def tiny_validation(trace: RunTrace) -> Evidence | None:

@@ -32,7 +32,7 @@ ALONE_AND_MIXED = (
 )
 LOWER_RATE = "train again with training.learning_rate = {lower:.0e}"
 START_GENTLY = LOWER_RATE + " and a warm-up"
-DO_NOT_USE = "do not use this model yet: more text, a smaller vocabulary, or what the other findings say"
+DO_NOT_USE = "counting alone would do: use more text, a smaller vocabulary, or what the other findings say"
 
 
 def of_tiny_validation(values: Mapping[str, Any]) -> float:
@@ -58,11 +58,19 @@ OF_THE_DATA = (
         ),
     ),
     Rule(
-        code="leakage", when=END, applies=size.easier_validation, weight=0.7, confidence="medium",
+        code="leakage", when=END, applies=size.easier_or_seen_validation, weight=0.7, confidence="medium",
         diagnosis=Diagnosis(
             title="validation is easier than training",
             evidence="val has stayed {below:.2f} below train, which new text would not do",
-            remedy='look for text that is on both sides, and try data.split = "by-document"',
+            remedy="look for text that is on both sides; {other}",
+        ),
+    ),
+    Rule(
+        code="gap", when=END, applies=size.easier_validation, weight=0.6,
+        diagnosis=Diagnosis(
+            title="validation is easier than training",
+            evidence="val has stayed {below:.2f} below train, and only {share:.1%} of it stands in the training text",
+            remedy="the gap of this split says nothing of new text; {other}",
         ),
     ),
     Rule(
@@ -220,7 +228,7 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="under-fitting",
             evidence=TRAIN_ENDED,
-            remedy="less dropout and weight decay, a larger model, or more steps",
+            remedy="{first}less dropout and weight decay, or a larger model",
         ),
     ),
     Rule(
@@ -245,8 +253,8 @@ OF_OVERFITTING = (
     Rule(
         code="gap", when=EVALUATION, applies=overfitting.negative_gap, weight=0.6, over=overfitting.no_gap,
         live=Live(
-            message="val is {below:.2f} below train: the validation text is easier, or has been seen",
-            advice='look for leakage in Data; split = "by-document" holds whole files back',
+            message="val is {below:.2f} below train: the validation text {why}",
+            advice="{first}{other}",
         ),
     ),
     Rule(

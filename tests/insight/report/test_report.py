@@ -313,7 +313,7 @@ def test_a_model_that_is_not_to_be_used_is_not_recommended(
 ) -> None:
     run = done_run(tmp_path, "phase1-001", losses, baseline=baseline, baseline_order=3)
     text = markdown(run).split("## What to do next")[1]
-    assert ("Do not use this model yet" in text) == (not is_fit)
+    assert ("Counting alone would do" in text) == (not is_fit)
     assert ("Use best.pt" in text) == is_fit
     assert ("If you use it all the same, use best.pt" in text) == (not is_fit)
 

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from slmtui.insight.rules.diagnosis import before_the_start, diagnose
+from slmtui.insight.watch import Watcher
 from slmtui.training.data_record import DataFacts
-from slmtui.training.events import Event, Finding, RunFinished, RunStarted, Step
+from slmtui.training.events import Event, Finding, RunFinished, RunStarted, Step, Warned
 from tests.insight.published import Row, published, run, started
 from tests.insight.sound import SOUND, counted
 
@@ -163,6 +164,41 @@ def test_little_learned_on_a_short_path_is_a_rate_too_low() -> None:
     assert "1e-03" in finding.remedy
 
 
+EASIER: list[Row] = [(0, 7.3, 7.3), (100, 4.6, 4.0), (200, 3.9, 3.3), (300, 3.7, 3.1), (400, 3.6, 3.0)]
+
+
+def test_validation_that_is_easier_is_a_finding_whose_remedy_fits_the_split() -> None:
+    by_document, contiguous = run(EASIER), run(EASIER)
+    assert isinstance(by_document[0], RunStarted)
+    by_document[0] = replace(by_document[0], phase=by_document[0].phase | {"data": {"split": "by-document"}})
+    for happened, remedy in ((by_document, "hold more documents back"), (contiguous, 'data.split = "by-document"')):
+        finding = next(one for one in diagnose(happened, SOUND) if one.code == "gap")
+        assert finding.level == "warning"
+        assert finding.number == pytest.approx(-0.6)
+        assert remedy in finding.remedy
+        watcher = Watcher()
+        live = [warning for event in happened for warning in watcher_with(watcher, event) if warning.code == "gap"]
+        assert live
+        assert all(remedy in warning.advice for warning in live)
+        assert all("leakage" not in warning.advice and "seen" not in warning.message for warning in live)
+    seen = replace(SOUND, repeated_share=0.9)
+    assert "gap" not in codes(diagnose(contiguous, seen)), "that is leakage"
+
+
+def watcher_with(watcher: Watcher, event: Event) -> list[Warned]:
+    """What is said after an event of a run whose texts are known to be sound."""
+    said = watcher.add(event)
+    watcher.trace.facts = SOUND
+    return said
+
+
+def test_a_run_that_is_too_short_is_told_one_number_of_steps() -> None:
+    rows: list[Row] = [(0, 7.3, 7.3), (10, 6.9, 6.9), (20, 6.4, 6.4), (30, 5.9, 5.9), (40, 5.4, 5.4)]
+    happened = run(rows, learning_rate=2e-3)
+    assert "too_few_steps" in codes(diagnose(happened, SOUND))
+    assert not {"stopped_too_early", "too_few_epochs"} & set(codes(diagnose(happened, SOUND)))
+
+
 def test_little_learned_in_few_steps_is_too_few_steps() -> None:
     rows = [(step // 10, train, val) for step, train, val in LITTLE]
     finding = found("too_few_steps", run(rows, learning_rate=2e-3))
@@ -185,7 +221,11 @@ def test_little_learned_by_a_small_model_is_its_size() -> None:
 
 
 def test_little_learned_otherwise_is_underfitting() -> None:
-    assert found("underfitting", run(LITTLE)).number == 4.3
+    finding = found("underfitting", run(LITTLE))
+    assert finding.number == 4.3
+    assert finding.remedy.startswith("more steps first (training.max_iters = 800); then less dropout")
+    flat = [*LITTLE, (500, 4.3, 4.8)]
+    assert found("underfitting", run(flat)).remedy.startswith("less dropout and weight decay")
 
 
 def test_a_val_loss_that_still_falls_was_stopped_too_early() -> None:
