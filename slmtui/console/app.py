@@ -26,7 +26,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.base import MODES
 from slmtui.console.dialogs.help import help_for, is_ours
 from slmtui.console.dialogs.question import Message, Question
-from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive
+from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
 from slmtui.console.host import Host
 from slmtui.console.text.control_filter import ControlCharFilter
 from slmtui.console.text.glyphs import Glyphs, Letters
@@ -89,6 +89,7 @@ class Console(Host):
         glyphs: Glyphs = "braille",
     ) -> None:
         keep_pumps_alive()
+        turn_no_pages_without_room()
         super().__init__(checkpoints, log, ui_state or UIState())
         self._faults = RepeatedFaults()
         self.glyphs = glyphs

@@ -9,9 +9,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import wraps
+from typing import Literal
 
 from textual.message import Message
 from textual.message_pump import MessagePump
+from textual.widgets import OptionList
 from textual.worker import WorkerFailed
 
 AGAIN = 10.0  # seconds without a fault after which the same one is shown again; many come with each pulse
@@ -34,6 +36,24 @@ def keep_pumps_alive() -> None:
 
     survive._survives = True  # type: ignore[attr-defined]
     MessagePump._dispatch_message = survive  # type: ignore[method-assign]
+
+
+def turn_no_pages_without_room() -> None:
+    """From now on, page up and page down do nothing in a list that has no room for a line, as in a tiny window.
+
+    Textual's would raise KeyError. It holds for all lists, that of the command palette among them.
+    """
+    if getattr(OptionList._move_page, "_has_room", False):
+        return
+    move_page = OptionList._move_page
+
+    @wraps(move_page)
+    def move_if_seen(self: OptionList, direction: Literal[-1, 1]) -> None:
+        if self.scrollable_content_region:
+            move_page(self, direction)
+
+    move_if_seen._has_room = True  # type: ignore[attr-defined]
+    OptionList._move_page = move_if_seen  # type: ignore[method-assign]
 
 
 class RepeatedFaults:

@@ -9,8 +9,9 @@ import pytest
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.command import CommandPalette
 from textual.screen import ModalScreen
-from textual.widgets import Input
+from textual.widgets import Input, OptionList
 
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
@@ -156,6 +157,24 @@ async def test_ctrl_q_quits_from_within_a_dialog_too(make_console: MakeConsole, 
         await until(pilot, lambda: app.screen.has_class("-empty"))
         await pilot.press("ctrl+l", "ctrl+q")
         await until(pilot, lambda: app.return_value == "quit")
+
+
+@pytest.mark.parametrize("key", ["pagedown", "pageup", "down", "ctrl+end"])
+async def test_a_palette_without_room_for_its_list_takes_keys(
+    make_console: MakeConsole, until: Until, key: str
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        await pilot.press("ctrl+p")
+        await until(
+            pilot, lambda: isinstance(app.screen, CommandPalette) and app.screen.query_one(OptionList).option_count
+        )
+        await pilot.resize_terminal(80, 2)
+        await pilot.press(key, key)
+        await pilot.resize_terminal(*NARROW)
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
 
 
 async def test_an_empty_log_says_so(make_console: MakeConsole) -> None:
