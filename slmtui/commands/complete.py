@@ -60,9 +60,9 @@ def command(
 ) -> ExitStatus:
     path = checkpoint_path(run, checkpoints, last=last)
     from slmtui.inference.generation import Sampling, complete  # torch, which a wrong name need not wait for
-    from slmtui.runs.checkpoint import load_checkpoint
+    from slmtui.runs.checkpoint import load_model
 
-    saved = load_checkpoint(path)
+    saved = load_model(path)
     settings = saved.phase.sampling
     sampling = Sampling(
         temperature=settings.temperature if temperature is None else temperature,

@@ -55,10 +55,10 @@ def command(
     examined = find_run(checkpoints, run)
     last = last or _names_the_last(run)
     from slmtui.insight.judging.examiner import dataset_of, examine  # torch, which --help does not need
-    from slmtui.runs.checkpoint import load_checkpoint
+    from slmtui.runs.checkpoint import load_model
 
     path = saved_model(examined, last=last)
-    saved = load_checkpoint(path)
+    saved = load_model(path)
     asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed)
     say(f"{path}: step {saved.step:,}, {saved.losses}")
     found = examine(saved, dataset_of(saved), asked)

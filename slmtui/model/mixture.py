@@ -6,14 +6,19 @@ The network sees at most `block_size` tokens back; the n-gram model sees order â
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from slmtui.data.ngram import KneserNey
+
+if TYPE_CHECKING:
+    from slmtui.model.gpt import GPT
 
 TOKENS_AT_ONCE = 1_000_000  # chunk size for the losses of a text, which bounds the memory for a long one
 
@@ -43,3 +48,13 @@ class Mixture:
                 known:
             ]
         return torch.from_numpy(losses)
+
+
+@contextmanager
+def network_alone(model: GPT) -> Iterator[None]:
+    """Without the n-gram model that is mixed into a model's predictions."""
+    mixture, model.mixture = model.mixture, None
+    try:
+        yield
+    finally:
+        model.mixture = mixture

@@ -55,6 +55,8 @@ class SavedModel:
     def losses(self) -> str:
         """`val loss 3.2412`, and of a model with a mixture both, with what is mixed."""
         mixture = self.model.mixture
+        if mixture is None and self.mixed_loss is not None:
+            return f"val loss {self.val_loss:.4f} (the network alone is used: mixed, it was {self.mixed_loss:.4f})"
         if mixture is None:
             return f"val loss {self.val_loss:.4f}"
         return (
@@ -138,10 +140,14 @@ def load_checkpoint(path: Path) -> SavedModel:
 def load_model(path: Path) -> SavedModel:
     """The model of a checkpoint for inference: in evaluation mode for good, and without the training's state.
 
+    Without its mixture, too, where the network alone had the lower validation loss.
+
     Two completions may share it; a model that is in training mode for a moment drops units.
     """
     saved = dataclasses.replace(load_checkpoint(path), training=None)  # an optimizer's state is three times the model
     saved.model.eval()
+    if saved.mixed_loss is not None and saved.mixed_loss >= saved.val_loss:
+        saved.model.mixture = None
     return saved
 
 

@@ -85,6 +85,8 @@ def summary(
             if best.mixed_loss is not None:
                 distance = best.mixed_loss - baseline.loss
                 lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
+            if best.mixed_loss is not None and not best.mixture_helps:
+                lines[-1] += ": the network alone is used"
         if best.step > 0:
             lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines

@@ -34,6 +34,7 @@ class RunSummary:
     bits_per_byte: float | None = None
     best_mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
+    judged_loss: float | None = None  # the best of what the checkpoint predicts with
     judged_bits_per_byte: float | None = None  # of what the checkpoint predicts with: runs are ranked by it
     baseline: float | None = None  # the n-gram model's loss, where the log knows it
     samples: int = 0  # at the best evaluation, that the two rates were counted over
@@ -63,7 +64,7 @@ class RunSummary:
                 self.gap, self.bits_per_byte = event.gap, event.bits_per_byte
                 self.verdict = event.verdict or None
                 self.best_mixed_loss, self.mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
-                self.judged_bits_per_byte = event.judged_bits_per_byte
+                self.judged_loss, self.judged_bits_per_byte = event.judged_loss, event.judged_bits_per_byte
                 self.samples, self.parse_rate, self.copied_share = 0, None, None
             case events.SampleRates() if event.step == self.best_step:
                 self.samples, self.parse_rate, self.copied_share = event.samples, event.parse_rate, event.copied_share

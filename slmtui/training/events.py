@@ -108,13 +108,19 @@ class Evaluation(Base):
     mixed_bits_per_byte: float | None = None
 
     @property
+    def mixture_helps(self) -> bool:
+        """Whether the mixture predicts better than the network alone, which is used where it does not."""
+        return self.mixed_loss is not None and self.mixed_loss < self.val_loss
+
+    @property
     def judged_loss(self) -> float:
-        """The validation loss of what the checkpoint predicts with; best.pt, patience and the gate are based on it."""
-        return self.val_loss if self.mixed_loss is None else self.mixed_loss
+        """The validation loss of what a checkpoint predicts with: best.pt, patience and the gate go by it."""
+        return self.mixed_loss if self.mixed_loss is not None and self.mixture_helps else self.val_loss
 
     @property
     def judged_bits_per_byte(self) -> float:
-        return self.bits_per_byte if self.mixed_bits_per_byte is None else self.mixed_bits_per_byte
+        mixed = self.mixed_bits_per_byte
+        return mixed if mixed is not None and self.mixture_helps else self.bits_per_byte
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from itertools import cycle, islice
 
 from slmtui.config.limits import GATE_SAMPLES
@@ -15,6 +16,7 @@ from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.generation import Sampling, generate
 from slmtui.inference.stopping import until_stop
 from slmtui.model.gpt import GPT
+from slmtui.model.mixture import network_alone
 from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.state import Training
@@ -47,7 +49,8 @@ def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event
 def _draw(training: Training, n: int) -> list[tuple[str, str]]:
     begin = time.perf_counter()
     seed = training.phase.training.seed + 1000 * training.step
-    drawn = completions(training.model, training.dataset.tokenizer, training.phase.sampling, n, seed)
+    with network_alone(training.model) if training.mixture_hurts else nullcontext():
+        drawn = completions(training.model, training.dataset.tokenizer, training.phase.sampling, n, seed)
     training.seconds += time.perf_counter() - begin
     return drawn
 

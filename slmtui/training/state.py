@@ -51,6 +51,7 @@ class Training:
         self.patience_reference = math.inf  # the loss that must be improved on by min_delta for early stopping
         self.last_train_loss = math.nan
         self.last_val_loss = math.nan
+        self.best_mixed_loss = math.nan
         self.last_mixed_loss = math.nan  # stays NaN without a mixture
         self.learning_rate_factor = 1.0
         self.recent_losses: list[float] = []  # of the latest batches, to detect a spike
@@ -60,6 +61,11 @@ class Training:
     def start(cls, phase: Phase, dataset: Dataset, machine: Machine) -> Training:
         config = model_config(phase, dataset.tokenizer.n_vocab)
         return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
+
+    @property
+    def mixture_hurts(self) -> bool:
+        """Whether the network alone predicted better at the latest evaluation."""
+        return self.last_mixed_loss >= self.last_val_loss
 
     @property
     def bf16(self) -> bool:
@@ -97,7 +103,7 @@ class Training:
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
         # States from before there were mixtures lack these keys; the judged loss was the network's.
-        unknown = {"last_train_loss": math.nan, "last_mixed_loss": math.nan}
+        unknown = {"last_train_loss": math.nan, "last_mixed_loss": math.nan, "best_mixed_loss": math.nan}
         progress = {"best_loss": progress["best_val_loss"], **unknown, **progress}
         for name in PROGRESS:
             value, kind = progress[name], type(getattr(self, name))
@@ -114,6 +120,7 @@ class Training:
 PROGRESS = (
     "announced", "step", "evaluated_at", "best_loss", "best_val_loss", "best_step", "best_is_unsaved",
     "evaluations_since_best", "patience_reference", "last_train_loss", "last_val_loss", "last_mixed_loss",
+    "best_mixed_loss",
     "learning_rate_factor", "recent_losses", "seconds",
 )  # fmt: skip
 

@@ -200,6 +200,7 @@ def _record_losses(training: Training, evaluation: events.Evaluation) -> None:
         training.last_mixed_loss = evaluation.mixed_loss
     if evaluation.best:
         training.best_loss, training.best_val_loss = evaluation.judged_loss, evaluation.val_loss
+        training.best_mixed_loss = math.nan if evaluation.mixed_loss is None else evaluation.mixed_loss
         training.best_step = evaluation.step
         training.best_is_unsaved = True
 
@@ -275,6 +276,6 @@ def run_finished(training: Training, reason: events.Reason, cause: events.Cause 
         cause=cause,
         best_step=training.best_step,
         best_val_loss=training.best_val_loss if has_best else None,
-        best_mixed_loss=training.best_loss if has_best and training.model.mixture is not None else None,
+        best_mixed_loss=training.best_mixed_loss if has_best and training.model.mixture is not None else None,
         seconds=training.seconds,
     )

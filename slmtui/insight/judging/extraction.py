@@ -10,8 +10,7 @@ of it word for word and says nothing of what the network has learned.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -21,6 +20,7 @@ from numpy.typing import NDArray
 from slmtui.inference.generation import Sampling, generate
 from slmtui.insight.judging.counts import Extraction
 from slmtui.model.gpt import GPT
+from slmtui.model.mixture import network_alone
 
 ROWS_AT_ONCE = 64
 GREEDY = Sampling(temperature=0.0)
@@ -39,7 +39,7 @@ def extract(
     for first in range(0, len(starts), ROWS_AT_ONCE):
         rows = starts[first : first + ROWS_AT_ONCE]
         given = [text[start : start + prefix] for start in rows]
-        with _network_alone(model):
+        with network_alone(model):
             draws = [draw.tokens for draw in generate(model, given, length, GREEDY, [0] * len(rows))]
         written = torch.stack(draws, dim=1).cpu().numpy()  # (B, length)
         asked = np.stack([text[start + prefix : start + prefix + length] for start in rows]).astype(np.int64)
@@ -53,16 +53,6 @@ def extract(
         right_tokens=float(right.mean()) if len(right) else 0.0,
         at=tuple(exact.tolist()),
     )
-
-
-@contextmanager
-def _network_alone(model: GPT) -> Iterator[None]:
-    """Without the n-gram model that is mixed into its predictions."""
-    mixture, model.mixture = model.mixture, None
-    try:
-        yield
-    finally:
-        model.mixture = mixture
 
 
 def chosen_places(n_tokens: int, span: int, most: int, seed: int) -> NDArray[np.int64]:

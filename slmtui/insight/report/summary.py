@@ -113,11 +113,13 @@ def _class_of(best: Evaluation) -> str:
 
 
 def _lowest(best: Evaluation) -> str:
-    loss = "validation loss" if best.mixed_loss is None else "mixed validation loss"
+    loss = "mixed validation loss" if best.mixture_helps else "validation loss"
     words = f"{loss} was lowest at step {best.step:,}: {best.judged_loss:.4f} nats per token, "
     words += f"{best.judged_bits_per_byte:.2f} bits per byte"
     if best.mixed_loss is None:
         return words
+    if not best.mixture_helps:
+        return f"{words}, by the network alone, which is used: mixed with the n-gram model it has {best.mixed_loss:.4f}"
     return f"{words}; the network alone has {best.val_loss:.4f}, {best.bits_per_byte:.2f} bits per byte"
 
 

@@ -69,7 +69,7 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         ("max_val_loss", gate.max_val_loss, None if one is None else one.judged_loss),
         ("max_bits_per_byte", gate.max_bits_per_byte, None if one is None else one.judged_bits_per_byte),
     )
-    mixed = ", mixed" if one is not None and one.mixed_loss is not None else ""
+    mixed = ", mixed" if one is not None and one.mixture_helps else ""
     found = [
         _limit(
             key,

@@ -207,6 +207,15 @@ def network_above_baseline(trace: RunTrace) -> Evidence | None:
     return None if found is None or mixed is None or mixed >= found.values["baseline"] else found
 
 
+def mixture_hurts(trace: RunTrace) -> Evidence | None:
+    """The best network predicts worse when it is mixed with the n-gram model."""
+    best = trace.best
+    if not trace.has_run_its_course or best is None or best.mixed_loss is None or best.mixture_helps:
+        return None
+    values = {"val": best.val_loss, "mixed": best.mixed_loss, "share": trace.phase["model"].get("ngram_mix", 0.0)}
+    return Evidence(values=values, number=best.mixed_loss - best.val_loss)
+
+
 def _against_baseline(trace: RunTrace) -> Evidence | None:
     best, ngram = trace.best, trace.facts.baseline if trace.facts is not None else None
     if not trace.has_run_its_course or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):

@@ -350,6 +350,15 @@ OF_OVERFITTING = (
             remedy="use it mixed only, as it is; for a better network, more text or a smaller vocabulary",
         ),
     ),
+    Rule(
+        code="mixture", when=END, applies=overfitting.mixture_hurts, weight=0.3,
+        diagnosis=Diagnosis(
+            title="the mixture predicts worse",
+            evidence="the best val loss is {val:.3f} for the network alone and {mixed:.3f} mixed with the n-gram "
+            "model, so the network alone is used",
+            remedy="set model.ngram_mix below {share:g}, or to 0",
+        ),
+    ),
 )  # fmt: skip
 
 RULES = (*OF_THE_DATA, *OF_STABILITY, *OF_LEARNING, *OF_OVERFITTING)

@@ -66,7 +66,7 @@ def _margin(run: RunListing) -> float | None:
 
     Where the two are mixed, the mixture's loss: it is what the checkpoint predicts with.
     """
-    loss = run.summary.best_val_loss if run.summary.best_mixed_loss is None else run.summary.best_mixed_loss
+    loss = run.summary.judged_loss
     return None if run.baseline is None or loss is None else loss - run.baseline.loss
 
 

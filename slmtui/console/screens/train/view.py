@@ -113,8 +113,7 @@ def numbers_line(history: RunHistory, summary: RunSummary) -> str:
     if not history.evaluations:
         return " no evaluation yet"
     last = history.evaluations[-1]
-    lowest = summary.best_val_loss if summary.best_mixed_loss is None else summary.best_mixed_loss
-    best = "best now" if last.best else f"best {lowest:.3f} at {summary.best_step:,}"
+    best = "best now" if last.best else f"best {summary.judged_loss:.3f} at {summary.best_step:,}"
     mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.judged_bits_per_byte:.2f} b/byte"
     gap = in_words(last.gap, last.verdict).replace("-", "−")
     return (
