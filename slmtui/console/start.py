@@ -65,7 +65,9 @@ def run_console(
         say(_sum_up(run))
     if result == "detach":
         _detach(last, waiting, checkpoints)
-    if trainer.failures:
+    if app.return_code:  # what Textual could not survive
+        say(f"the console ended with an error, which is a bug in slmtui; the details are in {checkpoints / LOG_NAME}")
+    if trainer.failures or app.return_code:
         return ExitStatus.FAILED
     return ExitStatus.INTERRUPTED if result == "terminate" else ExitStatus.DONE
 

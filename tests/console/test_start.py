@@ -1,0 +1,27 @@
+"""What the console leaves behind when it ends."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from slmtui.console import start
+from slmtui.console.app import Console
+from slmtui.output import ExitStatus
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, ExitStatus.DONE), (1, ExitStatus.FAILED)])
+def test_a_console_that_broke_down_says_so_and_does_not_end_as_if_it_were_done(
+    tmp_path: Path, code: int, status: ExitStatus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(start, "guarded_terminal", lambda _: nullcontext(SimpleNamespace(lost=False)))
+    monkeypatch.setattr(start, "signals", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(Console, "run", lambda *_, **__: None)
+    monkeypatch.setattr(Console, "return_code", code)
+    assert start.run_console((), tmp_path) == status
+    said = capsys.readouterr().err
+    assert ("ended with an error" in said) == (code != 0)
+    assert (str(tmp_path / start.LOG_NAME) in said) == (code != 0)
