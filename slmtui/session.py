@@ -14,6 +14,7 @@ from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile, Wish, nothing
+from slmtui.runs.final_test import with_final_test
 from slmtui.runs.recorder import record
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
@@ -53,7 +54,7 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
         training = Training.start(phase, dataset, tuned_machine(phase, dataset))
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    stream = watch(train(training, _control_file(run, wish)), dataset)
+    stream = watch(with_final_test(train(training, _control_file(run, wish)), run, training), dataset)
     return Session(run, training, (), record(run, lock, training, stream), dataset.notes)
 
 
@@ -71,7 +72,8 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
     except BaseException:
         lock.release()
         raise
-    stream = watch(train(resumed.training, commands), resumed.training.dataset, resumed.history)
+    tested = with_final_test(train(resumed.training, commands), run, resumed.training)
+    stream = watch(tested, resumed.training.dataset, resumed.history)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, ())

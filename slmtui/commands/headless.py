@@ -128,6 +128,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     best = BestEvaluation()
     started: events.RunStarted | None = None
     finished: events.RunFinished | None = None
+    test: events.FinalTest | None = None
     for event in session.history:
         progress.add(event)
         started = event if isinstance(event, events.RunStarted) else started
@@ -144,6 +145,8 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                 best.add(event)
                 if isinstance(event, events.RunStarted):
                     started = event
+                if isinstance(event, events.FinalTest):
+                    test = event
                 if isinstance(event, events.RunFinished):
                     finished = event
     except TrainingFailed as error:
@@ -152,7 +155,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     assert started is not None, "a training begins with run_started"
     assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, started, finished, best.evaluation):
+        for line in summary(run, started, finished, best.evaluation, test):
             tell(put, line)
     status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
     for sentence in sentences:

@@ -41,6 +41,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
     progress = Progress()
     best = BestEvaluation()
     started: events.RunStarted | None = None
+    test: events.FinalTest | None = None
     fold = SummaryFold(run.name)
     told = ""
     for event in follow(run):
@@ -55,6 +56,8 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         best.add(event)
         if isinstance(event, events.RunStarted):
             started = event
+        if isinstance(event, events.FinalTest | events.Resumed):
+            test = event if isinstance(event, events.FinalTest) else None
         if as_json:
             put_json(to_json(event))
         elif (line := line_of(event, progress)) is not None:
@@ -69,7 +72,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         say(f"{run.name}: crashed {step}; its process is gone. Resume it with: {resume}")
         return ExitStatus.FAILED
     if started is not None and not as_json:
-        for line in summary(run, started, last, best.evaluation):
+        for line in summary(run, started, last, best.evaluation, test):
             put(line)
     status, sentences = outcome(run, last, limits_in_words(run.phase().gate, best))
     for sentence in sentences:

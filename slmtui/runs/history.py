@@ -34,6 +34,7 @@ class RunHistory:
 
     started: events.RunStarted | None
     finished: events.RunFinished | None
+    test: events.FinalTest | None
     last: Event | None
     evaluations: list[events.Evaluation]
     samples: list[events.Sample]
@@ -50,7 +51,7 @@ class RunHistory:
         self._clear()
 
     def _clear(self) -> None:
-        self.started = self.finished = self.last = None
+        self.started = self.finished = self.last = self.test = None
         self.evaluations, self.samples, self.rates = [], [], []
         self.warnings, self.changes, self.checkpoints = [], [], []
         self.progress = Progress()
@@ -197,6 +198,10 @@ class RunHistory:
                 self.started = event
             case events.Evaluation():
                 self.evaluations.append(event)
+            case events.FinalTest():
+                self.test = event
+            case events.Step() | events.Resumed():
+                self.test = None
             case events.Sample():
                 self.samples.append(event)
             case events.SampleRates():

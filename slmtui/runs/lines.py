@@ -8,6 +8,7 @@ from slmtui.output import ExitStatus, visible
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import DIVERGED, Event
 from slmtui.training.gap import in_words
 from slmtui.words import duration
@@ -22,7 +23,7 @@ def line_of(event: Event, progress: Progress) -> str | None:
             return (
                 f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
                 f"({parameters.get('token_embedding', 0):,} of them for {data.n_vocab:,} tokens), "
-                f"{data.train_tokens:,} tokens to train on, {data.val_tokens:,} to validate, "
+                f"{data.train_tokens:,} tokens to train on, {data.val_tokens:,} to validate, {_to_test(data)}"
                 f"{machine.get('device')}, {how}"
             )
         case events.Evaluation():
@@ -33,6 +34,8 @@ def line_of(event: Event, progress: Progress) -> str | None:
                 f"gap {in_words(event.gap, event.verdict)}, {event.bits_per_byte:.2f} bits/byte"
                 f"{_mixed(event)}{tail}"
             )
+        case events.FinalTest():
+            return f"test, the best model (step {event.best_step:,}): {test_line(event)}"
         case events.Sample():
             return f"sample at step {event.step}{_label(event)}:\n{_margin(visible(event.prompt + event.text))}"
         case events.SampleRates():
@@ -45,6 +48,18 @@ def line_of(event: Event, progress: Progress) -> str | None:
         case events.Paused() | events.Resumed():
             return f"step {event.step}: {event.event}"
     return None
+
+
+def _to_test(data: DataRecord) -> str:
+    return "" if data.test_tokens is None else f"{data.test_tokens:,} kept for the test, "
+
+
+def test_line(result: events.FinalTest) -> str:
+    """Losses and bits per byte on the test side: loss 3.0412, 2.10 bits/byte, mixed loss 2.6112, 1.80 bits/byte."""
+    words = f"loss {result.test_loss:.4f}, {result.bits_per_byte:.2f} bits/byte"
+    if result.mixed_loss is None:
+        return words
+    return f"{words}, mixed loss {result.mixed_loss:.4f}, {result.mixed_bits_per_byte:.2f} bits/byte"
 
 
 def _label(sample: events.Sample) -> str:
@@ -65,7 +80,11 @@ def _mixed(evaluation: events.Evaluation) -> str:
 
 
 def summary(
-    run: Run, started: events.RunStarted, finished: events.RunFinished, best: events.Evaluation | None
+    run: Run,
+    started: events.RunStarted,
+    finished: events.RunFinished,
+    best: events.Evaluation | None,
+    test: events.FinalTest | None = None,
 ) -> list[str]:
     """The lines that stand under a finished run."""
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
@@ -87,6 +106,8 @@ def summary(
                 lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
             if best.mixed_loss is not None and not best.mixture_helps:
                 lines[-1] += ": the network alone is used"
+        if test is not None:
+            lines.append(f"test: {test_line(test)} on {test.tokens:,} tokens, looked at once")
         if best.step > 0:
             lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines

@@ -36,6 +36,10 @@ class RunSummary:
     mixed_bits_per_byte: float | None = None
     judged_loss: float | None = None  # the best of what the checkpoint predicts with
     judged_bits_per_byte: float | None = None  # of what the checkpoint predicts with: runs are ranked by it
+    test_loss: float | None = None  # on the test side, of the best model: None before the end, and without such a side
+    test_bits_per_byte: float | None = None
+    test_mixed_loss: float | None = None
+    test_mixed_bits_per_byte: float | None = None
     baseline: float | None = None  # the n-gram model's loss, where the log knows it
     samples: int = 0  # at the best evaluation, that the two rates were counted over
     parse_rate: float | None = None
@@ -68,6 +72,9 @@ class RunSummary:
                 self.samples, self.parse_rate, self.copied_share = 0, None, None
             case events.SampleRates() if event.step == self.best_step:
                 self.samples, self.parse_rate, self.copied_share = event.samples, event.parse_rate, event.copied_share
+            case events.FinalTest():
+                self.test_loss, self.test_bits_per_byte = event.test_loss, event.bits_per_byte
+                self.test_mixed_loss, self.test_mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
             case events.Warned(of_the_run=True, code="gate"):
                 self.gate_failed = True
             case events.Warned(of_the_run=True):
@@ -76,6 +83,8 @@ class RunSummary:
                 self.paused = True
             case events.Resumed() | events.Step():
                 self.paused, self.finding, self.gate_failed = False, "", False
+                self.test_loss = self.test_bits_per_byte = None
+                self.test_mixed_loss = self.test_mixed_bits_per_byte = None
             case events.RunFinished():
                 self.paused = False
                 self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds

@@ -48,6 +48,8 @@ class DataRecord:
     val_tokens: Positive
     train_bytes: Positive | None = None
     val_bytes: Positive | None = None
+    test_tokens: Positive | None = None  # None, too, without a test side
+    test_bytes: Positive | None = None
     fingerprint: str = ""  # of the corpus and its tokens
     val_text: str = ""
     notes: tuple[str, ...] = ()
@@ -63,6 +65,8 @@ class DataRecord:
             val_tokens=dataset.val.n_text_tokens,
             train_bytes=dataset.train.n_bytes,
             val_bytes=dataset.val.n_bytes,
+            test_tokens=None if dataset.test is None else dataset.test.n_text_tokens,
+            test_bytes=None if dataset.test is None else dataset.test.n_bytes,
             fingerprint=dataset.fingerprint,
             val_text=dataset.val_bytes_fingerprint,
             notes=(*dataset.notes, *notes),

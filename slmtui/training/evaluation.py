@@ -40,16 +40,26 @@ def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *
     val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture.
     """
     train = full_loss(model, dataset.train, limit=len(dataset.val.tokens), bf16=bf16)
-    if model.mixture is None or val_ngram is None:
-        return Losses(train, full_loss(model, dataset.val, bf16=bf16))
+    return Losses(train, *side_losses(model, dataset.val, val_ngram, bf16=bf16))
+
+
+def side_losses(
+    model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False
+) -> tuple[float, float | None]:
+    """Mean losses in nats per token of text over a side: the network's, and the mixture's, if there is one.
+
+    ngram: the n-gram model's loss for each token of the side, (n,), for a model that has a mixture.
+    """
+    if model.mixture is None or ngram is None:
+        return full_loss(model, side, bf16=bf16), None
     model.eval()
-    batches = windows_in_order(dataset.val, model.config.block_size, _rows(model))
-    val = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])  # (n - 1,)
+    batches = windows_in_order(side, model.config.block_size, _rows(model))
+    network = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])  # (n - 1,)
     model.train()
-    n = len(dataset.val.tokens)
-    mixed = model.mixture.losses(val, val_ngram[1:n])
-    is_text = _is_text(torch.from_numpy(dataset.val.tokens[1:n].astype(np.int64)), dataset.val.end)
-    return Losses(train, _mean(val[is_text]), _mean(mixed[is_text]))
+    n = len(side.tokens)
+    mixed = model.mixture.losses(network, ngram[1:n])
+    is_text = _is_text(torch.from_numpy(side.tokens[1:n].astype(np.int64)), side.end)
+    return _mean(network[is_text]), _mean(mixed[is_text])
 
 
 @torch.no_grad()

@@ -124,6 +124,19 @@ class Evaluation(Base):
 
 
 @dataclass(frozen=True, kw_only=True)
+class FinalTest(Base):
+    """What the best model has on the test side (data.test), which is looked at once, when the training is over."""
+
+    event: Literal["final_test"] = "final_test"
+    best_step: Count  # of the model that was tested
+    tokens: Count  # of text on the test side
+    test_loss: Real  # the network's
+    bits_per_byte: Real
+    mixed_loss: float | None = None  # with the n-gram model mixed in, if the best model predicts with it
+    mixed_bits_per_byte: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sample(Base):
     event: Literal["sample"] = "sample"
     prompt: str
@@ -237,6 +250,7 @@ Event = Annotated[
     RunStarted
     | Step
     | Evaluation
+    | FinalTest
     | Sample
     | SampleRates
     | Checkpoint

@@ -32,6 +32,7 @@ class RunFacts:
     changes: list[events.Changed] = field(default_factory=list)
     resumed: list[int] = field(default_factory=list)  # steps at which another process went on
     finished: RunFinished | None = None
+    test: events.FinalTest | None = None
     examination: Examination | None = None  # what `slmtui examine` found, if it was asked
 
     @property
@@ -125,6 +126,8 @@ def _add(facts: RunFacts, event: Event) -> None:
             facts.changes.append(event)
         case events.Resumed(after="stop"):
             facts.resumed.append(event.step)
-            facts.finished = None
+            facts.finished = facts.test = None
+        case events.FinalTest():
+            facts.test = event
         case events.RunFinished():
             facts.finished = event

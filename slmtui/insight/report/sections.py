@@ -66,7 +66,9 @@ def data(facts: RunFacts, level: int) -> list[ReportBlock]:
     """What was learned from and judged on, and what is known about how far the two are apart."""
     known = facts.data
     rows = []
-    sides = (("training", known.train_tokens, known.train_bytes), ("validation", known.val_tokens, known.val_bytes))
+    sides = [("training", known.train_tokens, known.train_bytes), ("validation", known.val_tokens, known.val_bytes)]
+    if known.test_tokens is not None:
+        sides.append(("test", known.test_tokens, known.test_bytes))
     for name, tokens, n_bytes in sides:
         per_token = f"{n_bytes / tokens:.2f}" if n_bytes else "–"
         rows.append((name, f"{tokens:,}", f"{n_bytes:,}" if n_bytes else "–", per_token))

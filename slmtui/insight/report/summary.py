@@ -10,7 +10,7 @@ from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
-from slmtui.training.events import DIVERGED, Evaluation, Finding
+from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding
 from slmtui.training.gap import SCALE
 from slmtui.words import duration, listed, number, percent, plural
 
@@ -93,6 +93,8 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     ]
     if course := after_the_best(facts):
         found.append(("After the best:", course))
+    if facts.test is not None:
+        found.append(("Test:", _tested(facts.test)))
     found.append(("Against counting:", _against_counting(facts)))
     if facts.data.facts is not None and is_leaky(facts):
         share = percent(facts.data.facts.repeated_share)
@@ -102,6 +104,18 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         verdict = "passed" if all(kept for kept, _ in limits) else "failed"
         found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
     return found
+
+
+def _tested(test: FinalTest) -> str:
+    words = f"{number(test.test_loss, '.4f')} nats per token, {number(test.bits_per_byte, '.2f')} bits per byte"
+    if test.mixed_loss is not None:
+        bits = number(test.mixed_bits_per_byte, ".2f")
+        mixed = f"{number(test.mixed_loss, '.4f')} nats per token, {bits} bits per byte"
+        words = f"{mixed}; the network alone has {words}"
+    return (
+        f"on the {plural(test.tokens, 'token')} that were looked at once, at the end, the model of step "
+        f"{test.best_step:,} has {words}."
+    )
 
 
 def _class_of(best: Evaluation) -> str:

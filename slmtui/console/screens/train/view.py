@@ -13,7 +13,7 @@ from slmtui.output import visible
 from slmtui.runs.history import RunHistory
 from slmtui.runs.lines import rates_line
 from slmtui.runs.summary import RunSummary
-from slmtui.training.events import Evaluation, Sample, Warned
+from slmtui.training.events import Evaluation, FinalTest, Sample, Warned
 from slmtui.training.gap import in_words
 from slmtui.words import duration
 
@@ -67,6 +67,7 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
     gone = float(history.seconds[-1]) if len(history.seconds) else 0.0
     if history.finished is not None:
         parts.append(f"{duration(history.finished.seconds)} in all")
+        parts += [test_words(history.test)] if history.test is not None else []
     elif (to_go := progress.seconds_to_go) is not None:
         parts.append(f"{duration(gone)} gone, {duration(to_go)} to go" if width >= 100 else f"{duration(to_go)} to go")
     if machine:
@@ -80,6 +81,14 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
         bar.append(BAR_END if filled - int(filled) >= 0.5 else "─")
         bar.append("─" * (room - int(filled) - 1), style="dim")
     return Text(head) + bar + Text(tail)
+
+
+def test_words(test: FinalTest) -> str:
+    """What the best model has on the test side, in short; the mixture's, where there is one."""
+    loss, bits = (
+        (test.test_loss, test.bits_per_byte) if test.mixed_loss is None else (test.mixed_loss, test.mixed_bits_per_byte)
+    )
+    return f"test {'' if test.mixed_loss is None else 'mixed '}{loss:.3f}, {bits:.2f} b/byte"
 
 
 def evaluation_cells(

@@ -1,0 +1,52 @@
+"""The test side is looked at once: when the training is over, with the best model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from slmtui.data.baseline import bits_per_byte
+from slmtui.runs.checkpoint import CheckpointError, load_model
+from slmtui.runs.run import Run
+from slmtui.training import events
+from slmtui.training.evaluation import side_losses
+from slmtui.training.events import Event
+from slmtui.training.state import Training
+
+ENDS: tuple[events.Reason, ...] = ("completed", "early stopping", "stopped")
+
+
+def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
+    """The events of a training, whose checkpoints are saved as they come; before the last one, the test, if due.
+
+    None for a training that diverged or was interrupted. One that was stopped and is resumed is tested again at its
+    end: its log is cut back to where it goes on from.
+    """
+    for event in stream:
+        if isinstance(event, events.RunFinished) and event.reason in ENDS and event.best_step is not None:
+            yield from _final_test(run, training)
+        yield event
+
+
+def _final_test(run: Run, training: Training) -> Iterator[Event]:
+    side = training.dataset.test
+    if side is None:
+        return
+    try:
+        saved = load_model(run.best)
+    except CheckpointError as error:
+        message = f"the test side was not looked at: {error}"
+        yield events.Warned(step=training.step, code="no_test", message=message)
+        return
+    model = saved.model.to(training.model.device)
+    ngram = None if model.mixture is None else model.mixture.ngram_losses(side.tokens)
+    loss, mixed = side_losses(model, side, ngram, bf16=training.bf16)
+    lengths = side.n_text_tokens, side.n_bytes
+    yield events.FinalTest(
+        step=training.step,
+        best_step=saved.step,
+        tokens=side.n_text_tokens,
+        test_loss=loss,
+        bits_per_byte=bits_per_byte(loss, *lengths),
+        mixed_loss=mixed,
+        mixed_bits_per_byte=None if mixed is None else bits_per_byte(mixed, *lengths),
+    )
