@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TextIO
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = True) -> int:
@@ -42,6 +42,12 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = True) -
 def open_to_read(path: Path, *, follow: bool = True) -> BinaryIO:
     """A regular file, to be read; OSError as from `open_regular`."""
     return os.fdopen(open_regular(path, follow=follow), "rb")
+
+
+def open_to_append(path: Path) -> TextIO:
+    """A regular file for more text at its end, made if it is missing, each line written at once; OSError as above."""
+    descriptor = open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, follow=False)
+    return os.fdopen(descriptor, "a", buffering=1, encoding="utf-8", errors="replace")
 
 
 def is_there(path: Path) -> bool:

@@ -32,6 +32,7 @@ from slmtui.console.text.control_filter import ControlCharFilter
 from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
+from slmtui.files import open_to_read
 from slmtui.output import visible
 from slmtui.project import PHASES
 from slmtui.runs.log_reader import last_event
@@ -176,9 +177,13 @@ class Console(Host):
         self.push_screen(help_for(self.screen))
 
     def action_log(self) -> None:
-        text = (
-            self.log_path.read_text(encoding="utf-8", errors="replace")[-LOG_SHOWN:] if self.log_path.exists() else ""
-        )
+        try:
+            with open_to_read(self.log_path, follow=False) as log:
+                text = log.read().decode(errors="replace")[-LOG_SHOWN:]
+        except FileNotFoundError:
+            text = ""
+        except OSError as error:
+            text = f"the log cannot be read: {error.strerror}"
         self.push_screen(Message(visible(text) or "nothing was printed", title=f"log · {self.log_path}"))
 
     @work

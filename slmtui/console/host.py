@@ -12,6 +12,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.torch_import import Backend
 from slmtui.console.workers.trainer_thread import TrainerThread
+from slmtui.files import open_to_append
 from slmtui.runs.run import Run
 
 
@@ -50,6 +51,6 @@ class Host(App[str]):
 
     def write_log(self, error: BaseException) -> None:
         """Keep the traceback of a fault of ours where it can be read later."""
-        with self.log_path.open("a", encoding="utf-8") as log:
+        with open_to_append(self.log_path) as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n")
             log.writelines(traceback.format_exception(error))

@@ -23,6 +23,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Any, TextIO
 
+from slmtui.files import open_to_append
+
 PATIENCE = 2.0  # seconds that a terminal which takes nothing is waited for once the console is to end
 LOOK = 1.0  # seconds between two looks at whether the terminal is still there
 # Back to the ordinary screen with its cursor; no mouse, focus or paste reports; the keyboard as it was.
@@ -109,7 +111,7 @@ def _opened(log: Path) -> TextIO:
     """The log, or nothing at all where none can be kept: a project that may only be read can still be looked at."""
     try:
         log.parent.mkdir(parents=True, exist_ok=True)
-        return log.open("a", buffering=1, encoding="utf-8", errors="replace")
+        return open_to_append(log)
     except OSError:
         return Path(os.devnull).open("a", encoding="utf-8")
 

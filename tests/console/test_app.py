@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import ClassVar
 
@@ -157,6 +158,17 @@ async def test_ctrl_q_quits_from_within_a_dialog_too(make_console: MakeConsole, 
         await until(pilot, lambda: app.screen.has_class("-empty"))
         await pilot.press("ctrl+l", "ctrl+q")
         await until(pilot, lambda: app.return_value == "quit")
+
+
+async def test_a_log_that_is_a_pipe_is_not_waited_for(make_console: MakeConsole, project: Path) -> None:
+    app = make_console("train")
+    app.log_path.unlink(missing_ok=True)
+    os.mkfifo(app.log_path)
+    async with app.run_test(size=NARROW) as pilot:
+        await pilot.press("ctrl+l")
+        await pilot.pause()
+        assert isinstance(app.screen, Message)
+        assert app.screen.text == "the log cannot be read: neither a file nor a folder"
 
 
 @pytest.mark.parametrize("key", ["pagedown", "pageup", "down", "ctrl+end"])

@@ -11,6 +11,7 @@ import pytest
 
 from slmtui.cli import main
 from slmtui.console.phase_drafts import Drafts
+from slmtui.console.screens.complete.prompt_history import PromptHistory
 from slmtui.output import ExitStatus
 from slmtui.runs.run import Run
 from tests.written_runs import done_run
@@ -103,6 +104,17 @@ def test_a_run_is_not_resumed_through_a_pipe(run: Run, name: str, capsys: pytest
     assert status == ExitStatus.USAGE
     assert NO_FILE in said
     assert name in said or name == "lock"
+
+
+def test_prompts_are_remembered_in_a_file_only(tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    for make in (os.mkfifo, lambda path: path.symlink_to(precious)):
+        put_in_place(tmp_path / "prompts", make)
+        history = PromptHistory(tmp_path / "prompts")
+        history.add("def ")
+        assert history.prompts == ["def "]
+    assert precious.read_text() == "precious"
 
 
 def test_a_phase_that_is_a_pipe_is_refused(

@@ -7,6 +7,9 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from slmtui.files import open_to_append, open_to_read
+from slmtui.runs.atomic_files import atomic_write
+
 REMEMBERED = 200  # prompts
 
 _ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
@@ -34,11 +37,13 @@ class PromptHistory:
         self._place = 0  # of the one that is shown; len(prompts): the draft
         self._draft = ""
         with suppress(OSError, ValueError):
-            lines = path.read_text(encoding="utf-8").splitlines()
+            with open_to_read(path, follow=False) as file:
+                lines = file.read().decode().splitlines()
             read = [json.loads(line) for line in lines]
             self.prompts = _newest([prompt for prompt in read if isinstance(prompt, str)])
             if len(lines) > 2 * REMEMBERED:
-                path.write_text("".join(json.dumps(prompt) + "\n" for prompt in self.prompts), encoding="utf-8")
+                with atomic_write(path) as shortened:
+                    shortened.write("".join(json.dumps(prompt) + "\n" for prompt in self.prompts).encode())
         self._place = len(self.prompts)
 
     def add(self, prompt: str) -> None:
@@ -47,7 +52,7 @@ class PromptHistory:
             self.prompts = _newest([*self.prompts, prompt])
             with suppress(OSError):
                 self.path.parent.mkdir(parents=True, exist_ok=True)
-                with self.path.open("a", encoding="utf-8") as file:
+                with open_to_append(self.path) as file:
                     file.write(json.dumps(prompt) + "\n")
         self._place = len(self.prompts)
 
