@@ -10,7 +10,7 @@ from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
 from slmtui.files import is_there, open_to_read
 from slmtui.runs.checkpoint import SavedModel, load_checkpoint
-from slmtui.runs.log_reader import last_event, read_events
+from slmtui.runs.log_reader import LogError, last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -96,8 +96,10 @@ def _ends_a_line(log: Path, position: int) -> bool:
         with open_to_read(log, follow=False) as file:
             file.seek(position - 1)
             return file.read(1) == b"\n"
-    except OSError:
+    except FileNotFoundError:
         return False
+    except OSError as error:
+        raise LogError(log, f": cannot be read ({error.strerror})") from None
 
 
 def _dataset(run: Run, phase: Phase, fingerprint: str) -> Dataset:

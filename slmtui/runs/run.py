@@ -153,7 +153,8 @@ class Run:
     def _has_lost_its_log(self) -> bool:
         """Whether there is a checkpoint, but nothing of the events before it."""
         try:
-            is_empty = self.log_file.lstat().st_size == 0
+            status = self.log_file.lstat()
+            is_empty = stat.S_ISREG(status.st_mode) and status.st_size == 0
         except FileNotFoundError:
             is_empty = True
         except OSError:

@@ -358,7 +358,7 @@ def test_files_of_a_run_that_are_links_are_not_followed(run: Run, tmp_path: Path
         kept = path.read_bytes()
         path.unlink()
         path.symlink_to(precious)
-        with pytest.raises((UserError, TrainingFailed)):
+        with pytest.raises((UserError, TrainingFailed), match="a link, which is not followed here"):
             for _ in resume(run).events:
                 pass
         assert precious.read_text() == "precious"
