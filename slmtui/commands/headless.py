@@ -126,12 +126,10 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
         tell(say, f"{run.name}: {note}")
     progress = Progress()
     best = BestEvaluation()
-    started: events.RunStarted | None = None
     finished: events.RunFinished | None = None
     test: events.FinalTest | None = None
     for event in session.history:
         progress.add(event)
-        started = event if isinstance(event, events.RunStarted) else started
         best.add(event)
     try:
         with progress_bar(phase) as bar:
@@ -143,8 +141,6 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                 elif (line := line_of(event, progress)) is not None:
                     tell(put, line)
                 best.add(event)
-                if isinstance(event, events.RunStarted):
-                    started = event
                 if isinstance(event, events.FinalTest):
                     test = event
                 if isinstance(event, events.RunFinished):
@@ -152,10 +148,10 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     except TrainingFailed as error:
         tell(say, f"{run.name}: training failed: {error}")
         return ExitStatus.FAILED
-    assert started is not None, "a training begins with run_started"
+    assert best.started is not None, "a training begins with run_started"
     assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, started, finished, best.evaluation, test):
+        for line in summary(run, best.started, finished, best.evaluation, test):
             tell(put, line)
     status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
     for sentence in sentences:

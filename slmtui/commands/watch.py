@@ -40,7 +40,6 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
     """Print a run's events until it ends; the status is the one that its training would have ended with."""
     progress = Progress()
     best = BestEvaluation()
-    started: events.RunStarted | None = None
     test: events.FinalTest | None = None
     fold = SummaryFold(run.name)
     told = ""
@@ -54,8 +53,6 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         fold.add(event)
         progress.add(event)
         best.add(event)
-        if isinstance(event, events.RunStarted):
-            started = event
         if isinstance(event, events.FinalTest | events.Resumed):
             test = event if isinstance(event, events.FinalTest) else None
         if as_json:
@@ -71,8 +68,8 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         resume = run.command("--headless", "--resume")
         say(f"{run.name}: crashed {step}; its process is gone. Resume it with: {resume}")
         return ExitStatus.FAILED
-    if started is not None and not as_json:
-        for line in summary(run, started, last, best.evaluation, test):
+    if best.started is not None and not as_json:
+        for line in summary(run, best.started, last, best.evaluation, test):
             put(line)
     status, sentences = outcome(run, last, limits_in_words(run.phase().gate, best))
     for sentence in sentences:

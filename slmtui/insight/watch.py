@@ -17,7 +17,7 @@ from slmtui.data.split_stats import dataset_baseline
 from slmtui.insight.judging.quality import Judge, rates
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import Said, before_the_start, findings_of, while_it_trains
-from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.rule import as_warning
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import events
@@ -45,9 +45,9 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
         if isinstance(event, events.RunStarted):
             facts = facts_of(dataset, dataset_baseline(dataset))
             event = dataclasses.replace(event, data=dataclasses.replace(event.data, facts=facts))
-            said = before_the_start(event, facts)
+            said = before_the_start(event)
         if isinstance(event, events.RunFinished) and event.reason != "interrupted":
-            summed_up = list(watcher.sum_up(event))
+            summed_up = watcher.sum_up(event)
             yield from summed_up
             event = dataclasses.replace(event, findings=sum(one.finding is not None for one in summed_up))
         yield event
@@ -61,7 +61,6 @@ class Watcher:
 
     def __init__(self, history: Iterable[Event] = ()) -> None:
         self.trace = RunTrace()
-        self.best = BestEvaluation()
         self.said: Said = {}
         for event in history:
             self.add(event)
@@ -70,9 +69,6 @@ class Watcher:
         """What there is to say after this event."""
         was_broken = self.trace.broken_at is not None
         self.trace.add(event)
-        self.best.add(event)
-        if isinstance(event, events.RunStarted):
-            self.trace.facts = event.data.facts
         match event:
             case events.Step() if not was_broken:
                 return while_it_trains("step", self.trace, event.step, self.said)
@@ -80,17 +76,15 @@ class Watcher:
                 return while_it_trains("evaluation", self.trace, event.step, self.said)
         return []
 
-    def sum_up(self, end: RunFinished) -> Iterator[Warned]:
-        """The diagnosis of the whole run, the heaviest finding last, and what the gate says; none if it will go on."""
-        if end.reason == "interrupted" or self.trace.started is None:
-            return
+    def sum_up(self, end: RunFinished) -> list[Warned]:
+        """The diagnosis of the whole run, the heaviest finding last, and what the gate says. For a run that is over."""
         self.trace.add(end)
-        for finding in reversed(findings_of(self.trace)):
-            yield as_warning(finding, end.step, of_the_run=True)
-        if self.trace.has_run_its_course:
-            gate = GateSection.model_validate(self.trace.phase.get("gate", {}))
-            for kept, sentence in limits_in_words(gate, self.best):
-                if not kept:
-                    yield Warned(
-                        step=end.step, code="gate", level="serious", message=sentence, advice=GATE, of_the_run=True
-                    )
+        said = [as_warning(finding, end.step, of_the_run=True) for finding in reversed(findings_of(self.trace))]
+        if self.trace.started is None or not self.trace.has_run_its_course:
+            return said
+        gate = GateSection.model_validate(self.trace.phase.get("gate", {}))
+        failed = [sentence for kept, sentence in limits_in_words(gate, self.trace.best_so_far) if not kept]
+        return said + [
+            Warned(step=end.step, code="gate", level="serious", message=sentence, advice=GATE, of_the_run=True)
+            for sentence in failed
+        ]

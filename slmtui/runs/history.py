@@ -42,6 +42,7 @@ class RunHistory:
     warnings: list[events.Warned]
     changes: list[events.Changed]
     checkpoints: list[events.Checkpoint]
+    resumed: list[events.Resumed]  # where another process went on
     progress: Progress
 
     def __init__(self, run: Run) -> None:
@@ -53,7 +54,7 @@ class RunHistory:
     def _clear(self) -> None:
         self.started = self.finished = self.last = self.test = None
         self.evaluations, self.samples, self.rates = [], [], []
-        self.warnings, self.changes, self.checkpoints = [], [], []
+        self.warnings, self.changes, self.checkpoints, self.resumed = [], [], [], []
         self.progress = Progress()
         self._fold = SummaryFold(self.run.name)
         self._table = np.empty((1024, len(COLUMNS) + 1), order="F")
@@ -200,8 +201,12 @@ class RunHistory:
                 self.evaluations.append(event)
             case events.FinalTest():
                 self.test = event
-            case events.Step() | events.Resumed():
+            case events.Step():
                 self.test = None
+            case events.Resumed():
+                self.test = None
+                if event.after == "stop":
+                    self.resumed.append(event)
             case events.Sample():
                 self.samples.append(event)
             case events.SampleRates():

@@ -12,7 +12,6 @@ from slmtui.cli import main
 from slmtui.config.phase import GateSection
 from slmtui.insight.report.build import build_report
 from slmtui.insight.report.markdown import to_markdown
-from slmtui.insight.rules.diagnosis import diagnose
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.runs.lines import line_of, summary
@@ -22,6 +21,7 @@ from slmtui.runs.summary import summarise
 from slmtui.training import events
 from slmtui.training.data_record import data_record
 from slmtui.training.events import Event
+from tests.insight.sound import diagnose
 from tests.written_runs import BITS, DATA, done_run, evaluations, finished, make_phase, started, write_run
 
 DATA_FACTS: dict[str, Any] = {

@@ -284,7 +284,7 @@ def test_at_the_end_the_diagnosis_is_in_the_log_the_heaviest_last(dataset: Datas
     assert passed[-1 - len(summed_up) : -1] == summed_up
     begin = passed[0]
     assert isinstance(begin, RunStarted)
-    findings = diagnose([begin, *published("phase4")[1:]], begin.data.facts)
+    findings = diagnose([begin, *published("phase4")[1:]])
     assert "overfitting" in [finding.code for finding in findings]
     assert [w.code for w in summed_up] == [finding.code for finding in reversed(findings)]
     assert all(w.step == 3000 and w.message and w.advice for w in summed_up)

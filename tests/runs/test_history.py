@@ -212,7 +212,9 @@ def test_seconds_leave_pauses_out(log: Path) -> None:
 def test_a_resumed_run_is_not_finished(log: Path) -> None:
     end = events.RunFinished(step=1, time=1002.0, reason="stopped", best_step=0, best_val_loss=2.0, seconds=2.0)
     write(log, [STARTED, step(1), end, events.Resumed(step=1, time=1900.0, after="stop")])
-    assert read(log).finished is None
+    history = read(log)
+    assert history.finished is None
+    assert [event.step for event in history.resumed] == [1]
 
 
 @pytest.mark.parametrize(("chunk", "tail"), [(300, 60_000), (5000, 60_000), (5000, 1 << 20), (1 << 20, 1 << 20)])

@@ -8,10 +8,8 @@ from pathlib import PurePath
 
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.rules import overfitting
-from slmtui.insight.rules.diagnosis import findings_in
 from slmtui.insight.rules.limits import LEAK
 from slmtui.insight.rules.table import DO_NOT_USE
-from slmtui.training.events import Finding
 
 # The findings that another phase would mend.
 CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
@@ -25,13 +23,9 @@ class Advice:
     why: str
 
 
-def findings(facts: RunFacts) -> list[Finding]:
-    return findings_in(facts.happened, facts.data.facts)
-
-
-def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
+def advise(facts: RunFacts) -> list[Advice]:
     """The most pressing first."""
-    advice = _to_go_on(facts)
+    found, advice = facts.findings, _to_go_on(facts)
     advice += [
         Advice(_sentence(one.remedy), _sentence(f"because: {one.title}"))
         for one in found
@@ -52,7 +46,7 @@ def advise(facts: RunFacts, found: list[Finding]) -> list[Advice]:
                 "Random windows waver, and the lowest of many such losses looks better than it is.",
             )
         )
-    trained = facts.best is not None and (facts.best.step > 0 or facts.judged.has_learned)
+    trained = facts.best is not None and (facts.best.step > 0 or facts.best_so_far.has_learned)
     if facts.best and trained and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
         loss = "mixed validation loss" if facts.is_mixed else "validation loss"
         advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))

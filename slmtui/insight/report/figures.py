@@ -10,7 +10,7 @@ import io
 import math
 import re
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from slmtui.insight.report.run_facts import RunFacts
@@ -40,7 +40,7 @@ def run_figure(facts: RunFacts) -> str:
 
     def draw(figure: Figure) -> None:
         losses, gaps = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.3))
-        steps, batch_losses = thinned(facts.step_losses, MOST_POINTS)
+        steps, batch_losses = thinned(facts.history.steps, facts.history.losses, MOST_POINTS)
         losses.plot(steps, batch_losses, color=TRAIN, alpha=0.3, linewidth=0.7, label="batches")
         at = [e.step for e in facts.evaluations]
         mark = "o" if len(at) == 1 else ""
@@ -92,8 +92,9 @@ def overlay_figure(curves: Sequence[Curve], unit: str) -> str:
     return _svg(draw, (6.4, 3.4), "validation losses of the runs")
 
 
-def thinned(points: Sequence[tuple[int, float]], most: int) -> tuple[list[int], list[float]]:
+def thinned(steps: Iterable[float], losses: Iterable[float], most: int) -> tuple[list[int], list[float]]:
     """At most about `most` of the points; each stretch keeps its lowest and its highest."""
+    points = [(int(step), float(loss)) for step, loss in zip(steps, losses, strict=True)]
     stretch = max(1, -(-2 * len(points) // most))
     kept: list[tuple[int, float]] = []
     for start in range(0, len(points), stretch):

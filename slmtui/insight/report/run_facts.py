@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from slmtui.config.phase import Phase
 from slmtui.data.baseline import Baseline
 from slmtui.insight.judging.examination import Examination, kept
+from slmtui.insight.rules.diagnosis import diagnose, findings_in
 from slmtui.insight.rules.gate import BestEvaluation
+from slmtui.runs.history import RunHistory
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
-from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Sample, SampleRates, Warned
+from slmtui.training.events import Evaluation, Finding, RunFinished, RunStarted, Sample, SampleRates, Warned
 
 
-@dataclass
+@dataclass(frozen=True)
 class RunFacts:
-    """A fold over a run's log. Losses are in nats per token."""
+    """A run's history, and what it is worth. Losses are in nats per token."""
 
-    run: Run
+    history: RunHistory
     phase: Phase
     phase_text: str  # of the frozen phase.toml
     started: RunStarted
-    happened: list[Event]
-    evaluations: list[Evaluation] = field(default_factory=list)
-    step_losses: list[tuple[int, float]] = field(default_factory=list)
-    samples: list[Sample] = field(default_factory=list)  # those of the last step that has any
-    rates: list[SampleRates] = field(default_factory=list)
-    judged: BestEvaluation = field(default_factory=BestEvaluation)  # what the gate judges
-    warnings: list[Warned] = field(default_factory=list)
-    changes: list[events.Changed] = field(default_factory=list)
-    resumed: list[int] = field(default_factory=list)  # steps at which another process went on
-    finished: RunFinished | None = None
-    test: events.FinalTest | None = None
-    examination: Examination | None = None  # what `slmtui examine` found, if it was asked
+    best_so_far: BestEvaluation  # what the gate judges
+    findings: list[Finding]  # the heaviest first
+    examination: Examination | None  # what `slmtui examine` found, if it was asked
+
+    @property
+    def run(self) -> Run:
+        return self.history.run
 
     @property
     def name(self) -> str:
@@ -44,12 +41,48 @@ class RunFacts:
         return self.started.data
 
     @property
+    def evaluations(self) -> list[Evaluation]:
+        return self.history.evaluations
+
+    @property
+    def samples(self) -> list[Sample]:
+        """Those of the last step that has any."""
+        found = self.history.samples
+        return [sample for sample in found if sample.step == found[-1].step]
+
+    @property
+    def rates(self) -> list[SampleRates]:
+        return self.history.rates
+
+    @property
+    def warnings(self) -> list[Warned]:
+        return self.history.warnings
+
+    @property
+    def changes(self) -> list[events.Changed]:
+        return self.history.changes
+
+    @property
+    def resumed(self) -> list[events.Resumed]:
+        """Where another process went on."""
+        return self.history.resumed
+
+    @property
+    def finished(self) -> RunFinished | None:
+        return self.history.finished
+
+    @property
+    def test(self) -> events.FinalTest | None:
+        """The one look at the test side, at the end."""
+        return self.history.test
+
+    @property
     def best(self) -> Evaluation | None:
-        return self.judged.evaluation
+        return self.best_so_far.evaluation
 
     @property
     def step(self) -> int:
-        return self.happened[-1].step
+        return self.history.progress.step
 
     @property
     def max_iters(self) -> int:
@@ -92,42 +125,24 @@ class RunFacts:
 
 def read_facts(run: Run) -> RunFacts:
     """RunError, in one sentence, for a run that nothing can be reported on."""
+    history = RunHistory(run)
     try:
-        happened = list(run.events())
-    except FileNotFoundError:
-        raise RunError(f"{run.name} has no log yet, so there is nothing to report") from None
-    except ValueError as error:
+        history.refresh()
+        findings = findings_in(history.warnings, history.finished)
+        if findings is None:
+            findings = diagnose(run.events()) if history.last is not None else []
+    except (ValueError, FileNotFoundError) as error:  # the latter: just removed
         raise RunError(f"{run.name} cannot be reported on: {error}") from None
-    if not happened or not isinstance(happened[0], RunStarted):
+    if history.last is None:
+        raise RunError(f"{run.name} has no log yet, so there is nothing to report")
+    if history.started is None:
         raise RunError(f"{run.name}: its log does not begin with run_started, so there is nothing to report")
-    started = happened[0]
-    facts = RunFacts(run, run.phase(), run.phase_text(), started, happened, examination=kept(run))
-    for event in happened:
-        _add(facts, event)
-    return facts
-
-
-def _add(facts: RunFacts, event: Event) -> None:
-    facts.judged.add(event)
-    match event:
-        case events.Step():
-            facts.step_losses.append((event.step, event.loss))
-        case events.Evaluation():
-            facts.evaluations.append(event)
-        case events.Sample():
-            if facts.samples and facts.samples[-1].step != event.step:
-                facts.samples.clear()
-            facts.samples.append(event)
-        case events.SampleRates():
-            facts.rates.append(event)
-        case events.Warned():
-            facts.warnings.append(event)
-        case events.Changed():
-            facts.changes.append(event)
-        case events.Resumed(after="stop"):
-            facts.resumed.append(event.step)
-            facts.finished = facts.test = None
-        case events.FinalTest():
-            facts.test = event
-        case events.RunFinished():
-            facts.finished = event
+    return RunFacts(
+        history,
+        run.phase(),
+        run.phase_text(),
+        history.started,
+        BestEvaluation.of([history.started, *history.evaluations, *history.rates]),
+        findings,
+        kept(run),
+    )

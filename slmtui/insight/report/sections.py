@@ -9,7 +9,6 @@ from typing import Any
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.insight.estimates import PerToken
 from slmtui.insight.judging.examination import command, places_by_heart, summary_lines, verdict
-from slmtui.insight.report.advice import findings
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import run_figure
 from slmtui.insight.report.run_facts import RunFacts
@@ -216,7 +215,7 @@ def _judgement(sample: Sample) -> str:
 
 def warnings(facts: RunFacts, level: int) -> list[ReportBlock]:
     """What was said while it trained, each thing once, and what a person changed."""
-    diagnosed = {finding.code for finding in findings(facts)}
+    diagnosed = {finding.code for finding in facts.findings}
     told = [w for w in facts.warnings if not w.of_the_run and w.code not in diagnosed]  # the rest is in the diagnosis
     said = {(w.code, w.message): w for w in told}.values()
     items = [Paragraph(_said(w), lead=f"step {w.step:,} · {w.code}") for w in said]
@@ -259,7 +258,7 @@ def repeating(facts: RunFacts, level: int) -> list[ReportBlock]:
         ),
     ]
     if facts.resumed:
-        steps = ", ".join(f"{step:,}" for step in facts.resumed)
+        steps = ", ".join(f"{event.step:,}" for event in facts.resumed)
         blocks.append(Paragraph(f"The run was taken up again at step {steps}; that leaves no trace in the digits."))
     if facts.changes:
         blocks.append(Paragraph("A person changed settings while it trained: the phase alone will not repeat it."))

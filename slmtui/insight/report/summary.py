@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slmtui.insight.judging.examination import knows_by_heart
-from slmtui.insight.report.advice import advise, findings, is_leaky, is_rise
+from slmtui.insight.report.advice import advise, is_leaky, is_rise
 from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBlock
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import val_loss
@@ -31,7 +31,7 @@ def summary(facts: RunFacts, level: int) -> list[ReportBlock]:
 def _verdict(facts: RunFacts) -> str:
     """The whole report in a sentence: the gap's class, what is wrong, the worst first, and whether counting wins."""
     assert facts.best is not None
-    found, baseline = findings(facts), facts.baseline
+    found, baseline = facts.findings, facts.baseline
     word = facts.best.verdict
     gap = f"{'an' if word[:1] in tuple('aeiou') else 'a'} {word} gap" if word else "a gap"
     if not word:
@@ -100,7 +100,7 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         share = percent(facts.data.facts.repeated_share)
         found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
                       "the validation loss say little about text that is new."))  # fmt: skip
-    if limits := limits_in_words(facts.phase.gate, facts.judged):
+    if limits := limits_in_words(facts.phase.gate, facts.best_so_far):
         verdict = "passed" if all(kept for kept, _ in limits) else "failed"
         found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
     return found
@@ -182,13 +182,13 @@ def _against_counting(facts: RunFacts) -> str:
 
 def next_steps(facts: RunFacts, level: int) -> list[ReportBlock]:
     """What is wrong, with the evidence, how sure it is and where the rule comes from; then what to do."""
-    found = findings(facts)
+    found = facts.findings
     blocks: list[ReportBlock] = [Heading("Diagnosis", level)]
     if found:
         blocks.append(Bullets(tuple(_finding(one) for one in found)))
     else:
         blocks.append(Paragraph("The rules find nothing wrong with this run."))
-    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts, found))
+    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts))
     return [*blocks, Heading("What to do next", level), Bullets(items)] if items else blocks
 
 

@@ -1,9 +1,9 @@
-"""What is wrong with a run, and what to do next: the table's rules, asked of its events and of what its data is.
+"""What is wrong with a run, and what to do next: the table's rules, asked of its events.
 
-    for finding in diagnose(run.events(), facts_of(dataset)): ...
+    for finding in diagnose(run.events()): ...
 
-`before_the_start` judges the data and the size from the first event alone (`run_started`); `while_it_trains` speaks in
-the course of a run. While a run goes on, rules about its end keep silent. A healthy run gets nothing.
+The first event, `run_started`, says what the data is: `before_the_start` judges it and the size from that alone.
+`while_it_trains` speaks in the course of a run; rules about its end keep silent then. A healthy run gets nothing.
 """
 
 from __future__ import annotations
@@ -13,16 +13,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from slmtui.insight.rules.rule import Evidence, Moment, Rule
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.table import RULES
-from slmtui.training import events
-from slmtui.training.data_record import DataFacts
-from slmtui.training.events import Event, Finding, RunStarted, Warned
+from slmtui.training.events import Event, Finding, RunFinished, RunStarted, Warned
 
 ORDER = {"serious": 0, "warning": 1, "note": 2}
 
 
-def diagnose(happened: Iterable[Event], facts: DataFacts | None = None) -> list[Finding]:
+def diagnose(happened: Iterable[Event]) -> list[Finding]:
     """The findings, the heaviest first. Without `run_started` among the events, none."""
-    return findings_of(RunTrace(happened, facts))
+    return findings_of(RunTrace(happened))
 
 
 def findings_of(trace: RunTrace) -> list[Finding]:
@@ -35,21 +33,20 @@ def findings_of(trace: RunTrace) -> list[Finding]:
     return sorted(found.values(), key=lambda finding: -finding.weight)
 
 
-def findings_in(happened: Sequence[Event], facts: DataFacts | None = None) -> list[Finding]:
-    """What the log of a run says is wrong with it, the heaviest first.
+def findings_in(warnings: Sequence[Warned], end: RunFinished | None) -> list[Finding] | None:
+    """What a run's log says is wrong with it, the heaviest first, so that it need not be judged again.
 
-    A run that was summed up is not judged again; one that goes on, or whose log is older than that, is judged now.
+    None for a run that was not summed up: it goes on, or its log is older than that.
     """
-    end = happened[-1] if happened else None
-    if not isinstance(end, events.RunFinished) or end.findings is None:
-        return diagnose(happened, facts)
-    said = [one.finding for one in happened if isinstance(one, Warned) and one.of_the_run and one.finding is not None]
+    if end is None or end.findings is None:
+        return None
+    said = [one.finding for one in warnings if one.of_the_run and one.finding is not None]
     return list(reversed(said[len(said) - end.findings :]))
 
 
-def before_the_start(started: RunStarted, facts: DataFacts) -> list[Warned]:
+def before_the_start(started: RunStarted) -> list[Warned]:
     """What is wrong with the data and with the size of the model, the worst first."""
-    said = [rule.warned(evidence, 0) for rule, evidence in _that_apply("start", RunTrace([started], facts))]
+    said = [rule.warned(evidence, 0) for rule, evidence in _that_apply("start", RunTrace([started]))]
     return sorted(said, key=lambda warning: ORDER[warning.level])
 
 

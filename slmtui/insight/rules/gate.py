@@ -16,11 +16,14 @@ from slmtui.training.uniform import has_learned
 
 @dataclass
 class BestEvaluation:
-    """The best evaluation so far, and the latest rates that were counted at its step: a fold over events."""
+    """The best evaluation so far, the latest rates that were counted at its step, and how the run began.
+
+    A fold over events. The evaluation is the one that best.pt holds; with a mixture, the best of the mixture.
+    """
 
     evaluation: Evaluation | None = None
     rates: SampleRates | None = None
-    n_vocab: int | None = None  # None before the run's first event
+    started: RunStarted | None = None  # None before the run's first event
 
     @classmethod
     def of(cls, happened: Iterable[Event]) -> BestEvaluation:
@@ -31,7 +34,7 @@ class BestEvaluation:
 
     def add(self, event: Event) -> None:
         if isinstance(event, RunStarted):
-            self.n_vocab = event.data.n_vocab
+            self.started = event
         elif isinstance(event, Evaluation) and event.best:
             self.evaluation, self.rates = event, None
         elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
@@ -42,7 +45,7 @@ class BestEvaluation:
         """Whether the model that best.pt holds has learned something; False before there is one."""
         if self.evaluation is None:
             return False
-        return self.n_vocab is None or has_learned(self.evaluation.val_loss, self.n_vocab)
+        return self.started is None or has_learned(self.evaluation.val_loss, self.started.data.n_vocab)
 
 
 UNTRAINED = "the best model is that of step 0, before it was trained"

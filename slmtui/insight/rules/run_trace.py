@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from slmtui.insight.rules.gap_class import GapClass
+from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.training import events
 from slmtui.training.data_record import DataFacts, DataRecord
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step
 from slmtui.training.spike import NEEDED, spiked
-from slmtui.training.uniform import has_learned, uniform_loss
+from slmtui.training.uniform import uniform_loss
 
 
 class RunTrace:
@@ -21,12 +22,11 @@ class RunTrace:
     `best` is the one that best.pt holds; with a mixture, the best of the mixture. Rules judge the network's own losses.
     """
 
-    def __init__(self, happened: Iterable[Event] = (), facts: DataFacts | None = None) -> None:
-        self.facts = facts  # None: not known
+    def __init__(self, happened: Iterable[Event] = ()) -> None:
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.evaluations: list[Evaluation] = []
-        self.best: Evaluation | None = None
+        self.best_so_far = BestEvaluation()
         self.best_train: Evaluation | None = None  # the lowest train loss, of those on schedule
         self.since_best = 0  # evaluations
         self.gap_class = GapClass()  # after those evaluations at which something had been learned
@@ -42,6 +42,7 @@ class RunTrace:
             self.add(event)
 
     def add(self, event: Event) -> None:
+        self.best_so_far.add(event)
         match event:
             case events.RunStarted():
                 self.started = event
@@ -76,7 +77,7 @@ class RunTrace:
             if self.best_train is None or event.train_loss < self.best_train.train_loss:
                 self.best_train = event
         if event.best:
-            self.best, self.since_best = event, 0
+            self.since_best = 0
         if not event.requested and self.has_learned:
             self.gap_class = self.gap_class.after(event.gap)
 
@@ -87,6 +88,11 @@ class RunTrace:
     @property
     def data(self) -> DataRecord:
         return self._start.data
+
+    @property
+    def facts(self) -> DataFacts | None:
+        """What the log knows of the two sides; None where they were not compared."""
+        return self.data.facts
 
     @property
     def parameters(self) -> dict[str, int]:
@@ -108,9 +114,14 @@ class RunTrace:
         return uniform_loss(self.n_vocab)
 
     @property
+    def best(self) -> Evaluation | None:
+        """The one that best.pt holds."""
+        return self.best_so_far.evaluation
+
+    @property
     def has_learned(self) -> bool:
         """Whether the best model has learned something."""
-        return self.best is not None and has_learned(self.best.val_loss, self.n_vocab)
+        return self.best_so_far.has_learned
 
     @property
     def has_run_its_course(self) -> bool:

@@ -344,8 +344,11 @@ def test_what_cannot_be_reported_says_why(tmp_path: Path) -> None:
     run.log_file.write_text(run.log_file.read_text() + "{}\n")
     with pytest.raises(RunError, match="not an event"):
         build_report([run])
-    run.log_file.write_text("")
+    run.log_file.write_text(events.to_json(events.Paused(step=1)) + "\n")
     with pytest.raises(RunError, match="does not begin with run_started"):
+        build_report([run])
+    run.log_file.write_text("")
+    with pytest.raises(RunError, match="no log yet"):
         build_report([run])
     run.log_file.unlink()
     with pytest.raises(RunError, match="no log yet"):

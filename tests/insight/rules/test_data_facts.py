@@ -18,12 +18,12 @@ from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Warned
 from tests.insight.corpora import SCRIPT, python_dataset
 from tests.insight.published import started
-from tests.insight.sound import SOUND
+from tests.insight.sound import SOUND, knowing
 
 
 def data_warnings(facts: DataFacts, val_tokens: int) -> list[Warned]:
     """What is said before the first step of a model whose size is well."""
-    return before_the_start(started(val_tokens=val_tokens), facts)
+    return before_the_start(knowing(started(val_tokens=val_tokens), facts))
 
 
 @pytest.fixture(scope="module")

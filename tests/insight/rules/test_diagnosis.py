@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 
-from slmtui.insight.rules.diagnosis import before_the_start, diagnose
+from slmtui.insight.rules.diagnosis import before_the_start
 from slmtui.insight.watch import Watcher
 from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Event, Finding, RunFinished, RunStarted, Step, Warned
 from tests.insight.published import Row, published, run, started
-from tests.insight.sound import SOUND, counted
+from tests.insight.sound import SOUND, counted, diagnose, knowing
 
 HEALTHY: list[Row] = [
     (0, 7.3, 7.3), (100, 4.6, 4.9), (200, 3.6, 4.2), (300, 3.0, 3.8), (400, 2.7, 3.6), (500, 2.55, 3.5),
@@ -187,9 +187,7 @@ def test_validation_that_is_easier_is_a_finding_whose_remedy_fits_the_split() ->
 
 def watcher_with(watcher: Watcher, event: Event) -> list[Warned]:
     """What is said after an event of a run whose texts are known to be sound."""
-    said = watcher.add(event)
-    watcher.trace.facts = SOUND
-    return said
+    return watcher.add(knowing(event, SOUND) if isinstance(event, RunStarted) else event)
 
 
 def test_a_run_that_is_too_short_is_told_one_number_of_steps() -> None:
@@ -315,13 +313,13 @@ def test_counting_does_better() -> None:
 
 def test_what_is_said_before_the_start_is_said_once_and_the_worst_first() -> None:
     sick = replace(SOUND, repeated_share=0.9, duplicate_share=0.5)
-    said = before_the_start(started(val_tokens=100), sick)
+    said = before_the_start(knowing(started(val_tokens=100), sick))
     assert [(warning.code, warning.level) for warning in said] == [
         ("leakage", "serious"),
         ("repeated_files", "serious"),
         ("tiny_validation", "warning"),
     ]
-    assert before_the_start(started(), SOUND) == []
+    assert before_the_start(knowing(started(), SOUND)) == []
 
 
 def test_before_the_start_the_size_alone_is_judged() -> None:

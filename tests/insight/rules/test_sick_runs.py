@@ -11,11 +11,12 @@ from dataclasses import replace
 
 import pytest
 
-from slmtui.insight.rules.diagnosis import before_the_start, diagnose
+from slmtui.insight.rules.diagnosis import before_the_start
 from slmtui.insight.watch import Watcher
 from slmtui.training.data_record import DataFacts
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step, Warned
 from tests.insight.sick import LOGS, TRIALS, Trial, read_log, train_trial
+from tests.insight.sound import diagnose, knowing
 
 NOTES = {("above_baseline", "note"), ("tiny_validation", "note")}
 HEALTHY = [name for name, trial in TRIALS.items() if trial.first is None]
@@ -46,9 +47,9 @@ def warnings_of(facts: DataFacts, happened: Sequence[Event]) -> list[Warned]:
     said: list[Warned] = []
     for event in happened:
         if isinstance(event, RunStarted):
-            event = replace(event, data=replace(event.data, facts=facts))  # as insight/watch.py does
-            said += before_the_start(event, facts)
-        if isinstance(event, RunFinished):
+            event = knowing(event, facts)  # as insight/watch.py does
+            said += before_the_start(event)
+        if isinstance(event, RunFinished) and event.reason != "interrupted":
             said += watcher.sum_up(event)
         said += watcher.add(event)
     return said

@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from slmtui.config.phase import GateSection
-from slmtui.insight.rules.diagnosis import before_the_start, diagnose, findings_in
+from slmtui.insight.rules.diagnosis import before_the_start, findings_in
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.insight.rules.rule import Rule, as_warning
 from slmtui.insight.rules.table import RULES
 from slmtui.insight.watch import Watcher
-from slmtui.training.events import DIVERGED, Cause, Evaluation, RunFinished, from_json, to_json
+from slmtui.training.events import DIVERGED, Cause, Evaluation, RunFinished, Warned, from_json, to_json
 from slmtui.training.gap import verdict
 from tests.insight.published import Row, run, started
-from tests.insight.sound import SOUND
+from tests.insight.sound import SOUND, diagnose, knowing
 
 LEARNED: list[Row] = [(0, 7.3, 7.3), (100, 3.0, 3.2), (200, 2.9, 3.0)]
 
@@ -29,7 +29,7 @@ def test_all_words_of_the_table_can_be_shown(rule: Rule) -> None:
 
 @pytest.mark.parametrize(("tokens", "level"), [(20, "serious"), (100, "warning"), (500, "note"), (999, "note")])
 def test_a_small_validation_text_has_one_level_before_the_start_and_at_the_end(tokens: int, level: str) -> None:
-    (warning,) = before_the_start(started(val_tokens=tokens), SOUND)
+    (warning,) = before_the_start(knowing(started(val_tokens=tokens), SOUND))
     (finding,) = [one for one in diagnose(run(LEARNED, val_tokens=tokens), SOUND) if one.code == "tiny_validation"]
     assert (warning.level, finding.level) == (level, level)
 
@@ -94,9 +94,10 @@ def test_a_log_gives_its_findings_back_exactly_and_is_not_judged_again() -> None
     findings = diagnose([*before, end], SOUND)
     assert len(findings) >= 2
     said = [as_warning(finding, end.step, of_the_run=True) for finding in reversed(findings)]
-    log = [from_json(to_json(event)) for event in (*before, *said, replace(end, findings=len(said)))]
-    assert findings_in(log, SOUND) == findings
-    less = [*before, *said[1:], replace(end, findings=len(said) - 1)]
-    assert findings_in(less, SOUND) == findings[:-1]  # as it stands there, whatever the rules say now
-    assert findings_in([*before, replace(end, findings=0)], SOUND) == []
-    assert findings_in([*before, end], SOUND) == findings  # an older log is judged
+    log = [from_json(to_json(warning)) for warning in said]
+    assert findings_in([one for one in log if isinstance(one, Warned)], replace(end, findings=len(said))) == findings
+    less = replace(end, findings=len(said) - 1)
+    assert findings_in(said[1:], less) == findings[:-1]  # as it stands there, whatever the rules say now
+    assert findings_in([], replace(end, findings=0)) == []
+    assert findings_in([], end) is None  # an older log is judged
+    assert findings_in([], None) is None

@@ -22,11 +22,13 @@ def diagnosis_lines(phase: Phase, known: DatasetCounts | NoCounts | None) -> tup
         step=0,
         phase=phase.values(),
         parameters=parts | {"total": sum(parts.values())},
-        data=DataRecord(n_vocab=known.n_vocab, train_tokens=known.train_tokens, val_tokens=known.val_tokens),
+        data=DataRecord(
+            n_vocab=known.n_vocab, train_tokens=known.train_tokens, val_tokens=known.val_tokens, facts=known.facts
+        ),
         machine={},
         versions={},
     )
-    said = diagnosis.before_the_start(started, known.facts)
+    said = diagnosis.before_the_start(started)
     if not said:
         return (MeaningLine("diagnosis", "", "nothing wrong with the data or the size", "excellent"),)
     lines = [MeaningLine("diagnosis", "", f"{len(said)} to know before you start:")]
