@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from enum import IntEnum
 from typing import TextIO
@@ -22,11 +23,17 @@ _SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} 
 _SHOWN |= dict.fromkeys((*range(0x80, 0xA0), *range(0xD800, 0xE000)), 0xFFFD)
 # The same for JSON, where they occur only inside strings: they become JSON's \u escapes, so that nothing is lost.
 _ESCAPED = {code: f"\\u{code:04x}" for code in (*range(127, 0xA0), *range(0xD800, 0xE000))}
+_STRAY_BYTES = re.compile("[\udc80-\udcff]+")
 
 
 def visible(text: str) -> str:
     """Text from a model, a file or a log, with its control characters made visible."""
     return text.translate(_SHOWN)
+
+
+def spelled_bytes(text: str) -> str:
+    """Bytes that are not UTF-8, as Python's "surrogateescape" has them, as ‹e0 b8›; other text as it is."""
+    return _STRAY_BYTES.sub(lambda found: f"‹{found[0].encode('utf-8', 'surrogateescape').hex(' ')}›", text)
 
 
 class StreamError(OSError):

@@ -5,6 +5,7 @@ The source is a folder, a file or several, or a phase; without one, it is the pr
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ import click
 from slmtui.commands.options import Job, json_option, set_option, source_argument
 from slmtui.config.source_phase import phase_of
 from slmtui.output import ExitStatus, put, say, visible
+from slmtui.words import NOTHING, percent
 
 if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline
     from slmtui.data.inspection import Inspection
+    from slmtui.data.scripts import ScriptShare
     from slmtui.data.split_stats import DatasetLeakage
 
 FILES_SHOWN = 40
@@ -65,9 +68,32 @@ def table(inspection: Inspection) -> str:
     if more := len(inspection.file_tokens) - len(shown):
         lines.append(f"… and {more:,} more")
     lines += [f"{visible(item.path)}: skipped, {item.reason}" for item in inspection.skipped]
-    lines += ["", "most frequent tokens"]
-    lines += [f"{token.count:>8,}  {token.token!r}" for token in inspection.frequent_tokens]
+    lines += script_rows(inspection.scripts)
+    if inspection.frequent_characters:  # tokens that are parts of characters tell nothing
+        lines += ["", "most frequent characters"]
+        lines += [f"{found.count:>8,}  {found.character!r}" for found in inspection.frequent_characters]
+    else:
+        lines += ["", "most frequent tokens"]
+        lines += [f"{token.count:>8,}  {token.token!r}" for token in inspection.frequent_tokens]
     return "\n".join(lines)
+
+
+def script_rows(scripts: Sequence[ScriptShare]) -> list[str]:
+    """A table of what each script costs; none for a text in a single one."""
+    if not scripts:
+        return []
+    rows = [("script", "of the text", "bytes/token", "n-gram bits/byte")]
+    for one in scripts:
+        bits = f"{one.bits_per_byte:.3f}" if one.bits_per_byte is not None else NOTHING
+        rows.append((one.script, percent(one.share), f"{one.bytes_per_token:.2f}", bits))
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return [
+        "",
+        *(
+            f"{row[0]:<{widths[0]}}{''.join(f'  {c:>{w}}' for c, w in zip(row[1:], widths[1:], strict=True))}"
+            for row in rows
+        ),
+    ]
 
 
 def _document_rows(inspection: Inspection) -> list[tuple[str, str]]:

@@ -5,7 +5,8 @@ One pass over the text; only a count per token, a row per file and the tokens of
 
 import json
 import re
-from collections.abc import Callable, Mapping
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -16,10 +17,12 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, split_prefix
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
-from slmtui.data.split_stats import DatasetLeakage, dataset_baseline, dataset_leakage
+from slmtui.data.scripts import ScriptShare
+from slmtui.data.split_stats import DatasetLeakage, baseline_and_scripts, dataset_leakage
 from slmtui.data.token_file import blocks
 from slmtui.data.token_prefix import END, TokenPrefixWriter, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer
+from slmtui.output import spelled_bytes
 
 MOST_FREQUENT = 20
 
@@ -38,9 +41,17 @@ class FileCounts:
 
 @dataclass(frozen=True)
 class TokenCount:
-    """How often a token occurs; bytes that are not UTF-8 are shown as U+FFFD."""
+    """How often a token occurs; bytes that are not UTF-8, as of a part of a character, are written as ‹e0 b8›."""
 
     token: str
+    count: int
+
+
+@dataclass(frozen=True)
+class CharacterCount:
+    """How often a character occurs."""
+
+    character: str
     count: int
 
 
@@ -52,7 +63,9 @@ class Inspection:
 
     `functions` are definitions: lines that begin a Python function; calls do not count. `patterns` are numbers of
     matches. `train_tokens`, `val_tokens` and `unseen_val_tokens` (validation tokens whose id never occurs in training)
-    are in the phase's vocabulary. So are `leakage` and `baseline`; they are None for a text that is too short to split.
+    are in the phase's vocabulary. So are `leakage`, `baseline` and `scripts`, which a text that is too short to split
+    lacks, and one in a single script lacks `scripts`. `frequent_characters`: where many of the frequent tokens are
+    parts of characters, else ().
     """
 
     characters: int
@@ -69,10 +82,12 @@ class Inspection:
     unseen_val_tokens: int
     file_tokens: tuple[FileCounts, ...]
     frequent_tokens: tuple[TokenCount, ...]
+    frequent_characters: tuple[CharacterCount, ...]
     skipped: tuple[Skipped, ...]
     notes: tuple[str, ...]
     leakage: DatasetLeakage | None = None
     baseline: Baseline | None = None
+    scripts: tuple[ScriptShare, ...] = ()
 
     def to_json(self) -> str:
         """One JSON object with the names above."""
@@ -86,11 +101,13 @@ class Counted:
     inspection: Inspection
     dataset: Dataset | None  # None: too short to split
 
-    def compared(self, leakage: DatasetLeakage | None, baseline: Baseline | None) -> Inspection:
+    def compared(
+        self, leakage: DatasetLeakage | None, baseline: Baseline | None, scripts: tuple[ScriptShare, ...] = ()
+    ) -> Inspection:
         """The complete inspection."""
         sampled = [found.note for found in (leakage, baseline) if found is not None and found.note]
         notes = (*self.inspection.notes, *sampled)
-        return replace(self.inspection, leakage=leakage, baseline=baseline, notes=notes)
+        return replace(self.inspection, leakage=leakage, baseline=baseline, scripts=scripts, notes=notes)
 
 
 def inspect_corpus(corpus: Corpus, settings: DatasetSettings, patterns: Mapping[str, str] | None = None) -> Inspection:
@@ -102,7 +119,7 @@ def inspect_corpus(corpus: Corpus, settings: DatasetSettings, patterns: Mapping[
     counted = count_corpus(corpus, patterns or {}, settings)
     if counted.dataset is None:
         return counted.inspection
-    return counted.compared(dataset_leakage(counted.dataset), dataset_baseline(counted.dataset))
+    return counted.compared(dataset_leakage(counted.dataset), *baseline_and_scripts(counted.dataset))
 
 
 def count_corpus(
@@ -119,6 +136,7 @@ def count_corpus(
     searches = {name: _compile(name, pattern) for name, pattern in patterns.items()}
     hits = dict.fromkeys(searches, 0)
     counts = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
+    of_characters = np.zeros(sys.maxunicode + 1, np.int64)
     per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
     lines, documents, last, characters = 0, 0, "\n", 0
     writer = TokenPrefixWriter(settings.dataset_size)
@@ -136,6 +154,7 @@ def count_corpus(
         characters += chunk.characters
         for i, text in enumerate(chunk.texts):
             last = text[-1:] or last
+            add_characters(of_characters, text)
             lines += text.count("\n")
             if i < n_ends:
                 lines, last = lines + (last != "\n"), "\n"
@@ -150,6 +169,7 @@ def count_corpus(
         notes, unseen = dataset.notes, unseen_tokens(dataset)
     except DataError as error:
         notes = (str(error),)
+    frequent = _most_frequent(counts)
     _, tokens, functions = per_file.sum(axis=0).tolist()
     rows = zip(corpus.files, per_file.tolist(), strict=True)
     inspection = Inspection(
@@ -166,7 +186,8 @@ def count_corpus(
         val_tokens=val_tokens,
         unseen_val_tokens=unseen,
         file_tokens=tuple(FileCounts(file.name, *row) for file, row in rows),
-        frequent_tokens=_most_frequent(counts),
+        frequent_tokens=frequent,
+        frequent_characters=_most_frequent_characters(of_characters) if parts_of_characters(frequent) else (),
         skipped=corpus.skipped,
         notes=notes,
     )
@@ -196,7 +217,25 @@ def unseen_tokens(dataset: Dataset) -> int:
 def _most_frequent(counts: NDArray[np.int64]) -> tuple[TokenCount, ...]:
     """The most frequent first; among equals, the smaller id first."""
     order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT].tolist()
-    return tuple(TokenCount(gpt2_tokenizer().decode([i]), int(counts[i])) for i in order if counts[i])
+    tokens = [(gpt2_tokenizer().token_bytes(i), int(counts[i])) for i in order if counts[i]]
+    return tuple(TokenCount(spelled_bytes(token.decode("utf-8", "surrogateescape")), n) for token, n in tokens)
+
+
+def parts_of_characters(frequent: Sequence[TokenCount]) -> bool:
+    """Whether a quarter or more of the frequent tokens are bytes that are no character, and so tell nothing."""
+    return 4 * sum("‹" in token.token for token in frequent) >= len(frequent) > 0
+
+
+def add_characters(counts: NDArray[np.int64], text: str) -> None:
+    """Add the characters of a text to the counts by code, (0x110000,)."""
+    found = np.bincount(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), "<u4"))
+    counts[: len(found)] += found
+
+
+def _most_frequent_characters(counts: NDArray[np.int64]) -> tuple[CharacterCount, ...]:
+    counts[0xDC80:0xDD00] = 0  # bytes that are not UTF-8
+    order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT].tolist()
+    return tuple(CharacterCount(chr(code), int(counts[code])) for code in order if counts[code])
 
 
 def _compile(name: str, pattern: str) -> re.Pattern[str]:

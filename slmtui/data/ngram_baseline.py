@@ -6,6 +6,7 @@ A network that ends above this line has learned less than a table of counts, wha
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,14 @@ TOKEN_LIMIT = 1_000_000  # of each side; more would cost minutes and gigabytes, 
 STRETCHES = 100  # a side over the limit is sampled in this many pieces of text
 
 
+@dataclass(frozen=True)
+class ScoredTokens:
+    """The validation tokens that a baseline was measured on, (m,), and what each cost, nats, (m,)."""
+
+    tokens: IntArray
+    losses: FloatArray
+
+
 def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int, end: int | None = None) -> Baseline:
     """Kneser–Ney of orders 1 to 7, fitted on the training tokens (n,), scored on the validation tokens (m,).
 
@@ -36,6 +45,13 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
     `val_bytes` is the length of the validation text in UTF-8. Sides larger than `TOKEN_LIMIT` are sampled, and `note`
     says so. Raises ValueError for a side of fewer than two tokens.
     """
+    return scored_baseline(train, val, n_vocab, val_bytes, end)[0]
+
+
+def scored_baseline(
+    train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: int, end: int | None = None
+) -> tuple[Baseline, ScoredTokens]:
+    """`ngram_baseline`, and the tokens that it was scored on."""
     train_tokens, val_tokens = np.asarray(train), np.asarray(val)
     if min(len(train_tokens), len(val_tokens)) < 2 or val_bytes < 1:
         raise ValueError(
@@ -46,8 +62,9 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
     fitted, scored = (checked_tokens(stretches(tokens, TOKEN_LIMIT), n_vocab) for tokens in (train_tokens, val_tokens))
     order = _best_order(fitted, n_vocab)
     n_text = int(np.count_nonzero(_is_text(val_tokens, end)))
-    losses = losses_by_order(fitted, scored, n_vocab)[:, 1:][:, _is_text(scored[1:], end)].mean(axis=1)
-    return Baseline(
+    of_tokens = losses_by_order(fitted, scored, n_vocab)
+    losses = of_tokens[:, 1:][:, _is_text(scored[1:], end)].mean(axis=1)
+    baseline = Baseline(
         order=order,
         loss=float(losses[order - 1]),
         order_losses=tuple(losses.tolist()),
@@ -56,6 +73,7 @@ def ngram_baseline(train: ArrayLike, val: ArrayLike, n_vocab: int, val_bytes: in
         bits_per_byte=bits_per_byte(float(losses[order - 1]), n_text, val_bytes),
         note=_note(len(fitted), len(train_tokens), len(scored), len(val_tokens)),
     )
+    return baseline, ScoredTokens(scored, of_tokens[order - 1])
 
 
 def _is_text(tokens: NDArray[Any], end: int | None) -> NDArray[np.bool_]:

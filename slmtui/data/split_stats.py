@@ -14,7 +14,8 @@ from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset, Side
 from slmtui.data.leakage import leakage
-from slmtui.data.ngram_baseline import ngram_baseline
+from slmtui.data.ngram_baseline import ScoredTokens, scored_baseline
+from slmtui.data.scripts import ScriptShare, script_shares
 from slmtui.data.token_file import blocks
 
 COMPARED_TOKENS = 4_000_000  # of each side, from its start; more would take minutes and gigabytes
@@ -91,11 +92,24 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
 
 def dataset_baseline(dataset: Dataset) -> Baseline | None:
     """The n-gram baseline of a dataset; None if a side is too short for one."""
+    scored = _scored_baseline(dataset)
+    return scored[0] if scored is not None else None
+
+
+def baseline_and_scripts(dataset: Dataset) -> tuple[Baseline | None, tuple[ScriptShare, ...]]:
+    """The n-gram baseline, and what each script costs where there are several."""
+    scored = _scored_baseline(dataset)
+    if scored is None:
+        return None, script_shares(dataset, None)
+    return scored[0], script_shares(dataset, scored[1])
+
+
+def _scored_baseline(dataset: Dataset) -> tuple[Baseline, ScoredTokens] | None:
     train, val = dataset.train, dataset.val
     if min(train.n_text_tokens, val.n_text_tokens) < 2:
         return None
     tokenizer = dataset.tokenizer
-    return ngram_baseline(train.tokens, val.tokens, tokenizer.n_vocab, val.n_bytes, tokenizer.end)
+    return scored_baseline(train.tokens, val.tokens, tokenizer.n_vocab, val.n_bytes, tokenizer.end)
 
 
 def token_counts(dataset: Dataset) -> TokenCounts:

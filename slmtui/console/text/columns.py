@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, set_cell_size, split_graphemes
 
 
 def cut(text: str, width: int) -> str:
@@ -14,7 +14,14 @@ def cut(text: str, width: int) -> str:
 
 def cut_left(text: str, width: int) -> str:
     """The text, or an ellipsis and its end, which says more than its beginning where it is a path."""
-    return text if cell_len(text) <= width else cut(text[::-1], width)[::-1]
+    if cell_len(text) <= width:
+        return text
+    start, room = len(text), width - 1
+    for begin, _, cells in reversed(split_graphemes(text)[0]):
+        if cells > room:
+            break
+        start, room = begin, room - cells
+    return f"…{text[start:]}" if width > 0 else ""
 
 
 def fit(text: str, width: int) -> str:

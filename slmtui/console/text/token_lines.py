@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 from rich.cells import cell_len, get_character_cell_size
@@ -54,7 +55,7 @@ class TokenLines:
 
     def _put(self, token: int, text: str) -> bool:
         """Append text without line breaks; returns whether it went to a new line whole."""
-        text = visible(text).replace("\t", TAB)
+        text = _settled(visible(text).replace("\t", TAB))
         cells = cell_len(text)
         room = self.width - self._used - 1  # a cell is left for a line break
         moved = room < cells <= self.width - 1 and self._used > 0 and token != PROMPT
@@ -83,3 +84,15 @@ class TokenLines:
     def _new_line(self) -> None:
         self.lines.append([])
         self._used = 0
+
+
+def _settled(text: str) -> str:
+    """Text without joiners, variants and the like, which take no cell, but change how wide the text beside them is.
+
+    Combining marks stay: they are on the letter before them.
+    """
+    if text.isascii():
+        return text
+    return "".join(
+        c for c in text if cell_len(c) or (unicodedata.category(c)[0] == "M" and not "\ufe00" <= c <= "\ufe0f")
+    )

@@ -1,18 +1,30 @@
-"""Tokens as rows of text on a screen: where each begins, with blanks and line ends made visible. Pure functions."""
+"""Tokens as rows of text on a screen: where each begins, with blanks and line ends made visible. Pure functions.
+
+A token's text takes as many cells beside others as alone: what would join with its neighbours is spelled out, or, for
+combining marks, put on a dotted circle.
+"""
 
 from __future__ import annotations
 
+import codecs
+import re
+import unicodedata
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rich.cells import cell_len
 
-from slmtui.output import visible
+from slmtui.output import spelled_bytes, visible
 
 TokenPart = tuple[int, str]  # the place of a token in the file, and what of it stands in this row
 END_OF_DOCUMENT = "‹end›\n"
 MARKS = {" ": "·", "\n": "⏎", "\t": "→"}  # signs that common terminal fonts have; ␠ and ␉ are often boxes
+BEGUN = "‹"  # for the bytes of a character that a later token completes
+CIRCLE = "◌"  # what a combining mark stands on at the beginning of a token
+
+_PIECES = re.compile("[\udc80-\udcff]+|[\U0001f1e6-\U0001f1ff]{2}|.", re.DOTALL)  # stray bytes, flags, characters
 
 
 @dataclass(frozen=True)
@@ -46,40 +58,64 @@ class TokenRows:
 
 
 def token_text(data: bytes) -> str:
-    """The text of a token, a line break after each ⏎; what a terminal must not get is spelled out.
+    """The text of a token by itself, a line break after each ⏎; what a terminal must not get is spelled out.
 
-    Bytes that are no UTF-8 alone, as where a character takes two tokens, are shown as ‹e2›.
+    Bytes that are no UTF-8 alone, as where a character takes two tokens, are shown as ‹e0 b8›.
     """
-    return "".join(map(_shown, data.decode("utf-8", "surrogateescape")))
+    return _spelled(data.decode("utf-8", "surrogateescape"))
+
+
+def token_texts(tokens: Iterable[bytes | None]) -> list[str]:
+    """The texts of tokens that follow one another; None is the end of a document.
+
+    A character that several tokens make together stands in the last of them, and BEGUN in the others.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
+    shown: list[str] = []
+    for data in tokens:
+        text = _spelled(decoder.decode(data or b"", final=data is None))
+        shown.append(text + (END_OF_DOCUMENT if data is None else BEGUN if decoder.getstate()[0] else ""))
+    return shown
 
 
 def label(text: str) -> str:
     """A token's text in one line, in quotes."""
-    return f'"{"".join(map(_shown, text)).replace("⏎" + chr(10), "⏎")}"'
+    return f'"{_spelled(text).replace("⏎" + chr(10), "⏎")}"'
 
 
-def _shown(char: str) -> str:
-    if char == "\n":
+@lru_cache(1 << 16)
+def _spelled(text: str) -> str:
+    shown = "".join(map(_shown, _PIECES.findall(text)))
+    return CIRCLE + shown if text and _combines(text[0]) else shown
+
+
+def _shown(piece: str) -> str:
+    if piece == "\n":
         return "⏎\n"
-    if char in MARKS:
-        return MARKS[char]
-    if "\udc80" <= char <= "\udcff":
-        return f"‹{ord(char) - 0xDC00:02x}›"
-    if (safe := visible(char)) != char or char.isprintable():
+    if piece in MARKS:
+        return MARKS[piece]
+    if len(piece) > 1 or "\udc80" <= piece <= "\udcff":
+        return spelled_bytes(piece)
+    if (safe := visible(piece)) != piece or _combines(piece):
         return safe
-    return f"‹U+{ord(char):04X}›"  # directions, joiners and the like: they would move other text about
+    if piece.isprintable() and cell_len(piece) and not "\U0001f1e6" <= piece <= "\U0001f1ff":
+        return piece
+    return f"‹U+{ord(piece):04X}›"  # directions, joiners, half a flag: they would move or change other text
+
+
+def _combines(char: str) -> bool:
+    return unicodedata.category(char).startswith("M") and not "\ufe00" <= char <= "\ufe0f"
 
 
 def lay_out(
-    ids: Sequence[int],
-    text_of: Callable[[int], str],
+    texts: Sequence[str],
     width: int,
     *,
     start: int = 0,
     border: int | None = None,
     bar: str = "",
 ) -> TokenRows:
-    """Rows of at most `width` cells. start: the place of the first token in the file.
+    """Rows of at most `width` cells. texts: of the tokens. start: the place of the first token in the file.
 
     border: the place of the first validation token, before which a row is left for a line. bar: put between tokens.
     """
@@ -95,13 +131,13 @@ def lay_out(
         row.clear()
         used = 0
 
-    for token, token_id in enumerate(ids, start):
+    for token, whole in enumerate(texts, start):
         if token == border:
             if row:
                 end_row()
             mark = len(rows)
             end_row()
-        parts = text_of(token_id).split("\n")
+        parts = whole.split("\n")
         if used and used + cell_len(bar) + min(cell_len(parts[0]), width) > width:
             end_row()
         first.append(len(rows))
@@ -116,7 +152,7 @@ def lay_out(
                 used += cell_len(chunk)
     if row:
         end_row()
-    return TokenRows(start, start + len(ids), tuple(rows), tuple(first), mark)
+    return TokenRows(start, start + len(texts), tuple(rows), tuple(first), mark)
 
 
 def _chunks(text: str, width: int) -> list[str]:

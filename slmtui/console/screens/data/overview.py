@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from slmtui.data.corpus import Corpus
     from slmtui.data.dataset import Dataset
     from slmtui.data.inspection import Counted
+    from slmtui.data.scripts import ScriptShare
     from slmtui.data.split_stats import DatasetLeakage, TokenCounts
     from slmtui.insight.suggest import Suggestion
 
@@ -35,6 +36,7 @@ class DataOverview:
     leakage: DatasetLeakage | None = None
     suggestion: Suggestion | None = None
     baseline: Baseline | None = None
+    scripts: tuple[ScriptShare, ...] = ()
     complete: bool = False
 
     @property
@@ -65,7 +67,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     """
     from slmtui.config.source_phase import phase_of
     from slmtui.data.inspection import count_corpus
-    from slmtui.data.split_stats import dataset_baseline, dataset_leakage, token_counts
+    from slmtui.data.split_stats import baseline_and_scripts, dataset_leakage, token_counts
     from slmtui.insight.suggest import corpus_facts, suggest
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
@@ -94,7 +96,8 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         overview = replace(overview, suggestion=suggest(phase.data, corpus_facts(counted, leakage)))
         yield overview
         say("fitting the n-gram baseline …")
-        overview = replace(overview, baseline=dataset_baseline(dataset))
+        baseline, scripts = baseline_and_scripts(dataset)
+        overview = replace(overview, baseline=baseline, scripts=scripts)
     overview = replace(overview, complete=True)
     known.keep(key, overview)
     yield overview

@@ -13,7 +13,7 @@ from slmtui.console.text.columns import cut, cut_left
 from slmtui.console.text.token_rows import label, token_text
 from slmtui.insight.rules.limits import LEAK, MANY_UNSEEN, SERIOUS_LEAK, SOME_UNSEEN
 from slmtui.output import visible
-from slmtui.words import plural
+from slmtui.words import NOTHING, percent, plural
 
 if TYPE_CHECKING:
     from slmtui.console.screens.data.overview import DataOverview
@@ -44,14 +44,28 @@ def holds(found: DataOverview, width: int) -> Content:
             _row("training", f"{counted.train_tokens:,}", width, "$train"),
             _row("validation", f"{counted.val_tokens:,}", width, "$val"),
         ]
-    return _join([*lines, *_notes(counted.notes, width)])
+    return _join([*lines, *_scripts(found, width), *_notes(counted.notes, width)])
+
+
+def _scripts(found: DataOverview, width: int) -> list[Content]:
+    """What each script costs, where there are several."""
+    if not found.scripts:
+        return []
+    lines = [_heading("by script", width), _row("", " share  B/token  bits/B", width)]
+    for one in found.scripts:
+        bits = f"{one.bits_per_byte:.2f}" if one.bits_per_byte is not None else NOTHING
+        lines.append(_row(one.script, f"{percent(one.share):>6}  {one.bytes_per_token:7.2f}  {bits:>6}", width))
+    return lines
 
 
 def frequent(found: DataOverview, width: int) -> Content:
-    """The most frequent tokens of the corpus, longest bar first."""
-    tokens = found.counted.inspection.frequent_tokens
-    most = max(token.count for token in tokens)
-    names = [cut(label(token.token), 14) for token in tokens]
+    """The most frequent tokens of the corpus, longest bar first; characters where most tokens are parts of them."""
+    counted = found.counted.inspection
+    tokens = [(one.token, one.count) for one in counted.frequent_tokens]
+    if counted.frequent_characters:
+        tokens = [(one.character, one.count) for one in counted.frequent_characters]
+    most = max(count for _, count in tokens)
+    names = [cut(label(token), 14) for token, _ in tokens]
     name_width = max(map(cell_len, names))
     count_width = len(f"{most:,}")
     room = max(1, width - name_width - count_width - 2)
@@ -59,10 +73,10 @@ def frequent(found: DataOverview, width: int) -> Content:
         [
             Content.assemble(
                 set_cell_size(name, name_width + 1),
-                (bar(token.count / most, room), "$train"),
-                (f" {token.count:>{count_width},}", "$quiet"),
+                (bar(count / most, room), "$train"),
+                (f" {count:>{count_width},}", "$quiet"),
             )
-            for name, token in zip(names, tokens, strict=True)
+            for name, (_, count) in zip(names, tokens, strict=True)
         ]
     )
 

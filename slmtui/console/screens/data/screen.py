@@ -148,6 +148,8 @@ class DataScreen(ConsoleScreen):
     def show_overview(self, found: DataOverview, new: bool) -> None:
         """Show what is known so far; new: of another corpus than before."""
         self.show_trouble("")
+        characters = found.counted.inspection.frequent_characters
+        self.query_one("#frequent").border_title = f"most frequent {'characters' if characters else 'tokens'}"
         for panel in self.query(NumbersPanel):
             panel.show(found)
         if new:

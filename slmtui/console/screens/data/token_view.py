@@ -21,11 +21,11 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from slmtui.console.screens.data.file_tokens import FileTokens
-from slmtui.console.text.token_rows import END_OF_DOCUMENT, MARKS, TokenRows, lay_out, token_text
+from slmtui.console.text.token_rows import BEGUN, CIRCLE, MARKS, TokenRows, lay_out, token_texts
 
 WINDOW = 16_384  # tokens laid out at once
 EMPTY = TokenRows(0, 0, (), (), None)
-_BLANKS = re.compile(f"[{''.join(MARKS.values())}│]")
+_BLANKS = re.compile(rf"[{''.join(MARKS.values())}{CIRCLE}│]|{BEGUN}(?!\w)")
 
 
 class TokenView(ScrollView, can_focus=True):
@@ -89,9 +89,7 @@ class TokenView(ScrollView, can_focus=True):
         """Show a file, the cursor on a token of it."""
         if self.file is None or self.file.dataset is not file.dataset:
             tokenizer = file.dataset.tokenizer
-            self._text_of = cache(
-                lambda token: END_OF_DOCUMENT if token == tokenizer.end else token_text(tokenizer.token_bytes(token))
-            )
+            self._bytes_of = cache(lambda token: None if token == tokenizer.end else tokenizer.token_bytes(token))
         self.file, self.repeat, self.message = file, repeat, ""
         self._laid = EMPTY
         self.go(token, jump=True)
@@ -114,7 +112,9 @@ class TokenView(ScrollView, can_focus=True):
         start = max(0, min(self.cursor - WINDOW // 2, len(self.file) - WINDOW))
         ids = self.file.ids(start, min(start + WINDOW, len(self.file)))
         bar = "│" if self.bars else ""
-        self._laid = lay_out(ids, self._text_of, width, start=start, border=self.file.border, bar=bar)
+        self._laid = lay_out(
+            token_texts(map(self._bytes_of, ids)), width, start=start, border=self.file.border, bar=bar
+        )
         self.virtual_size = Size(width, len(self._laid.rows))
 
     def _follow(self, *, jump: bool = False) -> None:
