@@ -14,6 +14,7 @@ from slmtui.runs.log_reader import LogChunk, LogError, LogReader
 from slmtui.runs.run import ALIVE, Run, State, modified, runs_and_faults
 from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.training import events
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Event
 
 
@@ -41,13 +42,18 @@ class RunListing:
     last: Event | None  # the last event that could be read
     saved_step: int | None  # of last.pt, from which it would be resumed
     points: tuple[Point, ...]
-    baseline: Baseline | None
+    data: DataRecord | None  # None before the run has begun
     quality: str = ""  # the label of the newest sample
     problem: str = ""
 
     @property
     def name(self) -> str:
         return self.run.name
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """The n-gram model's loss on the same validation text, where the log knows it."""
+        return self.data.baseline if self.data is not None else None
 
     @property
     def alive(self) -> bool:
@@ -87,7 +93,7 @@ class _Reader:
         self._title, self._problem = "", ""
         self._saved_step: int | None = None
         self._points: list[Point] = []
-        self._baseline: Baseline | None = None
+        self._data: DataRecord | None = None
         self._quality = ""
 
     def look(self, fault: str) -> RunListing:
@@ -128,7 +134,7 @@ class _Reader:
             last=last,
             saved_step=self._saved_step,
             points=tuple(self._points),
-            baseline=self._baseline,
+            data=self._data,
             quality=self._quality,
             problem=self._problem,
         )
@@ -168,7 +174,7 @@ class _Reader:
         match event:
             case events.RunStarted():
                 self._title = str(event.phase["phase"].get("title") or "")
-                self._baseline = event.data.baseline
+                self._data = event.data
             case events.Evaluation():
                 numbers = (event.val_loss, event.bits_per_byte, event.mixed_loss, event.mixed_bits_per_byte)
                 self._points.append(Point(event.step, *numbers))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Iterable
 from dataclasses import MISSING, dataclass, fields
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -76,6 +77,17 @@ class DataRecord:
     def baseline(self) -> Baseline | None:
         """The n-gram model's loss on the validation text, if the log has it."""
         return None if self.facts is None else self.facts.baseline
+
+
+def same_vocabulary(records: Iterable[DataRecord]) -> bool:
+    """Whether nats per token mean the same in all: vocabularies of one kind and size, which split one text alike.
+
+    Two that are learned from different texts may be of one kind and size, and still have other tokens.
+    """
+    found = list(records)
+    kinds = {(record.tokenizer, record.n_vocab) for record in found}
+    lengths = {(record.val_text, record.val_tokens) for record in found}
+    return len(kinds) <= 1 and len(lengths) == len({record.val_text for record in found})
 
 
 _FACTS = [field for field in fields(DataFacts) if field.name != "baseline"]

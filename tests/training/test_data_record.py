@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from slmtui.training.data_record import DataRecord, data_record
+from slmtui.training.data_record import DataRecord, data_record, same_vocabulary
 from slmtui.training.events import RunStarted, from_json, to_json
 
 COUNTS = {"n_vocab": 20, "train_tokens": 90, "val_tokens": 10}
@@ -82,3 +82,20 @@ def test_a_count_that_is_none_is_refused(key: str, value: object) -> None:
     with pytest.raises(ValueError, match=rf"data\.{key}: ") as caught:
         from_json(line)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"tokenizer": "gpt2"}, False),
+        ({"n_vocab": 21}, False),
+        ({"val_tokens": 11}, False),  # the same text in other tokens
+        ({"val_text": "w", "val_tokens": 11}, True),  # another text
+    ],
+)
+def test_what_makes_vocabularies_differ(changes: dict[str, Any], same: bool) -> None:
+    records = [data_record(**WHOLE), data_record(**WHOLE | changes)]
+    assert same_vocabulary(records) is same
+    assert same_vocabulary(records[:1])
+    assert same_vocabulary([])

@@ -8,6 +8,7 @@ from slmtui.insight.report.advice import is_leaky
 from slmtui.insight.report.blocks import Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import overlay_figure
 from slmtui.insight.report.run_facts import RunFacts
+from slmtui.training.data_record import same_vocabulary
 from slmtui.words import listed, number, plural
 
 
@@ -64,7 +65,7 @@ def _rank(run: RunFacts) -> tuple[bool, float, str]:
 def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     """Bits per byte for all; nats per token only where all have one vocabulary."""
     runs = [run for group in groups for run in group]
-    one_vocabulary = len({run.vocabulary[:2] for run in runs}) == 1
+    one_vocabulary = same_vocabulary(run.data for run in runs)
     with_baseline = any(run.baseline is not None for run in runs)
     header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens"]
     header += ["bits/byte"] if one_vocabulary else ["vocabulary", "bits/byte"]
@@ -107,7 +108,7 @@ def _sentences(ranked: Sequence[RunFacts]) -> list[str]:
             else f"{first.name} and {second.name} are best, alike to the second digit: "
             f"{best.judged_bits_per_byte:.2f} bits per byte."
         )
-        if not _one_vocabulary(ranked):
+        if not same_vocabulary(run.data for run in ranked):
             found.append("Their vocabularies differ, so nats per token would mislead; bits per byte do not.")
     if mixed := [run.name for run in ranked if run.is_mixed]:
         found.append(f"Of {listed(mixed)}, the mixture with an n-gram model is compared, not the network alone.")
@@ -120,7 +121,7 @@ def _sentences(ranked: Sequence[RunFacts]) -> list[str]:
 
 
 def _curves(runs: Sequence[RunFacts]) -> list[ReportBlock]:
-    in_nats = _one_vocabulary(runs)
+    in_nats = same_vocabulary(run.data for run in runs)
     curves = [
         (
             f"{run.name}, mixed" if run.is_mixed else run.name,
@@ -135,7 +136,3 @@ def _curves(runs: Sequence[RunFacts]) -> list[ReportBlock]:
     unit = "nats per token" if in_nats else "bits per byte"
     svg = overlay_figure(curves, unit)
     return [Figure(svg, f"Validation loss in {unit}: {listed([name for name, _, _ in curves])}.")]
-
-
-def _one_vocabulary(runs: Sequence[RunFacts]) -> bool:
-    return len({run.vocabulary for run in runs}) == 1

@@ -98,11 +98,6 @@ class RunFacts:
         return self.finished is not None and self.finished.as_meant
 
     @property
-    def vocabulary(self) -> tuple[str, int, int]:
-        """Equal for two runs on one validation text only if losses in nats per token may be compared."""
-        return (self.data.tokenizer, self.data.n_vocab, self.data.val_tokens)
-
-    @property
     def epochs(self) -> float:
         """How often the training text has been seen, on average."""
         return self.started.epochs_at(self.step)

@@ -9,6 +9,7 @@ from rich.cells import cell_len, set_cell_size
 
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
+from slmtui.training.data_record import same_vocabulary
 from slmtui.training.events import DIVERGED
 from slmtui.words import duration
 
@@ -93,8 +94,7 @@ NATS, BITS = "nats per token", "bits per byte"
 
 def unit_of(runs: Sequence[RunListing]) -> str:
     """Nats per token say the same only under one vocabulary; bits per byte under any."""
-    vocabularies = {(run.summary.tokenizer, run.summary.n_vocab) for run in runs}
-    return NATS if len(vocabularies) <= 1 else BITS
+    return NATS if same_vocabulary(run.data for run in runs if run.data is not None) else BITS
 
 
 def comparable(runs: Sequence[RunListing]) -> str:

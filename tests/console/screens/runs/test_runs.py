@@ -233,6 +233,15 @@ async def test_curves_of_different_vocabularies_are_in_bits(checkpoints: Path) -
         assert "vocabularies differ" in opened.text("#comparable")
 
 
+async def test_vocabularies_of_one_size_that_were_learned_from_different_texts_differ(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001", tokenizer="bpe", n_vocab=512)
+    done_run(checkpoints, "phase1-002", tokenizer="bpe", n_vocab=512, val_tokens=501)
+    async with open_runs(checkpoints) as opened:
+        await opened.press("space", "j")
+        assert "bits per byte" in str(opened.screen.query_one("#curves").border_title)
+        assert "vocabularies differ" in opened.text("#comparable")
+
+
 async def test_different_validation_texts_are_never_compared_silently(checkpoints: Path) -> None:
     done_run(checkpoints, "phase1-001")
     done_run(checkpoints, "phase1-002", val_text="b" * 64)
