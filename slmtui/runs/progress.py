@@ -44,11 +44,14 @@ class Progress:
     @property
     def seconds_to_go(self) -> float | None:
         """Seconds to the planned end, evaluations included; None when the speed is not known yet."""
+        return self.seconds_for(max(0, self.max_iters - self.step), self.interval)
+
+    def seconds_for(self, steps: int, interval: int) -> float | None:
+        """Seconds that so many steps take at this speed, with an evaluation every `interval` steps; None as above."""
         speed = self.steps_per_second
         if speed is None:
             return None
-        left = max(0, self.max_iters - self.step)
-        evaluations = -(-left // self.interval)
+        evaluations = -(-steps // interval)
         per_evaluation = sum(self._breaks) / len(self._breaks) if self._breaks else 0.0
-        seconds = left / speed + evaluations * per_evaluation
+        seconds = steps / speed + evaluations * per_evaluation
         return max(0.0, seconds) if math.isfinite(seconds) else None

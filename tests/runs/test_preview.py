@@ -47,6 +47,13 @@ def test_best_and_speed(tmp_path: Path, n_steps: int) -> None:
     assert seen.progress.step == n_steps
 
 
+def test_how_long_another_length_would_take_changes_nothing_of_what_was_seen(tmp_path: Path) -> None:
+    progress = preview(write(tmp_path / "a-001", 5_000)).progress
+    assert progress.seconds_for(200, 100) == pytest.approx(4.0)
+    assert (progress.step, progress.max_iters, progress.interval) == (5_000, 9_000, 1_000)
+    assert progress.seconds_to_go == pytest.approx(80.0)
+
+
 @pytest.mark.parametrize(("baseline", "above"), [(1.6, True), (1.8, False), (None, False)])
 def test_whether_counting_beats_it(tmp_path: Path, baseline: float | None, above: bool) -> None:
     run = write(tmp_path / "a-001", 5_000, baseline)

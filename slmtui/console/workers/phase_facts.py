@@ -79,9 +79,7 @@ def speed_from_run(phase: Phase, seen: RunPreview | None) -> Speed | None:
             return None
     except ValueError:  # of a version with other keys
         return None
-    progress = seen.progress
-    progress.step, progress.max_iters, progress.interval = 0, phase.training.max_iters, phase.evaluation.interval
-    total = progress.seconds_to_go
+    total = seen.progress.seconds_for(phase.training.max_iters, phase.evaluation.interval)
     return None if total is None else Speed(1 / speed, total, f"measured in {seen.run.name}")
 
 

@@ -44,9 +44,12 @@ class PhaseInspector:
         return known if known is not None else getattr(self.counts_of(phase), "n_vocab", None)
 
     def memory_of(self, phase: Phase) -> int:
-        """Bytes that training takes, estimated; 0 where the vocabulary is not known yet."""
-        n_vocab = self.vocabulary_of(phase)
-        return sum(memory_needed(phase, n_vocab).values()) if n_vocab is not None else 0
+        """Bytes that training takes, estimated from what is known so far; 0 where the vocabulary is not."""
+        n_vocab, counts = self.vocabulary_of(phase), self.counts_of(phase)
+        if n_vocab is None:
+            return 0
+        train_tokens = counts.train_tokens if isinstance(counts, DatasetCounts) else 0
+        return sum(memory_needed(phase, n_vocab, train_tokens).values())
 
     def speed_of(self, phase: Phase) -> Speed | str:
         """As measured here, else from the last run."""

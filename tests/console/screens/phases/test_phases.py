@@ -10,6 +10,8 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.help import help_for
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.screens.phases.phase_list import PhaseList
+from slmtui.insight.estimates import DatasetCounts, memory_needed
+from tests.console.screen_text import toasts
 from tests.console.screens.phases.driver import (
     ALPHA,
     console,
@@ -122,6 +124,20 @@ async def test_m_says_why_it_cannot_measure_and_measures(monkeypatch: pytest.Mon
         await pilot.press("w", "m")
         await until(pilot, lambda: "measured now" in meaning(app))
         assert "a step" in meaning(app)
+
+
+async def test_the_memory_that_m_asks_for_is_the_one_that_is_shown(project: Path) -> None:
+    (project / "phases/alpha.toml").write_text(ALPHA.replace("block_size = 8\n", "block_size = 8\nngram_mix = 0.4\n"))
+    async with console() as (app, pilot):
+        await until(pilot, lambda: "training tokens" in meaning(app))
+        app.backend.ready = True
+        phase, inspector = load_phase("phases/alpha.toml"), screen(app).inspector
+        counts = inspector.counts_of(phase)
+        assert isinstance(counts, DatasetCounts)
+        inspector.memory_here = sum(memory_needed(phase, counts.n_vocab).values())  # but for the table of n-grams
+        await pilot.press("m")
+        assert "measured now" not in meaning(app)
+        assert any("it would need" in words for words in toasts(app))
 
 
 # Narrow terminals and help
