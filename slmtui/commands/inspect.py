@@ -56,6 +56,7 @@ def table(inspection: Inspection) -> str:
         ("training tokens", f"{inspection.train_tokens:,}"),
         ("validation tokens", f"{inspection.val_tokens:,}"),
         ("  never seen in training", f"{inspection.unseen_val_tokens:,}"),
+        *([("test tokens", f"{inspection.test_tokens:,}")] if inspection.test_tokens is not None else []),
         *_leakage_rows(inspection.leakage),
         *_baseline_rows(inspection.baseline),
     ]
@@ -63,8 +64,11 @@ def table(inspection: Inspection) -> str:
     lines = [f"{name:<{label}}  {number:>{value}}" for name, number in counts]
     shown = inspection.file_tokens[:FILES_SHOWN]
     width = max([len(file.name) for file in shown] + [4])
-    lines += ["", f"{'file':<{width}}  {'characters':>10}  {'tokens':>8}  {'functions':>9}"]
-    lines += [f"{visible(f.name):<{width}}  {f.characters:>10,}  {f.tokens:>8,}  {f.functions:>9,}" for f in shown]
+    lines += ["", f"{'file':<{width}}  {'characters':>10}  {'tokens':>8}  {'functions':>9}  side"]
+    lines += [
+        f"{visible(f.name):<{width}}  {f.characters:>10,}  {f.tokens:>8,}  {f.functions:>9,}  {f.side or '–'}"
+        for f in shown
+    ]
     if more := len(inspection.file_tokens) - len(shown):
         lines.append(f"… and {more:,} more")
     lines += [f"{visible(item.path)}: skipped, {item.reason}" for item in inspection.skipped]

@@ -45,6 +45,7 @@ from slmtui.data.tokenizer import (
 BPE_SAMPLE = 10_000_000  # a vocabulary is learned from at most this many bytes of training text
 
 Side = Literal["train", "val", "test"]
+FileSide = Literal["train", "val", "both", "test", ""]  # "both": of training and validation
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,15 @@ class DatasetFile:
     train: range
     val: range
     test: range = range(0)
+
+    @property
+    def side(self) -> FileSide:
+        """Where its tokens are; "" for a file of which none are in the dataset."""
+        if self.test:
+            return "test"
+        if self.train and self.val:
+            return "both"
+        return "train" if self.train else "val" if self.val else ""
 
 
 @dataclass(frozen=True)

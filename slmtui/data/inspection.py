@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
-from slmtui.data.dataset import Dataset, DatasetSettings, split_prefix
+from slmtui.data.dataset import Dataset, DatasetSettings, FileSide, split_prefix
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
 from slmtui.data.scripts import ScriptShare
@@ -37,6 +37,7 @@ class FileCounts:
     characters: int
     tokens: int
     functions: int
+    side: FileSide = ""  # "" where it has no text in the dataset
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Inspection:
     leakage: DatasetLeakage | None = None
     baseline: Baseline | None = None
     scripts: tuple[ScriptShare, ...] = ()
+    test_tokens: int | None = None  # None without a test side
 
     def to_json(self) -> str:
         """One JSON object with the names above."""
@@ -171,7 +173,15 @@ def count_corpus(
         notes = (str(error),)
     frequent = _most_frequent(counts)
     _, tokens, functions = per_file.sum(axis=0).tolist()
-    rows = zip(corpus.files, per_file.tolist(), strict=True)
+    sides: dict[int, FileSide] = {}
+    if dataset is not None:
+        sides = {part.file: file.side for part, file in zip(prefix.parts, dataset.files, strict=True)}
+    files = tuple(
+        FileCounts(file.name, n_characters, n_tokens, n_functions, sides.get(i, ""))
+        for i, (file, (n_characters, n_tokens, n_functions)) in enumerate(
+            zip(corpus.files, per_file.tolist(), strict=True)
+        )
+    )
     inspection = Inspection(
         characters=characters,
         lines=lines + (last != "\n"),
@@ -185,11 +195,12 @@ def count_corpus(
         train_tokens=train_tokens,
         val_tokens=val_tokens,
         unseen_val_tokens=unseen,
-        file_tokens=tuple(FileCounts(file.name, *row) for file, row in rows),
+        file_tokens=files,
         frequent_tokens=frequent,
         frequent_characters=_most_frequent_characters(of_characters) if parts_of_characters(frequent) else (),
         skipped=corpus.skipped,
         notes=notes,
+        test_tokens=None if dataset is None or dataset.test is None else dataset.test.n_text_tokens,
     )
     return Counted(inspection, dataset)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slmtui.cli import main
 from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import DatasetSettings
 from slmtui.data.documents import DocumentForm
@@ -99,6 +100,25 @@ def test_what_is_left_out_is_in_the_json(tmp_path: Path) -> None:
     assert values["skipped"] == [{"path": "b.bin", "reason": "binary: contains a NUL byte"}]
     assert values["file_tokens"][1]["name"] == "c.py"
     assert "training on all of it" in values["notes"][0]
+
+
+def test_each_file_is_on_the_side_that_was_chosen_for_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, {f"{name}.txt": f"A text about {name}.\n" * 20 for name in "abcd"})
+    chosen = ["--set", 'data.validation=["b.txt"]', "--set", 'data.test=["c.txt"]', "--set", "data.dataset_size=340"]
+    main(["inspect", str(tmp_path), *chosen])
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(row[0], row[-1]) for row in rows if row and row[0].endswith(".txt")] == [
+        ("a.txt", "train"), ("b.txt", "val"), ("c.txt", "test"), ("d.txt", "–"),
+    ]  # fmt: skip
+    main(["inspect", str(tmp_path), "--json", *chosen])
+    values = json.loads(capsys.readouterr().out)
+    assert [file["side"] for file in values["file_tokens"]] == ["train", "val", "test", ""]
+    assert values["test_tokens"] == 100
+
+
+def test_a_file_that_is_cut_is_on_both_sides(tmp_path: Path) -> None:
+    write(tmp_path, {"a.txt": "A text of one file.\n" * 20})
+    assert [file.side for file in inspect_corpus(open_corpus(tmp_path), gpt2()).file_tokens] == ["both"]
 
 
 def test_text_before_the_first_header_is_no_file(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slmtui.data.inspection import Counted
 
 MOST_ROWS = 1_000
-SIDES = {"train": "train", "val": "val", "both": "both", "": "–"}
+SIDES = {"train": "train", "val": "val", "test": "test", "both": "both", "": "–"}
 
 
 @dataclass(frozen=True)
@@ -37,8 +37,7 @@ def file_rows(counted: Counted) -> list[FileRow]:
     rows = []
     for file in counted.inspection.file_tokens:
         own = waiting.pop() if file.tokens and waiting else None
-        side = "" if own is None else "both" if len(own.train) and len(own.val) else "val" if len(own.val) else "train"
-        rows.append(FileRow(file.name, file.tokens, file.functions, side, own))
+        rows.append(FileRow(file.name, file.tokens, file.functions, file.side, own))
     return rows
 
 

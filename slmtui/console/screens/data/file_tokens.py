@@ -11,13 +11,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class FileTokens:
-    """The tokens of one file of a dataset, those that train first; nothing is copied until it is asked for."""
+    """The tokens of one file of a dataset, those that train first; nothing is copied until it is asked for.
+
+    A file of the test side has no others.
+    """
 
     dataset: Dataset
     file: DatasetFile
 
     def __len__(self) -> int:
-        return len(self.file.train) + len(self.file.val)
+        return len(self.file.train) + len(self.file.val) + len(self.file.test)
 
     @property
     def border(self) -> int | None:
@@ -26,12 +29,17 @@ class FileTokens:
 
     def side(self, token: int) -> tuple[Side, int]:
         """The side of the token at this place, and its place there."""
+        if self.file.test:
+            return "test", self.file.test[token]
         if token < len(self.file.train):
             return "train", self.file.train[token]
         return "val", self.file.val[token - len(self.file.train)]
 
     def ids(self, start: int, stop: int) -> list[int]:
         """The ids of the tokens from `start` to `stop`."""
+        if self.file.test:
+            test = self.file.test[start:stop]
+            return self.dataset.side("test").tokens[test.start : test.stop].tolist() if len(test) else []
         n = len(self.file.train)
         train, val = self.file.train[start : min(stop, n)], self.file.val[max(0, start - n) : max(0, stop - n)]
         tokens = self.dataset.train.tokens[train.start : train.stop].tolist() if len(train) else []

@@ -172,7 +172,7 @@ class DataScreen(ConsoleScreen):
         if row is None or self.found is None:
             return
         if row.file is not None and dataset is not None:
-            if self._shown_file != (key := f"{row.name}\n{row.file.train}{row.file.val}"):
+            if self._shown_file != (key := f"{row.name}\n{row.file.train}{row.file.val}{row.file.test}"):
                 self._shown_file = key
                 self._show_file(FileTokens(dataset, row.file))
             return
@@ -211,7 +211,7 @@ class DataScreen(ConsoleScreen):
         self.query_one("#token", Static).update(
             f"{cut(shown, 23)} id {token} · {data[:8].hex(' ')}{'…' * (len(data) > 8)}{often}"
         )
-        name = "training" if side == "train" else "validation"
+        name = {"train": "training", "val": "validation", "test": "test"}[side]
         words = f"line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
         if len(words) > view.region.width - 4:
             words = f"line {line:,} · token {view.cursor + 1:,} · {name}"
@@ -230,7 +230,7 @@ class DataScreen(ConsoleScreen):
         token = repeat.start - getattr(file, side).start + (len(file.train) if side == "val" else 0)
         table = self.query_one(FilesTable)
         shown = FileTokens(dataset, file)
-        self._shown_file = f"{file.name}\n{file.train}{file.val}"
+        self._shown_file = f"{file.name}\n{file.train}{file.val}{file.test}"
         table.go_to(file)
         self._show_file(shown, token, range(token, token + len(repeat)))
         self.action_see("text")

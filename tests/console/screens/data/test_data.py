@@ -183,6 +183,20 @@ async def test_the_line_between_training_and_validation_is_marked_in_the_text() 
         assert "validation" in str(data(app).query_one("#reader").border_subtitle)
 
 
+async def test_a_file_of_the_test_side_is_called_so_and_can_be_read(project: Path) -> None:
+    phase = (project / "phases/quick.toml").read_text().replace('join = "published"', 'test = ["1_*"]')
+    (project / "phases/quick.toml").write_text(phase)
+    async with console() as (app, pilot):
+        assert [row.side for row in data(app).query_one(FilesTable).rows_shown][:3] == ["train", "test", "train"]
+        await pilot.press("j")
+        assert "def·load_ticket(path" in seen(app)
+        await pilot.press("enter", "l", "G")
+        file = view(app).file
+        assert file is not None
+        assert view(app).cursor == len(file) - 1 == len(file.file.test) - 1
+        assert str(data(app).query_one("#reader").border_subtitle).endswith("test")
+
+
 async def test_a_file_beyond_the_dataset_says_so() -> None:
     async with console() as (app, pilot):
         await pilot.press("G")
