@@ -25,6 +25,7 @@ LEAST_ITERS, MOST_ITERS = 400, 20_000
 FEWEST_ITERS = 100  # where there is no time for more
 LOOKS, PATIENCE = 30, 12  # evaluations in a training, and how many of them without a new best end it
 SHORTEST_BLOCK = 16
+NAME, TITLE = "suggested-", "Suggested for "  # what the name and the title of a suggested phase begin with
 
 
 @dataclass(frozen=True)
@@ -221,9 +222,14 @@ def _far(facts: CorpusFacts) -> str:
     return "" if facts.train_bytes <= MEASURED else " (extrapolated from small texts)"
 
 
+def is_suggested(phase: Phase) -> bool:
+    """Whether a phase was suggested here, and has kept its name or its title since."""
+    return phase.name.startswith(NAME) or phase.phase.title.startswith(TITLE)
+
+
 def _phase_section(data: DataSection) -> dict[str, str]:
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(data.source[0]).resolve().stem).strip("-._")[:40]
-    return {"name": f"suggested-{stem}".rstrip("-"), "title": f"Suggested for {', '.join(data.source)}"}
+    return {"name": f"{NAME}{stem}".rstrip("-"), "title": f"{TITLE}{', '.join(data.source)}"}
 
 
 def _data_values(data: DataSection) -> dict[str, Any]:

@@ -9,7 +9,8 @@ from pathlib import PurePath
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.rules import overfitting
 from slmtui.insight.rules.limits import LEAK
-from slmtui.insight.rules.table import DO_NOT_USE
+from slmtui.insight.rules.table import COUNTING_WOULD_DO
+from slmtui.insight.suggest import is_suggested
 
 # The findings that another phase would mend.
 CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
@@ -31,7 +32,7 @@ def advise(facts: RunFacts) -> list[Advice]:
         for one in found
         if one.code != "stopped_too_early" or not (advice or TOO_SHORT & {other.code for other in found})
     ]
-    if CHANGES & {one.code for one in found}:
+    if CHANGES & {one.code for one in found} and not is_suggested(facts.phase):
         advice.append(
             Advice(
                 f"Let slmtui write the next phase: {_suggest(facts)}",
@@ -50,7 +51,7 @@ def advise(facts: RunFacts) -> list[Advice]:
     if facts.best and trained and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
         loss = "mixed validation loss" if facts.is_mixed else "validation loss"
         advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
-    if DO_NOT_USE in {one.remedy for one in found}:
+    if any(one.remedy.startswith(COUNTING_WOULD_DO) for one in found):
         unless = "If you use it all the same, use best.pt"
         advice = [replace(one, what=one.what.replace("Use best.pt", unless)) for one in advice]
     return advice

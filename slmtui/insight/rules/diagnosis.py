@@ -29,7 +29,7 @@ def findings_of(trace: RunTrace) -> list[Finding]:
         return []
     found: dict[str, Finding] = {}
     for rule, evidence in _that_apply("diagnosis", trace):
-        found.setdefault(rule.code, rule.finding(evidence))
+        found.setdefault(rule.code, rule.finding(trace, evidence))
     return sorted(found.values(), key=lambda finding: -finding.weight)
 
 
@@ -46,7 +46,8 @@ def findings_in(warnings: Sequence[Warned], end: RunFinished | None) -> list[Fin
 
 def before_the_start(started: RunStarted) -> list[Warned]:
     """What is wrong with the data and with the size of the model, the worst first."""
-    said = [rule.warned(evidence, 0) for rule, evidence in _that_apply("start", RunTrace([started]))]
+    trace = RunTrace([started])
+    said = [rule.warned(trace, evidence, 0) for rule, evidence in _that_apply("start", trace)]
     return sorted(said, key=lambda warning: ORDER[warning.level])
 
 
@@ -62,7 +63,7 @@ def while_it_trains(moment: Moment, trace: RunTrace, step: int, said: Said) -> l
     for rule, evidence in _that_apply(moment, trace):
         if said.get((rule.code, moment)) != evidence.state:
             said[rule.code, moment] = evidence.state
-            warnings.append(rule.warned(evidence, step))
+            warnings.append(rule.warned(trace, evidence, step))
     return warnings
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from slmtui.insight.rules.advice import guarded
 from slmtui.insight.rules.limits import LARGE_GAP
 from slmtui.insight.rules.rates import LONG_PATH, LOW_RATE, SHORT_PATH, share_left, unigram, usual_rate
 from slmtui.insight.rules.rule import Evidence
@@ -27,6 +28,7 @@ def too_few_steps(trace: RunTrace) -> Evidence | None:
         return None
     steps = trace.evaluations[-1].step
     values = _seen(trace) | {"steps": steps, "epochs": trace.epochs_at(steps), "more": 10 * steps}
+    values["guarded"] = guarded(trace)
     return Evidence(values=values, number=steps)
 
 
@@ -60,7 +62,7 @@ def stopped_too_early(trace: RunTrace) -> Evidence | None:
     if fall < STILL_FALLING and not (fall >= STILL_FALLING / 2 and share_left(trace) >= UNDERFITTED):
         return None
     return Evidence(
-        values={"fall": fall, "val": last.val_loss, "more": 2 * last.step},
+        values={"fall": fall, "val": last.val_loss, "more": 2 * last.step, "guarded": guarded(trace)},
         step=last.step,
         number=fall,
         confidence="high" if fall >= STILL_FALLING else "medium",

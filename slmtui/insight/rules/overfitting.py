@@ -5,6 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from slmtui.insight.rules import size
+from slmtui.insight.rules.advice import will_be_stopped
 from slmtui.insight.rules.limits import LARGE_GAP, LAST_VALUE
 from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
@@ -37,7 +38,7 @@ def negative_gap(trace: RunTrace) -> Evidence | None:
     unseen = trace.facts is not None and size.leakage(trace) is None
     values = {
         "below": -now, "why": "is easier than the training text" if unseen else "is easier, or has been seen",
-        "first": "" if unseen else "look for leakage in Data; ", "other": size.other_split(trace),
+        "first": "" if unseen else "look for leakage in Data; ",
     }  # fmt: skip
     return Evidence(values=values, number=now, state=(trace.gap_class.told, "below"))
 
@@ -64,16 +65,8 @@ def _large_gap(trace: RunTrace) -> Evidence | None:
     if not trace.has_learned or now <= 0 or min(trace.gap_class.current, told) < MODERATE:
         return None
     span = f"{LIMITS[told - 1]:g} to {LIMITS[told]:g}" if told < len(LIMITS) else f"{LIMITS[-1]:g} or more"
-    is_seen_to = trace.phase["early_stopping"]["patience"] > 0 and trace.since_best > 0
-    stop, otherwise = "early stopping ends the run; best.pt has the best", "more text, a smaller model, or more dropout"
-    return Evidence(
-        values={
-            "word": WORDS[told], "gap": now, "span": span, "stops": is_seen_to,
-            "advice": stop if is_seen_to else otherwise,
-        },
-        number=now,
-        state=(told, "above"),
-    )  # fmt: skip
+    values = {"word": WORDS[told], "gap": now, "span": span, "stops": will_be_stopped(trace)}
+    return Evidence(values=values, number=now, state=(told, "above"))
 
 
 def val_rising(trace: RunTrace) -> Evidence | None:
@@ -82,12 +75,10 @@ def val_rising(trace: RunTrace) -> Evidence | None:
     if best is None or not trace.has_learned or not val_rises(trace):
         return None
     latest = [one.val_loss for one in trace.evaluations[-RISING:]]
-    will_stop = trace.phase["early_stopping"]["patience"] > 0
-    stop, otherwise = "early stopping ends the run if it stays so; best.pt has it", "stop here, best.pt has it"
     values = {
         "does": "has risen" if sorted(latest) == latest else "has been above its best", "n": RISING,
         "losses": ", ".join(f"{loss:.4f}" for loss in latest), "best": best.val_loss, "step": best.step,
-        "stops": will_stop, "advice": stop if will_stop else otherwise,
+        "stops": will_be_stopped(trace),
     }  # fmt: skip
     return Evidence(values=values, step=best.step, state=best.step)
 
@@ -134,11 +125,9 @@ def plateau(trace: RunTrace) -> Evidence | None:
     if abs(now.gap) >= LARGE_GAP or progress(trace) >= PROGRESS:
         return None
     since = trace.evaluations[-FLAT].step
-    falls = trace.phase["training"]["schedule"] == "cosine"
-    first = "stop sooner" if falls else 'let the rate fall (training.schedule = "cosine")'
     values = {
         "n": FLAT, "since": since, "step": now.step, "least": 100 * PROGRESS, "train": now.train_loss,
-        "val": now.val_loss, "first": first,
+        "val": now.val_loss,
     }  # fmt: skip
     return Evidence(values=values, number=now.val_loss, step=since)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from slmtui.insight.rules.advice import Advice
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.sources import HOUSE
 from slmtui.training.events import Confidence, Finding, Warned, level_of
@@ -40,7 +41,7 @@ class Live:
     """What is said while a run trains, or before it starts."""
 
     message: str  # one sentence with its numbers
-    advice: str
+    advice: Advice
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +50,7 @@ class Diagnosis:
 
     title: str  # some words
     evidence: str  # one sentence with its numbers
-    remedy: str  # one sentence
+    remedy: Advice  # one sentence
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,14 +72,14 @@ class Rule:
     source: str = HOUSE
     over: Callable[[RunTrace], bool] = never
 
-    def finding(self, found: Evidence) -> Finding:
+    def finding(self, trace: RunTrace, found: Evidence) -> Finding:
         assert self.diagnosis is not None, f"{self.code}: a rule that is asked of a whole run has a diagnosis"
         words = self.diagnosis
         return Finding(
             code=self.code,
             title=words.title.format_map(found.values),
             evidence=words.evidence.format_map(found.values),
-            remedy=words.remedy.format_map(found.values),
+            remedy=words.remedy.text(trace, found.values),
             confidence=found.confidence or self.confidence,
             weight=self._weight(found),
             step=found.step,
@@ -86,16 +87,16 @@ class Rule:
             source=self.source,
         )
 
-    def warned(self, found: Evidence, step: int) -> Warned:
+    def warned(self, trace: RunTrace, found: Evidence, step: int) -> Warned:
         """What is said at this step, in the words for a run that goes on."""
         if self.live is None:
-            return as_warning(self.finding(found), step)
+            return as_warning(self.finding(trace, found), step)
         return Warned(
             step=step,
             code=self.code,
             level=level_of(self._weight(found)),
             message=self.live.message.format_map(found.values),
-            advice=self.live.advice.format_map(found.values),
+            advice=self.live.advice.text(trace, found.values),
         )
 
     def _weight(self, found: Evidence) -> float:

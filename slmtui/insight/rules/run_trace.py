@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any
 
+from slmtui.config.phase import Phase
 from slmtui.insight.rules.gap_class import GapClass
 from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.training import events
@@ -84,6 +85,10 @@ class RunTrace:
     @property
     def phase(self) -> dict[str, Any]:
         return self._start.phase
+
+    def setting(self, section: str, key: str) -> Any:
+        """What the phase has for a key; where an older log lacks it, the default."""
+        return self.phase.get(section, {}).get(key, getattr(Phase.model_fields[section].default, key))
 
     @property
     def data(self) -> DataRecord:

@@ -52,15 +52,7 @@ def _stays_below(trace: RunTrace) -> Evidence | None:
     if len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.has_learned:
         return None
     share = trace.facts.repeated_share if trace.facts is not None else None
-    return Evidence(values={"below": -gaps[1], "share": share, "other": other_split(trace)}, number=gaps[1])
-
-
-def other_split(trace: RunTrace) -> str:
-    """How to validate on other text than this phase does."""
-    split = trace.phase.get("data", {}).get("split")  # an older log has the older name
-    if split in ("by-document", "by-file"):
-        return "hold more documents back, and so others: a smaller data.train_fraction"
-    return 'hold documents from all over back: data.split = "by-document"'
+    return Evidence(values={"below": -gaps[1], "share": share}, number=gaps[1])
 
 
 def tiny_validation(trace: RunTrace) -> Evidence | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slmtui.insight.rules.advice import gently
 from slmtui.insight.rules.rates import LONG_PATH, capped, share_left, unigram, usual_rate
 from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
@@ -35,6 +36,7 @@ def ended_diverged(trace: RunTrace) -> Evidence | None:
 
 def _diverged(trace: RunTrace, step: int, **values: object) -> Evidence:
     rates = {"rate": trace.rate, "lower": capped(trace.rate / 10), "advice": lower_rate(trace), "step": step}
+    rates["gently"] = gently(trace)
     return Evidence(values=rates | values, number=trace.rate, step=step)
 
 

@@ -12,6 +12,35 @@ from collections.abc import Mapping
 from typing import Any
 
 from slmtui.insight.rules import learning, overfitting, size, stability
+from slmtui.insight.rules.advice import (
+    BPE,
+    BY_DOCUMENT,
+    COMPACT,
+    COSINE,
+    FEWER_STEPS,
+    HOLD_BACK_MORE,
+    LARGER_MODEL,
+    LESS_DECAY,
+    LESS_DROPOUT,
+    LESS_PATIENCE,
+    MORE_DECAY,
+    MORE_DROPOUT,
+    MORE_TEXT,
+    NAMED_FILES,
+    NARROWER,
+    OTHER_SPLIT,
+    PATIENCE,
+    SHALLOWER,
+    SMALLER_BPE,
+    SMALLER_MODEL,
+    SMALLER_VOCABULARY,
+    TRAIN_ON_MORE_TEXT,
+    TRAIN_TO_THE_BEST,
+    WITHOUT_REPEATS,
+    Advice,
+    Option,
+    will_be_stopped,
+)
 from slmtui.insight.rules.limits import FULL_VALUE, MANY_UNSEEN, SERIOUS_LEAK, TINY_VALIDATION
 from slmtui.insight.rules.rule import Diagnosis, Live, Moment, Rule
 from slmtui.insight.rules.sources import ADAM, CHINCHILLA, KAPLAN, KNESER_NEY, MUENNIGHOFF, SPREAD_OF_LOSS
@@ -30,9 +59,13 @@ ALONE_AND_MIXED = (
     "the val loss of the network alone is {val:.2f}; on the same tokens, a {ngram} model has {baseline:.2f}, and the "
     "two mixed have {mixed:.2f}"
 )
-LOWER_RATE = "train again with training.learning_rate = {lower:.0e}"
-START_GENTLY = LOWER_RATE + " and a warm-up"
-DO_NOT_USE = "counting alone would do: use more text, a smaller vocabulary, or what the other findings say"
+DO_AS_SAID = Advice("{advice}")
+LOWER_RATE = Advice("train again with training.learning_rate = {lower:.0e}")
+START_GENTLY = Advice("train again with training.learning_rate = {lower:.0e}{gently}")
+COUNTING_WOULD_DO = "counting alone would do: "
+USE_OTHER_TEXT = Advice(
+    COUNTING_WOULD_DO + "use {options}, or do what the other findings say", (MORE_TEXT, *SMALLER_VOCABULARY)
+)
 
 
 def of_tiny_validation(values: Mapping[str, Any]) -> float:
@@ -47,14 +80,16 @@ OF_THE_DATA = (
         live=Live(
             message="{share:.0%} of the validation tokens repeat training text ({shortest} tokens or more; the "
             "longest {longest:,}, {val} like {train}), so a small gap means little",
-            advice='hold other text back: data.split = "by-document", or a corpus without copies',
+            advice=Advice("hold other text back: {options}", (BY_DOCUMENT, NAMED_FILES, WITHOUT_REPEATS)),
         ),
         diagnosis=Diagnosis(
             title="validation repeats training",
             evidence="{share:.0%} of the validation tokens stand in the training text verbatim, in runs of {shortest} "
             "or more; the longest, {longest:,} tokens at {val}, is at {train} too",
-            remedy='hold other text back, with data.split = "by-document" or without the repeats; this gap means '
-            "nothing",
+            remedy=Advice(
+                "hold other text back, with {options}; this gap means nothing",
+                (BY_DOCUMENT, NAMED_FILES, WITHOUT_REPEATS),
+            ),
         ),
     ),
     Rule(
@@ -62,7 +97,7 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="validation is easier than training",
             evidence="val has stayed {below:.2f} below train, which new text would not do",
-            remedy="look for text that is on both sides; {other}",
+            remedy=Advice("look for text that is on both sides, or validate on other text: {options}", OTHER_SPLIT),
         ),
     ),
     Rule(
@@ -70,7 +105,9 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="validation is easier than training",
             evidence="val has stayed {below:.2f} below train, and only {share:.1%} of it stands in the training text",
-            remedy="the gap of this split says nothing of new text; {other}",
+            remedy=Advice(
+                "the gap of this split says nothing of new text; validate on other text: {options}", OTHER_SPLIT
+            ),
         ),
     ),
     Rule(
@@ -78,7 +115,7 @@ OF_THE_DATA = (
         weight=lambda values: 0.5 if values["share"] >= MANY_UNSEEN else 0.3,
         live=Live(
             message="{share:.0%} of the validation tokens never occur in training; no model can have learned them",
-            advice='use more text, or spell rare words in smaller tokens: tokenizer.kind = "bpe"',
+            advice=Advice("use {options}", (MORE_TEXT, *SMALLER_VOCABULARY)),
         ),
     ),
     Rule(
@@ -87,12 +124,12 @@ OF_THE_DATA = (
         live=Live(
             message="validation has {tokens:,} tokens: its loss is known to about ± {known_to:.1f} nats, and smaller "
             "differences mean nothing",
-            advice="use more text, or a smaller data.train_fraction",
+            advice=Advice("use {options}", (MORE_TEXT, HOLD_BACK_MORE)),
         ),
         diagnosis=Diagnosis(
             title="validation too small",
             evidence="{tokens:,} validation tokens: their loss is known to about ± {known_to:.1f} nats",
-            remedy="use more text or a smaller data.train_fraction, and believe no difference smaller than that",
+            remedy=Advice("use {options}, and believe no difference smaller than that", (MORE_TEXT, HOLD_BACK_MORE)),
         ),
     ),
     Rule(
@@ -100,7 +137,7 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="files that repeat one another",
             evidence="{share:.0%} of the tokens are in files that nearly equal an earlier one",
-            remedy="remove the copies; data.exclude takes patterns",
+            remedy=Advice("remove the copies; data.exclude takes patterns"),
         ),
     ),
     Rule(
@@ -109,7 +146,7 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="the vocabulary eats the model",
             evidence="{share:.0%} of the parameters are embeddings of {n_vocab:,} tokens; {occur} in training",
-            remedy='tokenizer.kind = "gpt2-compact" keeps the tokens in use and trains many times faster',
+            remedy=Advice("use {options}", (COMPACT, BPE, SMALLER_BPE, MORE_TEXT)),
         ),
     ),
     Rule(
@@ -118,7 +155,7 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="model far too large for the corpus",
             evidence="{ratio:,.0f} parameters, embeddings left out, for each training token{seen}",
-            remedy="make the model narrower and shallower (model.n_embd, model.n_layer), or use more text",
+            remedy=Advice("use {options}", (NARROWER, SHALLOWER, MORE_TEXT)),
         ),
     ),
 )  # fmt: skip
@@ -126,7 +163,7 @@ OF_THE_DATA = (
 OF_STABILITY = (
     Rule(
         code="diverged", when=ANYWHERE, applies=stability.not_finite, weight=1.0,
-        live=Live(message="the loss is not a number at step {step:,}", advice="{advice}"),
+        live=Live(message="the loss is not a number at step {step:,}", advice=DO_AS_SAID),
         diagnosis=Diagnosis(
             title="training diverged",
             evidence="the loss is not a number at step {step:,}; the learning rate went up to {rate:.1e}",
@@ -137,7 +174,7 @@ OF_STABILITY = (
         code="diverged", when=EVALUATION_AND_END, applies=stability.exploded, weight=1.0,
         live=Live(
             message="train is {train:.2f}, above the {uniform:.2f} of a model that knows nothing",
-            advice="{advice}",
+            advice=DO_AS_SAID,
         ),
         diagnosis=Diagnosis(
             title="training diverged",
@@ -160,15 +197,17 @@ OF_STABILITY = (
             title="nothing was learned",
             evidence="no evaluation was better than the one before the first step: val was {best:.2f} then and "
             "{val:.2f} at step {step:,}, with train at {train:.2f}",
-            remedy="do not use this model: best.pt was never trained; train again with what the other findings say, "
-            "or with a learning rate of a tenth",
+            remedy=Advice(
+                "do not use this model: best.pt was never trained; train again with what the other findings say, or "
+                "with a learning rate of a tenth"
+            ),
         ),
     ),
     Rule(
         code="rate_too_high", when=EVALUATION_AND_END, applies=stability.train_rises, weight=0.9,
         live=Live(
             message="train has risen to {train:.2f}; it was {best:.2f} at step {at:,}: the steps are too large",
-            advice="{advice}",
+            advice=DO_AS_SAID,
         ),
         diagnosis=Diagnosis(
             title="learning rate too high",
@@ -178,7 +217,7 @@ OF_STABILITY = (
     ),
     Rule(
         code="rate_too_high", when=STEP, applies=stability.spikes, weight=0.9, over=stability.is_calm,
-        live=Live(message="the batch loss has shot up to {loss:.2f}; it was about {usual:.2f}", advice="{advice}"),
+        live=Live(message="the batch loss has shot up to {loss:.2f}; it was about {usual:.2f}", advice=DO_AS_SAID),
     ),
     Rule(
         code="rate_too_high", when=END, applies=stability.has_spiked, weight=0.9,
@@ -204,7 +243,7 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="learning rate too low",
             evidence=TRAIN_ENDED + "; at {rate:.0e} a weight moves by {path:.2g} at most in all these steps",
-            remedy="train again with training.learning_rate = {usual:.0e}",
+            remedy=Advice("train again with training.learning_rate = {usual:.0e}"),
         ),
     ),
     Rule(
@@ -212,7 +251,7 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="too few steps",
             evidence=TRAIN_ENDED + ", after {steps:,} steps and {epochs:.1f} epochs",
-            remedy="train anew, for {more:,} steps with early stopping (training.max_iters = {more})",
+            remedy=Advice("train anew, for {more:,} steps{guarded} (training.max_iters = {more})"),
         ),
     ),
     Rule(
@@ -220,7 +259,7 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="model far too small for the corpus",
             evidence=TRAIN_ENDED + "; it has {ratio:.2g} parameters, embeddings left out, for each training token",
-            remedy="make the model wider and deeper (model.n_embd, model.n_layer)",
+            remedy=Advice("make the model wider and deeper (model.n_embd, model.n_layer)"),
         ),
     ),
     Rule(
@@ -228,7 +267,7 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="under-fitting",
             evidence=TRAIN_ENDED,
-            remedy="{first}less dropout and weight decay, or a larger model",
+            remedy=Advice("{first}{options}", (LARGER_MODEL, LESS_DROPOUT, LESS_DECAY)),
         ),
     ),
     Rule(
@@ -236,7 +275,7 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="stopped too early",
             evidence="val was still falling: by {fall:.0%} in the last fifth of the steps, to {val:.2f}",
-            remedy="train anew, for {more:,} steps or more with early stopping (training.max_iters)",
+            remedy=Advice("train anew, for {more:,} steps or more{guarded} (training.max_iters)"),
         ),
     ),
     Rule(
@@ -244,7 +283,9 @@ OF_LEARNING = (
         diagnosis=Diagnosis(
             title="part of the text was never seen",
             evidence="{steps:,} steps are {epochs:.2f} epochs, and val was best at the end",
-            remedy=f"train for up to {FULL_VALUE} epochs; repeated text is nearly as good as new up to there",
+            remedy=Advice(
+                f"train for up to {FULL_VALUE} epochs; repeated text is nearly as good as new up to there"
+            ),
         ),
     ),
 )  # fmt: skip
@@ -254,14 +295,14 @@ OF_OVERFITTING = (
         code="gap", when=EVALUATION, applies=overfitting.negative_gap, weight=0.6, over=overfitting.no_gap,
         live=Live(
             message="val is {below:.2f} below train: the validation text {why}",
-            advice="{first}{other}",
+            advice=Advice("{first}validate on other text: {options}", OTHER_SPLIT),
         ),
     ),
     Rule(
         code="gap", when=EVALUATION, applies=overfitting.moderate_gap, weight=0.3, over=overfitting.no_gap,
         live=Live(
             message="the gap is {word}, {gap:.2f} ({span}): training text is known better than new text",
-            advice="fine as long as val falls",
+            advice=Advice("fine as long as val falls"),
         ),
     ),
     Rule(
@@ -269,7 +310,10 @@ OF_OVERFITTING = (
         weight=lambda values: 0.3 if values["stops"] else 0.9 if values["word"] == WORST else 0.6,
         live=Live(
             message="the gap is {word}, {gap:.2f} ({span}): the training text is being memorised",
-            advice="{advice}",
+            advice=Advice(
+                "{options}", (MORE_TEXT, SMALLER_MODEL, MORE_DROPOUT),
+                Option("early stopping ends the run; best.pt has the best", will_be_stopped),
+            ),
         ),
     ),
     Rule(
@@ -277,7 +321,10 @@ OF_OVERFITTING = (
         weight=lambda values: 0.3 if values["stops"] else 0.6,
         live=Live(
             message="val {does} for {n} evaluations ({losses}); the best was {best:.4f} at step {step:,}",
-            advice="{advice}",
+            advice=Advice(
+                "stop here, best.pt has it",
+                instead=Option("early stopping ends the run if it stays so; best.pt has it", will_be_stopped),
+            ),
         ),
     ),
     Rule(
@@ -287,20 +334,22 @@ OF_OVERFITTING = (
             title="overfitting",
             evidence="val was {best:.4f} at step {step:,} and has risen by {rise:.2f} since, while train fell from "
             "{was:.2f} to {is:.2f}",
-            remedy="use best.pt, which has step {step:,}; next time set early_stopping.patience, or use more text, a "
-            "smaller model, dropout or weight decay",
+            remedy=Advice(
+                "use best.pt, which has step {step:,}; next time {options}",
+                (PATIENCE, LESS_PATIENCE, MORE_TEXT, SMALLER_MODEL, MORE_DROPOUT, MORE_DECAY),
+            ),
         ),
     ),
     Rule(
         code="wasted", when=EVALUATION_AND_END, applies=overfitting.wasted, weight=0.5,
         live=Live(
             message="{after:,} of {all:,} steps came after the best, step {best:,}",
-            advice="stop here; next time set early_stopping.patience",
+            advice=Advice("stop here; next time use {options}", (PATIENCE, LESS_PATIENCE, FEWER_STEPS)),
         ),
         diagnosis=Diagnosis(
             title="time wasted after the best",
             evidence="{after:,} of {all:,} steps came after the best, step {best:,}",
-            remedy="set early_stopping.patience = 4",
+            remedy=Advice("next time use {options}", (PATIENCE, LESS_PATIENCE, FEWER_STEPS)),
         ),
     ),
     Rule(
@@ -308,13 +357,13 @@ OF_OVERFITTING = (
         over=overfitting.moves_again,
         live=Live(
             message="neither loss has moved for {n} evaluations (train {train:.2f}, val {val:.2f})",
-            advice="stop here, lower the learning rate, or make the model larger",
+            advice=Advice("stop here, lower the learning rate, or make the model larger"),
         ),
         diagnosis=Diagnosis(
             title="plateau",
             evidence="from step {since:,} to {step:,} neither loss fell by {least:g} % (train {train:.2f}, val "
             "{val:.2f})",
-            remedy="{first}, or make the model larger",
+            remedy=Advice("next time use {options}", (COSINE, FEWER_STEPS, LARGER_MODEL)),
         ),
     ),
     Rule(
@@ -323,7 +372,7 @@ OF_OVERFITTING = (
         diagnosis=Diagnosis(
             title="far too many epochs",
             evidence="the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
-            remedy="train for {step:,} steps, or on more text",
+            remedy=Advice("{options}", (TRAIN_TO_THE_BEST, TRAIN_ON_MORE_TEXT)),
         ),
     ),
     Rule(
@@ -331,7 +380,7 @@ OF_OVERFITTING = (
         diagnosis=Diagnosis(
             title="counting does better",
             evidence="the best val loss is {val:.2f}; on the same tokens, a {ngram} model has {baseline:.2f}",
-            remedy=DO_NOT_USE,
+            remedy=USE_OTHER_TEXT,
         ),
     ),
     Rule(
@@ -339,7 +388,7 @@ OF_OVERFITTING = (
         diagnosis=Diagnosis(
             title="counting does better than the network alone",
             evidence=ALONE_AND_MIXED,
-            remedy=DO_NOT_USE,
+            remedy=USE_OTHER_TEXT,
         ),
     ),
     Rule(
@@ -347,7 +396,9 @@ OF_OVERFITTING = (
         diagnosis=Diagnosis(
             title="counting does better than the network alone",
             evidence=ALONE_AND_MIXED,
-            remedy="use it mixed only, as it is; for a better network, more text or a smaller vocabulary",
+            remedy=Advice(
+                "use it mixed only, as it is; for a better network, use {options}", (MORE_TEXT, *SMALLER_VOCABULARY)
+            ),
         ),
     ),
     Rule(
@@ -356,7 +407,7 @@ OF_OVERFITTING = (
             title="the mixture predicts worse",
             evidence="the best val loss is {val:.3f} for the network alone and {mixed:.3f} mixed with the n-gram "
             "model, so the network alone is used",
-            remedy="set model.ngram_mix below {share:g}, or to 0",
+            remedy=Advice("set model.ngram_mix below {share:g}, or to 0"),
         ),
     ),
 )  # fmt: skip

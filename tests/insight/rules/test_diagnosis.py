@@ -171,7 +171,10 @@ def test_validation_that_is_easier_is_a_finding_whose_remedy_fits_the_split() ->
     by_document, contiguous = run(EASIER), run(EASIER)
     assert isinstance(by_document[0], RunStarted)
     by_document[0] = replace(by_document[0], phase=by_document[0].phase | {"data": {"split": "by-document"}})
-    for happened, remedy in ((by_document, "hold more documents back"), (contiguous, 'data.split = "by-document"')):
+    for happened, remedy in (
+        (by_document, "a smaller data.train_fraction"),
+        (contiguous, 'data.split = "by-document"'),
+    ):
         finding = next(one for one in diagnose(happened, SOUND) if one.code == "gap")
         assert finding.level == "warning"
         assert finding.number == pytest.approx(-0.6)
@@ -221,9 +224,9 @@ def test_little_learned_by_a_small_model_is_its_size() -> None:
 def test_little_learned_otherwise_is_underfitting() -> None:
     finding = found("underfitting", run(LITTLE))
     assert finding.number == 4.3
-    assert finding.remedy.startswith("more steps first (training.max_iters = 800); then less dropout")
+    assert finding.remedy.startswith("more steps first (training.max_iters = 800); then a larger model or less")
     flat = [*LITTLE, (500, 4.3, 4.8)]
-    assert found("underfitting", run(flat)).remedy.startswith("less dropout and weight decay")
+    assert found("underfitting", run(flat)).remedy.startswith("a larger model or less weight decay")
 
 
 def test_a_val_loss_that_still_falls_was_stopped_too_early() -> None:
