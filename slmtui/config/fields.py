@@ -4,6 +4,7 @@ Numbers must be numbers: `"5"` and `true` are errors where 5 is meant, but `6e8`
 A single string is accepted as a list of one.
 """
 
+import codecs
 import math
 import re
 from typing import Annotated, Literal
@@ -77,6 +78,24 @@ def _threads(value: object) -> object:
     return threads
 
 
+def _codec(name: str) -> str:
+    """Accept "auto", or what Python can decode with, a block at a time."""
+    if name == "auto":
+        return name
+    try:
+        found = codecs.lookup(name)
+        found.incrementaldecoder("strict").decode(b"")
+        bytes(4).decode(name, "replace")  # LookupError for what is no encoding of text, such as base64
+    except (LookupError, UnicodeError, TypeError, ValueError):
+        raise broken_rule("not an encoding that Python knows") from None
+    if found.name in _NOT_OF_FILES:
+        raise broken_rule("not an encoding of files")
+    return found.name
+
+
+_NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
+
+
 def _compiles(expression: str) -> str:
     try:
         re.compile(expression)
@@ -107,4 +126,5 @@ SourcePath = Annotated[NonEmpty, AfterValidator(_without_nul)]
 SourcePaths = Annotated[tuple[SourcePath, ...], BeforeValidator(_one_or_more), AfterValidator(_at_least_one)]
 Split = Annotated[SplitKind, BeforeValidator(_split)]
 Threads = Annotated[Literal["auto"] | int, BeforeValidator(_threads)]
+EncodingName = Annotated[str, AfterValidator(_codec)]
 RegularExpression = Annotated[str, AfterValidator(_compiles)]

@@ -20,6 +20,7 @@ from pydantic import (
 
 from slmtui.config.fields import (
     Decays,
+    EncodingName,
     NonEmpty,
     Number,
     RegularExpression,
@@ -90,6 +91,11 @@ class DataSection(Section):
     )
     broken_records: BrokenRecords = Field(
         "skip", description="Leave out records that cannot be read, and say so, or refuse to train."
+    )
+    encoding: EncodingName = Field(
+        "auto",
+        description="Encoding of all files; auto: as each one's byte order mark says, else UTF-8, else a guess.",
+        json_schema_extra={"allowed": '"auto" or the name of a codec of Python, such as "cp1252"'},
     )
     dataset_size: Whole | None = Field(
         None, ge=2, le=10**9, description="Size of the dataset in GPT-2 tokens; unset: the whole corpus."

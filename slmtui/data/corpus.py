@@ -20,11 +20,12 @@ from pathlib import Path
 from slmtui.config.source_path import source_path
 from slmtui.data.chunks import chunks
 from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks
+from slmtui.data.encoding import UTF_8, Encoding, find_encoding, read_text, to_bytes
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped, find_files
 from slmtui.data.published import FOOTER, header_of, split_sections
-from slmtui.data.records import RECORD_FILES, holds_records
-from slmtui.data.text_file import NotText, check_file, file_state, read_text
+from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
+from slmtui.data.text_file import NotText, check_file, file_state
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class CorpusFile:
     lines_before: int = 0  # lines before the file's first line in the published form: the header
     header: str = ""  # prepended to what is read; "" if the text has its own, or none
     preamble: bool = False  # the text before the first header of a joined corpus
+    encoding: Encoding = UTF_8
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Corpus:
             return
         for index, file in enumerate(self.files):
             with _as_opened(file):
-                yield from in_chunks(index, documents_of(file.path, self.form, LeftOut()))
+                yield from in_chunks(index, documents_of(file.path, file.encoding.codec, self.form, LeftOut()))
 
     def _published(self) -> Iterator[tuple[int, str]]:
         for index, file in enumerate(self.files):
@@ -80,14 +82,14 @@ class Corpus:
                 return  # the sections of one file are read together
             with _as_opened(file):
                 if file.header:
-                    for text in chain([file.header], read_text(file.path), [FOOTER]):
+                    for text in chain([file.header], read_text(file.path, file.encoding.codec), [FOOTER]):
                         yield index, text
                 else:
                     yield from self._sections()
 
     def _sections(self) -> Iterator[tuple[int, str]]:
         index = 0 if self.files[0].preamble else -1
-        for name, text in split_sections(read_text(self.files[0].path)):
+        for name, text in split_sections(read_text(self.files[0].path, self.files[0].encoding.codec)):
             index += name is not None
             yield max(index, 0), text  # blank lines before the first header belong to its document
 
@@ -158,14 +160,15 @@ def _open_files(
             if state in seen:  # two sources that overlap
                 continue
             seen.add(state)
+            encoding = find_encoding(path, form.encoding) if is_text_file(path, form) else UTF_8
             if header:
-                for text in read_text(path):
+                for text in read_text(path, encoding.codec):
                     content.add(text)
-                    all_of_it.update(text.encode())
+                    all_of_it.update(to_bytes(text))
             else:
-                for part in documents_of(path, form, left_out):
+                for part in documents_of(path, encoding.codec, form, left_out):
                     content.add(part.text)
-                    all_of_it.update(part.text.encode() + b"\xff" * part.ends)  # a byte that no text has
+                    all_of_it.update(to_bytes(part.text) + b"\xff" * part.ends)  # a byte that UTF-8 has not
         except NotText as error:
             if alone:
                 raise DataError(f"{path}: {error}") from None
@@ -173,7 +176,7 @@ def _open_files(
             continue
         all_of_it.update(FOOTER.encode() if header else b"")
         whole, blank = all_of_it, blank and content.blank
-        files.append(CorpusFile(name, path, state, content.hash, header.count("\n"), header))
+        files.append(CorpusFile(name, path, state, content.hash, header.count("\n"), header, encoding=encoding))
         skipped += _records_left_out(name, left_out)
     if alone and blank:
         why = "".join(f"\n  {item.path}: {item.reason}" for item in skipped)
@@ -199,14 +202,17 @@ def _open_joined(path: Path, form: DocumentForm) -> Corpus:
     name, lines_before, content = path.name, 0, _Content()
     try:
         state = file_state(path)
-        for header, text in split_sections(read_text(path)):
-            whole.update(text.encode())
+        encoding = find_encoding(path, form.encoding)
+        for header, text in split_sections(read_text(path, encoding.codec)):
+            whole.update(to_bytes(text))
             if header is None:
                 content.add(text)
                 continue
             blank_lines = content.newlines
             if joined or not content.blank:
-                files.append(CorpusFile(name, path, state, content.hash, lines_before, preamble=not joined))
+                files.append(
+                    CorpusFile(name, path, state, content.hash, lines_before, preamble=not joined, encoding=encoding)
+                )
                 blank_lines = 0
             joined = True
             name, lines_before, content = header, blank_lines + text.count("\n") + 1, _Content()
@@ -214,7 +220,7 @@ def _open_joined(path: Path, form: DocumentForm) -> Corpus:
         raise DataError(f"{path}: {error}") from None
     if not joined and content.blank:
         raise DataError(f"{path}: the corpus is empty: no text in this file")
-    files.append(CorpusFile(name, path, state, content.hash, lines_before))
+    files.append(CorpusFile(name, path, state, content.hash, lines_before, encoding=encoding))
     return Corpus(str(path), tuple(files), (), whole.hexdigest(), form)
 
 
@@ -225,7 +231,7 @@ class _Content:
         self._hash, self.newlines, self.blank = hashlib.sha256(), 0, True
 
     def add(self, text: str) -> None:
-        self._hash.update(text.encode())
+        self._hash.update(to_bytes(text))
         self.newlines += text.count("\n")
         self.blank = self.blank and (not text or text.isspace())
 

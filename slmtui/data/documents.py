@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from slmtui.config.limits import BrokenRecords, DocumentKind, Join
 from slmtui.data.chunks import CHUNK_CHARACTERS, chunks, safe_cut
-from slmtui.data.text_file import read_text
+from slmtui.data.encoding import read_text
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class DocumentForm:
 
     join: "documents" keeps them apart by a token; "published" is the form of published.py. field: a field of JSONL, CSV
     or Parquet, or a template such as "{title}: {text}"; each record is a document. separator: what stands between two
-    documents of a file. With neither, `documents` says whether a file or a line is one.
+    documents of a file. With neither, `documents` says whether a file or a line is one. encoding: "auto", or the codec
+    that all files are in.
     """
 
     join: Join = "documents"
@@ -31,6 +32,7 @@ class DocumentForm:
     field: str = ""
     separator: str = ""
     broken_records: BrokenRecords = "skip"
+    encoding: str = "auto"
 
 
 FILES = DocumentForm()  # each file is a document
@@ -59,7 +61,7 @@ class LeftOut:
             self.first.append((line, reason))
 
 
-def documents_of(path: Path, form: DocumentForm, left_out: LeftOut) -> Iterator[Part]:
+def documents_of(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) -> Iterator[Part]:
     """The documents of a file, in order. `left_out` is told of broken records.
 
     Raises NotText for a file that cannot be read as such, DataError for a broken record if the form refuses them.
@@ -67,13 +69,13 @@ def documents_of(path: Path, form: DocumentForm, left_out: LeftOut) -> Iterator[
     if form.field:
         from slmtui.data.records import records
 
-        parts: Iterator[Part] = records(path, form, left_out)
+        parts: Iterator[Part] = records(path, codec, form, left_out)
     elif form.separator:
-        parts = cut_at(read_text(path), form.separator)
+        parts = cut_at(read_text(path, codec), form.separator)
     elif form.documents == "lines":
-        parts = cut_at(read_text(path), "\n")
+        parts = cut_at(read_text(path, codec), "\n")
     else:
-        return _whole(read_text(path))
+        return _whole(read_text(path, codec))
     return (part for part in parts if not (part.begins and part.ends and (not part.text or part.text.isspace())))
 
 

@@ -11,13 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from slmtui.data.documents import DocumentForm, LeftOut, Part, cut_at
+from slmtui.data.encoding import read_text
 from slmtui.data.errors import DataError
-from slmtui.data.text_file import NotText, read_text
+from slmtui.data.text_file import NotText
 
 RECORD_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 LONGEST_RECORD = 1 << 26  # characters of a line that is read as one record
 
 _PLACE = re.compile(r"\{([^{}]+)\}")
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")  # of a character, which JSON can escape
 
 Row = tuple[int, Mapping[str, Any] | str]  # its line or number, from 1, and its fields, or what is wrong with it
 
@@ -27,11 +29,16 @@ def holds_records(path: Path) -> bool:
     return path.suffix.lower() in RECORD_FILES
 
 
-def records(path: Path, form: DocumentForm, left_out: LeftOut) -> Iterator[Part]:
+def is_text_file(path: Path, form: DocumentForm) -> bool:
+    """Whether a file is read as text: a table in Parquet is not."""
+    return not (form.field and path.suffix.lower() == ".parquet")
+
+
+def records(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) -> Iterator[Part]:
     """Each record's text, a document. A file that is neither CSV, TSV nor Parquet by its name is read as JSONL."""
     rows = _READERS.get(path.suffix.lower(), _jsonl)
     template = form.field if _PLACE.search(form.field) else f"{{{form.field}}}"
-    for line, row in rows(path):
+    for line, row in rows(path, codec):
         try:
             yield Part(_filled(template, row), line, begins=True, ends=True)
         except _Broken as error:
@@ -59,7 +66,7 @@ def _filled(template: str, row: Mapping[str, Any] | str) -> str:
         if not isinstance(value, str | int | float) or isinstance(value, bool):
             raise _Broken(f"field {name!r} is {_kind(value)}, not text")
         values[name] = str(value)
-    return _PLACE.sub(lambda place: values[place[1]], template)
+    return _HALF.sub("\ufffd", _PLACE.sub(lambda place: values[place[1]], template))
 
 
 def _kind(value: object) -> str:
@@ -67,10 +74,10 @@ def _kind(value: object) -> str:
     return names.get(type(value), type(value).__name__)
 
 
-def _jsonl(path: Path) -> Iterator[Row]:
+def _jsonl(path: Path, codec: str) -> Iterator[Row]:
     """One object a line; empty lines are passed over."""
     held = ""
-    for part in cut_at(read_text(path), "\n"):
+    for part in cut_at(read_text(path, codec), "\n"):
         held += part.text
         if len(held) > LONGEST_RECORD:
             raise NotText(f"line {part.line:,} is longer than {LONGEST_RECORD:,} characters: not one record per line")
@@ -89,10 +96,10 @@ def _jsonl(path: Path) -> Iterator[Row]:
         yield part.line, row if isinstance(row, dict) else f"{_kind(row)}, not an object with fields"
 
 
-def _separated(path: Path, delimiter: str) -> Iterator[Row]:
+def _separated(path: Path, codec: str, delimiter: str) -> Iterator[Row]:
     """A table whose first line names the columns."""
     csv.field_size_limit(LONGEST_RECORD)
-    reader = csv.reader(_lines(read_text(path)), delimiter=delimiter, strict=True)
+    reader = csv.reader(_lines(read_text(path, codec)), delimiter=delimiter, strict=True)
     before = 0
     columns: list[str] = []
     while True:
@@ -124,7 +131,7 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
         yield rest
 
 
-def _parquet(path: Path) -> Iterator[Row]:
+def _parquet(path: Path, _codec: str) -> Iterator[Row]:
     try:
         import pyarrow
         from pyarrow import parquet
@@ -141,7 +148,7 @@ def _parquet(path: Path) -> Iterator[Row]:
         raise NotText(f"not a Parquet file that can be read: {str(error).splitlines()[0]}") from None
 
 
-_READERS: dict[str, Callable[[Path], Iterator[Row]]] = {
+_READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
     ".csv": partial(_separated, delimiter=","),
     ".tsv": partial(_separated, delimiter="\t"),
     ".parquet": _parquet,

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
-import io
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,18 +15,12 @@ class NotText(Exception):
     """A file that cannot be read as text; the message is the reason."""
 
 
-def read_text(path: Path) -> Iterator[str]:
-    """The text of a file: UTF-8, without a byte order mark, line ends as "\\n". Raises NotText."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder("utf-8-sig")(), translate=True)
+def read_blocks(path: Path) -> Iterator[bytes]:
+    """The bytes of a file. Raises NotText if it cannot be read."""
     try:
         with path.open("rb") as file:
             while data := file.read(_READ):
-                if b"\0" in data:
-                    raise NotText("binary: contains a NUL byte")
-                yield decoder.decode(data)
-        yield decoder.decode(b"", final=True)
-    except UnicodeDecodeError as error:
-        raise NotText(f"not UTF-8: {error.reason} (0x{error.object[error.start]:02x})") from None
+                yield data
     except OSError as error:
         raise NotText(f"cannot be read: {error.strerror}") from None
 

@@ -31,7 +31,7 @@ def phase_corpus(phase: Phase) -> Corpus:
 
 def document_form(phase: Phase) -> DocumentForm:
     data = phase.data
-    return DocumentForm(data.join, data.documents, data.field, data.separator, data.broken_records)
+    return DocumentForm(data.join, data.documents, data.field, data.separator, data.broken_records, data.encoding)
 
 
 def dataset_settings(phase: Phase) -> DatasetSettings:

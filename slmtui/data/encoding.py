@@ -1,0 +1,186 @@
+"""In which encoding a file is read: as its byte order mark says, as a phase says, UTF-8, or as its bytes suggest.
+
+A file that is UTF-8 but for a few bytes is read as UTF-8. Those bytes are kept: they stand in the text as Python's
+"surrogateescape" has them, and become tokens of one byte. Whatever the size of a file, it is read in blocks.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import chain
+from pathlib import Path
+from typing import Literal
+
+from slmtui.data.text_file import NotText, read_blocks
+from slmtui.words import plural
+
+KEEP = "slmtui-keep"  # how the decoders below handle errors: bytes that are wrong are kept
+
+_MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+# The legacy encodings of the WHATWG Encoding Standard (encoding.spec.whatwg.org), the usual ones first, without those
+# that are so rare that a guess at them would be wrong more often than right.
+_LEGACY = (
+    "cp1252", "cp1250", "cp1251", "cp932", "gb18030", "big5", "cp949", "euc_jp", "koi8_r", "cp866", "cp1253", "cp1254",
+    "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "cp874", "mac_roman", "iso2022_jp",
+)  # fmt: skip
+
+_RARE = 10_000  # one wrong byte in so many is a fault in a UTF-8 file rather than another encoding
+_SAMPLE = 1 << 16  # bytes that a guess looks at
+_STRAY = re.compile("[\udc80-\udcff]")
+_STRAY_OR_REPLACED = re.compile("[\udc80-\udcff\ufffd]")
+
+
+@dataclass(frozen=True)
+class WrongBytes:
+    """Bytes that are not of the file's encoding: how many, and the line of the first, from 1.
+
+    `offset`: how many bytes stand before the first; `value`: that byte. Both are None but for UTF-8.
+    """
+
+    count: int
+    line: int
+    offset: int | None = None
+    value: int | None = None
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How a file is read. `decided_by`: what says so."""
+
+    codec: str = "utf-8"
+    decided_by: Literal["content", "mark", "phase", "guess"] = "content"
+    wrong: WrongBytes | None = None
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What was guessed, and what is wrong, as a person should know it."""
+        notes = [f"read as {self.codec}, a guess; data.encoding can name another"] * (self.decided_by == "guess")
+        if self.wrong is not None:
+            notes.append(f"not {self.codec.upper()}: {_wrong(self.wrong)}, kept as such")
+        return tuple(notes)
+
+
+def _wrong(wrong: WrongBytes) -> str:
+    place = f"line {wrong.line:,}" if wrong.offset is None else f"line {wrong.line:,}, offset {wrong.offset:,}"
+    value = "" if wrong.value is None else f"0x{wrong.value:02x}, "
+    first = "" if wrong.count == 1 else "the first: "
+    return f"{plural(wrong.count, 'byte')} ({first}{value}{place})"
+
+
+UTF_8 = Encoding()
+
+
+def decoded(blocks: Iterable[bytes], codec: str) -> Iterator[str]:
+    """The text of blocks of bytes, without a byte order mark, line ends as "\\n"."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)(KEEP), translate=True)
+    begun = False
+    for data in blocks:
+        if text := decoder.decode(data):
+            yield text if begun else text.removeprefix("\ufeff")
+            begun = True
+    yield decoder.decode(b"", final=True)
+
+
+def to_bytes(text: str) -> bytes:
+    """A text in UTF-8, with the bytes that were kept."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _keep(error: UnicodeError) -> tuple[str, int]:
+    """Wrong bytes as "surrogateescape" has them; where it cannot, since one is below 0x80, U+FFFD."""
+    if not isinstance(error, UnicodeDecodeError):
+        raise error
+    wrong = error.object[error.start : error.end]
+    kept = "".join(chr(0xDC00 + byte) for byte in wrong) if min(wrong, default=0) >= 0x80 else "\ufffd"
+    return kept, error.end
+
+
+codecs.register_error(KEEP, _keep)
+
+
+def find_encoding(path: Path, asked: str = "auto") -> Encoding:
+    """How a file is to be read; `asked`: "auto", or the codec that it is in. Raises NotText for what is no text."""
+    if asked != "auto":
+        return Encoding(asked, "phase", _Scan(path, asked).wrong)
+    head = next(read_blocks(path), b"")
+    for mark, codec in _MARKS:
+        if head.startswith(mark):
+            return Encoding(codec, "mark", _Scan(path, codec).wrong)
+    found = _Scan(path, "utf-8", refuse_nul=True)
+    if found.wrong is None or found.wrong.count <= max(found.continuations / 10, found.n_bytes / _RARE):
+        return Encoding("utf-8", "content", found.wrong)
+    if guess := _guess(bytes(found.sample)):
+        return Encoding(guess, "guess", _Scan(path, guess).wrong)
+    raise NotText(
+        f"not UTF-8: {_wrong(found.wrong)}, and no other encoding that can be guessed; data.encoding can name it"
+    )
+
+
+class _Scan:
+    """What reading all of a file with a codec shows."""
+
+    def __init__(self, path: Path, codec: str, *, refuse_nul: bool = False) -> None:
+        self.n_bytes, self._newlines = 0, 0
+        self.wrong: WrongBytes | None = None
+        self.continuations = 0  # in UTF-8: bytes that are not the first of their character
+        self.sample = bytearray()  # in UTF-8: the lines from the first wrong byte on
+        self._utf8 = codec == "utf-8"
+        decoder = codecs.getincrementaldecoder(codec)(KEEP)
+        for data in chain(read_blocks(path), [b""]):
+            if refuse_nul and b"\0" in data:
+                raise NotText("binary: contains a NUL byte")
+            held = decoder.getstate()[0] if self._utf8 else b""  # the beginning of a character
+            if 0 < len(self.sample) < _SAMPLE:
+                self.sample += data
+            text = decoder.decode(data, final=not data)
+            if not text.isascii():
+                self._count(held + data, text, self.n_bytes - len(held))
+            self._newlines += text.count("\n")
+            self.n_bytes += len(data)
+
+    def _count(self, block: bytes, text: str, start: int) -> None:
+        """`start`: how many bytes of the file stand before the block that the text is decoded from."""
+        places = [place.start() for place in (_STRAY if self._utf8 else _STRAY_OR_REPLACED).finditer(text)]
+        if self._utf8:
+            self.continuations += len(to_bytes(text)) - len(text)
+        if not places:
+            return
+        if self.wrong is not None:
+            self.wrong = replace(self.wrong, count=self.wrong.count + len(places))
+            return
+        before = text[: places[0]]
+        line = 1 + self._newlines + before.count("\n")
+        self.wrong = WrongBytes(len(places), line)
+        if self._utf8:
+            at = len(to_bytes(before))
+            self.wrong = WrongBytes(len(places), line, start + at, block[at])
+            self.sample += block[block.rfind(b"\n", 0, at) + 1 :]
+
+
+def _guess(sample: bytes) -> str | None:
+    """The likeliest legacy encoding of some lines; of several that are as likely, the more usual one."""
+    from charset_normalizer import from_bytes
+
+    if len(sample) > _SAMPLE:
+        sample = sample[: sample.rfind(b"\n", 0, _SAMPLE) + 1] or sample[:_SAMPLE]
+    likely = [
+        (round(match.chaos / 0.02), -round(match.coherence, 1), _LEGACY.index(name), name)
+        for match in from_bytes(sample, cp_isolation=list(_LEGACY))
+        for name in match.could_be_from_charset
+    ]
+    return min(likely)[-1] if likely else None
+
+
+def read_text(path: Path, codec: str) -> Iterator[str]:
+    """The text of a file, as `decoded`. Raises NotText if it cannot be read."""
+    return decoded(read_blocks(path), codec)
