@@ -74,7 +74,14 @@ class DataSection(Section):
         json_schema_extra={"allowed": "a path or a list of paths"},
     )
     include: Texts = Field((), description="Files to use, as .gitignore patterns; empty: all.")
-    exclude: Texts = Field((), description="Files to leave out, as .gitignore patterns.")
+    exclude: Texts = Field(
+        (), description='Files to leave out, as .gitignore patterns; "!" before one takes in what a rule leaves out.'
+    )
+    default_excludes: StrictBool = Field(
+        True,
+        description="Leave out lock files, installed packages, build outputs, minified and generated code, and files "
+        "of keys or passwords.",
+    )
     join: Join = Field(
         "documents",
         description="Keep documents apart by a token of their own, or join files with a header as in the published "
@@ -388,7 +395,9 @@ class Phase(Section):
 def recorded_phase(values: dict[str, Any]) -> Phase:
     """The phase of a run or a checkpoint from its values, all of which were written down.
 
-    What was trained before there were documents lacks `data.join`, and had its files joined as the published phases do.
+    What was trained before there were documents lacks `data.join`, and had its files joined as the published phases do;
+    what was trained before there were default excludes had none.
     """
     data = values.get("data", {})
-    return Phase.model_validate({**values, "data": {"join": "published", **data}} if isinstance(data, dict) else values)
+    before = {"join": "published", "default_excludes": False}
+    return Phase.model_validate({**values, "data": {**before, **data}} if isinstance(data, dict) else values)

@@ -12,17 +12,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain, groupby
 from operator import itemgetter
 from pathlib import Path
 
 from slmtui.config.source_path import source_path
 from slmtui.data.chunks import chunks
+from slmtui.data.default_excludes import left_out_by_content
 from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks
 from slmtui.data.encoding import UTF_8, Encoding, find_encoding, read_text, to_bytes
 from slmtui.data.errors import DataError
-from slmtui.data.folder import Skipped, find_files
+from slmtui.data.folder import Found, Skipped, find_files, pattern_for
 from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
 from slmtui.data.text_file import NotText, check_file, file_state
@@ -110,9 +111,12 @@ def open_corpus(
     *,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    default_excludes: bool = True,
     form: DocumentForm = FILES,
 ) -> Corpus:
     """Open a folder, a file, or several of them. Patterns, as in .gitignore, select among the files of folders.
+
+    default_excludes: leave out what default_excludes.py tells of.
 
     Raises DataError if a file does not exist, nothing matches, all files are empty, or a single file is not text.
     """
@@ -124,34 +128,45 @@ def open_corpus(
         check_file(paths[0])
         if form.join == "published":
             return _open_joined(paths[0], form)
-        return _open_files(str(paths[0]), [(paths[0].name, paths[0])], [], form, alone=True)
+        return _open_files(str(paths[0]), [Found(paths[0].name, paths[0], asked_for=True)], [], form, alone=True)
 
-    found: list[tuple[str, Path]] = []
+    found: list[Found] = []
     skipped: list[Skipped] = []
     for path in paths:
         if path.is_dir():
-            files, left_out = find_files(path, include=include, exclude=exclude)
+            files, left_out = find_files(path, include=include, exclude=exclude, default_excludes=default_excludes)
             prefix = f"{path.resolve().name}/" if len(paths) > 1 else ""
-            skipped += [Skipped(prefix + item.path, item.reason) for item in left_out]
-            for name, file in files:
-                if form.field and not holds_records(file):
-                    skipped.append(Skipped(prefix + name, f"holds no records: not {', '.join(RECORD_FILES)}"))
+            skipped += [replace(item, path=prefix + item.path) for item in left_out]
+            for file in files:
+                name = prefix + file.name
+                if form.field and not holds_records(file.path):
+                    skipped.append(Skipped(name, f"holds no records: not {', '.join(RECORD_FILES)}"))
+                elif default_excludes and not file.asked_for and (reason := _machine_made(file.path)):
+                    skipped.append(Skipped(name, reason, pattern_for(file.name)))
                 else:
-                    found.append((prefix + name, file))
+                    found.append(Found(name, file.path))
         else:
             check_file(path)
-            found.append((path.as_posix(), path))
+            found.append(Found(path.as_posix(), path))
     return _open_files(", ".join(map(str, paths)), found, skipped, form)
 
 
+def _machine_made(path: Path) -> str:
+    """Why a file is left out by what it begins with; "" if it is not, or if it cannot be read, which is found later."""
+    try:
+        return left_out_by_content(path)
+    except NotText:
+        return ""
+
+
 def _open_files(
-    source: str, found: Iterable[tuple[str, Path]], skipped: list[Skipped], form: DocumentForm, *, alone: bool = False
+    source: str, found: Iterable[Found], skipped: list[Skipped], form: DocumentForm, *, alone: bool = False
 ) -> Corpus:
     """A corpus of files, each opened by itself. alone: it is the only one, and must be text."""
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
     whole, blank = hashlib.sha256(), True
-    for name, path in found:
+    for name, path, _ in found:
         header = header_of(name) if form.join == "published" else ""
         content, all_of_it, left_out = _Content(), whole.copy(), LeftOut()
         all_of_it.update(header.encode())

@@ -1,29 +1,48 @@
 """Which files of a folder to train on.
 
 Everything below the folder, sorted by path, except hidden files, files ignored by a `.gitignore` (also in subfolders),
-files that the given patterns exclude, and anything that is neither a file nor a folder. Links are followed last, so
-that a file reached twice is listed at its real place, and a link back up does not loop forever. Everything left out is
-reported, except what the caller's own patterns exclude.
+files that the given patterns exclude, what default_excludes.py names, and anything that is neither a file nor a
+folder. Links are followed last, so that a file reached twice is listed at its real place, and a link back up does not
+loop forever. Everything left out is reported, except what the caller's own patterns exclude.
+
+A pattern to exclude that begins with "!" takes in what a rule would leave out.
 """
 
 import os
+import re
 import stat
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
+from slmtui.data.default_excludes import left_out_by_name
 from slmtui.data.errors import DataError
+
+_SPECIAL = re.compile(r"[\\*?\[]| $")  # what a pattern would take for more than itself
 
 
 @dataclass(frozen=True)
 class Skipped:
-    """Something that was found but left out: its path relative to the folder, and why."""
+    """Something that was found but left out: its path relative to the folder, and why.
+
+    `take_in`: the pattern of data.exclude with which it is not left out; "" where nothing takes it in.
+    """
 
     path: str
     reason: str
+    take_in: str = ""
+
+
+class Found(NamedTuple):
+    """A file, and its name relative to the folder. `asked_for`: a pattern takes it in, whatever the rules say."""
+
+    name: str
+    path: Path
+    asked_for: bool = False
 
 
 @dataclass(frozen=True)
@@ -32,6 +51,7 @@ class _Folder:
     name: str  # relative to the root, "" or with a slash at the end
     ignores: tuple[tuple[str, GitIgnoreSpec], ...]  # the folder of each .gitignore from the root down to here
     above: frozenset[tuple[int, int]]  # device and inode of this folder and all above it, up to the root
+    asked_for: bool = False
 
 
 def patterns(lines: Iterable[str], key: str) -> GitIgnoreSpec | None:
@@ -44,13 +64,15 @@ def patterns(lines: Iterable[str], key: str) -> GitIgnoreSpec | None:
 
 
 def find_files(
-    root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = ()
-) -> tuple[list[tuple[str, Path]], list[Skipped]]:
+    root: Path, *, include: Sequence[str] = (), exclude: Sequence[str] = (), default_excludes: bool = True
+) -> tuple[list[Found], list[Skipped]]:
     """The files below `root`, sorted, each with its name relative to it; and what was skipped.
+
+    default_excludes: leave out what default_excludes.py names, unless a pattern names it, too.
 
     Raises DataError if `root` cannot be listed or a pattern is invalid.
     """
-    search = _Search(patterns(include, "include"), patterns(exclude, "exclude"))
+    search = _Search(include, patterns(exclude, "exclude"), default_excludes)
     try:
         with os.scandir(root):
             pass
@@ -64,9 +86,10 @@ def find_files(
 class _Search:
     """One walk through a tree: what is left to visit, and what was found."""
 
-    def __init__(self, include: GitIgnoreSpec | None, exclude: GitIgnoreSpec | None) -> None:
-        self.include, self.exclude = include, exclude
-        self.found: list[tuple[str, Path]] = []
+    def __init__(self, include: Sequence[str], exclude: GitIgnoreSpec | None, default_excludes: bool) -> None:
+        self.included, self.include, self.exclude = tuple(include), patterns(include, "include"), exclude
+        self.default_excludes = default_excludes
+        self.found: list[Found] = []
         self.skipped: list[Skipped] = []
         self.seen: dict[tuple[int, int], str] = {}
         self.folders: deque[_Folder] = deque()
@@ -87,6 +110,9 @@ class _Search:
         except OSError as error:
             self.skip(folder.name, f"the folder cannot be read: {error.strerror}")
             return
+        if self.default_excludes and folder.name and not folder.asked_for and _is_environment(entries):
+            self.skip(folder.name.rstrip("/"), "a virtual environment", by_rule=True)
+            return
         folder = self.with_gitignore(folder)
         for entry in entries:
             if entry.is_symlink():
@@ -98,18 +124,19 @@ class _Search:
         name, path = folder.name + entry, folder.path / entry
         if entry == ".gitignore":
             return None
-        if entry.startswith("."):
-            return self.skip(name, "hidden")
         try:
             status = path.stat()
         except OSError as error:
             reason = "a broken link" if path.is_symlink() else f"cannot be read: {error.strerror}"
             return self.skip(name, reason)
         is_folder, identity = stat.S_ISDIR(status.st_mode), _identity(status)
-        if _ignored(folder.ignores, name + "/" * is_folder):
-            return self.skip(name, "ignored by .gitignore")
-        if self.exclude and self.exclude.match_file(name + "/" * is_folder):
+        full_name = name + "/" * is_folder
+        excluded = self.exclude.check_file(full_name).include if self.exclude else None
+        if excluded:
             return None
+        asked_for = excluded is False  # a pattern that begins with "!"
+        if not asked_for and (reason := self.rule_against(folder, full_name)):
+            return self.skip(name, reason, by_rule=True)
         if not is_folder and self.include and not self.include.match_file(name):
             return None
         if identity in folder.above and is_folder:
@@ -117,13 +144,21 @@ class _Search:
         if identity in self.seen:
             return self.skip(name, f"same as {self.seen[identity]}")
         if is_folder:
-            self.folders.append(_Folder(path, name + "/", folder.ignores, folder.above | {identity}))
+            self.folders.append(_Folder(path, name + "/", folder.ignores, folder.above | {identity}, asked_for))
         elif stat.S_ISREG(status.st_mode):
-            self.found.append((_printable(name), path))
+            self.found.append(Found(_printable(name), path, asked_for))
         else:
             return self.skip(name, "neither a file nor a folder")
         self.seen[identity] = _printable(name)
         return None
+
+    def rule_against(self, folder: _Folder, name: str) -> str:
+        """Why an entry of the folder is left out; "" if it is not."""
+        if name.removeprefix(folder.name).startswith("."):
+            return "hidden"
+        if _ignored(folder.ignores, name):
+            return "ignored by .gitignore"
+        return left_out_by_name(name, self.included) if self.default_excludes else ""
 
     def with_gitignore(self, folder: _Folder) -> _Folder:
         """The folder, with its own .gitignore, if it has one, added to those above it."""
@@ -136,10 +171,19 @@ class _Search:
             self.skip(f"{folder.name}.gitignore", f"not applied: {error}")
             return folder
         ignores = (*folder.ignores, (folder.name, spec)) if spec else folder.ignores
-        return _Folder(folder.path, folder.name, ignores, folder.above)
+        return replace(folder, ignores=ignores)
 
-    def skip(self, name: str, reason: str) -> None:
-        self.skipped.append(Skipped(_printable(name), reason))
+    def skip(self, name: str, reason: str, *, by_rule: bool = False) -> None:
+        self.skipped.append(Skipped(_printable(name), reason, pattern_for(name) if by_rule else ""))
+
+
+def pattern_for(name: str) -> str:
+    """The pattern of data.exclude that takes this path in; "" if its name cannot be written in a phase."""
+    return "!/" + _SPECIAL.sub(r"\\\g<0>", name) if name == _printable(name) else ""
+
+
+def _is_environment(entries: Iterable[os.DirEntry[str]]) -> bool:
+    return any(entry.name == "pyvenv.cfg" for entry in entries)
 
 
 def _ignored(ignores: tuple[tuple[str, GitIgnoreSpec], ...], name: str) -> bool:

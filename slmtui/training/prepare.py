@@ -21,7 +21,10 @@ def phase_corpus(phase: Phase) -> Corpus:
     """The corpus of a phase; DataError if it cannot be read."""
     data = phase.data
     try:
-        return open_corpus(data.source, include=data.include, exclude=data.exclude, form=document_form(phase))
+        return open_corpus(
+            data.source, include=data.include, exclude=data.exclude, default_excludes=data.default_excludes,
+            form=document_form(phase),
+        )  # fmt: skip
     except OSError as error:
         name = printable(str(error.filename or ", ".join(data.source)), limit=200)
         if error.errno == errno.ENAMETOOLONG:

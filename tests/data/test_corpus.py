@@ -23,9 +23,11 @@ def write(folder: Path, files: dict[str, str | bytes]) -> Path:
     return folder
 
 
-def published(source: str | Path | Sequence[str | Path], **patterns: list[str]) -> Corpus:
+def published(
+    source: str | Path | Sequence[str | Path], include: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> Corpus:
     """A corpus in the published form."""
-    return open_corpus(source, form=DocumentForm(join="published"), **patterns)
+    return open_corpus(source, include=include, exclude=exclude, form=DocumentForm(join="published"))
 
 
 def text_of(corpus: Corpus) -> str:
