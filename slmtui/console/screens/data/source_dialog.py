@@ -1,8 +1,9 @@
-"""Choosing what the Data screen describes: one of the project's phases, or a path typed in."""
+"""Choosing what the Data screen describes: one of the project's phases, a folder or file with text, or a path typed."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,24 +11,42 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
+from textual.worker import get_current_worker
 
 from slmtui.config.source_path import source_path
-from slmtui.files import is_there
+from slmtui.console.screens.data.text_folders import TextFolder, completions, text_below
+from slmtui.console.text.columns import cut_left, fit
+from slmtui.files import is_folder, is_there
 from slmtui.output import visible
+from slmtui.words import byte_size, plural
 
 EXAMPLE = "data/chromadb"  # of a path, where there is one
+MOST_LISTED = 200  # folders and files
+MOST_NAMED = 8  # ways in which a path may go on
+NAME_WIDTH = 34
 
 
-class PhaseOptions(OptionList):
-    BINDING_GROUP_TITLE = "List of phases"
+class SourceOptions(OptionList):
+    BINDING_GROUP_TITLE = "List of phases and folders"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("right,l", "screen.into", "into the folder", show=False, tooltip="list what is in this folder"),
+        Binding("left,h", "screen.out", "out of the folder", show=False, tooltip="list the folder above"),
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),
         Binding("g", "first", "first", show=False),
         Binding("G", "last", "last", show=False),
+    ]
+
+
+class PathInput(Input):
+    BINDING_GROUP_TITLE = "Path"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "screen.complete_path", "complete the path", show=False),
+        Binding("down", "screen.to_list", "to the list", show=False),
     ]
 
 
@@ -36,9 +55,12 @@ class SourceDialog(ModalScreen[Path | None]):
 
     DEFAULT_CSS = """
     SourceDialog { align: center middle; background: $background 60%; }
-    SourceDialog PhaseOptions { height: auto; max-height: 12; border: none; background: $surface; padding: 0; }
+    SourceDialog SourceOptions {
+        height: auto; max-height: 14; border: none; background: $surface; padding: 0; overflow-x: hidden;
+    }
     SourceDialog .label { color: $quiet; margin-top: 1; }
-    SourceDialog #wrong { color: $error; height: auto; }
+    SourceDialog #wrong { color: $quiet; height: auto; max-height: 3; }
+    SourceDialog #wrong.-wrong { color: $error; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "dismiss(None)", "cancel"),
@@ -49,33 +71,122 @@ class SourceDialog(ModalScreen[Path | None]):
     def __init__(self, phases: Sequence[Path], current: Path | None) -> None:
         super().__init__()
         self.phases, self.current = phases, current
+        self.folder = Path()  # whose text is listed
+        self._choices: list[Path] = []  # of the options that can be taken, in order
+        self._listed: list[TextFolder] | None = None  # None: not known yet
+        self._left: Path | None = None  # the folder that the cursor is to stand on when it is listed
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = "show the data of"
-            box.border_subtitle = "enter takes it · / types a path · esc cancels"
-            if self.phases:
-                yield PhaseOptions(*(Option(visible(str(path))) for path in self.phases), markup=False, compact=True)
-            yield Static("a folder, a text file or a phase:", classes="label", markup=False)
-            path = Input(placeholder=EXAMPLE if Path(EXAMPLE).is_dir() else "")
+            box.border_subtitle = "enter takes it · → into a folder · ← out · / types a path"
+            yield SourceOptions(markup=False, compact=True)
+            yield Static("a folder, a text file or a phase; tab completes:", classes="label", markup=False)
+            path = PathInput(placeholder=EXAMPLE if Path(EXAMPLE).is_dir() else "")
             path.cursor_blink = False
             yield path
             yield Static("", id="wrong", markup=False)
 
     def on_mount(self) -> None:
+        self._fill()
+        self._list(self.folder)
         if not self.phases:
             self.action_type()
             return
-        options = self.query_one(PhaseOptions)
+        options = self.query_one(SourceOptions)
         options.highlighted = self.phases.index(self.current) if self.current in self.phases else 0
         options.focus()
 
     def action_type(self) -> None:
-        self.set_focus(self.query_one(Input))  # at once: the next letter of the path may be here already
+        self.set_focus(self.query_one(PathInput))  # at once: the next letter of the path may be here already
+
+    def action_to_list(self) -> None:
+        self.query_one(SourceOptions).focus()
+
+    def action_into(self) -> None:
+        """List what is in the folder under the cursor."""
+        path = self._chosen()
+        if path is not None and path.is_dir() and path != self.folder:
+            self._list(path)
+
+    def action_out(self) -> None:
+        """List the folder above, the cursor on the one that was left."""
+        self._left = self.folder
+        self._list(_parent(self.folder))
+
+    def action_complete_path(self) -> None:
+        """Complete what is typed as far as there is one way only; name the ways where there are several."""
+        typed = self.query_one(PathInput)
+        typed.value, names = completions(typed.value)
+        typed.cursor_position = len(typed.value)
+        shown = [visible(name) for name in names[:MOST_NAMED]] + ["…"] * (len(names) > MOST_NAMED)
+        self._say("  ".join(shown))
+
+    @on(Input.Changed)
+    def follow(self, event: Input.Changed) -> None:
+        """List the folder that has been typed so far."""
+        self._say("")
+        head = event.value[: event.value.rfind("/") + 1]
+        folder = source_path(head or ".")
+        if folder != self.folder and is_folder(folder):
+            self._list(folder)
+
+    def _list(self, folder: Path) -> None:
+        """Look for text below a folder, in a thread, and list it when it is known."""
+        self.folder, self._listed = folder, None
+        self._fill()
+        self.run_worker(partial(self._look, folder), thread=True, exclusive=True, group="folders", exit_on_error=False)
+
+    def _look(self, folder: Path) -> None:
+        worker = get_current_worker()
+        try:
+            found = list(text_below(folder, lambda: not worker.is_cancelled))
+        except OSError:
+            found = []
+        self.call_later(self._show, folder, found)
+
+    def _show(self, folder: Path, found: list[TextFolder]) -> None:
+        if folder == self.folder:
+            self._listed = found
+            self._fill()
+            self._left = None
+
+    def _fill(self) -> None:
+        """The phases, then what is known of the folder; the cursor stays on what it was on."""
+        options = self.query_one(SourceOptions)
+        before = self._left if self._left is not None and self._listed is not None else self._chosen()
+        listed = (self._listed or [])[:MOST_LISTED]
+        place = visible(cut_left(str(self.folder.resolve()), 52))
+        words = "looking for text in" if self._listed is None else "text in" if listed else "no text in"
+        self._choices = [*self.phases, *(one.path for one in listed)]
+        options.set_options(
+            [
+                *(Option(visible(str(path))) for path in self.phases),
+                Option(Content.assemble((f"{words} {place}", "$quiet")), disabled=True),
+                *(Option(_line(one)) for one in listed),
+            ]
+        )
+        if before in self._choices:
+            options.highlighted = self._option(self._choices.index(before))
+        elif self.phases or self._choices:
+            first = len(self.phases) if listed and self.folder != Path() else 0
+            options.highlighted = self._option(first)
+
+    def _option(self, choice: int) -> int:
+        """The place of a choice among the options, one of which is the heading of the folder."""
+        return choice + (choice >= len(self.phases))
+
+    def _chosen(self) -> Path | None:
+        place = self.query_one(SourceOptions).highlighted
+        if place is None or place == len(self.phases):
+            return None
+        choice = place - (place > len(self.phases))
+        return self._choices[choice] if choice < len(self._choices) else None
 
     @on(OptionList.OptionSelected)
-    def take_phase(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self.phases[event.option_index])
+    def take_option(self) -> None:
+        if (path := self._chosen()) is not None:
+            self.dismiss(path)
 
     @on(Input.Submitted)
     def take_path(self, event: Input.Submitted) -> None:
@@ -84,4 +195,22 @@ class SourceDialog(ModalScreen[Path | None]):
         if path is not None and is_there(path):
             self.dismiss(path)
         elif path is not None:
-            self.query_one("#wrong", Static).update(f"{visible(text)}: no such file or folder")
+            self._say(f"{visible(text)}: no such file or folder", wrong=True)
+
+    def _say(self, words: str, *, wrong: bool = False) -> None:
+        below = self.query_one("#wrong", Static)
+        below.set_class(wrong, "-wrong")
+        below.update(words)
+
+
+def _line(one: TextFolder) -> str:
+    """`notes/            31 files   120 KB`"""
+    files = f"{plural(one.files, 'file')}{'+' * one.at_least}" if one.name.endswith("/") else ""
+    return f"{fit(visible(one.name), NAME_WIDTH)} {files:>13} {byte_size(one.n_bytes):>7}"
+
+
+def _parent(folder: Path) -> Path:
+    """The folder above, as a person would name it from here."""
+    if folder == Path():
+        return Path("..")
+    return folder / ".." if folder.name == ".." else folder.parent
