@@ -9,12 +9,13 @@ Karp, Miller & Rosenberg 1972, "Rapid identification of repeated patterns in str
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slmtui.config.limits import SHORTEST_COPY
+from slmtui.data.heading import Heading, find_heading
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]
@@ -36,10 +37,13 @@ class Leakage:
     longest_val: int
     unseen_tokens: int  # validation tokens whose id never occurs in training
     unseen_distinct: int  # how many different ids
+    heading: Heading | None = None  # that nearly all documents share; it is left out of all of the above
 
 
 def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end: int | None = None) -> Leakage:
     """Compares two sides, (n,) and (m,) integer tokens. No repeat goes across an `end`, and none is counted.
+
+    Where documents end, a heading that nearly all of them share is left out (heading.py).
 
     Raises ValueError for an empty side, or if `shortest` < 1.
     """
@@ -49,8 +53,26 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end
             f"leakage needs a token on each side and repeats of at least one, not {len(train_tokens)} and "
             f"{len(val_tokens)} tokens and repeats of {shortest}"
         )
-    if end is not None:
-        train_tokens, val_tokens = (np.where(side == end, ABSENT, side) for side in (train_tokens, val_tokens))
+    if end is None:
+        return _compared(train_tokens, val_tokens, shortest)
+    ends = (train_tokens == end, val_tokens == end)
+    train_tokens, val_tokens = (
+        np.where(is_end, ABSENT, side) for is_end, side in zip(ends, (train_tokens, val_tokens), strict=True)
+    )
+    found = _compared(train_tokens, val_tokens, shortest)
+    if not found.repeated_tokens:
+        return found
+    common = single_tokens(train_tokens, val_tokens)
+    while common.length < shortest:
+        common = common.longer(min(common.length, shortest - common.length))
+    if (headed := find_heading((common.train, common.val), ends, shortest, ABSENT)) is None:
+        return found
+    heading, (in_train, in_val) = headed
+    found = _compared(np.where(in_train, ABSENT, train_tokens), np.where(in_val, ABSENT, val_tokens), shortest)
+    return replace(found, heading=heading)
+
+
+def _compared(train_tokens: IntArray, val_tokens: IntArray, shortest: int) -> Leakage:
     common = single_tokens(train_tokens, val_tokens)
     is_text = val_tokens != ABSENT
     unseen = val_tokens[(common.val == ABSENT) & is_text]

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset, Side
-from slmtui.data.leakage import leakage
+from slmtui.data.leakage import Leakage, leakage
 from slmtui.data.ngram_baseline import ScoredTokens, scored_baseline
 from slmtui.data.scripts import ScriptShare, script_shares
 from slmtui.data.token_file import blocks
 
 COMPARED_TOKENS = 4_000_000  # of each side, from its start; more would take minutes and gigabytes
 UNSEEN_SHOWN = 8
+HEADING_SHOWN = 50  # characters of its first line
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,7 @@ class DatasetLeakage:
     longest_train_range: range
     longest_val_range: range
     note: str  # what was left out, or ""
+    heading: str = ""  # that nearly all documents share, in words; it is left out of all of the above
 
 
 @dataclass(frozen=True)
@@ -87,7 +89,19 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
         longest_train_range=ranges[0],
         longest_val_range=ranges[1],
         note=f"leakage checked in the first {' and '.join(parts)}" if parts else "",
+        heading=_heading(dataset, shared, places[1]),
     )
+
+
+def _heading(dataset: Dataset, shared: Leakage, solid: NDArray[np.int64]) -> str:
+    """The heading that is left out: its first line, in how many documents. solid: places of what was compared."""
+    if (heading := shared.heading) is None:
+        return ""
+    first, last = solid[heading.val_start], solid[min(heading.val_start + heading.tokens, len(solid)) - 1]
+    text = dataset.tokenizer.decode(dataset.val.tokens[first : last + 1]).strip()
+    line = text.split("\n", 1)[0].strip()
+    line = line if len(line) <= HEADING_SHOWN else line[: HEADING_SHOWN - 1] + "…"
+    return f"{heading.n_documents:,} of {heading.of:,} documents begin with the same heading, {line!r}"
 
 
 def dataset_baseline(dataset: Dataset) -> Baseline | None:

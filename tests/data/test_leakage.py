@@ -62,3 +62,47 @@ def test_splits_with_nothing_in_common() -> None:
 def test_nothing_to_compare_is_refused(train: list[int], val: list[int], shortest: int) -> None:
     with pytest.raises(ValueError, match="leakage needs a token on each side"):
         leakage(train, val, shortest)
+
+
+HEADING = list(range(1000, 1040))
+END = 9999
+
+
+def documents(n: int, seed: int, heading: list[int], size: int = 60) -> list[int]:
+    draw = np.random.default_rng(seed)
+    return [
+        token
+        for _ in range(n)
+        for token in [int(draw.integers(500)), *heading, *draw.integers(0, 900, size).tolist(), END]
+    ]
+
+
+def test_a_heading_of_nearly_all_documents_is_left_out() -> None:
+    train, val = documents(36, 1, HEADING), documents(4, 2, HEADING)
+    assert leakage(train, val).repeated_share > 0.35
+    found = leakage(train, val, end=END)
+    assert found.repeated_share == 0
+    assert found.longest < 16
+    assert found.heading is not None
+    assert (found.heading.n_documents, found.heading.of, found.heading.tokens) == (40, 40, 40)
+    assert found.val_tokens == 4 * 61
+
+
+def test_what_follows_a_heading_is_compared_all_the_same() -> None:
+    train, val = documents(36, 1, HEADING), documents(3, 2, HEADING)
+    found = leakage(train, val + train[:102], end=END)
+    assert found.heading is not None
+    assert found.repeated_share == pytest.approx(60 / (4 * 61))
+
+
+@pytest.mark.parametrize("size", [0, 5])
+def test_documents_that_are_nearly_all_heading_are_copies(size: int) -> None:
+    found = leakage(documents(36, 1, HEADING, size), documents(4, 2, HEADING, size), end=END)
+    assert found.heading is None
+    assert found.repeated_share > 0.8
+
+
+def test_a_text_that_a_few_documents_share_is_no_heading() -> None:
+    train, val = documents(20, 1, HEADING) + documents(16, 3, []), documents(4, 2, HEADING)
+    assert leakage(train, val, end=END).heading is None
+    assert leakage(train, val, end=END).repeated_share > 0.35
