@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from slmtui.config.phase import DataSection, TokenizerSection
 from slmtui.config.values import check_value
 from slmtui.data.bpe import train_bpe
-from slmtui.data.chunks import chunks
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
+from slmtui.data.side_text import batches, count_bytes, part_bytes, sample
 from slmtui.data.sides import choose_sides
 from slmtui.data.token_file import TokenFile, blocks
-from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, read_prefix
+from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, in_order, read_prefix
 from slmtui.data.tokenizer import (
     MOST_CHARACTERS,
     BpeTokenizer,
@@ -66,9 +66,11 @@ class SideTokens:
         """The places of the ends of documents, ascending."""
         if self.end is None:
             return np.empty(0, np.int64)
-        found = [np.flatnonzero(block == self.end) for block in blocks(self.tokens)]
-        starts = np.cumsum([0, *(len(block) for block in blocks(self.tokens))])
-        return np.concatenate([start + places for start, places in zip(starts, found, strict=False)])
+        start, found = 0, [np.empty(0, np.int64)]
+        for block in blocks(self.tokens):
+            found.append(start + np.flatnonzero(block == self.end))
+            start += len(block)
+        return np.concatenate(found)
 
     @property
     def n_text_tokens(self) -> int:
@@ -235,7 +237,7 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
             fingerprint.update(block.tobytes())
     val_bytes = hashlib.sha256()
     for part in sides.val:
-        for data in _part_bytes(prefix, part):
+        for data in part_bytes(prefix, part):
             val_bytes.update(data)
     return Dataset(
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes),
@@ -263,12 +265,9 @@ def _make_tokenizer(
         return _character_tokenizer(prefix, train_parts, end, notes)
 
     # For a large corpus, the vocabulary is learned from evenly spaced blocks.
-    n_bytes = sum(_count_bytes(prefix, part) for part in train_parts)
-    every = -(-n_bytes // BPE_SAMPLE)
-    documents = (document for part in train_parts for document, _ in _documents(prefix, part))
-    texts = (data for document in documents for data in document)  # no word goes on into another document
-    sample = (text.decode("utf-8", "ignore") for i, text in enumerate(texts) if i % every == 0)
-    tokenizer = BpeTokenizer(train_bpe(sample, settings.vocab_size - end), end=end)
+    every = -(-count_bytes(prefix, train_parts) // BPE_SAMPLE)
+    texts = sample(prefix, train_parts, every)  # documents apart: no word goes on into another
+    tokenizer = BpeTokenizer(train_bpe(texts, settings.vocab_size - end), end=end)
     if every > 1:
         notes.append(f"the vocabulary was learned from part of the training text: 1 block in {every}, up to 10 MB")
     if tokenizer.n_vocab < settings.vocab_size:
@@ -285,7 +284,7 @@ def _character_tokenizer(
     found: set[str] = set()
     for part in train_parts:
         decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-        for data in _part_bytes(prefix, part):
+        for data in part_bytes(prefix, part):
             found.update(decoder.decode(data))
     if len(found) > MOST_CHARACTERS:
         raise DataError(
@@ -302,7 +301,7 @@ def _write_side(
     prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
 ) -> tuple[SideTokens, dict[int, range]]:
     """One side, tokenised, and the range of each file's tokens."""
-    n_bytes = sum(_count_bytes(prefix, part) for part in parts)
+    n_bytes = count_bytes(prefix, parts)
     lines = None if prefix.documents is None else _lines(prefix, parts)
     if isinstance(tokenizer, Gpt2Tokenizer) and parts and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
@@ -313,11 +312,10 @@ def _write_side(
         return SideTokens(prefix.tokens[first:last], n_bytes, tokenizer.end, lines), views
     ranges: dict[int, range] = {}
     file = TokenFile(tokenizer.dtype)
-    for part in parts:
-        start = ranges[part.file].start if part.file in ranges else file.n_tokens
-        for ids in _part_ids(prefix, part, tokenizer):
-            file.append(ids)
-        ranges[part.file] = range(start, file.n_tokens)
+    for index, ids in _ids(prefix, parts, tokenizer):
+        start = ranges[index].start if index in ranges else file.n_tokens
+        file.append(ids)
+        ranges[index] = range(start, file.n_tokens)
     return SideTokens(file.array(), n_bytes, tokenizer.end, lines), ranges
 
 
@@ -336,57 +334,16 @@ def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> NDArray[np.int64
     return np.concatenate(found)
 
 
-def _part_ids(prefix: TokenPrefix, part: PrefixPart, tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
-    """The ids of a part in the given vocabulary."""
+def _ids(prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer) -> Iterator[tuple[int, NDArray[Any]]]:
+    """The ids of parts in the given vocabulary, each with its file."""
     if isinstance(tokenizer, Gpt2Tokenizer | CompactTokenizer):
-        for ids in blocks(prefix.tokens, part.start, part.stop):
-            yield tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
+        for part in parts:
+            for ids in blocks(prefix.tokens, part.start, part.stop):
+                yield part.file, tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
         return
-    waiting: list[NDArray[Any]] = []
-    for document, ends in _documents(prefix, part):
-        waiting += _encoded(document, tokenizer)
-        if ends:
-            waiting.append(np.array([tokenizer.end], tokenizer.dtype))
-        if len(waiting) > 1000:
-            yield np.concatenate(waiting)
-            waiting.clear()
-    if waiting:
-        yield np.concatenate(waiting)
-
-
-def _encoded(part: Iterator[bytes], tokenizer: Tokenizer) -> Iterator[NDArray[Any]]:
-    """The ids of a text that comes in blocks; the first and the last may be cut inside a character."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")  # passes on bytes that are not UTF-8
-    texts = (decoder.decode(data) for data in part)
-    for piece in chunks(texts):
-        yield tokenizer.encode_bytes(piece.encode("utf-8", "surrogateescape"))
-    yield tokenizer.encode_bytes(decoder.decode(b"", final=True).encode("utf-8", "surrogateescape"))
-
-
-def _documents(prefix: TokenPrefix, part: PrefixPart) -> Iterator[tuple[Iterator[bytes], bool]]:
-    """The texts of the documents of a part, in blocks, and whether they end in it."""
-    if prefix.documents is None:
-        yield _part_bytes(prefix, part), False
-        return
-    start = part.start
-    while start < part.stop:
-        after = int(np.searchsorted(prefix.documents.stops, start))
-        stop = int(prefix.documents.stops[after]) if after < len(prefix.documents) else part.stop
-        stop = min(stop, part.stop)
-        yield _part_bytes(prefix, PrefixPart(part.file, start, stop)), stop < part.stop
-        start = stop + 1
-
-
-def _part_bytes(prefix: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
-    """The text of a part, in blocks; the ends of documents are no text."""
-    tokenizer = gpt2_tokenizer(end=prefix.documents is not None)
-    for block in blocks(prefix.tokens, part.start, part.stop):
-        yield tokenizer.decode_bytes(block)
-
-
-def _count_bytes(prefix: TokenPrefix, part: PrefixPart) -> int:
-    lengths = gpt2_tokenizer(end=prefix.documents is not None).token_lengths
-    return sum(int(lengths[block].sum()) for block in blocks(prefix.tokens, part.start, part.stop))
+    yield from in_order(
+        lambda batch: (batch.file, tokenizer.encode_documents(batch.texts, ends=batch.ends)), batches(prefix, parts)
+    )
 
 
 def _newlines(prefix: TokenPrefix, part: PrefixPart) -> int:

@@ -75,6 +75,20 @@ def blocks(tokens: NDArray[Any], start: int = 0, stop: int | None = None) -> Ite
             _let_go(tokens)
 
 
+class LetGo:
+    """Releases the pages of mapped tokens now and then, for those who read them in another way than in blocks."""
+
+    def __init__(self, tokens: NDArray[Any]) -> None:
+        self._tokens, self._read = tokens, 0
+
+    def after(self, n_tokens: int) -> None:
+        """Say that so many more tokens were read."""
+        self._read += n_tokens
+        if self._read > _READ_BEFORE_LETTING_GO:
+            _let_go(self._tokens)
+            self._read = 0
+
+
 def _let_go(tokens: NDArray[Any]) -> None:
     owner: object = tokens
     while isinstance(owner, np.ndarray):

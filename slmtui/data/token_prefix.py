@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 from collections import deque
-from collections.abc import Generator
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +28,11 @@ IntArray = NDArray[np.int64]
 END = N_VOCAB - 1  # the end of a document among GPT-2's tokens, which no text is encoded to
 _MOST_THREADS = 8
 
+Item = TypeVar("Item")
+Result = TypeVar("Result")
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class PrefixPart:
     """The tokens `start` to `stop` of a prefix, all of one file."""
 
@@ -147,27 +150,29 @@ def read_prefix(corpus: Corpus, limit: int | None) -> TokenPrefix:
 
 
 def tokenised(corpus: Corpus) -> Generator[tuple[Chunk, NDArray[Any]]]:
-    """The chunks of a corpus in order, each with its GPT-2 ids; END ends a document.
-
-    tiktoken releases the interpreter lock while it works, so each core can take a chunk. To bound memory, no more than
-    two chunks per core are in flight.
-    """
+    """The chunks of a corpus in order, each with its GPT-2 ids; END ends a document."""
     tokenizer = gpt2_tokenizer(end=True)
 
-    def encode(chunk: Chunk) -> NDArray[Any]:
-        return tokenizer.encode_documents(chunk.texts, ends=chunk.ends)
+    def encode(chunk: Chunk) -> tuple[Chunk, NDArray[Any]]:
+        return chunk, tokenizer.encode_documents(chunk.texts, ends=chunk.ends)
 
+    yield from in_order(encode, corpus.chunks())
+
+
+def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
+    """`map` on all cores, for a function that tokenises: tiktoken releases the interpreter lock while it works.
+
+    To bound memory, no more than two items per core are in flight.
+    """
     n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
-    waiting: deque[tuple[Chunk, Future[NDArray[Any]]]] = deque()
+    waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(n_threads, "slmtui-tokenise") as pool:
         try:
-            for chunk in corpus.chunks():
-                waiting.append((chunk, pool.submit(encode, chunk)))
+            for item in items:
+                waiting.append(pool.submit(function, item))
                 if len(waiting) == 2 * n_threads:
-                    chunk, ids = waiting.popleft()
-                    yield chunk, ids.result()
+                    yield waiting.popleft().result()
             while waiting:
-                chunk, ids = waiting.popleft()
-                yield chunk, ids.result()
+                yield waiting.popleft().result()
         finally:
             pool.shutdown(cancel_futures=True)

@@ -16,16 +16,19 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slmtui.config.limits import LARGEST_VOCABULARY, TOKENIZER_KINDS
 from slmtui.data.bpe import Pair, merged_tokens
-from slmtui.data.chunks import chunks
+from slmtui.data.chunks import CHUNK_CHARACTERS, chunks
 from slmtui.data.errors import DataError
-from slmtui.data.gpt2 import GPT2_BYTES, N_VOCAB, PATTERN, gpt2_encoding, gpt2_tokens
+from slmtui.data.gpt2 import END_OF_TEXT, GPT2_BYTES, N_VOCAB, PATTERN, gpt2_encoding, gpt2_tokens
+
+if TYPE_CHECKING:
+    import tiktoken
 
 Ids = NDArray[np.unsignedinteger[Any]]  # uint16 or uint32
 State = dict[str, str | bool | list[int]]
@@ -33,6 +36,7 @@ MOST_CHARACTERS = 65_000  # of a vocabulary; a text with more kinds of character
 
 _STRAY_BYTES = re.compile("([\udc80-\udcff]+)")  # what "surrogateescape" makes of bytes that are not UTF-8
 _DECODE_BLOCK = 1 << 16  # tokens
+_MARK = END_OF_TEXT.decode()
 
 
 def id_dtype(n_vocab: int) -> type[np.uint16] | type[np.uint32]:
@@ -102,12 +106,19 @@ class Tokenizer(ABC):
 
         Bytes that are not UTF-8 stand in the texts as Python's "surrogateescape" has them, and are encoded as bytes.
         """
+        joined = self._encode_joined(texts) if len(texts) > 1 else None
+        if joined is not None:
+            return np.concatenate([joined, self._end_ids]) if ends else joined
         parts: list[Ids] = []
         for text in texts:
             if parts:
                 parts.append(self._end_ids)
             parts.append(self.encode(text) if is_clean(text) else self.encode_bytes(_stray_bytes(text)))
         return np.concatenate([*parts, self._end_ids] if ends else parts)
+
+    def _encode_joined(self, texts: Sequence[str]) -> Ids | None:  # noqa: ARG002
+        """The ids of texts with `end` between them, at one go: ten times as fast for short ones; None if it cannot."""
+        return None
 
     @cached_property
     def _end_ids(self) -> Ids:
@@ -179,6 +190,10 @@ class Gpt2Tokenizer(Tokenizer):
         # No special tokens: "<|endoftext|>" in a text is thirteen ordinary characters.
         return self._encoding.encode_to_numpy(piece, disallowed_special=()).astype(np.uint16)
 
+    def _encode_joined(self, texts: Sequence[str]) -> Ids | None:
+        ids = None if self.end is None else _joined_ids(self._encoding, texts)
+        return None if ids is None else ids.astype(np.uint16)
+
 
 @cache
 def gpt2_tokenizer(*, end: bool = False) -> Gpt2Tokenizer:
@@ -236,7 +251,7 @@ class BpeTokenizer(Tokenizer):
             f"slmtui-bpe-{self.n_vocab}",
             pat_str=PATTERN,
             mergeable_ranks={token: i for i, token in enumerate(tokens)},
-            special_tokens={},
+            special_tokens={_MARK: len(tokens)} if end else {},  # only _encode_joined makes it
         )
 
     def state(self) -> State:
@@ -244,6 +259,10 @@ class BpeTokenizer(Tokenizer):
 
     def _encode_piece(self, piece: str) -> Ids:
         return self.encoding.encode_to_numpy(piece, disallowed_special=()).astype(self.dtype)
+
+    def _encode_joined(self, texts: Sequence[str]) -> Ids | None:
+        ids = None if self.end is None else _joined_ids(self.encoding, texts)
+        return None if ids is None else ids.astype(self.dtype)
 
 
 class CharacterTokenizer(Tokenizer):
@@ -289,6 +308,17 @@ class ByteTokenizer(CharacterTokenizer):
 
     def state(self) -> State:
         return {"kind": self.kind, **_end_state(self)}
+
+
+def _joined_ids(encoding: "tiktoken.Encoding", texts: Sequence[str]) -> NDArray[np.uint32] | None:
+    """The ids of texts with the encoding's special token between them; None if a text is too long for it, or odd.
+
+    No beginning of the mark is an end of it, so a count shows whether there are others than ours.
+    """
+    joined = _MARK.join(texts)
+    if joined.count(_MARK) >= len(texts) or max(map(len, texts)) > CHUNK_CHARACTERS or not is_clean(joined):
+        return None
+    return encoding.encode_to_numpy(joined, allowed_special={_MARK}, disallowed_special=())
 
 
 def _stray_bytes(text: str) -> bytes:
