@@ -107,6 +107,9 @@ class DataSection(Section):
     dataset_size: Whole | None = Field(
         None, ge=2, le=10**9, description="Size of the dataset in GPT-2 tokens; unset: the whole corpus."
     )
+    dedupe: StrictBool = Field(
+        False, description="Leave out documents that repeat an earlier one, word for word or nearly; the first is kept."
+    )
     validation: Texts = Field(
         (), description="Files to validate on, as .gitignore patterns; then train_fraction has no effect."
     )
@@ -125,10 +128,10 @@ class DataSection(Section):
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
 
-    @field_validator("documents", "field", "separator", "validation", "test")
+    @field_validator("documents", "field", "separator", "dedupe", "validation", "test")
     @classmethod
     def _needs_documents(cls, value: Any, info: ValidationInfo) -> Any:
-        if info.data.get("join") == "published" and value not in ("files", "", ()):
+        if info.data.get("join") == "published" and value not in ("files", "", (), False):
             raise broken_rule(
                 'has no meaning with join = "published"',
                 got=f'{value!r} with join = "published"',

@@ -182,13 +182,14 @@ class DatasetSettings:
     split: str = _DATA.split
     validation: tuple[str, ...] = _DATA.validation
     test: tuple[str, ...] = _DATA.test
+    dedupe: bool = _DATA.dedupe
 
     def __post_init__(self) -> None:
         try:
             check_value("tokenizer", "kind", self.kind)
             if self.kind == "bpe":
                 check_value("tokenizer", "vocab_size", self.vocab_size)
-            for name in ("dataset_size", "train_fraction", "split", "validation", "test"):
+            for name in ("dataset_size", "train_fraction", "split", "validation", "test", "dedupe"):
                 check_value("data", name, getattr(self, name))
         except ValueError as error:
             raise DataError(str(error)) from None
@@ -211,7 +212,7 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         notes.append(f"{asked} but the corpus has {n_tokens:,}: training on all of it")
     sides = choose_sides(
         corpus, prefix, train_fraction=settings.train_fraction, split=settings.split,
-        validation=settings.validation, test=settings.test,
+        validation=settings.validation, test=settings.test, dedupe=settings.dedupe,
     )  # fmt: skip
     notes += sides.notes
     for name, parts in (("training", sides.train), ("validation", sides.val), ("test", sides.test)):

@@ -64,7 +64,7 @@ def batches(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> Iterator[Batch]
 
 def sample(prefix: TokenPrefix, parts: Sequence[PrefixPart], every: int) -> Iterator[str]:
     """One in `every` batches of documents, or blocks of long ones; what is cut inside a character loses it."""
-    count = 0
+    tokenizer, count = gpt2_tokenizer(end=prefix.documents is not None), 0
     for _, own in groupby(parts, key=lambda part: part.file):
         pieces = _pieces(prefix, list(own))
         for first, last in pieces.groups():
@@ -72,11 +72,7 @@ def sample(prefix: TokenPrefix, parts: Sequence[PrefixPart], every: int) -> Iter
             if last == first + 1 and stop - start > BLOCK:
                 for block in blocks(prefix.tokens, start, stop):
                     if count % every == 0:
-                        yield (
-                            gpt2_tokenizer(end=prefix.documents is not None)
-                            .decode_bytes(block)
-                            .decode("utf-8", "ignore")
-                        )
+                        yield tokenizer.decode_bytes(block).decode("utf-8", "ignore")
                     count += 1
                 continue
             if count % every == 0:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from slmtui.data.corpus import Corpus
+from slmtui.data.dedupe import content_digests, copies, digest
 from slmtui.data.errors import DataError
 from slmtui.data.folder import patterns
 from slmtui.data.token_prefix import DocumentTable, PrefixPart, TokenPrefix
 
-TRAIN, VAL, TEST = range(3)
+TRAIN, VAL, TEST, LEFT_OUT = range(4)
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,10 @@ class Sides:
 
 def choose_sides(
     corpus: Corpus, prefix: TokenPrefix, *, train_fraction: float, split: str,
-    validation: Sequence[str] = (), test: Sequence[str] = (),
+    validation: Sequence[str] = (), test: Sequence[str] = (), dedupe: bool = False,
 ) -> Sides:  # fmt: skip
     """The sides of a phase's settings. `validation` and `test`: names and patterns of files, as in .gitignore.
+    `dedupe`: copies of an earlier document are on no side.
 
     Raises DataError for patterns that match no file, and for a split by document of fewer than two different ones.
     """
@@ -50,20 +52,28 @@ def choose_sides(
         name = corpus.files[documents.files[both[0]]].name
         raise DataError(f"{name} is named by data.validation and by data.test; it can be on one side only")
     side[named_val], side[named_test] = VAL, TEST
+    kind, notes = "files" if corpus.one_document_a_file else "documents", list[str]()
+    if dedupe:
+        left_out, note = copies(prefix, documents, kind)
+        side[left_out] = LEFT_OUT
+        notes.append(note)
     rest = np.flatnonzero(side == TRAIN)
     if not validation:  # else all of the rest trains
         if len(rest) == 1 and split == "contiguous":
-            return _cut(prefix, documents, side, int(rest[0]), train_fraction)
+            return replace(_cut(prefix, documents, side, int(rest[0]), train_fraction), notes=tuple(notes))
         if split == "contiguous":
             side[rest[_last(documents.sizes[rest], 1 - train_fraction) :]] = VAL
         else:
             side[rest[_held_out(corpus, prefix, documents, rest, 1 - train_fraction)]] = VAL
-    n_text = prefix.n_text_tokens
-    held_out, share = np.flatnonzero(side == VAL), documents.sizes[side == VAL].sum() / max(1, n_text)
-    kind = "files" if corpus.one_document_a_file else "documents"
-    note = f"validation is {len(held_out):,} of {len(documents):,} {kind}, {share:.1%} of the tokens"
+    used = side != LEFT_OUT
+    for which, name in ((VAL, "validation"), (TEST, "test")):
+        held_out = side == which
+        share = documents.sizes[held_out].sum() / max(1, documents.sizes[used].sum())
+        if which == VAL or held_out.any():
+            n = int(np.count_nonzero(held_out))
+            notes.append(f"{name} is {n:,} of {np.count_nonzero(used):,} {kind}, {share:.1%} of the tokens")
     train, val, held_back = (_parts(documents, prefix, side == which) for which in (TRAIN, VAL, TEST))
-    return Sides(train, val, held_back, (note,))
+    return Sides(train, val, held_back, tuple(notes))
 
 
 def _named(corpus: Corpus, documents: DocumentTable, names: Sequence[str], key: str) -> NDArray[np.bool_]:
@@ -99,20 +109,20 @@ def _held_out(
             f"{corpus.source}: a split by document needs 2 different documents (found {len(rest):,}); "
             'use data.split = "contiguous", or more text'
         )
-    contents = np.array(
-        [_digest(prefix.tokens[documents.starts[one] : documents.stops[one]].tobytes()) for one in rest]
-    )
-    _, first, group = np.unique(contents, return_index=True, return_inverse=True)
+    _, first, group = np.unique(content_digests(prefix, documents, rest), return_index=True, return_inverse=True)
     if len(first) < 2:
         raise DataError(
             f"{corpus.source}: a split by document needs 2 different documents (found {len(rest):,}, all alike); "
             'use data.split = "contiguous", or more text'
         )
     sizes = np.bincount(group, documents.sizes[rest])
-    names = [f"{corpus.files[documents.files[one]].name}:{documents.lines[one]}" for one in rest[first]]
-    order = sorted(range(len(first)), key=lambda one: _digest(names[one].encode()))
+    places = np.empty(len(first), "S16")
+    rows = zip(documents.files[rest[first]].tolist(), documents.lines[rest[first]].tolist(), strict=True)
+    for i, (file, line) in enumerate(rows):
+        places[i] = digest(f"{corpus.files[file].name}:{line}".encode())
+    order = np.argsort(places, kind="stable")
     held_out = _about(sizes[order], share * float(sizes.sum()))
-    return np.isin(group, np.array(order)[held_out])
+    return np.isin(group, order[held_out])
 
 
 def _about(sizes: NDArray[Any], wanted: float) -> list[int]:
@@ -123,10 +133,6 @@ def _about(sizes: NDArray[Any], wanted: float) -> list[int]:
             found.append(i)
             taken += size
     return found or [int(np.argmin(sizes))]  # each is larger than twice what is wanted
-
-
-def _digest(data: bytes) -> bytes:
-    return hashlib.blake2b(data, digest_size=16).digest()
 
 
 def _cut(

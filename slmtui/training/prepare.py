@@ -48,6 +48,7 @@ def dataset_settings(phase: Phase) -> DatasetSettings:
         split=data.split,
         validation=data.validation,
         test=data.test,
+        dedupe=data.dedupe,
     )
 
 
