@@ -45,6 +45,7 @@ class Tab(Static):
     def __init__(self, mode: str) -> None:
         super().__init__(id=f"tab-{mode}", markup=False)
         self.mode = mode
+        self._shown = ""
 
     def show(self, *, current: bool, narrow: bool) -> None:
         name = self.mode[0].upper() if narrow else self.mode.capitalize()
@@ -54,14 +55,16 @@ class Tab(Static):
             self.update(text)
             self.set_class(current, "-current")
 
-    _shown = ""
-
     async def on_click(self) -> None:
         await self.app.run_action(f"switch_mode('{self.mode}')")
 
 
 class TopBar(Horizontal):
     """` slmtui  Data  Phases ▌Train▐ Complete  Runs            what is going on`"""
+
+    def __init__(self) -> None:
+        super().__init__(id="top")
+        self._said = ""
 
     def compose(self) -> ComposeResult:
         yield Static(" slmtui ", id="brand", markup=False)
@@ -81,8 +84,6 @@ class TopBar(Horizontal):
             self._said = text
             line.update(text, layout=False)
 
-    _said = ""
-
 
 class ConsoleScreen(Screen[None]):
     """One of the five screens. Subclasses yield their widgets from `body` and look for news in `pulse`.
@@ -93,12 +94,17 @@ class ConsoleScreen(Screen[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012  (Textual declares them so)
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]  # noqa: RUF012
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._last_beat = -math.inf  # when, in seconds
+        self._cpu_then = 0.0  # the CPU time that this thread had taken then, in seconds
+
     @property
     def host(self) -> Host:
         return cast("Host", self.app)
 
     def compose(self) -> ComposeResult:
-        yield TopBar(id="top")
+        yield TopBar()
         with Container(id="body"):
             yield from self.body()
         yield Static("", id="too-small", markup=False)
@@ -160,8 +166,6 @@ class ConsoleScreen(Screen[None]):
     def look_soon(self) -> None:
         """Somebody asked for something and waits to see it done."""
         self._last_beat = -math.inf
-
-    _last_beat, _cpu_then = -math.inf, 0.0  # when, and the CPU time that this thread had taken then, both in seconds
 
     def _beat_if_due(self) -> None:
         waited, spent = time.monotonic() - self._last_beat, time.thread_time() - self._cpu_then

@@ -82,6 +82,7 @@ class CompletionPanel(Vertical):
         self.file_state = file_state(path)
         self.request: Request | None = None
         self.text = TokenText()
+        self._said = ""  # by the status
         self.status = Static("type a prompt below, and enter completes it", classes="status", markup=False)
         self.tokens: Sequence[Token] = ()
         self.count = 0
@@ -233,8 +234,6 @@ class CompletionPanel(Vertical):
         if words != self._said:
             self._said = words
             self.status.update(visible(words))
-
-    _said = ""
 
     def _put_cursor(self, *, into_view: bool = True) -> None:
         if (token := self.token) is not None:

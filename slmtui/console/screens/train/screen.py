@@ -11,11 +11,9 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.cells import cell_len
-from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.content import Content
+from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from slmtui.console.base import ConsoleScreen
@@ -24,8 +22,11 @@ from slmtui.console.dialogs.question import Message
 from slmtui.console.screens.train import view
 from slmtui.console.screens.train.evaluation_table import EvaluationTable
 from slmtui.console.screens.train.machine_meter import MachineMeter
+from slmtui.console.screens.train.news_line import NewsLine
 from slmtui.console.screens.train.run_controls import NEEDS_TRAINER, RunControls
+from slmtui.console.screens.train.sample_panel import SamplePanel
 from slmtui.console.screens.train.view import X_AXES, TrainView
+from slmtui.console.screens.train.warnings_panel import WarningsPanel
 from slmtui.console.text.columns import cut
 from slmtui.output import visible
 from slmtui.runs.history import RunHistory
@@ -36,7 +37,7 @@ from slmtui.training.control import CommandKind
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
 DASH = "  ─  "
 LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's title is left out
-GROWING = {"#warning-text", "#sample-text"}  # all others are one line, so that no news of theirs moves anything
+NO_SAMPLE = " no sample yet: g draws one"
 NEXT: dict[State, str] = {  # what to do about a run in such a state
     "done": "c talks to it, r compares it",
     "stopped": "c talks to it, R on Runs resumes it",
@@ -108,11 +109,12 @@ class TrainScreen(ConsoleScreen):
         self.meter = MachineMeter()
         self.steerable = False  # somebody trains the run: the bottom line names the keys that steer
         self.view = TrainView()
-        self.sample_at: int | None = None  # None: the newest
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
-        self._lines: dict[str, str | Text] = {}  # what each line says, so that only news is sent to the terminal
-        self._titles: dict[str, tuple[str, str]] = {}  # of panels, for the same reason
+        self._title, self._progress = NewsLine(id="phase-title"), NewsLine(id="progress")
+        self._numbers = NewsLine(id="numbers", classes="line")
+        self._warnings, self._warning = WarningsPanel(), NewsLine(id="warning-line", classes="line")
+        self._samples, self._sample = SamplePanel(), NewsLine(id="sample-line", classes="line")
         self._drawn_at, self._left_out = 0.0, False
         self._drawn_evaluations = -1
         self._gap_drawn: tuple[object, ...] = ()
@@ -120,8 +122,8 @@ class TrainScreen(ConsoleScreen):
 
     def body(self) -> ComposeResult:
         yield Static(EMPTY, id="empty", markup=False)
-        yield Static("", id="phase-title", markup=False)
-        yield Static("", id="progress", markup=False)
+        yield self._title
+        yield self._progress
         with Horizontal(id="upper"):
             yield Chart(id="loss", classes="panel")
             with Vertical(id="evaluations", classes="panel") as panel:
@@ -129,14 +131,11 @@ class TrainScreen(ConsoleScreen):
                 yield EvaluationTable()
         with Horizontal(id="lower"):
             yield Chart(id="gap", classes="panel")
-            with VerticalScroll(id="warnings", classes="panel") as warnings:
-                warnings.border_title = "warnings"
-                yield Static("", id="warning-text", markup=False)
-        yield Static("", id="numbers", classes="line", markup=False)
-        yield Static("", id="warning-line", classes="line", markup=False)
-        yield Static("", id="sample-line", classes="line", markup=False)
-        with VerticalScroll(id="sample", classes="panel"):
-            yield Static("", id="sample-text", markup=False)
+            yield self._warnings
+        yield self._numbers
+        yield self._warning
+        yield self._sample
+        yield self._samples
 
     def on_mount(self) -> None:
         memory = self.host.ui_state
@@ -176,7 +175,7 @@ class TrainScreen(ConsoleScreen):
         if changed or self._stale or left_out:
             self._show(history, summary, history.state())
         machine = self.meter.words() if self.host.trainer.run_now == history.run else ""
-        self._put("#progress", view.progress_line(history, summary, self.app.size.width, machine))
+        self._progress.tell(view.progress_line(history, summary, self.app.size.width, machine))
 
     def _choose_run(self) -> None:
         """The watched run; a new one of our own trainer takes its place, unless a person chose another."""
@@ -192,7 +191,6 @@ class TrainScreen(ConsoleScreen):
             self.history = None
         elif self.history is None or self.history.run != self.host.watched:
             self.history = RunHistory(self.host.watched)
-            self.sample_at = None
             self._stale = True
 
     def _show(self, history: RunHistory, summary: RunSummary, state: State) -> None:
@@ -207,15 +205,13 @@ class TrainScreen(ConsoleScreen):
         mixed = view.is_mixed(history)
         self.set_class(mixed, "-mixed")
         self.query_one(EvaluationTable).show(history.evaluations, mixed=mixed)
-        self._put("#numbers", view.numbers_line(history, summary))
-        styles = self.app.theme_variables
-        levels = {"serious": styles["catastrophic"], "warning": styles["moderate"], "note": styles["quiet"]}
-        warnings = view.warning_text(history.warnings, levels, self.query_one("#warning-text").size.width)
-        self._put("#warning-text", warnings if history.warnings else Text("none so far", style="dim"))
+        self._numbers.tell(view.numbers_line(history, summary))
+        self._warnings.show(history.warnings)
         last = history.warnings[-1] if history.warnings else None
         line = f" ! {visible(last.message)}" if last else " no warnings"
-        self._put("#warning-line", view.line_with_key(line, "w warnings" if last else "", self.app.size.width))
-        self._show_sample(history)
+        self._warning.tell(view.line_with_key(line, "w warnings" if last else "", self.app.size.width))
+        self._samples.show(history)
+        self._show_sample_line()
 
     def _draw_charts(self, history: RunHistory) -> None:
         gap_chart = self.query_one("#gap", Chart)
@@ -237,7 +233,7 @@ class TrainScreen(ConsoleScreen):
         shown = cut(visible(title), width - cell_len(line) - len(DASH))
         if cell_len(shown) >= min(LEAST_TITLE, cell_len(visible(title))):
             line = f"{shown}{DASH}{line}"
-        self._put("#phase-title", cut(line, width))
+        self._title.tell(cut(line, width))
         self._set_steerable(state in ALIVE)
 
     def _set_steerable(self, steerable: bool) -> None:
@@ -245,36 +241,12 @@ class TrainScreen(ConsoleScreen):
             self.steerable = steerable
             self.refresh_bindings()
 
-    def _show_sample(self, history: RunHistory) -> None:
-        if not history.samples:
-            self._entitle("#sample", "samples", "")
-            self._put("#sample-text", Text("none yet: g draws one now", style="dim"))
-            self._put("#sample-line", " no sample yet: g draws one")
+    def _show_sample_line(self) -> None:
+        if (sample := self._samples.sample) is None:
+            self._sample.tell(NO_SAMPLE)
             return
-        last = len(history.samples) - 1
-        at = last if self.sample_at is None else max(0, min(self.sample_at, last))
-        sample = history.samples[at]
-        place = f"[ earlier  {at + 1} of {last + 1}  later ]"
-        notes = (view.rates_note(history, sample), view.sample_note(sample), place)
-        self._entitle("#sample", view.sample_title(sample), " · ".join(part for part in notes if part))
-        text = Text(visible(sample.prompt), style="bold")
-        text.append(visible(sample.text), style="not bold")
-        self._put("#sample-text", text)
         line = " " + visible(sample.prompt + sample.text).replace("\n", "⏎")
-        self._put("#sample-line", view.line_with_key(line, "v sample", self.app.size.width))
-
-    def _entitle(self, selector: str, title: str, subtitle: str) -> None:
-        """Name a panel, if its name is new: Textual paints a panel again whenever it is given one."""
-        if self._titles.get(selector) != (title, subtitle):
-            self._titles[selector] = (title, subtitle)
-            panel = self.query_one(selector)
-            panel.border_title, panel.border_subtitle = Content(title), Content(subtitle)
-
-    def _put(self, selector: str, content: str | Text) -> None:
-        """Update a line only when it says something new: each update is sent to the terminal again."""
-        if self._lines.get(selector) != content:
-            self._lines[selector] = content
-            self.query_one(selector, Static).update(content, layout=selector in GROWING)
+        self._sample.tell(view.line_with_key(line, "v sample", self.app.size.width))
 
     # What a person asks for
 
@@ -331,18 +303,12 @@ class TrainScreen(ConsoleScreen):
         self.host.push_screen(Message(text or "no warnings so far", title="warnings, the newest first"))
 
     def action_browse(self, by: int) -> None:
-        if self.history is None or not self.history.samples:
-            return
-        last = len(self.history.samples) - 1
-        at = (last if self.sample_at is None else self.sample_at) + by
-        self.sample_at = None if at >= last else max(0, at)
-        self._show_sample(self.history)
+        self._samples.browse(by)
+        self._show_sample_line()
 
     def action_sample(self) -> None:
-        if self.history is None or not self.history.samples:
-            self.notify("no sample yet: g draws one")
+        if (sample := self._samples.sample) is None:
+            self.notify(NO_SAMPLE.strip())
             return
-        last = len(self.history.samples) - 1
-        sample = self.history.samples[last if self.sample_at is None else self.sample_at]
         text = visible(sample.prompt + sample.text)
         self.host.push_screen(Message(text, title=view.sample_title(sample)))
