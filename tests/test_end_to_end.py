@@ -74,7 +74,7 @@ def test_train_pause_prompt_resume_stop_find(project: Path) -> None:
         terminal.until_seen("tiny-001 · stopped")
         (finished,) = said(events.RunFinished)
         assert finished.reason == "stopped"
-        assert run.last.exists()
+        assert run.last_file.exists()
 
         terminal.press("r")
         terminal.until_seen("▌Runs▐", f"R resumes from step {finished.step:,}")

@@ -156,7 +156,7 @@ def test_the_verdict_of_a_report_says_that_text_is_known_by_heart(tmp_path: Path
 def test_of_a_model_with_a_mixture_both_losses_are_said(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     mixes = ["--set", "model.ngram_mix=0.5", "--set", "training.max_iters=20"]
     assert main(["--headless", "heart.toml", *mixes]) == 0
-    saved = load_checkpoint(Run(project / "checkpoints" / "heart-001").best)
+    saved = load_checkpoint(Run(project / "checkpoints" / "heart-001").best_file)
     capsys.readouterr()
     assert main(["examine", "latest", "--samples", "0", "--places", "1"]) == 0
     out, told = capsys.readouterr()

@@ -23,7 +23,7 @@ def unreadable(tmp_path: Path) -> Run:
     run = done_run(tmp_path, "phase1-001")
     run.log_file.unlink()
     run.log_file.mkdir()
-    run.last.unlink()
+    run.last_file.unlink()
     return run
 
 
@@ -120,7 +120,7 @@ def test_a_run_that_has_lost_its_log_is_not_sent_to_resume(
     tmp_path: Path, lose: Callable[[Path], object], capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = done_run(tmp_path, "a-001")
-    run.last.write_bytes(b"a checkpoint")
+    run.last_file.write_bytes(b"a checkpoint")
     lose(run.log_file)
     said = f"a-001: {run.log_file} is gone or empty, so the training cannot go on; its model can be used: "
     assert main(["watch", "a-001", "--checkpoints", str(tmp_path)]) == ExitStatus.FAILED

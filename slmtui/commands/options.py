@@ -106,7 +106,7 @@ def run_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) 
 
 def saved_model(run: Run, *, last: bool) -> Path:
     """The checkpoint of a run that is asked for: its best, or its `last`; UserError if there is none yet."""
-    path = run.last if last else run.best
+    path = run.last_file if last else run.best_file
     if not is_there(path):
         raise UserError(f"{run.name} has no {path.name} yet: one is saved at its first evaluation")
     return path

@@ -32,7 +32,7 @@ def _final_test(run: Run, training: Training) -> Iterator[Event]:
     if side is None:
         return
     try:
-        saved = load_model(run.best)
+        saved = load_model(run.best_file)
     except CheckpointError as error:
         message = f"the test side was not looked at: {error}"
         yield events.Warned(step=training.step, code="no_test", message=message)

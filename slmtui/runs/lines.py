@@ -92,7 +92,7 @@ def summary(
         gap = in_words(best.gap, best.verdict)
         lines.append(
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {gap}, "
-            f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best}"
+            f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best_file}"
         )
         if (baseline := started.data.baseline) is not None:
             network = "the best" if best.mixed_loss is None else "the best network"

@@ -36,14 +36,14 @@ def restore_training(run: Run) -> RestoredTraining:
     """
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
-    if not is_there(run.last):
+    if not is_there(run.last_file):
         return _from_the_beginning(run)
-    saved = load_checkpoint(run.last)
+    saved = load_checkpoint(run.last_file)
     if saved.training is None:
-        raise RunError(f"{run.last} holds a model only, not the state of a training")
+        raise RunError(f"{run.last_file} holds a model only, not the state of a training")
     phase = run.phase()
     if phase != saved.phase:
-        raise RunError(f"{run.phase_file} is not the phase that {run.last.name} was trained with; put it back")
+        raise RunError(f"{run.phase_file} is not the phase that {run.last_file.name} was trained with; put it back")
     history, log_size = _history(run, saved)
     started = history[0]
     assert isinstance(started, events.RunStarted)
@@ -55,7 +55,7 @@ def restore_training(run: Run) -> RestoredTraining:
         if training.step != saved.step:
             raise ValueError(f"it is at step {training.step:,}, its model at {saved.step:,}")
     except ValueError as error:
-        raise RunError(f"{run.last}: {error}") from None
+        raise RunError(f"{run.last_file}: {error}") from None
     return RestoredTraining(training, log_size, history, tuple(_differences(started, machine)))
 
 
@@ -65,7 +65,7 @@ def _from_the_beginning(run: Run) -> RestoredTraining:
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
     # The event is written just before the file. Only what goes on after it shows that there was a file.
     if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
-        raise RunError(f"{run.last} is missing, so there is nothing to resume from; train its phase again")
+        raise RunError(f"{run.last_file} is missing, so there is nothing to resume from; train its phase again")
     phase = run.phase()
     if log and isinstance(started := log[0], events.RunStarted):
         dataset = _dataset(run, phase, started.data.fingerprint)
@@ -82,11 +82,11 @@ def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:
     history: tuple[Event, ...] = ()
     if type(size) is int and size > 0 and _ends_a_line(run.log_file, size):
         history = tuple(read_events(run.log_file, until=size))
-    here = events.Checkpoint(step=saved.step, kind="last", file=run.last.name)
+    here = events.Checkpoint(step=saved.step, kind="last", file=run.last_file.name)
     if type(size) is int and history and isinstance(history[0], events.RunStarted) and history[-1] == here:
         return history, size
     raise RunError(
-        f"{run.log_file} and {run.last.name} do not belong together: the log does not lead, unchanged, to step "
+        f"{run.log_file} and {run.last_file.name} do not belong together: the log does not lead, unchanged, to step "
         f"{saved.step:,}, where the checkpoint was saved. The model can be used, the training cannot go on"
     )
 

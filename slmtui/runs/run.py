@@ -63,11 +63,11 @@ class Run:
         return self.folder / "control.jsonl"
 
     @property
-    def last(self) -> Path:
+    def last_file(self) -> Path:
         return self.folder / "last.pt"
 
     @property
-    def best(self) -> Path:
+    def best_file(self) -> Path:
         return self.folder / "best.pt"
 
     @property
@@ -159,7 +159,7 @@ class Run:
             is_empty = True
         except OSError:
             return False
-        return is_empty and (is_there(self.last) or is_there(self.best))
+        return is_empty and (is_there(self.last_file) or is_there(self.best_file))
 
     def delete(self) -> None:
         """Remove the folder and all that is in it; RunError if it is being trained, or if that cannot be done."""

@@ -41,7 +41,7 @@ async def test_each_screen_says_that_the_run_cannot_be_asked(
 
 
 async def training(app: Console, pilot: Pilot[str], until: Until) -> Run:
-    await until(pilot, lambda: (run := app.trainer.run_now) is not None and run.best.exists())
+    await until(pilot, lambda: (run := app.trainer.run_now) is not None and run.best_file.exists())
     await until(pilot, lambda: "running" in str(app.screen.query_one("#phase-title", Static).content))
     assert app.trainer.run_now is not None
     return app.trainer.run_now

@@ -74,7 +74,7 @@ def check_end(how: str, run: Run) -> None:
     else:
         assert end.reason == "interrupted"
         assert 0 < end.step < MAX_ITERS
-        assert load_checkpoint(run.last).step == end.step
+        assert load_checkpoint(run.last_file).step == end.step
     assert not run.is_alive()
 
 
@@ -109,7 +109,7 @@ def test_stop_and_save_at_leaving_is_a_stop_with_its_diagnosis(project: Path, co
     leaving.press("s")
     assert leaving.wait() == 0
     assert end_of(run).reason == "stopped"
-    assert load_checkpoint(run.last).step == end_of(run).step
+    assert load_checkpoint(run.last_file).step == end_of(run).step
     diagnosis = [event for event in run.events() if isinstance(event, events.Warned) and event.of_the_run]
     assert "tiny_validation" in [one.code for one in diagnosis]
 

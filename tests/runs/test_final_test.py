@@ -48,7 +48,7 @@ def test_the_best_model_is_tested_at_the_end(make_phase: MakePhase, tmp_path: Pa
     assert final_tests(session.run) == [found]
     side = prepare_dataset(phase).test
     assert side is not None
-    saved = load_model(session.run.best)
+    saved = load_model(session.run.best_file)
     ngram = saved.model.mixture.ngram_losses(side.tokens) if saved.model.mixture else None
     assert (found.test_loss, found.mixed_loss) == side_losses(saved.model, side, ngram)
     assert (found.best_step, found.tokens) == (last.best_step, side.n_text_tokens)
@@ -71,7 +71,7 @@ def test_no_word_of_the_test_text_gets_into_training_or_judgement(
         overrides = (*KEPT_OUT, "model.ngram_mix=0.3", 'data.split="by-document"')
         run = train_to_the_end(make_phase, tmp_path / name, *overrides)
         logs.append(list(run.events()))
-        models.append(load_model(run.best))
+        models.append(load_model(run.best_file))
     one, two = ([e for e in log if not isinstance(e, events.RunStarted | events.FinalTest)] for log in logs)
     assert one == two
     assert models[0].tokenizer.fingerprint == models[1].tokenizer.fingerprint
@@ -132,8 +132,8 @@ def test_a_best_model_that_is_gone_is_said(make_phase: MakePhase, tmp_path: Path
     for event in session.events:
         happened.append(event)
         if isinstance(event, events.Step) and event.step == 6:
-            session.run.best.unlink()
+            session.run.best_file.unlink()
             send(session.run.control_file, Command("stop"))
     (warned,) = [e.message for e in happened if isinstance(e, events.Warned) and e.code == "no_test"]
-    assert warned == f"the test side was not looked at: {session.run.best}: no such checkpoint"
+    assert warned == f"the test side was not looked at: {session.run.best_file}: no such checkpoint"
     assert final_tests(session.run) == []

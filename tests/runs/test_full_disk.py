@@ -52,7 +52,7 @@ def train_until_refused(phase: Phase, checkpoints: Path) -> str | None:
 def check_what_is_left(checkpoints: Path, whole: list[Event]) -> None:
     """Whatever is there can be read, and a run goes on to the end that it would have had."""
     for run in all_runs(checkpoints):
-        for path in (run.last, run.best):
+        for path in (run.last_file, run.best_file):
             if path.exists():
                 load_checkpoint(path)
         assert not run.is_alive()
@@ -62,7 +62,7 @@ def check_what_is_left(checkpoints: Path, whole: list[Event]) -> None:
         for _ in resume(run).events:
             pass
         assert story(run) == whole
-        assert load_checkpoint(run.last).step == 2
+        assert load_checkpoint(run.last_file).step == 2
         assert not list(run.folder.glob(".*.draft"))
 
 
@@ -251,7 +251,7 @@ def test_a_failed_write_is_status_3_and_stands_in_the_log(
     assert isinstance(finished, events.RunFinished)
     assert run.state(finished) == "failed"
     assert {e.step for e in run.events() if isinstance(e, events.Checkpoint)} == {0, 4}
-    assert load_checkpoint(run.last).step == 4
+    assert load_checkpoint(run.last_file).step == 4
     monkeypatch.undo()
     monkeypatch.chdir(tmp_path)
     assert main(["--headless", "--resume", "latest"]) == 0
@@ -296,7 +296,7 @@ def test_out_of_memory_is_status_3_with_a_proposal(
     assert "--set training.batch_size=2" in err
     assert "Traceback" not in err
     run = Run(tmp_path / "checkpoints" / "tiny-001")
-    assert load_checkpoint(run.last).step % 4 == 0
+    assert load_checkpoint(run.last_file).step % 4 == 0
     monkeypatch.setattr(GPT, "loss", honest)
     session = resume(run)
     next(session.events)

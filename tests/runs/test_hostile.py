@@ -206,8 +206,8 @@ def test_phase_files(tiny_toml: str, n_cases: int) -> None:
 
 @cases(150, 1500)
 def test_damaged_checkpoints(run: Run, tmp_path: Path, n_cases: int) -> None:
-    whole = run.last.read_bytes()
-    right = load_checkpoint(run.last).model.tensors()
+    whole = run.last_file.read_bytes()
+    right = load_checkpoint(run.last_file).model.tensors()
     path = tmp_path / "damaged.pt"
 
     def check(change: Callable[[bytes], bytes]) -> None:
@@ -222,7 +222,7 @@ def test_damaged_checkpoints(run: Run, tmp_path: Path, n_cases: int) -> None:
 @cases(60, 600)
 def test_checkpoints_that_say_strange_things(run: Run, tmp_path: Path, n_cases: int) -> None:
     """Made by hand, with a checksum that is right: refused, or trained from to an end."""
-    record = torch.load(run.last, weights_only=True)
+    record = torch.load(run.last_file, weights_only=True)
     del record["checksum"]
     log = run.log_file.read_bytes()
 
@@ -230,7 +230,7 @@ def test_checkpoints_that_say_strange_things(run: Run, tmp_path: Path, n_cases: 
         changed = change(record)
         with suppress(ValueError):
             changed["checksum"] = checksum(changed, most_bytes=1 << 40)
-        torch.save(changed, run.last)
+        torch.save(changed, run.last_file)
         run.log_file.write_bytes(log)
         with suppress(UserError):
             for _ in resume(run).events:
@@ -258,7 +258,7 @@ def test_a_pickle_with_code_is_refused_by_name(run: Run, tmp_path: Path) -> None
 
 
 def resaved(run: Run, path: Path, **changes: Any) -> Path:
-    record = torch.load(run.best, weights_only=True) | changes
+    record = torch.load(run.best_file, weights_only=True) | changes
     del record["checksum"]
     try:
         total = checksum(record, most_bytes=1 << 40)
@@ -269,7 +269,7 @@ def resaved(run: Run, path: Path, **changes: Any) -> Path:
 
 
 def test_tensors_that_are_not_what_they_seem_are_refused(run: Run, tmp_path: Path) -> None:
-    model = torch.load(run.best, weights_only=True)["model"]
+    model = torch.load(run.best_file, weights_only=True)["model"]
     path = tmp_path / "odd.pt"
 
     def refused(name: str, tensor: Any, why: str) -> None:
@@ -288,7 +288,7 @@ def test_tensors_that_are_not_what_they_seem_are_refused(run: Run, tmp_path: Pat
 
 
 def test_tensors_that_were_swapped_are_noticed(run: Run, tmp_path: Path) -> None:
-    record = torch.load(run.best, weights_only=True)
+    record = torch.load(run.best_file, weights_only=True)
     model = record["model"]
     model["ln_f.weight"], model["ln_f.bias"] = model["ln_f.bias"], model["ln_f.weight"]
     path = tmp_path / "swapped.pt"
@@ -312,7 +312,7 @@ def test_a_list_that_holds_itself_a_billion_times_is_refused(run: Run, tmp_path:
 
 def test_archives_that_are_larger_than_they_look_are_refused(run: Run, tmp_path: Path) -> None:
     path = tmp_path / "packed.pt"
-    with zipfile.ZipFile(run.best) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
+    with zipfile.ZipFile(run.best_file) as source, zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as packed:
         for entry in source.infolist():
             packed.writestr(entry.filename, source.read(entry))
         packed.writestr("archive/data/99", b"\0" * 10_000_000)
@@ -321,18 +321,18 @@ def test_archives_that_are_larger_than_they_look_are_refused(run: Run, tmp_path:
 
 
 def test_a_model_of_terabytes_takes_no_memory_to_refuse(run: Run, tmp_path: Path) -> None:
-    phase = torch.load(run.best, weights_only=True)["phase"]
+    phase = torch.load(run.best_file, weights_only=True)["phase"]
     phase["model"] |= {"n_layer": 48, "n_embd": 4096, "n_head": 64, "block_size": 8192}
     with pytest.raises(CheckpointError, match="is missing or does not belong to this model"):
         load_checkpoint(resaved(run, tmp_path / "huge.pt", phase=phase))
 
 
 def test_a_random_stream_that_does_not_exist_is_refused(run: Run) -> None:
-    record = torch.load(run.last, weights_only=True)
+    record = torch.load(run.last_file, weights_only=True)
     kind, keys, _, has_gauss, cached = record["training"]["batches"]
     record["training"]["batches"] = (kind, keys, 625, has_gauss, cached)  # NumPy would read past its end
     del record["checksum"]
-    torch.save(record | {"checksum": checksum(record, most_bytes=1 << 40)}, run.last)
+    torch.save(record | {"checksum": checksum(record, most_bytes=1 << 40)}, run.last_file)
     with pytest.raises(UserError, match="state of the batch generator is invalid"):
         resume(run)
 
@@ -386,7 +386,7 @@ def test_names_of_runs_name_runs(run: Run, tmp_path: Path) -> None:
 
 def test_a_packed_header_of_torch_that_lies_is_refused(run: Run, tmp_path: Path) -> None:
     """The central directory says that an entry begins elsewhere."""
-    data = bytearray(run.best.read_bytes())
+    data = bytearray(run.best_file.read_bytes())
     at = data.rfind(b"PK\x01\x02")
     data[at + 42 : at + 46] = struct.pack("<I", 0x7FFFFFF0)
     path = tmp_path / "lying.pt"

@@ -44,7 +44,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
     assert ours == [e for e in run.events() if not isinstance(e, events.Checkpoint)]
-    assert stopped.best.stat().st_size == run.best.stat().st_size
+    assert stopped.best_file.stat().st_size == run.best_file.stat().st_size
 
 
 def test_where_the_mixture_predicts_worse_the_network_alone_is_used_and_that_is_said(
@@ -59,7 +59,7 @@ def test_where_the_mixture_predicts_worse_the_network_alone_is_used_and_that_is_
     assert all(one.judged_bits_per_byte == one.bits_per_byte for one in evaluations)
     best = min(evaluations, key=lambda one: one.val_loss)
     assert summarise(run)[0].judged_loss == best.val_loss
-    saved = load_model(run.best)
+    saved = load_model(run.best_file)
     assert saved.model.mixture is None
     assert saved.losses.startswith(f"val loss {best.val_loss:.4f} (the network alone is used: mixed, it was ")
     said = [event for event in run.events() if isinstance(event, events.Warned)]
@@ -74,20 +74,20 @@ def test_a_checkpoint_says_both_losses_and_only_one_without_a_mixture(
     run: Run, make_phase: MakePhase, tmp_path: Path
 ) -> None:
     best = next(e for e in run.events() if isinstance(e, events.Evaluation) and e.step == summarise(run)[0].best_step)
-    saved, note = load_checkpoint(run.best), read_note(run.best)
+    saved, note = load_checkpoint(run.best_file), read_note(run.best_file)
     assert (saved.val_loss, saved.mixed_loss) == (note.val_loss, note.mixed_loss) == (best.val_loss, best.mixed_loss)
     assert note.words == f"network {best.val_loss:.2f} · mixed {best.mixed_loss:.2f}"
     plain = train_to_the_end(make_phase, tmp_path / "plain")
-    assert load_checkpoint(plain.best).model.mixture is None
-    assert read_note(plain.best).mixed_loss is None
-    assert {"ngram", "mixed_loss"}.isdisjoint(torch.load(plain.last, weights_only=True))
+    assert load_checkpoint(plain.best_file).model.mixture is None
+    assert read_note(plain.best_file).mixed_loss is None
+    assert {"ngram", "mixed_loss"}.isdisjoint(torch.load(plain.last_file, weights_only=True))
 
 
 def test_it_completes_with_the_mixture_within_and_past_the_block_size(
     run: Run, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As two models give it that are asked for the whole text at each token; and the command says the same."""
-    saved = load_checkpoint(run.best)
+    saved = load_checkpoint(run.best_file)
     model, mixture = saved.model.eval(), saved.model.mixture
     assert mixture is not None
     assert mixture.share == 0.4
@@ -106,7 +106,7 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
     assert "".join(complete(saved.model, saved.tokenizer, prompt, 30, Sampling(0.8, 40), 5)) == expected
     command = [
         "complete",
-        str(run.best),
+        str(run.best_file),
         prompt,
         "--tokens",
         "30",
@@ -124,7 +124,7 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
 
 
 def resaved(run: Run, path: Path, change: Callable[[dict[str, Any]], None]) -> Path:
-    record = torch.load(run.best, weights_only=True)
+    record = torch.load(run.best_file, weights_only=True)
     del record["checksum"]
     change(record)
     torch.save(record | {"checksum": checksum(record, most_bytes=1 << 40)}, path)
@@ -205,7 +205,7 @@ def test_a_table_that_is_missing_or_has_no_place_is_refused(run: Run, tmp_path: 
 @cases(40, 1000)
 def test_tables_that_say_strange_things(run: Run, tmp_path: Path, n_cases: int) -> None:
     """Made by hand, with a checksum that is right: refused, or completed with to an end."""
-    record = torch.load(run.best, weights_only=True)
+    record = torch.load(run.best_file, weights_only=True)
     del record["checksum"]
     path = tmp_path / "strange.pt"
 

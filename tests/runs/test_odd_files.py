@@ -75,16 +75,16 @@ def test_a_log_that_is_no_file_is_named(
 def test_a_checkpoint_that_is_no_file_is_named(
     run: Run, command: str, make: Callable[[Path], None], reason: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    put_in_place(run.best, make)
+    put_in_place(run.best_file, make)
     status, said = told(run, capsys, command, "tiny-001")
     assert status == ExitStatus.USAGE
-    assert f"{run.best}: cannot be read: " in said
+    assert f"{run.best_file}: cannot be read: " in said
     assert reason in said
 
 
 def test_a_folder_in_the_place_of_a_checkpoint(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
-    put_in_place(run.best, Path.mkdir)
-    assert f"{run.best}: cannot be read: Is a directory" in told(run, capsys, "complete", "tiny-001")[1]
+    put_in_place(run.best_file, Path.mkdir)
+    assert f"{run.best_file}: cannot be read: Is a directory" in told(run, capsys, "complete", "tiny-001")[1]
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, endless, dangling])

@@ -75,13 +75,13 @@ def test_numbers_count_up_for_each_phase(make_phase: MakePhase, tmp_path: Path) 
 
 def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase, tmp_path: Path) -> None:
     run = train_to_the_end(make_phase, tmp_path)
-    best, last = load_checkpoint(run.best), load_checkpoint(run.last)
+    best, last = load_checkpoint(run.best_file), load_checkpoint(run.last_file)
     assert best.training is None
     assert last.training is not None
     assert best.step == summarise(run)[0].best_step
     assert best.val_loss == summarise(run)[0].best_val_loss
     assert best.tokenizer.decode(best.tokenizer.encode("def load_x(päth):\n")) == "def load_x(päth):\n"
-    assert torch.load(run.last, weights_only=True)["step"] == 12
+    assert torch.load(run.last_file, weights_only=True)["step"] == 12
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 6, 11])
@@ -95,7 +95,7 @@ def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: 
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
     assert ours == [e for e in whole.events() if not isinstance(e, events.Checkpoint)]
-    for file in ("last", "best"):
+    for file in ("last_file", "best_file"):
         ended, undisturbed = (load_checkpoint(getattr(run, file)).model.tensors() for run in (stopped, whole))
         assert all(torch.equal(ended[name], undisturbed[name]) for name in undisturbed)
 
@@ -111,7 +111,7 @@ def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_pa
         for _ in resume(session.run).events:
             pass
         assert without_resumes(list(session.run.events())) == whole
-        assert load_checkpoint(session.run.best).step == summarise(session.run)[0].best_step
+        assert load_checkpoint(session.run.best_file).step == summarise(session.run)[0].best_step
 
 
 def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
@@ -121,7 +121,7 @@ def test_what_cannot_go_on_is_refused_with_a_reason(make_phase: MakePhase, tmp_p
     (corpus / "orders.py").write_text("something_else = 1\n" * 30)
     with pytest.raises(RunError, match="corpus or its tokens have changed"):
         resume(stopped)
-    stopped.last.unlink()
+    stopped.last_file.unlink()
     with pytest.raises(RunError, match=r"last.pt is missing"):
         resume(stopped)
 
@@ -258,7 +258,7 @@ def test_a_torn_last_line_is_not_read_and_a_wrong_one_is_named(tmp_path: Path) -
 
 def test_checkpoints_that_are_none_are_refused(make_phase: MakePhase, tmp_path: Path) -> None:
     run = train_to_the_end(make_phase, tmp_path)
-    record = torch.load(run.best, weights_only=True)
+    record = torch.load(run.best_file, weights_only=True)
     del record["checksum"]
     path = tmp_path / "other.pt"
 
@@ -276,7 +276,7 @@ def test_checkpoints_that_are_none_are_refused(make_phase: MakePhase, tmp_path: 
     refused(record | {"model": broken}, "not finite")
     # pathlib.PosixPath, in Python 3.13 pathlib._local.PosixPath
     refused({"x": Path("/")}, r"pathlib\.(\w+\.)?PosixPath, which could run code")
-    path.write_bytes(run.best.read_bytes()[:1000])
+    path.write_bytes(run.best_file.read_bytes()[:1000])
     with pytest.raises(CheckpointError, match="damaged"):
         load_checkpoint(path)
     with pytest.raises(CheckpointError, match="no such checkpoint"):
@@ -290,7 +290,7 @@ def test_a_disk_that_refuses_fails_the_training_and_keeps_the_last_checkpoint(
     for event in session.events:
         if isinstance(event, events.Checkpoint) and event.step == 4 and event.kind == "best":
             break
-    before = session.run.last.read_bytes()
+    before = session.run.last_file.read_bytes()
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
@@ -299,7 +299,7 @@ def test_a_disk_that_refuses_fails_the_training_and_keeps_the_last_checkpoint(
     with pytest.raises(TrainingFailed, match="No space left"):
         for _ in session.events:
             pass
-    assert session.run.last.read_bytes() == before
+    assert session.run.last_file.read_bytes() == before
     assert not list(session.run.folder.glob(".*.draft"))
 
 

@@ -96,7 +96,7 @@ def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
     assert forks.run(begin_arguments(folder / "whole-again", method)) == 0
     lifetime = time.monotonic() - begin
     (whole,) = all_runs(folder / "whole")
-    expected, expected_states = story(whole), [state(path) for path in (whole.last, whole.best)]
+    expected, expected_states = story(whole), [state(path) for path in (whole.last_file, whole.best_file)]
     killed, ended = 0, 0
     while killed < kills or ended == 0:
         checkpoints = folder / f"killed-{ended}"
@@ -115,7 +115,7 @@ def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
             assert status == 0
         (run,) = all_runs(checkpoints)
         assert story(run) == expected
-        assert [state(path) for path in (run.last, run.best)] == expected_states
+        assert [state(path) for path in (run.last_file, run.best_file)] == expected_states
         assert not list(run.folder.glob(".*.draft"))
         ended += 1
 

@@ -34,7 +34,7 @@ def all_checkpoints(checkpoints: Path) -> list[Path]:
 
 def usual_checkpoint(checkpoints: Path, watched: Run | None) -> Path | None:
     """The best checkpoint of the watched run, else of the newest one that has any; None if there is none at all."""
-    of_watched = [watched.best, watched.last] if watched is not None else []
+    of_watched = [watched.best_file, watched.last_file] if watched is not None else []
     return next((path for path in [*of_watched, *all_checkpoints(checkpoints)] if is_there(path)), None)
 
 

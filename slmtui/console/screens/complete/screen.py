@@ -84,6 +84,7 @@ class CompleteScreen(ConsoleScreen):
         self.request: Request | None = None  # the newest
         self._chosen = False  # by a person: not to be replaced by what is usual
         self._watched: Run | None = None
+        self._was_left = False  # for another screen, and not for a dialog above this one
 
     def on_mount(self) -> None:
         self.context = CompletionContext(self.host.backend, ModelCache(read_model), TrainingTexts())
@@ -108,8 +109,6 @@ class CompleteScreen(ConsoleScreen):
             # Whoever comes to talk can type at once: a prompt that is typed anywhere else would press keys.
             self.call_after_refresh(self.query_one(PromptLine).focus)
         self._was_left = False
-
-    _was_left = False  # for another screen, and not for a dialog above this one
 
     def on_screen_suspend(self) -> None:
         self._was_left = self.app.current_mode != "complete"
@@ -176,13 +175,13 @@ class CompleteScreen(ConsoleScreen):
             name = run.name if run is not None else self.panels[self.current].name_shown
             self.notify(f"{name} is not being trained, so no fresh checkpoint can be asked for", severity="warning")
             return
-        if all(panel.path != run.last for panel in self.panels):
+        if all(panel.path != run.last_file for panel in self.panels):
             paths = [panel.path for panel in self.panels]
-            paths[self.current] = run.last
+            paths[self.current] = run.last_file
             at = self.current
             self.show_checkpoints(paths)
             self._go_to(at)
-        panel = next(panel for panel in self.panels if panel.path == run.last)
+        panel = next(panel for panel in self.panels if panel.path == run.last_file)
         if self.ask_trainer(run, "checkpoint"):
             self.call_after_refresh(panel.await_checkpoint, self.request)
 

@@ -245,7 +245,7 @@ class RunsScreen(ConsoleScreen):
     def action_complete(self) -> None:
         if (run := self.current) is None:
             return
-        if not (is_there(run.run.best) or is_there(run.run.last)):
+        if not (is_there(run.run.best_file) or is_there(run.run.last_file)):
             self._say(f"{run.name} has no model yet: one is saved at its first evaluation", wrong=True)
             return
         self.host.watched = run.run

@@ -34,7 +34,7 @@ async def test_without_runs_it_says_what_to_do_and_notices_the_first_one(tmp_pat
         assert isinstance(app.screen, CompleteScreen)
         run = train_tiny(tmp_path / "checkpoints", tiny_phase(write_corpus(tmp_path / "corpus")))
         await until(pilot, lambda: app.screen.query_one("#completions").display, "the panel")
-        assert [panel.path for panel in app.screen.query(CompletionPanel)] == [run.best]
+        assert [panel.path for panel in app.screen.query(CompletionPanel)] == [run.best_file]
 
 
 async def test_it_begins_with_the_best_checkpoint_of_the_newest_run(checkpoints: Path, tmp_path: Path) -> None:
@@ -143,7 +143,7 @@ async def test_a_missing_corpus_is_said(tmp_path: Path) -> None:
     run = train_tiny(tmp_path / "checkpoints", tiny_phase(write_corpus(tmp_path / "corpus")))
     (tmp_path / "corpus").rename(tmp_path / "moved")
     async with complete_page(tmp_path / "checkpoints", tmp_path) as page:
-        assert page.panel.path == run.best
+        assert page.panel.path == run.best_file
         await page.complete("alpha")
         assert page.status().endswith("the corpus is not here, copies are not marked")
 
@@ -176,7 +176,7 @@ async def test_a_paused_run_is_asked_for_a_checkpoint_prompted_and_resumed(tmp_p
             await until(pilot, lambda: app.trainer.run_now is not None, "the training")
             run = app.trainer.run_now
             assert run is not None
-            await until(pilot, lambda: run.best.exists() and app.focused is page.line, "its first checkpoint")
+            await until(pilot, lambda: run.best_file.exists() and app.focused is page.line, "its first checkpoint")
             await page.until(lambda: "in training" in str(page.panel.border_title))
             send(run.control_file, Command("pause"))
             await page.until(lambda: any(isinstance(event, events.Paused) for event in run.events()), "the pause")
