@@ -17,7 +17,7 @@ from slmtui.commands import watch
 from slmtui.config.phase_file import load_phase
 from slmtui.runs import run as run_module
 from slmtui.runs.control import send
-from slmtui.runs.lines import line_of
+from slmtui.runs.lines import line_of, worst_first
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, all_runs
@@ -207,6 +207,17 @@ def test_detached_training_goes_on_by_itself(project: Path) -> None:
         assert (end.reason, end.step) == ("completed", 40)
         assert sum(isinstance(event, events.RunStarted) for event in run.events()) == 1
     watching.communicate(timeout=60)
+
+
+def test_the_findings_of_a_run_are_printed_the_worst_first_as_in_its_report() -> None:
+    live = events.Warned(step=4, code="gap", message="so far")
+    light, heavy = (
+        events.Warned(step=9, code=code, message="in all", of_the_run=True) for code in ("wasted", "overfitting")
+    )
+    end = events.RunFinished(step=9, reason="completed", best_step=4, best_val_loss=2.0, seconds=1.0)
+    heard = [live, light, None, heavy, end]
+    assert [event for event in worst_first(heard) if event] == [live, heavy, light, end]
+    assert list(worst_first([light, heavy])) == [heavy, light]  # of a log that breaks off there
 
 
 def test_a_sample_has_its_label_and_a_margin_that_shows_its_end() -> None:

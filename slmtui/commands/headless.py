@@ -22,7 +22,7 @@ from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say, silence
-from slmtui.runs.lines import line_of, outcome, summary
+from slmtui.runs.lines import line_of, outcome, summary, worst_first
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.session import Session, begin, resume
@@ -133,7 +133,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
         best.add(event)
     try:
         with progress_bar(phase) as bar:
-            for event in session.events:
+            for event in session.events if as_json else worst_first(session.events):
                 progress.add(event)
                 bar(progress)
                 if as_json:

@@ -1,4 +1,8 @@
-"""slmtui watch RUN: print what a run does as it happens, wherever it is trained; ctrl+c stops watching, not the run."""
+"""slmtui watch RUN: print what a run does as it happens, wherever it is trained; ctrl+c stops watching, not the run.
+
+To stop and save a run that was detached, press S on Runs in the console, or end its process with kill PID; slmtui
+--detach has named it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import click
 from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say
-from slmtui.runs.lines import line_of, outcome, summary
+from slmtui.runs.lines import line_of, outcome, summary, worst_first
 from slmtui.runs.log_reader import LogChunk, LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, find_run
@@ -43,7 +47,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
     test: events.FinalTest | None = None
     fold = SummaryFold(run.name)
     told = ""
-    for event in follow(run):
+    for event in follow(run) if as_json else worst_first(follow(run)):
         if event is None:
             state = run.state(fold.last, paused=fold.summary.paused)
             if state == "stalled" and told != state:

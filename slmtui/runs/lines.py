@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TypeVar
 
 from slmtui.output import ExitStatus, visible
 from slmtui.runs.progress import Progress
@@ -12,6 +13,22 @@ from slmtui.training.data_record import DataRecord
 from slmtui.training.events import DIVERGED, Event
 from slmtui.training.gap import in_words
 from slmtui.words import duration
+
+Heard = TypeVar("Heard", bound="Event | None")  # None: a look that found nothing new
+
+
+def worst_first(stream: Iterable[Heard]) -> Iterator[Heard]:
+    """The events as they come, but the warnings of the whole run as a report has them; a log has the worst last."""
+    held: list[Heard] = []
+    for event in stream:
+        if isinstance(event, events.Warned) and event.of_the_run:
+            held.append(event)
+            continue
+        if event is not None:
+            yield from reversed(held)
+            held.clear()
+        yield event
+    yield from reversed(held)
 
 
 def line_of(event: Event, progress: Progress) -> str | None:
