@@ -81,7 +81,7 @@ def test_a_gate_on_samples_says_how_many_it_judged(project: Path, capsys: pytest
     out, err = capsys.readouterr()
     assert "step 12: 20 samples: " in out
     assert "gate failed: min_parse_rate = 1 is not kept: " in err
-    assert " of 20 (" in err
+    assert " of 20 samples (" in err
     assert "gate passed: max_copied_share = 1 is kept: " in err
     assert main(["runs", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)

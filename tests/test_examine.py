@@ -74,7 +74,7 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert first is not None
     assert "kept in" in err
     exact = first.extraction.train.exact
-    assert f"training text: given 6 tokens, the next 6 came out exactly at {exact} of 60 (" in out
+    assert f"training text: given 6 tokens, the next 6 came out exactly at {exact} of 60 places (" in out
     assert "20 samples: " in out
     assert verdict(first.extraction) in out
     assert main([*arguments, "--json"]) == 0

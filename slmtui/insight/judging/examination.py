@@ -72,13 +72,13 @@ def summary_lines(found: Examination) -> list[str]:
         lines.append(f"{counts.samples:,} samples: {labels}")
         if counts.parse_rate is not None:
             parsed = round(counts.parse_rate * counts.samples)
-            lines.append(f"of the samples, {counted(parsed, counts.samples)} parse as Python")
+            lines.append(f"{counted(parsed, counts.samples, 'sample')} parse as Python")
         if counts.copied_share is not None:
             copied = f"{counts.copied_share:.1%}".replace("%", " %")
             lines.append(f"{copied} of their tokens are in copies of {SHORTEST_COPY} or more from the training text")
     given = f"given {asked.prefix} tokens, the next {asked.length} came out exactly"
     for name, one in (("training", found.extraction.train), ("validation", found.extraction.val)):
-        where = counted(one.exact, one.places) if one.places else "no place: the text is too short"
+        where = counted(one.exact, one.places, "place") if one.places else "no place: the text is too short"
         lines.append(f"{name} text: {given} at {where}")
     return lines
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from slmtui.words import plural
+
 _Z = 1.959964  # of a normal distribution: 95 % lie within so many standard errors
 
 
@@ -17,9 +19,10 @@ def interval(found: int, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def counted(found: int, n: int) -> str:
-    """`49 of 64 (77 %; 95 % sure: 65 % to 85 %)`"""
+def counted(found: int, n: int, noun: str) -> str:
+    """`49 of 64 samples (77 %; of very many, most likely 65 % to 85 %)`, with the 95 % interval."""
+    share = f"{found:,} of {plural(n, noun)}"
     if n == 0:
-        return "0 of 0"
+        return share
     low, high = interval(found, n)
-    return f"{found:,} of {n:,} ({found / n:.0%}; 95% sure: {low:.0%} to {high:.0%})".replace("%", " %")
+    return f"{share} ({found / n:.0%}; of very many, most likely {low:.0%} to {high:.0%})".replace("%", " %")

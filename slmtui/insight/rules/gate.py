@@ -97,8 +97,8 @@ def _rates(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         if rates is None or rate is None:
             found.append(_limit("min_parse_rate", limit, False, none if rates is None else "the corpus is not Python"))
         else:
-            parsed = counted(round(rate * rates.samples), rates.samples)
-            found.append(_limit("min_parse_rate", limit, rate >= limit, f"{parsed} samples parse {at}"))
+            parsed = counted(round(rate * rates.samples), rates.samples, "sample")
+            found.append(_limit("min_parse_rate", limit, rate >= limit, f"{parsed} parse {at}"))
     if (limit := gate.max_copied_share) is not None:
         share = None if rates is None else rates.copied_share
         if rates is None or share is None:

@@ -42,7 +42,9 @@ def test_a_loss_that_is_no_number_keeps_no_limit() -> None:
 def test_the_parse_rate_says_how_many_samples_it_judged(least: float, kept: bool) -> None:
     ((was_kept, sentence),) = limits_in_words(GateSection(min_parse_rate=least), BestEvaluation.of([WELL, RATES]))
     assert was_kept == kept
-    assert sentence.endswith("49 of 64 (77 %; 95 % sure: 65 % to 85 %) samples parse at the best evaluation")
+    assert sentence.endswith(
+        "49 of 64 samples (77 %; of very many, most likely 65 % to 85 %) parse at the best evaluation"
+    )
 
 
 @pytest.mark.parametrize(("most", "kept"), [(0.25, True), (0.24, False)])
@@ -94,4 +96,4 @@ def test_a_proportion_is_known_as_well_as_wilson_says() -> None:
         assert interval(found, n) == pytest.approx((low, high), abs=5e-5)
     assert interval(29, 29) == pytest.approx((0.8830, 1.0), abs=5e-5)
     assert interval(0, 0) == (0.0, 1.0)
-    assert counted(0, 0) == "0 of 0"
+    assert counted(0, 0, "sample") == "0 of 0 samples"
