@@ -22,6 +22,7 @@ ABOUT_BEST = "overfitting"  # the finding whose remedy says itself to use best.p
 class Advice:
     what: str
     why: str
+    command: str = ""  # that does what is advised
 
 
 def advise(facts: RunFacts) -> list[Advice]:
@@ -35,9 +36,10 @@ def advise(facts: RunFacts) -> list[Advice]:
     if CHANGES & {one.code for one in found} and not is_suggested(facts.phase):
         advice.append(
             Advice(
-                f"Let slmtui write the next phase: {_suggest(facts)}",
+                "Let slmtui write the next phase:",
                 "It measures the corpus and gives a reason for the size, the vocabulary and the length that it "
                 "chooses.",
+                command=_suggest(facts),
             )
         )
     if facts.phase.evaluation.method == "sampled" and facts.best is not None:
@@ -75,9 +77,10 @@ def _to_go_on(facts: RunFacts) -> list[Advice]:
         return [Advice("Train it up to an evaluation at least.", "Without one, nothing can be said about it.")]
     return [
         Advice(
-            f"If it is not alive, go on with it: {facts.run.command('--headless', '--resume')}.",
+            "If it is not alive, go on with it:",
             f"{facts.max_iters - facts.step:,} of {facts.max_iters:,} steps are still to come, and validation loss had "
             "not begun to rise.",
+            command=facts.run.command("--headless", "--resume"),
         )
     ]
 

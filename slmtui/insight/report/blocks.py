@@ -18,6 +18,7 @@ class Heading:
 class Paragraph:
     text: str
     lead: str = ""  # words in bold before it
+    command: str = ""  # one that is typed, between the two
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,8 @@ def _block(block: ReportBlock) -> str:
 
 def _paragraph(paragraph: Paragraph) -> str:
     lead = f"<strong>{escape(paragraph.lead)}</strong> " if paragraph.lead else ""
-    return lead + escape(paragraph.text)
+    command = f"<code>{escape(paragraph.command)}</code>. " if paragraph.command else ""
+    return lead + command + escape(paragraph.text)
 
 
 def _table(table: Table) -> str:

@@ -63,7 +63,8 @@ def _heading(heading: Heading) -> str:
 def _paragraph(paragraph: Paragraph) -> str:
     if not paragraph.lead:
         return escape(paragraph.text)
-    return f"**{escape_inside(paragraph.lead)}** {escape_inside(paragraph.text)}".rstrip()
+    command = f" {_inline(paragraph.command)}." if paragraph.command else ""
+    return f"**{escape_inside(paragraph.lead)}**{command} {escape_inside(paragraph.text)}".rstrip()
 
 
 def _table(table: Table) -> str:
@@ -82,7 +83,18 @@ def _table(table: Table) -> str:
 
 
 def _code(code: Code) -> str:
-    """Fenced by more backticks than stand in it."""
     text = visible(code.text)
-    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    fence = _fence(text, least=3)
     return f"{fence}{code.language}\n{text.rstrip()}\n{fence}"
+
+
+def _inline(command: str) -> str:
+    text = " ".join(visible(command).split())
+    fence = _fence(text, least=1)
+    room = " " if "`" in (text[:1], text[-1:]) else ""
+    return f"{fence}{room}{text}{room}{fence}"
+
+
+def _fence(text: str, least: int) -> str:
+    """More backticks than stand in it."""
+    return "`" * max(least, 1 + max((len(run) for run in re.findall("`+", text)), default=0))

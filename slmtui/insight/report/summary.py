@@ -188,7 +188,7 @@ def next_steps(facts: RunFacts, level: int) -> list[ReportBlock]:
         blocks.append(Bullets(tuple(_finding(one) for one in found)))
     else:
         blocks.append(Paragraph("The rules find nothing wrong with this run."))
-    items = tuple(Paragraph(advice.why, lead=advice.what) for advice in advise(facts))
+    items = tuple(Paragraph(advice.why, advice.what, advice.command) for advice in advise(facts))
     return [*blocks, Heading("What to do next", level), Bullets(items)] if items else blocks
 
 

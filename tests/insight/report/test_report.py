@@ -21,6 +21,7 @@ from slmtui.cli import main
 from slmtui.config.phase_file import parse_phase
 from slmtui.errors import UserError
 from slmtui.insight.report.build import build_report, write_report
+from slmtui.insight.report.html import to_html
 from slmtui.insight.report.markdown import escape, to_markdown
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
@@ -245,21 +246,23 @@ def test_the_phase_it_has_suggested_is_of_the_same_data(
 ) -> None:
     """What the report says to type works, and keeps to all that the phase says of its data."""
     project = tmp_path if inside else tmp_path / "project"
-    (project / "phases").mkdir(parents=True)
+    project.mkdir(exist_ok=True)
     monkeypatch.chdir(project)
     source = corpus.name if inside else str(corpus)
     chosen = {"source": source, "exclude": ["orders.py"], "train_fraction": 0.7}
     phase = make_phase("phase1", data=chosen)
     happened: list[Event] = [started(phase, baseline=3.0, baseline_order=2), *evaluations([(6.6, 6.6), (3.0, 3.5)])]
     run = write_run(Path("the runs"), "phase1-001", phase, [*happened, finished(happened)])
-    (command,) = re.findall(r"write the next phase: (slmtui suggest .*? -o phases/next\.toml)", unescaped(run))
+    (command,) = re.findall(r"write the next phase:\*\* `(slmtui suggest .*? -o phases/next\.toml)`\.", markdown(run))
     assert main(shlex.split(command)[1:]) == 0, capsys.readouterr().err
     data = parse_phase(Path("phases/next.toml").read_text()).data
     assert (data.exclude, data.train_fraction, data.source) == (("orders.py",), 0.7, (source,))
 
 
-def unescaped(run: Run) -> str:
-    return re.sub(r"\\(.)", r"\1", markdown(run))
+def test_a_phase_that_slmtui_has_suggested_is_not_to_be_suggested_again(tmp_path: Path) -> None:
+    own, suggested = (done_run(tmp_path, name, [(6.6, 6.6), (6.5, 6.5)]) for name in ("own-001", "suggested-own-001"))
+    assert "Let slmtui write the next phase" in markdown(own)
+    assert "Let slmtui write the next phase" not in markdown(suggested)
 
 
 @pytest.mark.parametrize(("longest", "said"), [(15, False), (16, True)])
@@ -273,7 +276,9 @@ def test_a_copy_is_as_long_as_everywhere_else(tmp_path: Path, longest: int, said
 
 def test_the_command_that_goes_on_names_the_folder(tmp_path: Path) -> None:
     run = done_run(tmp_path / "old", "phase1-001", [(6.6, 6.6), (3.0, 3.5)], reason=None)
-    assert f"slmtui --headless --resume phase1-001 --checkpoints {tmp_path / 'old'}" in unescaped(run)
+    command = f"slmtui --headless --resume phase1-001 --checkpoints {tmp_path / 'old'}"
+    assert f"go on with it:** `{command}`." in markdown(run)
+    assert f"go on with it:</strong> <code>{command}</code>." in to_html(build_report([run]))
 
 
 def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> None:
