@@ -43,3 +43,16 @@ def test_an_unwritable_folder_is_noticed_before_anything_is_measured(
     (tmp_path / "there.toml").symlink_to("nowhere")
     assert main(["suggest", "-o", str(tmp_path / "there.toml")]) == ExitStatus.USAGE
     assert "already exists" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_missing_is_made_and_said_but_not_two(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(suggest, "suggested", lambda *_: PHASE)
+    monkeypatch.chdir(tmp_path)
+    assert main(["suggest", "-o", "phases/mine.toml"]) == 0
+    assert "the folder phases was made" in capsys.readouterr().err
+    assert Path("phases/mine.toml").read_text() == PHASE
+    assert main(["suggest", "-o", "one/two/mine.toml"]) == ExitStatus.USAGE
+    assert "there is no folder one" in capsys.readouterr().err
+    assert not Path("one").exists()

@@ -36,6 +36,9 @@ def command(source: tuple[Path, ...], output: Path | None, overrides: tuple[str,
         put(text.rstrip("\n"))
         return ExitStatus.DONE
     try:
+        if not is_folder(output.parent):
+            output.parent.mkdir(exist_ok=True)
+            say(f"the folder {output.parent} was made")
         with atomic_write(output) as file:
             file.write(text.encode())
     except OSError as error:
@@ -49,10 +52,11 @@ def refuse_unwritable(output: Path) -> None:
     """UserError if the file is there already, or cannot be made as far as the system says before it is tried."""
     if is_there(output):
         raise UserError(f"{output} already exists; choose another name (nothing was changed)")
-    if not is_folder(output.parent):
-        raise UserError(f"{output} cannot be written: there is no folder {output.parent}")
-    if not os.access(output.parent, os.W_OK | os.X_OK):
-        raise UserError(f"{output} cannot be written: the folder {output.parent} may not be changed")
+    folder = output.parent if is_there(output.parent) else output.parent.parent  # the last one may be made
+    if not is_folder(folder):
+        raise UserError(f"{output} cannot be written: there is no folder {folder}")
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise UserError(f"{output} cannot be written: the folder {folder} may not be changed")
 
 
 def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
