@@ -148,7 +148,7 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
     def _mark(self, path: Path) -> Text:
         return Text("●" if path in self.marked else "·")
 
-    @work(thread=True, exclusive=True, exit_on_error=False)
+    @work(thread=True, exclusive=True)
     def _read(self) -> None:
         """Read what each checkpoint says of itself; some at a time, because a list can be long."""
         from slmtui.runs.checkpoint import read_note

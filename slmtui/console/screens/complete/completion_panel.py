@@ -243,7 +243,7 @@ class CompletionPanel(Vertical):
 
     # ---- the workers ----
 
-    @work(thread=True, exclusive=True, group="completion", exit_on_error=False)
+    @work(thread=True, exclusive=True, group="completion")
     def _run_completion(self, job: int, request: Request) -> None:
         def tell(update: CompletionUpdate) -> None:
             self.post_message(self.Heard(update))
@@ -255,7 +255,7 @@ class CompletionPanel(Vertical):
             cast("Host", self.app).write_log(error)
             tell(CompletionUpdate(job, f"{type(error).__name__}: {error} (details: ctrl+l)", failed=True))
 
-    @work(thread=True, exclusive=True, group="note", exit_on_error=False)
+    @work(thread=True, exclusive=True, group="note")
     def _read_note(self) -> None:
         """Step, loss and whether it is in training, for the title."""
         worker = get_current_worker()
