@@ -10,6 +10,7 @@ may be larger than memory. In the published form (published.py) the files are on
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -24,9 +25,12 @@ from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents
 from slmtui.data.encoding import UTF_8, Encoding, find_encoding, read_text, to_bytes
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Found, Skipped, find_files, pattern_for
+from slmtui.data.gpt2 import END_OF_TEXT
 from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
 from slmtui.data.text_file import NotText, check_file, file_state
+
+MARKS = (END_OF_TEXT.decode(), FOOTER)
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,14 @@ class Corpus:
     skipped: tuple[Skipped, ...]
     fingerprint: str
     form: DocumentForm
+    marks: tuple[tuple[str, int], ...] = ()  # texts that often separate documents, and how often they occur
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A separator that the text has and the form does not know."""
+        if self.is_published or not self.one_document_a_file:
+            return ()
+        return tuple(_offer(mark, count) for mark, count in self.marks if count)
 
     @property
     def is_published(self) -> bool:
@@ -165,7 +177,7 @@ def _open_files(
     """A corpus of files, each opened by itself. alone: it is the only one, and must be text."""
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
-    whole, blank = hashlib.sha256(), True
+    whole, blank, marks = hashlib.sha256(), True, dict.fromkeys(MARKS, 0)
     for name, path, _ in found:
         header = header_of(name) if form.join == "published" else ""
         content, all_of_it, left_out = _Content(), whole.copy(), LeftOut()
@@ -191,6 +203,8 @@ def _open_files(
             continue
         all_of_it.update(FOOTER.encode() if header else b"")
         whole, blank = all_of_it, blank and content.blank
+        for mark in MARKS:
+            marks[mark] += content.marks[mark]
         files.append(CorpusFile(name, path, state, content.hash, header.count("\n"), header, encoding=encoding))
         skipped += _records_left_out(name, left_out)
     if alone and blank:
@@ -201,7 +215,13 @@ def _open_files(
         raise DataError(f"{source}: no text file to train on (check the patterns); skipped:{why or ' none'}")
     if blank:
         raise DataError(f"{source}: the corpus is empty: no text in its {len(files):,} files")
-    return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest(), form)
+    return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest(), form, tuple(marks.items()))
+
+
+def _offer(mark: str, count: int) -> str:
+    quoted, times = json.dumps(mark), {1: "once", 2: "twice"}.get(count, f"{count:,} times")
+    headers = ", the line after each file of a text that was joined before," if mark == FOOTER else ""
+    return f"{quoted}{headers} stands {times} in the text; if it separates documents, set data.separator = {quoted}"
 
 
 def _records_left_out(name: str, left_out: LeftOut) -> list[Skipped]:
@@ -244,10 +264,13 @@ class _Content:
 
     def __init__(self) -> None:
         self._hash, self.newlines, self.blank = hashlib.sha256(), 0, True
+        self.marks = dict.fromkeys(MARKS, 0)
 
     def add(self, text: str) -> None:
         self._hash.update(to_bytes(text))
         self.newlines += text.count("\n")
+        for mark in MARKS:
+            self.marks[mark] += text.count(mark)
         self.blank = self.blank and (not text or text.isspace())
 
     @property

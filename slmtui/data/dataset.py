@@ -205,7 +205,7 @@ def build_dataset(corpus: Corpus, settings: DatasetSettings) -> Dataset:
 
 def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings) -> Dataset:
     """`build_dataset` for tokens that have already been read."""
-    notes: list[str] = []
+    notes = list(corpus.notes)
     n_tokens = prefix.n_text_tokens
     if settings.dataset_size is not None and n_tokens < settings.dataset_size:
         asked = f"dataset_size is {settings.dataset_size:,} tokens"

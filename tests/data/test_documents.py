@@ -9,6 +9,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
+from slmtui.cli import main
 from slmtui.config.limits import Join
 from slmtui.config.phase_file import PhaseError, parse_phase
 from slmtui.data.corpus import Corpus, open_corpus
@@ -312,3 +313,26 @@ def test_the_baseline_of_text_does_not_depend_on_its_files(tmp_path: Path) -> No
 def test_a_phase_says_once_what_a_document_is(keys: str, message: str) -> None:
     with pytest.raises(PhaseError, match=message):
         parse_phase(f'[phase]\nname = "x"\n[data]\n{keys}\n')
+
+
+@pytest.mark.parametrize(
+    ("content", "offered"),
+    [
+        ("One.\n<|endoftext|>\nTwo.\n<|endoftext|>\nThree.\n", '"<|endoftext|>"'),
+        ("\n# File: a.py\na = 1\n" + "=" * 50 + "\n\n# File: b.py\nb = 2\n" + "=" * 50 + "\n", f'"\\n{"=" * 50}\\n"'),
+    ],
+)
+def test_a_separator_that_a_text_has_is_offered_and_works(
+    tmp_path: Path, content: str, offered: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text(content)
+    for command in ("inspect", "suggest"):
+        main([command, str(tmp_path / "a.txt")])
+        assert f"stands twice in the text; if it separates documents, set data.separator = {offered}\n" in (
+            capsys.readouterr().err
+        )
+    main(["inspect", str(tmp_path / "a.txt"), "--set", f"data.separator={offered}", "--json"])
+    seen = capsys.readouterr()
+    assert json.loads(seen.out)["documents"] > 1
+    assert "separates documents" not in seen.err
+    assert "separates documents" not in " ".join(dataset(open_corpus(tmp_path / "a.txt", form=LINES)).notes)
