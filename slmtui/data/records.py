@@ -89,7 +89,7 @@ def _jsonl(path: Path, codec: str) -> Iterator[Row]:
         try:
             row = json.loads(text)
         except (ValueError, RecursionError) as error:
-            reason = error.msg if isinstance(error, json.JSONDecodeError) else "nested too deeply"
+            reason = error.msg.removesuffix(" at") if isinstance(error, json.JSONDecodeError) else "nested too deeply"
             at = f" at character {error.pos + 1:,}" if isinstance(error, json.JSONDecodeError) else ""
             yield part.line, f"not JSON: {reason[:1].lower()}{reason[1:]}{at}"
             continue

@@ -72,6 +72,9 @@ def choose_sides(
         if which == VAL or held_out.any():
             n = int(np.count_nonzero(held_out))
             notes.append(f"{name} is {n:,} of {np.count_nonzero(used):,} {kind}, {share:.1%} of the tokens")
+            if which == VAL and not validation and not 0.5 <= share / (1 - train_fraction) <= 2:
+                notes[-1] += f" ({1 - train_fraction:.0%} were asked for, but no {kind.removesuffix('s')} is cut; name "
+                notes[-1] += "files with data.validation to choose)"
     train, val, held_back = (_parts(documents, prefix, side == which) for which in (TRAIN, VAL, TEST))
     return Sides(train, val, held_back, tuple(notes))
 

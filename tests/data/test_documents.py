@@ -208,7 +208,7 @@ REASONS = {
     "a.jsonl:3": "field 'text' is null, not text",
     "a.jsonl:4": "no field 'text'; it has 'title'",
     "a.jsonl:5": "a list, not an object with fields",
-    "a.jsonl:6": "not JSON: unterminated string starting at at character 10",
+    "a.jsonl:6": "not JSON: unterminated string starting at character 10",
 }
 
 
@@ -266,6 +266,12 @@ def test_the_test_side_is_kept_out_of_the_rest(poems: Path) -> None:
     train, val = sides(built)
     assert len(train) + len(val) == 19
     assert (poems / "03.txt").read_text() not in train + val
+
+
+def test_a_share_that_whole_documents_cannot_give_is_said(tmp_path: Path) -> None:
+    write(tmp_path, {"a.txt": "first text of some length\n", "b.txt": "second text that is as long as the first\n"})
+    (note,) = dataset(open_corpus(tmp_path)).notes
+    assert "(10% were asked for, but no file is cut; name files with data.validation to choose)" in note
 
 
 def test_copies_of_a_document_are_on_one_side(tmp_path: Path) -> None:
