@@ -11,6 +11,7 @@ import copy
 import json
 import re
 import tomllib
+from collections.abc import Sequence
 from typing import Any
 
 import tomlkit
@@ -41,6 +42,11 @@ def form_values(text: str) -> dict[tuple[str, str], str]:
         if isinstance(section, dict) and key.name in section:
             shown[key.section, key.name] = _shown(key, section[key.name])
     return shown
+
+
+def typed_list(items: Sequence[str]) -> str:
+    """A list as a field shows it, and `with_value` takes it; empty for none."""
+    return "\n".join(map(_escaped, items))
 
 
 def with_value(text: str, key: Key, typed: str) -> str:

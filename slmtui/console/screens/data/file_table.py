@@ -1,8 +1,8 @@
-"""The files of a corpus as a table, with the side of the split that each is on."""
+"""The files of a corpus as a table, with the side of the split that each is on, and what is left out of it."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -15,10 +15,11 @@ from slmtui.output import visible
 
 if TYPE_CHECKING:
     from slmtui.data.dataset import DatasetFile
+    from slmtui.data.folder import Skipped
     from slmtui.data.inspection import Counted
 
 MOST_ROWS = 1_000
-SIDES = {"train": "train", "val": "val", "test": "test", "both": "both", "": "–"}
+SIDES = {"train": "train", "val": "val", "test": "test", "both": "both", "out": "out", "": "–"}
 
 
 @dataclass(frozen=True)
@@ -26,23 +27,27 @@ class FileRow:
     name: str
     tokens: int  # GPT-2's, whatever the phase's vocabulary
     functions: int
-    side: str  # a key of SIDES; "" for a file that is not in the dataset
+    side: str  # a key of SIDES; "" for a file that is not in the dataset, "out" for what is not in the corpus
     file: DatasetFile | None
+    left_out: Skipped | None = None
 
 
-def file_rows(counted: Counted) -> list[FileRow]:
-    """All files in the order of the corpus; the dataset's are the first of those that have tokens."""
+def file_rows(counted: Counted, left_out: Sequence[Skipped] = ()) -> list[FileRow]:
+    """All files in the order of the corpus, then what is left out.
+
+    The dataset's files are the first of those that have tokens.
+    """
     waiting = list(counted.dataset.files) if counted.dataset is not None else []
     waiting.reverse()
     rows = []
     for file in counted.inspection.file_tokens:
         own = waiting.pop() if file.tokens and waiting else None
         rows.append(FileRow(file.name, file.tokens, file.functions, file.side, own))
-    return rows
+    return [*rows, *(FileRow(item.path, 0, 0, "out", None, item) for item in left_out)]
 
 
 class FilesTable(DataTable[Text]):
-    """At most MOST_ROWS files; the others are summed up in a last row."""
+    """At most MOST_ROWS files, and as much that is left out; the others are summed up in a row."""
 
     DEFAULT_CSS = """
     FilesTable { height: 1fr; overflow-x: hidden; }
@@ -51,6 +56,13 @@ class FilesTable(DataTable[Text]):
     BINDING_GROUP_TITLE = "Files"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter,l,right", "screen.read_text", "read its text", show=False),
+        Binding(
+            "space",
+            "screen.take",
+            "in or out",
+            show=False,
+            tooltip="take in what is left out, or leave a file out: edits data.exclude",
+        ),
         Binding("down,j", "cursor_down", "next file", show=False),
         Binding("up,k", "cursor_up", "previous file", show=False),
         Binding("home,g", "scroll_top", "first file", show=False),
@@ -60,28 +72,33 @@ class FilesTable(DataTable[Text]):
     def __init__(self) -> None:
         super().__init__(id="file-table", cursor_type="row", zebra_stripes=False, cell_padding=0)
         self.rows_shown: list[FileRow] = []
+        self._lines: list[FileRow | None] = []  # None: a row that sums up others
         self._width = 0
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, lambda _: self._fill())
 
     def show(self, rows: list[FileRow]) -> None:
+        """Show other rows; the cursor stays on the file that it is on, wherever that is now."""
+        before = self.row_at_cursor()
         self.rows_shown = rows
         self._fill()
+        if before is not None:
+            places = (i for i, row in enumerate(self._lines) if row is not None and row.name == before.name)
+            self.move_cursor(row=next(places, self.cursor_row), animate=False)
 
     def on_resize(self) -> None:
         if self.region.width - 2 != self._width:
             self._fill()
 
     def row_at_cursor(self) -> FileRow | None:
-        """None on the row that sums up the others."""
-        shown = self.rows_shown[:MOST_ROWS]
-        return shown[self.cursor_row] if 0 <= self.cursor_row < len(shown) else None
+        """None on a row that sums up others."""
+        return self._lines[self.cursor_row] if 0 <= self.cursor_row < len(self._lines) else None
 
     def go_to(self, file: DatasetFile) -> None:
         """Put the cursor on a file of the dataset, if it is among those that are shown."""
-        for index, row in enumerate(self.rows_shown[:MOST_ROWS]):
-            if row.file is file:
+        for index, row in enumerate(self._lines):
+            if row is not None and row.file is file:
                 self.move_cursor(row=index, animate=False)
 
     def _fill(self) -> None:
@@ -89,30 +106,35 @@ class FilesTable(DataTable[Text]):
         self._width = self.region.width - 2  # a scrollbar and a gap
         if self._width < 1:
             return
-        row, shown, more = self.cursor_row, self.rows_shown[:MOST_ROWS], self.rows_shown[MOST_ROWS:]
-        tokens = max([6, *(len(f"{one.tokens:,}") for one in shown), len(f"{sum(r.tokens for r in more):,}")])
+        row = self.cursor_row
+        files = [one for one in self.rows_shown if one.left_out is None]
+        left_out = [one for one in self.rows_shown if one.left_out is not None]
+        more = FileRow(
+            f"… and {len(files) - MOST_ROWS:,} more files", sum(one.tokens for one in files[MOST_ROWS:]),
+            sum(one.functions for one in files[MOST_ROWS:]), "", None,
+        )  # fmt: skip
+        more_out = FileRow(f"… and {len(left_out) - MOST_ROWS:,} more", 0, 0, "out", None)
+        shown: list[tuple[FileRow, FileRow | None]] = [(one, one) for one in files[:MOST_ROWS]]
+        shown += [(more, None)] * (len(files) > MOST_ROWS) + [(one, one) for one in left_out[:MOST_ROWS]]
+        shown += [(more_out, None)] * (len(left_out) > MOST_ROWS)
+        self._lines = [line for _, line in shown]
+        tokens = max([6, *(len(f"{one.tokens:,}") for one, _ in shown)])
         name = max(8, self._width - tokens - 16)
         self.clear(columns=True)
         for title, width in (("file", name), ("tokens", tokens + 1), ("funcs", 7), (" side", 7)):
             self.add_column(Text(title, justify="left" if title == "file" else "right"), width=width)
         colours = self.app.theme_variables
-        self.add_rows(_cells(one, name, colours) for one in shown)
-        if more:
-            rest = FileRow(
-                f"… and {len(more):,} more files", sum(one.tokens for one in more), sum(one.functions for one in more),
-                "", None,
-            )  # fmt: skip
-            self.add_row(*_cells(rest, name, colours))
+        self.add_rows(_cells(one, name, colours) for one, _ in shown)
         self.move_cursor(row=min(row, self.row_count - 1), animate=False)
 
 
 def _cells(row: FileRow, width: int, colours: Mapping[str, str]) -> list[Text]:
     name = cut_left(visible(row.name), width - 1)
-    quiet = "" if row.side else colours["quiet"]
-    side = {"train": colours["train"], "": quiet}.get(row.side, colours["val"])
+    quiet = "" if row.side not in ("", "out") else colours["quiet"]
+    side = {"train": colours["train"], "": quiet, "out": quiet}.get(row.side, colours["val"])
+    counts = ("", "") if row.side == "out" else (f"{row.tokens:,}", f"{row.functions:,}")
     return [
         Text(name, style=quiet, no_wrap=True),
-        Text(f"{row.tokens:,}", style=quiet, justify="right"),
-        Text(f"{row.functions:,}", style=quiet, justify="right"),
+        *(Text(count, style=quiet, justify="right") for count in counts),
         Text(SIDES[row.side], style=side, justify="right"),
     ]

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from slmtui.data.baseline import Baseline
     from slmtui.data.corpus import Corpus
     from slmtui.data.dataset import Dataset
+    from slmtui.data.folder import Skipped
     from slmtui.data.inspection import Counted
     from slmtui.data.scripts import ScriptShare
     from slmtui.data.split_stats import DatasetLeakage, TokenCounts
@@ -32,6 +33,7 @@ class DataOverview:
     phase: Phase
     corpus: Corpus
     counted: Counted
+    left_out: tuple[Skipped, ...] = ()
     counts: TokenCounts | None = None
     leakage: DatasetLeakage | None = None
     suggestion: Suggestion | None = None
@@ -67,6 +69,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     """
     from slmtui.config.source_phase import phase_of
     from slmtui.data.inspection import count_corpus
+    from slmtui.data.selection import left_out_by_patterns
     from slmtui.data.split_stats import baseline_and_scripts, dataset_leakage, token_counts
     from slmtui.insight.suggest import corpus_facts, suggest
     from slmtui.training.prepare import dataset_settings, phase_corpus
@@ -84,7 +87,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         say(f"counting {byte_size(characters)} of {byte_size(total)} …")
 
     counted = count_corpus(corpus, phase.data.patterns, dataset_settings(phase), progress)
-    overview = DataOverview(origin, phase, corpus, counted)
+    overview = DataOverview(origin, phase, corpus, counted, (*corpus.skipped, *left_out_by_patterns(phase.data)))
     yield overview
     if (dataset := counted.dataset) is not None:
         say("counting the tokens of both sides …")

@@ -26,6 +26,7 @@ from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.overview import DataOverview, suggestion_for_here
 from slmtui.console.screens.data.reader import DataReader
+from slmtui.console.screens.data.selecting import change_selection
 from slmtui.console.screens.data.source_dialog import SourceDialog
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.text.columns import cut
@@ -40,6 +41,7 @@ PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
 NEED_DATA = {*(f"see('{panel}')" for panel in PAGES), "save"}  # actions of no use when there is nothing to see
 SUGGESTED = Path("phases/suggested.toml")
+NO_PHASE = "there is no phase to write it in: s saves the suggestion as one, and there space takes files in and out"
 
 
 class DataScreen(ConsoleScreen):
@@ -155,13 +157,14 @@ class DataScreen(ConsoleScreen):
         if new:
             self.query_one("#files").border_title = Content(self._title(found))
             self._shown_file = None
-            self.query_one(FilesTable).show(file_rows(found.counted))
+            self.query_one(FilesTable).show(file_rows(found.counted, found.left_out))
             self._show_file_at_cursor()
         self._describe_token()
 
     def _title(self, found: DataOverview) -> str:
         n = found.counted.inspection.files
-        return f"{visible(', '.join(found.phase.data.source))} · {plural(n, 'file')}"
+        out = f" · {len(found.left_out):,} left out" if found.left_out else ""
+        return f"{visible(', '.join(found.phase.data.source))} · {plural(n, 'file')}{out}"
 
     @on(DataTable.RowHighlighted)
     def _file_chosen(self) -> None:
@@ -177,15 +180,24 @@ class DataScreen(ConsoleScreen):
                 self._show_file(FileTokens(dataset, row.file))
             return
         self._shown_file = None
+        if row.left_out is not None:
+            how = "\n\nspace takes it in" if row.left_out.take_in else ""
+            self._show_why(row.name, f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}")
+            return
         asked = self.found.phase.data.dataset_size
         why = (
             f"This file is not in the dataset:\ndata.dataset_size, {asked:,} GPT-2 tokens,\nends before it."
             if dataset is not None and asked is not None
             else "There is nothing to train on here:\n" + "\n".join(self.found.counted.inspection.notes)
         )
+        self._show_why(row.name, why)
+
+    def _show_why(self, name: str, why: str) -> None:
+        """Say why there is no text of a file."""
         self.query_one(TokenView).show_message(visible(why))
-        self._reader_title(row.name)
+        self._reader_title(name)
         self.query_one("#token", Static).update("")
+        self.query_one("#reader").border_subtitle = ""
 
     def _show_file(self, file: FileTokens, token: int = 0, repeat: range = range(0)) -> None:
         self._reader_title(file.file.name)
@@ -268,6 +280,23 @@ class DataScreen(ConsoleScreen):
         path = await self.host.push_screen_wait(SourceDialog(phases, self.reader.origin))
         if path is not None:
             self.reader.open(path)
+
+    @work
+    async def action_take(self) -> None:
+        """Take in what is left out, or leave out the file under the cursor: in the phase file that is shown."""
+        row, found = self.query_one(FilesTable).row_at_cursor(), self.found
+        if row is None or found is None:
+            return
+        if found.origin.suffix != ".toml":
+            self.notify(NO_PHASE, severity="warning")
+            return
+        try:
+            words = await to_thread(change_selection, found, row)
+        except UserError as error:
+            self.notify(visible(str(error)), severity="warning", markup=False)
+            return
+        self.notify(visible(words), markup=False)
+        self.reader.again()
 
     @work
     async def action_save(self) -> None:

@@ -27,7 +27,7 @@ from slmtui.console.ui_state import UIState
 from slmtui.console.workers import phase_facts as facts
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.insight.estimates import NoCounts, Speed
-from tests.console.screen_text import rows_of
+from tests.console.screen_text import rows_of, toasts
 from tests.patience import until
 
 PHASE = """\
@@ -484,3 +484,39 @@ async def test_a_folder_without_phases_names_the_keys_that_help(project: Path) -
         hints = app.screen.query_one(Hints)
         await until(pilot, lambda: "n new  i set up" in str(hints.render()))
         assert "train" not in str(hints.render())
+
+
+async def test_space_leaves_a_file_out_and_takes_it_in_again(project: Path) -> None:
+    (project / "corpus/.secret").write_text("hidden\n")
+    (project / "corpus/photo.jpg").write_bytes(b"\xff\xd8\0\0")
+    phase = Path("phases/quick.toml")
+    before = phase.read_text()
+    async with console() as (app, pilot):
+        assert "10 files · 2 left out" in seen(app)
+        table = data(app).query_one(FilesTable)
+        await pilot.press("j", "space")
+        await until(pilot, lambda: complete(app) and "9 files · 3 left out" in seen(app))
+        assert load_phase(phase).data.exclude == ("/1_ticket.py",)
+        assert "1_ticket.py\nis left out: data.exclude names it" in view(app).message, "the cursor is on it as before"
+        await pilot.press("space")
+        await until(pilot, lambda: complete(app) and "10 files · 2 left out" in seen(app))
+        assert phase.read_text() == before
+        await pilot.press("G", "k")
+        row = table.row_at_cursor()
+        assert row is not None
+        assert row.name == ".secret"
+        assert "hidden" in view(app).message
+        await pilot.press("space")
+        await until(pilot, lambda: complete(app) and "11 files · 1 left out" in seen(app))
+        await pilot.press("G", "space")
+        await pilot.pause()
+        assert "no pattern takes it in" in "\n".join(toasts(app))
+        assert load_phase(phase).data.exclude == ("!/.secret",)
+
+
+async def test_without_a_phase_space_says_what_to_do() -> None:
+    async with console() as (app, pilot):
+        data(app).reader.open(Path("corpus"))
+        await until(pilot, lambda: data(app).reader.origin == Path("corpus") and complete(app))
+        await pilot.press("f", "space")
+        await until(pilot, lambda: "s saves the suggestion" in "\n".join(toasts(app)))
