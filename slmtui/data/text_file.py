@@ -38,6 +38,8 @@ def check_file(path: Path) -> None:
     """DataError for what is not a file: pipes and devices would be read forever, or only once."""
     try:
         status = path.stat()
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file or folder") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL character in the name
         raise DataError(f"{path}: no such file or folder ({getattr(error, 'strerror', error)})") from None
     if not stat.S_ISREG(status.st_mode):
