@@ -1,0 +1,172 @@
+"""The Runs screen: what each of its keys brings about."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from slmtui.console.app import Console
+from slmtui.console.dialogs.question import Question
+from slmtui.runs.run import Run
+from slmtui.training.events import Paused, Resumed, to_json
+from tests.console.screen_text import toasts
+from tests.console.screens.runs.driver import open_runs
+from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
+
+
+def commands(run: Run) -> list[str]:
+    lines = run.control_file.read_text().splitlines() if run.control_file.exists() else []
+    return [json.loads(line)["command"] for line in lines]
+
+
+async def test_sorting_by_name_time_and_bits(checkpoints: Path) -> None:
+    done_run(checkpoints, "a-001", losses=[(3.0, 3.0)], at=BEGAN)
+    done_run(checkpoints, "b-001", losses=[(2.0, 2.0)], at=BEGAN + 5)
+    done_run(checkpoints, "c-001", losses=[(4.0, 4.0)], at=BEGAN + 9)
+    write_run(checkpoints, "d-001", make_phase("d"), [started(make_phase("d"), at=BEGAN - 5)])
+    async with open_runs(checkpoints) as opened:
+        assert opened.names == ["a-001", "b-001", "c-001", "d-001"]
+        await opened.press("s")
+        assert opened.names == ["c-001", "b-001", "a-001", "d-001"]
+        await opened.press("s")
+        assert opened.names == ["b-001", "a-001", "c-001", "d-001"]
+        assert opened.table.current == "a-001"
+    async with open_runs(checkpoints) as again:
+        assert again.names[0] == "b-001"  # remembered
+
+
+async def test_enter_watches_and_the_cursor_comes_back_with_what_is_watched(checkpoints: Path) -> None:
+    first, second = done_run(checkpoints, "phase1-001"), done_run(checkpoints, "phase1-002")
+    async with open_runs(checkpoints) as opened:
+        await opened.press("j", "enter")
+        assert opened.app.current_mode == "train"
+        assert opened.app.watched == second
+        opened.app.watched = first  # as a training that begins there has it
+        await opened.press("r")
+        assert opened.table.current == "phase1-001"
+        await opened.press("j", "t", "r")
+        done_run(checkpoints, "phase1-003")
+        await opened.until(lambda: "phase1-003" in opened.names)
+        assert opened.table.current == "phase1-002"  # a person's choice stays
+
+
+async def test_a_run_that_is_watched_before_it_is_listed_gets_the_cursor_when_it_is(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        for name, key, expected in (("phase1-002", "r", "phase1-002"), ("phase1-003", "k", "phase1-001")):
+            await opened.press("t")
+            opened.app.watched = Run(checkpoints / name)
+            await opened.press("r", key)  # the second one moves the cursor before there is anything to go to
+            done_run(checkpoints, name)
+            await opened.until(lambda: len(opened.names) == len(list(checkpoints.iterdir())))
+            await opened.pilot.pause()
+            assert opened.table.current == expected
+
+
+async def test_resume_trains_what_stopped_and_says_why_not_otherwise(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done_run(checkpoints, "phase1-001")
+    crashed = done_run(checkpoints, "phase1-002", reason=None)
+    done_run(checkpoints, "phase1-003", reason="diverged")
+    never_saved = write_run(checkpoints, "phase1-004", make_phase("phase1"), [started(make_phase("phase1"))])
+    failed = done_run(checkpoints, "phase1-005", reason="failed")  # of a full disk, say
+    asked: list[object] = []
+    monkeypatch.setattr(Console, "train", lambda _, job: asked.append(job))
+    async with open_runs(checkpoints) as opened:
+        await opened.press("R")
+        assert "is finished" in opened.said
+        await opened.press("j", "j", "R")
+        assert "would diverge again" in opened.said
+        assert asked == []
+        for run in (crashed, never_saved, failed):
+            await opened.go_to(run.name)
+            await opened.press("R")
+        assert asked == [crashed, never_saved, failed]
+
+
+async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001", reason=None)
+    with run.log_file.open("a") as log:
+        log.write(to_json(Paused(step=200)) + "\n")
+    with run.lock():
+        async with open_runs(checkpoints) as opened:
+            assert opened.row("phase1-001")["state"] == "paused"
+            await opened.press("P", "S")
+            assert commands(run) == ["resume", "stop"]
+            with run.log_file.open("a") as log:
+                for event in (Resumed(step=200), *evaluations([(6.6, 6.6)], at=time.time())):
+                    log.write(to_json(event) + "\n")
+            await opened.until(lambda: opened.row("phase1-001")["state"] == "running")
+            await opened.press("P")
+            assert commands(run) == ["resume", "stop", "pause"]
+            await opened.press("R")
+            assert "is alive" in opened.said
+            await opened.press("x")
+            assert "stop it first" in opened.said
+            assert not isinstance(opened.app.screen, Question)
+
+
+async def test_a_run_that_is_over_is_not_paused(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        await opened.press("P", "S")
+        assert "not alive" in opened.said
+        assert commands(run) == []
+
+
+@pytest.mark.parametrize("key", ["x", "delete"])
+async def test_delete_asks_first(checkpoints: Path, key: str) -> None:
+    run = done_run(checkpoints, "phase1-001")
+    other = done_run(checkpoints, "phase1-002")
+    async with open_runs(checkpoints) as opened:
+        await opened.press(key, "escape")
+        await opened.press(key, "k")
+        assert run.folder.exists()
+        await opened.press(key, "d")
+        await opened.until(lambda: not run.folder.exists())
+        assert other.folder.exists()
+        await opened.until(lambda: opened.names == ["phase1-002"])
+
+
+async def test_complete_takes_the_run_along(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001")
+    write_run(checkpoints, "phase1-002", make_phase("phase1"), [started(make_phase("phase1"))])
+    async with open_runs(checkpoints) as opened:
+        await opened.press("j", "C")
+        assert "no model yet" in opened.said
+        assert opened.app.current_mode == "runs"
+        await opened.press("k", "C")
+        assert opened.app.current_mode == "complete"
+        assert opened.app.watched == run
+
+
+async def test_copy_takes_the_path(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        await opened.press("y")
+        assert opened.app.clipboard == str(run.folder.resolve())
+
+
+async def test_report_is_written_into_the_run(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        await opened.press("o")
+        await opened.until(lambda: any("report written" in toast for toast in toasts(opened.app)))
+        assert "phase1-001" in (run.folder / "report.md").read_text()
+        assert (run.folder / "report.html").read_text().startswith("<!doctype html>")
+
+
+async def test_report_of_marked_runs_is_one_report(checkpoints: Path) -> None:
+    for number in (1, 2, 3):
+        done_run(checkpoints, f"phase1-{number:03}")
+    async with open_runs(checkpoints) as opened:
+        await opened.press("space", "j", "space", "o")
+        await opened.until((checkpoints / "report.html").exists)
+        text = (checkpoints / "report.md").read_text()
+        assert "phase1-001" in text
+        assert "phase1-002" in text
+        assert "phase1-003" not in text
