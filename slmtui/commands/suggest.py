@@ -63,17 +63,21 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
     from slmtui.data.inspection import count_corpus
     from slmtui.data.split_stats import dataset_leakage
-    from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
+    from slmtui.insight.corpus_facts import measure_corpus
+    from slmtui.insight.suggest import steps_in_time, suggest
     from slmtui.insight.suggested_file import suggested_toml
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
     phase = phase_of(sources, overrides)
-    counted = count_corpus(phase_corpus(phase), {}, dataset_settings(phase))
+    corpus, settings = phase_corpus(phase), dataset_settings(phase)
+    counted = count_corpus(corpus, {}, settings)
     for note in counted.inspection.notes:
         say(note)
     if counted.dataset is None:
         raise UserError("there is nothing to suggest for a text that is too short to split")
-    facts = corpus_facts(counted, dataset_leakage(counted.dataset))
+    facts = measure_corpus(corpus, counted.dataset, settings, dataset_leakage(counted.dataset))
+    if facts.note:
+        say(f"warning: {facts.note}")
     fixed = fixed_values(phase.values(), overrides)
     suggestion = suggest(phase.data, facts, fixed)
     if step := step_seconds(suggestion.phase):

@@ -4,6 +4,7 @@ One pass over the text; only a count per token, a row per file and the tokens of
 """
 
 import json
+import math
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -19,6 +20,7 @@ from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
 from slmtui.data.scripts import ScriptShare
 from slmtui.data.split_stats import DatasetLeakage, baseline_and_scripts, dataset_leakage
+from slmtui.data.text_measures import measure_text
 from slmtui.data.token_file import blocks
 from slmtui.data.token_prefix import END, TokenPrefixWriter, tokenised
 from slmtui.data.tokenizer import gpt2_tokenizer
@@ -123,7 +125,10 @@ def inspect_corpus(corpus: Corpus, settings: DatasetSettings, patterns: Mapping[
     counted = count_corpus(corpus, patterns or {}, settings)
     if counted.dataset is None:
         return counted.inspection
-    return counted.compared(dataset_leakage(counted.dataset), *baseline_and_scripts(counted.dataset))
+    baseline, scripts = baseline_and_scripts(counted.dataset)
+    inspection = counted.compared(dataset_leakage(counted.dataset), baseline, scripts)
+    note = measure_text(counted.dataset).note(math.inf if baseline is None else baseline.bits_per_byte)
+    return replace(inspection, notes=(*inspection.notes, note)) if note else inspection
 
 
 def count_corpus(

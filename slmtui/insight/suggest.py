@@ -6,17 +6,18 @@ It rests on short trainings on the bundled corpus and four unlike ones, at 1,000
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.config.phase import DataSection, Phase
-from slmtui.data.inspection import Counted
-from slmtui.data.split_stats import DatasetLeakage
-from slmtui.insight.rules.limits import LEAK
+from slmtui.insight.corpus_facts import BPE_SIZES, CorpusFacts, VocabularyTrial
+from slmtui.insight.rules.advice import SMALLEST_FRACTION
+from slmtui.insight.rules.limits import LEAK, TINY_VALIDATION
 from slmtui.model.size import count_parameters
 from slmtui.words import byte_size, plural
 
@@ -25,17 +26,10 @@ LEAST_ITERS, MOST_ITERS = 400, 20_000
 FEWEST_ITERS = 100  # where there is no time for more
 LOOKS, PATIENCE = 30, 12  # evaluations in a training, and how many of them without a new best end it
 SHORTEST_BLOCK = 16
+# By how much an n-gram model must do better in another vocabulary than in the usual one. By 6 %, and a network with its
+# mixture gained nothing, by 13 % all of it (docs/log.md, "Vocabularies by measurement").
+BETTER = 0.08
 NAME, TITLE = "suggested-", "Suggested for "  # what the name and the title of a suggested phase begin with
-
-
-@dataclass(frozen=True)
-class CorpusFacts:
-    """What a suggestion depends on. Tokens are those of the vocabulary that the corpus was looked at with."""
-
-    train_bytes: int
-    val_bytes: int
-    files: int  # in the dataset
-    repeated_share: float  # of the validation tokens, in repeats of training text
 
 
 @dataclass(frozen=True)
@@ -58,6 +52,7 @@ class Size:
 
 
 SIZES = (
+    Size(1_500, 512, 1, 2, 32, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 32),
     Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 32),
     Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.8, 2.0, 6e-3, 1024, 170, 32),
     Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.7, 1.0, 6e-3, 2048, 60, 32),
@@ -91,13 +86,6 @@ class Suggestion:
         return f"{vocabulary}, {layers} of width {model.n_embd}, dropout {model.dropout:g}"
 
 
-def corpus_facts(counted: Counted, leakage: DatasetLeakage) -> CorpusFacts:
-    """The facts of a dataset; it must have one."""
-    if (dataset := counted.dataset) is None:
-        raise ValueError("nothing can be suggested for a text that is too short to split")
-    return CorpusFacts(dataset.train.n_bytes, dataset.val.n_bytes, len(dataset.files), leakage.repeated_share)
-
-
 def suggest(
     data: DataSection, facts: CorpusFacts, fixed: Mapping[tuple[str, str], Any] | None = None,
     most_iters: int = MOST_ITERS,
@@ -111,7 +99,12 @@ def suggest(
         SuggestedValue(line.section, line.key, fixed[line.section, line.key], "as you asked")
         if (line.section, line.key) in fixed
         else line
-        for line in [_split(data, facts), *_model_lines(facts), *_training_lines(facts, most_iters)]
+        for line in [
+            *_data_lines(data, facts),
+            *_tokenizer_lines(facts),
+            *_model_lines(facts),
+            *_training_lines(facts, most_iters),
+        ]
         if (line.section, line.key) != ("tokenizer", "vocab_size") or fixed.get(("tokenizer", "kind"), "bpe") == "bpe"
     ]
     chosen = {(line.section, line.key) for line in lines}
@@ -131,37 +124,83 @@ def size_for(train_bytes: int) -> Size:
     return next(size for size in SIZES if train_bytes <= size.most)
 
 
+def _size(facts: CorpusFacts) -> Size:
+    """What suits the text; where there is nothing to learn, it need not be large."""
+    suitable = size_for(facts.train_bytes)
+    if facts.has_nothing_to_learn:
+        return min(suitable, size_for(MEASURED), key=lambda size: size.most)
+    return suitable
+
+
+def _data_lines(data: DataSection, facts: CorpusFacts) -> list[SuggestedValue]:
+    if data.validation:
+        return []
+    lines = [_split(data, facts)]
+    held_back = facts.val_bytes / _vocabulary(facts).bytes_per_token
+    if data.train_fraction == DataSection().train_fraction and held_back < TINY_VALIDATION:
+        share = (1 - data.train_fraction) * TINY_VALIDATION / held_back
+        fraction = max(SMALLEST_FRACTION, math.floor(20 * (1 - 1.1 * share)) / 20)
+        reason = f"a tenth would be {held_back:,.0f} tokens to validate on, which say next to nothing"
+        lines.append(SuggestedValue("data", "train_fraction", fraction, reason))
+    return lines
+
+
 def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
+    """The split that was measured to leak less."""
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
-    if data.split == "contiguous" and facts.repeated_share >= LEAK and facts.files > 1:
-        return SuggestedValue(
-            "data", "split", "by-document", f"{share} if the end is held back, so hold back documents from all over"
-        )
-    return SuggestedValue(
-        "data", "split", data.split, f"{share}, in sequences of {SHORTEST_COPY} tokens or more" + _leaky(facts)
-    )
+    other, usual = facts.by_document_share, f"in sequences of {SHORTEST_COPY} tokens or more"
+    heading = f"; {facts.heading}, which does not count" if facts.heading else ""
+    if data.split == "contiguous" and other is not None and other < facts.repeated_share:
+        still = ", where a small gap still means little" if other >= LEAK else ""
+        why = f"{share} if the end is held back, {other:.0%} if documents from all over are{still}"
+        return SuggestedValue("data", "split", "by-document", why + heading)
+    leaky = ": a small gap means little" if facts.repeated_share >= LEAK else ""
+    if leaky and other is not None:
+        leaky = f"; {other:.0%} with documents from all over{leaky}"
+    return SuggestedValue("data", "split", data.split, f"{share}, {usual}{leaky}{heading}")
 
 
-def _leaky(facts: CorpusFacts) -> str:
-    return ": a small gap means little" if facts.repeated_share >= LEAK else ""
+def _vocabulary(facts: CorpusFacts) -> VocabularyTrial:
+    """The usual one for the size, unless counting does clearly better in another; without words, the best."""
+    size, trials = _size(facts).vocab_size, facts.trials
+    if not trials:
+        return VocabularyTrial("bpe", size, math.inf, BYTES_PER_TOKEN[size], size)
+    best = min(trials, key=lambda trial: trial.bits)
+    learned = [trial for trial in trials if trial.kind == "bpe" and (trial.vocab_size or 0) <= size]
+    if not learned or best.bits < (1 - BETTER) * learned[-1].bits:
+        return best
+    largest = learned[-1]
+    if size > BPE_SIZES[-1]:  # too large to be tried
+        return replace(largest, vocab_size=size, bytes_per_token=BYTES_PER_TOKEN[size], n_vocab=size)
+    return largest
+
+
+def _tokenizer_lines(facts: CorpusFacts) -> list[SuggestedValue]:
+    chosen, far = _vocabulary(facts), _far(facts)
+    others = [f"{trial.name} {trial.bits:.2f}" for trial in facts.trials if trial.name != chosen.name]
+    measured = next((trial for trial in facts.trials if trial.name == chosen.name), None)
+    why = "tokens learned from this text" if chosen.kind == "bpe" else "there are no words to learn tokens from"
+    if measured is not None and others:
+        little = ", too little to gain" if measured.bits > facts.best_bits else ""
+        why = f"bits per byte by counting: {measured.bits:.2f}; with {', '.join(others)}{little}"
+    lines = [SuggestedValue("tokenizer", "kind", chosen.kind, why)]
+    if chosen.kind == "bpe":
+        often = _tokens(facts) / chosen.n_vocab
+        text = f"{byte_size(facts.train_bytes, decimals=1)} of training text"
+        reason = f"{text}: each token occurs {often:,.0f} times on average{far}"
+        lines.append(SuggestedValue("tokenizer", "vocab_size", chosen.vocab_size, reason))
+    return lines
 
 
 def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
-    size, block, far = size_for(facts.train_bytes), _block(facts), _far(facts)
+    size, block, far = _size(facts), _block(facts), _far(facts)
     text = f"{byte_size(facts.train_bytes, decimals=1)} of training text"
-    parameters = count_parameters(size.vocab_size, size.n_layer, size.n_embd, block, copy_head=True)
+    parameters = count_parameters(_vocabulary(facts).n_vocab, size.n_layer, size.n_embd, block, copy_head=True)
     vocabulary, body = parameters["token_embedding"], parameters["body"]
-    often = facts.train_bytes / (size.vocab_size * BYTES_PER_TOKEN[size.vocab_size])
     dropout = "many passes over the text" if size.passes > 20 else "few passes over the text: little overfitting"
-    context = round(block * BYTES_PER_TOKEN[size.vocab_size])
+    context = round(block * _vocabulary(facts).bytes_per_token)
     mix = "the less text, the more an n-gram model adds"
     return [
-        SuggestedValue(
-            "tokenizer", "kind", "bpe", "tokens learned from this text; gpt2-compact ended with a higher loss"
-        ),
-        SuggestedValue(
-            "tokenizer", "vocab_size", size.vocab_size, f"{text}: each token occurs {often:,.0f} times on average{far}"
-        ),
         SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
         SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} dimensions per head"),
         SuggestedValue(
@@ -176,11 +215,12 @@ def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
 
 
 def _training_lines(facts: CorpusFacts, most_iters: int) -> list[SuggestedValue]:
-    size, far = size_for(facts.train_bytes), _far(facts)
+    size, far = _size(facts), _far(facts)
     batch = max(1, size.batch_tokens // _block(facts))
     step_tokens = batch * _block(facts)
     wanted = max(LEAST_ITERS, round(size.passes * _tokens(facts) / step_tokens / 50) * 50)
-    max_iters = min(wanted, most_iters, MOST_ITERS)
+    most = FEWEST_ITERS if facts.is_trivial else LEAST_ITERS if facts.has_nothing_to_learn else MOST_ITERS
+    max_iters = min(wanted, most_iters, most)
     cut = f", as many as this machine makes in {size.seconds:,.0f} s" if most_iters < wanted else ""
     interval = max(10, round(max_iters / LOOKS / 10) * 10)
     passes = max_iters * step_tokens / _tokens(facts)
@@ -207,12 +247,12 @@ BYTES_PER_TOKEN = {512: 2.2, 1024: 2.8, 4096: 3.3, 8192: 3.6}
 
 def _tokens(facts: CorpusFacts) -> float:
     """About how many there are to train on, in the vocabulary that is suggested."""
-    return facts.train_bytes / BYTES_PER_TOKEN[size_for(facts.train_bytes).vocab_size]
+    return facts.train_bytes / _vocabulary(facts).bytes_per_token
 
 
 def _block(facts: CorpusFacts) -> int:
     """The size's, halved until the training text holds three of them."""
-    block = size_for(facts.train_bytes).block_size
+    block = _size(facts).block_size
     while block > SHORTEST_BLOCK and 3 * block > _tokens(facts):
         block //= 2
     return block

@@ -33,6 +33,9 @@ class DataFacts:
     unseen_share: float  # of the validation tokens: those that do not occur in the training text
     duplicate_share: float  # of all tokens: in files that are near-duplicates of an earlier one
     unigram: float  # loss of a unigram model on the training text
+    frequency_bits: float | None = None  # bits per byte that the frequencies of bytes give; None: not measured
+    compressed_bits: float | None = None  # the same of the best compressor, for validation after training
+    whole_bits: float | None = None  # the same for the whole text
     baseline: Baseline | None = None  # None: not measured
 
 

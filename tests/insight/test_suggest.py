@@ -11,7 +11,8 @@ import pytest
 from slmtui.cli import main
 from slmtui.config.phase import DataSection
 from slmtui.config.phase_file import load_phase, parse_phase
-from slmtui.insight.suggest import CorpusFacts, size_for, steps_in_time, suggest
+from slmtui.insight.corpus_facts import CorpusFacts
+from slmtui.insight.suggest import size_for, steps_in_time, suggest
 from slmtui.insight.suggested_file import suggested_toml
 
 FACTS = CorpusFacts(train_bytes=50_000, val_bytes=5_000, files=30, repeated_share=0.1)
@@ -63,9 +64,15 @@ def test_a_window_is_a_third_of_the_training_text_at_most(train_bytes: int) -> N
 
 
 def test_whole_files_are_held_back_where_the_end_repeats_training() -> None:
-    leaky = replace(FACTS, repeated_share=0.9)
-    assert suggest(DATA, leaky).phase.data.split == "by-document"
-    assert suggest(DATA, replace(leaky, files=1)).phase.data.split == "contiguous", "one file cannot be split so"
+    leaky = replace(FACTS, repeated_share=0.9, by_document_share=0.4)
+    split = suggest(DATA, leaky).lines[0]
+    assert (split.value, split.reason) == (
+        "by-document",
+        "90% of validation repeats training text if the end is held back, 40% if documents from all over are, where a "
+        "small gap still means little",
+    )
+    assert suggest(DATA, replace(leaky, by_document_share=0.95)).phase.data.split == "contiguous", "the other is worse"
+    assert suggest(DATA, replace(leaky, by_document_share=None)).phase.data.split == "contiguous", "there is no other"
     assert suggest(DATA, FACTS).phase.data.split == "contiguous"
     asked = suggest(DATA, leaky, {("data", "split"): "contiguous"})
     assert asked.phase.data.split == "contiguous"

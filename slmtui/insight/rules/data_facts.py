@@ -11,6 +11,7 @@ from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset
 from slmtui.data.duplicates import duplicate_groups, near_duplicates
 from slmtui.data.split_stats import COMPARED_TOKENS, dataset_leakage, token_counts
+from slmtui.data.text_measures import measure_text
 from slmtui.training.data_record import DataFacts
 
 # The mean loss of n tokens of one text is known to about ± 8 / √n nats: measured with the n-gram model on the bundled
@@ -21,7 +22,7 @@ SPREAD = 8.0
 
 def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
     """Some seconds for a million tokens; of larger datasets, the first four millions of each side are judged."""
-    shared, counts = dataset_leakage(dataset), token_counts(dataset)
+    shared, counts, text = dataset_leakage(dataset), token_counts(dataset), measure_text(dataset)
     return DataFacts(
         used_tokens=int(np.count_nonzero(counts.train)),
         repeated_share=shared.repeated_share,
@@ -31,6 +32,9 @@ def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
         unseen_share=counts.unseen_tokens / max(1, dataset.val.n_text_tokens),
         duplicate_share=_duplicate_share(dataset),
         unigram=_entropy(counts.train),
+        frequency_bits=text.frequencies,
+        compressed_bits=text.compressed,
+        whole_bits=text.whole,
         baseline=baseline,
     )
 

@@ -9,7 +9,9 @@ from slmtui.insight.rules.limits import LARGE_GAP
 from slmtui.insight.rules.rates import LONG_PATH, LOW_RATE, SHORT_PATH, share_left, unigram, usual_rate
 from slmtui.insight.rules.rule import Evidence
 from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.insight.rules.size import noise
 from slmtui.insight.rules.stability import LITTLE_LEARNED, train_rises
+from slmtui.training import gap
 
 STILL_FALLING = 0.05  # of val, over the last fifth of the steps
 UNDERFITTED = 0.7  # of the loss that token frequencies alone give, where neither the rate nor the steps are to blame
@@ -89,8 +91,13 @@ def fall_at_the_end(trace: RunTrace) -> float:
 
 
 def _learned_little(trace: RunTrace) -> bool:
-    """After the end, a train loss not far below what token frequencies give."""
-    if not trace.has_run_its_course or len(trace.evaluations) < 2 or trace.broken_at is not None:
+    """After the end, a train loss not far below what token frequencies give, although there is more in the text."""
+    if (
+        noise(trace) is not None
+        or not trace.has_run_its_course
+        or len(trace.evaluations) < 2
+        or trace.broken_at is not None
+    ):
         return False
     return share_left(trace) >= LITTLE_LEARNED and train_rises(trace) is None
 
@@ -103,7 +110,13 @@ def _fell_short(trace: RunTrace) -> bool:
 
 
 def _is_underfitted(trace: RunTrace) -> bool:
-    """Little was learned, neither rate nor steps are to blame, and it was not stopped too early."""
+    """Little was learned, neither rate nor steps are to blame, and it was not stopped too early.
+
+    Not so where val is as low as counting gets it: that there is more in the text, nothing shows.
+    """
+    best, ngram = trace.best, trace.data.baseline
+    if best is not None and ngram is not None and not gap.above_baseline(best.val_loss, ngram):
+        return False
     if not _learned_little(trace) or not SHORT_PATH <= trace.path <= LONG_PATH:
         return False
     return share_left(trace) >= UNDERFITTED and fall_at_the_end(trace) < STILL_FALLING / 2

@@ -119,7 +119,7 @@ def overfitting(trace: RunTrace) -> Evidence | None:
 
 def plateau(trace: RunTrace) -> Evidence | None:
     """Neither loss moves although the rate has not fallen and nothing is memorised."""
-    if trace.broken_at is not None or trace.rate_has_fallen or not trace.has_learned:
+    if trace.broken_at is not None or trace.rate_has_fallen or not trace.has_learned or size.noise(trace) is not None:
         return None
     now = trace.evaluations[-1]
     if abs(now.gap) >= LARGE_GAP or progress(trace) >= PROGRESS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slmtui.config.limits import SHORTEST_COPY
+from slmtui.data.text_measures import LEAST_TEXT, NEARLY_NOTHING, is_noise
 from slmtui.insight.rules.data_facts import val_uncertainty
 from slmtui.insight.rules.limits import LARGE_GAP, LEAK, SMALL_VALIDATION, SOME_UNSEEN
 from slmtui.insight.rules.rule import Evidence
@@ -53,6 +54,30 @@ def _stays_below(trace: RunTrace) -> Evidence | None:
         return None
     share = trace.facts.repeated_share if trace.facts is not None else None
     return Evidence(values={"below": -gaps[1], "share": share}, number=gaps[1])
+
+
+def noise(trace: RunTrace) -> Evidence | None:
+    """Neither counting nor compressing finds more in the text than the frequencies of its bytes give."""
+    facts, n_bytes = trace.facts, trace.data.train_bytes
+    if facts is None or facts.baseline is None or facts.frequency_bits is None or facts.compressed_bits is None:
+        return None
+    ngram = facts.baseline.bits_per_byte
+    if n_bytes is None or not is_noise(n_bytes, facts.frequency_bits, min(ngram, facts.compressed_bits)):
+        return None
+    values = {"frequencies": facts.frequency_bits, "ngram": ngram, "compressed": facts.compressed_bits}
+    if trace.best is not None:
+        values["bits"] = trace.best.judged_bits_per_byte
+    return Evidence(values=values, number=facts.frequency_bits)
+
+
+def trivial(trace: RunTrace) -> Evidence | None:
+    """The whole text compresses to nearly nothing."""
+    facts, n_bytes = trace.facts, trace.data.train_bytes
+    if facts is None or facts.whole_bits is None or n_bytes is None:
+        return None
+    if n_bytes < LEAST_TEXT or facts.whole_bits >= NEARLY_NOTHING:
+        return None
+    return Evidence(values={"whole": facts.whole_bits}, number=facts.whole_bits)
 
 
 def tiny_validation(trace: RunTrace) -> Evidence | None:

@@ -119,6 +119,23 @@ OF_THE_DATA = (
         ),
     ),
     Rule(
+        code="noise", when=ALWAYS, applies=size.noise, weight=0.6,
+        diagnosis=Diagnosis(
+            title="nothing to learn but frequencies",
+            evidence="the frequencies of bytes alone give {frequencies:.2f} bits per byte, and neither an n-gram model "
+            "({ngram:.2f}) nor a compressor ({compressed:.2f}) finds more in the text",
+            remedy=Advice("train on text that is not random; no model and no number of steps can do better"),
+        ),
+    ),
+    Rule(
+        code="trivial", when=ALWAYS, applies=size.trivial, weight=0.6,
+        diagnosis=Diagnosis(
+            title="next to nothing to learn",
+            evidence="the text repeats itself: it compresses to {whole:.3f} bits per byte",
+            remedy=Advice("train on a text that says more than the same again and again"),
+        ),
+    ),
+    Rule(
         code="tiny_validation", when=ALWAYS, applies=size.tiny_validation, source=SPREAD_OF_LOSS,
         weight=of_tiny_validation,
         live=Live(

@@ -42,6 +42,7 @@ DATA: dict[str, tuple[Any, ...]] = {
     "documents": (None, 1, 12),
     "val_tokens": (100, 2_200),
     "train_tokens": (5_000, 10**6),
+    "train_bytes": (60_000,),
 }
 BODY = (800, 300_000, 8_000_000)
 ROWS: dict[str, list[Row]] = {
@@ -64,6 +65,13 @@ FACTS: tuple[DataFacts | None, ...] = (
     SOUND,
     replace(SOUND, repeated_share=0.7, duplicate_share=0.5, unseen_share=0.5),
     replace(SOUND, used_tokens=100, unseen_share=0.3, baseline=counted(2.0)),
+    replace(
+        SOUND,
+        frequency_bits=2.0,
+        compressed_bits=2.1,
+        whole_bits=0.01,
+        baseline=replace(counted(3.0), bits_per_byte=2.0),
+    ),
 )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from slmtui.data.inspection import Counted
     from slmtui.data.scripts import ScriptShare
     from slmtui.data.split_stats import DatasetLeakage, TokenCounts
+    from slmtui.insight.corpus_facts import CorpusFacts
     from slmtui.insight.suggest import Suggestion
 
 KEPT = 4  # corpora that are remembered for the session; the tokens of each are kept with it
@@ -36,6 +37,7 @@ class DataOverview:
     left_out: tuple[Skipped, ...] = ()
     counts: TokenCounts | None = None
     leakage: DatasetLeakage | None = None
+    facts: CorpusFacts | None = None
     suggestion: Suggestion | None = None
     baseline: Baseline | None = None
     scripts: tuple[ScriptShare, ...] = ()
@@ -71,7 +73,8 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     from slmtui.data.inspection import count_corpus
     from slmtui.data.selection import left_out_by_patterns
     from slmtui.data.split_stats import baseline_and_scripts, dataset_leakage, token_counts
-    from slmtui.insight.suggest import corpus_facts, suggest
+    from slmtui.insight.corpus_facts import measure_corpus
+    from slmtui.insight.suggest import suggest
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
     phase = phase_of([origin])
@@ -96,7 +99,10 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         say("looking for training text repeated in validation …")
         leakage = dataset_leakage(dataset)
         overview = replace(overview, leakage=leakage)
-        overview = replace(overview, suggestion=suggest(phase.data, corpus_facts(counted, leakage)))
+        yield overview
+        say("trying vocabularies …")
+        facts = measure_corpus(corpus, dataset, dataset_settings(phase), leakage)
+        overview = replace(overview, facts=facts, suggestion=suggest(phase.data, facts))
         yield overview
         say("fitting the n-gram baseline …")
         baseline, scripts = baseline_and_scripts(dataset)
@@ -112,15 +118,14 @@ def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Sugges
     Unmeasured, and so as it was, if `stop` becomes true before.
     """
     from slmtui.console.workers.phase_facts import measure
-    from slmtui.insight.suggest import corpus_facts, steps_in_time, suggest
+    from slmtui.insight.suggest import steps_in_time, suggest
 
-    if found.suggestion is None or found.leakage is None:
+    if found.suggestion is None or found.facts is None:
         return None
     _, speed = measure(found.suggestion.phase, stop)
     if not isinstance(speed, Speed):
         return found.suggestion
-    facts = corpus_facts(found.counted, found.leakage)
-    return suggest(found.phase.data, facts, most_iters=steps_in_time(facts, speed.step))
+    return suggest(found.phase.data, found.facts, most_iters=steps_in_time(found.facts, speed.step))
 
 
 def corpus_size(corpus: Corpus) -> int:

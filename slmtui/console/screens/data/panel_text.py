@@ -158,6 +158,8 @@ def suggestion(found: DataOverview, width: int) -> Content:
     if found.suggestion is None:
         return Content("nothing: too short to train on" if found.complete else "…")
     lines = [Content(line) for line in textwrap.wrap(visible(found.suggestion.summary), width)]
+    if found.facts is not None and found.facts.note:
+        lines += [Content.assemble((line, "$severe")) for line in textwrap.wrap(visible(found.facts.note), width)]
     for line in found.suggestion.lines:
         lines.append(Content.assemble((f"{line.section}.{line.key} ", "$quiet"), (visible(str(line.value)), "bold")))
         lines += _indented(visible(line.reason), width)

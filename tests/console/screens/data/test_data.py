@@ -342,7 +342,7 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert app.phase_file == path
         phase = load_phase(path)
-        assert (phase.data.source, phase.data.dataset_size, phase.tokenizer.kind) == (("corpus",), 700, "bpe")
+        assert (phase.data.source, phase.data.dataset_size, phase.tokenizer.kind) == (("corpus",), 700, "bytes")
         path.write_text(path.read_text() + "# mine\n")
         await until(pilot, lambda: complete(app))
         await pilot.press("s")
