@@ -108,8 +108,10 @@ def suggest(
         if (line.section, line.key) != ("tokenizer", "vocab_size") or fixed.get(("tokenizer", "kind"), "bpe") == "bpe"
     ]
     chosen = {(line.section, line.key) for line in lines}
-    lines += [SuggestedValue(*key, value, "as you asked") for key, value in fixed.items() if key not in chosen]
-    values: dict[str, dict[str, Any]] = {"phase": _phase_section(data), "data": _data_values(data)}
+    others = {key: value for key, value in fixed.items() if key not in chosen}
+    lines += [SuggestedValue(*key, value, "as you asked") for key, value in others.items() if key[0] != "phase"]
+    named = {key: value for (section, key), value in others.items() if section == "phase"}
+    values: dict[str, dict[str, Any]] = {"phase": _phase_section(data) | named, "data": _data_values(data)}
     for line in lines:
         values.setdefault(line.section, {})[line.key] = line.value
     return Suggestion(tuple(lines), Phase.model_validate(values))

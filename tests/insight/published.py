@@ -20,7 +20,7 @@ Row = tuple[int, float, float]  # step, train, val
 def started(**changes: Any) -> RunStarted:
     """A run of a small, sound phase; `changes` go to the model, the training or the data, wherever the key is."""
     phase = parse_phase('[phase]\nname = "p"\n', "p.toml").values()
-    data = {"n_vocab": 1_500, "train_tokens": 20_000, "val_tokens": 2_200}
+    data: dict[str, Any] = {"n_vocab": 1_500, "train_tokens": 20_000, "val_tokens": 2_200, "train_bytes": None}
     parameters = {"token_embedding": 100_000, "position_embedding": 4_000, "body": 300_000}
     for key, value in changes.items():
         for section in (phase["model"], phase["training"], data, parameters):

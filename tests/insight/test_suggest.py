@@ -89,6 +89,12 @@ def test_what_is_fixed_stays_and_says_so() -> None:
     assert parse_phase(suggested_toml(suggestion)) == suggestion.phase
 
 
+def test_a_name_and_a_title_that_were_asked_for_are_the_phases() -> None:
+    suggestion = suggest(DATA, FACTS, {("phase", "name"): "mine", ("phase", "title"): "Mine"})
+    assert (suggestion.phase.name, suggestion.phase.phase.title) == ("mine", "Mine")
+    assert parse_phase(suggested_toml(suggestion)) == suggestion.phase
+
+
 def test_the_command_prints_or_writes_a_phase(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

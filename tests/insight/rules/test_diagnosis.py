@@ -337,3 +337,39 @@ def test_findings_come_heaviest_first_and_go_into_json() -> None:
     assert weights == sorted(weights, reverse=True)
     assert all(0 < weight <= 1 for weight in weights)
     assert json.loads(json.dumps([finding.to_dict() for finding in findings]))[1]["step"] == 100
+
+
+NOISE: list[Row] = [(0, 5.55, 5.55), *((100 * i, 3.3 - 0.01 * i, 3.297) for i in range(1, 7))]
+LETTERS = replace(
+    SOUND,
+    unigram=3.296,
+    frequency_bits=4.755,
+    compressed_bits=4.83,
+    whole_bits=4.83,
+    baseline=replace(counted(3.297, 1), bits_per_byte=4.757),
+)
+
+
+def test_noise_is_called_noise_and_not_underfitting() -> None:
+    """Letters drawn uniformly from 27: val is flat, train falls, and there is nothing more to learn."""
+    happened = run(NOISE, n_vocab=257, train_bytes=54_000)
+    finding = found("noise", happened, LETTERS)
+    assert "4.75 bits per byte" in finding.evidence
+    assert not {"underfitting", "too_small", "too_few_steps", "rate_too_low", "plateau"} & set(
+        codes(diagnose(happened, LETTERS))
+    )
+    (warning,) = [one for one in before_the_start(knowing(started(train_bytes=54_000), LETTERS)) if one.code == "noise"]
+    assert warning.level == finding.level == "warning"
+
+
+def test_flat_losses_above_what_counting_finds_are_still_underfitting() -> None:
+    structured = replace(LETTERS, frequency_bits=6.0, baseline=replace(counted(2.0), bits_per_byte=3.0))
+    assert "underfitting" in codes(diagnose(run(NOISE, n_vocab=257, train_bytes=54_000), structured))
+    as_good = replace(structured, baseline=replace(counted(3.3), bits_per_byte=4.7))
+    assert "underfitting" not in codes(diagnose(run(NOISE, n_vocab=257, train_bytes=54_000), as_good))
+
+
+def test_a_text_that_says_the_same_over_and_over_is_told() -> None:
+    same = replace(SOUND, whole_bits=0.001, frequency_bits=0.0, compressed_bits=0.0)
+    assert "0.001 bits per byte" in found("trivial", run(HEALTHY, train_bytes=900_000), same).evidence
+    assert diagnose(run(HEALTHY, train_bytes=1_000), same) == [], "of so little text, that says nothing"
