@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,15 +20,19 @@ HOW_TO_STOP = "to stop and save it, press S on Runs in slmtui, or type"
 PATIENCE = 600.0  # seconds that a corpus may take to be read before we stop waiting for it to begin
 
 
-def start_detached(phases: Sequence[Phase], checkpoints: Path) -> tuple[list[Run], int]:
+def start_detached(phases: Sequence[Phase], checkpoints: Path, tell: Callable[[str], None]) -> tuple[list[Run], int]:
     """Make a run for each phase and start a process that trains them in order; returns them and its id.
+
+    `tell` is called with what a person should know of each corpus.
 
     UserError for what is wrong with a phase or its corpus; then no run stays behind.
     """
+    from slmtui.data.reading import at_start
     from slmtui.training.prepare import phase_corpus  # numpy
 
     for phase in phases:
-        phase_corpus(phase)  # is there something to learn from?
+        for line in at_start(phase_corpus(phase)):
+            tell(f"{phase.name}: {line}")
     runs = [create_run(checkpoints, phase) for phase in phases]
     try:
         return runs, resume_detached(runs, checkpoints)
@@ -59,11 +63,19 @@ def resume_detached(runs: Sequence[Run], checkpoints: Path) -> int:
     deadline = time.monotonic() + PATIENCE
     while _state(first.log_file) == before and time.monotonic() < deadline:
         if process.poll() is not None:
-            with open_to_read(first.folder / LOG_NAME, follow=False) as file:
-                told = file.read().decode(errors="replace").strip()
-            raise UserError(told.removeprefix("slmtui: ") or f"{first.name}: ended before it began")
+            raise UserError(_words_of(first).removeprefix("slmtui: ") or f"{first.name}: ended before it began")
         time.sleep(0.05)
     return process.pid
+
+
+def said_at_start(run: Run) -> list[str]:
+    """What the process said of the first of its runs before it went on with it."""
+    return [line for line in _words_of(run).splitlines() if line.startswith(f"{run.name}: ")]
+
+
+def _words_of(run: Run) -> str:
+    with open_to_read(run.folder / LOG_NAME, follow=False) as file:
+        return file.read().decode(errors="replace").strip()
 
 
 def _told(run: Run) -> BinaryIO:

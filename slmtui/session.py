@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui.config.phase import Phase
+from slmtui.data.dataset import Dataset
+from slmtui.data.reading import at_start
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.runs.atomic_files import clear_drafts
@@ -55,7 +57,7 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
     run = create_run(checkpoints, phase)
     lock = run.lock()
     stream = watch(with_final_test(train(training, _control_file(run, wish)), run, training), dataset)
-    return Session(run, training, (), record(run, lock, training, stream), dataset.notes)
+    return Session(run, training, (), record(run, lock, training, stream), _at_start(dataset))
 
 
 def resume(run: Run, wish: Wish = nothing) -> Session:
@@ -76,7 +78,11 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
     stream = watch(tested, resumed.training.dataset, resumed.history)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
-    return Session(run, resumed.training, resumed.history, recorded, ())
+    return Session(run, resumed.training, resumed.history, recorded, _at_start(resumed.training.dataset))
+
+
+def _at_start(dataset: Dataset) -> tuple[str, ...]:
+    return (*at_start(dataset.corpus), *dataset.notes)
 
 
 def _control_file(run: Run, wish: Wish) -> ControlFile:

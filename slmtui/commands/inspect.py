@@ -32,9 +32,13 @@ FILES_SHOWN = 40
 def command(source: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) -> ExitStatus:
     phase = phase_of(source, overrides)
     from slmtui.data.inspection import inspect_corpus  # numpy, which --help does not need
+    from slmtui.data.reading import what_is_read, what_to_know
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
-    inspection = inspect_corpus(phase_corpus(phase), dataset_settings(phase), phase.data.patterns)
+    corpus = phase_corpus(phase)
+    for line in (what_is_read(corpus), *what_to_know(corpus)):  # what is left out is in the table
+        say(line)
+    inspection = inspect_corpus(corpus, dataset_settings(phase), phase.data.patterns)
     for note in inspection.notes:
         say(note)
     put(inspection.to_json() if as_json else table(inspection))

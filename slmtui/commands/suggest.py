@@ -62,6 +62,7 @@ def refuse_unwritable(output: Path) -> None:
 def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
     from slmtui.data.inspection import count_corpus
+    from slmtui.data.reading import at_start
     from slmtui.data.split_stats import dataset_leakage
     from slmtui.insight.corpus_facts import measure_corpus
     from slmtui.insight.suggest import steps_in_time, suggest
@@ -70,6 +71,8 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
 
     phase = phase_of(sources, overrides)
     corpus, settings = phase_corpus(phase), dataset_settings(phase)
+    for line in at_start(corpus):
+        say(line)
     counted = count_corpus(corpus, {}, settings)
     for note in counted.inspection.notes:
         say(note)

@@ -168,12 +168,14 @@ def has_terminal(*, training: bool) -> bool:
 
 def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> ExitStatus:
     """Train without a terminal; says what was begun, and how to see it."""
-    from slmtui.detach import HOW_TO_STOP, resume_detached, start_detached
+    from slmtui.detach import HOW_TO_STOP, resume_detached, said_at_start, start_detached
 
     if runs:
         process = resume_detached(runs, checkpoints)
+        for line in said_at_start(runs[0]):
+            say(line)
     else:
-        runs, process = start_detached(phases, checkpoints)
+        runs, process = start_detached(phases, checkpoints, say)
     for run in runs:
         put(f"{run.name}: trained by process {process}; watch it with: {run.command('watch')}")
     say(f"{HOW_TO_STOP}: kill {process}")

@@ -28,6 +28,7 @@ from slmtui.data.folder import Found, Skipped, find_files, pattern_for
 from slmtui.data.gpt2 import END_OF_TEXT
 from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
+from slmtui.data.secrets import Secret, Secrets, find_secrets
 from slmtui.data.text_file import NotText, check_file, file_state
 
 MARKS = (END_OF_TEXT.decode(), FOOTER)
@@ -49,13 +50,19 @@ class CorpusFile:
 
 @dataclass(frozen=True)
 class Corpus:
-    """Files, not their text. `fingerprint`: SHA-256 of the text in UTF-8 and of where its documents end."""
+    """Files, not their text. `fingerprint`: SHA-256 of the text in UTF-8 and of where its documents end.
+
+    `secrets`: what looks like a key, a token or a password.
+    """
 
     source: str
     files: tuple[CorpusFile, ...]
     skipped: tuple[Skipped, ...]
     fingerprint: str
     form: DocumentForm
+    n_documents: int
+    n_bytes: int  # of text, in UTF-8
+    secrets: Secrets
     marks: tuple[tuple[str, int], ...] = ()  # texts that often separate documents, and how often they occur
 
     @property
@@ -178,9 +185,10 @@ def _open_files(
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
     whole, blank, marks = hashlib.sha256(), True, dict.fromkeys(MARKS, 0)
+    n_documents, n_bytes, secrets = 0, 0, Secrets()
     for name, path, _ in found:
         header = header_of(name) if form.join == "published" else ""
-        content, all_of_it, left_out = _Content(), whole.copy(), LeftOut()
+        content, all_of_it, left_out = _Content(name), whole.copy(), LeftOut()
         all_of_it.update(header.encode())
         try:
             state = file_state(path)
@@ -194,7 +202,7 @@ def _open_files(
                     all_of_it.update(to_bytes(text))
             else:
                 for part in documents_of(path, encoding.codec, form, left_out):
-                    content.add(part.text)
+                    content.add(part.text, begins_on=part.line if part.begins else 0)
                     all_of_it.update(to_bytes(part.text) + b"\xff" * part.ends)  # a byte that UTF-8 has not
         except NotText as error:
             if alone:
@@ -205,6 +213,8 @@ def _open_files(
         whole, blank = all_of_it, blank and content.blank
         for mark in MARKS:
             marks[mark] += content.marks[mark]
+        n_documents, n_bytes = n_documents + (1 if header else content.n_documents), n_bytes + content.n_bytes
+        secrets += content.secrets
         files.append(CorpusFile(name, path, state, content.hash, header.count("\n"), header, encoding=encoding))
         skipped += _records_left_out(name, left_out)
     if alone and blank:
@@ -215,7 +225,10 @@ def _open_files(
         raise DataError(f"{source}: no text file to train on (check the patterns); skipped:{why or ' none'}")
     if blank:
         raise DataError(f"{source}: the corpus is empty: no text in its {len(files):,} files")
-    return Corpus(source, tuple(files), tuple(skipped), whole.hexdigest(), form, tuple(marks.items()))
+    return Corpus(
+        source, tuple(files), tuple(skipped), whole.hexdigest(), form, n_documents, n_bytes, secrets,
+        tuple(marks.items()),
+    )  # fmt: skip
 
 
 def _offer(mark: str, count: int) -> str:
@@ -233,8 +246,8 @@ def _records_left_out(name: str, left_out: LeftOut) -> list[Skipped]:
 
 def _open_joined(path: Path, form: DocumentForm) -> Corpus:
     """A corpus of one file, used as it is; if it has header lines, each begins a section."""
-    whole, files, joined = hashlib.sha256(), list[CorpusFile](), False
-    name, lines_before, content = path.name, 0, _Content()
+    whole, files, joined, secrets, n_bytes = hashlib.sha256(), list[CorpusFile](), False, Secrets(), 0
+    name, lines_before, content = path.name, 0, _Content(path.name)
     try:
         state = file_state(path)
         encoding = find_encoding(path, form.encoding)
@@ -249,29 +262,39 @@ def _open_joined(path: Path, form: DocumentForm) -> Corpus:
                     CorpusFile(name, path, state, content.hash, lines_before, preamble=not joined, encoding=encoding)
                 )
                 blank_lines = 0
-            joined = True
-            name, lines_before, content = header, blank_lines + text.count("\n") + 1, _Content()
+            joined, secrets, n_bytes = True, secrets + content.secrets, n_bytes + content.n_bytes + len(to_bytes(text))
+            name, lines_before, content = header, blank_lines + text.count("\n") + 1, _Content(header)
     except NotText as error:
         raise DataError(f"{path}: {error}") from None
     if not joined and content.blank:
         raise DataError(f"{path}: the corpus is empty: no text in this file")
     files.append(CorpusFile(name, path, state, content.hash, lines_before, encoding=encoding))
-    return Corpus(str(path), tuple(files), (), whole.hexdigest(), form)
+    secrets, n_bytes = secrets + content.secrets, n_bytes + content.n_bytes
+    return Corpus(str(path), tuple(files), (), whole.hexdigest(), form, len(files), n_bytes, secrets)
 
 
 class _Content:
-    """Collects the facts about a text while it is read."""
+    """Collects the facts about the text of a file, or of a section, while it is read."""
 
-    def __init__(self) -> None:
-        self._hash, self.newlines, self.blank = hashlib.sha256(), 0, True
-        self.marks = dict.fromkeys(MARKS, 0)
+    def __init__(self, name: str) -> None:
+        self._name, self._hash, self._line = name, hashlib.sha256(), 1
+        self.newlines, self.n_bytes, self.n_documents, self.blank = 0, 0, 0, True
+        self.secrets, self.marks = Secrets(), dict.fromkeys(MARKS, 0)
 
-    def add(self, text: str) -> None:
-        self._hash.update(to_bytes(text))
-        self.newlines += text.count("\n")
+    def add(self, text: str, *, begins_on: int = 0) -> None:
+        """`begins_on`: the line, from 1, of a document that begins here; 0: the text goes on."""
+        if begins_on:
+            self._line, self.n_documents = begins_on, self.n_documents + 1
+        data = to_bytes(text)
+        self._hash.update(data)
+        self.n_bytes += len(data)
         for mark in MARKS:
             self.marks[mark] += text.count(mark)
         self.blank = self.blank and (not text or text.isspace())
+        found = tuple(Secret(self._name, self._line + line, kind) for line, kind in find_secrets(text))
+        self.secrets += Secrets(found, len(found))
+        newlines = text.count("\n")
+        self._line, self.newlines = self._line + newlines, self.newlines + newlines
 
     @property
     def hash(self) -> str:

@@ -124,6 +124,7 @@ class Dataset:
     fingerprint: str
     val_bytes_fingerprint: str
     notes: tuple[str, ...]
+    corpus: Corpus
     test: SideTokens | None = None
     records: bool = False
 
@@ -241,7 +242,7 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         for data in part_bytes(prefix, part):
             val_bytes.update(data)
     return Dataset(
-        train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes),
+        train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
         test if settings.test else None, bool(corpus.form.field),
     )  # fmt: skip
 

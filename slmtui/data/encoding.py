@@ -31,11 +31,12 @@ _MARKS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
 # that are so rare that a guess at them would be wrong more often than right.
 _LEGACY = (
     "cp1252", "cp1250", "cp1251", "cp932", "gb18030", "big5", "cp949", "euc_jp", "koi8_r", "cp866", "cp1253", "cp1254",
-    "cp1255", "cp1256", "cp1257", "iso8859_2", "iso8859_5", "iso8859_7", "cp874", "mac_roman", "iso2022_jp",
+    "cp1255", "cp1256", "iso8859_2", "iso8859_5", "iso8859_7", "cp874", "mac_roman", "iso2022_jp",
 )  # fmt: skip
 
 _RARE = 10_000  # one wrong byte in so many is a fault in a UTF-8 file rather than another encoding
 _SAMPLE = 1 << 16  # bytes that a guess looks at
+_CONTROL = re.compile(rb"[^\t\n\f\r -\x7e\xa0-\xff]")
 _STRAY = re.compile("[\udc80-\udcff]")
 _STRAY_OR_REPLACED = re.compile("[\udc80-\udcff\ufffd]")
 
@@ -178,7 +179,10 @@ def _guess(sample: bytes) -> str | None:
         for match in from_bytes(sample, cp_isolation=list(_LEGACY))
         for name in match.could_be_from_charset
     ]
-    return min(likely)[-1] if likely else None
+    if likely:
+        return min(likely)[-1]
+    letters = sum(byte >= 0xA0 for byte in sample) <= len(sample) / 3 and not _CONTROL.search(sample)
+    return _LEGACY[0] if letters else None  # short words with many accents are taken for noise
 
 
 def read_text(path: Path, codec: str) -> Iterator[str]:

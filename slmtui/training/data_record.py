@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import Field, PlainSerializer, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 
 from slmtui.data.baseline import Baseline, bits_per_byte
+from slmtui.data.reading import what_is_left_out, what_is_read, what_to_know
 
 if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
@@ -58,6 +59,8 @@ class DataRecord:
     fingerprint: str = ""  # of the corpus and its tokens
     val_text: str = ""
     notes: tuple[str, ...] = ()
+    source: str = ""  # one line: what was read
+    left_out: tuple[str, ...] = ()  # of the source, and why, in a few lines
     facts: DataFacts | None = None
 
     @classmethod
@@ -75,7 +78,9 @@ class DataRecord:
             documents=dataset.n_documents,
             fingerprint=dataset.fingerprint,
             val_text=dataset.val_bytes_fingerprint,
-            notes=(*dataset.notes, *notes),
+            notes=(*what_to_know(dataset.corpus), *dataset.notes, *notes),
+            source=what_is_read(dataset.corpus),
+            left_out=what_is_left_out(dataset.corpus),
         )
 
     @property

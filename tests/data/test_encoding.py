@@ -39,7 +39,8 @@ def test_a_byte_order_mark_decides(tmp_path: Path, codec: str) -> None:
 @pytest.mark.parametrize(
     ("text", "codec"),
     [
-        ("café", "cp1252"), (FRENCH, "cp1252"), (FRENCH, "mac_roman"), (RUSSIAN, "cp1251"), (RUSSIAN, "koi8_r"),
+        ("café", "cp1252"), ("café" * 20, "cp1252"), ("déjà vu à la crème\n", "cp1252"),
+        (FRENCH, "cp1252"), (FRENCH, "mac_roman"), (RUSSIAN, "cp1251"), (RUSSIAN, "koi8_r"),
         (POLISH, "cp1250"), (POLISH, "iso8859_2"), (JAPANESE, "cp932"), (JAPANESE * 9, "euc_jp"),
     ],
 )  # fmt: skip

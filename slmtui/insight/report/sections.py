@@ -79,7 +79,8 @@ def data(facts: RunFacts, level: int) -> list[ReportBlock]:
             f"text was seen {number(facts.epochs, '.1f')} times on average."
         ),
     ]
-    notes = [Paragraph(note) for note in known.notes]
+    blocks += [Paragraph(f"{known.source[:1].upper()}{known.source[1:]}.")] if known.source else []
+    notes = [Paragraph(note) for note in (*known.left_out, *known.notes)]
     blocks += [Bullets(tuple(notes))] if notes else []
     return [*blocks, *_baseline(facts, level + 1), *_leakage(facts, level + 1)]
 
