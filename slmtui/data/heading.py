@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
 
 NEARLY_ALL = 0.8  # of the documents
@@ -44,12 +45,14 @@ def find_heading(
     of = len(spans[0]) + len(spans[1])
     if of < FEWEST_DOCUMENTS:
         return None
-    documents = (np.cumsum(is_end[0]), np.cumsum(is_end[1]) + len(borders[0]))
-    pairs = []
-    for side, document in zip(ids, documents, strict=True):
-        found = np.flatnonzero(side != absent)
-        pairs.append(np.unique(np.stack([side[found], document[found]]), axis=1)[0])
-    having = np.bincount(np.concatenate(pairs).astype(np.int64), minlength=1)
+    having = np.zeros(max(map(len, ids)) + 1, np.int64)  # how many documents have each n-gram
+    for side, ends in zip(ids, is_end, strict=True):
+        found, n_documents = side != absent, int(np.count_nonzero(ends)) + 1
+        pairs = side[found].astype(np.int64)  # an n-gram and a document that has it, as one number
+        pairs *= n_documents
+        pairs += np.cumsum(ends, dtype=np.int32)[found]
+        pairs = distinct(pairs)
+        having += np.bincount(pairs // n_documents, minlength=len(having))
     common = having >= NEARLY_ALL * of
     if not common.any():
         return None
@@ -72,3 +75,9 @@ def find_heading(
     if not lengths or any(part.mean() > MOST_OF_A_SIDE for part in parts if len(part)):
         return None
     return Heading(len(lengths), of, max(lengths), val_start), (parts[0], parts[1])
+
+
+def distinct(values: IntArray) -> IntArray:
+    """The distinct values, ascending, by sorting: `np.unique` takes a hash table of many times their size."""
+    ordered = np.sort(values)
+    return ordered[np.concatenate([[True], ordered[1:] != ordered[:-1]])] if len(ordered) else ordered

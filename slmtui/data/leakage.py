@@ -10,14 +10,15 @@ Karp, Miller & Rosenberg 1972, "Rapid identification of repeated patterns in str
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slmtui.config.limits import SHORTEST_COPY
-from slmtui.data.heading import Heading, find_heading
+from slmtui.data.heading import Heading, distinct, find_heading
 
-IntArray = NDArray[np.int64]
+IntArray = NDArray[np.integer[Any]]  # ids in 32 bits: there are less than half as many positions; keys in 64
 BoolArray = NDArray[np.bool_]
 
 BLOCK = 1 << 18  # positions processed at a time, so that hardly any memory is needed beyond the ids
@@ -47,7 +48,7 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end
 
     Raises ValueError for an empty side, or if `shortest` < 1.
     """
-    train_tokens, val_tokens = np.asarray(train, dtype=np.int64), np.asarray(val, dtype=np.int64)
+    train_tokens, val_tokens = np.asarray(train, dtype=np.int32), np.asarray(val, dtype=np.int32)
     if shortest < 1 or min(len(train_tokens), len(val_tokens)) < 1:
         raise ValueError(
             f"leakage needs a token on each side and repeats of at least one, not {len(train_tokens)} and "
@@ -57,7 +58,7 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end
         return _compared(train_tokens, val_tokens, shortest)
     ends = (train_tokens == end, val_tokens == end)
     train_tokens, val_tokens = (
-        np.where(is_end, ABSENT, side) for is_end, side in zip(ends, (train_tokens, val_tokens), strict=True)
+        np.where(is_end, np.int32(ABSENT), side) for is_end, side in zip(ends, (train_tokens, val_tokens), strict=True)
     )
     found = _compared(train_tokens, val_tokens, shortest)
     if not found.repeated_tokens:
@@ -68,7 +69,9 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end
     if (headed := find_heading((common.train, common.val), ends, shortest, ABSENT)) is None:
         return found
     heading, (in_train, in_val) = headed
-    found = _compared(np.where(in_train, ABSENT, train_tokens), np.where(in_val, ABSENT, val_tokens), shortest)
+    train_tokens[in_train], val_tokens[in_val] = ABSENT, ABSENT  # both are ours: np.where made them
+    del common
+    found = _compared(train_tokens, val_tokens, shortest)
     return replace(found, heading=heading)
 
 
@@ -115,12 +118,12 @@ class SharedNgrams:
         return _numbered(self.length + by, self._keys(self.train, by), self._keys(self.val, by))
 
     def _keys(self, ids: IntArray, by: int) -> IntArray:
-        keys = np.full(len(ids), ABSENT)
+        keys = np.full(len(ids), ABSENT, np.int64)
         for start in range(0, len(ids) - by, BLOCK):
             stop = min(start + BLOCK, len(ids) - by)
             first, second = ids[start:stop], ids[start + by : stop + by]
             both = (first != ABSENT) & (second != ABSENT)
-            keys[start:stop][both] = first[both] * len(self.val) + second[both]
+            keys[start:stop][both] = first[both].astype(np.int64) * len(self.val) + second[both]
         return keys
 
     def longest(self) -> SharedNgrams:
@@ -151,9 +154,8 @@ def single_tokens(train: IntArray, val: IntArray) -> SharedNgrams:
 
 def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> SharedNgrams:
     """Gives equal keys (ABSENT, or ≥ 0) equal ids on both sides, and ABSENT to keys that one side lacks."""
-    kinds = np.unique(val_keys)
-    train, val = np.full(len(train_keys), ABSENT), np.full(len(val_keys), ABSENT)
-    in_both = np.full(len(kinds), ABSENT)
+    kinds = distinct(val_keys)
+    train, val, in_both = (np.full(len(keys), ABSENT, np.int32) for keys in (train_keys, val_keys, kinds))
     for start in range(0, len(train_keys), BLOCK):
         keys = train_keys[start : start + BLOCK]
         possible = np.flatnonzero(keys != ABSENT)
@@ -170,7 +172,7 @@ def _numbered(length: int, train_keys: IntArray, val_keys: IntArray) -> SharedNg
 
 def covered(starts: BoolArray, length: int) -> BoolArray:
     """Which positions are within `length` of one of `starts`: both (n,)."""
-    edges = np.zeros(len(starts) + length, dtype=np.int64)
+    edges = np.zeros(len(starts) + length, dtype=np.int32)
     edges[: len(starts)] += starts
     edges[length:] -= starts
     inside: BoolArray = np.cumsum(edges)[: len(starts)] > 0

@@ -18,7 +18,7 @@ from slmtui.data.ngram_baseline import ScoredTokens, scored_baseline
 from slmtui.data.scripts import ScriptShare, script_shares
 from slmtui.data.token_file import blocks
 
-COMPARED_TOKENS = 4_000_000  # of each side, from its start; more would take minutes and gigabytes
+COMPARED_TOKENS = 1_000_000  # of each side, from its start; more would take minutes and gigabytes
 UNSEEN_SHOWN = 8
 HEADING_SHOWN = 50  # characters of its first line
 
@@ -62,7 +62,7 @@ class TokenCounts:
 def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
     """Compare the two sides, white space aside: indentation repeats in every program.
 
-    Takes about a second for a million tokens, and half a gigabyte at most.
+    Takes about a second for a million tokens, and 300 MB at most.
     """
     solid = ~dataset.tokenizer.is_space
     train, val = (side.tokens[:COMPARED_TOKENS] for side in (dataset.train, dataset.val))
