@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.text.columns import cut_left
 from slmtui.output import visible
 
@@ -30,6 +31,7 @@ class FileRow:
     side: str  # a key of SIDES; "" for a file that is not in the dataset, "out" for what is not in the corpus
     file: DatasetFile | None
     left_out: Skipped | None = None
+    documents: int = 0  # of it in the dataset
 
 
 def file_rows(counted: Counted, left_out: Sequence[Skipped] = ()) -> list[FileRow]:
@@ -42,7 +44,8 @@ def file_rows(counted: Counted, left_out: Sequence[Skipped] = ()) -> list[FileRo
     rows = []
     for file in counted.inspection.file_tokens:
         own = waiting.pop() if file.tokens and waiting else None
-        rows.append(FileRow(file.name, file.tokens, file.functions, file.side, own))
+        documents = len(FileTokens(counted.dataset, own).documents) if own is not None and counted.dataset else 0
+        rows.append(FileRow(file.name, file.tokens, file.functions, file.side, own, documents=documents))
     return [*rows, *(FileRow(item.path, 0, 0, "out", None, item) for item in left_out)]
 
 
@@ -112,6 +115,7 @@ class FilesTable(DataTable[Text]):
         more = FileRow(
             f"… and {len(files) - MOST_ROWS:,} more files", sum(one.tokens for one in files[MOST_ROWS:]),
             sum(one.functions for one in files[MOST_ROWS:]), "", None,
+            documents=sum(one.documents for one in files[MOST_ROWS:]),
         )  # fmt: skip
         more_out = FileRow(f"… and {len(left_out) - MOST_ROWS:,} more", 0, 0, "out", None)
         shown: list[tuple[FileRow, FileRow | None]] = [(one, one) for one in files[:MOST_ROWS]]
@@ -121,18 +125,22 @@ class FilesTable(DataTable[Text]):
         tokens = max([6, *(len(f"{one.tokens:,}") for one, _ in shown)])
         name = max(8, self._width - tokens - 16)
         self.clear(columns=True)
-        for title, width in (("file", name), ("tokens", tokens + 1), ("funcs", 7), (" side", 7)):
+        several = any(one.documents > 1 + (one.side == "both") for one in files)
+        counted = "docs" if several else "funcs"
+        for title, width in (("file", name), ("tokens", tokens + 1), (counted, 7), (" side", 7)):
             self.add_column(Text(title, justify="left" if title == "file" else "right"), width=width)
         colours = self.app.theme_variables
-        self.add_rows(_cells(one, name, colours) for one, _ in shown)
+        self.add_rows(_cells(one, name, colours, documents=several) for one, _ in shown)
         self.move_cursor(row=min(row, self.row_count - 1), animate=False)
 
 
-def _cells(row: FileRow, width: int, colours: Mapping[str, str]) -> list[Text]:
+def _cells(row: FileRow, width: int, colours: Mapping[str, str], *, documents: bool) -> list[Text]:
     name = cut_left(visible(row.name), width - 1)
     quiet = "" if row.side not in ("", "out") else colours["quiet"]
     side = {"train": colours["train"], "": quiet, "out": quiet}.get(row.side, colours["val"])
-    counts = ("", "") if row.side == "out" else (f"{row.tokens:,}", f"{row.functions:,}")
+    counts = (
+        ("", "") if row.side == "out" else (f"{row.tokens:,}", f"{row.documents if documents else row.functions:,}")
+    )
     return [
         Text(name, style=quiet, no_wrap=True),
         *(Text(count, style=quiet, justify="right") for count in counts),

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from slmtui.output import spelled_bytes
+
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from slmtui.data.dataset import Dataset, DatasetFile, Side
 
 
@@ -34,6 +40,33 @@ class FileTokens:
         if token < len(self.file.train):
             return "train", self.file.train[token]
         return "val", self.file.val[token - len(self.file.train)]
+
+    @cached_property
+    def documents(self) -> NDArray[np.int64]:
+        """Where the file's documents begin among its tokens, or go on, after a border."""
+        import numpy as np  # which the console's first frame does not wait for
+
+        starts, before = [np.zeros(0, np.int64)], 0
+        sides: list[tuple[Side, range]] = [("train", self.file.train), ("val", self.file.val), ("test", self.file.test)]
+        for side, span in sides:
+            if len(span):
+                ends = self.dataset.side(side).ends
+                first, last = np.searchsorted(ends, [span.start, span.stop - 1])  # the last end ends the last document
+                starts.append(np.concatenate([[before], before + ends[first:last] - span.start + 1]))
+                before += len(span)
+        return np.concatenate(starts)
+
+    def document_of(self, token: int) -> int:
+        """Which of the documents a token is in, from 0."""
+        return int(self.documents.searchsorted(token, side="right")) - 1
+
+    def document_text(self, token: int, most: int) -> str:
+        """The text of the document that a token is in, of at most so many tokens; stray bytes as ‹e0 b8›."""
+        document = self.document_of(token)
+        start = int(self.documents[document])
+        stop = int(self.documents[document + 1]) if document + 1 < len(self.documents) else len(self)
+        data = self.dataset.tokenizer.decode_bytes(self.ids(start, min(stop, start + most)))
+        return spelled_bytes(data.decode("utf-8", "surrogateescape")) + " …" * (stop - start > most)
 
     def ids(self, start: int, stop: int) -> list[int]:
         """The ids of the tokens from `start` to `stop`."""

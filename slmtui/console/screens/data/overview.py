@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
     from slmtui.data.folder import Skipped
     from slmtui.data.inspection import Counted
+    from slmtui.data.near_copies import NearCopy
     from slmtui.data.scripts import ScriptShare
     from slmtui.data.split_stats import DatasetLeakage, TokenCounts
     from slmtui.insight.corpus_facts import CorpusFacts
@@ -41,6 +42,7 @@ class DataOverview:
     suggestion: Suggestion | None = None
     baseline: Baseline | None = None
     scripts: tuple[ScriptShare, ...] = ()
+    near_copies: tuple[NearCopy, ...] = ()
     complete: bool = False
 
     @property
@@ -71,6 +73,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     """
     from slmtui.config.source_phase import phase_of
     from slmtui.data.inspection import count_corpus
+    from slmtui.data.near_copies import near_copies
     from slmtui.data.selection import left_out_by_patterns
     from slmtui.data.split_stats import baseline_and_scripts, dataset_leakage, token_counts
     from slmtui.insight.corpus_facts import measure_corpus
@@ -103,6 +106,10 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         say("trying vocabularies …")
         facts = measure_corpus(corpus, dataset, dataset_settings(phase), leakage)
         overview = replace(overview, facts=facts, suggestion=suggest(phase.data, facts))
+        yield overview
+        say("looking for near-copies …")
+        copies = near_copies(dataset, one_document_a_file=corpus.one_document_a_file)
+        overview = replace(overview, near_copies=copies)
         yield overview
         say("fitting the n-gram baseline …")
         baseline, scripts = baseline_and_scripts(dataset)

@@ -18,6 +18,7 @@ from slmtui.words import NOTHING, percent, plural
 if TYPE_CHECKING:
     from slmtui.console.screens.data.overview import DataOverview
 
+COPIES_SHOWN = 5
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
 
@@ -103,6 +104,7 @@ def validation(found: DataOverview, width: int) -> Content:
             _row("loss known to", f"± {val_uncertainty(n_val):.2f} nats", width),
             *_repeats(found, width),
             *_unseen(found, n_val, width),
+            *_near_copies(found, width),
             *_baseline(found, width),
         ]
     )
@@ -123,6 +125,24 @@ def _repeats(found: DataOverview, width: int) -> list[Content]:
             Content.assemble("  train ", (cut_left(visible(leakage.longest_train), width - 8), "$train")),
         ]
     return [*lines, *_notes([leakage.note], width)]
+
+
+def _near_copies(found: DataOverview, width: int) -> list[Content]:
+    """How many documents are near-copies of others, and which: first where one trains and the other does not."""
+    if not (copies := found.near_copies):
+        return []
+    across = sum(copy.across for copy in copies)
+    words = f"{len(copies):,}{f', {across:,} across !' if across else ''}"
+    lines = [_row("near-copies", words, width, "$severe" if across else "")]
+    for copy in copies[:COPIES_SHOWN]:
+        for mark, place, side in (("  ", copy.copy, copy.copy_side), ("≈ ", copy.of, copy.of_side)):
+            style = "$train" if side == "train" else "$val"
+            share = f" {percent(copy.similarity)}" if mark == "≈ " else ""
+            name = cut_left(visible(place), width - 2 - len(share))
+            lines.append(Content.assemble((mark, "$quiet"), (name, style), (share, "$quiet")))
+    if len(copies) > COPIES_SHOWN:
+        lines.append(Content.assemble((f"  … and {len(copies) - COPIES_SHOWN:,} more", "$quiet")))
+    return lines
 
 
 def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:

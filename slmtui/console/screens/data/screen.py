@@ -35,11 +35,12 @@ from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
 from slmtui.project import PHASES, project_phases
-from slmtui.words import plural
+from slmtui.words import percent, plural
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
 NEED_DATA = {*(f"see('{panel}')" for panel in PAGES), "save"}  # actions of no use when there is nothing to see
+PREVIEWED = 8_000  # tokens of a document that is shown as plain text
 SUGGESTED = Path("phases/suggested.toml")
 NO_PHASE = "there is no phase to write it in: s saves the suggestion as one, and there space takes files in and out"
 
@@ -160,6 +161,8 @@ class DataScreen(ConsoleScreen):
             self.query_one(FilesTable).show(file_rows(found.counted, found.left_out))
             self._show_file_at_cursor()
         self._describe_token()
+        if found.near_copies and (row := self.query_one(FilesTable).row_at_cursor()) is not None:
+            self._reader_title(row.name)
 
     def _title(self, found: DataOverview) -> str:
         n = found.counted.inspection.files
@@ -204,7 +207,9 @@ class DataScreen(ConsoleScreen):
         self.query_one(TokenView).show_file(file, token, repeat)
 
     def _reader_title(self, name: str) -> None:
-        self.query_one("#reader").border_title = Content(f"{visible(name)}, as the model sees it")
+        like = next((copy for copy in self.found.near_copies if copy.copy == name), None) if self.found else None
+        words = f" · {percent(like.similarity)} like {like.of} ({like.of_side})" if like is not None else ""
+        self.query_one("#reader").border_title = Content(visible(f"{name}, as the model sees it{words}"))
 
     @on(TokenView.Moved)
     def _describe_token(self) -> None:
@@ -224,10 +229,12 @@ class DataScreen(ConsoleScreen):
             f"{cut(shown, 23)} id {token} · {data[:8].hex(' ')}{'…' * (len(data) > 8)}{often}"
         )
         name = {"train": "training", "val": "validation", "test": "test"}[side]
-        words = f"line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
+        n_documents = len(file.documents)
+        document = f"[ {file.document_of(view.cursor) + 1:,} of {n_documents:,} ] · " if n_documents > 1 else ""
+        words = f"{document}line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
         if len(words) > view.region.width - 4:
-            words = f"line {line:,} · token {view.cursor + 1:,} · {name}"
-        self.query_one("#reader").border_subtitle = words
+            words = f"{document}line {line:,} · token {view.cursor + 1:,} · {name}"
+        self.query_one("#reader").border_subtitle = Content(words)
 
     def action_repeat(self) -> None:
         """Show the longest repeat: in validation first, then in training, and so on by turns."""
@@ -252,6 +259,14 @@ class DataScreen(ConsoleScreen):
         self._page(panel)
         widget = {"files": "#file-table", "text": "#text"}.get(panel, f"#{panel}")
         self.query_one(widget).focus()
+
+    def action_preview(self) -> None:
+        """The document under the cursor as plain text."""
+        view = self.query_one(TokenView)
+        if (file := view.file) is not None:
+            place = f"{file.file.name}:{file.line(int(file.documents[file.document_of(view.cursor)]))}"
+            text = file.document_text(view.cursor, PREVIEWED)
+            self.host.push_screen(Message(visible(text) or "an empty document", title=visible(place)))
 
     def action_read_text(self) -> None:
         self.action_see("text")

@@ -56,6 +56,9 @@ class TokenView(ScrollView, can_focus=True):
         Binding("pageup,ctrl+u", "page(-1)", "page up", show=False),
         Binding("home,g", "go(0)", "start of the file", show=False),
         Binding("end,G", "go(-1)", "end of the file", show=False),
+        Binding("right_square_bracket", "document(1)", "next document", key_display="]", show=False),
+        Binding("left_square_bracket", "document(-1)", "document before", key_display="[", show=False),
+        Binding("enter", "screen.preview", "as plain text", show=False, tooltip="this document as plain text"),
         Binding("m", "border", "to where validation begins", show=False),
         Binding("b", "bars", "borders as lines", show=False, tooltip="lines between the tokens, or shades alone"),
     ]
@@ -159,6 +162,13 @@ class TokenView(ScrollView, can_focus=True):
             self.go(laid.stop)  # the next window, if there is one
         else:
             self.go(laid.start - 1 if laid.start else 0)
+
+    def action_document(self, step: int) -> None:
+        """To the beginning of the next document of the file, or of the one before."""
+        if self.file is not None:
+            document = self.file.document_of(self.cursor) + step
+            if 0 <= document < len(self.file.documents):
+                self.go(int(self.file.documents[document]), jump=True)
 
     def action_border(self) -> None:
         if self.file is not None and self.file.border is not None:

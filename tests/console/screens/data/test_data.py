@@ -520,3 +520,37 @@ async def test_without_a_phase_space_says_what_to_do() -> None:
         await until(pilot, lambda: data(app).reader.origin == Path("corpus") and complete(app))
         await pilot.press("f", "space")
         await until(pilot, lambda: "s saves the suggestion" in "\n".join(toasts(app)))
+
+
+async def test_documents_are_gone_through_and_read_as_plain_text(project: Path) -> None:
+    lines = [f"This is the {i}th line of all, said {noun}." for i, noun in enumerate(NOUNS)]
+    (project / "lines.txt").write_text("\n".join([*lines, lines[3]]))
+    phase = PHASE.replace('"corpus"', '"lines.txt"').replace('join = "published"', 'documents = "lines"')
+    (project / "phases/quick.toml").write_text(phase)
+    async with console() as (app, pilot):
+        row = data(app).query_one(FilesTable).row_at_cursor()
+        assert row is not None
+        assert row.documents == 11
+        assert "docs" in seen(app)
+        await pilot.press("x", "]", "]")
+        await pilot.pause()
+        subtitle = str(data(app).query_one("#reader").border_subtitle)
+        assert "[ 3 of 11 ] · line 3" in subtitle
+        await pilot.press("[", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        assert lines[1] in seen(app)
+        assert lines[2] not in seen(app)
+        await pilot.press("escape")
+        assert "lines.txt:4" in text_of(app, "#validation")
+        assert "lines.txt:11" in text_of(app, "#validation")
+
+
+async def test_a_near_copy_says_what_it_is_like(project: Path) -> None:
+    (project / "phases/quick.toml").write_text(
+        PHASE.replace('join = "published"', "").replace("dataset_size = 700", "")
+    )
+    (project / "corpus/zz.py").write_text((project / "corpus/3_invoice.py").read_text() + "x = 1\n")
+    async with console() as (app, pilot):
+        assert "near-copies" in text_of(app, "#validation")
+        await pilot.press("G")
+        await until(pilot, lambda: "like 3_invoice.py (train)" in str(data(app).query_one("#reader").border_title))
