@@ -52,10 +52,10 @@ def _scripts(found: DataOverview, width: int) -> list[Content]:
     """What each script costs, where there are several."""
     if not found.scripts:
         return []
-    lines = [_heading("by script", width), _row("", " share  B/token  bits/B", width)]
+    lines = [_heading("by script", width), _row("", "share B/tok bits/B", width)]
     for one in found.scripts:
         bits = f"{one.bits_per_byte:.2f}" if one.bits_per_byte is not None else NOTHING
-        lines.append(_row(one.script, f"{percent(one.share):>6}  {one.bytes_per_token:7.2f}  {bits:>6}", width))
+        lines.append(_row(one.script, f"{percent(one.share):>5}{one.bytes_per_token:6.2f}{bits:>7}", width))
     return lines
 
 
