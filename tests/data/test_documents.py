@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import random
+import sys
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import get_args
 
@@ -19,6 +23,11 @@ from slmtui.data.errors import DataError
 from slmtui.data.inspection import inspect_corpus
 from slmtui.data.split_stats import dataset_baseline, dataset_leakage
 from slmtui.data.tokenizer import tokenizer_from_state
+from slmtui.training.events import Evaluation
+from slmtui.training.hardware import choose_machine
+from slmtui.training.prepare import prepare_dataset
+from slmtui.training.state import Training
+from slmtui.training.trainer import train
 from tests.data.test_corpus import skipped, write
 
 KINDS = ["gpt2", "gpt2-compact", "bpe", "characters", "bytes"]
@@ -296,16 +305,77 @@ def test_repeats_do_not_go_across_documents(tmp_path: Path) -> None:
     assert shared.repeated_share == 0.0
 
 
+def same_text_thrice(folder: Path) -> list[Path]:
+    """A text as one file, as a folder of that file, and as a folder of 1,000 files."""
+    chosen = random.Random(1)
+    words = ["".join(chosen.choices("etaoinshrdlu", k=chosen.randint(2, 8))) for _ in range(300)]
+    lines = [" ".join(chosen.choices(words, range(300, 0, -1), k=8)) + "\n" for _ in range(10_000)]
+    share = len(lines) // 1000
+    write(folder / "alone", {"one.txt": "".join(lines)})
+    write(folder / "many", {f"{i:03}.txt": "".join(lines[i * share : (i + 1) * share]) for i in range(1000)})
+    return [folder / "alone/one.txt", folder / "alone", folder / "many"]
+
+
 def test_the_baseline_of_text_does_not_depend_on_its_files(tmp_path: Path) -> None:
-    lines = [f"the {i % 7}th of {i % 11} words is {i * 7919 % 101}\n" for i in range(3000)]
-    (tmp_path / "one.txt").write_text("".join(lines))
-    write(tmp_path / "many", {f"{i:03}.txt": "".join(lines[i * 30 : i * 30 + 30]) for i in range(100)})
     bits = []
-    for path in (tmp_path / "one.txt", tmp_path / "many"):
+    for path in same_text_thrice(tmp_path):
         baseline = dataset_baseline(dataset(open_corpus(path), kind="bytes"))
         assert baseline is not None
         bits.append(baseline.bits_per_byte)
-    assert bits[1] == pytest.approx(bits[0], rel=0.01)
+    assert bits == pytest.approx([bits[0]] * 3, rel=0.01)
+
+
+@pytest.mark.soak
+def test_a_trained_network_is_as_good_on_one_file_as_on_a_thousand(tmp_path: Path) -> None:
+    bits = []
+    for path in same_text_thrice(tmp_path):
+        phase = parse_phase(
+            f'''\
+[phase]
+name = "same"
+[data]
+source = "{path}"
+[tokenizer]
+kind = "bytes"
+[model]
+n_layer = 2
+n_head = 2
+n_embd = 64
+block_size = 64
+[training]
+max_iters = 400
+learning_rate = 3e-3
+[evaluation]
+interval = 400
+[sampling]
+prompts = []
+''',
+            "same.toml",
+        )
+        happened = train(Training.start(phase, prepare_dataset(phase), choose_machine(phase.training)))
+        bits.append([e.bits_per_byte for e in happened if isinstance(e, Evaluation)][-1])
+    assert bits == pytest.approx([bits[0]] * 3, rel=0.01)
+
+
+@pytest.mark.skipif(find_spec("pyarrow") is None, reason="pyarrow is not installed")
+def test_records_of_parquet(tmp_path: Path) -> None:
+    pyarrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    rows = [{"title": f"Title {i}", "text": f"The text of record {i}." if i != 1 else None} for i in range(3000)]
+    parquet.write_table(pyarrow.Table.from_pylist(rows), tmp_path / "a.parquet")
+    corpus = open_corpus(tmp_path / "a.parquet", form=DocumentForm(field="{title}: {text}"))
+    expected = [f"{row['title']}: {row['text']}" for row in rows if row["text"] is not None]
+    assert documents(corpus) == expected
+    assert skipped(corpus) == {"a.parquet:2": "field 'text' is null, not text"}
+    (tmp_path / "b.parquet").write_bytes(b"PAR1 but no table")
+    with pytest.raises(DataError, match=r"b\.parquet: not a Parquet file that can be read"):
+        open_corpus(tmp_path / "b.parquet", form=DocumentForm(field="text"))
+
+
+def test_parquet_without_its_library_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.parquet").write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match=r"a\.parquet: to read Parquet files, install pyarrow: pip install"):
+        open_corpus(tmp_path / "a.parquet", form=DocumentForm(field="text"))
 
 
 @pytest.mark.parametrize(
