@@ -159,11 +159,11 @@ def count_corpus(
             n_ends, ids = len(chunk.texts) - 1 + chunk.ends, ids[ids != END]
         documents += n_ends
         counts += np.bincount(ids, minlength=len(counts))
-        per_file[chunk.file] += chunk.characters, len(ids), sum(map(count_definitions, chunk.texts))
+        per_file[chunk.file] += chunk.characters, len(ids), count_definitions("\n".join(chunk.texts))
+        add_characters(of_characters, "".join(chunk.texts))
         characters += chunk.characters
         for i, text in enumerate(chunk.texts):
             last = text[-1:] or last
-            add_characters(of_characters, text)
             lines += text.count("\n")
             if i < n_ends:
                 lines, last = lines + (last != "\n"), "\n"
