@@ -6,6 +6,7 @@ CI tries the smallest size on the bundled corpus; `make soak` all sizes, and fou
 from __future__ import annotations
 
 import math
+import random
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,7 @@ from slmtui.commands import suggest as command
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.data.split_stats import dataset_baseline
+from slmtui.data.text_measures import measure_text
 from slmtui.training.events import Evaluation
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
@@ -74,3 +76,54 @@ def test_every_size_of_unlike_corpora_ends_below_the_ngram_model_within_a_minute
     print(f"{source.name} {size:,}: {said} of {best.step} of {phase.training.max_iters} steps")  # noqa: T201
     assert best.judged_bits_per_byte < ngram, said
     assert seconds < SECONDS, said
+
+
+def compressed_bits(phase: Phase) -> float:
+    """What the best of Python's compressors makes of the validation text, after the training text."""
+    return measure_text(prepare_dataset(phase)).compressed
+
+
+@pytest.mark.soak
+def test_letters_drawn_uniformly_cost_what_they_must(tmp_path: Path) -> None:
+    """log2 27 = 4.755 bits."""
+    source = tmp_path / "letters.txt"
+    source.write_text("".join(random.Random(3).choices("abcdefghijklmnopqrstuvwxyz ", k=60_000)), encoding="utf-8")
+    best, _ = best_after_training(parse_phase(command.suggested([source], []), "suggested"))
+    assert best.judged_bits_per_byte == pytest.approx(math.log2(27), abs=0.02)
+
+
+@pytest.mark.soak
+def test_names_cost_no_more_than_the_best_compressor_needs(tmp_path: Path) -> None:
+    dice, source = random.Random(3), tmp_path / "names.txt"
+    parts = (
+        "an",
+        "ka",
+        "ri",
+        "mo",
+        "be",
+        "ta",
+        "lo",
+        "si",
+        "ne",
+        "ra",
+        "el",
+        "ia",
+        "th",
+        "wyn",
+        "da",
+        "ge",
+        "fra",
+        "ju",
+    )
+    names = ("".join(dice.choices(parts, k=dice.randrange(2, 5))).capitalize() for _ in range(5_000))
+    source.write_text("\n".join(names), encoding="utf-8")
+    phase = parse_phase(command.suggested([source], []), "suggested")
+    best, _ = best_after_training(phase)
+    assert best.judged_bits_per_byte <= compressed_bits(phase)
+
+
+@pytest.mark.soak
+def test_records_cost_no_more_than_the_best_compressor_needs(tmp_path: Path) -> None:
+    phase = parse_phase(command.suggested([records(tmp_path)], []), "suggested")
+    best, _ = best_after_training(phase)
+    assert best.judged_bits_per_byte <= compressed_bits(phase)
