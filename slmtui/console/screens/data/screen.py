@@ -118,6 +118,7 @@ class DataScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self.query_one("#validation").border_subtitle = "enter: longest repeat"
+        self.query_one("#files").border_subtitle = "space: in or out"
         self.query_one("#suggestion").border_subtitle = "s saves it as a phase"
         self._page("files")
         self.query_one(FilesTable).focus()
@@ -184,7 +185,7 @@ class DataScreen(ConsoleScreen):
             return
         self._shown_file = None
         if row.left_out is not None:
-            how = "\n\nspace takes it in" if row.left_out.take_in else ""
+            how = "\n\nspace, in the list of files, takes it in" if row.left_out.take_in else ""
             self._show_why(row.name, f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}")
             return
         asked = self.found.phase.data.dataset_size
