@@ -20,11 +20,10 @@ from pathlib import Path
 
 from slmtui.config.source_path import source_path
 from slmtui.data.chunks import chunks
-from slmtui.data.default_excludes import left_out_by_content
-from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks
-from slmtui.data.encoding import UTF_8, Encoding, find_encoding, read_text, to_bytes
+from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks, read_file
+from slmtui.data.encoding import UTF_8, Encoding, find_encoding, to_bytes
 from slmtui.data.errors import DataError
-from slmtui.data.folder import Found, Skipped, find_files, pattern_for
+from slmtui.data.folder import Found, Skipped, find_files
 from slmtui.data.gpt2 import END_OF_TEXT
 from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
@@ -102,14 +101,14 @@ class Corpus:
                 return  # the sections of one file are read together
             with _as_opened(file):
                 if file.header:
-                    for text in chain([file.header], read_text(file.path, file.encoding.codec), [FOOTER]):
+                    for text in chain([file.header], read_file(file.path, file.encoding.codec), [FOOTER]):
                         yield index, text
                 else:
                     yield from self._sections()
 
     def _sections(self) -> Iterator[tuple[int, str]]:
         index = 0 if self.files[0].preamble else -1
-        for name, text in split_sections(read_text(self.files[0].path, self.files[0].encoding.codec)):
+        for name, text in split_sections(read_file(self.files[0].path, self.files[0].encoding.codec)):
             index += name is not None
             yield max(index, 0), text  # blank lines before the first header belong to its document
 
@@ -160,22 +159,12 @@ def open_corpus(
                 name = prefix + file.name
                 if form.field and not holds_records(file.path):
                     skipped.append(Skipped(name, f"holds no records: not {', '.join(RECORD_FILES)}"))
-                elif default_excludes and not file.asked_for and (reason := _machine_made(file.path)):
-                    skipped.append(Skipped(name, reason, pattern_for(file.name)))
                 else:
                     found.append(Found(name, file.path))
         else:
             check_file(path)
             found.append(Found(path.as_posix(), path))
     return _open_files(", ".join(map(str, paths)), found, skipped, form)
-
-
-def _machine_made(path: Path) -> str:
-    """Why a file is left out by what it begins with; "" if it is not, or if it cannot be read, which is found later."""
-    try:
-        return left_out_by_content(path)
-    except NotText:
-        return ""
 
 
 def _open_files(
@@ -197,7 +186,7 @@ def _open_files(
             seen.add(state)
             encoding = find_encoding(path, form.encoding) if is_text_file(path, form) else UTF_8
             if header:
-                for text in read_text(path, encoding.codec):
+                for text in read_file(path, encoding.codec):
                     content.add(text)
                     all_of_it.update(to_bytes(text))
             else:
@@ -251,7 +240,7 @@ def _open_joined(path: Path, form: DocumentForm) -> Corpus:
     try:
         state = file_state(path)
         encoding = find_encoding(path, form.encoding)
-        for header, text in split_sections(read_text(path, encoding.codec)):
+        for header, text in split_sections(read_file(path, encoding.codec)):
             whole.update(to_bytes(text))
             if header is None:
                 content.add(text)

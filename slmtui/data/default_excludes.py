@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
-from slmtui.data.text_file import read_blocks
+from slmtui.data.text_file import NotText, read_blocks
 
 PATTERNS = {  # by what they are
     "installed packages": ("node_modules/", "bower_components/", "jspm_packages/", "site-packages/", "__pypackages__/"),
@@ -81,8 +81,11 @@ def _names(asked: str, name: str, pattern: str) -> bool:
 
 
 def left_out_by_content(path: Path) -> str:
-    """Why a file is left out, by what it begins with; "" if it is not. Raises NotText if it cannot be read."""
-    head = next(read_blocks(path), b"")[:_HEAD].decode("utf-8", "replace")
+    """Why a file is left out, by what it begins with; "" if it is not, or cannot be read, which is found later."""
+    try:
+        head = next(read_blocks(path), b"")[:_HEAD].decode("utf-8", "replace")
+    except NotText:
+        return ""
     lines = head.splitlines()
     if re.match(r"\s*-----BEGIN [A-Z ]*PRIVATE KEY( BLOCK)?-----", head):
         return "keys or passwords"

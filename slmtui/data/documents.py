@@ -15,6 +15,7 @@ from typing import NamedTuple
 from slmtui.config.limits import BrokenRecords, DocumentKind, Join
 from slmtui.data.chunks import CHUNK_CHARACTERS, chunks, safe_cut
 from slmtui.data.encoding import read_text
+from slmtui.data.notebooks import is_notebook, read_notebook
 
 
 @dataclass(frozen=True)
@@ -71,12 +72,17 @@ def documents_of(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) 
 
         parts: Iterator[Part] = records(path, codec, form, left_out)
     elif form.separator:
-        parts = cut_at(read_text(path, codec), form.separator)
+        parts = cut_at(read_file(path, codec), form.separator)
     elif form.documents == "lines":
-        parts = cut_at(read_text(path, codec), "\n")
+        parts = cut_at(read_file(path, codec), "\n")
     else:
-        return _whole(read_text(path, codec))
+        return _whole(read_file(path, codec))
     return (part for part in parts if not (part.begins and part.ends and (not part.text or part.text.isspace())))
+
+
+def read_file(path: Path, codec: str) -> Iterator[str]:
+    """The text of a file, or of a notebook's cells. Raises NotText."""
+    return read_notebook(path) if is_notebook(path) else read_text(path, codec)
 
 
 def _whole(texts: Iterable[str]) -> Iterator[Part]:

@@ -34,6 +34,19 @@ _LEGACY = (
     "cp1255", "cp1256", "iso8859_2", "iso8859_5", "iso8859_7", "cp874", "mac_roman", "iso2022_jp",
 )  # fmt: skip
 
+_BINARY = (  # what they begin with, where that says more than that they are no text
+    (b"%PDF-", "a PDF; its text can be taken out with pdftotext"),
+    (b"\x89PNG", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"PK\x03\x04", "a ZIP archive, or a document in one, such as DOCX"),
+    (b"\x1f\x8b", "compressed with gzip"),
+    (b"BZh", "compressed with bzip2"),
+    (b"\xfd7zXZ", "compressed with xz"),
+    (b"7z\xbc\xaf", "a 7z archive"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+
 _RARE = 10_000  # one wrong byte in so many is a fault in a UTF-8 file rather than another encoding
 _SAMPLE = 1 << 16  # bytes that a guess looks at
 _CONTROL = re.compile(rb"[^\t\n\f\r -\x7e\xa0-\xff]")
@@ -114,6 +127,9 @@ def find_encoding(path: Path, asked: str = "auto") -> Encoding:
     if asked != "auto":
         return Encoding(asked, "phase", _Scan(path, asked).wrong)
     head = next(read_blocks(path), b"")
+    for beginning, kind in _BINARY:
+        if head.startswith(beginning) and not (head.isascii() and beginning.isalnum()):
+            raise NotText(f"binary: {kind}")
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return Encoding(codec, "mark", _Scan(path, codec).wrong)

@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from pathspec import GitIgnoreSpec
 
-from slmtui.data.default_excludes import left_out_by_name
+from slmtui.data.default_excludes import left_out_by_content, left_out_by_name
 from slmtui.data.errors import DataError
 
 _SPECIAL = re.compile(r"[\\*?\[]| $")  # what a pattern would take for more than itself
@@ -146,6 +146,8 @@ class _Search:
         if is_folder:
             self.folders.append(_Folder(path, name + "/", folder.ignores, folder.above | {identity}, asked_for))
         elif stat.S_ISREG(status.st_mode):
+            if self.default_excludes and not asked_for and (reason := left_out_by_content(path)):
+                return self.skip(name, reason, by_rule=True)
             self.found.append(Found(_printable(name), path, asked_for))
         else:
             return self.skip(name, "neither a file nor a folder")

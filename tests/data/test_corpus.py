@@ -79,7 +79,7 @@ def test_what_is_no_text_is_skipped_and_reported(tmp_path: Path) -> None:
     assert names(corpus) == ["good.py"]
     reasons = skipped(corpus)
     assert reasons["noise.txt"].startswith("not UTF-8: 5,120 bytes (the first: 0x80, line 2, offset 127)")
-    assert "NUL" in reasons["image.png"]
+    assert reasons["image.png"] == "binary: a PNG image"
     assert reasons[".hidden"] == reasons[".git"] == "hidden"
     assert reasons["pipe"] == "neither a file nor a folder"
     assert reasons["nowhere"] == "a broken link"

@@ -9,6 +9,8 @@ import pytest
 from slmtui.config.phase import recorded_phase
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.corpus import open_corpus
+from slmtui.data.default_excludes import PATTERNS
+from slmtui.data.selection import take_in
 from slmtui.training.prepare import phase_corpus
 from tests.data.test_corpus import names, skipped, write
 
@@ -75,6 +77,20 @@ def test_each_of_them_can_be_taken_in(checkout: Path) -> None:
 )
 def test_a_pattern_that_names_them_takes_them_in(checkout: Path, include: list[str], expected: list[str]) -> None:
     assert names(open_corpus(checkout, include=[*include, "builder.py"])) == sorted([*expected, "builder.py"])
+
+
+def test_the_docs_list_them_all() -> None:
+    page = (Path(__file__).parents[2] / "docs/corpora.md").read_text()
+    for reason, of_kind in PATTERNS.items():
+        assert f"| {reason} | {', '.join(f'`{pattern}`' for pattern in of_kind)} |" in page
+
+
+def test_every_one_that_data_lists_can_be_taken_in_there(checkout: Path) -> None:
+    data = parse_phase(f'[phase]\nname = "x"\n[data]\nsource = "{checkout}"\n').data
+    for item in open_corpus(checkout).skipped:
+        patterns = take_in(data, item)
+        corpus = open_corpus(checkout, include=patterns.include, exclude=patterns.exclude)
+        assert any(name.startswith(item.path) for name in names(corpus)), item
 
 
 def test_hidden_and_ignored_files_can_be_taken_in(tmp_path: Path) -> None:

@@ -97,10 +97,14 @@ def test_wrong_bytes_of_other_encodings(tmp_path: Path) -> None:
     assert corpus.files[0].encoding.notes == ("not UTF-16: 1 byte (line 2), kept as such",)
 
 
-@pytest.mark.parametrize("content", [bytes(range(1, 256)) * 40, b"\x89PNG\r\n\x1a\n\0\0", b"text\0text"])
+@pytest.mark.parametrize(
+    "content", [bytes(range(1, 256)) * 40, b"\x89PNG\r\n\x1a\n\0\0", b"text\0text", b"%PDF-1.7\nall of it is ASCII\n"]
+)
 def test_what_is_no_text_is_refused_with_a_reason(tmp_path: Path, content: bytes) -> None:
     path = write(tmp_path, {"a.bin": content, "b.txt": "b"}) / "a.bin"
-    with pytest.raises(NotText, match=r"binary: contains a NUL byte|not UTF-8: .* data\.encoding can name it"):
+    with pytest.raises(
+        NotText, match=r"binary: (contains a NUL byte|a PNG image|a PDF)|not UTF-8: .* data\.encoding can name it"
+    ):
         find_encoding(path)
     assert list(skipped(open_corpus(tmp_path))) == ["a.bin"]
 
