@@ -29,7 +29,7 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError
 from slmtui.data.side_text import batches, count_bytes, part_bytes, sample
 from slmtui.data.sides import choose_sides
-from slmtui.data.token_file import TokenFile, blocks
+from slmtui.data.token_file import LetGo, TokenFile, blocks
 from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, in_order, read_prefix
 from slmtui.data.tokenizer import (
     MOST_CHARACTERS,
@@ -238,9 +238,12 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         for block in blocks(side.tokens):
             fingerprint.update(block.tobytes())
     val_bytes = hashlib.sha256()
+    reached, let_go = 0, LetGo(prefix.tokens)
     for part in sides.val:
         for data in part_bytes(prefix, part):
             val_bytes.update(data)
+        let_go.after(part.stop - reached)
+        reached = part.stop
     return Dataset(
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
         test if settings.test else None, bool(corpus.form.field),

@@ -90,7 +90,12 @@ def part_bytes(prefix: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
 
 def count_bytes(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> int:
     lengths = gpt2_tokenizer(end=prefix.documents is not None).token_lengths
-    return sum(int(lengths[block].sum()) for part in parts for block in blocks(prefix.tokens, part.start, part.stop))
+    total, reached, let_go = 0, 0, LetGo(prefix.tokens)
+    for part in parts:
+        total += sum(int(lengths[block].sum()) for block in blocks(prefix.tokens, part.start, part.stop))
+        let_go.after(part.stop - reached)  # also of the pages that scattered documents touch
+        reached = part.stop
+    return total
 
 
 def _pieces(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> _Pieces:
