@@ -17,6 +17,7 @@ import regex
 from slmtui.data.errors import DataError
 from slmtui.data.gpt2 import PATTERN
 
+LONGEST_WORD = 64  # characters that pairs are learned in; what lies across a cut is not counted
 MAX_TOKEN_BYTES = 128  # as GPT-2's longest token; bounds what a checkpoint from elsewhere can make us build
 
 Pair = tuple[int, int]
@@ -46,7 +47,12 @@ def train_bpe(texts: Iterable[str], vocab_size: int) -> list[Pair]:
     """At most `vocab_size - 256` merges, in order; fewer once no pair occurs twice."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(match.group() for match in regex.finditer(PATTERN, text))
+        for match in regex.finditer(PATTERN, text):
+            word = match.group()
+            if len(word) <= LONGEST_WORD:
+                counts[word] += 1
+            else:  # of a text without spaces: each merge goes through all words that have its pair
+                counts.update(word[i : i + LONGEST_WORD] for i in range(0, len(word), LONGEST_WORD))
     words = [list(word.encode("utf-8")) for word in counts]
     return _merge(words, list(counts.values()), vocab_size)
 

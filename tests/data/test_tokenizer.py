@@ -176,7 +176,7 @@ def test_learning_counts_over_all_texts_and_stops_at_the_size() -> None:
 
 
 def test_no_token_grows_without_bound() -> None:
-    assert max(map(len, merged_tokens(train_bpe(["=" * 4096, "=" * 4096], 512)))) == 128
+    assert max(map(len, merged_tokens(train_bpe(["=" * 4096, "é" * 4096], 512)))) == 128
 
 
 @settings(max_examples=50, deadline=None)
@@ -184,3 +184,9 @@ def test_no_token_grows_without_bound() -> None:
 def test_whatever_is_learned_is_a_vocabulary(texts: list[str]) -> None:
     tokenizer = BpeTokenizer(train_bpe(texts, 300), end=False)
     assert all(tokenizer.decode(tokenizer.encode(text)) == text for text in texts)
+
+
+def test_a_text_without_spaces_is_learned_from_in_pieces() -> None:
+    tokens = merged_tokens(train_bpe(["ab" * 100_000], 300))
+    assert tokens[256] == b"ab"
+    assert max(map(len, tokens)) == 64
