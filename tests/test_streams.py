@@ -84,7 +84,7 @@ def test_a_prompt_that_is_no_text_is_refused_by_its_line(
     [
         (["runs", "--checkpoints", "tiny.toml"], "tiny.toml is a file, not a folder of runs"),
         (["suggest", "corpus", "--set", "data.source=x"], "--set data.source contradicts corpus"),
-        (["suggest", "corpus", "-o", "nowhere/x.toml"], "there is no folder nowhere"),
+        (["suggest", "corpus", "-o", "nowhere/deeper/x.toml"], "there is no folder nowhere"),
         (
             ["--headless", "tiny.toml", "--set", "sampling.samples=3", "--set", "sampling.prompts=[]"],
             "give it a prompt",
