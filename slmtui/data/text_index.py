@@ -15,17 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 IntArray = NDArray[np.int64]
 
 END = -1  # follows the last token of a text and sorts before every token
-BEYOND = np.iinfo(np.int64).max  # sorts after every token
 WIDTH = 32  # tokens compared at once at each position
-
-
-@dataclass(frozen=True)
-class Copy:
-    """A run of a sample's tokens that occurs verbatim in the training text; length 0 if not even one token does."""
-
-    length: int
-    sample_start: int
-    train_start: int  # the first occurrence
 
 
 @dataclass(frozen=True)
@@ -57,24 +47,6 @@ class TextIndex:
             better = shared > lengths
             lengths[better], places[better] = shared[better], suffix[better]
         return lengths, places
-
-    def longest_copy(self, sample: ArrayLike) -> Copy:
-        """The longest run of (m,) sample tokens that occurs verbatim in the text; the first of equals."""
-        run = _tokens(sample)
-        lengths, _ = self.match_lengths(run)
-        if len(run) == 0 or lengths.max() == 0:
-            return Copy(0, 0, 0)
-        start = int(np.argmax(lengths))
-        length = int(lengths[start])
-        return Copy(length, start, int(self._places(run[start : start + length]).min()))
-
-    def _places(self, run: IntArray) -> IntArray:
-        """All occurrences of a run in the text, in no particular order."""
-        zero = np.zeros(1, dtype=np.int64)
-        first = self._insertion_points(np.append(run, END), zero)[0]
-        past = self._insertion_points(np.append(run, BEYOND), zero)[0]
-        places: IntArray = self.suffixes[first:past]
-        return places
 
     def _insertion_points(self, query: IntArray, at: IntArray) -> IntArray:
         """How many suffixes sort before query[at:], by bisection for all of `at` together: (len(at),)."""
