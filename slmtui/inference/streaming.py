@@ -66,7 +66,10 @@ class Request:
 
 
 def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token]:
-    """The tokens of a completion, those kept first: as many as the settings say, or up to the document's end."""
+    """The tokens of a completion, those kept first: as many as the settings say, or up to the document's end.
+
+    The end may be among those kept; nothing is drawn after it.
+    """
     import numpy as np
 
     from slmtui.inference.generation import Sampling, generate
@@ -74,13 +77,16 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
     settings = request.settings
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
     held: Token | None = None  # the newest token: if it is the last, it also gets the rest of an incomplete character
+    ended = False
     for token in request.kept:
+        if ended := token.id == tokenizer.end:
+            break
         if held is not None:
             yield held
         held = replace(token, text=decoder.decode(tokenizer.token_bytes(token.id)))
     ids = np.append(tokenizer.encode_prompt(request.prompt), [token.id for token in request.kept]).astype(np.int64)
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
-    left = max(0, settings.tokens - len(request.kept))
+    left = 0 if ended else max(0, settings.tokens - len(request.kept))
     for draw in generate(model, [ids], left, sampling, [settings.seed]):
         token_id = int(draw.tokens[0])
         if token_id == tokenizer.end:

@@ -213,6 +213,8 @@ class CompletionPanel(Vertical):
             if reached_cursor:
                 self._put_cursor(into_view=False)
         self.busy = not (update.over or update.failed)
+        if update.over and self.count and self.cursor >= self.count:  # branched into the end of the document
+            self.go_to(self.count - 1)
         if update.review is not None:
             self.copies = update.review.copies
             self.text.mark(frozenset(place for copy in self.copies for place in range(copy.start, copy.stop)))

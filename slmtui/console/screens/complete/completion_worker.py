@@ -83,7 +83,7 @@ def run_completion(
             if time.monotonic() - told >= BATCH:
                 told = time.monotonic()
                 tell(CompletionUpdate(job, f"{len(tokens)} of {planned} tokens", tokens, len(tokens)))
-        drawn = len(tokens) - len(request.kept)
+        drawn = max(0, len(tokens) - len(request.kept))
         speed = drawn / max(time.monotonic() - begin, 1e-6)
     except UserError as error:
         tell(CompletionUpdate(job, str(error), failed=True))

@@ -15,9 +15,11 @@ from slmtui.console.screens.complete.prompt_history import REMEMBERED, PromptHis
 from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.token_text import shade
 from slmtui.console.text.token_lines import PROMPT, TokenLines
+from slmtui.data.tokenizer import BpeTokenizer
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Choice, Request, Settings, Token, branch, stream
+from slmtui.model.gpt import GPTConfig, initial_gpt
 from slmtui.runs.checkpoint import load_model
 from slmtui.training.prepare import prepare_dataset
 
@@ -63,6 +65,17 @@ def test_a_branch_keeps_what_came_before_and_draws_the_rest_anew(checkpoints: Pa
     )
     assert [token.id for token in last[:-1]] == [token.id for token in whole[:-1]]
     assert len(last) == 20
+
+
+@pytest.mark.parametrize("place", [0, 5])
+def test_a_branch_into_the_end_of_the_document_is_over(place: int) -> None:
+    tokenizer = BpeTokenizer([], end=True)
+    model = initial_gpt(GPTConfig(n_vocab=257, n_layer=1, n_head=1, n_embd=8, block_size=32), seed=1)
+    whole = list(stream(model, tokenizer, Request("alpha", Settings(tokens=20))))
+    assert len(whole) == 20
+    kept = branch(whole, place, Choice(256, "<end>", 0.1, 2))
+    ended = list(stream(model, tokenizer, Request("alpha", Settings(tokens=20), kept)))
+    assert [token.id for token in ended] == [token.id for token in whole[:place]]
 
 
 def test_models_are_kept_while_their_file_is_the_same(checkpoints: Path, tmp_path: Path) -> None:
