@@ -177,7 +177,8 @@ def _open_files(
     n_documents, n_bytes, secrets = 0, 0, Secrets()
     for name, path, _ in found:
         header = header_of(name) if form.join == "published" else ""
-        content, all_of_it, left_out = _Content(name), whole.copy(), LeftOut()
+        content = _Content(name, form.keeps_lines)
+        all_of_it, left_out = whole.copy(), LeftOut()
         all_of_it.update(header.encode())
         try:
             state = file_state(path)
@@ -265,8 +266,8 @@ def _open_joined(path: Path, form: DocumentForm) -> Corpus:
 class _Content:
     """Collects the facts about the text of a file, or of a section, while it is read."""
 
-    def __init__(self, name: str) -> None:
-        self._name, self._hash, self._line = name, hashlib.sha256(), 1
+    def __init__(self, name: str, keeps_lines: bool = True) -> None:
+        self._name, self._hash, self._line, self._keeps_lines = name, hashlib.sha256(), 1, keeps_lines
         self.newlines, self.n_bytes, self.n_documents, self.blank = 0, 0, 0, True
         self.secrets, self.marks = Secrets(), dict.fromkeys(MARKS, 0)
 
@@ -280,10 +281,12 @@ class _Content:
         for mark in MARKS:
             self.marks[mark] += text.count(mark)
         self.blank = self.blank and (not text or text.isspace())
-        found = tuple(Secret(self._name, self._line + line, kind) for line, kind in find_secrets(text))
+        found = tuple(
+            Secret(self._name, self._line + line * self._keeps_lines, kind) for line, kind in find_secrets(text)
+        )
         self.secrets += Secrets(found, len(found))
         newlines = text.count("\n")
-        self._line, self.newlines = self._line + newlines, self.newlines + newlines
+        self._line, self.newlines = self._line + newlines * self._keeps_lines, self.newlines + newlines
 
     @property
     def hash(self) -> str:

@@ -114,7 +114,6 @@ class Dataset:
 
     `fingerprint`: SHA-256 of the sides' tokens and the vocabulary. `val_bytes_fingerprint`: of the validation text; if
     it is equal, losses under two vocabularies are about the same text. `notes`: what the user should know.
-    `records`: its documents are records, whose line breaks are not those of the file.
     """
 
     train: SideTokens
@@ -126,7 +125,6 @@ class Dataset:
     notes: tuple[str, ...]
     corpus: Corpus
     test: SideTokens | None = None
-    records: bool = False
 
     def locate(self, side: Side, token_index: int) -> tuple[str, int]:
         """The file in which a token begins, and its line in that file (from 1).
@@ -140,7 +138,7 @@ class Dataset:
         file = files[bisect_right(files, token_index, key=lambda file: getattr(file, side).start) - 1]
         if tokens.lines is not None:
             document, start = tokens.document_at(token_index)
-            newlines = 0 if self.records else self._newlines(side, start, token_index)
+            newlines = self._newlines(side, start, token_index) if self.corpus.form.keeps_lines else 0
             return file.name, int(tokens.lines[document]) + newlines
         newlines = self._newlines(side, getattr(file, side).start, token_index)
         if side == "val":  # in a file cut by the split, the training lines come first
@@ -223,7 +221,9 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
             raise DataError(f"{corpus.source}: {few} too few to split: {n} for {name}, at least 2 are needed")
 
     tokenizer = _make_tokenizer(settings, prefix, sides.train, notes)
-    written = [_write_side(prefix, parts, tokenizer) for parts in (sides.train, sides.val, sides.test)]
+    written = [
+        _write_side(prefix, parts, tokenizer, corpus.form.keeps_lines) for parts in (sides.train, sides.val, sides.test)
+    ]
     train, val, test = (side for side, _ in written)
     files = tuple(
         DatasetFile(
@@ -246,7 +246,7 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         reached = part.stop
     return Dataset(
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
-        test if settings.test else None, bool(corpus.form.field),
+        test if settings.test else None,
     )  # fmt: skip
 
 
@@ -303,11 +303,11 @@ def _character_tokenizer(
 
 
 def _write_side(
-    prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
+    prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer, keeps_lines: bool
 ) -> tuple[SideTokens, dict[int, range]]:
     """One side, tokenised, and the range of each file's tokens."""
     n_bytes = count_bytes(prefix, parts)
-    lines = None if prefix.documents is None else _lines(prefix, parts)
+    lines = None if prefix.documents is None else _lines(prefix, parts, keeps_lines)
     if isinstance(tokenizer, Gpt2Tokenizer) and parts and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
         views: dict[int, range] = {}
@@ -324,7 +324,7 @@ def _write_side(
     return SideTokens(file.array(), n_bytes, tokenizer.end, lines), ranges
 
 
-def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> NDArray[np.int64]:
+def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart], keeps_lines: bool) -> NDArray[np.int64]:
     """The line of its file on which each document of a side begins, or goes on, in the case of a cut one."""
     documents = prefix.documents
     if documents is None or not parts:
@@ -333,8 +333,8 @@ def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> NDArray[np.int64
     for part in parts:
         first, last = np.searchsorted(documents.starts, [part.start, part.stop])
         if first == len(documents) or documents.starts[first] > part.start:  # it begins within the document before
-            cut = _newlines(prefix, PrefixPart(part.file, int(documents.starts[first - 1]), part.start))
-            found.append(documents.lines[first - 1 : first] + cut)
+            before = PrefixPart(part.file, int(documents.starts[first - 1]), part.start)
+            found.append(documents.lines[first - 1 : first] + (_newlines(prefix, before) if keeps_lines else 0))
         found.append(documents.lines[first:last])
     return np.concatenate(found)
 

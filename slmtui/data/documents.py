@@ -35,6 +35,11 @@ class DocumentForm:
     broken_records: BrokenRecords = "skip"
     encoding: str = "auto"
 
+    @property
+    def keeps_lines(self) -> bool:
+        """Whether the line breaks of a document are those of its file; a record may be one line, whatever it says."""
+        return not self.field
+
 
 FILES = DocumentForm()  # each file is a document
 

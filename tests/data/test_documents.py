@@ -204,6 +204,16 @@ def test_records_of_csv_and_tsv(tmp_path: Path) -> None:
     assert [built.locate("train", token)[1] for token in (0, int(built.train.ends[0]) + 1)] == [2, 4]
 
 
+def test_line_breaks_inside_a_record_are_no_lines_of_its_file(tmp_path: Path) -> None:
+    text = "one\ntwo\nthree\nAKIA" + "Q2" * 8 + "\n" + "more of it\n" * 50
+    write(tmp_path, {"a.jsonl": json.dumps({"text": text}) + "\n"})
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
+    assert [(secret.file, secret.line) for secret in corpus.secrets.first] == [("a.jsonl", 1)]
+    built = dataset(corpus)
+    assert [built.locate("train", 0), built.locate("val", 0)] == [("a.jsonl", 1)] * 2
+    assert built.locate("val", len(built.val.tokens) - 1) == ("a.jsonl", 1)
+
+
 BROKEN = """\
 {"text": "fine"}
 {"text": 3}
