@@ -69,6 +69,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     from slmtui.insight.suggested_file import suggested_toml
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
+    overrides = with_kind(overrides)
     phase = phase_of(sources, overrides)
     corpus, settings = phase_corpus(phase), dataset_settings(phase)
     for line in at_start(corpus):
@@ -97,6 +98,15 @@ def step_seconds(phase: Phase) -> float | None:
 
     say("measuring a few steps on this machine …")
     return measure_step(phase, prepare_dataset(phase))
+
+
+def with_kind(overrides: Sequence[str]) -> list[str]:
+    """The overrides, with the kind of vocabulary that a vocab_size needs, whatever the source's phase has."""
+    from slmtui.config.overrides import parse_overrides
+
+    paths = {override.path for override in parse_overrides(overrides)[0]}
+    needed = ("tokenizer", "vocab_size") in paths and ("tokenizer", "kind") not in paths
+    return [*overrides, *(["tokenizer.kind=bpe"] if needed else [])]
 
 
 def fixed_values(values: dict[str, dict[str, Any]], overrides: Sequence[str]) -> dict[tuple[str, str], Any]:

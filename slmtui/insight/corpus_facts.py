@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,10 @@ LONG_WORDS = 48  # bytes, on average: such a text has no words, and learning pai
 
 @dataclass(frozen=True)
 class VocabularyTrial:
-    """A vocabulary, and the bits per byte of validation that an n-gram model of its tokens reaches."""
+    """A vocabulary, and the bits per byte of validation that an n-gram model of its tokens reaches.
+
+    bits: infinite where that was not tried.
+    """
 
     kind: str
     vocab_size: int | None  # only of a bpe
@@ -38,14 +42,16 @@ class CorpusFacts:
     """What a suggestion depends on.
 
     files: documents, on all sides. repeated_share: of the validation tokens, in repeats of training text.
-    by_document_share: the same where documents from all over are held back; None: not measured, or impossible. trials:
-    in the order in which they are preferred where they are equally good. has_words: False for a text without spaces.
+    vocabulary: of the dataset that was measured. by_document_share: the same as repeated_share where documents from all
+    over are held back; None: not measured, or impossible. trials: in the order in which they are preferred where they
+    are equally good. has_words: False for a text without spaces.
     """
 
     train_bytes: int
     val_bytes: int
     files: int
     repeated_share: float
+    vocabulary: VocabularyTrial
     by_document_share: float | None = None
     heading: str = ""
     trials: tuple[VocabularyTrial, ...] = ()
@@ -55,7 +61,7 @@ class CorpusFacts:
     @property
     def best_bits(self) -> float:
         """Of the trials; infinite without any."""
-        return min((trial.bits for trial in self.trials), default=float("inf"))
+        return min((trial.bits for trial in self.trials), default=math.inf)
 
     @property
     def note(self) -> str:
@@ -75,9 +81,13 @@ class CorpusFacts:
 def measure_corpus(corpus: Corpus, dataset: Dataset, settings: DatasetSettings, leakage: DatasetLeakage) -> CorpusFacts:
     """Some seconds for 200 KB, and hardly more for any larger corpus. `dataset`: the corpus with these settings."""
     documents = dataset.n_documents or len(dataset.files)
+    vocabulary = VocabularyTrial(
+        settings.kind, settings.vocab_size if settings.kind == "bpe" else None, math.inf, dataset.train.bytes_per_token,
+        dataset.tokenizer.n_vocab,
+    )  # fmt: skip
     facts = CorpusFacts(
-        dataset.train.n_bytes, dataset.val.n_bytes, documents, leakage.repeated_share, None, leakage.heading,
-        text=measure_text(dataset),
+        dataset.train.n_bytes, dataset.val.n_bytes, documents, leakage.repeated_share, vocabulary,
+        heading=leakage.heading, text=measure_text(dataset),
     )  # fmt: skip
     text = sample(dataset.train, dataset.tokenizer, TRIAL_BYTES)
     facts = replace(facts, has_words=len(text) < LONG_WORDS * (1 + len(text.split())))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,13 @@ SHORTEST_BLOCK = 16
 # By how much an n-gram model must do better in another vocabulary than in the usual one. By 6 %, and a network with its
 # mixture gained nothing, by 13 % all of it (docs/log.md, "Vocabularies by measurement").
 BETTER = 0.08
+Fixed = Mapping[tuple[str, str], Any]
 NAME, TITLE = "suggested-", "Suggested for "  # what the name and the title of a suggested phase begin with
 
 
 @dataclass(frozen=True)
 class Size:
-    """What suits a training text of up to `most` bytes."""
+    """What suits a training text of up to `most` bytes. Fields from vocab_size to learning_rate are keys of a phase."""
 
     most: float
     vocab_size: int
@@ -87,12 +88,13 @@ class Suggestion:
 
 
 def suggest(
-    data: DataSection, facts: CorpusFacts, fixed: Mapping[tuple[str, str], Any] | None = None,
-    most_iters: int = MOST_ITERS,
+    data: DataSection, facts: CorpusFacts, fixed: Fixed | None = None, most_iters: int = MOST_ITERS
 ) -> Suggestion:  # fmt: skip
     """A phase for the dataset that `data` names.
 
-    fixed: values by (section, key) that are not to be chosen. most_iters: what there is time for on this machine.
+    fixed: values by (section, key) that are not to be chosen, and that the others are chosen for; a kind of vocabulary
+    other than bpe must be the measured dataset's, or among the trials. most_iters: what there is time for on this
+    machine.
     """
     fixed = fixed or {}
     lines = [
@@ -100,12 +102,11 @@ def suggest(
         if (line.section, line.key) in fixed
         else line
         for line in [
-            *_data_lines(data, facts),
-            *_tokenizer_lines(facts),
-            *_model_lines(facts),
-            *_training_lines(facts, most_iters),
+            *_data_lines(data, facts, fixed),
+            *_tokenizer_lines(facts, fixed),
+            *_model_lines(facts, fixed),
+            *_training_lines(facts, fixed, most_iters),
         ]
-        if (line.section, line.key) != ("tokenizer", "vocab_size") or fixed.get(("tokenizer", "kind"), "bpe") == "bpe"
     ]
     chosen = {(line.section, line.key) for line in lines}
     others = {key: value for key, value in fixed.items() if key not in chosen}
@@ -126,19 +127,20 @@ def size_for(train_bytes: int) -> Size:
     return next(size for size in SIZES if train_bytes <= size.most)
 
 
-def _size(facts: CorpusFacts) -> Size:
-    """What suits the text; where there is nothing to learn, it need not be large."""
+def _size(facts: CorpusFacts, fixed: Fixed) -> Size:
+    """What suits the text, but for what is fixed; where there is nothing to learn, it need not be large."""
     suitable = size_for(facts.train_bytes)
     if facts.has_nothing_to_learn:
-        return min(suitable, size_for(MEASURED), key=lambda size: size.most)
-    return suitable
+        suitable = min(suitable, size_for(MEASURED), key=lambda size: size.most)
+    known = {field.name for field in fields(Size)}
+    return replace(suitable, **{key: value for (_, key), value in fixed.items() if key in known})
 
 
-def _data_lines(data: DataSection, facts: CorpusFacts) -> list[SuggestedValue]:
+def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
     if data.validation:
         return []
     lines = [_split(data, facts)]
-    held_back = facts.val_bytes / _vocabulary(facts).bytes_per_token
+    held_back = facts.val_bytes / _vocabulary(facts, fixed).bytes_per_token
     if data.train_fraction == DataSection().train_fraction and held_back < TINY_VALIDATION:
         share = (1 - data.train_fraction) * TINY_VALIDATION / held_back
         fraction = max(SMALLEST_FRACTION, math.floor(20 * (1 - 1.1 * share)) / 20)
@@ -162,23 +164,33 @@ def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     return SuggestedValue("data", "split", data.split, f"{share}, {usual}{leaky}{heading}")
 
 
-def _vocabulary(facts: CorpusFacts) -> VocabularyTrial:
+def _vocabulary(facts: CorpusFacts, fixed: Fixed) -> VocabularyTrial:
     """The usual one for the size, unless counting does clearly better in another; without words, the best."""
-    size, trials = _size(facts).vocab_size, facts.trials
-    if not trials:
-        return VocabularyTrial("bpe", size, math.inf, BYTES_PER_TOKEN[size], size)
-    best = min(trials, key=lambda trial: trial.bits)
+    size, trials = _size(facts, fixed).vocab_size, facts.trials
+    kind, asked = fixed.get(("tokenizer", "kind")), fixed.get(("tokenizer", "vocab_size"))
+    if kind not in (None, "bpe"):
+        return next(one for one in (facts.vocabulary, *trials) if one.kind == kind)
+    if asked is not None:
+        known = (one for one in (facts.vocabulary, *trials) if (one.kind, one.vocab_size) == ("bpe", asked))
+        return next(known, _estimated(asked))
     learned = [trial for trial in trials if trial.kind == "bpe" and (trial.vocab_size or 0) <= size]
-    if not learned or best.bits < (1 - BETTER) * learned[-1].bits:
-        return best
-    largest = learned[-1]
-    if size > BPE_SIZES[-1]:  # too large to be tried
-        return replace(largest, vocab_size=size, bytes_per_token=BYTES_PER_TOKEN[size], n_vocab=size)
-    return largest
+    if kind is None and trials:
+        best = min(trials, key=lambda trial: trial.bits)
+        if not learned or best.bits < (1 - BETTER) * learned[-1].bits:
+            return best
+    if not learned or size > BPE_SIZES[-1]:  # too large to be tried
+        return _estimated(size)
+    return learned[-1]
 
 
-def _tokenizer_lines(facts: CorpusFacts) -> list[SuggestedValue]:
-    chosen, far = _vocabulary(facts), _far(facts)
+def _estimated(size: int) -> VocabularyTrial:
+    """A bpe that was not tried."""
+    nearest = min(BYTES_PER_TOKEN, key=lambda one: abs(one - size))
+    return VocabularyTrial("bpe", size, math.inf, BYTES_PER_TOKEN[nearest], size)
+
+
+def _tokenizer_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
+    chosen, far = _vocabulary(facts, fixed), _far(facts)
     others = [f"{trial.name} {trial.bits:.2f}" for trial in facts.trials if trial.name != chosen.name]
     measured = next((trial for trial in facts.trials if trial.name == chosen.name), None)
     why = "tokens learned from this text" if chosen.kind == "bpe" else "there are no words to learn tokens from"
@@ -187,20 +199,21 @@ def _tokenizer_lines(facts: CorpusFacts) -> list[SuggestedValue]:
         why = f"bits per byte by counting: {measured.bits:.2f}; with {', '.join(others)}{little}"
     lines = [SuggestedValue("tokenizer", "kind", chosen.kind, why)]
     if chosen.kind == "bpe":
-        often = _tokens(facts) / chosen.n_vocab
+        often = _tokens(facts, fixed) / chosen.n_vocab
         text = f"{byte_size(facts.train_bytes, decimals=1)} of training text"
         reason = f"{text}: each token occurs {often:,.0f} times on average{far}"
         lines.append(SuggestedValue("tokenizer", "vocab_size", chosen.vocab_size, reason))
     return lines
 
 
-def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
-    size, block, far = _size(facts), _block(facts), _far(facts)
+def _model_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
+    size, block, far = _size(facts, fixed), _block(facts, fixed), _far(facts)
+    tokens, copies = _vocabulary(facts, fixed), fixed.get(("model", "copy_head"), True)
     text = f"{byte_size(facts.train_bytes, decimals=1)} of training text"
-    parameters = count_parameters(_vocabulary(facts).n_vocab, size.n_layer, size.n_embd, block, copy_head=True)
+    parameters = count_parameters(tokens.n_vocab, size.n_layer, size.n_embd, block, copy_head=copies)
     vocabulary, body = parameters["token_embedding"], parameters["body"]
     dropout = "many passes over the text" if size.passes > 20 else "few passes over the text: little overfitting"
-    context = round(block * _vocabulary(facts).bytes_per_token)
+    context = round(block * tokens.bytes_per_token)
     mix = "the less text, the more an n-gram model adds"
     return [
         SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
@@ -216,16 +229,16 @@ def _model_lines(facts: CorpusFacts) -> list[SuggestedValue]:
     ]
 
 
-def _training_lines(facts: CorpusFacts, most_iters: int) -> list[SuggestedValue]:
-    size, far = _size(facts), _far(facts)
-    batch = max(1, size.batch_tokens // _block(facts))
-    step_tokens = batch * _block(facts)
-    wanted = max(LEAST_ITERS, round(size.passes * _tokens(facts) / step_tokens / 50) * 50)
+def _training_lines(facts: CorpusFacts, fixed: Fixed, most_iters: int) -> list[SuggestedValue]:
+    size, far, tokens, block = _size(facts, fixed), _far(facts), _tokens(facts, fixed), _block(facts, fixed)
+    batch = fixed.get(("training", "batch_size"), max(1, size.batch_tokens // block))
+    step_tokens = batch * block
+    wanted = max(LEAST_ITERS, round(size.passes * tokens / step_tokens / 50) * 50)
     most = FEWEST_ITERS if facts.is_trivial else LEAST_ITERS if facts.has_nothing_to_learn else MOST_ITERS
-    max_iters = min(wanted, most_iters, most)
+    max_iters = fixed.get(("training", "max_iters"), min(wanted, most_iters, most))
     cut = f", as many as this machine makes in {size.seconds:,.0f} s" if most_iters < wanted else ""
     interval = max(10, round(max_iters / LOOKS / 10) * 10)
-    passes = max_iters * step_tokens / _tokens(facts)
+    passes = max_iters * step_tokens / tokens
     decay = "a small text is soon memorised" if size.weight_decay >= 1 else "the larger the text, the less is needed"
     return [
         SuggestedValue("optimizer", "weight_decay", size.weight_decay, f"{decay}{far}"),
@@ -247,15 +260,17 @@ def _training_lines(facts: CorpusFacts, most_iters: int) -> list[SuggestedValue]
 BYTES_PER_TOKEN = {512: 2.2, 1024: 2.8, 4096: 3.3, 8192: 3.6}
 
 
-def _tokens(facts: CorpusFacts) -> float:
+def _tokens(facts: CorpusFacts, fixed: Fixed) -> float:
     """About how many there are to train on, in the vocabulary that is suggested."""
-    return facts.train_bytes / _vocabulary(facts).bytes_per_token
+    return facts.train_bytes / _vocabulary(facts, fixed).bytes_per_token
 
 
-def _block(facts: CorpusFacts) -> int:
-    """The size's, halved until the training text holds three of them."""
-    block = _size(facts).block_size
-    while block > SHORTEST_BLOCK and 3 * block > _tokens(facts):
+def _block(facts: CorpusFacts, fixed: Fixed) -> int:
+    """The size's, halved until the training text holds three of them, unless it is fixed."""
+    block = _size(facts, fixed).block_size
+    if ("model", "block_size") in fixed:
+        return block
+    while block > SHORTEST_BLOCK and 3 * block > _tokens(facts, fixed):
         block //= 2
     return block
 

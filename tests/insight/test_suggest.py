@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tomllib
 from dataclasses import replace
 from pathlib import Path
@@ -11,11 +12,12 @@ import pytest
 from slmtui.cli import main
 from slmtui.config.phase import DataSection
 from slmtui.config.phase_file import load_phase, parse_phase
-from slmtui.insight.corpus_facts import CorpusFacts
-from slmtui.insight.suggest import size_for, steps_in_time, suggest
+from slmtui.insight.corpus_facts import CorpusFacts, VocabularyTrial
+from slmtui.insight.suggest import Suggestion, size_for, steps_in_time, suggest
 from slmtui.insight.suggested_file import suggested_toml
 
-FACTS = CorpusFacts(train_bytes=50_000, val_bytes=5_000, files=30, repeated_share=0.1)
+GPT2 = VocabularyTrial("gpt2", None, math.inf, bytes_per_token=4.0, n_vocab=50_257)
+FACTS = CorpusFacts(train_bytes=50_000, val_bytes=5_000, files=30, repeated_share=0.1, vocabulary=GPT2)
 DATA = DataSection(source=("data/[weird] name", "b.txt"), dataset_size=9_000, patterns={'a "b"': r"x\(#"})
 
 
@@ -80,13 +82,58 @@ def test_whole_files_are_held_back_where_the_end_repeats_training() -> None:
 
 def test_what_is_fixed_stays_and_says_so() -> None:
     fixed = {("model", "n_embd"): 48, ("tokenizer", "kind"): "gpt2-compact", ("training", "seed"): 7}
-    suggestion = suggest(DATA, FACTS, fixed)
+    suggestion = suggest(DATA, replace(FACTS, vocabulary=replace(GPT2, kind="gpt2-compact", n_vocab=900)), fixed)
     assert suggestion.phase.model.n_embd == 48
     assert suggestion.phase.tokenizer.kind == "gpt2-compact"
     assert suggestion.phase.training.seed == 7
     assert {line.key for line in suggestion.lines if line.reason == "as you asked"} == {"n_embd", "kind", "seed"}
     assert not [line for line in suggestion.lines if line.key == "vocab_size"]
     assert parse_phase(suggested_toml(suggestion)) == suggestion.phase
+
+
+def reason(suggestion: Suggestion, key: str) -> str:
+    (line,) = [line for line in suggestion.lines if line.key == key]
+    return line.reason
+
+
+def test_what_is_fixed_is_reckoned_with() -> None:
+    suggestion = suggest(DATA, FACTS, {("tokenizer", "kind"): "gpt2"})
+    assert f"vocabulary {50_257 * 64:,}" in reason(suggestion, "n_embd")
+    training = suggestion.phase.training
+    passes = training.max_iters * training.batch_size * 512 / (50_000 / 4.0)
+    assert reason(suggestion, "max_iters") == f"at most {passes:.1f} passes over the training text"
+    assert suggestion.phase.model.block_size == 512
+    short = suggest(DATA, replace(FACTS, train_bytes=3_000), {("tokenizer", "kind"): "gpt2"})
+    assert short.phase.model.block_size == 128, "a third of 750 tokens at most"
+
+    suggestion = suggest(DATA, FACTS, {("model", "block_size"): 128, ("training", "max_iters"): 600})
+    assert suggestion.phase.training.batch_size * 128 == size_for(50_000).batch_tokens
+    assert suggestion.phase.evaluation.interval == 20
+    training = suggest(DATA, FACTS, {("training", "batch_size"): 2}).phase.training
+    assert training.max_iters * 2 * 512 / (50_000 / 2.2) == pytest.approx(size_for(50_000).passes, rel=0.05)
+
+
+def test_a_size_of_the_vocabulary_that_was_not_tried_is_kept_to() -> None:
+    fixed = {("tokenizer", "kind"): "bpe", ("tokenizer", "vocab_size"): 700}
+    suggestion = suggest(DATA, FACTS, fixed)
+    assert (suggestion.phase.tokenizer.kind, suggestion.phase.tokenizer.vocab_size) == ("bpe", 700)
+    assert f"vocabulary {700 * 64:,}" in reason(suggestion, "n_embd")
+    usual = VocabularyTrial("bpe", 512, 3.0, 2.0, 512)
+    letters = VocabularyTrial("bytes", None, 2.0, 1.0, 257)
+    tried = replace(FACTS, trials=(letters, usual))
+    assert suggest(DATA, tried).phase.tokenizer.kind == "bytes"
+    learned = suggest(DATA, tried, {("tokenizer", "kind"): "bpe"}).phase.tokenizer
+    assert (learned.kind, learned.vocab_size) == ("bpe", 512)
+
+
+def test_a_size_alone_asks_for_a_vocabulary_that_has_one(
+    corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("slmtui.commands.suggest.step_seconds", lambda _: None)
+    assert main(["suggest", "corpus", "--set", "tokenizer.vocab_size=300"]) == 0
+    tokenizer = parse_phase(capsys.readouterr().out).tokenizer
+    assert (tokenizer.kind, tokenizer.vocab_size) == ("bpe", 300)
 
 
 def test_a_name_and_a_title_that_were_asked_for_are_the_phases() -> None:
