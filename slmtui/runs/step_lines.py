@@ -26,7 +26,7 @@ Rows = NDArray[np.float64]
 
 _FIELDS = {field.name: field for field in fields(events.Step) if field.name != "event"}
 COLUMNS = tuple(_FIELDS)  # all are numbers
-_NEEDED = {name for name, field in _FIELDS.items() if field.default is MISSING and field.default_factory is MISSING}
+_NEEDED = {name for name, field in _FIELDS.items() if field.default is MISSING}  # the time of a step, too
 _HINTS = get_type_hints(events.Step, include_extras=True)
 _WHOLE = [column for column, name in enumerate(COLUMNS) if _HINTS[name] == events.Count]
 _KEY = re.compile(rb'"(\w+)":')

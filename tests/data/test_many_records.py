@@ -14,13 +14,17 @@ BUDGET = 600  # MB, of a process that inspects a text of 1 GB
 
 # Inspects the records of a file and makes a dataset of them; prints seconds and the peak of the process's memory in MB.
 MEASURE = """
-import resource, sys, time
+import re, resource, sys, time
+from pathlib import Path
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import DatasetSettings, build_dataset
 from slmtui.data.documents import DocumentForm
 from slmtui.data.inspection import inspect_corpus
 def done(what):
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1024 if sys.platform == "linux" else 1 << 20)
+    status = Path("/proc/self/status")  # the system's own sum has the memory of the process that this one was forked from
+    peak = int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) / 1024 if status.exists() else (
+        resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
+    )
     print(what, time.perf_counter() - begin, peak, flush=True)
 begin = time.perf_counter()
 corpus = open_corpus(sys.argv[1], form=DocumentForm(field="text"))

@@ -96,3 +96,11 @@ def test_a_key_of_another_name_is_no_column() -> None:
 def test_neither_way_takes_what_is_no_json() -> None:
     assert read_json_lines([b'{"step":1,\n']) is None
     assert read_json_lines([b"[]\n"]) is None
+
+
+def test_lines_without_their_time_are_left_to_the_validating_way() -> None:
+    step = json.loads(to_json(events.Step(step=1, loss=2.0, learning_rate=1e-3, grad_norm=0.5, tokens=8)))
+    del step["time"]
+    compact = json.dumps(step, separators=(",", ":")).encode() + b"\n"
+    for lines in ([compact] * 2, [json.dumps(step).encode() + b"\n", compact]):
+        assert read_step_lines(lines) is None
