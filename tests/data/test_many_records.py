@@ -21,7 +21,7 @@ from slmtui.data.dataset import DatasetSettings, build_dataset
 from slmtui.data.documents import DocumentForm
 from slmtui.data.inspection import inspect_corpus
 def done(what):
-    status = Path("/proc/self/status")  # the system's own sum has the memory of the process that this one was forked from
+    status = Path("/proc/self/status")  # getrusage counts the memory of the process that this one was forked from
     peak = int(re.search(r"VmHWM:\\s+(\\d+)", status.read_text())[1]) / 1024 if status.exists() else (
         resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20)
     )
