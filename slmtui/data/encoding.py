@@ -10,6 +10,7 @@ import codecs
 import io
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -98,11 +99,21 @@ def decoded(blocks: Iterable[bytes], codec: str) -> Iterator[str]:
     """The text of blocks of bytes, without a byte order mark, line ends as "\\n"."""
     decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(codec)(KEEP), translate=True)
     begun = False
-    for data in blocks:
-        if text := decoder.decode(data):
-            yield text if begun else text.removeprefix("\ufeff")
-            begun = True
-    yield decoder.decode(b"", final=True)
+    with _refusing(codec):
+        for data in blocks:
+            if text := decoder.decode(data):
+                yield text if begun else text.removeprefix("\ufeff")
+                begun = True
+        yield decoder.decode(b"", final=True)
+
+
+@contextmanager
+def _refusing(codec: str) -> Iterator[None]:
+    """NotText for what a codec refuses whatever handles its errors: "utf-16" without a byte order mark, for one."""
+    try:
+        yield
+    except UnicodeError as error:
+        raise NotText(f"not {codec.upper()}: {error}; data.encoding can name another encoding") from None
 
 
 def to_bytes(text: str) -> bytes:
@@ -124,12 +135,12 @@ codecs.register_error(KEEP, _keep)
 
 def find_encoding(path: Path, asked: str = "auto") -> Encoding:
     """How a file is to be read; `asked`: "auto", or the codec that it is in. Raises NotText for what is no text."""
-    if asked != "auto":
-        return Encoding(asked, "phase", _Scan(path, asked).wrong)
     head = next(read_blocks(path), b"")
     for beginning, kind in _BINARY:
         if head.startswith(beginning) and not (head.isascii() and beginning.isalnum()):
             raise NotText(f"binary: {kind}")
+    if asked != "auto":
+        return Encoding(asked, "phase", _Scan(path, asked, refuse_nul=True).wrong)
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return Encoding(codec, "mark", _Scan(path, codec).wrong)
@@ -154,12 +165,13 @@ class _Scan:
         self._utf8 = codec == "utf-8"
         decoder = codecs.getincrementaldecoder(codec)(KEEP)
         for data in chain(read_blocks(path), [b""]):
-            if refuse_nul and b"\0" in data:
-                raise NotText("binary: contains a NUL byte")
             held = decoder.getstate()[0] if self._utf8 else b""  # the beginning of a character
             if 0 < len(self.sample) < _SAMPLE:
                 self.sample += data
-            text = decoder.decode(data, final=not data)
+            with _refusing(codec):
+                text = decoder.decode(data, final=not data)
+            if refuse_nul and "\0" in text:  # UTF-16 has such bytes, but no such character
+                raise NotText("binary: contains a NUL byte")
             if not text.isascii():
                 self._count(held + data, text, self.n_bytes - len(held))
             self._newlines += text.count("\n")

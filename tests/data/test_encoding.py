@@ -58,6 +58,28 @@ def test_a_phase_overrides_the_guess(tmp_path: Path) -> None:
     assert text_of(one_file(tmp_path, turkish.encode("utf-16-le"), "utf-16-le")) == turkish
 
 
+def test_an_encoding_that_a_phase_names_makes_no_text_of_what_is_none(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        {"a.txt": "café".encode("cp1252"), "b.png": b"\x89PNG\r\n\x1a\n" + b"abc" * 100, "c.o": b"\x7fELF\0\1"},
+    )
+    corpus = open_corpus(tmp_path, form=DocumentForm(encoding="cp1252"))
+    assert skipped(corpus) == {"b.png": "binary: a PNG image", "c.o": "binary: contains a NUL byte"}
+    assert text_of(corpus) == "café"
+
+
+@pytest.mark.parametrize("codec", ["utf-16", "utf-32"])
+def test_a_file_without_the_mark_that_its_encoding_needs_is_no_text(tmp_path: Path, codec: str) -> None:
+    write(tmp_path, {"a.txt": "with a mark".encode(codec), "b.txt": b"plain ASCII, no mark"})
+    corpus = open_corpus(tmp_path, form=DocumentForm(encoding=codec))
+    assert text_of(corpus) == "with a mark"
+    reason = skipped(corpus)["b.txt"]
+    assert reason.startswith(f"not {codec.upper()}: ")
+    assert reason.endswith("; data.encoding can name another encoding")
+    with pytest.raises(DataError, match=rf"b\.txt: not {codec.upper()}: "):
+        open_corpus(tmp_path / "b.txt", form=DocumentForm(encoding=codec))
+
+
 def test_one_wrong_byte_in_a_large_file_is_kept_counted_and_placed(tmp_path: Path) -> None:
     content = ASCII * 50_000 + b"here:\xff\n" + ASCII * 550_000  # 12 MB
     path = write(tmp_path, {"a.txt": content}) / "a.txt"
