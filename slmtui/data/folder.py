@@ -5,7 +5,8 @@ files that the given patterns exclude, what default_excludes.py names, and anyth
 folder. Links are followed last, so that a file reached twice is listed at its real place, and a link back up does not
 loop forever. Everything left out is reported, except what the caller's own patterns exclude.
 
-A pattern to exclude that begins with "!" takes in what a rule would leave out.
+A pattern to exclude that begins with "!" takes in what a rule would leave out: the file or the folder that it names.
+What is in that folder is still asked about: a hidden file there needs a pattern of its own.
 """
 
 import os
@@ -17,11 +18,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from pathspec import GitIgnoreSpec
+from pathspec import GitIgnoreSpec, RegexPattern
 
 from slmtui.data.default_excludes import left_out_by_content, left_out_by_name
 from slmtui.data.errors import DataError
 
+_NAMED = "ps_d"  # the group of a pattern of pathspec that is the slash after the folder it names
 _SPECIAL = re.compile(r"[\\*?\[]| $")  # what a pattern would take for more than itself
 
 
@@ -134,7 +136,7 @@ class _Search:
         excluded = self.exclude.check_file(full_name).include if self.exclude else None
         if excluded:
             return None
-        asked_for = excluded is False  # a pattern that begins with "!"
+        asked_for = self.exclude is not None and _own_verdict(self.exclude, full_name) is False  # "!" and its name
         if not asked_for and (reason := self.rule_against(folder, full_name)):
             return self.skip(name, reason, by_rule=True)
         if not is_folder and self.include and not self.include.match_file(name):
@@ -191,10 +193,25 @@ def _is_environment(entries: Iterable[os.DirEntry[str]]) -> bool:
 def _ignored(ignores: tuple[tuple[str, GitIgnoreSpec], ...], name: str) -> bool:
     """Whether git would ignore it: the deepest .gitignore with a matching pattern decides."""
     for base, spec in reversed(ignores):
-        verdict = spec.check_file(name.removeprefix(base)).include
+        own = name.removeprefix(base)
+        verdict = spec.check_file(own).include
+        if verdict:  # by a folder above it? That was asked before, and a pattern of data.exclude took it in
+            verdict = _own_verdict(spec, own)
         if verdict is not None:
             return verdict
     return False
+
+
+def _own_verdict(spec: GitIgnoreSpec, name: str) -> bool | None:
+    """What the last pattern says that names this entry itself, and not only a folder above it; None without one."""
+    for pattern in reversed(spec.patterns):
+        if pattern.include is None or not isinstance(pattern, RegexPattern):
+            continue
+        if found := pattern.match_file(name):
+            slash = found.match.groupdict().get(_NAMED)
+            if slash is None or found.match.end(_NAMED) == len(name):
+                return pattern.include
+    return None
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

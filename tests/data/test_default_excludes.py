@@ -103,6 +103,28 @@ def test_hidden_and_ignored_files_can_be_taken_in(tmp_path: Path) -> None:
     ]  # fmt: skip
 
 
+@pytest.mark.parametrize("pattern", ["!/dist/", "!dist", "!/dist"])
+def test_a_folder_that_is_taken_in_keeps_its_secrets_out(tmp_path: Path, pattern: str) -> None:
+    write(tmp_path, {
+        ".gitignore": "*.log\ndist/\n", "dist/app.js": "x", "dist/sub/b.js": "x", "dist/.env": "A=1", "dist/a.log": "x",
+        "dist/id_rsa": "x", "dist/sub/key.txt": "-----BEGIN RSA PRIVATE KEY-----\nMIIE\n",
+        "dist/node_modules/c.js": "x", "dist/env/pyvenv.cfg": "x", "a.txt": "x",
+    })  # fmt: skip
+    corpus = open_corpus(tmp_path, exclude=[pattern])
+    assert names(corpus) == ["a.txt", "dist/app.js", "dist/sub/b.js"]
+    assert skipped(corpus) == {
+        "dist/.env": "hidden",
+        "dist/a.log": "ignored by .gitignore",
+        "dist/env": "a virtual environment",
+        "dist/id_rsa": "keys or passwords",
+        "dist/node_modules": "installed packages",
+        "dist/sub/key.txt": "keys or passwords",
+    }
+    own = [item.take_in for item in corpus.skipped]
+    assert open_corpus(tmp_path, exclude=[*own, pattern]).skipped == ()
+    assert "dist/.env" in names(open_corpus(tmp_path, exclude=[pattern, "!.*"]))
+
+
 def test_the_key_takes_all_of_them_in(checkout: Path) -> None:
     phase = f'[phase]\nname = "x"\n[data]\nsource = "{checkout}"\n'
     assert names(phase_corpus(parse_phase(phase))) == sorted(KEPT)
