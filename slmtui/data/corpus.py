@@ -199,6 +199,10 @@ def _open_files(
                 raise DataError(f"{path}: {error}") from None
             skipped.append(Skipped(name, str(error)))
             continue
+        _, _, size, _ = state
+        if size and not (header or alone or content.n_documents or left_out.count):
+            skipped.append(Skipped(name, "blank"))
+            continue
         all_of_it.update(FOOTER.encode() if header else b"")
         whole, blank = all_of_it, blank and content.blank
         for mark in MARKS:

@@ -214,17 +214,19 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         validation=settings.validation, test=settings.test, dedupe=settings.dedupe,
     )  # fmt: skip
     notes += sides.notes
-    for name, parts in (("training", sides.train), ("validation", sides.val), ("test", sides.test)):
-        n = sum(part.n_tokens for part in parts)
-        if n < 2 and not (name == "test" and not settings.test):
-            few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
-            raise DataError(f"{corpus.source}: {few} too few to split: {n} for {name}, at least 2 are needed")
+    chosen = {"training": sides.train, "validation": sides.val} | ({"test": sides.test} if settings.test else {})
+    for name, parts in chosen.items():
+        if not any(part.n_tokens for part in parts):
+            raise _too_few(corpus, n_tokens, 0, name)
 
     tokenizer = _make_tokenizer(settings, prefix, sides.train, notes)
     written = [
         _write_side(prefix, parts, tokenizer, corpus.form.keeps_lines) for parts in (sides.train, sides.val, sides.test)
     ]
     train, val, test = (side for side, _ in written)
+    for name, (side, _) in zip(chosen, written, strict=False):
+        if side.n_text_tokens < 2:  # the first token of a side is never predicted, and an end is not counted
+            raise _too_few(corpus, n_tokens, side.n_text_tokens, name)
     files = tuple(
         DatasetFile(
             corpus.files[part.file].name,
@@ -248,6 +250,11 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
         test if settings.test else None,
     )  # fmt: skip
+
+
+def _too_few(corpus: Corpus, n_tokens: int, n: int, side: str) -> DataError:
+    few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
+    return DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, at least 2 are needed")
 
 
 def _make_tokenizer(

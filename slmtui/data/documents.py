@@ -81,7 +81,7 @@ def documents_of(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) 
     elif form.documents == "lines":
         parts = cut_at(read_file(path, codec), "\n")
     else:
-        return _whole(read_file(path, codec))
+        parts = _whole(read_file(path, codec))
     return (part for part in parts if not (part.begins and part.ends and (not part.text or part.text.isspace())))
 
 

@@ -10,6 +10,7 @@ With a mixture, the validation tokens get a second loss, that of the mixed proba
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -64,14 +65,17 @@ def side_losses(
 
 @torch.no_grad()
 def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False) -> float:
-    """Mean loss in nats per token of text over a side, each of its tokens but the first predicted once."""
+    """Mean loss in nats per token of text over a side, each of its tokens but the first predicted once.
+
+    NaN if none of those tokens is text.
+    """
     model.eval()
     total, count = 0.0, 0
     for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model), limit):
         batch_total, batch_count = _total(model, idx, targets, side.end, first=first, bf16=bf16)
         total, count = total + batch_total, count + batch_count
     model.train()
-    return total / max(1, count)
+    return total / count if count else math.nan
 
 
 def sampled_losses(
@@ -101,14 +105,15 @@ def sampled_losses(
 def sampled_loss(
     model: GPT, source: WindowSource, batch_size: int, stream: np.random.RandomState, *, bf16: bool = False
 ) -> float:
-    """Mean loss in nats per token of text of random batches."""
+    """Mean loss in nats per token of text of random batches; NaN if none of their targets is text."""
     model.eval()
     losses = []
     for _ in range(_n_batches(source)):
         total, count = _total(model, *source.random_batch(stream, batch_size), source.end, bf16=bf16)
-        losses.append(total / max(1, count))
+        if count:
+            losses.append(total / count)
     model.train()
-    return float(np.mean(losses))
+    return float(np.mean(losses)) if losses else math.nan
 
 
 def _total(

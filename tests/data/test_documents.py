@@ -422,3 +422,22 @@ def test_a_separator_that_a_text_has_is_offered_and_works(
     assert json.loads(seen.out)["documents"] > 1
     assert "separates documents" not in seen.err
     assert "separates documents" not in " ".join(dataset(open_corpus(tmp_path / "a.txt", form=LINES)).notes)
+
+
+def test_a_file_of_nothing_but_white_space_is_no_document(tmp_path: Path) -> None:
+    corpus = open_corpus(write(tmp_path, {"a.txt": "some text\n" * 30, "b.txt": "   \n\n"}))
+    assert [file.name for file in corpus.files] == ["a.txt"]
+    assert skipped(corpus) == {"b.txt": "blank"}
+    assert corpus.n_documents == 1
+    built = dataset(corpus)
+    assert built.val.n_text_tokens > 2  # a.txt is cut
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_side_has_a_token_to_predict_that_is_text(tmp_path: Path, kind: str) -> None:
+    write(tmp_path, {"a.py": "some = text\n" * 100, "z.py": "x"})
+    with pytest.raises(DataError, match="too few to split: 1 for validation, at least 2 are needed"):
+        dataset(open_corpus(tmp_path), kind=kind, vocab_size=300)
+    (tmp_path / "b.py").write_text("other = text\n" * 100)
+    with pytest.raises(DataError, match="too few to split: 1 for test, at least 2 are needed"):
+        dataset(open_corpus(tmp_path), kind=kind, vocab_size=300, test=("z.py",))

@@ -43,6 +43,13 @@ def falling(n: int, gap: float = 0.2, interval: int = 100) -> list[Row]:
     return [(i * interval, train, train + (gap if i else 0.0)) for i, train in enumerate(trains)]
 
 
+def test_a_loss_that_is_no_number_from_the_first_evaluation_on_is_said() -> None:
+    """Even where the mixture that it is judged by has one."""
+    (first,) = evaluations([(0, 4.0, math.nan)])
+    for evaluation in (first, replace(first, val_loss=math.nan, mixed_loss=2.0, best=True)):
+        assert [code for _, code, _ in said([started(), evaluation])] == ["diverged"]
+
+
 # Published phases
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from slmtui.data.dataset import SideTokens
 from slmtui.model.gpt import GPTConfig, initial_gpt
-from slmtui.training.batches import windows_in_order
-from slmtui.training.evaluation import full_loss
+from slmtui.training.batches import WindowSource, windows_in_order
+from slmtui.training.evaluation import full_loss, sampled_loss
 
 
 def split(n: int) -> SideTokens:
@@ -52,3 +54,11 @@ def test_the_loss_is_the_mean_over_tokens_read_one_by_one_with_the_same_context(
             losses.append(float(torch.nn.functional.cross_entropy(model.logits(hidden), text[target : target + 1])))
     measured = full_loss(model, SideTokens(text.numpy().astype(np.uint16), 31))
     assert measured == pytest.approx(np.mean(losses), abs=1e-5)
+
+
+def test_where_no_token_of_text_is_predicted_there_is_no_loss() -> None:
+    model = initial_gpt(GPTConfig(n_vocab=50, n_layer=1, n_head=2, n_embd=8, block_size=8), seed=3)
+    side = SideTokens(np.array([7, 49], np.uint16), 1, end=49, lines=np.array([1]))
+    assert math.isnan(full_loss(model, side))
+    source = WindowSource(side, 8, model.device)
+    assert math.isnan(sampled_loss(model, source, 4, np.random.RandomState(0)))

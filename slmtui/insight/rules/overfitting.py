@@ -32,8 +32,10 @@ def is_clear_rise(rise: float, best: float) -> bool:
 
 
 def negative_gap(trace: RunTrace) -> Evidence | None:
+    if not trace.evaluations or not trace.has_learned:
+        return None
     now = trace.evaluations[-1].gap
-    if not trace.has_learned or now >= 0 or min(trace.gap_class.current, trace.gap_class.told) < NEGATIVE:
+    if now >= 0 or min(trace.gap_class.current, trace.gap_class.told) < NEGATIVE:
         return None
     unseen = trace.facts is not None and size.leakage(trace) is None
     values = {
@@ -61,8 +63,10 @@ def no_gap(trace: RunTrace) -> bool:
 
 
 def _large_gap(trace: RunTrace) -> Evidence | None:
+    if not trace.evaluations or not trace.has_learned:
+        return None
     now, told = trace.evaluations[-1].gap, trace.gap_class.told
-    if not trace.has_learned or now <= 0 or min(trace.gap_class.current, told) < MODERATE:
+    if now <= 0 or min(trace.gap_class.current, told) < MODERATE:
         return None
     span = f"{LIMITS[told - 1]:g} to {LIMITS[told]:g}" if told < len(LIMITS) else f"{LIMITS[-1]:g} or more"
     values = {"word": WORDS[told], "gap": now, "span": span, "stops": will_be_stopped(trace)}
