@@ -93,7 +93,7 @@ def _mixed(evaluation: events.Evaluation) -> str:
     """What the mixture has, where there is one."""
     if evaluation.mixed_loss is None:
         return ""
-    return f", mixed val loss {evaluation.mixed_loss:.4f}, {evaluation.judged_bits_per_byte:.2f} bits/byte"
+    return f", mixed val loss {evaluation.mixed_loss:.4f}, {evaluation.mixed_bits_per_byte:.2f} bits/byte"
 
 
 def summary(

@@ -56,6 +56,8 @@ def windows_in_order(
     if limit is not None:
         wanted = min(len(starts), max(1, limit // (block_size - block_size // 2)))
         chosen = np.arange(wanted) * len(starts) // wanted
+        if 1 < wanted < len(starts):  # else the beginning of the text, read without context, would weigh double
+            firsts[0] = block_size // 2
         starts, firsts = starts[chosen], firsts[chosen]
     length = min(block_size, len(tokens) - 1)
     for first in dict.fromkeys(firsts.tolist()):

@@ -19,6 +19,8 @@ from slmtui.errors import UserError
 from slmtui.inference.generation import Sampling, _draw, complete
 from slmtui.model.mixture import Mixture
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
+from slmtui.runs.lines import line_of
+from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.runs.safe_payload import checksum
 from slmtui.runs.summary import summarise
@@ -57,6 +59,10 @@ def test_where_the_mixture_predicts_worse_the_network_alone_is_used_and_that_is_
     evaluations = [event for event in run.events() if isinstance(event, events.Evaluation)]
     assert all(one.judged_loss == one.val_loss < (one.mixed_loss or 0) for one in evaluations)
     assert all(one.judged_bits_per_byte == one.bits_per_byte for one in evaluations)
+    one = evaluations[0]
+    assert f"mixed val loss {one.mixed_loss:.4f}, {one.mixed_bits_per_byte:.2f} bits/byte" in (
+        line_of(one, Progress()) or ""
+    )
     best = min(evaluations, key=lambda one: one.val_loss)
     assert summarise(run)[0].judged_loss == best.val_loss
     saved = load_model(run.best_file)

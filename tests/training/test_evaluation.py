@@ -41,6 +41,7 @@ def test_with_a_limit_windows_from_all_over_the_text_are_taken() -> None:
     starts = np.array([int(window[0]) for window in windows])
     assert np.ptp(np.diff(starts)) <= 10
     assert starts.max() > 940
+    assert {len(window) for window in windows} == {5}, "each counts the same, the first one, too"
 
 
 def test_the_loss_is_the_mean_over_tokens_read_one_by_one_with_the_same_context() -> None:

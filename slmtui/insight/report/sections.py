@@ -98,7 +98,7 @@ def _baseline(facts: RunFacts, level: int) -> list[ReportBlock]:
         best, name = facts.best, "the network alone" if facts.is_mixed else "this model"
         rows.append((f"{name}, step {best.step:,}", f"{best.val_loss:.4f}", f"{best.bits_per_byte:.2f}"))
         if best.mixed_loss is not None:
-            rows.append(("the two mixed", f"{best.mixed_loss:.4f}", f"{best.judged_bits_per_byte:.2f}"))
+            rows.append(("the two mixed", f"{best.mixed_loss:.4f}", number(best.mixed_bits_per_byte, ".2f")))
     blocks: list[ReportBlock] = [
         Heading("What counting reaches", level),
         Table(("model", "nats/token", "bits/byte"), tuple(rows)),

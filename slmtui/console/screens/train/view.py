@@ -108,7 +108,7 @@ def evaluation_cells(
     return (
         *cells,
         Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_loss:.3f}", justify="right"),
-        Text("–" if evaluation.mixed_loss is None else f"{evaluation.judged_bits_per_byte:.2f}", justify="right"),
+        Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_bits_per_byte:.2f}", justify="right"),
     )
 
 
@@ -123,7 +123,7 @@ def numbers_line(history: RunHistory, summary: RunSummary) -> str:
         return " no evaluation yet"
     last = history.evaluations[-1]
     best = "best now" if last.best else f"best {summary.judged_loss:.3f} at {summary.best_step:,}"
-    mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.judged_bits_per_byte:.2f} b/byte"
+    mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.mixed_bits_per_byte:.2f} b/byte"
     gap = in_words(last.gap, last.verdict).replace("-", "−")
     return (
         f" train {last.train_loss:.3f}  val {last.val_loss:.3f}  gap {gap}"
