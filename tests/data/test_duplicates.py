@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -67,3 +69,13 @@ def test_beyond_the_limit_only_identical_documents_are_found(monkeypatch: pytest
 def test_groups_are_chains_of_pairs() -> None:
     pairs = [Duplicate(1, 4, 1.0), Duplicate(3, 5, 0.9), Duplicate(4, 5, 0.8)]
     assert duplicate_groups(7, pairs) == [0, 1, 2, 1, 1, 1, 6]
+
+
+def test_groups_of_a_great_many_pairs_are_found_soon() -> None:
+    n = 100_000
+    alternating = [Duplicate(i % 2, i, 1.0) for i in range(2, n)]
+    chain = [Duplicate(i - 1, i, 1.0) for i in range(n - 1, 0, -1)]
+    started = time.process_time()
+    assert duplicate_groups(n, alternating) == [0, 1] * (n // 2)
+    assert duplicate_groups(n, chain) == [0] * n
+    assert time.process_time() - started < 3  # a list that is rewritten for each pair takes minutes
