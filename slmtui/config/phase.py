@@ -5,6 +5,7 @@ default, and a one-line description with the unit. `phase_file` reads and writes
 """
 
 import math
+import re
 from typing import Any, Literal
 
 from pydantic import (
@@ -127,6 +128,16 @@ class DataSection(Section):
         description="Regular expressions, by name, whose matches in the corpus are counted.",
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
+
+    @field_validator("field")
+    @classmethod
+    def _braces_in_pairs(cls, value: str) -> str:
+        if re.search(r"[{}]", re.sub(r"\{[^{}]*[^{}\s][^{}]*\}", "", value)):
+            raise broken_rule(
+                "braces without the name of a field between them",
+                allowed='the name of a field, such as "text", or a template such as "{title}: {text}"',
+            )
+        return value
 
     @field_validator("documents", "field", "separator", "dedupe", "validation", "test")
     @classmethod

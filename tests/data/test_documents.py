@@ -166,6 +166,8 @@ def test_characters_of_several_bytes_are_one_token_and_unknown_ones_are_bytes(tm
         (LINES, "a\n\n  \nb", ["a", "b"]),
         (DocumentForm(separator="<|endoftext|>"), "a\n<|endoftext|>b<|endoftext|>\n", ["a\n", "b"]),
         (DocumentForm(separator="\n\n"), "a\nb\n\nc", ["a\nb", "c"]),
+        (DocumentForm(separator="\r\n---\r\n"), "a\r\n---\r\nb\n---\nc", ["a", "b", "c"]),
+        (DocumentForm(separator="\r\r"), "a\r\rb", ["a", "b"]),
         (DocumentForm(separator="zz"), "no such thing", ["no such thing"]),
     ],
 )
@@ -236,6 +238,15 @@ def test_broken_records_are_named_with_their_line_and_left_out(tmp_path: Path) -
     corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
     assert documents(corpus) == ["fine", "3", "fine too"]
     assert skipped(corpus) == REASONS
+
+
+def test_what_python_cannot_read_in_a_record_is_said(tmp_path: Path) -> None:
+    deep = "[" * 100_000
+    write(tmp_path, {"a.jsonl": f'{{"text": "fine"}}\n{{"id": {"9" * 5_000}, "text": "x"}}\n{{"text": {deep}}}\n'})
+    assert skipped(open_corpus(tmp_path, form=DocumentForm(field="text"))) == {
+        "a.jsonl:2": "a number of more than 4,300 digits, which cannot be read",
+        "a.jsonl:3": "not JSON that can be read: nested too deeply",
+    }
 
 
 def test_of_many_broken_records_the_first_are_named(tmp_path: Path) -> None:

@@ -88,6 +88,13 @@ def test_a_heading_of_nearly_all_documents_is_left_out() -> None:
     assert found.val_tokens == 4 * 61
 
 
+def test_a_heading_that_validation_begins_with_is_found_there() -> None:
+    train, val = documents(36, 1, HEADING), documents(4, 2, HEADING)
+    found = leakage(train, val[1:], end=END)  # the first document begins with it
+    assert found.heading is not None
+    assert found.heading.val_start == 0
+
+
 def test_what_follows_a_heading_is_compared_all_the_same() -> None:
     train, val = documents(36, 1, HEADING), documents(3, 2, HEADING)
     found = leakage(train, val + train[:102], end=END)
