@@ -77,7 +77,8 @@ def documents_of(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) 
 
         parts: Iterator[Part] = records(path, codec, form, left_out)
     elif form.separator:
-        parts = cut_at(read_file(path, codec), form.separator)
+        separator = form.separator.replace("\r\n", "\n").replace("\r", "\n")  # as the line ends of the text
+        parts = cut_at(read_file(path, codec), separator)
     elif form.documents == "lines":
         parts = cut_at(read_file(path, codec), "\n")
     else:

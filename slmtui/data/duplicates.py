@@ -53,13 +53,18 @@ def near_duplicates(documents: Sequence[ArrayLike]) -> list[Duplicate]:
 
 def duplicate_groups(n_documents: int, pairs: Iterable[Duplicate]) -> list[int]:
     """For each document, the first one that a chain of pairs connects it to (itself if there is none)."""
-    leader = list(range(n_documents))
+    leader = list(range(n_documents))  # an earlier document of its group: the first one leads itself
+
+    def first_of(document: int) -> int:
+        while leader[document] != document:
+            leader[document] = leader[leader[document]]  # so that the way is shorter next time
+            document = leader[document]
+        return document
+
     for pair in pairs:
-        first, second = leader[pair.first], leader[pair.second]
-        if first != second:
-            low, high = min(first, second), max(first, second)
-            leader = [low if one == high else one for one in leader]
-    return leader
+        first, second = first_of(pair.first), first_of(pair.second)
+        leader[max(first, second)] = min(first, second)
+    return [first_of(document) for document in range(n_documents)]
 
 
 def _shingles(documents: Sequence[ArrayLike]) -> list[IntArray]:

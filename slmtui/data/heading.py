@@ -58,7 +58,7 @@ def find_heading(
         return None
     parts: list[BoolArray] = []
     lengths: list[int] = []
-    val_start = 0
+    val_start: int | None = None
     for which, (side, inside) in enumerate(zip(ids, spans, strict=True)):
         begins = np.where(side != absent, common[np.maximum(side, 0)], False)
         part = np.zeros(len(side), np.bool_)
@@ -69,11 +69,13 @@ def find_heading(
             past = int(np.argmin(begins[first:stop])) if not begins[first:stop].all() else stop - first
             part[first : min(stop, first + past - 1 + length)] = True
             lengths.append(past - 1 + length)
-            if which == 1 and not val_start:
+            if which == 1 and val_start is None:
                 val_start = first
         parts.append(part)
     if not lengths or any(part.mean() > MOST_OF_A_SIDE for part in parts if len(part)):
         return None
+    if val_start is None:  # no document of validation begins with it, but one has it
+        val_start = int(np.argmax(begins))
     return Heading(len(lengths), of, max(lengths), val_start), (parts[0], parts[1])
 
 

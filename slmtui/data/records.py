@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
@@ -88,10 +89,15 @@ def _jsonl(path: Path, codec: str) -> Iterator[Row]:
             continue
         try:
             row = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            reason = error.msg.removesuffix(" at") if isinstance(error, json.JSONDecodeError) else "nested too deeply"
-            at = f" at character {error.pos + 1:,}" if isinstance(error, json.JSONDecodeError) else ""
-            yield part.line, f"not JSON: {reason[:1].lower()}{reason[1:]}{at}"
+        except json.JSONDecodeError as error:
+            reason = error.msg.removesuffix(" at")
+            yield part.line, f"not JSON: {reason[:1].lower()}{reason[1:]} at character {error.pos + 1:,}"
+            continue
+        except RecursionError:
+            yield part.line, "not JSON that can be read: nested too deeply"
+            continue
+        except ValueError:
+            yield part.line, f"a number of more than {sys.get_int_max_str_digits():,} digits, which cannot be read"
             continue
         yield part.line, row if isinstance(row, dict) else f"{_kind(row)}, not an object with fields"
 
