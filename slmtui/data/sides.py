@@ -40,7 +40,8 @@ def choose_sides(
     """The sides of a phase's settings. `validation` and `test`: names and patterns of files, as in .gitignore.
     `dedupe`: copies of an earlier document are on no side.
 
-    Raises DataError for patterns that match no file, and for a split by document of fewer than two different ones.
+    Raises DataError for patterns that match no file or none of the prefix, if nothing is left to train on, and for a
+    split by document of fewer than two different ones.
     """
     if prefix.documents is None:
         return _published_sides(corpus, prefix, train_fraction, split)
@@ -57,7 +58,17 @@ def choose_sides(
         left_out, note = copies(prefix, documents, kind)
         side[left_out] = LEFT_OUT
         notes.append(note)
+        for which, names, key in ((VAL, validation, "data.validation"), (TEST, test, "data.test")):
+            if names and not (side == which).any():
+                raise DataError(
+                    f"{key}: dedupe left out all that {', '.join(names)} matches, because it repeats earlier "
+                    "documents; name other files, or set data.dedupe = false"
+                )
     rest = np.flatnonzero(side == TRAIN)
+    if not len(rest):
+        keys = " and ".join(key for key, names in (("data.validation", validation), ("data.test", test)) if names)
+        all_of_it = f"{'take' if validation and test else 'takes'} all documents{' but copies' * dedupe}"
+        raise DataError(f"{corpus.source}: nothing is left to train on: {keys} {all_of_it}; name fewer files")
     if not validation:  # else all of the rest trains
         if len(rest) == 1 and split == "contiguous":
             return replace(_cut(prefix, documents, side, int(rest[0]), train_fraction), notes=tuple(notes))
@@ -90,6 +101,11 @@ def _named(corpus: Corpus, documents: DocumentTable, names: Sequence[str], key: 
             f"{', '.join(file.name for file in corpus.files[:5])}{' …' * (len(corpus.files) > 5)}"
         )
     named: NDArray[np.bool_] = matches[documents.files]
+    if not named.any():
+        first = corpus.files[int(np.flatnonzero(matches)[0])].name
+        beyond = len(documents) < corpus.n_documents and np.flatnonzero(matches)[-1] > documents.files[-1]
+        why = "data.dataset_size ends before it; raise or unset it, or name" if beyond else "it holds no text; name"
+        raise DataError(f"{key}: {first} is not in the dataset: {why} other files")
     return named
 
 

@@ -452,3 +452,31 @@ def test_a_side_has_a_token_to_predict_that_is_text(tmp_path: Path, kind: str) -
     (tmp_path / "b.py").write_text("other = text\n" * 100)
     with pytest.raises(DataError, match="too few to split: 1 for test, at least 2 are needed"):
         dataset(open_corpus(tmp_path), kind=kind, vocab_size=300, test=("z.py",))
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"test": ("*",)}, r"nothing is left to train on: data\.test takes all documents; name fewer files"),
+        (
+            {"test": ("a.txt",), "dedupe": True, "validation": ("c.txt", "b.txt")},
+            r"nothing is left to train on: data\.validation and data\.test take all documents but copies; name fewer",
+        ),
+        (
+            {"test": ("c.txt",), "dataset_size": 50},
+            r"data\.test: c\.txt is not in the dataset: data\.dataset_size ends before it; raise or unset it",
+        ),
+        ({"validation": ("e.txt",)}, r"data\.validation: e\.txt is not in the dataset: it holds no text; name other"),
+        (
+            {"validation": ("d.txt",), "dedupe": True},
+            r"data\.validation: dedupe left out all that d\.txt matches, because it repeats earlier documents",
+        ),
+    ],
+)
+def test_files_that_cannot_be_a_side_are_refused_with_the_cause(
+    tmp_path: Path, settings: dict[str, object], message: str
+) -> None:
+    texts = {f"{name}.txt": " ".join(f"{name}{i * 7}" for i in range(60)) for name in "abc"}
+    corpus = open_corpus(write(tmp_path, {**texts, "d.txt": texts["a.txt"], "e.txt": ""}))
+    with pytest.raises(DataError, match=message):
+        dataset(corpus, **settings)
