@@ -412,6 +412,17 @@ def test_a_phase_says_once_what_a_document_is(keys: str, message: str) -> None:
         parse_phase(f'[phase]\nname = "x"\n[data]\n{keys}\n')
 
 
+@pytest.mark.parametrize("field", ["{}", "{ }", "{text", "text}", "{title}: {", "{{text}}", "{}{text}"])
+def test_a_template_with_a_brace_too_many_is_refused_with_the_phase(field: str) -> None:
+    with pytest.raises(PhaseError, match=r"field: braces without the name of a field between them"):
+        parse_phase(f'[phase]\nname = "x"\n[data]\nfield = "{field}"\n')
+
+
+@pytest.mark.parametrize("field", ["text", "{text}", "{title}: {text}", "{a b}{c}", "meta.text"])
+def test_a_template_of_fields_is_taken(field: str) -> None:
+    assert parse_phase(f'[phase]\nname = "x"\n[data]\nfield = "{field}"\n').data.field == field
+
+
 @pytest.mark.parametrize(
     ("content", "offered"),
     [
