@@ -68,7 +68,7 @@ class LogChunk:
         except ValueError as error:
             raise LogError.at(self.path, self.first + index, str(error)) from None
         if isinstance(event, Evaluation) and self.n_vocab is not None:
-            return replace(event, verdict=verdict_of(event.gap, event.val_loss, self.n_vocab))
+            return replace(event, verdict=verdict_of(event.gap, event.val_loss, self.n_vocab, event.step))
         return event
 
     def events(self) -> Iterator[Event]:

@@ -26,9 +26,9 @@ def verdict(gap: float) -> str:
     return WORDS[class_of(gap)]
 
 
-def verdict_of(gap: float, val_loss: float, n_vocab: int) -> str:
+def verdict_of(gap: float, val_loss: float, n_vocab: int, step: int) -> str:
     """The class of a model's gap; "" if the model has learned nothing, since its gap then means nothing."""
-    return verdict(gap) if has_learned(val_loss, n_vocab) else ""
+    return verdict(gap) if has_learned(val_loss, n_vocab, step) else ""
 
 
 def in_words(gap: float, word: str) -> str:

@@ -16,9 +16,13 @@ def uniform_loss(n_vocab: int) -> float:
     return math.log(n_vocab)
 
 
-def has_learned(val_loss: float, n_vocab: int) -> bool:
-    """Whether a model with this validation loss has learned something: it is more than a tenth below ln n_vocab."""
-    return val_loss < LEARNED * uniform_loss(n_vocab)
+def has_learned(val_loss: float, n_vocab: int, step: int) -> bool:
+    """Whether a model with this validation loss after so many steps has learned something.
+
+    Its loss must be more than a tenth below ln n_vocab. Before its first step it has learned nothing, even if a copy
+    head takes its loss below that.
+    """
+    return step > 0 and val_loss < LEARNED * uniform_loss(n_vocab)
 
 
 def ended_diverged(train_loss: float, n_vocab: int, *, improved: bool) -> bool:

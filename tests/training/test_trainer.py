@@ -143,7 +143,7 @@ def test_a_gap_gets_its_word_once_something_is_learned(make_phase: MakePhase) ->
     started = happened[0]
     assert isinstance(started, events.RunStarted)
     first, *_, last = of_kind(happened, events.Evaluation)
-    assert has_learned(last.val_loss, started.data.n_vocab)
+    assert has_learned(last.val_loss, started.data.n_vocab, last.step)
     assert (first.verdict, last.verdict) == ("", verdict(last.gap))
 
 

@@ -45,7 +45,8 @@ class BestEvaluation:
         """Whether the model that best.pt holds has learned something; False before there is one."""
         if self.evaluation is None:
             return False
-        return self.started is None or has_learned(self.evaluation.val_loss, self.started.data.n_vocab)
+        one = self.evaluation
+        return self.started is None or has_learned(one.val_loss, self.started.data.n_vocab, one.step)
 
 
 UNTRAINED = "the best model is that of step 0, before it was trained"
