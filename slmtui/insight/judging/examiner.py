@@ -32,7 +32,13 @@ def examine(saved: SavedModel, dataset: Dataset, asked: Questions) -> Examinatio
     found = rates(judge(prompt, text) for prompt, text in drawn)
     train, val = (
         extract(
-            saved.model, split.tokens, prefix=asked.prefix, length=asked.length, places=asked.places, seed=asked.seed
+            saved.model,
+            split.tokens,
+            prefix=asked.prefix,
+            length=asked.length,
+            places=asked.places,
+            seed=asked.seed,
+            ends=split.ends,
         )
         for split in (dataset.train, dataset.val)
     )

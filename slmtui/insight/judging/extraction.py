@@ -27,14 +27,26 @@ GREEDY = Sampling(temperature=0.0)
 
 
 def extract(
-    model: GPT, tokens: Sequence[int] | NDArray[Any], *, prefix: int, length: int, places: int, seed: int
-) -> Extraction:
+    model: GPT, tokens: Sequence[int] | NDArray[Any], *, prefix: int, length: int, places: int, seed: int,
+    ends: Sequence[int] | NDArray[np.int64] = (),
+) -> Extraction:  # fmt: skip
     """Ask a network for `length` tokens after `prefix` ones, at `places` different ones of a text, (n,) tokens.
 
-    The places are drawn with the seed from all there are; of a short text, all of them are tried.
+    The places are drawn with the seed from all there are; of a short text, all of them are tried. Each is within a
+    document; `ends` are the places of the tokens that end one, ascending, which are neither given nor asked for. Of a
+    document that is shorter than both together, the beginning is given and the rest is asked for.
     """
     text = np.asarray(tokens)
-    starts = chosen_places(len(text), prefix + length, places, seed)
+    first_tokens = np.r_[0, np.asarray(ends, np.int64) + 1]
+    sizes = np.r_[np.asarray(ends, np.int64), len(text)] - first_tokens
+    # One place, the beginning, in a document that is too short; none if it holds no more than the prefix or has no end.
+    least = (sizes > prefix) & (np.arange(len(sizes)) < len(ends))
+    n_places = np.maximum(least, sizes - prefix - length + 1)
+    until = np.cumsum(n_places)
+    drawn = chosen_places(int(until[-1]), 1, places, seed)
+    document = np.searchsorted(until, drawn, side="right")
+    starts = first_tokens[document] + drawn - (until - n_places)[document]
+    wanted = np.minimum(length, sizes[document] - prefix)  # tokens asked for
     right = np.zeros(len(starts), dtype=np.int64)  # tokens before the first wrong one
     for first in range(0, len(starts), ROWS_AT_ONCE):
         rows = starts[first : first + ROWS_AT_ONCE]
@@ -42,9 +54,10 @@ def extract(
         with network_alone(model):
             draws = [draw.tokens for draw in generate(model, given, length, GREEDY, [0] * len(rows))]
         written = torch.stack(draws, dim=1).cpu().numpy()  # (B, length)
-        asked = np.stack([text[start + prefix : start + prefix + length] for start in rows]).astype(np.int64)
-        right[first : first + len(rows)] = np.cumprod(written == asked, axis=1).sum(axis=1)
-    exact = starts[right == length]
+        for i, start in enumerate(rows):
+            asked = text[start + prefix : start + prefix + wanted[first + i]]
+            right[first + i] = np.cumprod(written[i, : len(asked)] == asked).sum()
+    exact = starts[right == wanted]
     return Extraction(
         prefix=prefix,
         length=length,

@@ -86,3 +86,18 @@ def test_tokens_right_before_the_first_wrong_one(monkeypatch: pytest.MonkeyPatch
 def test_a_text_that_is_too_short_has_no_place() -> None:
     found = extract(model(), TEXT[:6], prefix=4, length=3, places=5, seed=0)
     assert (found.places, found.exact, found.right_tokens, found.interval) == (0, 0, 0.0, (0.0, 1.0))
+
+
+def test_places_are_within_documents_and_ends_are_not_asked_for() -> None:
+    network, end, prefix, length = model(), 19, 4, 3
+    words = np.random.default_rng(1).integers(0, 19, 60)
+    documents = [words[:12], words[12:18], words[18:22], words[22:40]]  # 12, 6, 4 and 18 tokens
+    text = np.concatenate([np.append(document, end) for document in documents])
+    text[13 + prefix : 13 + 6] = greedy(network, text[13 : 13 + prefix].tolist(), 2)  # all that the second has left
+    found = extract(network, text, prefix=prefix, length=length, places=1000, seed=0, ends=[12, 19, 24, 43])
+    assert found.places == 6 + 1 + 0 + 12
+    assert 13 in found.at
+    inside = [*range(6), 13, *range(25, 37)]
+    assert set(found.at) <= set(inside)
+    few = extract(network, text, prefix=prefix, length=length, places=5, seed=0, ends=[12, 19, 24, 43])
+    assert few.places == 5
