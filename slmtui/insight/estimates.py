@@ -14,6 +14,8 @@ from slmtui.data.gpt2 import N_VOCAB
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.insight.rules.limits import FULL_VALUE, HOUSE_RULE, LAST_VALUE
 from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
+from slmtui.training.epochs import epochs as epochs_seen
+from slmtui.training.epochs import tokens_per_step
 
 if TYPE_CHECKING:
     from slmtui.training.data_record import DataFacts
@@ -26,7 +28,8 @@ NGRAM_BYTES = 130  # that an n-gram model takes for each token it is fitted on, 
 class DatasetCounts:
     """A phase's dataset in numbers; tokens in the phase's own vocabulary.
 
-    facts: what is known of its two sides; None where they were not compared.
+    facts: what is known of its two sides; None where they were not compared. train_length: training tokens and the ends
+    of documents; None in the published form.
     """
 
     n_vocab: int
@@ -34,6 +37,7 @@ class DatasetCounts:
     val_tokens: int
     notes: tuple[str, ...] = ()
     facts: DataFacts | None = None
+    train_length: int | None = None
 
 
 @dataclass(frozen=True)
@@ -110,10 +114,11 @@ def parameters_per_token(phase: Phase, counts: DatasetCounts) -> PerToken:
     return PerToken.of(sum(parameters(phase, counts.n_vocab).values()), counts.train_tokens)
 
 
-def epochs(phase: Phase, train_tokens: int) -> Epochs:
+def epochs(phase: Phase, train_tokens: int, train_length: int | None = None) -> Epochs:
     """The limits are those of Muennighoff et al. 2023, "Scaling Data-Constrained Language Models"."""
-    seen = phase.training.max_iters * phase.training.batch_size * phase.model.block_size
-    return Epochs(seen / train_tokens, FULL_VALUE, LAST_VALUE)
+    per_step = tokens_per_step(phase.training.batch_size, phase.model.block_size, train_length)
+    number = epochs_seen(phase.training.max_iters, per_step, train_tokens, train_length)
+    return Epochs(number, FULL_VALUE, LAST_VALUE)
 
 
 def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str, int]:

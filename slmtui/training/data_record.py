@@ -55,6 +55,7 @@ class DataRecord:
     val_bytes: Positive | None = None
     test_tokens: Positive | None = None  # None, too, without a test side
     test_bytes: Positive | None = None
+    train_length: Positive | None = None  # train_tokens and the ends of documents; None, too, in the published form
     documents: Positive | None = None  # on all sides; None, too, in the published form
     fingerprint: str = ""  # of the corpus and its tokens
     val_text: str = ""
@@ -75,6 +76,7 @@ class DataRecord:
             val_bytes=dataset.val.n_bytes,
             test_tokens=None if dataset.test is None else dataset.test.n_text_tokens,
             test_bytes=None if dataset.test is None else dataset.test.n_bytes,
+            train_length=None if dataset.train.lines is None else len(dataset.train.tokens),
             documents=dataset.n_documents,
             fingerprint=dataset.fingerprint,
             val_text=dataset.val_bytes_fingerprint,

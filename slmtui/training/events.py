@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, Valida
 
 from slmtui.config.phase import Phase
 from slmtui.training.data_record import LoggedData
+from slmtui.training.epochs import epochs, tokens_per_step
 
 Real = Annotated[float, BeforeValidator(lambda value: math.nan if value is None else value)]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]
@@ -76,11 +77,12 @@ class RunStarted(Base):
 
     @property
     def tokens_per_step(self) -> int:
-        return int(self.phase["training"]["batch_size"] * self.phase["model"]["block_size"])
+        batch_size, block_size = self.phase["training"]["batch_size"], self.phase["model"]["block_size"]
+        return tokens_per_step(batch_size, block_size, self.data.train_length)
 
     def epochs_at(self, step: int) -> float:
         """How often the training text has been seen by this step, on average."""
-        return step * self.tokens_per_step / self.data.train_tokens
+        return epochs(step, self.tokens_per_step, self.data.train_tokens, self.data.train_length)
 
 
 @dataclass(frozen=True, kw_only=True)

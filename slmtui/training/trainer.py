@@ -116,7 +116,7 @@ def update(training: Training) -> events.Step:
             training.optimizer.step(learning_rate)
             training.step += 1
     training.seconds += time.perf_counter() - begin
-    tokens = training.step * settings.batch_size * training.phase.model.block_size
+    tokens = training.step * settings.batch_size * training.windows["train"].block_size
     return events.Step(step=training.step, loss=value, learning_rate=learning_rate, grad_norm=norm, tokens=tokens)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 import torch
 
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import parse_phase
+from slmtui.insight import estimates
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Event
@@ -221,3 +224,20 @@ def test_the_state_of_before_there_were_mixtures_is_taken_up(make_phase: MakePha
     resumed = start(make_phase())
     resumed.load_state_dict(state)
     assert (resumed.step, resumed.best_loss) == (6, training.best_val_loss)
+
+
+def test_epochs_count_the_ends_of_documents_and_windows_as_long_as_the_text(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("one line of text\n" * 20)
+    settings = f'[data]\nsource = "{tmp_path / "a.txt"}"\ndocuments = "lines"\n'
+    settings += '[tokenizer]\nkind = "bytes"\n[model]\nn_layer = 1\n'
+    settings += "n_embd = 8\nn_head = 2\nblock_size = 512\n[training]\nmax_iters = 2\nbatch_size = 3\n"
+    phase = parse_phase('[phase]\nname = "a"\n' + settings)
+    dataset = prepare_dataset(phase)
+    length = 18 * 17  # 16 bytes and an end each
+    assert len(dataset.train.tokens) == length
+    happened = list(train(start(phase)))
+    (started,) = of_kind(happened, events.RunStarted)
+    last = of_kind(happened, events.Step)[-1]
+    assert last.tokens == 2 * 3 * (length - 1) == 2 * started.tokens_per_step
+    assert started.epochs_at(2) == last.tokens / length
+    assert estimates.epochs(phase, dataset.train.n_text_tokens, length).number == started.epochs_at(2)

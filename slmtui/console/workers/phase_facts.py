@@ -128,4 +128,5 @@ def _counts(dataset: Dataset, *, asked: bool = False) -> DatasetCounts:
 
     n_train, n_val = dataset.train.n_text_tokens, dataset.val.n_text_tokens
     sides = facts_of(dataset) if asked or n_train + n_val <= MOST_COMPARED else None
-    return DatasetCounts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides)
+    length = None if dataset.train.lines is None else len(dataset.train.tokens)
+    return DatasetCounts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides, length)

@@ -23,7 +23,11 @@ def diagnosis_lines(phase: Phase, known: DatasetCounts | NoCounts | None) -> tup
         phase=phase.values(),
         parameters=parts | {"total": sum(parts.values())},
         data=DataRecord(
-            n_vocab=known.n_vocab, train_tokens=known.train_tokens, val_tokens=known.val_tokens, facts=known.facts
+            n_vocab=known.n_vocab,
+            train_tokens=known.train_tokens,
+            val_tokens=known.val_tokens,
+            train_length=known.train_length,
+            facts=known.facts,
         ),
         machine={},
         versions={},

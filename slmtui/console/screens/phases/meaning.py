@@ -108,7 +108,7 @@ def _per_token(phase: Phase, facts: DatasetCounts) -> MeaningLine:
 
 
 def _epochs(phase: Phase, facts: DatasetCounts) -> MeaningLine:
-    found = estimates.epochs(phase, facts.train_tokens)
+    found = estimates.epochs(phase, facts.train_tokens, facts.train_length)
     text = f"{found.number:,.1f}" if found.number < 100 else f"{found.number:,.0f}"
     match found.worth:
         case "full":
