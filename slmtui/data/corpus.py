@@ -23,11 +23,12 @@ from slmtui.data.chunks import chunks
 from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks, read_file
 from slmtui.data.encoding import UTF_8, Encoding, find_encoding, to_bytes
 from slmtui.data.errors import DataError
-from slmtui.data.folder import Found, Skipped, find_files
+from slmtui.data.folder import Found, Skipped, find_files, pattern_for
 from slmtui.data.gpt2 import END_OF_TEXT
 from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
 from slmtui.data.secrets import Secret, Secrets, find_secrets
+from slmtui.data.several_folders import for_folder, prefixes
 from slmtui.data.text_file import NotText, check_file, file_state
 
 MARKS = (END_OF_TEXT.decode(), FOOTER)
@@ -150,11 +151,15 @@ def open_corpus(
 
     found: list[Found] = []
     skipped: list[Skipped] = []
-    for path in paths:
+    for prefix, path in zip(prefixes(paths), paths, strict=True):
         if path.is_dir():
-            files, left_out = find_files(path, include=include, exclude=exclude, default_excludes=default_excludes)
-            prefix = f"{path.resolve().name}/" if len(paths) > 1 else ""
-            skipped += [replace(item, path=prefix + item.path) for item in left_out]
+            files, left_out = find_files(
+                path, include=for_folder(include, prefix), exclude=for_folder(exclude, prefix),
+                default_excludes=default_excludes,
+            )  # fmt: skip
+            for item in left_out:
+                take_in = item.take_in and pattern_for(prefix + item.path)
+                skipped.append(replace(item, path=prefix + item.path, take_in=take_in))
             for file in files:
                 name = prefix + file.name
                 if form.field and not holds_records(file.path):

@@ -10,6 +10,7 @@ from slmtui.config.phase import DataSection
 from slmtui.config.source_path import source_path
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped, find_files, pattern_for
+from slmtui.data.several_folders import for_folder, prefixes
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,16 @@ def left_out_by_patterns(data: DataSection) -> tuple[Skipped, ...]:
     left_out: list[Skipped] = []
     for prefix, folder in _folders(data.source):
         rules = data.default_excludes
-        found, _ = find_files(folder, include=data.include, exclude=data.exclude, default_excludes=rules)
-        everything, _ = find_files(folder, exclude=taken_in, default_excludes=rules)
+        include, exclude = for_folder(data.include, prefix), for_folder(data.exclude, prefix)
+        found, _ = find_files(folder, include=include, exclude=exclude, default_excludes=rules)
+        everything, _ = find_files(folder, exclude=for_folder(taken_in, prefix), default_excludes=rules)
         used = {file.name for file in found}
-        not_excluded, _ = find_files(folder, exclude=data.exclude, default_excludes=rules)
+        not_excluded, _ = find_files(folder, exclude=exclude, default_excludes=rules)
         missing = {file.name for file in not_excluded}
         for file in everything:
             if file.name not in used:
                 key = "include does not name it" if file.name in missing else "exclude names it"
-                left_out.append(Skipped(prefix + file.name, f"data.{key}", pattern_for(file.name)))
+                left_out.append(Skipped(prefix + file.name, f"data.{key}", pattern_for(prefix + file.name)))
     return tuple(left_out)
 
 
@@ -69,13 +71,13 @@ def take_in(data: DataSection, item: Skipped) -> Selection:
 def _folders(sources: Sequence[str]) -> list[tuple[str, Path]]:
     """The folders among the sources, each with what the names of its files begin with, as open_corpus has them."""
     paths = list(dict.fromkeys(map(source_path, sources)))
-    return [(f"{path.resolve().name}/" if len(paths) > 1 else "", path) for path in paths if path.is_dir()]
+    return [(prefix, path) for prefix, path in zip(prefixes(paths), paths, strict=True) if path.is_dir()]
 
 
 def _pattern(data: DataSection, name: str) -> str:
     for prefix, folder in _folders(data.source):
         if name.startswith(prefix) and (folder / name.removeprefix(prefix)).exists():
-            if pattern := pattern_for(name.removeprefix(prefix)):
+            if pattern := pattern_for(name):
                 return pattern.removeprefix("!")
             raise DataError(f"{name}: no pattern can name this file; rename it")
     raise DataError(f"{name} is no file of a folder; data.source says what is read")
@@ -86,8 +88,9 @@ def _is_used(data: DataSection, selection: Selection, name: str) -> bool:
     for prefix, folder in _folders(data.source):
         if name.startswith(prefix):
             found, _ = find_files(
-                folder, include=selection.include, exclude=selection.exclude, default_excludes=data.default_excludes
-            )
+                folder, include=for_folder(selection.include, prefix), exclude=for_folder(selection.exclude, prefix),
+                default_excludes=data.default_excludes,
+            )  # fmt: skip
             own = name.removeprefix(prefix).rstrip("/")
             if any(file.name == own or file.name.startswith(f"{own}/") for file in found):
                 return True

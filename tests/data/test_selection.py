@@ -81,3 +81,22 @@ def test_what_no_pattern_can_do_is_said() -> None:
 def test_of_several_folders_the_right_one_is_meant() -> None:
     data = section(source=["notes", "more"])
     assert used(data, take_out(data, "notes/sub/c.txt")) == ["notes/a.txt", "notes/b[1].txt", "more/a.txt"]
+
+
+def test_a_namesake_in_another_folder_is_not_meant() -> None:
+    data = section(source=["notes", "more"])
+    assert take_out(data, "more/a.txt").exclude == ("/more/a.txt",)
+    assert used(data, take_out(data, "more/a.txt")) == ["notes/a.txt", "notes/b[1].txt", "notes/sub/c.txt"]
+    then = with_selection(data, take_out(data, "notes/a.txt"))
+    assert names(open_corpus(then.source, exclude=then.exclude)) == ["notes/b[1].txt", "notes/sub/c.txt", "more/a.txt"]
+    assert take_in(then, left_out(then)["notes/a.txt"]) == Selection((), ())
+    hidden = take_in(data, left_out(data)["notes/.hidden.txt"])
+    assert hidden.exclude == ("!/notes/.hidden.txt",)
+    assert "notes/.hidden.txt" in used(data, hidden)
+
+
+def test_folders_of_the_same_name_are_told_apart(folder: Path) -> None:
+    write(folder, {"one/src/a.txt": "first", "two/src/a.txt": "second"})
+    data = section(source=["one/src", "two/src", "more"])
+    assert names(open_corpus(data.source)) == ["one/src/a.txt", "two/src/a.txt", "more/a.txt"]
+    assert used(data, take_out(data, "one/src/a.txt")) == ["two/src/a.txt", "more/a.txt"]
