@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
-from slmtui.data.dataset import Dataset, DatasetSettings, FileSide, split_prefix
+from slmtui.data.dataset import Dataset, DatasetFile, DatasetSettings, FileSide, split_prefix
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped
 from slmtui.data.scripts import ScriptShare
@@ -100,10 +100,14 @@ class Inspection:
 
 @dataclass(frozen=True)
 class Counted:
-    """An inspection before its two sides have been compared, and its dataset."""
+    """An inspection before its two sides have been compared, and its dataset.
+
+    files: what the dataset has of each of `inspection.file_tokens`; None for a file that does not begin in it.
+    """
 
     inspection: Inspection
     dataset: Dataset | None  # None: too short to split
+    files: tuple[DatasetFile | None, ...]
 
     def compared(
         self, leakage: DatasetLeakage | None, baseline: Baseline | None, scripts: tuple[ScriptShare, ...] = ()
@@ -180,14 +184,13 @@ def count_corpus(
         notes = (str(error),)
     frequent = _most_frequent(counts)
     _, tokens, functions = per_file.sum(axis=0).tolist()
-    sides: dict[int, FileSide] = {}
+    in_dataset: dict[int, DatasetFile] = {}
     if dataset is not None:
-        sides = {part.file: file.side for part, file in zip(prefix.parts, dataset.files, strict=True)}
+        in_dataset = {part.file: file for part, file in zip(prefix.parts, dataset.files, strict=True)}
+    own = tuple(map(in_dataset.get, range(len(corpus.files))))
     files = tuple(
-        FileCounts(file.name, n_characters, n_tokens, n_functions, sides.get(i, ""))
-        for i, (file, (n_characters, n_tokens, n_functions)) in enumerate(
-            zip(corpus.files, per_file.tolist(), strict=True)
-        )
+        FileCounts(file.name, n_characters, n_tokens, n_functions, part.side if part is not None else "")
+        for file, part, (n_characters, n_tokens, n_functions) in zip(corpus.files, own, per_file.tolist(), strict=True)
     )
     inspection = Inspection(
         characters=characters,
@@ -209,7 +212,7 @@ def count_corpus(
         notes=notes,
         test_tokens=None if dataset is None or dataset.test is None else dataset.test.n_text_tokens,
     )
-    return Counted(inspection, dataset)
+    return Counted(inspection, dataset, own)
 
 
 def count_definitions(text: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from slmtui.data.inspection import Counted
 
 MOST_ROWS = 1_000
+Absence = Literal["", "empty", "copy", "beyond"]
 SIDES = {"train": "train", "val": "val", "test": "test", "both": "both", "out": "out", "": "–"}
 
 
@@ -31,21 +32,23 @@ class FileRow:
     side: str  # a key of SIDES; "" for a file that is not in the dataset, "out" for what is not in the corpus
     file: DatasetFile | None
     left_out: Skipped | None = None
+    absent: Absence = ""  # why a file of the corpus is not in the dataset
     documents: int = 0  # of it in the dataset
 
 
 def file_rows(counted: Counted, left_out: Sequence[Skipped] = ()) -> list[FileRow]:
     """All files in the order of the corpus, then what is left out.
 
-    The dataset's files are the first of those that have tokens.
+    A file has no part in the dataset if it has no text, if all of it is copies, or if the dataset ends before it.
     """
-    waiting = list(counted.dataset.files) if counted.dataset is not None else []
-    waiting.reverse()
     rows = []
-    for file in counted.inspection.file_tokens:
-        own = waiting.pop() if file.tokens and waiting else None
+    for file, part in zip(counted.inspection.file_tokens, counted.files, strict=True):
+        own = part if file.tokens and file.side else None
         documents = len(FileTokens(counted.dataset, own).documents) if own is not None and counted.dataset else 0
-        rows.append(FileRow(file.name, file.tokens, file.functions, file.side, own, documents=documents))
+        absent: Absence = ""
+        if own is None and counted.dataset is not None:
+            absent = "empty" if not file.tokens else "copy" if part is not None else "beyond"
+        rows.append(FileRow(file.name, file.tokens, file.functions, file.side, own, None, absent, documents))
     return [*rows, *(FileRow(item.path, 0, 0, "out", None, item) for item in left_out)]
 
 

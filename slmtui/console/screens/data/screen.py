@@ -188,13 +188,15 @@ class DataScreen(ConsoleScreen):
             how = "\n\nspace, in the list of files, takes it in" if row.left_out.take_in else ""
             self._show_why(row.name, f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}")
             return
-        asked = self.found.phase.data.dataset_size
-        why = (
-            f"This file is not in the dataset:\ndata.dataset_size, {asked:,} GPT-2 tokens,\nends before it."
-            if dataset is not None and asked is not None
-            else "There is nothing to train on here:\n" + "\n".join(self.found.counted.inspection.notes)
-        )
-        self._show_why(row.name, why)
+        asked = self.found.phase.data.dataset_size or 0
+        notes = "\n".join(self.found.counted.inspection.notes)
+        why = {
+            "empty": "there is no text in it.",
+            "copy": "all of it repeats earlier documents,\nwhich data.dedupe leaves out.",
+            "beyond": f"data.dataset_size, {asked:,} GPT-2 tokens,\nends before it.",
+        }.get(row.absent)
+        absent, nothing = f"This file is not in the dataset:\n{why}", f"There is nothing to train on here:\n{notes}"
+        self._show_why(row.name, absent if why else nothing)
 
     def _show_why(self, name: str, why: str) -> None:
         """Say why there is no text of a file."""

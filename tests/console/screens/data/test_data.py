@@ -205,6 +205,26 @@ async def test_a_file_beyond_the_dataset_says_so() -> None:
         assert "700 GPT-2 tokens" in seen(app)
 
 
+async def test_a_file_that_is_not_in_the_dataset_says_why(project: Path) -> None:
+    (project / "corpus/1_copy.jsonl").write_text(line := '{"text": "a record that is there twice"}\n')
+    (project / "corpus/0_one.jsonl").write_text(line + "".join(f'{{"text": "the {noun} is new"}}\n' for noun in NOUNS))
+    (project / "corpus/2_no_record.jsonl").write_text("\n")
+    (project / "corpus/3_last.jsonl").write_text("".join(f'{{"text": "no {noun}"}}\n' for noun in NOUNS))
+    (project / "corpus/4_beyond.jsonl").write_text('{"text": "never reached"}\n')
+    phase = PHASE.replace('join = "published"', 'field = "text"\ndedupe = true').replace("size = 700", "size = 65")
+    (project / "phases/quick.toml").write_text(phase)
+    async with console() as (app, pilot):
+        rows = [row for row in data(app).query_one(FilesTable).rows_shown if row.left_out is None]
+        assert [row.absent for row in rows] == ["", "copy", "empty", "", "beyond"]
+        for row, why in zip(rows, ("", "repeats earlier", "no text in it", "", "ends before it"), strict=True):
+            assert why in view(app).message, row.name
+            assert (view(app).file is None) == bool(why)
+            await pilot.press("x", "enter")
+            await until(pilot, lambda: isinstance(app.screen, Message) == (not why))  # noqa: B023
+            await pilot.press(*(["escape"] * (not why)), "f", "j")
+            await pilot.pause()
+
+
 async def test_enter_jumps_to_both_places_of_the_longest_repeat() -> None:
     async with console() as (app, pilot):
         found = data(app).found
