@@ -233,6 +233,18 @@ def test_inspect_counts(project: Path, corpus: Path, capsys: pytest.CaptureFixtu
     assert "of 6 files" in err
 
 
+@pytest.mark.parametrize("command", ["inspect", "suggest"])
+@pytest.mark.parametrize("wrong", ['data.validation="nowhere.py"', 'data.validation="*"', 'data.test="/"'])
+def test_sides_that_cannot_be_had_end_in_an_error(
+    project: Path, corpus: Path, command: str, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([command, str(corpus), "--set", wrong]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count(wrong.partition("=")[0]) == 1
+    assert "too few" not in err
+
+
 def test_init_sets_up_a_project_that_trains(tmp_path: Path) -> None:
     assert slmtui("init", "new", cwd=tmp_path).returncode == 0
     done = slmtui("--set", "training.max_iters=2", "--set", "model.n_layer=1", cwd=tmp_path / "new")

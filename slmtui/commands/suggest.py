@@ -75,6 +75,8 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     for line in at_start(corpus):
         say(line)
     counted = count_corpus(corpus, {}, settings)
+    if counted.refusal is not None:
+        raise counted.refusal
     for note in counted.inspection.notes:
         say(note)
     if counted.dataset is None:

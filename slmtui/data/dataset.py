@@ -26,7 +26,7 @@ from slmtui.config.phase import DataSection, TokenizerSection
 from slmtui.config.values import check_value
 from slmtui.data.bpe import train_bpe
 from slmtui.data.corpus import Corpus
-from slmtui.data.errors import DataError
+from slmtui.data.errors import DataError, TooShort
 from slmtui.data.side_text import batches, count_bytes, part_bytes, sample
 from slmtui.data.sides import choose_sides
 from slmtui.data.token_file import LetGo, TokenFile, blocks
@@ -252,9 +252,9 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
     )  # fmt: skip
 
 
-def _too_few(corpus: Corpus, n_tokens: int, n: int, side: str) -> DataError:
+def _too_few(corpus: Corpus, n_tokens: int, n: int, side: str) -> TooShort:
     few = "1 token is" if n_tokens == 1 else f"{n_tokens:,} tokens are"
-    return DataError(f"{corpus.source}: {few} too few to split: {n} for {side}, at least 2 are needed")
+    return TooShort(f"{corpus.source}: {few} too few to split: {n} for {side}, at least 2 are needed")
 
 
 def _make_tokenizer(

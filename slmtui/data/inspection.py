@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetFile, DatasetSettings, FileSide, split_prefix
-from slmtui.data.errors import DataError
+from slmtui.data.errors import DataError, TooShort
 from slmtui.data.folder import Skipped
 from slmtui.data.scripts import ScriptShare
 from slmtui.data.split_stats import DatasetLeakage, baseline_and_scripts, dataset_leakage
@@ -106,8 +106,9 @@ class Counted:
     """
 
     inspection: Inspection
-    dataset: Dataset | None  # None: too short to split
+    dataset: Dataset | None  # None: it cannot be split
     files: tuple[DatasetFile | None, ...]
+    refusal: DataError | None = None  # of settings that no longer text would help; None if there are none
 
     def compared(
         self, leakage: DatasetLeakage | None, baseline: Baseline | None, scripts: tuple[ScriptShare, ...] = ()
@@ -124,9 +125,11 @@ def inspect_corpus(corpus: Corpus, settings: DatasetSettings, patterns: Mapping[
     """Count everything, then compare the two sides.
 
     A corpus that is too short to split is still inspected; a note says so.
-    Raises DataError for an invalid regular expression.
+    Raises DataError for an invalid regular expression, and for sides that the settings make impossible.
     """
     counted = count_corpus(corpus, patterns or {}, settings)
+    if counted.refusal is not None:
+        raise counted.refusal
     if counted.dataset is None:
         return counted.inspection
     baseline, scripts = baseline_and_scripts(counted.dataset)
@@ -175,13 +178,13 @@ def count_corpus(
                 hits[name] += _count(search, text)
 
     prefix = writer.prefix()
-    dataset, train_tokens, val_tokens, unseen = None, prefix.n_text_tokens, 0, 0
+    dataset, refusal, train_tokens, val_tokens, unseen = None, None, prefix.n_text_tokens, 0, 0
     try:
         dataset = split_prefix(corpus, prefix, settings)
         train_tokens, val_tokens = dataset.train.n_text_tokens, dataset.val.n_text_tokens
         notes, unseen = dataset.notes, unseen_tokens(dataset)
     except DataError as error:
-        notes = (str(error),)
+        notes, refusal = (str(error),), None if isinstance(error, TooShort) else error
     frequent = _most_frequent(counts)
     _, tokens, functions = per_file.sum(axis=0).tolist()
     in_dataset: dict[int, DatasetFile] = {}
@@ -212,7 +215,7 @@ def count_corpus(
         notes=notes,
         test_tokens=None if dataset is None or dataset.test is None else dataset.test.n_text_tokens,
     )
-    return Counted(inspection, dataset, own)
+    return Counted(inspection, dataset, own, refusal)
 
 
 def count_definitions(text: str) -> int:
