@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,6 +60,10 @@ class OverviewCache:
     def get(self, key: OverviewKey) -> DataOverview | None:
         return self._overviews.get(key)
 
+    def forget(self, overview: DataOverview) -> None:
+        """Drop what was found with this overview, so that it is found anew."""
+        self._overviews = {key: one for key, one in self._overviews.items() if one.counted is not overview.counted}
+
     def keep(self, key: OverviewKey, overview: DataOverview) -> None:
         self._overviews[key] = overview
         while len(self._overviews) > KEPT:
@@ -83,7 +88,14 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     phase = phase_of([origin])
     say(f"opening {', '.join(phase.data.source)} …")
     corpus = phase_corpus(phase)
-    key = (corpus.fingerprint, phase.data.model_dump_json(), phase.tokenizer.model_dump_json())
+    left_out = (*corpus.skipped, *left_out_by_patterns(phase.data))
+    names = repr([(file.name, file.path, file.state) for file in corpus.files] + [*left_out])
+    key = (
+        corpus.fingerprint,
+        sha256(names.encode()).hexdigest(),
+        phase.data.model_dump_json(),
+        phase.tokenizer.model_dump_json(),
+    )
     if (before := known.get(key)) is not None:
         yield replace(before, origin=origin, phase=phase)
         return
@@ -93,7 +105,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         say(f"counting {byte_size(characters)} of {byte_size(total)} …")
 
     counted = count_corpus(corpus, phase.data.patterns, dataset_settings(phase), progress)
-    overview = DataOverview(origin, phase, corpus, counted, (*corpus.skipped, *left_out_by_patterns(phase.data)))
+    overview = DataOverview(origin, phase, corpus, counted, left_out)
     yield overview
     if (dataset := counted.dataset) is not None:
         say("counting the tokens of both sides …")

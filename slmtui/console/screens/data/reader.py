@@ -72,6 +72,8 @@ class DataReader:
 
     def again(self) -> None:
         """Read it again, whatever is known."""
+        if self.found is not None:
+            self._known.forget(self.found)
         self._state, self.origin = None, None
         self._look()
 

@@ -330,12 +330,21 @@ async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.Mon
             raise AssertionError("it was counted before")
 
         monkeypatch.setattr("slmtui.data.inspection.count_corpus", fail)
-        await pilot.press("ctrl+r")
+        data(app).reader.open(Path("phases/quick.toml"))
         await pilot.pause(0.5)
         after = data(app).found
         assert before is not None
         assert after is not None
         assert after.counted is before.counted
+
+
+async def test_ctrl_r_reads_again_whatever_is_known(project: Path) -> None:
+    async with console() as (app, pilot):
+        (project / "corpus/0_order.py").rename(project / "corpus/0_renamed.py")
+        (project / "corpus/.hidden").write_text("x")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: complete(app) and "10 files · 1 left out" in seen(app))
+        assert "0_renamed.py" in seen(app)
 
 
 async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
