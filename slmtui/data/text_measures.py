@@ -44,7 +44,7 @@ class TextMeasures:
 
     def is_noise(self, ngram: float) -> bool:
         """Whether nothing finds more in it than frequencies. ngram: the bits per byte of an n-gram model."""
-        return is_noise(self.train_bytes, self.frequencies, min(self.compressed, ngram))
+        return is_noise(self.train_bytes, self.frequencies, min(self.compressed, self.whole, ngram))
 
     def note(self, ngram: float) -> str:
         """What a person should know before training on it; "" for an ordinary text."""
@@ -60,6 +60,7 @@ class TextMeasures:
 
 
 def is_noise(train_bytes: int, frequencies: float, best: float) -> bool:
+    """best: the least bits per byte that anything makes of the text; of validation alone, a handful may be odd."""
     return train_bytes >= LEAST_TEXT and best >= FREQUENCIES_ALONE * frequencies > 0
 
 

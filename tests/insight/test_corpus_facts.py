@@ -20,6 +20,8 @@ from slmtui.data.text_measures import measure_text
 from slmtui.insight.corpus_facts import CorpusFacts, measure_corpus
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import before_the_start
+from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.insight.rules.size import noise
 from slmtui.insight.suggest import suggest
 from slmtui.model.size import count_parameters
 from slmtui.training.data_record import DataRecord
@@ -84,6 +86,23 @@ def test_a_text_with_next_to_nothing_in_it_is_told_by_suggest_and_inspect(
     assert phase.model.n_layer == 1
     assert main(["inspect", str(source)]) == 0
     assert words in capsys.readouterr().err
+
+
+def test_english_with_a_handful_of_odd_tokens_to_validate_on_is_no_noise(tmp_path: Path) -> None:
+    dice = random.Random(3)
+    sentences = (f"The {' '.join(dice.choices(WORDS, k=7))} came in. " for _ in range(400))
+    (tmp_path / "a.txt").write_text("".join(sentences), encoding="utf-8")
+    for i, odd in enumerate("~^|@%"):
+        (tmp_path / f"z{i}.txt").write_text(f"{odd}\n", encoding="utf-8")
+    dataset = build_dataset(open_corpus(tmp_path), DatasetSettings(kind="gpt2-compact"))
+    baseline = dataset_baseline(dataset)
+    assert baseline is not None
+    assert measure_text(dataset).note(baseline.bits_per_byte) == ""
+    facts = facts_of(dataset, baseline)
+    record = DataRecord(**vars(DataRecord.of(dataset)) | {"facts": facts})
+    started = RunStarted(step=0, phase=Phase.model_validate({"phase": {"name": "p"}}).values(), parameters={"total": 1},
+                         data=record, machine={}, versions={})  # fmt: skip
+    assert noise(RunTrace([started])) is None
 
 
 @pytest.mark.parametrize("make", [standard_library, prose, log, records])

@@ -8,6 +8,7 @@ from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBloc
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
+from slmtui.insight.rules.limits import HANDFUL
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding
@@ -40,7 +41,10 @@ def _verdict(facts: RunFacts) -> str:
         gap += " that means nothing, since validation repeats training"
     elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
         gap += " that means nothing, since little was learned"
-    if baseline is not None:
+    few = facts.data.val_tokens < HANDFUL
+    if few:
+        gap = f"none, since {plural(facts.data.val_tokens, 'validation token')} are too few to judge by"
+    elif baseline is not None:
         against = "better" if facts.best.val_loss < baseline.loss else "worse"
         gap = f"{against} than a {baseline.name} model, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
@@ -48,7 +52,7 @@ def _verdict(facts: RunFacts) -> str:
     by_heart = " It knows training text by heart: see the examination." if heart else ""
     if titles:
         return f"{gap}. What is wrong, the worst first: {titles}.{by_heart}"
-    return f"{gap}.{by_heart}" if found or heart else f"{gap}. The rules find nothing wrong."
+    return f"{gap}.{by_heart}" if few or found or heart else f"{gap}. The rules find nothing wrong."
 
 
 def _trained(facts: RunFacts) -> str:
@@ -88,7 +92,7 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
             "Result:",
             f"{_lowest(best)}. Training loss was "
             f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: "
-            f"{_class_of(best)}.",
+            f"{_class_of(best, facts.data.val_tokens)}.",
         )
     ]
     if course := after_the_best(facts):
@@ -118,7 +122,9 @@ def _tested(test: FinalTest) -> str:
     )
 
 
-def _class_of(best: Evaluation) -> str:
+def _class_of(best: Evaluation, val_tokens: int) -> str:
+    if val_tokens < HANDFUL:
+        return "of no meaning, since so few tokens say nothing"
     if not best.verdict:
         return "of no meaning, since nothing was learned yet"
     if best.gap <= NEGATIVE_GAP:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.text_measures import LEAST_TEXT, NEARLY_NOTHING, is_noise
 from slmtui.insight.rules.data_facts import val_uncertainty
@@ -62,7 +64,8 @@ def noise(trace: RunTrace) -> Evidence | None:
     if facts is None or facts.baseline is None or facts.frequency_bits is None or facts.compressed_bits is None:
         return None
     ngram = facts.baseline.bits_per_byte
-    if n_bytes is None or not is_noise(n_bytes, facts.frequency_bits, min(ngram, facts.compressed_bits)):
+    best = min(ngram, facts.compressed_bits, math.inf if facts.whole_bits is None else facts.whole_bits)
+    if n_bytes is None or not is_noise(n_bytes, facts.frequency_bits, best):
         return None
     values = {"frequencies": facts.frequency_bits, "ngram": ngram, "compressed": facts.compressed_bits}
     if trace.best is not None:

@@ -240,6 +240,12 @@ def test_the_verdict_is_one_sentence_with_the_worst_first(tmp_path: Path) -> Non
     assert "slmtui suggest" not in text.split("## What was trained")[0]
 
 
+def test_a_handful_of_validation_tokens_gives_no_verdict(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=4.0, baseline_order=2, val_tokens=5))
+    assert "**Verdict:** none, since 5 validation tokens are too few to judge by." in text
+    assert "which makes a gap of +0.50: of no meaning, since so few tokens say nothing." in text
+
+
 @pytest.mark.parametrize("inside", [True, False])
 def test_the_phase_it_has_suggested_is_of_the_same_data(
     tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], inside: bool
