@@ -112,7 +112,13 @@ def _separated(path: Path, codec: str, delimiter: str) -> Iterator[Row]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            raise NotText(f"line {reader.line_num:,}: not a table: {error}") from None
+            if not columns:
+                raise NotText(f"line {reader.line_num:,}: not a table: {error}") from None
+            line, before = before + 1, reader.line_num
+            is_open = "unexpected end" in str(error)
+            reason = "a quote opens here that nothing closes" if is_open else f"not a row: {error}"
+            yield line, reason + (f"; left out up to line {before:,}" if before > line else "")
+            continue
         if cells is None:
             return
         line, before = before + 1, reader.line_num

@@ -263,10 +263,26 @@ def test_broken_records_are_refused_where_the_phase_says_so(tmp_path: Path) -> N
 
 
 def test_a_file_that_is_no_table_is_skipped_with_its_line(tmp_path: Path) -> None:
-    write(tmp_path, {"a.csv": 'text\n"open', "b.csv": "text\nfine\n"})
+    write(tmp_path, {"a.csv": '"open', "b.csv": "text\nfine\n"})
     corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
     assert documents(corpus) == ["fine"]
-    assert skipped(corpus) == {"a.csv": "line 2: not a table: unexpected end of data"}
+    assert skipped(corpus) == {"a.csv": "line 1: not a table: unexpected end of data"}
+
+
+def test_a_quote_that_nothing_closes_costs_the_rows_after_it_alone(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": 'text,n\nfirst,1\n"second",2\n"open,3\nfourth,4\nfifth,5\n'})
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
+    assert documents(corpus) == ["first", "second"]
+    assert skipped(corpus) == {"a.csv:4": "a quote opens here that nothing closes; left out up to line 6"}
+    with pytest.raises(DataError, match=r"a\.csv:4: a quote opens here .* line 6; correct the record"):
+        open_corpus(tmp_path, form=DocumentForm(field="text", broken_records="refuse"))
+
+
+def test_a_row_with_a_stray_quote_is_left_out_and_the_next_is_read(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": 'text,n\n"one" more,1\ntwo,2\n'})
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
+    assert documents(corpus) == ["two"]
+    assert skipped(corpus) == {"a.csv:2": "not a row: ',' expected after '\"'"}
 
 
 def test_no_record_with_text_says_why(tmp_path: Path) -> None:
