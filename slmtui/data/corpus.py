@@ -20,7 +20,7 @@ from pathlib import Path
 
 from slmtui.config.source_path import source_path
 from slmtui.data.chunks import chunks
-from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks, read_file
+from slmtui.data.documents import FILES, Chunk, DocumentForm, LeftOut, documents_of, in_chunks, occurs, read_file
 from slmtui.data.encoding import UTF_8, Encoding, find_encoding, to_bytes
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Found, Skipped, find_files, pattern_for
@@ -64,10 +64,13 @@ class Corpus:
     n_bytes: int  # of text, in UTF-8
     secrets: Secrets
     marks: tuple[tuple[str, int], ...] = ()  # texts that often separate documents, and how often they occur
+    lacks_separator: bool = False  # the form's, which separates nothing if no file has it
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A separator that the text has and the form does not know."""
+        """A separator that the text has and the form does not know, or the other way about."""
+        if self.lacks_separator:
+            return (f"data.separator: {json.dumps(self.form.separator)} stands nowhere in the text",)
         if self.is_published or not self.one_document_a_file:
             return ()
         return tuple(_offer(mark, count) for mark, count in self.marks if count)
@@ -224,10 +227,17 @@ def _open_files(
         raise DataError(f"{source}: no text file to train on (check the patterns); skipped:{why or ' none'}")
     if blank:
         raise DataError(f"{source}: the corpus is empty: no text in its {len(files):,} files")
+    unseparated = bool(form.separator) and n_documents <= len(files)
+    lacks_separator = unseparated and not any(_is_separated(file, form) for file in files)
     return Corpus(
         source, tuple(files), tuple(skipped), whole.hexdigest(), form, n_documents, n_bytes, secrets,
-        tuple(marks.items()),
+        tuple(marks.items()), lacks_separator,
     )  # fmt: skip
+
+
+def _is_separated(file: CorpusFile, form: DocumentForm) -> bool:
+    with _as_opened(file):
+        return occurs(form.separator_read, read_file(file.path, file.encoding.codec))
 
 
 def _offer(mark: str, count: int) -> str:

@@ -40,6 +40,11 @@ class DocumentForm:
         """Whether the line breaks of a document are those of its file; a record may be one line, whatever it says."""
         return not self.field
 
+    @property
+    def separator_read(self) -> str:
+        """The separator, with line ends as those of the text are read."""
+        return self.separator.replace("\r\n", "\n").replace("\r", "\n")
+
 
 FILES = DocumentForm()  # each file is a document
 
@@ -77,8 +82,7 @@ def documents_of(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) 
 
         parts: Iterator[Part] = records(path, codec, form, left_out)
     elif form.separator:
-        separator = form.separator.replace("\r\n", "\n").replace("\r", "\n")  # as the line ends of the text
-        parts = cut_at(read_file(path, codec), separator)
+        parts = cut_at(read_file(path, codec), form.separator_read)
     elif form.documents == "lines":
         parts = cut_at(read_file(path, codec), "\n")
     else:
@@ -101,6 +105,16 @@ def _whole(texts: Iterable[str]) -> Iterator[Part]:
         held = text
     if held:
         yield Part(held, 1, begins, ends=True)
+
+
+def occurs(wanted: str, texts: Iterable[str]) -> bool:
+    """Whether the texts, one after the other, hold this one."""
+    rest = ""
+    for text in texts:
+        if wanted in (rest := rest + text):
+            return True
+        rest = rest[max(0, len(rest) - len(wanted) + 1) :]
+    return False
 
 
 def cut_at(texts: Iterable[str], separator: str) -> Iterator[Part]:

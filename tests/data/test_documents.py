@@ -185,6 +185,17 @@ def test_sections_do_not_depend_on_how_the_text_arrives(
     assert documents(open_corpus(tmp_path, form=DocumentForm(separator="<|>"))) == ["eins", "zwei\ndrei", "é<|"]
 
 
+@pytest.mark.parametrize("read", [1, 3, 1 << 19])
+@pytest.mark.parametrize(("end", "n"), [("<|>", 0), ("<|", 1), ("\r\n<|", 1)])
+def test_a_separator_that_stands_nowhere_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, read: int, end: str, n: int
+) -> None:
+    monkeypatch.setattr("slmtui.data.text_file._READ", read)
+    write(tmp_path, {"a.txt": f"one text{end}", "b.txt": "another text"})
+    said = ('data.separator: "<|>" stands nowhere in the text',) * n
+    assert open_corpus(tmp_path, form=DocumentForm(separator="<|>")).notes == said
+
+
 def test_long_documents_come_in_parts(tmp_path: Path) -> None:
     long = "word " * 400_000
     (tmp_path / "a.txt").write_text(f"{long}\nshort")
