@@ -172,13 +172,17 @@ def open_corpus(
         else:
             check_file(path)
             found.append(Found(path.as_posix(), path))
-    return _open_files(", ".join(map(str, paths)), found, skipped, form)
+    return _open_files(", ".join(map(str, paths)), found, skipped, form, has_patterns=bool(include or exclude))
 
 
 def _open_files(
-    source: str, found: Iterable[Found], skipped: list[Skipped], form: DocumentForm, *, alone: bool = False
-) -> Corpus:
-    """A corpus of files, each opened by itself. alone: it is the only one, and must be text."""
+    source: str, found: Iterable[Found], skipped: list[Skipped], form: DocumentForm, *,
+    alone: bool = False, has_patterns: bool = False,
+) -> Corpus:  # fmt: skip
+    """A corpus of files, each opened by itself. alone: it is the only one, and must be text.
+
+    has_patterns: some may be left out because of them.
+    """
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
     whole, blank, marks = hashlib.sha256(), True, dict.fromkeys(MARKS, 0)
@@ -224,7 +228,8 @@ def _open_files(
         raise DataError(f"{source}: the corpus is empty: no text in this file{why and '; skipped:'}{why}")
     if not files:
         why = "".join(f"\n  {item.path}: {item.reason}" for item in skipped[:5])
-        raise DataError(f"{source}: no text file to train on (check the patterns); skipped:{why or ' none'}")
+        check = " (check the patterns)" if has_patterns else ""
+        raise DataError(f"{source}: no text file to train on{check}; skipped:{why or ' none'}")
     if blank:
         raise DataError(f"{source}: the corpus is empty: no text in its {len(files):,} files")
     unseparated = bool(form.separator) and n_documents <= len(files)

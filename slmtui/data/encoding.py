@@ -51,6 +51,8 @@ _BINARY = (  # what they begin with, where that says more than that they are no 
 _RARE = 10_000  # one wrong byte in so many is a fault in a UTF-8 file rather than another encoding
 _SAMPLE = 1 << 16  # bytes that a guess looks at
 _CONTROL = re.compile(rb"[^\t\n\f\r -\x7e\xa0-\xff]")
+_CONTROL_CHARACTER = re.compile("[\0-\b\v\x0e-\x1f\x7f-\x9f]")
+_SHORTEST_UTF_16 = 32  # bytes; fewer may be numbers
 _STRAY = re.compile("[\udc80-\udcff]")
 _STRAY_OR_REPLACED = re.compile("[\udc80-\udcff\ufffd]")
 
@@ -144,6 +146,8 @@ def find_encoding(path: Path, asked: str = "auto") -> Encoding:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return Encoding(codec, "mark", _Scan(path, codec).wrong)
+    if codec := _utf_16_without_mark(head):
+        return Encoding(codec, "guess", _Scan(path, codec).wrong)
     found = _Scan(path, "utf-8", refuse_nul=True)
     if found.wrong is None or found.wrong.count <= max(found.continuations / 10, found.n_bytes / _RARE):
         return Encoding("utf-8", "content", found.wrong)
@@ -171,7 +175,7 @@ class _Scan:
             with _refusing(codec):
                 text = decoder.decode(data, final=not data)
             if refuse_nul and "\0" in text:  # UTF-16 has such bytes, but no such character
-                raise NotText("binary: contains a NUL byte")
+                raise NotText(_why_binary(path, codec, text, 1 + self._newlines))
             if not text.isascii():
                 self._count(held + data, text, self.n_bytes - len(held))
             self._newlines += text.count("\n")
@@ -194,6 +198,30 @@ class _Scan:
             at = len(to_bytes(before))
             self.wrong = WrongBytes(len(places), line, start + at, block[at])
             self.sample += block[block.rfind(b"\n", 0, at) + 1 :]
+
+
+def _why_binary(path: Path, codec: str, text: str, line: int) -> str:
+    """What to say of a block with NUL characters that begins on a line: where they are, if all else is text."""
+    rest = text.replace("\0", "")
+    many = len(text) - len(rest) > len(text) / 100
+    if many or _STRAY_OR_REPLACED.search(rest) or _CONTROL_CHARACTER.search(rest):
+        return "binary: contains a NUL byte"
+    line += text.count("\n", 0, text.index("\0"))
+    count = sum(part.count("\0") for part in decoded(read_blocks(path), codec))
+    first, them = ("", "it") if count == 1 else ("the first: ", "them")
+    return f"text, but for {plural(count, 'NUL byte')} ({first}line {line:,}); take {them} out"
+
+
+def _utf_16_without_mark(head: bytes) -> str | None:
+    """The byte order, if every other byte of some is NUL, none of the rest is, and they are all text in it."""
+    if len(head) < _SHORTEST_UTF_16 or b"\0" not in head:
+        return None
+    for codec, own, other in (("utf-16-le", head[1::2], head[::2]), ("utf-16-be", head[::2], head[1::2])):
+        if 0 not in other and own.count(0) >= len(own) / 20:
+            text = head[: len(head) // 2 * 2].decode(codec, "replace")
+            if not _CONTROL_CHARACTER.search(text) and "\ufffd" not in text[:-1]:
+                return codec
+    return None
 
 
 def _guess(sample: bytes) -> str | None:

@@ -308,6 +308,9 @@ def test_patterns_that_match_nothing_say_so(tmp_path: Path) -> None:
     write(tmp_path, {"a.py": "a"})
     with pytest.raises(DataError, match="check the patterns"):
         published(tmp_path, include=["*.rs"])
+    write(tmp_path / "binary", {"a.bin": b"\0\1"})
+    with pytest.raises(DataError, match=r"no text file to train on; skipped:\n  a\.bin: binary"):
+        published(tmp_path / "binary")
 
 
 def test_a_bad_pattern_says_which(tmp_path: Path) -> None:

@@ -58,6 +58,29 @@ def test_a_phase_overrides_the_guess(tmp_path: Path) -> None:
     assert text_of(one_file(tmp_path, turkish.encode("utf-16-le"), "utf-16-le")) == turkish
 
 
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("text", [RUSSIAN, FRENCH, "plain words, in English\n"])
+def test_utf_16_without_a_mark_is_recognised(tmp_path: Path, codec: str, text: str) -> None:
+    corpus = one_file(tmp_path, text.encode(codec))
+    assert text_of(corpus) == text
+    assert corpus.files[0].encoding == Encoding(codec, "guess")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (ASCII * 3 + b"one\0more\n" + ASCII * 3, "text, but for 1 NUL byte (line 4); take it out"),
+        (RUSSIAN.encode() * 9 + b"\0\n\0", "text, but for 2 NUL bytes (the first: line 10); take them out"),
+        (ASCII * 9 + b"\0\1", "binary: contains a NUL byte"),
+        (b"a\0\1\0" * 40, "binary: contains a NUL byte"),
+    ],
+)
+def test_where_a_text_has_nul_bytes_is_said(tmp_path: Path, content: bytes, reason: str) -> None:
+    with pytest.raises(DataError) as error:
+        one_file(tmp_path, content)
+    assert str(error.value) == f"{tmp_path / 'a.txt'}: {reason}"
+
+
 def test_an_encoding_that_a_phase_names_makes_no_text_of_what_is_none(tmp_path: Path) -> None:
     write(
         tmp_path,
