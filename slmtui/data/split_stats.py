@@ -17,8 +17,10 @@ from slmtui.data.leakage import Leakage, leakage
 from slmtui.data.ngram_baseline import ScoredTokens, scored_baseline
 from slmtui.data.scripts import ScriptShare, script_shares
 from slmtui.data.token_file import blocks
+from slmtui.data.tokenizer import gpt2_tokenizer
 
 COMPARED_TOKENS = 1_000_000  # of each side, from its start; more would take minutes and gigabytes
+UNIT_TOKENS = 50_000  # of training: what a token is worth is seen in them
 UNSEEN_SHOWN = 8
 HEADING_SHOWN = 50  # characters of its first line
 
@@ -69,7 +71,7 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
     places = [np.flatnonzero(solid[side]) for side in (train, val)]
     if min(map(len, places)) < 1:
         return DatasetLeakage(SHORTEST_COPY, 0, 0.0, 0, "", "", range(0), range(0), "")
-    shared = leakage(train[places[0]], val[places[1]], end=dataset.tokenizer.end)
+    shared = leakage(train[places[0]], val[places[1]], _shortest_copy(dataset), end=dataset.tokenizer.end)
     parts = [
         f"{len(part):,} of {len(side.tokens):,} {name} tokens"
         for part, side, name in ((train, dataset.train, "training"), (val, dataset.val, "validation"))
@@ -91,6 +93,19 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
         note=f"leakage checked in the first {' and '.join(parts)}" if parts else "",
         heading=_heading(dataset, shared, places[1]),
     )
+
+
+def _shortest_copy(dataset: Dataset) -> int:
+    """How many tokens are about as much text as SHORTEST_COPY tokens of GPT-2, white space aside."""
+    tokenizer, gpt2 = dataset.tokenizer, gpt2_tokenizer()
+    if tokenizer.kind in ("gpt2", "gpt2-compact"):
+        return SHORTEST_COPY
+    tokens = dataset.train.tokens[:UNIT_TOKENS]
+    tokens = tokens[tokens != tokenizer.end]
+    solid = int(np.count_nonzero(~tokenizer.is_space[tokens]))
+    in_gpt2 = np.asarray(gpt2.encode(tokenizer.decode(tokens)), np.int64)
+    solid_gpt2 = int(np.count_nonzero(~gpt2.is_space[in_gpt2]))
+    return max(1, round(SHORTEST_COPY * solid / max(1, solid_gpt2)))
 
 
 def _heading(dataset: Dataset, shared: Leakage, solid: NDArray[np.int64]) -> str:

@@ -152,7 +152,7 @@ def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[Sug
 def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     """The split that was measured to leak less."""
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
-    other, usual = facts.by_document_share, f"in sequences of {SHORTEST_COPY} tokens or more"
+    other, usual = facts.by_document_share, f"in sequences of about {SHORTEST_COPY} GPT-2 tokens or more"
     heading = f"; {facts.heading}, which does not count" if facts.heading else ""
     if data.split == "contiguous" and other is not None and other < facts.repeated_share:
         still = ", where a small gap still means little" if other >= LEAK else ""

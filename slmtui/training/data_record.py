@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, PlainSerializer, TypeAdapter, ValidatorFunctionWrapHandler, WrapValidator
 
+from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.baseline import Baseline, bits_per_byte
 from slmtui.data.reading import what_is_left_out, what_is_read, what_to_know
 
@@ -27,7 +28,7 @@ class DataFacts:
     """
 
     used_tokens: int  # how many tokens of the vocabulary occur in the training text
-    repeated_share: float  # of the validation tokens: in verbatim repeats of training text of at least 16 tokens
+    repeated_share: float  # of the validation tokens: in verbatim repeats of training text
     longest_repeat: int  # tokens
     longest_train: str  # "file:line"
     longest_val: str
@@ -37,6 +38,7 @@ class DataFacts:
     frequency_bits: float | None = None  # bits per byte that the frequencies of bytes give; None: not measured
     compressed_bits: float | None = None  # the same of the best compressor, for validation after training
     whole_bits: float | None = None  # the same for the whole text
+    shortest_repeat: int = SHORTEST_COPY  # tokens from which on a repeat counts: about 16 of GPT-2's
     baseline: Baseline | None = None  # None: not measured
 
 

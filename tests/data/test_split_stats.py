@@ -37,6 +37,20 @@ def test_the_longest_repeat_is_named_with_both_places(leaky: Dataset) -> None:
     assert shared.note == ""
 
 
+def test_repeats_are_of_as_much_text_in_every_vocabulary(tmp_path: Path) -> None:
+    """A phrase of seven words, again and again, is far shorter than 16 tokens of GPT-2, and longer than 16 bytes."""
+    words = [f"{a}{b}" for a in ("sto", "ri", "ma", "kel", "du") for b in ("ne", "ver", "pon", "lish", "g")]
+    phrase = "which is not what they said "
+    text = "".join(f"{words[i % 25]} {words[i * 7 % 23]} {words[i * i % 19]} {i}, {phrase}" for i in range(200))
+    (tmp_path / "a.txt").write_text(text)
+    found = {}
+    for kind in ("gpt2", "bytes", "characters"):
+        found[kind] = dataset_leakage(build_dataset(open_corpus(tmp_path), DatasetSettings(kind=kind)))
+    assert found["gpt2"].shortest == 16
+    assert found["bytes"].shortest > 32
+    assert found["gpt2"].repeated_share == found["bytes"].repeated_share == found["characters"].repeated_share == 0.0
+
+
 def test_only_the_beginning_of_large_sides_is_compared_and_a_note_says_so(
     leaky: Dataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

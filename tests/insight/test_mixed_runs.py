@@ -147,6 +147,14 @@ def test_a_comparison_ranks_by_the_mixture_and_says_so(run: Run, tmp_path: Path)
     assert f"−{0.3 * BITS:.2f}" in cells
 
 
+def test_a_mixture_that_hurts_is_not_what_is_compared(tmp_path: Path) -> None:
+    phase = make_phase("hurt")
+    happened = [started(phase, **DATA_FACTS), *evaluations([(6.6, 6.6), (3.0, 4.1)], mixed=(6.6, 4.5))]
+    hurt = write_run(tmp_path, "hurt-001", phase, [*happened, finished(happened)])
+    plain = done_run(tmp_path, "plain-001", ((6.6, 6.6), (3.0, 4.1)), **DATA_FACTS)
+    assert "the mixture with an n-gram model is compared" not in report(plain, hurt)
+
+
 def test_a_rise_of_the_network_alone_is_no_end_of_the_best(run: Run) -> None:
     """The network was best at step 200, the mixture improves to the end: best.pt holds that."""
     trace = RunTrace(run.events())

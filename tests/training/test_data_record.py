@@ -16,7 +16,7 @@ COUNTS = {"n_vocab": 20, "train_tokens": 90, "val_tokens": 10}
 FACTS: dict[str, Any] = {
     "used_tokens": 15, "repeated_share": 0.1, "longest_repeat": 20, "longest_train": "a.py:1", "longest_val": "b.py:2",
     "unseen_share": 0.02, "duplicate_share": 0.0, "unigram": 2.5,
-    "frequency_bits": 4.5, "compressed_bits": 2.5, "whole_bits": 2.0,
+    "frequency_bits": 4.5, "compressed_bits": 2.5, "whole_bits": 2.0, "shortest_repeat": 24,
 }  # fmt: skip
 BASELINE: dict[str, Any] = {"baseline": 1.5, "baseline_order": 3, "baseline_unigram": 2.75, "baseline_note": "a part"}
 WHOLE: dict[str, Any] = {

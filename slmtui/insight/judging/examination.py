@@ -18,6 +18,7 @@ from slmtui.insight.judging.counts import Count, Extraction, Rates
 from slmtui.insight.judging.proportion import counted
 from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.run import Run
+from slmtui.words import plural
 
 FILE = "examination.json"
 PLACES_NAMED = 10  # of those known by heart
@@ -102,7 +103,7 @@ def verdict(extraction: Extractions) -> str:
     if knows_by_heart(extraction):
         return "It knows training text by heart, well beyond what it can tell of text it has not seen."
     if extraction.train.exact == 0:
-        return "It gives away nothing of its training text."
+        return f"At {plural(extraction.train.places, 'place')} it gave away nothing of its training text."
     return "It gives no more of its training text than of text that it has not seen, as far as so many places can tell."
 
 

@@ -110,7 +110,7 @@ def _sentences(ranked: Sequence[RunFacts]) -> list[str]:
         )
         if not same_vocabulary(run.data for run in ranked):
             found.append("Their vocabularies differ, so nats per token would mislead; bits per byte do not.")
-    if mixed := [run.name for run in ranked if run.is_mixed]:
+    if mixed := [run.name for run in ranked if run.best and run.best.mixture_helps]:
         found.append(f"Of {listed(mixed)}, the mixture with an n-gram model is compared, not the network alone.")
     if leaky := [run.name for run in ranked if is_leaky(run)]:
         found.append(f"Much of this text stands word for word in the training text of {listed(leaky)}.")

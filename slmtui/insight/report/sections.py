@@ -110,13 +110,14 @@ def _leakage(facts: RunFacts, level: int) -> list[ReportBlock]:
     found = facts.data.facts
     if found is None:
         return []
-    places = f": {found.longest_val} repeats {found.longest_train}"
+    longest = f"The longest repeat has {plural(found.longest_repeat, 'token')}: {found.longest_val} repeats "
+    longest += f"{found.longest_train}."
     items = [
         Paragraph(
             f"{percent(found.repeated_share)} of the validation tokens lie in a verbatim repeat of training text of "
-            f"at least {SHORTEST_COPY} tokens."
+            f"at least {found.shortest_repeat} tokens."
         ),
-        Paragraph(f"The longest repeat has {found.longest_repeat:,} tokens{places}."),
+        Paragraph(longest if found.longest_repeat else "Both sides have no token in common, blanks aside."),
     ]
     unseen = percent(found.unseen_share)
     items.append(Paragraph(f"{unseen} of the validation tokens are of a kind that training never has."))

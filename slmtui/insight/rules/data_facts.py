@@ -27,6 +27,7 @@ def facts_of(dataset: Dataset, baseline: Baseline | None = None) -> DataFacts:
         used_tokens=int(np.count_nonzero(counts.train)),
         repeated_share=shared.repeated_share,
         longest_repeat=shared.longest,
+        shortest_repeat=shared.shortest,
         longest_train=shared.longest_train,
         longest_val=shared.longest_val,
         unseen_share=counts.unseen_tokens / max(1, dataset.val.n_text_tokens),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 
-from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.text_measures import LEAST_TEXT, NEARLY_NOTHING, is_noise
 from slmtui.insight.rules.data_facts import val_uncertainty
 from slmtui.insight.rules.limits import LARGE_GAP, LEAK, SMALL_VALIDATION, SOME_UNSEEN
@@ -33,7 +32,7 @@ def leakage(trace: RunTrace) -> Evidence | None:
         return None
     return Evidence(
         values={
-            "share": facts.repeated_share, "shortest": SHORTEST_COPY, "longest": facts.longest_repeat,
+            "share": facts.repeated_share, "shortest": facts.shortest_repeat, "longest": facts.longest_repeat,
             "val": facts.longest_val, "train": facts.longest_train,
         },
         number=facts.repeated_share,

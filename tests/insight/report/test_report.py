@@ -240,6 +240,12 @@ def test_the_verdict_is_one_sentence_with_the_worst_first(tmp_path: Path) -> Non
     assert "slmtui suggest" not in text.split("## What was trained")[0]
 
 
+def test_sides_without_a_common_token_are_told_so(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=4.0, baseline_order=2))
+    assert "Both sides have no token in common" in text
+    assert "0 tokens: repeats" not in text
+
+
 def test_a_handful_of_validation_tokens_gives_no_verdict(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=4.0, baseline_order=2, val_tokens=5))
     assert "**Verdict:** none, since 5 validation tokens are too few to judge by." in text

@@ -69,9 +69,10 @@ FACTS: tuple[DataFacts | None, ...] = (
         SOUND,
         frequency_bits=2.0,
         compressed_bits=2.1,
-        whole_bits=0.01,
+        whole_bits=2.1,
         baseline=replace(counted(3.0), bits_per_byte=2.0),
     ),
+    replace(SOUND, whole_bits=0.01),
 )
 
 
