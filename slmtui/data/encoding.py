@@ -146,8 +146,8 @@ def find_encoding(path: Path, asked: str = "auto") -> Encoding:
     for mark, codec in _MARKS:
         if head.startswith(mark):
             return Encoding(codec, "mark", _Scan(path, codec).wrong)
-    if codec := _utf_16_without_mark(head):
-        return Encoding(codec, "guess", _Scan(path, codec).wrong)
+    if unmarked := _utf_16_without_mark(head):
+        return Encoding(unmarked, "guess", _Scan(path, unmarked).wrong)
     found = _Scan(path, "utf-8", refuse_nul=True)
     if found.wrong is None or found.wrong.count <= max(found.continuations / 10, found.n_bytes / _RARE):
         return Encoding("utf-8", "content", found.wrong)

@@ -55,7 +55,7 @@ def choose_sides(
     side[named_val], side[named_test] = VAL, TEST
     kind, notes = "files" if corpus.one_document_a_file else "documents", list[str]()
     if dedupe:
-        left_out, note = copies(prefix, documents, kind)
+        left_out, note = copies(corpus, prefix, documents)
         side[left_out] = LEFT_OUT
         notes.append(note)
         for which, names, key in ((VAL, validation, "data.validation"), (TEST, test, "data.test")):

@@ -36,7 +36,7 @@ def kept(dataset: Dataset) -> list[str]:
 
 TEXTS = [text(0), text(500), text(0), text(0, "END"), text(900), text(500)]
 ONCE = [text(0), text(500), text(900)]
-SAID = "dedupe left out 3 of 6 {} that repeat an earlier one (2 identical, 1 nearly), "
+SAID = "dedupe left out 3 of 6 {} that repeat an earlier one (2 identical, 1 nearly: {} is like {}), "
 
 
 @pytest.mark.parametrize("split", ["contiguous", "by-document"])
@@ -44,7 +44,7 @@ def test_of_copies_the_first_is_kept(tmp_path: Path, split: str) -> None:
     write(tmp_path, {f"{i}.txt": one for i, one in enumerate(TEXTS)})
     dataset = build_dataset(open_corpus(tmp_path), settings(split=split))
     assert sorted(kept(dataset)) == sorted(ONCE)
-    assert dataset.notes[0].startswith(SAID.format("files"))
+    assert dataset.notes[0].startswith(SAID.format("files", "3.txt", "0.txt"))
     assert "of 3 files" in dataset.notes[1]
     assert [file.side != "" for file in dataset.files] == [True, True, False, False, True, False]
     assert [file.side for file in inspect_corpus(open_corpus(tmp_path), settings(split=split)).file_tokens].count(
@@ -64,7 +64,15 @@ def test_documents_of_every_kind(tmp_path: Path, name: str, form: DocumentForm, 
     write(tmp_path, {name: content})
     dataset = build_dataset(open_corpus(tmp_path / name, form=form), settings())
     assert [one.strip() for one in kept(dataset)] == [one.strip() for one in ONCE]
-    assert dataset.notes[0].startswith(SAID.format("documents"))
+    assert dataset.notes[0].startswith(SAID.format("documents", f"{name}:4", f"{name}:1"))
+
+
+def test_short_documents_that_differ_in_a_word_are_no_copies(tmp_path: Path) -> None:
+    texts = [f"The capital of the country with the {i} hills is a city of {i} gates, by the sea.\n" for i in range(9)]
+    write(tmp_path, {"a.txt": "".join([*texts, texts[0]])})
+    dataset = build_dataset(open_corpus(tmp_path, form=DocumentForm(documents="lines")), settings())
+    assert kept(dataset) == [one.rstrip("\n") for one in texts]
+    assert "(1 identical, 0 nearly)" in dataset.notes[0]
 
 
 def test_a_test_file_that_repeats_training_text_is_left_out(tmp_path: Path) -> None:
