@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
+from slmtui.config.limits import SMALLEST_VOCABULARY
 from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 from slmtui.data.errors import DataError
@@ -121,7 +122,8 @@ def _trials(corpus: Corpus, settings: DatasetSettings, facts: CorpusFacts, text:
         if baseline is None:
             continue
         n_vocab = dataset.tokenizer.n_vocab
-        yield VocabularyTrial(kind, size, baseline.bits_per_byte, dataset.train.bytes_per_token, n_vocab)
+        exists = max(SMALLEST_VOCABULARY, min(size, n_vocab)) if size is not None else None
+        yield VocabularyTrial(kind, exists, baseline.bits_per_byte, dataset.train.bytes_per_token, n_vocab)
         if size is not None and n_vocab < size:
             return  # no further pair occurs twice
         if facts.text is not None and facts.text.is_noise(baseline.bits_per_byte):

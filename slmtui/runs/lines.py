@@ -11,7 +11,7 @@ from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import DIVERGED, Event
-from slmtui.training.gap import in_words
+from slmtui.training.gap import ALIKE, in_words
 from slmtui.words import duration
 
 Heard = TypeVar("Heard", bound="Event | None")  # None: a look that found nothing new
@@ -116,7 +116,11 @@ def summary(
             distance = best.val_loss - baseline.loss
             lines.append(
                 f"baseline: a {baseline.name} model has {baseline.loss:.4f} on the same split; {network} is "
-                f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it: counting does better'}"
+                + (
+                    "as good"
+                    if abs(distance) < ALIKE
+                    else f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it: counting does better'}"
+                )
             )
             if best.mixed_loss is not None:
                 distance = best.mixed_loss - baseline.loss

@@ -11,6 +11,7 @@ from slmtui.data.baseline import Baseline
 from slmtui.training.uniform import has_learned
 
 SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
+ALIKE = 0.01  # nats: two losses on one text that differ by less are a tie
 WORST = "catastrophic"
 LIMITS = tuple(limit for limit, _ in SCALE)
 WORDS = (*(word for _, word in SCALE), WORST)
@@ -38,4 +39,4 @@ def in_words(gap: float, word: str) -> str:
 
 def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
     """Whether an n-gram model beats the network alone: then even a small gap is nothing to praise."""
-    return baseline is not None and val_loss > baseline.loss
+    return baseline is not None and val_loss - baseline.loss >= ALIKE

@@ -156,6 +156,12 @@ def test_a_tiny_text_is_spelled_in_bytes_and_a_larger_one_in_learned_tokens(
     assert parse_phase(command.suggested([prose(tmp_path)], []), "p").tokenizer.kind == "bpe"
 
 
+def test_a_vocabulary_is_tried_and_named_in_the_size_that_exists(tmp_path: Path) -> None:
+    facts = measured(text_file(tmp_path, "".join(f"the {WORDS[i % 11]} and {WORDS[i % 7]} " for i in range(900))))
+    largest = facts.trials[-1]
+    assert largest.vocab_size == largest.n_vocab < 512
+
+
 def test_a_text_without_spaces_is_not_learned_from_in_pairs(tmp_path: Path) -> None:
     facts = measured(text_file(tmp_path, "".join(random.Random(4).choices("ACGT", k=50_000))))
     assert [trial.kind for trial in facts.trials] == ["bytes"]

@@ -329,4 +329,8 @@ def test_where_early_stopping_is_set_a_gap_past_the_best_is_a_note() -> None:
     happened = run(rows)
     assert isinstance(happened[0], RunStarted)
     happened[0].phase["early_stopping"]["patience"] = 4
+    happened[0].phase["evaluation"]["interval"] = 30
+    happened[0].phase["training"]["max_iters"] = 180
     assert {w.level for w in messages(happened, "gap")} == {"note"}
+    happened[0].phase["early_stopping"]["patience"] = 5
+    assert [w.level for w in messages(happened, "gap")][-1] == "warning", "it has too few evaluations left"

@@ -12,7 +12,7 @@ from slmtui.insight.rules.limits import HANDFUL
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding
-from slmtui.training.gap import SCALE
+from slmtui.training.gap import ALIKE, SCALE
 from slmtui.words import duration, listed, number, percent, plural
 
 LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
@@ -45,8 +45,9 @@ def _verdict(facts: RunFacts) -> str:
     if few:
         gap = f"none, since {plural(facts.data.val_tokens, 'validation token')} are too few to judge by"
     elif baseline is not None:
-        against = "better" if facts.best.val_loss < baseline.loss else "worse"
-        gap = f"{against} than a {baseline.name} model, with {gap}"
+        margin = facts.best.val_loss - baseline.loss
+        against = "as good as" if abs(margin) < ALIKE else "better than" if margin < 0 else "worse than"
+        gap = f"{against} a {baseline.name} model, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
     heart = facts.examination is not None and knows_by_heart(facts.examination.extraction)
     by_heart = " It knows training text by heart: see the examination." if heart else ""
@@ -175,8 +176,11 @@ def _against_counting(facts: RunFacts) -> str:
     numbers = f"{baseline.loss:.4f} nats per token, {baseline.bits_per_byte:.2f} bits per byte"
     model = "this model" if best.mixed_loss is None else "the network alone"
     words = f"a {baseline.name} model has {numbers} on the same text; {model} is "
-    words += f"{-margin:.2f} nats better." if margin < 0 else f"{margin:.2f} nats worse."
-    words += " It has learned less than a table of counts." if margin >= 0 else ""
+    if abs(margin) < ALIKE:
+        words += "as good."
+    else:
+        words += f"{-margin:.2f} nats better." if margin < 0 else f"{margin:.2f} nats worse."
+    words += " It has learned less than a table of counts." if margin >= ALIKE else ""
     if best.mixed_loss is None:
         return words
     margin = best.mixed_loss - baseline.loss

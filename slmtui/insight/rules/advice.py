@@ -6,6 +6,7 @@ of a single document.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -82,8 +83,12 @@ def has_no_patience(trace: RunTrace) -> bool:
 
 
 def will_be_stopped(trace: RunTrace) -> bool:
-    """Whether early stopping is about to end it."""
-    return not has_no_patience(trace) and trace.since_best > 0
+    """Whether early stopping is about to end it: there are as many evaluations left as it has patience."""
+    if has_no_patience(trace) or not trace.since_best:
+        return False
+    interval = trace.setting("evaluation", "interval")
+    left = max(0, trace.setting("training", "max_iters") - trace.evaluations[-1].step) / max(1, interval)
+    return bool(math.ceil(left) >= trace.setting("early_stopping", "patience") - trace.since_best)
 
 
 def can_be_smaller(trace: RunTrace) -> bool:

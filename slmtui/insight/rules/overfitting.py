@@ -211,6 +211,8 @@ def mixture_hurts(trace: RunTrace) -> Evidence | None:
 
 def _against_baseline(trace: RunTrace) -> Evidence | None:
     best, ngram = trace.best, trace.facts.baseline if trace.facts is not None else None
+    if size.noise(trace) is not None or size.trivial(trace) is not None:
+        return None  # there is nothing that a better network could learn
     if not trace.has_run_its_course or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):
         return None
     values = {"val": best.val_loss, "ngram": ngram.name, "baseline": ngram.loss, "mixed": best.mixed_loss}

@@ -246,6 +246,12 @@ def test_sides_without_a_common_token_are_told_so(tmp_path: Path) -> None:
     assert "0 tokens: repeats" not in text
 
 
+def test_equal_within_what_can_be_measured_is_neither_better_nor_worse(tmp_path: Path) -> None:
+    text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.504)], baseline=3.5, baseline_order=2))
+    assert "**Verdict:** as good as a 2-gram model, with a good gap." in text
+    assert "this model is as good.\n" in text
+
+
 def test_a_handful_of_validation_tokens_gives_no_verdict(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=4.0, baseline_order=2, val_tokens=5))
     assert "**Verdict:** none, since 5 validation tokens are too few to judge by." in text

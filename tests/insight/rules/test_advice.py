@@ -63,7 +63,7 @@ ROWS: dict[str, list[Row]] = {
 FACTS: tuple[DataFacts | None, ...] = (
     None,
     SOUND,
-    replace(SOUND, repeated_share=0.7, duplicate_share=0.5, unseen_share=0.5),
+    replace(SOUND, repeated_share=0.7, duplicate_share=0.5, unseen_share=0.5, baseline=counted(3.0)),
     replace(SOUND, used_tokens=100, unseen_share=0.3, baseline=counted(2.0)),
     replace(
         SOUND,

@@ -355,8 +355,8 @@ def test_noise_is_called_noise_and_not_underfitting() -> None:
     happened = run(NOISE, n_vocab=257, train_bytes=54_000)
     finding = found("noise", happened, LETTERS)
     assert "4.75 bits per byte" in finding.evidence
-    assert not {"underfitting", "too_small", "too_few_steps", "rate_too_low", "plateau"} & set(
-        codes(diagnose(happened, LETTERS))
+    assert not {"underfitting", "too_small", "too_few_steps", "rate_too_low", "plateau", "above_baseline"} & set(
+        codes(diagnose(happened, replace(LETTERS, baseline=replace(counted(3.2, 1), bits_per_byte=4.757))))
     )
     (warning,) = [one for one in before_the_start(knowing(started(train_bytes=54_000), LETTERS)) if one.code == "noise"]
     assert warning.level == finding.level == "warning"
