@@ -44,8 +44,9 @@ class CorpusFacts:
 
     files: documents, on all sides. repeated_share: of the validation tokens, in repeats of training text.
     vocabulary: of the dataset that was measured. by_document_share: the same as repeated_share where documents from all
-    over are held back; None: not measured, or impossible. trials: in the order in which they are preferred where they
-    are equally good. has_words: False for a text without spaces.
+    over are held back; None: not measured, or impossible. dedupe_share: the same without copies of documents;
+    by_document_share is then of the documents that are left. trials: in the order in which they are preferred where
+    they are equally good. has_words: False for a text without spaces.
     """
 
     train_bytes: int
@@ -54,6 +55,7 @@ class CorpusFacts:
     repeated_share: float
     vocabulary: VocabularyTrial
     by_document_share: float | None = None
+    dedupe_share: float | None = None
     heading: str = ""
     trials: tuple[VocabularyTrial, ...] = ()
     text: TextMeasures | None = None
@@ -92,7 +94,21 @@ def measure_corpus(corpus: Corpus, dataset: Dataset, settings: DatasetSettings, 
     )  # fmt: skip
     text = sample(dataset.train, dataset.tokenizer, TRIAL_BYTES)
     facts = replace(facts, has_words=len(text) < LONG_WORDS * (1 + len(text.split())))
-    if settings.split == "contiguous" and not settings.validation and documents > 1 and leakage.repeated_share >= LEAK:
+    leaky = documents > 1 and leakage.repeated_share >= LEAK
+    if leaky and not settings.dedupe and dataset.n_documents is not None:
+        try:
+            other = build_dataset(corpus, replace(settings, dedupe=True))
+            shared = dataset_leakage(other)
+            if shared.repeated_share < leakage.repeated_share:
+                settings, leakage = replace(settings, dedupe=True), shared
+                facts = replace(
+                    facts, dedupe_share=shared.repeated_share, train_bytes=other.train.n_bytes,
+                    val_bytes=other.val.n_bytes,
+                )  # fmt: skip
+                leaky = shared.repeated_share >= LEAK
+        except DataError:
+            pass
+    if leaky and settings.split == "contiguous" and not settings.validation:
         try:
             other = build_dataset(corpus, replace(settings, split="by-document"))
             shared = dataset_leakage(other)

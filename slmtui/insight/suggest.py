@@ -137,9 +137,16 @@ def _size(facts: CorpusFacts, fixed: Fixed) -> Size:
 
 
 def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
+    lines = []
+    if facts.dedupe_share is not None:
+        reason = (
+            f"{facts.repeated_share:.0%} of validation repeats training text, {facts.dedupe_share:.0%} without copies"
+        )
+        lines.append(SuggestedValue("data", "dedupe", True, reason))
+        facts = replace(facts, repeated_share=facts.dedupe_share)
     if data.validation:
-        return []
-    lines = [_split(data, facts)]
+        return lines
+    lines.append(_split(data, facts))
     held_back = facts.val_bytes / _vocabulary(facts, fixed).bytes_per_token
     if data.train_fraction == DataSection().train_fraction and held_back < TINY_VALIDATION:
         share = (1 - data.train_fraction) * TINY_VALIDATION / held_back

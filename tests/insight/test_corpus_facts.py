@@ -15,6 +15,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import DatasetSettings, build_dataset
+from slmtui.data.documents import DocumentForm
 from slmtui.data.split_stats import dataset_baseline, dataset_leakage
 from slmtui.data.text_measures import measure_text
 from slmtui.insight.corpus_facts import CorpusFacts, measure_corpus
@@ -138,8 +139,19 @@ def test_the_split_that_is_suggested_is_the_one_that_leaks_less(tmp_path: Path) 
     bodies = [" ".join(dice.choices(WORDS, k=150)) for _ in range(10)]
     for i, body in enumerate([*bodies, bodies[0], bodies[0]]):
         (tmp_path / f"{i:02}.txt").write_text(body, encoding="utf-8")
-    facts = measured(tmp_path)
+    corpus, settings = open_corpus(tmp_path), DatasetSettings(kind="gpt2-compact", split="contiguous")
+    dataset = build_dataset(corpus, settings)
+    facts = measure_corpus(corpus, dataset, settings, dataset_leakage(dataset))
     assert facts.repeated_share > 0.9
+    data = Phase.model_validate({"phase": {"name": "p"}}).data
+    assert facts.dedupe_share is not None
+    assert facts.dedupe_share < 0.1
+    without = suggest(data, facts).phase.data
+    assert (without.dedupe, without.split) == (True, "contiguous")
+    published = open_corpus(tmp_path, form=DocumentForm(join="published"))
+    dataset = build_dataset(published, settings)
+    facts = measure_corpus(published, dataset, settings, dataset_leakage(dataset))
+    assert facts.dedupe_share is None
     assert facts.by_document_share is not None
     assert facts.by_document_share < 0.1
     data = Phase.model_validate({"phase": {"name": "p"}}).data

@@ -78,6 +78,11 @@ def can_name_validation(trace: RunTrace) -> bool:
     return trace.data.documents is None or trace.data.documents > 1
 
 
+def can_leave_out_copies(trace: RunTrace) -> bool:
+    """Whether data.dedupe could do it: only between documents that are kept apart, and not yet."""
+    return trace.phase.get("data", {}).get("join") == "documents" and not trace.setting("data", "dedupe")
+
+
 def has_no_patience(trace: RunTrace) -> bool:
     return not trace.setting("early_stopping", "patience")
 
@@ -107,6 +112,8 @@ def guarded(trace: RunTrace) -> str:
 
 MORE_TEXT = Option("more text")
 WITHOUT_REPEATS = Option("a corpus without the repeats")
+WITHOUT_COPIES = Option("leave the copies out with data.dedupe = true", can_leave_out_copies)
+EXCLUDED = Option("remove the copies (data.exclude takes patterns)")
 BY_DOCUMENT = Option('data.split = "by-document"', can_split_by_document)
 HOLD_BACK_MORE = Option("a smaller data.train_fraction", can_hold_back_more)
 NAMED_FILES = Option("other files to validate on (data.validation)", can_name_validation)

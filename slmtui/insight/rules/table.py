@@ -17,6 +17,7 @@ from slmtui.insight.rules.advice import (
     BY_DOCUMENT,
     COMPACT,
     COSINE,
+    EXCLUDED,
     FEWER_STEPS,
     HOLD_BACK_MORE,
     LARGER_MODEL,
@@ -36,6 +37,7 @@ from slmtui.insight.rules.advice import (
     SMALLER_VOCABULARY,
     TRAIN_ON_MORE_TEXT,
     TRAIN_TO_THE_BEST,
+    WITHOUT_COPIES,
     WITHOUT_REPEATS,
     Advice,
     Option,
@@ -154,7 +156,7 @@ OF_THE_DATA = (
         diagnosis=Diagnosis(
             title="files that repeat one another",
             evidence="{share:.0%} of the tokens are in files that nearly equal an earlier one",
-            remedy=Advice("remove the copies; data.exclude takes patterns"),
+            remedy=Advice("{options}", (WITHOUT_COPIES, EXCLUDED)),
         ),
     ),
     Rule(

@@ -373,3 +373,12 @@ def test_a_text_that_says_the_same_over_and_over_is_told() -> None:
     same = replace(SOUND, whole_bits=0.001, frequency_bits=0.0, compressed_bits=0.0)
     assert "0.001 bits per byte" in found("trivial", run(HEALTHY, train_bytes=900_000), same).evidence
     assert diagnose(run(HEALTHY, train_bytes=1_000), same) == [], "of so little text, that says nothing"
+
+
+def test_copies_are_left_out_with_dedupe_where_documents_are_kept_apart() -> None:
+    happened, copied = run(HEALTHY), replace(SOUND, duplicate_share=0.5)
+    assert isinstance(happened[0], RunStarted)
+    happened[0].phase["data"]["join"] = "documents"
+    assert found("repeated_files", happened, copied).remedy.startswith("leave the copies out with data.dedupe = true")
+    happened[0].phase["data"]["dedupe"] = True
+    assert found("repeated_files", happened, copied).remedy.startswith("remove the copies")
