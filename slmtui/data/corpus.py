@@ -30,7 +30,9 @@ from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
 from slmtui.data.secrets import Secret, Secrets, find_secrets
 from slmtui.data.several_folders import for_folder, prefixes
 from slmtui.data.text_file import NotText, check_file, file_state
+from slmtui.words import plural
 
+RECORD_TEXTS = (".jsonl", ".ndjson", ".csv", ".tsv")  # by name; JSON is more often one object than records
 MARKS = (END_OF_TEXT.decode(), FOOTER)
 
 
@@ -68,12 +70,18 @@ class Corpus:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A separator that the text has and the form does not know, or the other way about."""
+        """Separators and records that the text has and the form does not know, or the other way about."""
         if self.lacks_separator:
             return (f"data.separator: {json.dumps(self.form.separator)} stands nowhere in the text",)
         if self.is_published or not self.one_document_a_file:
             return ()
-        return tuple(_offer(mark, count) for mark, count in self.marks if count)
+        offers = [_offer(mark, count) for mark, count in self.marks if count]
+        if records := [file.name for file in self.files if file.path.suffix.lower() in RECORD_TEXTS]:
+            more = f" and {len(records) - 1:,} more" if len(records) > 1 else ""
+            offers.append(
+                f"{records[0]}{more}: records, read as plain text; to train on a field of theirs, name it in data.field"
+            )
+        return tuple(offers)
 
     @property
     def is_published(self) -> bool:
@@ -255,6 +263,8 @@ def _records_left_out(name: str, left_out: LeftOut) -> list[Skipped]:
     found = [Skipped(f"{name}:{line}", reason) for line, reason in left_out.first]
     if (more := left_out.count - len(found)) > 0:
         found.append(Skipped(name, f"{more:,} more records that could not be read"))
+    if left_out.blank:
+        found.append(Skipped(name, f"{plural(left_out.blank, 'record')} without text"))
     return found
 
 

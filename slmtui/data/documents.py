@@ -60,11 +60,15 @@ class Part(NamedTuple):
 
 @dataclass
 class LeftOut:
-    """Records that could not be read: how many, and the first of them with their line and what is wrong."""
+    """Records that could not be read: how many, and the first of them with their line and what is wrong.
+
+    blank: how many were read, but have no text.
+    """
 
     count: int = 0
     first: list[tuple[int, str]] = field(default_factory=list)
     shown: int = 5
+    blank: int = 0
 
     def add(self, line: int, reason: str) -> None:
         self.count += 1

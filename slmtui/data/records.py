@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from slmtui.data.documents import DocumentForm, LeftOut, Part, cut_at
 from slmtui.data.encoding import read_text
 from slmtui.data.errors import DataError
 from slmtui.data.text_file import NotText
+from slmtui.words import plural
 
 RECORD_FILES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 LONGEST_RECORD = 1 << 26  # characters of a line that is read as one record
@@ -41,7 +43,7 @@ def records(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) -> It
     template = form.field if _PLACE.search(form.field) else f"{{{form.field}}}"
     for line, row in rows(path, codec):
         try:
-            yield Part(_filled(template, row), line, begins=True, ends=True)
+            text = _filled(template, row)
         except _Broken as error:
             if form.broken_records == "refuse":
                 raise DataError(
@@ -49,6 +51,9 @@ def records(path: Path, codec: str, form: DocumentForm, left_out: LeftOut) -> It
                     'with data.broken_records = "skip"'
                 ) from None
             left_out.add(line, str(error))
+            continue
+        left_out.blank += not text or text.isspace()
+        yield Part(text, line, begins=True, ends=True)
 
 
 class _Broken(Exception):
@@ -62,16 +67,20 @@ def _filled(template: str, row: Mapping[str, Any] | str) -> str:
     values: dict[str, str] = {}
     for name in _PLACE.findall(template):
         if name not in row:
-            raise _Broken(f"no field {name!r}; it has {', '.join(map(repr, list(row)[:8])) or 'none'}")
+            outer = name.partition(".")[0]
+            nested = f"; fields in {outer!r} cannot be named" if isinstance(row.get(outer), dict) else ""
+            raise _Broken(f"no field {name!r}; it has {', '.join(map(repr, list(row)[:8])) or 'none'}{nested}")
         value = row[name]
         if not isinstance(value, str | int | float) or isinstance(value, bool):
-            raise _Broken(f"field {name!r} is {_kind(value)}, not text")
+            nested = "; fields in it cannot be named" if isinstance(value, dict) else ""
+            raise _Broken(f"field {name!r} is {_kind(value)}, not text{nested}")
         values[name] = str(value)
     return _HALF.sub("\ufffd", _PLACE.sub(lambda place: values[place[1]], template))
 
 
 def _kind(value: object) -> str:
-    names = {dict: "an object", list: "a list", bool: "true or false", type(None): "null"}
+    names = {dict: "an object", list: "a list", bool: "true or false", type(None): "null", str: "a text"}
+    names |= {int: "a number", float: "a number"}
     return names.get(type(value), type(value).__name__)
 
 
@@ -102,10 +111,12 @@ def _jsonl(path: Path, codec: str) -> Iterator[Row]:
         yield part.line, row if isinstance(row, dict) else f"{_kind(row)}, not an object with fields"
 
 
-def _separated(path: Path, codec: str, delimiter: str) -> Iterator[Row]:
-    """A table whose first line names the columns."""
+def _separated(path: Path, codec: str, delimiters: str) -> Iterator[Row]:
+    """A table whose first line names the columns. delimiters: one of these, the one that the first line has most of."""
     csv.field_size_limit(LONGEST_RECORD)
-    reader = csv.reader(_lines(read_text(path, codec)), delimiter=delimiter, strict=True)
+    lines = _lines(read_text(path, codec))
+    first = next(lines, "")
+    reader = csv.reader(chain([first], lines), delimiter=max(delimiters, key=first.count), strict=True)
     before = 0
     columns: list[str] = []
     while True:
@@ -126,7 +137,7 @@ def _separated(path: Path, codec: str, delimiter: str) -> Iterator[Row]:
             columns = cells
         elif cells:
             fits = len(cells) == len(columns)
-            wrong = f"{len(cells):,} cells where the first line names {len(columns):,} columns"
+            wrong = f"{plural(len(cells), 'cell')} where the first line names {plural(len(columns), 'column')}"
             yield line, dict(zip(columns, cells, strict=True)) if fits else wrong
 
 
@@ -161,7 +172,7 @@ def _parquet(path: Path, _codec: str) -> Iterator[Row]:
 
 
 _READERS: dict[str, Callable[[Path, str], Iterator[Row]]] = {
-    ".csv": partial(_separated, delimiter=","),
-    ".tsv": partial(_separated, delimiter="\t"),
+    ".csv": partial(_separated, delimiters=",;\t|"),
+    ".tsv": partial(_separated, delimiters="\t"),
     ".parquet": _parquet,
 }

@@ -251,6 +251,41 @@ def test_broken_records_are_named_with_their_line_and_left_out(tmp_path: Path) -
     assert skipped(corpus) == REASONS
 
 
+@pytest.mark.parametrize(
+    ("field", "name", "record", "reason"),
+    [
+        ("a.b", "a.jsonl", '{"a": {"b": "x"}}', "no field 'a.b'; it has 'a'; fields in 'a' cannot be named"),
+        ("a", "a.jsonl", '{"a": {"b": "x"}}', "field 'a' is an object, not text; fields in it cannot be named"),
+        ("a", "a.jsonl", '"x"', "a text, not an object with fields"),
+        ("a", "a.jsonl", "1.5", "a number, not an object with fields"),
+        ("a", "a.csv", "a,b\nx", "1 cell where the first line names 2 columns"),
+    ],
+)
+def test_what_is_wrong_with_a_record_is_said(tmp_path: Path, field: str, name: str, record: str, reason: str) -> None:
+    write(tmp_path, {name: record, "b.jsonl": json.dumps({field: "fine"})})
+    assert list(skipped(open_corpus(tmp_path, form=DocumentForm(field=field))).values()) == [reason]
+
+
+def test_records_without_text_are_counted(tmp_path: Path) -> None:
+    write(tmp_path, {"a.jsonl": '{"text": "fine"}\n{"text": ""}\n{"text": " "}\n'})
+    corpus = open_corpus(tmp_path, form=DocumentForm(field="text"))
+    assert documents(corpus) == ["fine"]
+    assert skipped(corpus) == {"a.jsonl": "2 records without text"}
+
+
+@pytest.mark.parametrize("delimiter", ",;\t|")
+def test_a_table_may_have_other_delimiters_than_commas(tmp_path: Path, delimiter: str) -> None:
+    write(tmp_path, {"a.csv": f'title{delimiter}text\none{delimiter}"a,b;c"\n'})
+    assert documents(open_corpus(tmp_path, form=DocumentForm(field="text"))) == ["a,b;c"]
+
+
+def test_records_that_are_read_as_text_are_said(tmp_path: Path) -> None:
+    write(tmp_path, {"a.csv": "text\none\n", "b.jsonl": '{"text": "x"}\n', "c.txt": "x"})
+    said = "a.csv and 1 more: records, read as plain text; to train on a field of theirs, name it in data.field"
+    assert open_corpus(tmp_path).notes == (said,)
+    assert open_corpus(tmp_path, form=DocumentForm(field="text")).notes == ()
+
+
 def test_what_python_cannot_read_in_a_record_is_said(tmp_path: Path) -> None:
     deep = "[" * 100_000
     write(tmp_path, {"a.jsonl": f'{{"text": "fine"}}\n{{"id": {"9" * 5_000}, "text": "x"}}\n{{"text": {deep}}}\n'})
