@@ -125,6 +125,7 @@ class Dataset:
     notes: tuple[str, ...]
     corpus: Corpus
     test: SideTokens | None = None
+    by_document_differs: bool | None = None  # as of Sides
 
     def locate(self, side: Side, token_index: int) -> tuple[str, int]:
         """The file in which a token begins, and its line in that file (from 1).
@@ -248,7 +249,7 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         reached = part.stop
     return Dataset(
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
-        test if settings.test else None,
+        test if settings.test else None, sides.by_document_differs,
     )  # fmt: skip
 
 

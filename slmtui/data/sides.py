@@ -25,12 +25,16 @@ TRAIN, VAL, TEST, LEFT_OUT = range(4)
 
 @dataclass(frozen=True)
 class Sides:
-    """The parts of a prefix on each side, in order; and what a person should know of the choice."""
+    """The parts of a prefix on each side, in order; and what a person should know of the choice.
+
+    by_document_differs: whether a split by document can be had in place of this one, and is another; None: not known.
+    """
 
     train: list[PrefixPart]
     val: list[PrefixPart]
     test: list[PrefixPart]
     notes: tuple[str, ...] = ()
+    by_document_differs: bool | None = False
 
 
 def choose_sides(
@@ -69,11 +73,14 @@ def choose_sides(
         keys = " and ".join(key for key, names in (("data.validation", validation), ("data.test", test)) if names)
         all_of_it = f"{'take' if validation and test else 'takes'} all documents{' but copies' * dedupe}"
         raise DataError(f"{corpus.source}: nothing is left to train on: {keys} {all_of_it}; name fewer files")
+    differs = False
     if not validation:  # else all of the rest trains
         if len(rest) == 1 and split == "contiguous":
             return replace(_cut(prefix, documents, side, int(rest[0]), train_fraction), notes=tuple(notes))
         if split == "contiguous":
-            side[rest[_last(documents.sizes[rest], 1 - train_fraction) :]] = VAL
+            last = rest[_last(documents.sizes[rest], 1 - train_fraction) :]
+            differs = _by_document_differs(corpus, prefix, documents, rest, last, 1 - train_fraction)
+            side[last] = VAL
         else:
             side[rest[_held_out(corpus, prefix, documents, rest, 1 - train_fraction)]] = VAL
     used = side != LEFT_OUT
@@ -87,7 +94,7 @@ def choose_sides(
                 notes[-1] += f" ({1 - train_fraction:.0%} were asked for, but no {kind.removesuffix('s')} is cut; name "
                 notes[-1] += "files with data.validation to choose)"
     train, val, held_back = (_parts(documents, prefix, side == which) for which in (TRAIN, VAL, TEST))
-    return Sides(train, val, held_back, tuple(notes))
+    return Sides(train, val, held_back, tuple(notes), differs)
 
 
 def _named(corpus: Corpus, documents: DocumentTable, names: Sequence[str], key: str) -> NDArray[np.bool_]:
@@ -144,6 +151,16 @@ def _held_out(
     return np.isin(group, order[held_out])
 
 
+def _by_document_differs(
+    corpus: Corpus, prefix: TokenPrefix, documents: DocumentTable, rest: NDArray[np.int64], last: NDArray[np.int64],
+    share: float,
+) -> bool:  # fmt: skip
+    try:
+        return not np.array_equal(rest[_held_out(corpus, prefix, documents, rest, share)], last)
+    except DataError:  # they are all alike
+        return False
+
+
 def _about(sizes: NDArray[Any], wanted: float) -> list[int]:
     """Indices of sizes, in order, that together come near to what is wanted: at least one, and not all."""
     taken, found = 0.0, list[int]()
@@ -184,7 +201,8 @@ def _published_sides(corpus: Corpus, prefix: TokenPrefix, train_fraction: float,
         border = int(train_fraction * len(prefix.tokens))
         train = [PrefixPart(part.file, part.start, min(part.stop, border)) for part in prefix.parts]
         val = [PrefixPart(part.file, max(part.start, border), part.stop) for part in prefix.parts]
-        return Sides([part for part in train if part.n_tokens > 0], [part for part in val if part.n_tokens > 0], [])
+        return Sides([part for part in train if part.n_tokens > 0], [part for part in val if part.n_tokens > 0], [],
+                     by_document_differs=None)  # fmt: skip
     groups: dict[str, list[PrefixPart]] = {}
     for part in prefix.parts:
         groups.setdefault(corpus.files[part.file].content_hash, []).append(part)

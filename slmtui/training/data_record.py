@@ -59,6 +59,7 @@ class DataRecord:
     test_bytes: Positive | None = None
     train_length: Positive | None = None  # train_tokens and the ends of documents; None, too, in the published form
     documents: Positive | None = None  # on all sides; None, too, in the published form
+    by_document_differs: bool | None = None  # whether data.split = "by-document" makes another split; None: not known
     fingerprint: str = ""  # of the corpus and its tokens
     val_text: str = ""
     notes: tuple[str, ...] = ()
@@ -80,6 +81,7 @@ class DataRecord:
             test_bytes=None if dataset.test is None else dataset.test.n_bytes,
             train_length=None if dataset.train.lines is None else len(dataset.train.tokens),
             documents=dataset.n_documents,
+            by_document_differs=dataset.by_document_differs,
             fingerprint=dataset.fingerprint,
             val_text=dataset.val_bytes_fingerprint,
             notes=(*what_to_know(dataset.corpus), *dataset.notes, *notes),

@@ -61,9 +61,11 @@ def _is(section: str, key: str, *values: object) -> Callable[[RunTrace], bool]:
 
 
 def can_split_by_document(trace: RunTrace) -> bool:
-    """Whether validation could be documents from all over: it is not so yet, and there may be several."""
+    """Whether validation could be documents from all over: it is not so yet, and that may change the split."""
     if trace.setting("data", "validation") or trace.setting("data", "split") in ("by-document", "by-file"):
         return False
+    if trace.data.by_document_differs is not None:
+        return trace.data.by_document_differs
     return trace.data.documents is None or trace.data.documents > 1
 
 

@@ -9,13 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from slmtui.config.phase import Phase
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 from slmtui.data.ngram_baseline import ngram_baseline
+from slmtui.insight.rules.advice import can_split_by_document
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import before_the_start
-from slmtui.training.data_record import DataFacts
-from slmtui.training.events import Warned
+from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.training.data_record import DataFacts, DataRecord
+from slmtui.training.events import RunStarted, Warned
 from tests.insight.corpora import SCRIPT, python_dataset
 from tests.insight.published import started
 from tests.insight.sound import SOUND, knowing
@@ -94,3 +97,20 @@ def test_warnings_and_their_levels(facts: DataFacts, val_tokens: int, expected: 
 def test_a_small_validation_is_told_how_little_it_says() -> None:
     (warning,) = data_warnings(SOUND, 100)
     assert "± 0.8 nats" in warning.message
+
+
+@pytest.mark.parametrize(
+    ("texts", "differs"),
+    [(["one tide " * 30], False), (["one tide " * 30] * 2, False), ([f"{i} tide " * 30 for i in range(30)], True)],
+)
+def test_a_split_by_document_is_advised_only_where_it_is_another(
+    texts: list[str], differs: bool, tmp_path: Path
+) -> None:
+    for i, text in enumerate(texts):
+        (tmp_path / f"{i}.txt").write_text(text)
+    dataset = build_dataset(open_corpus(tmp_path), DatasetSettings(kind="bytes", split="contiguous"))
+    begin = RunStarted(
+        step=0, phase=Phase.model_validate({"phase": {"name": "p"}}).values(), parameters={"total": 1},
+        data=DataRecord.of(dataset), machine={}, versions={},
+    )  # fmt: skip
+    assert can_split_by_document(RunTrace([begin])) == differs
