@@ -158,7 +158,7 @@ def open_corpus(
         check_file(paths[0])
         if form.join == "published":
             return _open_joined(paths[0], form)
-        return _open_files(str(paths[0]), [Found(paths[0].name, paths[0], asked_for=True)], [], form, alone=True)
+        return _open_files(str(paths[0]), [Found(paths[0].name, paths[0])], [], form, alone=True)
 
     found: list[Found] = []
     skipped: list[Skipped] = []
@@ -195,7 +195,7 @@ def _open_files(
     seen: set[tuple[int, ...]] = set()
     whole, blank, marks = hashlib.sha256(), True, dict.fromkeys(MARKS, 0)
     n_documents, n_bytes, secrets = 0, 0, Secrets()
-    for name, path, _ in found:
+    for name, path in found:
         header = header_of(name) if form.join == "published" else ""
         content = _Content(name, form.keeps_lines)
         all_of_it, left_out = whole.copy(), LeftOut()
@@ -260,11 +260,11 @@ def _offer(mark: str, count: int) -> str:
 
 
 def _records_left_out(name: str, left_out: LeftOut) -> list[Skipped]:
-    found = [Skipped(f"{name}:{line}", reason) for line, reason in left_out.first]
+    found = [Skipped(f"{name}:{line}", reason, records=1) for line, reason in left_out.first]
     if (more := left_out.count - len(found)) > 0:
-        found.append(Skipped(name, f"{more:,} more records that could not be read"))
+        found.append(Skipped(name, f"{more:,} more records that could not be read", records=more))
     if left_out.blank:
-        found.append(Skipped(name, f"{plural(left_out.blank, 'record')} without text"))
+        found.append(Skipped(name, f"{plural(left_out.blank, 'record')} without text", records=left_out.blank))
     return found
 
 

@@ -154,10 +154,15 @@ class Dataset:
         return found
 
     @property
+    def sides(self) -> list[SideTokens]:
+        """Those that there are."""
+        return [side for side in (self.train, self.val, self.test) if side is not None]
+
+    @property
     def n_documents(self) -> int | None:
         """On all sides; None in the published form."""
-        sides = [side for side in (self.train, self.val, self.test) if side is not None]
-        return None if self.train.lines is None else sum(len(side.lines) for side in sides if side.lines is not None)
+        documents = [side.lines for side in self.sides if side.lines is not None]
+        return sum(map(len, documents)) if documents else None
 
     def _newlines(self, side: Side, start: int, stop: int) -> int:
         tokens = self.side(side).tokens

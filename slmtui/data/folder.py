@@ -37,14 +37,14 @@ class Skipped:
     path: str
     reason: str
     take_in: str = ""
+    records: int = 0  # of a file that is read otherwise: how many of its records this is about
 
 
 class Found(NamedTuple):
-    """A file, and its name relative to the folder. `asked_for`: a pattern takes it in, whatever the rules say."""
+    """A file, and its name relative to the folder."""
 
     name: str
     path: Path
-    asked_for: bool = False
 
 
 @dataclass(frozen=True)
@@ -150,7 +150,7 @@ class _Search:
         elif stat.S_ISREG(status.st_mode):
             if self.default_excludes and not asked_for and (reason := left_out_by_content(path)):
                 return self.skip(name, reason, by_rule=True)
-            self.found.append(Found(_printable(name), path, asked_for))
+            self.found.append(Found(_printable(name), path))
         else:
             return self.skip(name, "neither a file nor a folder")
         self.seen[identity] = _printable(name)

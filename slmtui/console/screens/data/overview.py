@@ -99,10 +99,9 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     if (before := known.get(key)) is not None:
         yield replace(before, origin=origin, phase=phase)
         return
-    total = corpus_size(corpus)
 
     def progress(characters: int) -> None:
-        say(f"counting {byte_size(characters)} of {byte_size(total)} …")
+        say(f"counting {byte_size(characters)} of {byte_size(corpus.n_bytes)} …")
 
     counted = count_corpus(corpus, phase.data.patterns, dataset_settings(phase), progress)
     overview = DataOverview(origin, phase, corpus, counted, left_out)
@@ -145,8 +144,3 @@ def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Sugges
     if not isinstance(speed, Speed):
         return found.suggestion
     return suggest(found.phase.data, found.facts, most_iters=steps_in_time(found.facts, speed.step))
-
-
-def corpus_size(corpus: Corpus) -> int:
-    """Bytes of the files on disk; documents that were joined before share one."""
-    return sum({file.path: file.state[2] for file in corpus.files}.values())

@@ -35,8 +35,8 @@ def holds(found: DataOverview, width: int) -> Content:
         ("functions", f"{counted.functions:,}"),
         *((name, f"{hits:,}") for name, hits in counted.patterns.items()),
     ]
-    if counted.skipped:
-        rows.append(("files skipped", f"{len(counted.skipped):,}"))
+    files, records = sum(not item.records for item in counted.skipped), sum(item.records for item in counted.skipped)
+    rows += [(f"{what} left out", f"{n:,}") for what, n in (("files", files), ("records", records)) if n]
     lines = [_row(name, number, width) for name, number in rows]
     if dataset is not None:
         lines += [

@@ -172,8 +172,11 @@ def _where(found: DataOverview) -> str:
     """One line on what is shown."""
     data = found.phase.data
     size = "the whole corpus" if data.dataset_size is None else f"{data.dataset_size:,} GPT-2 tokens"
-    of = f"{data.train_fraction:.0%} trains" if data.split == "contiguous" else "whole files validate"
-    return f"{visible(str(found.origin))} · {size} · {of}"
+    of = ""
+    if (dataset := found.dataset) is not None:
+        share = dataset.train.n_bytes / max(1, sum(side.n_bytes for side in dataset.sides))
+        of = f" · {share:.0%} trains"
+    return f"{visible(str(found.origin))} · {size}{of}"
 
 
 def _state(path: Path) -> tuple[int, int] | None:

@@ -167,7 +167,8 @@ class DataScreen(ConsoleScreen):
 
     def _title(self, found: DataOverview) -> str:
         n = found.counted.inspection.files
-        out = f" · {len(found.left_out):,} left out" if found.left_out else ""
+        n_out = sum(not item.records for item in found.left_out)
+        out = f" · {n_out:,} left out" if n_out else ""
         return f"{visible(', '.join(found.phase.data.source))} · {plural(n, 'file')}{out}"
 
     @on(DataTable.RowHighlighted)
