@@ -97,7 +97,9 @@ def test_what_is_left_out_is_in_the_json(tmp_path: Path) -> None:
     assert values["patterns"] == {"passes": 20}
     assert values["functions"] == 20
     assert values["files"] == 2
-    assert values["skipped"] == [{"path": "b.bin", "reason": "binary: contains a NUL byte", "take_in": ""}]
+    assert values["skipped"] == [
+        {"path": "b.bin", "reason": "binary: contains a NUL byte", "take_in": "", "records": 0}
+    ]
     assert values["file_tokens"][1]["name"] == "c.py"
     assert "training on all of it" in values["notes"][0]
 

@@ -124,7 +124,8 @@ async def test_it_shows_what_the_default_phase_is_about() -> None:
         assert "gram model" in validation
         assert found.baseline is not None
         assert f"{found.baseline.loss:.3f}" in validation
-        assert "bpe of 512" in text_of(app, "#suggestion")
+        assert found.suggestion is not None
+        assert found.suggestion.summary.split(",")[0] in text_of(app, "#suggestion")
         most = found.counted.inspection.frequent_tokens[0]
         assert str(most.count) in text_of(app, "#frequent").split("\n")[0]
         sides = [row.side for row in data(app).query_one(FilesTable).rows_shown]
@@ -208,7 +209,7 @@ async def test_a_file_beyond_the_dataset_says_so() -> None:
 async def test_a_file_that_is_not_in_the_dataset_says_why(project: Path) -> None:
     (project / "corpus/1_copy.jsonl").write_text(line := '{"text": "a record that is there twice"}\n')
     (project / "corpus/0_one.jsonl").write_text(line + "".join(f'{{"text": "the {noun} is new"}}\n' for noun in NOUNS))
-    (project / "corpus/2_no_record.jsonl").write_text("\n")
+    (project / "corpus/2_no_record.jsonl").write_text("")
     (project / "corpus/3_last.jsonl").write_text("".join(f'{{"text": "no {noun}"}}\n' for noun in NOUNS))
     (project / "corpus/4_beyond.jsonl").write_text('{"text": "never reached"}\n')
     phase = PHASE.replace('join = "published"', 'field = "text"\ndedupe = true').replace("size = 700", "size = 65")

@@ -66,7 +66,7 @@ async def test_the_verdict_is_that_of_the_newest_run(project: Path) -> None:
     phase = load_phase("phases/alpha.toml")
     for gap, verdict in ((0.1, "excellent"), (4.0, "severe")):
         run = create_run(project / "checkpoints", phase)
-        event = Evaluation(step=0, train_loss=1, val_loss=1 + gap, gap=gap, verdict=verdict, bits_per_byte=1, best=True)
+        event = Evaluation(step=1, train_loss=1, val_loss=1 + gap, gap=gap, verdict=verdict, bits_per_byte=1, best=True)
         run.log_file.write_text(f"{to_json(started(phase))}\n{to_json(event)}\n")
     async with console() as (app, pilot):
         await until(pilot, lambda: screen(app).query_one(PhaseList).rows[0].verdict == "severe")
