@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BeforeValidator, StringConstraints
 from pydantic_core import PydanticCustomError
 
-from slmtui.config.limits import SplitKind
+from slmtui.config.limits import UINT16_VALUES, SplitKind
 
 
 def broken_rule(wrong: str, allowed: str = "", got: str = "", beside: str = "") -> PydanticCustomError:
@@ -78,6 +78,12 @@ def _threads(value: object) -> object:
     return threads
 
 
+def _fits_uint16(value: object) -> object:
+    if isinstance(value, int | float) and value > UINT16_VALUES:
+        raise broken_rule(f"more tokens than 16 bits can number ({UINT16_VALUES:,})")
+    return value
+
+
 def _codec(name: str) -> str:
     """Accept "auto", or what Python can decode with, a block at a time."""
     if name == "auto":
@@ -94,6 +100,15 @@ def _codec(name: str) -> str:
 
 
 _NOT_OF_FILES = ("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape", "utf-7")
+
+
+def _braces_in_pairs(value: str) -> str:
+    if re.search(r"[{}]", re.sub(r"\{[^{}]*[^{}\s][^{}]*\}", "", value)):
+        raise broken_rule(
+            "braces without the name of a field between them",
+            allowed='the name of a field, such as "text", or a template such as "{title}: {text}"',
+        )
+    return value
 
 
 def _compiles(expression: str) -> str:
@@ -117,6 +132,7 @@ def _at_least_one(paths: tuple[str, ...]) -> tuple[str, ...]:
 
 
 Whole = Annotated[int, BeforeValidator(_whole)]
+VocabularySize = Annotated[Whole, BeforeValidator(_fits_uint16)]
 Number = Annotated[float, BeforeValidator(_number)]
 Decay = Annotated[Number, AfterValidator(_share_below_one)]
 Decays = Annotated[tuple[Decay, Decay], BeforeValidator(_pair)]
@@ -127,4 +143,5 @@ SourcePaths = Annotated[tuple[SourcePath, ...], BeforeValidator(_one_or_more), A
 Split = Annotated[SplitKind, BeforeValidator(_split)]
 Threads = Annotated[Literal["auto"] | int, BeforeValidator(_threads)]
 EncodingName = Annotated[str, AfterValidator(_codec)]
+FieldOrTemplate = Annotated[str, AfterValidator(_braces_in_pairs)]
 RegularExpression = Annotated[str, AfterValidator(_compiles)]

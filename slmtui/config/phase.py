@@ -5,7 +5,6 @@ default, and a one-line description with the unit. `phase_file` reads and writes
 """
 
 import math
-import re
 from typing import Any, Literal
 
 from pydantic import (
@@ -22,6 +21,7 @@ from pydantic import (
 from slmtui.config.fields import (
     Decays,
     EncodingName,
+    FieldOrTemplate,
     NonEmpty,
     Number,
     RegularExpression,
@@ -29,6 +29,7 @@ from slmtui.config.fields import (
     Split,
     Texts,
     Threads,
+    VocabularySize,
     Whole,
     broken_rule,
 )
@@ -37,13 +38,13 @@ from slmtui.config.limits import (
     LARGEST_VOCABULARY,
     SHORTEST_COPY,
     SMALLEST_VOCABULARY,
+    UINT16_VALUES,
     BrokenRecords,
     DocumentKind,
     Join,
     TokenizerKind,
 )
 
-UINT16_VALUES = 65_536
 LARGEST_WIDTH = 4096
 
 
@@ -89,7 +90,7 @@ class DataSection(Section):
         "phases.",
     )
     documents: DocumentKind = Field("files", description="What a document is: a file, or a line.")
-    field: str = Field(
+    field: FieldOrTemplate = Field(
         "",
         description='Field of JSONL, CSV or Parquet records to train on, or a template such as "{title}: {text}"; each '
         "record is a document.",
@@ -129,16 +130,6 @@ class DataSection(Section):
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
 
-    @field_validator("field")
-    @classmethod
-    def _braces_in_pairs(cls, value: str) -> str:
-        if re.search(r"[{}]", re.sub(r"\{[^{}]*[^{}\s][^{}]*\}", "", value)):
-            raise broken_rule(
-                "braces without the name of a field between them",
-                allowed='the name of a field, such as "text", or a template such as "{title}: {text}"',
-            )
-        return value
-
     @field_validator("documents", "field", "separator", "dedupe", "validation", "test")
     @classmethod
     def _needs_documents(cls, value: Any, info: ValidationInfo) -> Any:
@@ -175,19 +166,12 @@ class TokenizerSection(Section):
         description="All 50,257 tokens of GPT-2, only those in use, pairs learned from the training text (bpe), its "
         "characters, or bytes.",
     )
-    vocab_size: Whole = Field(
+    vocab_size: VocabularySize = Field(
         1024,
         ge=SMALLEST_VOCABULARY,
         le=LARGEST_VOCABULARY,
         description='Size of the learned vocabulary; only with kind = "bpe".',
     )
-
-    @field_validator("vocab_size", mode="before")
-    @classmethod
-    def _fits_uint16(cls, vocab_size: object) -> object:
-        if isinstance(vocab_size, int | float) and vocab_size > UINT16_VALUES:
-            raise broken_rule(f"more tokens than 16 bits can number ({UINT16_VALUES:,})")
-        return vocab_size
 
     @field_validator("vocab_size")
     @classmethod
@@ -404,14 +388,3 @@ class Phase(Section):
         """Plain lists, numbers and strings, without unset keys: what `Phase.model_validate` takes back."""
         dumped: dict[str, dict[str, Any]] = self.model_dump(mode="json", exclude_none=True)
         return dumped
-
-
-def recorded_phase(values: dict[str, Any]) -> Phase:
-    """The phase of a run or a checkpoint from its values, all of which were written down.
-
-    What was trained before there were documents lacks `data.join`, and had its files joined as the published phases do;
-    what was trained before there were default excludes had none.
-    """
-    data = values.get("data", {})
-    before = {"join": "published", "default_excludes": False}
-    return Phase.model_validate({**values, "data": {**before, **data}} if isinstance(data, dict) else values)

@@ -18,7 +18,8 @@ from typing import Any
 import torch
 
 from slmtui.config.errors import printable
-from slmtui.config.phase import Phase, recorded_phase
+from slmtui.config.phase import Phase
+from slmtui.config.recorded_phase import recorded_phase
 from slmtui.data.errors import DataError
 from slmtui.data.ngram import KneserNey
 from slmtui.data.tokenizer import Tokenizer, tokenizer_from_state

@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Literal
 
 from slmtui.config.errors import printable
-from slmtui.config.phase import Phase, recorded_phase
+from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase, parse_phase, read_phase_text
+from slmtui.config.recorded_phase import recorded_phase
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.project import shown_command

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from slmtui.config.phase import recorded_phase
 from slmtui.config.phase_file import parse_phase
+from slmtui.config.recorded_phase import recorded_phase
 from slmtui.data.corpus import open_corpus
 from slmtui.data.default_excludes import PATTERNS
 from slmtui.data.selection import take_in

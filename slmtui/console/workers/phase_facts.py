@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slmtui.config.phase import Phase, recorded_phase
+from slmtui.config.phase import Phase
+from slmtui.config.recorded_phase import recorded_phase
 from slmtui.config.source_path import source_path
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.files import is_folder

@@ -8,8 +8,8 @@ from pathlib import PurePath
 
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.rules import overfitting
+from slmtui.insight.rules.counting import COUNTING_WOULD_DO
 from slmtui.insight.rules.limits import LEAK
-from slmtui.insight.rules.table import COUNTING_WOULD_DO
 from slmtui.insight.suggest import is_suggested
 
 # The findings that another phase would mend.

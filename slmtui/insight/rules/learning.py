@@ -1,16 +1,26 @@
-"""Conditions on whether a training learned enough, and why not."""
+"""Rules about whether a training learned enough, and why not."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from slmtui.insight.rules.advice import guarded
-from slmtui.insight.rules.limits import LARGE_GAP
-from slmtui.insight.rules.rates import LONG_PATH, LOW_RATE, SHORT_PATH, share_left, unigram, usual_rate
-from slmtui.insight.rules.rule import Evidence
+from slmtui.insight.rules.advice import LARGER_MODEL, LESS_DECAY, LESS_DROPOUT, Advice, guarded
+from slmtui.insight.rules.limits import FULL_VALUE, LARGE_GAP
+from slmtui.insight.rules.rates import (
+    LITTLE_LEARNED,
+    LONG_PATH,
+    LOW_RATE,
+    SHORT_PATH,
+    TRAIN_ENDED,
+    share_left,
+    unigram,
+    usual_rate,
+)
+from slmtui.insight.rules.rule import END, Diagnosis, Evidence, Rule
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.size import noise
-from slmtui.insight.rules.stability import LITTLE_LEARNED, train_rises
+from slmtui.insight.rules.sources import ADAM, CHINCHILLA, MUENNIGHOFF
+from slmtui.insight.rules.stability import train_rises
 from slmtui.training import gap
 
 STILL_FALLING = 0.05  # of val, over the last fifth of the steps
@@ -124,3 +134,57 @@ def _is_underfitted(trace: RunTrace) -> bool:
 
 def _seen(trace: RunTrace) -> dict[str, object]:
     return {"train": trace.evaluations[-1].train_loss, "unigram": unigram(trace)}
+
+
+RULES = (
+    Rule(
+        code="rate_too_low", when=END, applies=rate_too_low, weight=0.9, source=ADAM,
+        diagnosis=Diagnosis(
+            title="learning rate too low",
+            evidence=TRAIN_ENDED + "; at {rate:.0e} a weight moves by {path:.2g} at most in all these steps",
+            remedy=Advice("train again with training.learning_rate = {usual:.0e}"),
+        ),
+    ),
+    Rule(
+        code="too_few_steps", when=END, applies=too_few_steps, weight=0.9, source=MUENNIGHOFF,
+        diagnosis=Diagnosis(
+            title="too few steps",
+            evidence=TRAIN_ENDED + ", after {steps:,} steps and {epochs:.1f} epochs",
+            remedy=Advice("train anew, for {more:,} steps{guarded} (training.max_iters = {more})"),
+        ),
+    ),
+    Rule(
+        code="too_small", when=END, applies=too_small, weight=0.9, source=CHINCHILLA,
+        diagnosis=Diagnosis(
+            title="model far too small for the corpus",
+            evidence=TRAIN_ENDED + "; it has {ratio:.2g} parameters, embeddings left out, for each training token",
+            remedy=Advice("make the model wider and deeper (model.n_embd, model.n_layer)"),
+        ),
+    ),
+    Rule(
+        code="underfitting", when=END, applies=underfitting, weight=0.8, confidence="medium",
+        diagnosis=Diagnosis(
+            title="under-fitting",
+            evidence=TRAIN_ENDED,
+            remedy=Advice("{first}{options}", (LARGER_MODEL, LESS_DROPOUT, LESS_DECAY)),
+        ),
+    ),
+    Rule(
+        code="stopped_too_early", when=END, applies=stopped_too_early, weight=0.7,
+        diagnosis=Diagnosis(
+            title="stopped too early",
+            evidence="val was still falling: by {fall:.0%} in the last fifth of the steps, to {val:.2f}",
+            remedy=Advice("train anew, for {more:,} steps or more{guarded} (training.max_iters)"),
+        ),
+    ),
+    Rule(
+        code="too_few_epochs", when=END, applies=too_few_epochs, weight=0.45, source=MUENNIGHOFF,
+        diagnosis=Diagnosis(
+            title="part of the text was never seen",
+            evidence="{steps:,} steps are {epochs:.2f} epochs, and val was best at the end",
+            remedy=Advice(
+                f"train for up to {FULL_VALUE} epochs; repeated text is nearly as good as new up to there"
+            ),
+        ),
+    ),
+)  # fmt: skip

@@ -1,16 +1,32 @@
-"""Conditions on a training that goes on past its best, learns by heart, or goes on to no avail."""
+"""Rules about a training that goes on past its best, learns by heart, or goes on to no avail."""
 
 from __future__ import annotations
 
 from statistics import median
 
 from slmtui.insight.rules import size
-from slmtui.insight.rules.advice import will_be_stopped
+from slmtui.insight.rules.advice import (
+    COSINE,
+    FEWER_STEPS,
+    LARGER_MODEL,
+    LESS_PATIENCE,
+    MORE_DECAY,
+    MORE_DROPOUT,
+    MORE_TEXT,
+    OTHER_SPLIT,
+    PATIENCE,
+    SMALLER_MODEL,
+    TRAIN_ON_MORE_TEXT,
+    TRAIN_TO_THE_BEST,
+    Advice,
+    Option,
+    will_be_stopped,
+)
 from slmtui.insight.rules.limits import LARGE_GAP, LAST_VALUE
-from slmtui.insight.rules.rule import Evidence
+from slmtui.insight.rules.rule import END, EVALUATION, EVALUATION_AND_END, Diagnosis, Evidence, Live, Rule
 from slmtui.insight.rules.run_trace import RunTrace
-from slmtui.training import gap
-from slmtui.training.gap import LIMITS, WORDS
+from slmtui.insight.rules.sources import MUENNIGHOFF
+from slmtui.training.gap import LIMITS, WORDS, WORST
 
 LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
 RISING = 3  # evaluations above the best before it is said that val rises
@@ -180,40 +196,89 @@ def too_many_epochs(trace: RunTrace) -> Evidence | None:
     return Evidence(values={"epochs": epochs, "at_best": at_best, "step": best.step}, number=epochs, step=best.step)
 
 
-def above_baseline(trace: RunTrace) -> Evidence | None:
-    """Counting does better than the network, which is all there is."""
-    found = _against_baseline(trace)
-    return None if found is None or found.values["mixed"] is not None else found
-
-
-def mixture_above_baseline(trace: RunTrace) -> Evidence | None:
-    """Counting does better than the network, and than the two mixed."""
-    found = _against_baseline(trace)
-    mixed = None if found is None else found.values["mixed"]
-    return None if found is None or mixed is None or mixed < found.values["baseline"] else found
-
-
-def network_above_baseline(trace: RunTrace) -> Evidence | None:
-    """Counting does better than the network, but the two mixed are better than counting."""
-    found = _against_baseline(trace)
-    mixed = None if found is None else found.values["mixed"]
-    return None if found is None or mixed is None or mixed >= found.values["baseline"] else found
-
-
-def mixture_hurts(trace: RunTrace) -> Evidence | None:
-    """The best network predicts worse when it is mixed with the n-gram model."""
-    best = trace.best
-    if not trace.has_run_its_course or best is None or best.mixed_loss is None or best.mixture_helps:
-        return None
-    values = {"val": best.val_loss, "mixed": best.mixed_loss, "share": trace.phase["model"].get("ngram_mix", 0.0)}
-    return Evidence(values=values, number=best.mixed_loss - best.val_loss)
-
-
-def _against_baseline(trace: RunTrace) -> Evidence | None:
-    best, ngram = trace.best, trace.facts.baseline if trace.facts is not None else None
-    if size.noise(trace) is not None or size.trivial(trace) is not None:
-        return None  # there is nothing that a better network could learn
-    if not trace.has_run_its_course or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):
-        return None
-    values = {"val": best.val_loss, "ngram": ngram.name, "baseline": ngram.loss, "mixed": best.mixed_loss}
-    return Evidence(values=values, number=best.val_loss - ngram.loss)
+RULES = (
+    Rule(
+        code="gap", when=EVALUATION, applies=negative_gap, weight=0.6, over=no_gap,
+        live=Live(
+            message="val is {below:.2f} below train: the validation text {why}",
+            advice=Advice("{first}validate on other text: {options}", OTHER_SPLIT),
+        ),
+    ),
+    Rule(
+        code="gap", when=EVALUATION, applies=moderate_gap, weight=0.3, over=no_gap,
+        live=Live(
+            message="the gap is {word}, {gap:.2f} ({span}): training text is known better than new text",
+            advice=Advice("fine as long as val falls"),
+        ),
+    ),
+    Rule(
+        code="gap", when=EVALUATION, applies=severe_gap, over=no_gap,
+        weight=lambda values: 0.3 if values["stops"] else 0.9 if values["word"] == WORST else 0.6,
+        live=Live(
+            message="the gap is {word}, {gap:.2f} ({span}): the training text is being memorised",
+            advice=Advice(
+                "{options}", (MORE_TEXT, SMALLER_MODEL, MORE_DROPOUT),
+                Option("early stopping ends the run; best.pt has the best", will_be_stopped),
+            ),
+        ),
+    ),
+    Rule(
+        code="val_rising", when=EVALUATION, applies=val_rising,
+        weight=lambda values: 0.3 if values["stops"] else 0.6,
+        live=Live(
+            message="val {does} for {n} evaluations ({losses}); the best was {best:.4f} at step {step:,}",
+            advice=Advice(
+                "stop here, best.pt has it",
+                instead=Option("early stopping ends the run if it stays so; best.pt has it", will_be_stopped),
+            ),
+        ),
+    ),
+    Rule(
+        code="overfitting", when=END, applies=overfitting,
+        weight=lambda values: 0.65 + 0.27 * min(1.0, values["rise"]),
+        diagnosis=Diagnosis(
+            title="overfitting",
+            evidence="val was {best:.4f} at step {step:,} and has risen by {rise:.2f} since, while train fell from "
+            "{was:.2f} to {is:.2f}",
+            remedy=Advice(
+                "use best.pt, which has step {step:,}; next time {options}",
+                (PATIENCE, LESS_PATIENCE, MORE_TEXT, SMALLER_MODEL, MORE_DROPOUT, MORE_DECAY),
+            ),
+        ),
+    ),
+    Rule(
+        code="wasted", when=EVALUATION_AND_END, applies=wasted, weight=0.5,
+        live=Live(
+            message="{after:,} of {all:,} steps came after the best, step {best:,}",
+            advice=Advice("stop here; next time use {options}", (PATIENCE, LESS_PATIENCE, FEWER_STEPS)),
+        ),
+        diagnosis=Diagnosis(
+            title="time wasted after the best",
+            evidence="{after:,} of {all:,} steps came after the best, step {best:,}",
+            remedy=Advice("next time use {options}", (PATIENCE, LESS_PATIENCE, FEWER_STEPS)),
+        ),
+    ),
+    Rule(
+        code="plateau", when=EVALUATION_AND_END, applies=plateau, weight=0.45, confidence="medium",
+        over=moves_again,
+        live=Live(
+            message="neither loss has moved for {n} evaluations (train {train:.2f}, val {val:.2f})",
+            advice=Advice("stop here, lower the learning rate, or make the model larger"),
+        ),
+        diagnosis=Diagnosis(
+            title="plateau",
+            evidence="from step {since:,} to {step:,} neither loss fell by {least:g} % (train {train:.2f}, val "
+            "{val:.2f})",
+            remedy=Advice("next time use {options}", (COSINE, FEWER_STEPS, LARGER_MODEL)),
+        ),
+    ),
+    Rule(
+        code="too_many_epochs", when=END, applies=too_many_epochs, weight=0.3, confidence="medium",
+        source=MUENNIGHOFF,
+        diagnosis=Diagnosis(
+            title="far too many epochs",
+            evidence="the text was seen {epochs:.0f} times; val was best after {at_best:.0f}",
+            remedy=Advice("{options}", (TRAIN_TO_THE_BEST, TRAIN_ON_MORE_TEXT)),
+        ),
+    ),
+)  # fmt: skip

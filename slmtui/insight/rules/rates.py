@@ -1,4 +1,4 @@
-"""Learning rates, and how far weights can have come with them.
+"""Learning rates, how far weights can have come with them, and how little was learned.
 
 Adam moves a weight by about the learning rate per step, so the sum of the rates is how far weights can have come. The
 published phases have 0.3 to 0.6; trials on the bundled corpus 0.2 to 0.6 where all was well.
@@ -11,6 +11,9 @@ from slmtui.insight.rules.run_trace import RunTrace
 SHORT_PATH, USUAL_PATH, LONG_PATH = 0.1, 0.5, 3.0
 LOW_RATE = 5e-4  # with a short path, the rate is to blame below it, the number of steps above
 LOWEST_RATE, HIGHEST_RATE = 3e-4, 3e-3  # to advise
+LITTLE_LEARNED = 0.6  # of the loss that token frequencies alone give; the train loss is still above it
+
+TRAIN_ENDED = "train ended at {train:.2f}, token frequencies alone give {unigram:.2f}"  # evidence of little learned
 
 
 def capped(rate: float) -> float:

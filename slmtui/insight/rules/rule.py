@@ -14,6 +14,13 @@ from slmtui.training.events import Confidence, Finding, Warned, level_of
 # start: before the first step, from the data and the size alone; step, evaluation: while it trains, after each;
 # diagnosis: of a whole run, at its end or whenever it is asked for.
 Moment = Literal["start", "step", "evaluation", "diagnosis"]
+START: frozenset[Moment] = frozenset({"start"})
+ALWAYS: frozenset[Moment] = frozenset({"start", "diagnosis"})  # of the data and the size
+STEP: frozenset[Moment] = frozenset({"step"})
+EVALUATION: frozenset[Moment] = frozenset({"evaluation"})
+ANYWHERE: frozenset[Moment] = frozenset({"step", "evaluation", "diagnosis"})
+EVALUATION_AND_END: frozenset[Moment] = frozenset({"evaluation", "diagnosis"})
+END: frozenset[Moment] = frozenset({"diagnosis"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,8 +64,9 @@ class Diagnosis:
 class Rule:
     """Words are templates for `str.format` with the evidence's values.
 
-    weight: 0 to 1, which decides the level and the order; where it depends on the numbers, a function of the evidence's
-    values. live: None, if the words of the diagnosis do for that, too. diagnosis: None, if it is never of a whole run.
+    weight: 0 to 1, which decides the order and the level (0.9 serious, 0.5 a warning, else a note), so that the level
+    is the same while a run trains and at its end; where it depends on the numbers, a function of the evidence's values.
+    live: None, if the words of the diagnosis do for that, too. diagnosis: None, if it is never of a whole run.
     over: when it may be said again although nothing else has changed.
     """
 

@@ -1,14 +1,42 @@
-"""Conditions on a dataset and the size of a model. They need no training, only its first event and some facts."""
+"""Rules about a dataset and the size of a model. They need no training, only its first event and some facts."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 from slmtui.data.text_measures import LEAST_TEXT, NEARLY_NOTHING, is_noise
+from slmtui.insight.rules.advice import (
+    BPE,
+    BY_DOCUMENT,
+    COMPACT,
+    EXCLUDED,
+    HOLD_BACK_MORE,
+    MORE_TEXT,
+    NAMED_FILES,
+    NARROWER,
+    OTHER_SPLIT,
+    SHALLOWER,
+    SMALLER_BPE,
+    SMALLER_VOCABULARY,
+    WITHOUT_COPIES,
+    WITHOUT_REPEATS,
+    Advice,
+)
 from slmtui.insight.rules.data_facts import val_uncertainty
-from slmtui.insight.rules.limits import LARGE_GAP, LEAK, SMALL_VALIDATION, SOME_UNSEEN
-from slmtui.insight.rules.rule import Evidence
+from slmtui.insight.rules.limits import (
+    LARGE_GAP,
+    LEAK,
+    MANY_UNSEEN,
+    SERIOUS_LEAK,
+    SMALL_VALIDATION,
+    SOME_UNSEEN,
+    TINY_VALIDATION,
+)
+from slmtui.insight.rules.rule import ALWAYS, END, START, Diagnosis, Evidence, Live, Rule
 from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.insight.rules.sources import CHINCHILLA, KAPLAN, SPREAD_OF_LOSS
 from slmtui.training.events import Confidence
 
 DUPLICATES = 0.2  # of all tokens
@@ -115,3 +143,113 @@ def too_large(trace: RunTrace) -> Evidence | None:
     seen = "" if best is None or not trace.has_learned else f", and at its best the gap is {best.gap:.2f} already"
     confidence: Confidence = "high" if ratio >= FAR_TOO_LARGE else "medium"
     return Evidence(values={"ratio": ratio, "seen": seen}, number=ratio, confidence=confidence)
+
+
+def _weight_of_tiny_validation(values: Mapping[str, Any]) -> float:
+    tokens: int = values["tokens"]
+    return 0.6 + 0.35 * (1 - tokens / TINY_VALIDATION) if tokens < TINY_VALIDATION else 0.42
+
+
+RULES = (
+    Rule(
+        code="leakage", when=ALWAYS, applies=leakage,
+        weight=lambda values: 0.95 if values["share"] >= SERIOUS_LEAK else 0.7,
+        live=Live(
+            message="{share:.0%} of the validation tokens repeat training text ({shortest} tokens or more; the "
+            "longest {longest:,}, {val} like {train}), so a small gap means little",
+            advice=Advice("hold other text back: {options}", (BY_DOCUMENT, NAMED_FILES, WITHOUT_REPEATS)),
+        ),
+        diagnosis=Diagnosis(
+            title="validation repeats training",
+            evidence="{share:.0%} of the validation tokens stand in the training text verbatim, in runs of {shortest} "
+            "or more; the longest, {longest:,} tokens at {val}, is at {train} too",
+            remedy=Advice(
+                "hold other text back, with {options}; this gap means nothing",
+                (BY_DOCUMENT, NAMED_FILES, WITHOUT_REPEATS),
+            ),
+        ),
+    ),
+    Rule(
+        code="leakage", when=END, applies=easier_or_seen_validation, weight=0.7, confidence="medium",
+        diagnosis=Diagnosis(
+            title="validation is easier than training",
+            evidence="val has stayed {below:.2f} below train, which new text would not do",
+            remedy=Advice("look for text that is on both sides, or validate on other text: {options}", OTHER_SPLIT),
+        ),
+    ),
+    Rule(
+        code="gap", when=END, applies=easier_validation, weight=0.6,
+        diagnosis=Diagnosis(
+            title="validation is easier than training",
+            evidence="val has stayed {below:.2f} below train, and only {share:.1%} of it stands in the training text",
+            remedy=Advice(
+                "the gap of this split says nothing of new text; validate on other text: {options}", OTHER_SPLIT
+            ),
+        ),
+    ),
+    Rule(
+        code="unseen", when=START, applies=unseen,
+        weight=lambda values: 0.5 if values["share"] >= MANY_UNSEEN else 0.3,
+        live=Live(
+            message="{share:.0%} of the validation tokens never occur in training; no model can have learned them",
+            advice=Advice("use {options}", (MORE_TEXT, *SMALLER_VOCABULARY)),
+        ),
+    ),
+    Rule(
+        code="noise", when=ALWAYS, applies=noise, weight=0.6,
+        diagnosis=Diagnosis(
+            title="nothing to learn but frequencies",
+            evidence="the frequencies of bytes alone give {frequencies:.2f} bits per byte, and neither an n-gram model "
+            "({ngram:.2f}) nor a compressor ({compressed:.2f}) finds more in the text",
+            remedy=Advice("train on text that is not random; no model and no number of steps can do better"),
+        ),
+    ),
+    Rule(
+        code="trivial", when=ALWAYS, applies=trivial, weight=0.6,
+        diagnosis=Diagnosis(
+            title="next to nothing to learn",
+            evidence="the text repeats itself: it compresses to {whole:.3f} bits per byte",
+            remedy=Advice("train on a text that says more than the same again and again"),
+        ),
+    ),
+    Rule(
+        code="tiny_validation", when=ALWAYS, applies=tiny_validation, source=SPREAD_OF_LOSS,
+        weight=_weight_of_tiny_validation,
+        live=Live(
+            message="validation has {tokens:,} tokens: its loss is known to about ± {known_to:.1f} nats, and smaller "
+            "differences mean nothing",
+            advice=Advice("use {options}", (MORE_TEXT, HOLD_BACK_MORE)),
+        ),
+        diagnosis=Diagnosis(
+            title="validation too small",
+            evidence="{tokens:,} validation tokens: their loss is known to about ± {known_to:.1f} nats",
+            remedy=Advice("use {options}, and believe no difference smaller than that", (MORE_TEXT, HOLD_BACK_MORE)),
+        ),
+    ),
+    Rule(
+        code="repeated_files", when=ALWAYS, applies=repeated_files, weight=0.97,
+        diagnosis=Diagnosis(
+            title="files that repeat one another",
+            evidence="{share:.0%} of the tokens are in files that nearly equal an earlier one",
+            remedy=Advice("{options}", (WITHOUT_COPIES, EXCLUDED)),
+        ),
+    ),
+    Rule(
+        code="vocabulary", when=ALWAYS, applies=vocabulary, source=KAPLAN,
+        weight=lambda values: 0.5 + 0.35 * max(0.0, (values["share"] - 0.85) / 0.15),
+        diagnosis=Diagnosis(
+            title="the vocabulary eats the model",
+            evidence="{share:.0%} of the parameters are embeddings of {n_vocab:,} tokens; {occur} in training",
+            remedy=Advice("use {options}", (COMPACT, BPE, SMALLER_BPE, MORE_TEXT)),
+        ),
+    ),
+    Rule(
+        code="too_large", when=ALWAYS, applies=too_large, source=CHINCHILLA,
+        weight=lambda values: 0.93 if values["ratio"] >= FAR_TOO_LARGE else 0.6,
+        diagnosis=Diagnosis(
+            title="model far too large for the corpus",
+            evidence="{ratio:,.0f} parameters, embeddings left out, for each training token{seen}",
+            remedy=Advice("use {options}", (NARROWER, SHALLOWER, MORE_TEXT)),
+        ),
+    ),
+)  # fmt: skip

@@ -1,16 +1,19 @@
-"""Conditions on a training whose steps are too large: it diverges, its train loss rises, a batch loss shoots up."""
+"""Rules about a training whose steps are too large: it diverges, its train loss rises, a batch loss shoots up."""
 
 from __future__ import annotations
 
-from slmtui.insight.rules.advice import gently
-from slmtui.insight.rules.rates import LONG_PATH, capped, share_left, unigram, usual_rate
-from slmtui.insight.rules.rule import Evidence
+from slmtui.insight.rules.advice import Advice, gently
+from slmtui.insight.rules.rates import LITTLE_LEARNED, LONG_PATH, TRAIN_ENDED, capped, share_left, unigram, usual_rate
+from slmtui.insight.rules.rule import ANYWHERE, END, EVALUATION_AND_END, STEP, Diagnosis, Evidence, Live, Rule
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training.events import DIVERGED
 from slmtui.training.uniform import has_exploded
 
 TRAIN_NOISE, LEAST_TRAIN_NOISE = 0.05, 0.1  # what a train loss that should only ever fall wavers by: a share, and nats
-LITTLE_LEARNED = 0.6  # of the loss that token frequencies alone give; the train loss is still above it
+
+DO_AS_SAID = Advice("{advice}")
+LOWER_RATE = Advice("train again with training.learning_rate = {lower:.0e}")
+START_GENTLY = Advice("train again with training.learning_rate = {lower:.0e}{gently}")
 
 
 def not_finite(trace: RunTrace) -> Evidence | None:
@@ -102,3 +105,81 @@ def lower_rate(trace: RunTrace) -> str:
 
 def _lower(trace: RunTrace) -> dict[str, object]:
     return {"lower": min(trace.rate / 3, usual_rate(trace)), "advice": lower_rate(trace)}
+
+
+RULES = (
+    Rule(
+        code="diverged", when=ANYWHERE, applies=not_finite, weight=1.0,
+        live=Live(message="the loss is not a number at step {step:,}", advice=DO_AS_SAID),
+        diagnosis=Diagnosis(
+            title="training diverged",
+            evidence="the loss is not a number at step {step:,}; the learning rate went up to {rate:.1e}",
+            remedy=START_GENTLY,
+        ),
+    ),
+    Rule(
+        code="diverged", when=EVALUATION_AND_END, applies=exploded, weight=1.0,
+        live=Live(
+            message="train is {train:.2f}, above the {uniform:.2f} of a model that knows nothing",
+            advice=DO_AS_SAID,
+        ),
+        diagnosis=Diagnosis(
+            title="training diverged",
+            evidence="train is {train:.2f}, and a model that knows nothing has {uniform:.2f}; the learning rate went "
+            "up to {rate:.1e}",
+            remedy=START_GENTLY,
+        ),
+    ),
+    Rule(
+        code="diverged", when=END, applies=ended_diverged, weight=1.0,
+        diagnosis=Diagnosis(
+            title="training diverged",
+            evidence="at step {step:,} {cause}; the learning rate went up to {rate:.1e}",
+            remedy=START_GENTLY,
+        ),
+    ),
+    Rule(
+        code="never_improved", when=END, applies=never_improved, weight=0.99,
+        diagnosis=Diagnosis(
+            title="nothing was learned",
+            evidence="no evaluation was better than the one before the first step: val was {best:.2f} then and "
+            "{val:.2f} at step {step:,}, with train at {train:.2f}",
+            remedy=Advice(
+                "do not use this model: best.pt was never trained; train again with what the other findings say, or "
+                "with a learning rate of a tenth"
+            ),
+        ),
+    ),
+    Rule(
+        code="rate_too_high", when=EVALUATION_AND_END, applies=train_rises, weight=0.9,
+        live=Live(
+            message="train has risen to {train:.2f}; it was {best:.2f} at step {at:,}: the steps are too large",
+            advice=DO_AS_SAID,
+        ),
+        diagnosis=Diagnosis(
+            title="learning rate too high",
+            evidence="train rose from {best:.2f} at step {at:,} to {train:.2f}",
+            remedy=LOWER_RATE,
+        ),
+    ),
+    Rule(
+        code="rate_too_high", when=STEP, applies=spikes, weight=0.9, over=is_calm,
+        live=Live(message="the batch loss has shot up to {loss:.2f}; it was about {usual:.2f}", advice=DO_AS_SAID),
+    ),
+    Rule(
+        code="rate_too_high", when=END, applies=has_spiked, weight=0.9,
+        diagnosis=Diagnosis(
+            title="learning rate too high",
+            evidence="the batch loss shot up at step {at:,}",
+            remedy=LOWER_RATE,
+        ),
+    ),
+    Rule(
+        code="rate_too_high", when=END, applies=long_path, weight=0.9, confidence="medium",
+        diagnosis=Diagnosis(
+            title="learning rate too high",
+            evidence=TRAIN_ENDED + ", after {steps:,} steps at up to {rate:.0e}",
+            remedy=LOWER_RATE,
+        ),
+    ),
+)  # fmt: skip
