@@ -1,12 +1,13 @@
-"""Reading a phase's data for the Data screen: what is to be shown, the thread that finds it out, what comes of it."""
+"""Reading a phase's data for the Data screen: what is to be shown, and the thread that posts what it finds out."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from textual.message import Message
 from textual.worker import get_current_worker
 
 from slmtui.console.base import ConsoleScreen
@@ -37,28 +38,43 @@ class Cancelled(Exception):
 
 
 class DataReader:
-    """Knows what a screen is to show and has it read in a worker of that screen, whose thread hears of it."""
+    """Knows what a screen is to show and has it read in a worker of that screen, to which the messages go.
 
-    def __init__(
-        self,
-        screen: ConsoleScreen,
-        *,
-        show_words: Callable[[str], None],
-        show_trouble: Callable[[str], None],
-        show_overview: Callable[[DataOverview, bool], None],
-    ) -> None:
-        """show_words: takes one line on what is shown or being done. show_trouble: why there is nothing to see, empty
-        if there is something. show_overview: what is known so far, and whether it is of another corpus than before."""
+    A message of another job than the reader's is of what is not wanted any more.
+    """
+
+    @dataclass
+    class Heard(Message):
+        """What is being done."""
+
+        job: int
+        words: str  # one line
+        instead: str  # of the numbers of another corpus, which have stood there for long enough; else empty
+
+    @dataclass
+    class Found(Message):
+        """What is known so far."""
+
+        job: int
+        words: str  # one line on it, where it is all there is to know; else empty
+        overview: DataOverview
+
+    @dataclass
+    class Failed(Message):
+        """There is nothing to see."""
+
+        job: int
+        words: str  # one line on what was looked at
+        trouble: str  # why, and what to do about it
+
+    def __init__(self, screen: ConsoleScreen) -> None:
         self._screen = screen
-        self._show_words, self._show_trouble, self._show_overview = show_words, show_trouble, show_overview
-        self.found: DataOverview | None = None
+        self.job = 0  # of the latest reading
         self.origin: Path | None = None  # what is shown or being read
         self._source: Path | None = None  # a folder or file that a person typed in; it goes before the phase
         self._phase_seen: Path | None = None
         self._state: tuple[int, int] | None = None
         self._known = OverviewCache()
-        self._job = 0
-        self._began = 0.0  # when it was
         self._beats = 0
 
     def open(self, path: Path) -> None:
@@ -70,10 +86,10 @@ class DataReader:
         self._phase_seen = self._screen.host.phase_file
         self._read(path)
 
-    def again(self) -> None:
-        """Read it again, whatever is known."""
-        if self.found is not None:
-            self._known.forget(self.found)
+    def again(self, shown: DataOverview | None) -> None:
+        """Read it again, whatever is known; `shown` is what a reading has found before."""
+        if shown is not None:
+            self._known.forget(shown)
         self._state, self.origin = None, None
         self._look()
 
@@ -95,8 +111,8 @@ class DataReader:
         self._phase_seen = self._screen.host.phase_file
         if path is None:
             self.origin = None
-            self._show_trouble(NO_PROJECT)
-            self._show_words("")
+            self.job += 1
+            self._screen.post_message(self.Failed(self.job, "", NO_PROJECT))
         elif path != self.origin or _state(path) != self._state:
             self._read(path)
 
@@ -108,15 +124,15 @@ class DataReader:
         return self._screen.host.phase_file
 
     def _read(self, path: Path) -> None:
-        self._job += 1
-        self._began = time.monotonic()
+        self.job += 1
         self.origin, self._state = path, _state(path)
-        find_out = partial(self._find_out, path, self._job)
+        find_out = partial(self._find_out, path, self.job)
         self._screen.run_worker(find_out, thread=True, exclusive=True, group="data", exit_on_error=False)
 
     def _find_out(self, path: Path, job: int) -> None:
-        """In a thread; what comes of it is told in the screen's."""
-        worker, said, tell = get_current_worker(), 0.0, self._screen.call_later
+        """In a thread."""
+        worker, began, said, post = get_current_worker(), time.monotonic(), 0.0, self._screen.post_message
+        name = visible(str(path))
 
         def say(words: str) -> None:
             nonlocal said
@@ -124,48 +140,26 @@ class DataReader:
                 raise Cancelled
             if not words.startswith("counting ") or time.monotonic() - said > OFTEN:
                 said = time.monotonic()
-                tell(self._hear, job, words)
+                instead = f"{visible(words).capitalize()}\n\n{READING}" if said - began > PATIENCE else ""
+                post(self.Heard(job, f"{name} · {visible(words)}", instead))
+
+        def fail(why: str) -> None:
+            post(self.Failed(job, name, f"{visible(why)}\n\n{WAYS_OUT}"))
 
         try:
             for overview in find_out(path, self._known, say):
-                tell(self._show, job, overview)
+                post(self.Found(job, _where(overview) if overview.complete else "", overview))
         except Cancelled:
             pass
         except UserError as error:
-            tell(self._fail, job, str(error))
+            fail(str(error))
         except OSError as error:
-            tell(self._fail, job, f"{path}: cannot be read ({error})")
-        except Exception as error:
-            tell(self._fault, job, error)
-
-    def _hear(self, job: int, words: str) -> None:
-        if job != self._job:
-            return
-        self._show_words(f"{visible(str(self.origin))} · {visible(words)}")
-        if time.monotonic() - self._began > PATIENCE and (self.found is None or self.found.origin != self.origin):
-            self._show_trouble(f"{visible(words).capitalize()}\n\n{READING}")  # not the numbers of another corpus
-
-    def _show(self, job: int, overview: DataOverview) -> None:
-        if job != self._job:
-            return
-        new = self.found is None or self.found.counted is not overview.counted
-        self.found = overview
-        self._show_overview(overview, new)
-        if overview.complete:
-            self._show_words(_where(overview))
-
-    def _fault(self, job: int, error: Exception) -> None:
-        """Something that nobody has foreseen must not leave the promise of numbers on the screen."""
-        host = self._screen.host
-        host.write_log(error)
-        what = f"{type(error).__name__}: {error}"
-        self._fail(job, f"{what}\n\nThis is a bug in slmtui; the details are in {host.log_path} (ctrl+l shows it).")
-
-    def _fail(self, job: int, words: str) -> None:
-        if job == self._job:
-            self.found = None
-            self._show_words(visible(str(self.origin)))
-            self._show_trouble(f"{visible(words)}\n\n{WAYS_OUT}")
+            fail(f"{path}: cannot be read ({error})")
+        except Exception as error:  # that nobody has foreseen must not leave the promise of numbers on the screen
+            host = self._screen.host
+            host.write_log(error)
+            bug = f"This is a bug in slmtui; the details are in {host.log_path} (ctrl+l shows it)."
+            fail(f"{type(error).__name__}: {error}\n\n{bug}")
 
 
 def _where(found: DataOverview) -> str:

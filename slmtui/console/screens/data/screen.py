@@ -87,15 +87,10 @@ class DataScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.reader = DataReader(
-            self, show_words=self.show_words, show_trouble=self.show_trouble, show_overview=self.show_overview
-        )
+        self.reader = DataReader(self)
+        self.found: DataOverview | None = None  # None: there is nothing to see
         self._repeat_side: Literal["train", "val"] = "train"
         self._shown_file: str | None = None
-
-    @property
-    def found(self) -> DataOverview | None:
-        return self.reader.found
 
     def body(self) -> ComposeResult:
         yield Static("", id="where", markup=False)
@@ -139,24 +134,46 @@ class DataScreen(ConsoleScreen):
         if self.focused is None and self.found is not None and not self.has_class("-trouble"):
             self.action_see(self._panel)  # its panel was hidden for as long as there was nothing to see
 
-    def show_words(self, words: str) -> None:
+    def _show_words(self, words: str) -> None:
+        """One line on what is shown or being done."""
         self.query_one("#where", Static).update(words)
 
-    def show_trouble(self, words: str) -> None:
+    def _show_trouble(self, words: str) -> None:
         """Say why there is nothing to see; no words: there is something."""
         if self.has_class("-trouble") != bool(words):
             self.set_class(bool(words), "-trouble")
             self.refresh_bindings()
         self.query_one("#trouble", Static).update(words)
 
-    def show_overview(self, found: DataOverview, new: bool) -> None:
-        """Show what is known so far; new: of another corpus than before."""
-        self.show_trouble("")
+    @on(DataReader.Heard)
+    def _show_progress(self, heard: DataReader.Heard) -> None:
+        if heard.job == self.reader.job:
+            self._show_words(heard.words)
+            if heard.instead and (self.found is None or self.found.origin != self.reader.origin):
+                self._show_trouble(heard.instead)
+
+    @on(DataReader.Failed)
+    def _show_failure(self, failed: DataReader.Failed) -> None:
+        if failed.job == self.reader.job:
+            self.found = None
+            self._show_words(failed.words)
+            self._show_trouble(failed.trouble)
+
+    @on(DataReader.Found)
+    def _show_overview(self, message: DataReader.Found) -> None:
+        """Show what is known so far."""
+        if message.job != self.reader.job:
+            return
+        found, before = message.overview, self.found
+        self.found = found
+        if message.words:
+            self._show_words(message.words)
+        self._show_trouble("")
         characters = found.counted.inspection.frequent_characters
         self.query_one("#frequent").border_title = f"most frequent {'characters' if characters else 'tokens'}"
         for panel in self.query(NumbersPanel):
             panel.show(found)
-        if new:
+        if before is None or before.counted is not found.counted:
             self.query_one("#files").border_title = Content(self._title(found))
             self._shown_file = None
             self.query_one(FilesTable).show(file_rows(found.counted, found.left_out))
@@ -315,7 +332,7 @@ class DataScreen(ConsoleScreen):
             self.notify(visible(str(error)), severity="warning", markup=False)
             return
         self.notify(visible(words), markup=False)
-        self.reader.again()
+        self.reader.again(self.found)
 
     @work
     async def action_save(self) -> None:
@@ -366,4 +383,4 @@ class DataScreen(ConsoleScreen):
             self.action_again()
 
     def action_again(self) -> None:
-        self.reader.again()
+        self.reader.again(self.found)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from shutil import rmtree
+from threading import Event
 from typing import cast
 
 import pytest
@@ -20,6 +21,7 @@ from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.hints import Hints
 from slmtui.console.screens.data.file_table import MOST_ROWS, FilesTable
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
+from slmtui.console.screens.data.overview import DataOverview, OverviewCache, find_out
 from slmtui.console.screens.data.screen import DataScreen
 from slmtui.console.screens.data.source_dialog import SourceDialog
 from slmtui.console.screens.data.token_view import TokenView
@@ -300,6 +302,37 @@ async def test_whatever_goes_wrong_is_said(error: Exception, words: str, monkeyp
     async with console(wait=False) as (app, pilot):
         await until(pilot, lambda: words in text_of(app, "#trouble"))
         assert str(error) in text_of(app, "#trouble")
+
+
+async def test_a_slow_reading_hides_other_numbers_and_one_that_is_not_wanted_any_more_shows_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "slow.txt").write_text("Some words of a slow text, twice. " * 20)
+    go_on, ended = Event(), Event()
+
+    def find_slowly(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> Iterator[DataOverview]:
+        if origin == Path("slow.txt"):
+            say("opening it for long …")
+            assert go_on.wait(60)
+            yield from find_out(origin, OverviewCache(), lambda _: None)
+            ended.set()
+        else:
+            yield from find_out(origin, known, say)
+
+    monkeypatch.setattr("slmtui.console.screens.data.reader.find_out", find_slowly)
+    monkeypatch.setattr("slmtui.console.screens.data.reader.PATIENCE", -1.0)
+    async with console() as (app, pilot):
+        data(app).reader.open(Path("slow.txt"))
+        await until(pilot, lambda: "Opening it for long" in text_of(app, "#trouble"))
+        assert "slow.txt · opening it for long" in text_of(app, "#where")
+        data(app).reader.open(Path("phases/quick.toml"))
+        go_on.set()
+        await until(pilot, lambda: ended.is_set() and text_of(app, "#trouble") == "")
+        await pilot.pause()
+        found = data(app).found
+        assert found is not None
+        assert found.origin == Path("phases/quick.toml")
+        assert "slow" not in seen(app)
 
 
 async def test_a_path_typed_in_is_shown_without_a_phase(project: Path) -> None:
