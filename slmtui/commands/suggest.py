@@ -81,10 +81,10 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
         say(note)
     if counted.dataset is None:
         raise UserError("there is nothing to suggest for a text that is too short to split")
-    facts = measure_corpus(corpus, counted.dataset, settings, dataset_leakage(counted.dataset))
+    fixed = fixed_values(phase.values(), overrides)
+    facts = measure_corpus(corpus, counted.dataset, settings, dataset_leakage(counted.dataset), fixed)
     if facts.note:
         say(f"warning: {facts.note}")
-    fixed = fixed_values(phase.values(), overrides)
     suggestion = suggest(phase.data, facts, fixed)
     if step := step_seconds(suggestion.phase):
         suggestion = suggest(phase.data, facts, fixed, steps_in_time(facts, step))
@@ -112,10 +112,9 @@ def with_kind(overrides: Sequence[str]) -> list[str]:
 
 
 def fixed_values(values: dict[str, dict[str, Any]], overrides: Sequence[str]) -> dict[tuple[str, str], Any]:
-    """The values that were given, by (section, key); but for the split, those of [data] are in the phase already."""
+    """The values that were given, by (section, key); but for patterns, a table of its own that is in the phase."""
     from slmtui.config.overrides import parse_overrides
 
     given, _ = parse_overrides(overrides)
     keys = {(override.path[0], override.path[1]) for override in given}
-    kept = {key for key in keys if key[0] != "data" or key[1] == "split"}
-    return {key: values[key[0]][key[1]] for key in kept if key[1] in values[key[0]]}
+    return {key: values[key[0]][key[1]] for key in keys - {("data", "patterns")} if key[1] in values[key[0]]}

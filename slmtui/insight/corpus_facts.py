@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 
 from slmtui.config.limits import SMALLEST_VOCABULARY
@@ -81,8 +81,17 @@ class CorpusFacts:
         return self.is_trivial or (self.text is not None and self.text.is_noise(self.best_bits))
 
 
-def measure_corpus(corpus: Corpus, dataset: Dataset, settings: DatasetSettings, leakage: DatasetLeakage) -> CorpusFacts:
-    """Some seconds for 200 KB, and hardly more for any larger corpus. `dataset`: the corpus with these settings."""
+def measure_corpus(
+    corpus: Corpus,
+    dataset: Dataset,
+    settings: DatasetSettings,
+    leakage: DatasetLeakage,
+    fixed: Collection[tuple[str, str]] = (),
+) -> CorpusFacts:
+    """Some seconds for 200 KB, and hardly more for any larger corpus. `dataset`: the corpus with these settings.
+
+    fixed: keys, as (section, key), whose settings are not to be chosen: no other value is tried.
+    """
     documents = dataset.n_documents or len(dataset.files)
     vocabulary = VocabularyTrial(
         settings.kind, settings.vocab_size if settings.kind == "bpe" else None, math.inf, dataset.train.bytes_per_token,
@@ -95,7 +104,7 @@ def measure_corpus(corpus: Corpus, dataset: Dataset, settings: DatasetSettings, 
     text = sample(dataset.train, dataset.tokenizer, TRIAL_BYTES)
     facts = replace(facts, has_words=len(text) < LONG_WORDS * (1 + len(text.split())))
     leaky = documents > 1 and leakage.repeated_share >= LEAK
-    if leaky and not settings.dedupe and dataset.n_documents is not None:
+    if leaky and not settings.dedupe and ("data", "dedupe") not in fixed and dataset.n_documents is not None:
         try:
             other = build_dataset(corpus, replace(settings, dedupe=True))
             shared = dataset_leakage(other)
@@ -108,7 +117,8 @@ def measure_corpus(corpus: Corpus, dataset: Dataset, settings: DatasetSettings, 
                 leaky = shared.repeated_share >= LEAK
         except DataError:
             pass
-    if leaky and settings.split == "contiguous" and not settings.validation:
+    may_split = settings.split == "contiguous" and ("data", "split") not in fixed and not settings.validation
+    if leaky and may_split:
         try:
             other = build_dataset(corpus, replace(settings, split="by-document"))
             shared = dataset_leakage(other)
