@@ -12,17 +12,15 @@ from slmtui.training.evaluation import side_losses
 from slmtui.training.events import Event
 from slmtui.training.state import Training
 
-ENDS: tuple[events.Reason, ...] = ("completed", "early stopping", "stopped")
-
 
 def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
     """The events of a training, whose checkpoints are saved as they come; before the last one, the test, if due.
 
-    None for a training that diverged or was interrupted. One that was stopped and is resumed is tested again at its
-    end: its log is cut back to where it goes on from.
+    None for a training that diverged, and none yet for one that was stopped or interrupted: it may be resumed, and then
+    what a look at the test side had told could be followed.
     """
     for event in stream:
-        if isinstance(event, events.RunFinished) and event.reason in ENDS and event.best_step is not None:
+        if isinstance(event, events.RunFinished) and event.as_meant and event.best_step is not None:
             yield from _final_test(run, training)
         yield event
 

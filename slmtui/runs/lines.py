@@ -14,6 +14,8 @@ from slmtui.training.events import DIVERGED, Event
 from slmtui.training.gap import ALIKE, in_words
 from slmtui.words import duration
 
+NOT_TESTED = "not looked at yet; that is done once, when the training is over"  # of a run that may be resumed
+
 Heard = TypeVar("Heard", bound="Event | None")  # None: a look that found nothing new
 
 
@@ -129,6 +131,8 @@ def summary(
                 lines[-1] += ": the network alone is used"
         if test is not None:
             lines.append(f"test: {test_line(test)} on {test.tokens:,} tokens, looked at once")
+        elif started.data.test_tokens is not None and finished.may_go_on:
+            lines.append(f"test: {NOT_TESTED}")
         if best.step > 0:
             lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines

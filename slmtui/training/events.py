@@ -247,6 +247,11 @@ class RunFinished(Base):
         """Whether the training came to its end: all steps made, or stopped early, as its phase says."""
         return self.reason in ("completed", "early stopping")
 
+    @property
+    def may_go_on(self) -> bool:
+        """Whether it ended before that, and can be resumed; one that diverged would do so again."""
+        return self.reason in ("stopped", "interrupted", "failed")
+
 
 Event = Annotated[
     RunStarted

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slmtui.cli import main
 from slmtui.console.screens.train.view import progress_line
+from slmtui.data.dataset import SideTokens
+from slmtui.model.gpt import GPT
+from slmtui.runs import final_test
 from slmtui.runs.checkpoint import load_model
 from slmtui.runs.control import send
 from slmtui.runs.history import RunHistory
@@ -85,17 +89,42 @@ def test_no_word_of_the_test_text_gets_into_training_or_judgement(
     assert easy < hard
 
 
-def test_a_run_that_is_resumed_is_tested_at_its_end_alone(make_phase: MakePhase, tmp_path: Path) -> None:
+def test_a_run_that_is_resumed_is_tested_at_its_end_alone(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     whole = train_to_the_end(make_phase, tmp_path / "whole", TEST)
+    looked_at = []
+
+    def look(model: GPT, side: SideTokens, *arguments: Any, **options: Any) -> tuple[float, float | None]:
+        looked_at.append(side)
+        return side_losses(model, side, *arguments, **options)
+
+    monkeypatch.setattr(final_test, "side_losses", look)
     for command in ("interrupt", "stop"):
         session = begin(make_phase(TEST), tmp_path / command)
         for event in session.events:
             if isinstance(event, events.Step) and event.step == 6:
                 send(session.run.control_file, Command("stop")) if command == "stop" else session.events.close()  # type: ignore[attr-defined]
-        assert len(final_tests(session.run)) == (command == "stop")
+        assert final_tests(session.run) == []
+        assert not looked_at
         for _ in resume(session.run).events:
             pass
         assert final_tests(session.run) == final_tests(whole)
+        assert len(looked_at) == 1
+        looked_at.clear()
+
+
+def test_a_run_that_was_stopped_says_that_the_test_is_to_come(
+    make_phase: MakePhase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    session = begin(make_phase(TEST), tmp_path)
+    for event in session.events:
+        if isinstance(event, events.Step) and event.step == 6:
+            send(session.run.control_file, Command("stop"))
+    main(["watch", "latest", "--checkpoints", str(tmp_path)])
+    assert "test: not looked at yet; that is done once, when the training is over" in capsys.readouterr().out
+    main(["report", "latest", "--checkpoints", str(tmp_path)])
+    assert "**Test:** not looked at yet" in capsys.readouterr().out
 
 
 def test_it_is_shown_wherever_a_run_is(
@@ -128,12 +157,13 @@ def test_it_is_shown_wherever_a_run_is(
 
 def test_a_best_model_that_is_gone_is_said(make_phase: MakePhase, tmp_path: Path) -> None:
     session = begin(make_phase(TEST), tmp_path)
-    happened = []
+    happened, removing = [], False
     for event in session.events:
         happened.append(event)
         if isinstance(event, events.Step) and event.step == 6:
-            session.run.best_file.unlink()
-            send(session.run.control_file, Command("stop"))
+            removing = True
+        if removing:
+            session.run.best_file.unlink(missing_ok=True)
     (warned,) = [e.message for e in happened if isinstance(e, events.Warned) and e.code == "no_test"]
     assert warned == f"the test side was not looked at: {session.run.best_file}: no such checkpoint"
     assert final_tests(session.run) == []

@@ -11,6 +11,7 @@ from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.limits import HANDFUL
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
+from slmtui.runs.lines import NOT_TESTED
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding
 from slmtui.training.gap import ALIKE, SCALE
 from slmtui.words import duration, listed, number, percent, plural
@@ -100,6 +101,8 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         found.append(("After the best:", course))
     if facts.test is not None:
         found.append(("Test:", _tested(facts.test)))
+    elif facts.data.test_tokens is not None and (facts.finished is None or facts.finished.may_go_on):
+        found.append(("Test:", f"{NOT_TESTED}."))
     found.append(("Against counting:", _against_counting(facts)))
     if facts.data.facts is not None and is_leaky(facts):
         share = percent(facts.data.facts.repeated_share)
