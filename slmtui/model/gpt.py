@@ -7,13 +7,14 @@ Shapes: B sequences in a batch, T tokens in each, C = n_embd, H heads of D = C /
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.overrides import TorchFunctionMode
 
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
@@ -238,12 +239,23 @@ def initial_gpt(config: GPTConfig, seed: int) -> GPT:
     return model
 
 
+class _NothingDrawn(TorchFunctionMode):
+    """Leaves new parameters as they are. To draw them without memory, torch imports its compiler: a whole second."""
+
+    def __torch_function__(
+        self, func: Callable[..., Any], types: Any, args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func in (nn.init.normal_, nn.init.uniform_, nn.init.kaiming_uniform_):
+            return args[0] if args else (kwargs or {})["tensor"]
+        return func(*args, **(kwargs or {}))
+
+
 def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor]) -> GPT:
     """The model with these parameters, named as in `GPT.tensors`, after their names, shapes and values are checked.
 
     Raises ValueError before any memory is allocated for the model.
     """
-    with torch.device("meta"):  # shapes without memory
+    with torch.device("meta"), _NothingDrawn():  # shapes without memory
         model = GPT(config)
     expected = {name: tensor.shape for name, tensor in model.tensors().items()}
     if missing := expected.keys() ^ tensors.keys():

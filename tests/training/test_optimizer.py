@@ -169,7 +169,7 @@ def test_the_state_moves_between_the_two(model: GPT, to_public: bool) -> None:
         assert all(torch.equal(one[key], other[key]) for key in one)
 
 
-def test_a_run_does_without_torchs_compiler(tiny_toml: str, tmp_path: Path) -> None:
+def test_a_run_and_its_completions_do_without_torchs_compiler(tiny_toml: str, tmp_path: Path) -> None:
     """Importing it takes longer than many a short training."""
     phase = tmp_path / "tiny.toml"
     phase.write_text(tiny_toml)
@@ -177,6 +177,7 @@ def test_a_run_does_without_torchs_compiler(tiny_toml: str, tmp_path: Path) -> N
     command = (
         "import sys; from slmtui.cli import main\n"
         f"assert main({arguments!r}) == 0\n"
+        f"assert main(['complete', 'latest', 'def', '--tokens', '2', *{arguments[2:]!r}]) == 0\n"
         "sys.exit('torch._dynamo' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", command], check=False, cwd=tmp_path).returncode == 0
