@@ -14,7 +14,7 @@ from click.shell_completion import shell_complete
 from slmtui import openmp
 from slmtui.commands import COMMANDS, completion, train
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.output import ExitStatus, StreamError, fill_closed_streams, say, silence
+from slmtui.output import ExitStatus, StreamError, fill_closed_streams, say, silence_broken
 
 TRAIN = ""  # the job of a command line without a command
 
@@ -27,12 +27,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _status_of(arguments)
     except BrokenPipeError:  # whoever read our output has seen enough
-        silence(1)
+        silence_broken()
         return ExitStatus.DONE
     except StreamError as error:
-        silence(1)
         with suppress(OSError):  # it may be stderr itself
             say(f"slmtui: {error.strerror}")
+        silence_broken()
         return ExitStatus.USAGE
 
 

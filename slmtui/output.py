@@ -77,6 +77,15 @@ def silence(*descriptors: int) -> None:
     os.close(nothing)
 
 
+def silence_broken() -> None:
+    """Silence stdout and stderr where what is not flushed yet cannot be written: Python would end with status 120."""
+    for descriptor, stream in ((1, sys.stdout), (2, sys.stderr)):
+        try:
+            stream.flush()
+        except OSError:
+            silence(descriptor)
+
+
 def fill_closed_streams() -> None:
     """Connect a stdin, stdout or stderr that was closed when the process started to the null device.
 

@@ -30,7 +30,7 @@ settings.load_profile("slmtui")
 gc.set_threshold(50_000, 10, 10)
 
 MakePhase = Callable[..., Phase]
-pytest_plugins = ["tests.cpu_times"]
+pytest_plugins = ["tests.cpu_times", "tests.processes"]
 
 
 def pytest_report_header() -> list[str]:

@@ -9,7 +9,6 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
 from collections.abc import Callable, Iterator
@@ -19,17 +18,12 @@ from pathlib import Path
 import pyte
 
 from tests.patience import PATIENCE
+from tests.processes import Process, Processes
 
 ROOT = Path(__file__).parents[1]
 KEYS = {"enter": "\r", "escape": "\x1b", "space": " "}
 # What would change the look: the size is the terminal's own, not that of whoever runs the tests.
 HIDDEN = ("NO_COLOR", "SSH_CONNECTION", "SSH_TTY", "COLUMNS", "LINES")
-# Makes the pty the controlling terminal, which is what a hang-up goes to; {nohup} may ignore that first.
-LAUNCH = (
-    "import fcntl, os, signal, sys, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n{nohup}\n"
-    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])"
-)
-NOHUP = "signal.signal(signal.SIGHUP, signal.SIG_IGN)"
 MODES = {"1049", "1000", "1002", "1003", "1006", "1015", "1004", "2004"}  # screen, mouse, focus, paste
 
 
@@ -40,7 +34,7 @@ class Terminal:
     its buffer and then nothing, as after ctrl+s.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], master: int, size: tuple[int, int]) -> None:
+    def __init__(self, process: subprocess.Popen[bytes] | Process, master: int, size: tuple[int, int]) -> None:
         self.process, self.master = process, master
         self.settings = termios.tcgetattr(master)
         self.written = b""  # all that came, as it came
@@ -77,6 +71,7 @@ class Terminal:
         self.until(lambda: self.process.poll() is not None, "the process ends")
         while self._read(0.0):
             pass
+        assert self.process.returncode is not None
         return self.process.returncode
 
     def processes(self) -> list[int]:
@@ -119,17 +114,18 @@ class Terminal:
 class SlmtuiTerminal(Terminal):
     """`slmtui ARGUMENTS` in a terminal that belongs to it as a terminal belongs to a login, with nothing remembered."""
 
-    def __init__(self, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), nohup: bool = False) -> None:
+    def __init__(
+        self, processes: Processes, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), nohup: bool = False
+    ) -> None:
         master, self._slave = os.openpty()  # the slave stays open, so that what was written last can still be read
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
             "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "XDG_STATE_HOME": str(cwd / "state"),
             "OMP_NUM_THREADS": "1",
         }  # fmt: skip
-        launch = LAUNCH.format(nohup=NOHUP if nohup else "")
-        process = subprocess.Popen(
-            [sys.executable, "-c", launch, "-m", "slmtui", *arguments],
-            cwd=cwd, env=environment, stdin=self._slave, stdout=self._slave, stderr=self._slave, start_new_session=True,
+        process = processes.start(
+            *arguments, cwd=cwd, environment=environment, streams=dict.fromkeys(range(3), self._slave), terminal=True,
+            nohup=nohup,
         )  # fmt: skip
         super().__init__(process, master, size)
 
@@ -149,9 +145,11 @@ class SlmtuiTerminal(Terminal):
 
 
 @contextmanager
-def slmtui_in_terminal(*arguments: str, cwd: Path, size: tuple[int, int] = (120, 40)) -> Iterator[SlmtuiTerminal]:
+def slmtui_in_terminal(
+    processes: Processes, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40)
+) -> Iterator[SlmtuiTerminal]:
     """A terminal with slmtui in it; killed if it is still there at the end."""
-    terminal = SlmtuiTerminal(*arguments, cwd=cwd, size=size)
+    terminal = SlmtuiTerminal(processes, *arguments, cwd=cwd, size=size)
     try:
         yield terminal
     finally:

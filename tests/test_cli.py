@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from itertools import chain, repeat
 from pathlib import Path
 
@@ -18,6 +17,8 @@ from torch import Tensor
 from slmtui.cli import main
 from slmtui.model.gpt import GPT
 from slmtui.training.gap import SCALE, WORST
+from tests.patience import wait_for
+from tests.processes import Processes
 
 SCALE_WORDS = [*(word for _, word in SCALE), WORST]
 ROOT = Path(__file__).parents[1]
@@ -30,12 +31,6 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "phases" / "tiny.toml").write_text(tiny_toml)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def slmtui(*arguments: str, cwd: Path, stdin: str = "") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "COLUMNS": "100"}
-    command = [sys.executable, "-m", "slmtui", *arguments]
-    return subprocess.run(command, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, timeout=120)
 
 
 def test_headless_prints_the_published_lines(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -245,27 +240,23 @@ def test_sides_that_cannot_be_had_end_in_an_error(
     assert "too few" not in err
 
 
-def test_init_sets_up_a_project_that_trains(tmp_path: Path) -> None:
-    assert slmtui("init", "new", cwd=tmp_path).returncode == 0
-    done = slmtui("--set", "training.max_iters=2", "--set", "model.n_layer=1", cwd=tmp_path / "new")
+def test_init_sets_up_a_project_that_trains(tmp_path: Path, processes: Processes) -> None:
+    assert processes.run("init", "new", cwd=tmp_path).returncode == 0
+    done = processes.run("--set", "training.max_iters=2", "--set", "model.n_layer=1", cwd=tmp_path / "new")
     assert done.returncode == 0, done.stderr
     assert "training phases/quick.toml headless" in done.stderr
     assert "step 2: train loss" in done.stdout
 
 
-def test_an_interrupt_saves_and_the_run_goes_on_later(project: Path) -> None:
-    environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    command = [sys.executable, "-m", "slmtui", "--headless", "phases/tiny.toml", "--set", "training.max_iters=20000"]
-    process = subprocess.Popen(command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+def test_an_interrupt_saves_and_the_run_goes_on_later(project: Path, processes: Processes) -> None:
+    process = processes.start("--headless", "phases/tiny.toml", "--set", "training.max_iters=20000", cwd=project)
     log = project / "checkpoints/tiny-001/events.jsonl"
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and not (log.exists() and log.read_text().count("\n") > 30):
-        time.sleep(0.05)
+    wait_for(lambda: log.exists() and log.read_text().count("\n") > 30)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate()
     assert process.returncode == 130
-    assert b"--resume tiny-001" in err
-    assert b"Traceback" not in err
+    assert "--resume tiny-001" in err
+    assert "Traceback" not in err
     assert json.loads(log.read_text().splitlines()[-1])["reason"] == "interrupted"
 
 

@@ -11,6 +11,7 @@ import pytest
 from slmtui.runs.run import Run
 from slmtui.training import events
 from tests.conftest import TINY
+from tests.processes import Processes
 from tests.terminal import Terminal, slmtui_in_terminal
 
 E = TypeVar("E", bound=events.Base)
@@ -29,7 +30,7 @@ def project(tmp_path: Path, corpus: Path) -> Path:
 
 
 @pytest.mark.long
-def test_train_pause_prompt_resume_stop_find(project: Path) -> None:
+def test_train_pause_prompt_resume_stop_find(project: Path, processes: Processes) -> None:
     run = Run(project / "checkpoints/tiny-001")
 
     def said(kind: type[E]) -> list[E]:
@@ -38,7 +39,7 @@ def test_train_pause_prompt_resume_stop_find(project: Path) -> None:
     def steps() -> int:
         return max((event.step for event in said(events.Step)), default=0)
 
-    with slmtui_in_terminal(cwd=project) as terminal:
+    with slmtui_in_terminal(processes, cwd=project) as terminal:
         before = termios.tcgetattr(terminal.master)
         terminal.until_seen("▌Data▐", "corpus · 6 files")
         terminal.press("p")

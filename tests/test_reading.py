@@ -14,7 +14,7 @@ from slmtui.runs.log_reader import last_event, read_events
 from slmtui.training.events import RunFinished, RunStarted
 from tests.data.test_corpus import write
 from tests.patience import wait_for
-from tests.test_watch import process
+from tests.processes import Processes
 
 TOKEN = "glpat-" + "a1B2c3D4e5F6g7H8i9J0"
 
@@ -94,7 +94,9 @@ def test_the_log_and_the_report_have_it(odd: Path, capsys: pytest.CaptureFixture
     assert all(line in report.replace("\\", "") for line in LINES[1:])
 
 
-def test_a_training_that_is_resumed_says_it_again(odd: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_training_that_is_resumed_says_it_again(
+    odd: Path, capsys: pytest.CaptureFixture[str], processes: Processes
+) -> None:
     from slmtui.config.phase_file import load_phase
     from slmtui.runs.run import create_run
 
@@ -102,7 +104,7 @@ def test_a_training_that_is_resumed_says_it_again(odd: Path, capsys: pytest.Capt
     assert main(["--resume", "odd-001"]) == 0
     assert f"odd-001: {LINES[0]}" in capsys.readouterr().err.splitlines()
     run = create_run(Path("checkpoints"), load_phase(Path("odd.toml"), ()))
-    _, told = process("--resume", run.name, "--detach", cwd=odd).communicate(timeout=120)
+    told = processes.run("--resume", run.name, "--detach", cwd=odd).stderr
     assert f"odd-002: {LINES[1]}" in told.splitlines()
     wait_for(lambda: isinstance(last_event(run.log_file), RunFinished) and not run.is_alive())
 

@@ -8,15 +8,16 @@ import os
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from slmtui.cli import main
 from slmtui.runs.run import Run
+from tests.processes import Processes
 
 ROOT = Path(__file__).parents[1]
-needs_dev_full = pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
 
 
 @pytest.fixture
@@ -28,37 +29,63 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
     return tmp_path
 
 
-def shell(project: Path, arguments: str) -> subprocess.CompletedProcess[bytes]:
+def in_a_shell(project: Path, arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """With a fresh interpreter; the other processes here are forks, whose streams `tests/forking.py` opens."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(
         f"exec {sys.executable} -m slmtui {arguments}", shell=True, cwd=project, capture_output=True, timeout=120,
-        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        env=environment | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
 
-@needs_dev_full
-@pytest.mark.parametrize("command", ["runs", "complete latest --tokens 2 <tiny.toml", "--help", "--version"])
-def test_a_full_disk_below_stdout_is_said(project: Path, command: str) -> None:
-    done = shell(project, f"{command} >/dev/full")
+@pytest.fixture
+def dev_full() -> Iterator[int]:
+    """A file that takes nothing, as on a full disk."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    with open("/dev/full", "wb") as file:  # noqa: PTH123
+        yield file.fileno()
+
+
+@pytest.mark.parametrize("command", ["runs", "complete latest --tokens 2", "--help", "--version"])
+def test_a_full_disk_below_stdout_is_said(project: Path, processes: Processes, dev_full: int, command: str) -> None:
+    with Path("tiny.toml").open() as prompts:
+        done = processes.run(*command.split(), cwd=project, streams={0: prompts.fileno(), 1: dev_full})
     assert done.returncode == 2
-    assert done.stderr.decode().splitlines()[-1] == "slmtui: stdout cannot be written: No space left on device"
+    assert done.stderr.splitlines()[-1] == "slmtui: stdout cannot be written: No space left on device"
 
 
-@needs_dev_full
-def test_a_full_disk_below_stderr_is_no_traceback(project: Path) -> None:
-    assert shell(project, "check nothing.toml 2>/dev/full").returncode == 2
+def test_a_full_disk_below_stderr_is_no_traceback(project: Path, processes: Processes, dev_full: int) -> None:
+    assert processes.run("check", "nothing.toml", cwd=project, streams={2: dev_full}).returncode == 2
 
 
-@pytest.mark.parametrize("closed", [">&-", "<&- >&- 2>&-"])
-def test_a_training_does_without_streams(project: Path, closed: str) -> None:
-    done = shell(project, f"--headless tiny.toml --set training.max_iters=3 {closed}")
-    assert done.returncode == 0
+@pytest.mark.usefixtures("dev_full")
+def test_a_full_disk_is_said_by_a_fresh_interpreter(project: Path) -> None:
+    done = in_a_shell(project, "--version >/dev/full")
+    assert (done.returncode, done.stderr) == (2, b"slmtui: stdout cannot be written: No space left on device\n")
+    assert in_a_shell(project, "check nothing.toml 2>/dev/full").returncode == 2
+
+
+def same_steps(project: Path) -> bool:
     first, second = Run(project / "checkpoints/tiny-001"), Run(project / "checkpoints/tiny-002")
-    assert [event.step for event in second.events()] == [event.step for event in first.events()]
-    assert b"Traceback" not in done.stdout + done.stderr
+    return [event.step for event in second.events()] == [event.step for event in first.events()]
 
 
-def test_a_closed_stderr_leaves_stdout_as_it_was(project: Path) -> None:
-    assert shell(project, "runs 2>&-").stdout == shell(project, "runs").stdout
+def test_a_training_does_without_stdout(project: Path, processes: Processes) -> None:
+    done = processes.run("--headless", "tiny.toml", "--set", "training.max_iters=3", cwd=project, streams={1: None})
+    assert done.returncode == 0
+    assert same_steps(project)
+    assert "Traceback" not in done.stderr
+
+
+def test_a_training_does_without_streams(project: Path) -> None:
+    """A fresh interpreter: the files that the imports open must not get the descriptors of the streams."""
+    assert in_a_shell(project, "--headless tiny.toml --set training.max_iters=3 <&- >&- 2>&-").returncode == 0
+    assert same_steps(project)
+
+
+def test_a_closed_stderr_leaves_stdout_as_it_was(project: Path, processes: Processes) -> None:
+    assert processes.run("runs", cwd=project, streams={2: None}).stdout == processes.run("runs", cwd=project).stdout
 
 
 def test_a_terminal_of_another_alphabet_gets_escapes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -28,6 +28,7 @@ from slmtui.training.events import Event
 from tests import written_runs
 from tests.conftest import MakePhase
 from tests.patience import wait_for
+from tests.processes import Processes
 
 ROOT = Path(__file__).parents[1]
 
@@ -37,14 +38,6 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
     (tmp_path / "tiny.toml").write_text(tiny_toml)
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def process(*arguments: str, cwd: Path) -> subprocess.Popen[str]:
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, "-m", "slmtui", *arguments]
-    return subprocess.Popen(
-        command, cwd=cwd, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
 
 
 def until_nothing_new(following: object) -> list[Event]:
@@ -187,9 +180,9 @@ def test_watching_needs_no_torch(project: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def test_detached_training_goes_on_by_itself(project: Path) -> None:
-    begun = process("--detach", "tiny.toml", "tiny.toml", "--set", "training.max_iters=40", cwd=project)
-    out, err = begun.communicate(timeout=120)
+def test_detached_training_goes_on_by_itself(project: Path, processes: Processes) -> None:
+    begun = processes.start("--detach", "tiny.toml", "tiny.toml", "--set", "training.max_iters=40", cwd=project)
+    out, err = begun.communicate()
     assert begun.returncode == 0
     first, second = out.splitlines()
     assert first.startswith("tiny-001: trained by process ")
@@ -200,14 +193,14 @@ def test_detached_training_goes_on_by_itself(project: Path) -> None:
     runs = all_runs(project / "checkpoints")
     assert os.getsid(pid) == pid, "of no terminal's session"
     assert runs[0].is_alive()
-    watching = process("watch", "tiny-002", "--json", cwd=project)
+    watching = processes.start("watch", "tiny-002", "--json", cwd=project)
     wait_for(lambda: not Path(f"/proc/{pid}").exists())
     for run in runs:
         end = last_event(run.log_file)
         assert isinstance(end, events.RunFinished)
         assert (end.reason, end.step) == ("completed", 40)
         assert sum(isinstance(event, events.RunStarted) for event in run.events()) == 1
-    watching.communicate(timeout=60)
+    watching.wait()
 
 
 def test_the_findings_of_a_run_are_printed_the_worst_first_as_in_its_report() -> None:
@@ -235,29 +228,29 @@ def test_a_sample_has_its_label_and_a_margin_that_shows_its_end() -> None:
         ("data.source=short.txt", "too few"),  # which only the process itself can see
     ],
 )
-def test_a_mistake_is_told_before_detaching_and_leaves_no_run(project: Path, change: str, needle: str) -> None:
+def test_a_mistake_is_told_before_detaching_and_leaves_no_run(
+    project: Path, processes: Processes, change: str, needle: str
+) -> None:
     (project / "short.txt").write_text("x")
-    begun = process("--detach", "tiny.toml", "--set", change, cwd=project)
-    out, err = begun.communicate(timeout=120)
-    assert (begun.returncode, out) == (2, "")
-    assert needle in err
-    assert "Traceback" not in err
+    begun = processes.run("--detach", "tiny.toml", "--set", change, cwd=project)
+    assert (begun.returncode, begun.stdout) == (2, "")
+    assert needle in begun.stderr
+    assert "Traceback" not in begun.stderr
     assert all_runs(project / "checkpoints") == []
 
 
-def test_headless_outlives_its_terminal_and_its_reader(project: Path) -> None:
-    training = process(
-        "--headless", "tiny.toml", "--set", "training.max_iters=400", "--set", "evaluation.interval=100", cwd=project
-    )
+def test_headless_outlives_its_terminal_and_its_reader(project: Path, processes: Processes) -> None:
+    reader, writer = os.pipe()
+    arguments = ("--headless", "tiny.toml", "--set", "training.max_iters=400", "--set", "evaluation.interval=100")
+    training = processes.start(*arguments, cwd=project, streams={1: writer})
+    os.close(writer)
     run = Run(project / "checkpoints" / "tiny-001")
     wait_for(lambda: run.log_file.exists() and run.log_file.read_bytes().count(b"\n") > 20)
     training.send_signal(signal.SIGHUP)
-    assert training.stdout is not None
-    assert training.stderr is not None
-    training.stdout.close()  # as `| head -1` does
-    assert training.wait(120) == 0
-    assert "Traceback" not in training.stderr.read()
-    training.stderr.close()
+    os.close(reader)  # as `| head -1` does
+    _, err = training.communicate()
+    assert training.returncode == 0
+    assert "Traceback" not in err
     end = last_event(run.log_file)
     assert isinstance(end, events.RunFinished)
     assert (end.reason, end.step) == ("completed", 400)

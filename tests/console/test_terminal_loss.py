@@ -18,6 +18,7 @@ from slmtui.session import resume
 from slmtui.training import events
 from slmtui.training.control import Command
 from tests.patience import wait_for
+from tests.processes import Processes
 from tests.terminal import SlmtuiTerminal
 
 MAX_ITERS = 700
@@ -39,12 +40,13 @@ def project(tmp_path: Path, tiny_toml: str) -> Path:
 
 
 @pytest.fixture
-def console(project: Path) -> Iterator[Open]:
+def console(project: Path, processes: Processes) -> Iterator[Open]:
     """Opens consoles that train tiny.toml, each with a folder of runs of its own."""
     opened: list[SlmtuiTerminal] = []
 
     def make(name: str, *arguments: str, nohup: bool = False) -> SlmtuiTerminal:
-        made = SlmtuiTerminal("tiny.toml", *arguments, "--checkpoints", name, cwd=project, size=(100, 30), nohup=nohup)
+        words = ("tiny.toml", *arguments, "--checkpoints", name)
+        made = SlmtuiTerminal(processes, *words, cwd=project, size=(100, 30), nohup=nohup)
         opened.append(made)
         return made
 

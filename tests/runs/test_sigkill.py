@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
 import random
-import signal
 import subprocess
-import sys
-import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +17,8 @@ from slmtui.runs.run import Run, all_runs
 from slmtui.runs.safe_payload import checksum
 from slmtui.training import events
 from slmtui.training.events import Event
+from tests.patience import PATIENCE
+from tests.processes import Processes
 
 ROOT = Path(__file__).parents[2]
 CHANGES = (
@@ -29,41 +27,22 @@ CHANGES = (
 )  # fmt: skip
 
 
-class Forks:
-    """Starts slmtui processes one after the other, and kills them."""
-
-    def __init__(self, project: Path) -> None:
-        self.server = subprocess.Popen(
-            [sys.executable, "-m", "tests.runs.forking"],
-            cwd=project, env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1,
-        )  # fmt: skip
-
-    def run(self, arguments: list[str], kill_after: float | None = None) -> int:
-        """The exit status; -9 if it was killed before it was done."""
-        assert self.server.stdin is not None
-        assert self.server.stdout is not None
-        self.server.stdin.write(json.dumps(arguments) + "\n")
-        child = int(self.server.stdout.readline())
-        if kill_after is not None:
-            killing = threading.Timer(kill_after, os.kill, (child, signal.SIGKILL))
-            killing.start()
-            status = int(self.server.stdout.readline())
-            killing.cancel()
-            killing.join()
-            return status
-        return int(self.server.stdout.readline())
-
-    def close(self) -> None:
-        self.server.communicate()
+Start = Callable[..., int]
 
 
 @pytest.fixture
-def forks(tmp_path: Path, tiny_toml: str) -> Iterator[Forks]:
+def train(tmp_path: Path, tiny_toml: str, processes: Processes) -> Start:
+    """A training process, to its end or until it is killed after so many seconds; its exit status, -9 if it was."""
     (tmp_path / "tiny.toml").write_text(tiny_toml)
-    made = Forks(tmp_path)
-    yield made
-    made.close()
+
+    def run(arguments: Sequence[str], kill_after: float = PATIENCE) -> int:
+        process = processes.start(*arguments, cwd=tmp_path)
+        with suppress(subprocess.TimeoutExpired):
+            return process.wait(kill_after)
+        process.kill()
+        return process.wait()
+
+    return run
 
 
 def begin_arguments(checkpoints: Path, method: str) -> list[str]:
@@ -84,16 +63,16 @@ def state(path: Path) -> int:
     return checksum({"model": saved.model.tensors(), "training": rest, "step": saved.step}, most_bytes=1 << 40)
 
 
-def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
+def kill_and_go_on(train: Start, folder: Path, kills: int, method: str) -> None:
     """Train, killing so many processes, each later in its life than the one before; compare every end.
 
     At random within its share of a life: the first of ten in the first tenth, the last in the last. A run that goes on
     is over sooner; one that ends before it is to be killed counts as an end, and another begins.
     """
     luck = random.Random(kills)
-    assert forks.run(begin_arguments(folder / "whole", method)) == 0
+    assert train(begin_arguments(folder / "whole", method)) == 0
     begin = time.monotonic()
-    assert forks.run(begin_arguments(folder / "whole-again", method)) == 0
+    assert train(begin_arguments(folder / "whole-again", method)) == 0
     lifetime = time.monotonic() - begin
     (whole,) = all_runs(folder / "whole")
     expected, expected_states = story(whole), [state(path) for path in (whole.last_file, whole.best_file)]
@@ -104,9 +83,9 @@ def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
         while status == -9:
             runs = all_runs(checkpoints)
             arguments = ["--headless", "--checkpoints", str(checkpoints), "--resume", "latest"]
-            status = forks.run(
+            status = train(
                 arguments if runs else begin_arguments(checkpoints, method),
-                lifetime * (killed + luck.random()) / kills if killed < kills else None,
+                lifetime * (killed + luck.random()) / kills if killed < kills else PATIENCE,
             )
             killed += status == -9
         if status == 2:  # killed after the last event, before its exit: there was nothing left to go on with
@@ -121,12 +100,12 @@ def kill_and_go_on(forks: Forks, folder: Path, kills: int, method: str) -> None:
 
 
 @pytest.mark.long
-def test_six_kills(forks: Forks, tmp_path: Path) -> None:
-    kill_and_go_on(forks, tmp_path / "full", 4, "full")
-    kill_and_go_on(forks, tmp_path / "sampled", 2, "sampled")
+def test_six_kills(train: Start, tmp_path: Path) -> None:
+    kill_and_go_on(train, tmp_path / "full", 4, "full")
+    kill_and_go_on(train, tmp_path / "sampled", 2, "sampled")
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("method", ["full", "sampled"])
-def test_two_hundred_kills(forks: Forks, tmp_path: Path, method: str) -> None:
-    kill_and_go_on(forks, tmp_path, 100, method)
+def test_two_hundred_kills(train: Start, tmp_path: Path, method: str) -> None:
+    kill_and_go_on(train, tmp_path, 100, method)
