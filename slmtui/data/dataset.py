@@ -27,9 +27,9 @@ from slmtui.config.values import check_value
 from slmtui.data.bpe import train_bpe
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError, TooShort
-from slmtui.data.side_text import batches, count_bytes, part_bytes, sample
+from slmtui.data.side_text import batches, count_bytes, part_blocks, part_bytes, sample
 from slmtui.data.sides import choose_sides
-from slmtui.data.token_file import LetGo, TokenFile, blocks
+from slmtui.data.token_file import TokenFile, blocks
 from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, in_order, read_prefix
 from slmtui.data.tokenizer import (
     MOST_CHARACTERS,
@@ -246,12 +246,8 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         for block in blocks(side.tokens):
             fingerprint.update(block.tobytes())
     val_bytes = hashlib.sha256()
-    reached, let_go = 0, LetGo(prefix.tokens)
-    for part in sides.val:
-        for data in part_bytes(prefix, part):
-            val_bytes.update(data)
-        let_go.after(part.stop - reached)
-        reached = part.stop
+    for data in part_bytes(prefix, sides.val):
+        val_bytes.update(data)
     return Dataset(
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
         test if settings.test else None, sides.by_document_differs,
@@ -273,9 +269,8 @@ def _make_tokenizer(
     if settings.kind == "gpt2-compact":
         used = np.zeros(1 << 16, np.bool_)
         used[END] = end
-        for part in train_parts:
-            for block in blocks(prefix.tokens, part.start, part.stop):
-                used[block] = True
+        for _, block in part_blocks(prefix, train_parts):
+            used[block] = True
         return CompactTokenizer(np.flatnonzero(used))
     if settings.kind == "bytes":
         return ByteTokenizer(end=end)
@@ -300,10 +295,9 @@ def _character_tokenizer(
     prefix: TokenPrefix, train_parts: Sequence[PrefixPart], end: bool, notes: list[str]
 ) -> CharacterTokenizer:
     found: set[str] = set()
-    for part in train_parts:
-        decoder = codecs.getincrementaldecoder("utf-8")("ignore")
-        for data in part_bytes(prefix, part):
-            found.update(decoder.decode(data))
+    decoder = codecs.getincrementaldecoder("utf-8")("ignore")
+    for data in part_bytes(prefix, train_parts):
+        found.update(decoder.decode(data))
     if len(found) > MOST_CHARACTERS:
         raise DataError(
             f"the training text has {len(found):,} different characters, a vocabulary at most {MOST_CHARACTERS:,}; "
@@ -355,9 +349,8 @@ def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart], keeps_lines: bool) 
 def _ids(prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer) -> Iterator[tuple[int, NDArray[Any]]]:
     """The ids of parts in the given vocabulary, each with its file."""
     if isinstance(tokenizer, Gpt2Tokenizer | CompactTokenizer):
-        for part in parts:
-            for ids in blocks(prefix.tokens, part.start, part.stop):
-                yield part.file, tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
+        for part, ids in part_blocks(prefix, parts):
+            yield part.file, tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
         return
     yield from in_order(
         lambda batch: (batch.file, tokenizer.encode_documents(batch.texts, ends=batch.ends)), batches(prefix, parts)

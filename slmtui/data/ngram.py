@@ -68,40 +68,38 @@ def discount(counts: IntArray) -> float:
 
 
 @dataclass(frozen=True)
-class NgramCounts:
-    """All n-grams of a text up to some length: their keys, and both of their counts."""
+class LevelCounts:
+    """The n-grams of a text of one length, and how often each occurs; then the other count of those one shorter."""
 
-    n_vocab: int
-    keys: tuple[IntArray, ...]  # by level, as described above
-    occurrences: tuple[IntArray, ...]
-    continuations: tuple[IntArray, ...]  # distinct tokens before each n-gram; one level fewer
+    keys: IntArray  # (n_grams,), as described above
+    occurrences: IntArray  # (n_grams,)
+    continuations: IntArray  # (n_contexts,): distinct tokens before each n-gram of the level below; of level 1, (0,)
 
 
-def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> NgramCounts:
+def count_ngrams(tokens: ArrayLike, n_vocab: int, order: int) -> Iterator[LevelCounts]:
     """Counts the n-grams of lengths 1 to `order`, or to the length of the text if that is less. tokens: (n,) integers.
 
+    Level by level, so that whoever needs only two of them at a time has no more in memory.
     Raises ValueError for an empty text, or an id outside the vocabulary.
     """
     text = checked_tokens(tokens, n_vocab)
     if len(text) == 0 or order < 1:
         raise ValueError(f"n-grams need at least one token and order 1, not {len(text)} tokens and order {order}")
-    keys: list[IntArray] = []
-    occurrences: list[IntArray] = []
-    continuations: list[IntArray] = []
-    contexts = np.zeros_like(text)  # id of the context of each token that has one of the level's length
-    ids = contexts
+    ids = np.zeros(len(text) + 1, np.int64)  # of the n-gram of the level below that begins at each place
+    n_below, in_front = 0, np.zeros(0, np.int64)
     for length in range(1, min(order, len(text)) + 1):
-        ngrams = contexts * n_vocab + text[length - 1 :]
-        level, first, inverse, count = np.unique(ngrams, return_index=True, return_inverse=True, return_counts=True)
-        if keys:  # each distinct n-gram is one more token before the (n−1)-gram that it ends with
-            in_front = np.bincount(ids[1:][first], minlength=len(keys[-1]))
+        level = ids[:-1] * n_vocab + text[length - 1 :]
+        sorting = np.argsort(level, kind="stable")  # by hand, since np.unique takes twice the memory
+        level = level[sorting]
+        firsts = np.flatnonzero(np.concatenate([[True], level[1:] != level[:-1]]))
+        level, occurrences = level[firsts], np.diff(firsts, append=len(level))
+        if n_below:  # each distinct n-gram is one more token before the (n−1)-gram that it ends with
+            in_front = np.bincount(ids[1:][sorting[firsts]], minlength=n_below)
             in_front[ids[0]] += 1  # the beginning of the text
-            continuations.append(in_front)
-        keys.append(level)
-        occurrences.append(count.astype(np.int64))
-        ids = inverse.astype(np.int64)
-        contexts = ids[:-1]
-    return NgramCounts(n_vocab, tuple(keys), tuple(occurrences), tuple(continuations))
+        ids, n_below = np.empty(len(sorting), np.int64), len(level)
+        ids[sorting] = np.repeat(np.arange(n_below), occurrences)
+        del sorting, firsts
+        yield LevelCounts(level, occurrences, in_front)
 
 
 @dataclass(frozen=True)
@@ -118,8 +116,9 @@ class KneserNey:
     @classmethod
     def fit(cls, tokens: ArrayLike, n_vocab: int, order: int) -> KneserNey:
         """Fits on one text, (n,) integers below `n_vocab`. A text shorter than `order` gets a lower order."""
-        counts = count_ngrams(tokens, n_vocab, order)
-        return cls._build(n_vocab, counts.keys, (*counts.continuations, counts.occurrences[-1]))
+        levels = list(count_ngrams(tokens, n_vocab, order))
+        counts = [above.continuations for above in levels[1:]]
+        return cls._build(n_vocab, [level.keys for level in levels], [*counts, levels[-1].occurrences])
 
     @classmethod
     def _build(cls, n_vocab: int, keys: Sequence[IntArray], counts: Sequence[IntArray]) -> KneserNey:
@@ -184,13 +183,16 @@ class KneserNey:
 
 
 def checked_tokens(tokens: ArrayLike, n_vocab: int) -> IntArray:
-    """`tokens` as a one-dimensional int64 array. Raises ValueError if any is outside 0 … n_vocab − 1."""
+    """`tokens` as a one-dimensional int64 array, itself if it is one.
+
+    Raises ValueError if any is outside 0 … n_vocab − 1.
+    """
     text = np.asarray(tokens)
     if text.ndim != 1 or (len(text) and not np.issubdtype(text.dtype, np.integer)):
         raise ValueError(f"tokens must be one row of integers, not {text.dtype} of shape {text.shape}")
     if len(text) and (text.min() < 0 or text.max() >= n_vocab):
         raise ValueError(f"tokens run from {text.min()} to {text.max()}: outside a vocabulary of {n_vocab:,}")
-    return text.astype(np.int64)
+    return text.astype(np.int64, copy=False)
 
 
 def find(keys: IntArray, contexts: IntArray, tokens: IntArray, n_vocab: int) -> IntArray:
@@ -206,7 +208,12 @@ def walk(keys: Sequence[IntArray], n_vocab: int, text: IntArray) -> Iterator[tup
     for level in keys:
         ids = find(level, contexts, text, n_vocab)
         yield contexts, ids
-        contexts = np.concatenate([[UNKNOWN], ids[:-1]]) if len(ids) else ids
+        contexts = contexts_above(ids)
+
+
+def contexts_above(ids: IntArray) -> IntArray:
+    """The ids of the contexts of each token at the next level, (n,), from those of the n-grams that end with it."""
+    return np.concatenate([[UNKNOWN], ids[:-1]]) if len(ids) else ids
 
 
 def _read_state(state: Mapping[str, NDArray[Any]]) -> tuple[int, list[IntArray], list[IntArray]]:

@@ -6,6 +6,7 @@ A network that ends above this line has learned less than a table of counts, wha
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,9 +21,11 @@ from slmtui.data.ngram import (
     KneserNey,
     OrderTable,
     checked_tokens,
+    contexts_above,
     count_ngrams,
-    walk,
+    find,
 )
+from slmtui.data.token_file import blocks
 
 TOKEN_LIMIT = 1_000_000  # of each side; more would cost minutes and gigabytes, and hardly change the loss
 STRETCHES = 100  # a side over the limit is sampled in this many pieces of text
@@ -61,19 +64,22 @@ def scored_baseline(
     # Sampled before they are converted: the tokens of a large corpus are mapped from a file.
     fitted, scored = (checked_tokens(stretches(tokens, TOKEN_LIMIT), n_vocab) for tokens in (train_tokens, val_tokens))
     order = _best_order(fitted, n_vocab)
-    n_text = int(np.count_nonzero(_is_text(val_tokens, end)))
-    of_tokens = losses_by_order(fitted, scored, n_vocab)
-    losses = of_tokens[:, 1:][:, _is_text(scored[1:], end)].mean(axis=1)
+    n_text = sum(int(np.count_nonzero(_is_text(block, end))) for block in blocks(val_tokens))
+    is_text, losses, of_chosen = _is_text(scored[1:], end), list[float](), np.empty(0)
+    for of_tokens in losses_by_order(fitted, scored, n_vocab):
+        losses.append(float(of_tokens[1:][is_text].mean()))
+        if len(losses) == order:
+            of_chosen = of_tokens
     baseline = Baseline(
         order=order,
-        loss=float(losses[order - 1]),
-        order_losses=tuple(losses.tolist()),
-        unigram=float(losses[0]),
+        loss=losses[order - 1],
+        order_losses=tuple(losses),
+        unigram=losses[0],
         uniform=math.log(n_vocab),
-        bits_per_byte=bits_per_byte(float(losses[order - 1]), n_text, val_bytes),
+        bits_per_byte=bits_per_byte(losses[order - 1], n_text, val_bytes),
         note=_note(len(fitted), len(train_tokens), len(scored), len(val_tokens)),
     )
-    return baseline, ScoredTokens(scored, of_tokens[order - 1])
+    return baseline, ScoredTokens(scored, of_chosen)
 
 
 def _is_text(tokens: NDArray[Any], end: int | None) -> NDArray[np.bool_]:
@@ -88,29 +94,29 @@ def fit_ngram(train: ArrayLike, n_vocab: int) -> KneserNey:
 
 def _best_order(fitted: IntArray, n_vocab: int) -> int:
     held_out = max(1, len(fitted) // 10)
-    trial = losses_by_order(fitted[:-held_out], fitted[-held_out:], n_vocab).mean(axis=1)
+    trial = [float(row.mean()) for row in losses_by_order(fitted[:-held_out], fitted[-held_out:], n_vocab)]
     return 1 + int(np.argmin(trial))
 
 
-def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> FloatArray:
-    """`KneserNey.fit(train, n_vocab, order).losses(tokens)` for every order from 1, (orders, n), from one count.
+def losses_by_order(train: ArrayLike, tokens: ArrayLike, n_vocab: int) -> Iterator[FloatArray]:
+    """`KneserNey.fit(train, n_vocab, order).losses(tokens)` for every order from 1, (n,) each, from one count.
 
-    The models differ only in their highest level, which counts occurrences where the others count continuations.
+    The models differ only in their highest level, which counts occurrences where the others count continuations. One
+    row after the other, so that two levels of counts are in memory, and not all of them.
     """
     text = checked_tokens(tokens, n_vocab)
-    counts = count_ngrams(train, n_vocab, HIGHEST_ORDER)
-    losses = np.empty((len(counts.keys), len(text)))
-    lower = np.full(len(text), 1 / n_vocab)
-    n_contexts = 1
-    for k, (contexts, ids) in enumerate(walk(counts.keys, n_vocab, text)):
-        keys = counts.keys[k]
-        highest = OrderTable.smooth(keys, counts.occurrences[k], n_contexts, n_vocab)
-        losses[k] = -np.log(highest.interpolate(contexts, ids, lower))
-        if k < len(counts.continuations):
-            level = OrderTable.smooth(keys, counts.continuations[k], n_contexts, n_vocab)
-            lower = level.interpolate(contexts, ids, lower)
-        n_contexts = len(keys)
-    return losses
+    contexts = ids = np.zeros_like(text)
+    lower, keys, n_contexts = np.full(len(text), 1 / n_vocab), np.zeros(1, np.int64), 1  # the empty context is one
+    for level in count_ngrams(train, n_vocab, HIGHEST_ORDER):
+        if len(level.continuations):  # the level below, which is not the highest any more
+            below = OrderTable.smooth(keys, level.continuations, n_contexts, n_vocab)
+            lower = below.interpolate(contexts, ids, lower)
+            contexts, n_contexts = contexts_above(ids), len(keys)
+            del below
+        keys, ids = level.keys, find(level.keys, contexts, text, n_vocab)
+        highest = OrderTable.smooth(keys, level.occurrences, n_contexts, n_vocab)
+        yield -np.log(highest.interpolate(contexts, ids, lower))
+        del highest, level
 
 
 def stretches(tokens: NDArray[Any], limit: int) -> NDArray[Any]:

@@ -52,7 +52,7 @@ def batches(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> Iterator[Batch]
         for first, last in pieces.groups():
             start, stop, ends = int(pieces.starts[first]), int(pieces.stops[last - 1]), bool(pieces.ended[last - 1])
             if last == first + 1 and stop - start > BLOCK:
-                for text in chunks(_decoded(part_bytes(prefix, PrefixPart(file, start, stop)))):
+                for text in chunks(_decoded(part_bytes(prefix, [PrefixPart(file, start, stop)]))):
                     yield Batch(file, [text], ends=False)
                 if ends:
                     yield Batch(file, [""], ends=True)
@@ -81,21 +81,26 @@ def sample(prefix: TokenPrefix, parts: Sequence[PrefixPart], every: int) -> Iter
             count += 1
 
 
-def part_bytes(prefix: TokenPrefix, part: PrefixPart) -> Iterator[bytes]:
-    """The text of a part, in blocks; the ends of documents are no text."""
+def part_blocks(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> Iterator[tuple[PrefixPart, NDArray[Any]]]:
+    """The tokens of parts in blocks, each with its part; pages that scattered documents touch are let go of, too."""
+    reached, let_go = 0, LetGo(prefix.tokens)
+    for part in parts:
+        for block in blocks(prefix.tokens, part.start, part.stop):
+            yield part, block
+        let_go.after(part.stop - reached)
+        reached = part.stop
+
+
+def part_bytes(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> Iterator[bytes]:
+    """The text of parts, in blocks; the ends of documents are no text."""
     tokenizer = gpt2_tokenizer(end=prefix.documents is not None)
-    for block in blocks(prefix.tokens, part.start, part.stop):
+    for _, block in part_blocks(prefix, parts):
         yield tokenizer.decode_bytes(block)
 
 
 def count_bytes(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> int:
     lengths = gpt2_tokenizer(end=prefix.documents is not None).token_lengths
-    total, reached, let_go = 0, 0, LetGo(prefix.tokens)
-    for part in parts:
-        total += sum(int(lengths[block].sum()) for block in blocks(prefix.tokens, part.start, part.stop))
-        let_go.after(part.stop - reached)  # also of the pages that scattered documents touch
-        reached = part.stop
-    return total
+    return sum(int(lengths[block].sum()) for _, block in part_blocks(prefix, parts))
 
 
 def _pieces(prefix: TokenPrefix, parts: Sequence[PrefixPart]) -> _Pieces:

@@ -73,6 +73,8 @@ def blocks(tokens: NDArray[Any], start: int = 0, stop: int | None = None) -> Ite
         yield tokens[first:last]
         if first // _READ_BEFORE_LETTING_GO != last // _READ_BEFORE_LETTING_GO:
             _let_go(tokens)
+    if stop - start > _READ_BEFORE_LETTING_GO:
+        _let_go(tokens)
 
 
 class LetGo:
