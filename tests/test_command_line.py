@@ -193,6 +193,14 @@ def test_check_takes_folders_and_without_one_the_phases(project: Path, tiny_toml
     assert err.startswith("phases/deeper/other.toml")
 
 
+def test_check_answers_once_for_a_file_that_is_named_twice(project: Path, capsys: Captured) -> None:
+    (project / "phases" / "link.toml").symlink_to("tiny.toml")  # another name
+    for words in (["phases", "phases/tiny.toml"], ["phases", "./phases"], ["phases", str(project / "phases")]):
+        assert main(["check", "--json", *words]) == 0
+        answers = [json.loads(line)["file"] for line in capsys.readouterr().out.splitlines()]
+        assert answers == ["phases/link.toml", "phases/tiny.toml"]
+
+
 def test_check_says_where_there_is_nothing_to_check(
     tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:

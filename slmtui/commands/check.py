@@ -57,17 +57,21 @@ def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) 
 def files_of(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:
     """The files among them, and those below the folders among them; UserError for a folder that holds none.
 
-    A folder that cannot be listed comes with the reason, all else with "".
+    Each once, however often it is named. A folder that cannot be listed comes with the reason, all else with "".
     """
+    met = set[Path]()
     for path in paths:
-        if not is_folder(path):
-            if path == DEFAULT_PHASE.parent and not is_there(path):
-                raise UserError(f"{path}: no such folder here; name phase files, or set up a project with: slmtui init")
-            yield path, ""
-        elif found := _below(path):
-            yield from found
-        else:
-            raise UserError(f"{path}: no phase files (*.toml) below this folder")
+        found = [(path, "")]
+        if is_folder(path):
+            found = _below(path)
+            if not found:
+                raise UserError(f"{path}: no phase files (*.toml) below this folder")
+        elif path == DEFAULT_PHASE.parent and not is_there(path):
+            raise UserError(f"{path}: no such folder here; name phase files, or set up a project with: slmtui init")
+        for file, fault in found:
+            if (place := file.absolute()) not in met:  # a link is a name of its own
+                met.add(place)
+                yield file, fault
 
 
 def _below(folder: Path) -> list[tuple[Path, str]]:
