@@ -1,4 +1,4 @@
-"""A heading that nearly all documents share, such as a licence: it says nothing about what a model has seen before.
+"""What nearly all documents begin or end with, such as a licence: it says nothing about what a model has seen before.
 
 Such text stands on both sides of any split, and in any new document of the kind, so it is left out when the sides are
 compared.
@@ -15,14 +15,15 @@ from numpy.typing import NDArray
 
 IntArray = NDArray[np.integer[Any]]
 BoolArray = NDArray[np.bool_]
+Stretch = tuple[int, int]  # the places of its first token and of the one after it
 
 NEARLY_ALL = 0.8  # of the documents
 FEWEST_DOCUMENTS = 5
-MOST_OF_A_SIDE = 0.75  # of its tokens; where a heading is more, the documents are copies of one another
+MOST_OF_A_SIDE = 0.75  # of its tokens; where what is shared is more, the documents are copies of one another
 
 
 @dataclass(frozen=True)
-class Heading:
+class SharedText:
     """`n_documents` of `of` have it; it is up to `tokens` long. `val_start`: where it first begins in validation."""
 
     n_documents: int
@@ -31,18 +32,28 @@ class Heading:
     val_start: int
 
 
-def find_heading(
-    ids: tuple[IntArray, IntArray], is_end: tuple[BoolArray, BoolArray], length: int, absent: int
-) -> tuple[Heading, tuple[BoolArray, BoolArray]] | None:
-    """The heading, and which tokens of training and validation, (n,) and (m,), are part of it; None without one.
+@dataclass(frozen=True)
+class SharedTexts:
+    """What nearly all documents begin or end with. train, (n,), and val, (m,): which tokens are part of it."""
 
-    ids: at each position, the id of the n-gram of this length that begins there, or `absent`. is_end: which tokens end
-    a document. A heading is the first stretch of n-grams that nearly all documents have, and begins within the first
-    `length` tokens of each.
+    heading: SharedText | None
+    footer: SharedText | None
+    train: BoolArray
+    val: BoolArray
+
+
+def find_shared(
+    ids: tuple[IntArray, IntArray], is_end: tuple[BoolArray, BoolArray], length: int, absent: int
+) -> SharedTexts | None:
+    """The heading and the footer of a corpus; None without either.
+
+    ids: at each position of training and validation, the id of the n-gram of this length that begins there, or
+    `absent`. is_end: which tokens end a document. A heading is the first stretch of n-grams that nearly all documents
+    have, and begins within the first `length` tokens of each; a footer is the same read from the end, where the heading
+    does not reach.
     """
-    borders = tuple(np.concatenate([[0], np.flatnonzero(side) + 1, [len(side)]]) for side in is_end)
-    spans = tuple([(a, b) for a, b in pairwise(side) if b - a > 1] for side in borders)
-    of = len(spans[0]) + len(spans[1])
+    documents = tuple(map(_documents, is_end))
+    of = len(documents[0]) + len(documents[1])
     if of < FEWEST_DOCUMENTS:
         return None
     having = np.zeros(max(map(len, ids)) + 1, np.int64)  # how many documents have each n-gram
@@ -56,27 +67,61 @@ def find_heading(
     common = having >= NEARLY_ALL * of
     if not common.any():
         return None
-    parts: list[BoolArray] = []
-    lengths: list[int] = []
-    val_start: int | None = None
-    for which, (side, inside) in enumerate(zip(ids, spans, strict=True)):
+    headings, footers = list[list[Stretch | None]](), list[list[Stretch | None]]()
+    for side, spans in zip(ids, documents, strict=True):
         begins = np.where(side != absent, common[np.maximum(side, 0)], False)
-        part = np.zeros(len(side), np.bool_)
-        for start, stop in inside:
-            first = start + int(np.argmax(begins[start : start + length])) if start < stop else start
-            if not begins[first]:
-                continue
-            past = int(np.argmin(begins[first:stop])) if not begins[first:stop].all() else stop - first
-            part[first : min(stop, first + past - 1 + length)] = True
-            lengths.append(past - 1 + length)
-            if which == 1 and val_start is None:
-                val_start = first
-        parts.append(part)
-    if not lengths or any(part.mean() > MOST_OF_A_SIDE for part in parts if len(part)):
+        heads = _first_stretches(begins, spans, length)
+        headings.append(heads)
+        n = len(side)
+        ends_back = np.concatenate([begins[: n - length + 1][::-1], np.zeros(min(n, length - 1), np.bool_)])
+        tails = _first_stretches(ends_back, [(n - stop, n - start) for start, stop in spans], length)
+        own = [(n - tail[1], n - tail[0]) if tail is not None else None for tail in tails]
+        footers.append(
+            [foot if foot and (not head or foot[0] >= head[1]) else None for head, foot in zip(heads, own, strict=True)]
+        )
+    parts = [np.zeros(len(side), np.bool_) for side in ids]
+    for part, heads, feet in zip(parts, headings, footers, strict=True):
+        for stretch in (*heads, *feet):
+            if stretch is not None:
+                part[slice(*stretch)] = True
+    heading, footer = (_described(stretches, ids, of) for stretches in (headings, footers))
+    if (heading is None and footer is None) or any(part.mean() > MOST_OF_A_SIDE for part in parts if len(part)):
         return None
-    if val_start is None:  # no document of validation begins with it, but one has it
-        val_start = int(np.argmax(begins))
-    return Heading(len(lengths), of, max(lengths), val_start), (parts[0], parts[1])
+    return SharedTexts(heading, footer, *parts)
+
+
+def _documents(is_end: BoolArray) -> list[Stretch]:
+    """The places of the documents of a side, without their ends; of those that have a token."""
+    borders = np.concatenate([[0], np.flatnonzero(is_end) + 1, [len(is_end)]]).tolist()
+    spans = ((start, stop - bool(is_end[stop - 1])) for start, stop in pairwise(borders) if stop - start > 1)
+    return list(spans)
+
+
+def _first_stretches(begins: BoolArray, documents: list[Stretch], length: int) -> list[Stretch | None]:
+    """Of each document, the tokens that its first n-grams in common cover, if these begin early enough.
+
+    begins: whether an n-gram of this length that is common begins at each place, (n,).
+    """
+    found = list[Stretch | None]()
+    for start, stop in documents:
+        first = start + int(np.argmax(begins[start : min(stop, start + length)]))
+        if not begins[first]:
+            found.append(None)
+            continue
+        rest = begins[first:stop]
+        past = len(rest) if rest.all() else int(np.argmin(rest))
+        found.append((first, min(stop, first + past - 1 + length)))
+    return found
+
+
+def _described(stretches: list[list[Stretch | None]], ids: tuple[IntArray, IntArray], of: int) -> SharedText | None:
+    """stretches: of the documents of training, and of those of validation."""
+    train, val = ([one for one in side if one is not None] for side in stretches)
+    if not train and not val:
+        return None
+    # If no document of validation begins with it (or ends, with a footer), one has it elsewhere.
+    val_start = val[0][0] if val else int(np.argmax(ids[1] == ids[0][train[0][0]]))
+    return SharedText(len(train) + len(val), of, max(stop - start for start, stop in (*train, *val)), val_start)
 
 
 def distinct(values: IntArray) -> IntArray:

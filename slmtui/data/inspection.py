@@ -115,8 +115,8 @@ class Counted:
     ) -> Inspection:
         """The complete inspection."""
         sampled = [found.note for found in (leakage, baseline) if found is not None and found.note]
-        if leakage is not None and leakage.heading:
-            sampled.append(f"{leakage.heading}; it is left out of the comparison of the two sides")
+        shared = leakage.left_out if leakage is not None else ()
+        sampled += [f"{text}; it is left out of the comparison of the two sides" for text in shared]
         notes = (*self.inspection.notes, *sampled)
         return replace(self.inspection, leakage=leakage, baseline=baseline, scripts=scripts, notes=notes)
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from slmtui.config.limits import SHORTEST_COPY
-from slmtui.data.heading import Heading, distinct, find_heading
+from slmtui.data.heading import SharedText, distinct, find_shared
 
 IntArray = NDArray[np.integer[Any]]  # ids in 32 bits: there are less than half as many positions; keys in 64
 BoolArray = NDArray[np.bool_]
@@ -38,13 +38,14 @@ class Leakage:
     longest_val: int
     unseen_tokens: int  # validation tokens whose id never occurs in training
     unseen_distinct: int  # how many different ids
-    heading: Heading | None = None  # that nearly all documents share; it is left out of all of the above
+    heading: SharedText | None = None  # that nearly all documents share; it is left out of all of the above
+    footer: SharedText | None = None  # the same at their end
 
 
 def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end: int | None = None) -> Leakage:
     """Compares two sides, (n,) and (m,) integer tokens. No repeat goes across an `end`, and none is counted.
 
-    Where documents end, a heading that nearly all of them share is left out (heading.py).
+    Where documents end, a heading and a footer that nearly all of them share are left out (heading.py).
 
     Raises ValueError for an empty side, or if `shortest` < 1.
     """
@@ -66,13 +67,12 @@ def leakage(train: ArrayLike, val: ArrayLike, shortest: int = SHORTEST_COPY, end
     common = single_tokens(train_tokens, val_tokens)
     while common.length < shortest:
         common = common.longer(min(common.length, shortest - common.length))
-    if (headed := find_heading((common.train, common.val), ends, shortest, ABSENT)) is None:
+    if (shared := find_shared((common.train, common.val), ends, shortest, ABSENT)) is None:
         return found
-    heading, (in_train, in_val) = headed
-    train_tokens[in_train], val_tokens[in_val] = ABSENT, ABSENT  # both are ours: np.where made them
+    train_tokens[shared.train], val_tokens[shared.val] = ABSENT, ABSENT  # both are ours: np.where made them
     del common
     found = _compared(train_tokens, val_tokens, shortest)
-    return replace(found, heading=heading)
+    return replace(found, heading=shared.heading, footer=shared.footer)
 
 
 def _compared(train_tokens: IntArray, val_tokens: IntArray, shortest: int) -> Leakage:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset, Side
-from slmtui.data.leakage import Leakage, leakage
+from slmtui.data.heading import SharedText
+from slmtui.data.leakage import leakage
 from slmtui.data.ngram_baseline import ScoredTokens, scored_baseline
 from slmtui.data.scripts import ScriptShare, script_shares
 from slmtui.data.token_file import blocks
@@ -22,7 +23,7 @@ from slmtui.data.tokenizer import gpt2_tokenizer
 COMPARED_TOKENS = 1_000_000  # of each side, from its start; more would take minutes and gigabytes
 UNIT_TOKENS = 50_000  # of training: what a token is worth is seen in them
 UNSEEN_SHOWN = 8
-HEADING_SHOWN = 50  # characters of its first line
+LINE_SHOWN = 50  # characters of the first line of what documents share
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,12 @@ class DatasetLeakage:
     longest_val_range: range
     note: str  # what was left out, or ""
     heading: str = ""  # that nearly all documents share, in words; it is left out of all of the above
+    footer: str = ""  # the same at their end
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Heading and footer, where there are any."""
+        return tuple(filter(None, (self.heading, self.footer)))
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,8 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
         longest_train_range=ranges[0],
         longest_val_range=ranges[1],
         note=f"leakage checked in the first {' and '.join(parts)}" if parts else "",
-        heading=_heading(dataset, shared, places[1]),
+        heading=_shared_text(dataset, shared.heading, places[1], "begin with the same heading"),
+        footer=_shared_text(dataset, shared.footer, places[1], "end with the same footer"),
     )
 
 
@@ -108,15 +116,15 @@ def _shortest_copy(dataset: Dataset) -> int:
     return max(1, round(SHORTEST_COPY * solid / max(1, solid_gpt2)))
 
 
-def _heading(dataset: Dataset, shared: Leakage, solid: NDArray[np.int64]) -> str:
-    """The heading that is left out: its first line, in how many documents. solid: places of what was compared."""
-    if (heading := shared.heading) is None:
+def _shared_text(dataset: Dataset, shared: SharedText | None, solid: NDArray[np.int64], do: str) -> str:
+    """What is left out: how many documents do what with it, and its first line. solid: places of what was compared."""
+    if shared is None:
         return ""
-    first, last = solid[heading.val_start], solid[min(heading.val_start + heading.tokens, len(solid)) - 1]
+    first, last = solid[shared.val_start], solid[min(shared.val_start + shared.tokens, len(solid)) - 1]
     text = dataset.tokenizer.decode(dataset.val.tokens[first : last + 1]).strip()
     line = text.split("\n", 1)[0].strip()
-    line = line if len(line) <= HEADING_SHOWN else line[: HEADING_SHOWN - 1] + "…"
-    return f"{heading.n_documents:,} of {heading.of:,} documents begin with the same heading, {line!r}"
+    line = line if len(line) <= LINE_SHOWN else line[: LINE_SHOWN - 1] + "…"
+    return f"{shared.n_documents:,} of {shared.of:,} documents {do}, {line!r}"
 
 
 def dataset_baseline(dataset: Dataset) -> Baseline | None:

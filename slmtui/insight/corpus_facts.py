@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 
 from slmtui.config.limits import SMALLEST_VOCABULARY
 from slmtui.data.corpus import Corpus
-from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
+from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset, split_prefix
 from slmtui.data.errors import DataError
+from slmtui.data.side_text import count_bytes
 from slmtui.data.split_stats import DatasetLeakage, dataset_baseline, dataset_leakage
 from slmtui.data.text_measures import TextMeasures, measure_text, sample
+from slmtui.data.token_prefix import read_prefix
 from slmtui.insight.rules.limits import LEAK
 
 TRIAL_TOKENS = 150_000  # GPT-2 tokens of a corpus that vocabularies are tried on
 TRIAL_BYTES = 250_000
+SPLIT_TOKENS = 10_000_000  # GPT-2 tokens that other splits are tried on; in most splits, more is not compared anyway
 BPE_SIZES = (320, 512, 1024)
 LONG_WORDS = 48  # bytes, on average: such a text has no words, and learning pairs from it takes minutes
 
@@ -45,8 +48,9 @@ class CorpusFacts:
     files: documents, on all sides. repeated_share: of the validation tokens, in repeats of training text.
     vocabulary: of the dataset that was measured. by_document_share: the same as repeated_share where documents from all
     over are held back; None: not measured, or impossible. dedupe_share: the same without copies of documents;
-    by_document_share is then of the documents that are left. trials: in the order in which they are preferred where
-    they are equally good. has_words: False for a text without spaces.
+    by_document_share is then of the documents that are left. tried_tokens: GPT-2 tokens, from the start, that the two
+    were measured on; None: on all. trials: in the order in which they are preferred where they are equally good.
+    left_out: what nearly all documents share, in words. has_words: False for a text without spaces.
     """
 
     train_bytes: int
@@ -56,7 +60,8 @@ class CorpusFacts:
     vocabulary: VocabularyTrial
     by_document_share: float | None = None
     dedupe_share: float | None = None
-    heading: str = ""
+    tried_tokens: int | None = None
+    left_out: tuple[str, ...] = ()
     trials: tuple[VocabularyTrial, ...] = ()
     text: TextMeasures | None = None
     has_words: bool = True
@@ -99,36 +104,57 @@ def measure_corpus(
     )  # fmt: skip
     facts = CorpusFacts(
         dataset.train.n_bytes, dataset.val.n_bytes, documents, leakage.repeated_share, vocabulary,
-        heading=leakage.heading, text=measure_text(dataset),
+        left_out=leakage.left_out, text=measure_text(dataset),
     )  # fmt: skip
     text = sample(dataset.train, dataset.tokenizer, TRIAL_BYTES)
     facts = replace(facts, has_words=len(text) < LONG_WORDS * (1 + len(text.split())))
-    leaky = documents > 1 and leakage.repeated_share >= LEAK
-    if leaky and not settings.dedupe and ("data", "dedupe") not in fixed and dataset.n_documents is not None:
-        try:
-            other = build_dataset(corpus, replace(settings, dedupe=True))
-            shared = dataset_leakage(other)
-            if shared.repeated_share < leakage.repeated_share:
-                settings, leakage = replace(settings, dedupe=True), shared
-                facts = replace(
-                    facts, dedupe_share=shared.repeated_share, train_bytes=other.train.n_bytes,
-                    val_bytes=other.val.n_bytes,
-                )  # fmt: skip
-                leaky = shared.repeated_share >= LEAK
-        except DataError:
-            pass
+    may_dedupe = not settings.dedupe and ("data", "dedupe") not in fixed and dataset.n_documents is not None
     may_split = settings.split == "contiguous" and ("data", "split") not in fixed and not settings.validation
-    if leaky and may_split:
-        try:
-            other = build_dataset(corpus, replace(settings, split="by-document"))
-            shared = dataset_leakage(other)
-            facts = replace(facts, by_document_share=shared.repeated_share)
-            if shared.repeated_share < leakage.repeated_share:
-                settings = replace(settings, split="by-document")
-                facts = replace(facts, train_bytes=other.train.n_bytes, val_bytes=other.val.n_bytes)
-        except DataError:
-            pass
+    if documents > 1 and leakage.repeated_share >= LEAK and (may_dedupe or may_split):
+        facts, settings = _other_splits(corpus, dataset, settings, facts, may_dedupe=may_dedupe, may_split=may_split)
     return replace(facts, trials=tuple(_trials(corpus, settings, facts, text)))
+
+
+def _other_splits(
+    corpus: Corpus, dataset: Dataset, settings: DatasetSettings, facts: CorpusFacts, *, may_dedupe: bool,
+    may_split: bool,
+) -> tuple[CorpusFacts, DatasetSettings]:  # fmt: skip
+    """Without copies, then with documents from all over: what leaks then, and the settings that leak least.
+
+    Of a large corpus, the beginning is tried, unless files are named, which may stand anywhere.
+    """
+    named = settings.validation or settings.test
+    limit = settings.dataset_size if named else min(settings.dataset_size or SPLIT_TOKENS, SPLIT_TOKENS)
+    prefix = read_prefix(corpus, limit)
+    n_bytes, is_part = _n_bytes(dataset), limit != settings.dataset_size and prefix.n_text_tokens == limit
+    facts = replace(facts, tried_tokens=limit if is_part else None)
+
+    def attempt(other: DatasetSettings) -> tuple[float, CorpusFacts] | None:
+        """How much of validation then repeats training text, and the facts with the sizes of such sides."""
+        try:
+            found = split_prefix(corpus, prefix, other)
+        except DataError:
+            return None
+        of = _n_bytes(found) if settings.dedupe else count_bytes(prefix, prefix.parts)
+        train, val = (round(side.n_bytes * (n_bytes / of if is_part else 1)) for side in (found.train, found.val))
+        return dataset_leakage(found).repeated_share, replace(facts, train_bytes=train, val_bytes=val)
+
+    chosen, share = settings, facts.repeated_share
+    if may_dedupe:
+        other = replace(settings, dedupe=True)
+        if (found := attempt(other)) is not None and found[0] < share:
+            share, chosen, facts = found[0], other, replace(found[1], dedupe_share=found[0])
+    if may_split and share >= LEAK:
+        other = replace(chosen, split="by-document")
+        if (found := attempt(other)) is not None:
+            if found[0] < share:
+                chosen, facts = other, found[1]
+            facts = replace(facts, by_document_share=found[0])
+    return facts, chosen
+
+
+def _n_bytes(dataset: Dataset) -> int:
+    return sum(side.n_bytes for side in dataset.sides)
 
 
 def _trials(corpus: Corpus, settings: DatasetSettings, facts: CorpusFacts, text: bytes) -> Iterator[VocabularyTrial]:

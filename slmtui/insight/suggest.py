@@ -141,6 +141,7 @@ def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[Sug
     if facts.dedupe_share is not None:
         reason = (
             f"{facts.repeated_share:.0%} of validation repeats training text, {facts.dedupe_share:.0%} without copies"
+            + _tried(facts)
         )
         lines.append(SuggestedValue("data", "dedupe", True, reason))
         facts = replace(facts, repeated_share=facts.dedupe_share)
@@ -160,15 +161,20 @@ def _split(data: DataSection, facts: CorpusFacts) -> SuggestedValue:
     """The split that was measured to leak less."""
     share = f"{facts.repeated_share:.0%} of validation repeats training text"
     other, usual = facts.by_document_share, f"in sequences of about {SHORTEST_COPY} GPT-2 tokens or more"
-    heading = f"; {facts.heading}, which does not count" if facts.heading else ""
+    shared = "".join(f"; {text}, which does not count" for text in facts.left_out)
     if data.split == "contiguous" and other is not None and other < facts.repeated_share:
         still = ", where a small gap still means little" if other >= LEAK else ""
         why = f"{share} if the end is held back, {other:.0%} if documents from all over are{still}"
-        return SuggestedValue("data", "split", "by-document", why + heading)
+        return SuggestedValue("data", "split", "by-document", why + _tried(facts) + shared)
     leaky = ": a small gap means little" if facts.repeated_share >= LEAK else ""
     if leaky and other is not None:
-        leaky = f"; {other:.0%} with documents from all over{leaky}"
-    return SuggestedValue("data", "split", data.split, f"{share}, {usual}{leaky}{heading}")
+        leaky = f"; {other:.0%} with documents from all over{_tried(facts)}{leaky}"
+    return SuggestedValue("data", "split", data.split, f"{share}, {usual}{leaky}{shared}")
+
+
+def _tried(facts: CorpusFacts) -> str:
+    """Of how much text the other splits were measured, if not of all."""
+    return f" (tried on the first {facts.tried_tokens:,} GPT-2 tokens)" if facts.tried_tokens is not None else ""
 
 
 def _vocabulary(facts: CorpusFacts, fixed: Fixed) -> VocabularyTrial:

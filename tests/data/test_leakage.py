@@ -68,13 +68,19 @@ HEADING = list(range(1000, 1040))
 END = 9999
 
 
-def documents(n: int, seed: int, heading: list[int], size: int = 60) -> list[int]:
+FOOTER = list(range(2000, 2030))
+
+
+def documents(n: int, seed: int, heading: list[int], size: int = 60, footer: list[int] | None = None) -> list[int]:
     draw = np.random.default_rng(seed)
     return [
         token
         for _ in range(n)
-        for token in [int(draw.integers(500)), *heading, *draw.integers(0, 900, size).tolist(), END]
-    ]
+        for token in [
+            int(draw.integers(500)), *heading, *draw.integers(0, 900, size).tolist(), *(footer or []),
+            *draw.integers(0, 500, int(bool(footer))).tolist(), END,
+        ]
+    ]  # fmt: skip
 
 
 def test_a_heading_of_nearly_all_documents_is_left_out() -> None:
@@ -113,3 +119,56 @@ def test_a_text_that_a_few_documents_share_is_no_heading() -> None:
     train, val = documents(20, 1, HEADING) + documents(16, 3, []), documents(4, 2, HEADING)
     assert leakage(train, val, end=END).heading is None
     assert leakage(train, val, end=END).repeated_share > 0.35
+
+
+def test_a_footer_of_nearly_all_documents_is_left_out() -> None:
+    train, val = documents(36, 1, [], footer=FOOTER), documents(4, 2, [], footer=FOOTER)
+    assert leakage(train, val).repeated_share > 0.3
+    found = leakage(train, val, end=END)
+    assert found.repeated_share == 0
+    assert found.longest < 16
+    assert found.heading is None
+    assert found.footer is not None
+    assert (found.footer.n_documents, found.footer.of, found.footer.tokens) == (40, 40, 30)
+    assert found.footer.val_start == 61
+    assert found.val_tokens == 4 * 62
+
+
+def test_a_document_that_is_cut_has_no_footer_and_that_of_the_others_is_left_out() -> None:
+    train, val = documents(36, 1, [], footer=FOOTER), documents(4, 2, [], footer=FOOTER)
+    found = leakage(train, val[:-40], end=END)
+    assert found.footer is not None
+    assert found.footer.n_documents == 39
+    assert found.repeated_share == 0
+
+
+def test_a_heading_and_a_footer_are_left_out_and_told_apart() -> None:
+    train, val = documents(36, 1, HEADING, 90, FOOTER), documents(4, 2, HEADING, 90, FOOTER)
+    found = leakage(train, val, end=END)
+    assert found.repeated_share == 0
+    assert found.heading is not None
+    assert found.footer is not None
+    assert (found.heading.tokens, found.footer.tokens) == (40, 30)
+
+
+def test_a_heading_that_documents_end_soon_after_is_no_footer() -> None:
+    found = leakage(documents(36, 1, HEADING, 15), documents(4, 2, HEADING, 15), end=END)
+    assert found.heading is not None
+    assert found.footer is None
+
+
+def test_a_footer_that_only_training_ends_with_is_left_out_there() -> None:
+    train, val = documents(36, 1, [], footer=FOOTER), documents(2, 2, [], footer=[*FOOTER, *range(3000, 3030)])
+    found = leakage(train, val, end=END)
+    assert found.footer is not None
+    assert (found.footer.n_documents, found.footer.val_start) == (36, 61)
+
+
+@pytest.mark.parametrize("n", [1, 3])
+def test_documents_shorter_than_a_repeat_have_neither(n: int) -> None:
+    """They stand before one that begins with what all share, which is not theirs."""
+    short = [token for i in range(n) for token in (i, END)]
+    train, val = short + documents(36, 1, HEADING), short + documents(4, 2, HEADING)
+    found = leakage(train, val, end=END)
+    assert found.heading is not None
+    assert found.heading.n_documents == 40

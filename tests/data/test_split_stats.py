@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -89,3 +90,16 @@ def test_a_side_of_one_token_has_no_baseline(tmp_path: Path) -> None:
     dataset = build_dataset(open_corpus(tmp_path / "a.txt"), DatasetSettings(kind="gpt2", train_fraction=0.9))
     one = replace(dataset, val=replace(dataset.val, tokens=dataset.val.tokens[:1]))
     assert dataset_baseline(one) is None
+
+
+def test_a_licence_at_the_end_of_every_file_is_named_and_left_out(tmp_path: Path) -> None:
+    """Forty files of different text, with thirty lines in common at their end."""
+    licence = "".join(f"Clause {i}: whoever reads line {i * 37 % 101} may copy it {i + 2} times.\n" for i in range(30))
+    draw = random.Random(1)
+    for i in range(40):
+        words = ["".join(draw.choices("etaoinshrdlucmfw", k=draw.randint(2, 9))) for _ in range(400)]
+        (tmp_path / f"{i:02}.txt").write_text(f"{' '.join(words)}\n\n{licence}")
+    dataset = build_dataset(open_corpus(tmp_path), DatasetSettings(kind="gpt2"))
+    shared = dataset_leakage(dataset)
+    assert shared.repeated_share == 0.0
+    assert shared.left_out == (f"40 of 40 documents end with the same footer, {licence.splitlines()[0][:49] + '…'!r}",)

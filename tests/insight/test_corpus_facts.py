@@ -18,6 +18,7 @@ from slmtui.data.dataset import DatasetSettings, build_dataset
 from slmtui.data.documents import DocumentForm
 from slmtui.data.split_stats import dataset_baseline, dataset_leakage
 from slmtui.data.text_measures import measure_text
+from slmtui.insight import corpus_facts
 from slmtui.insight.corpus_facts import CorpusFacts, measure_corpus
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import before_the_start
@@ -156,6 +157,27 @@ def test_the_split_that_is_suggested_is_the_one_that_leaks_less(tmp_path: Path) 
     assert facts.by_document_share < 0.1
     data = Phase.model_validate({"phase": {"name": "p"}}).data
     assert suggest(data, facts).phase.data.split == "by-document"
+
+
+def test_of_a_large_corpus_other_splits_are_tried_on_its_beginning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two files, their copies, two more, and so on; what is suggested is for all, and says what it was tried on."""
+    dice = random.Random(6)
+    bodies = [" ".join(dice.choices(WORDS, k=150)) for _ in range(12)]
+    for i in range(24):
+        (tmp_path / f"{i:02}.txt").write_text(bodies[i // 4 * 2 + i % 2], encoding="utf-8")
+    whole = measured(tmp_path)
+    assert whole.tried_tokens is None
+    monkeypatch.setattr(corpus_facts, "SPLIT_TOKENS", 2_000)
+    facts = measured(tmp_path)
+    assert facts.tried_tokens == 2_000
+    assert facts.dedupe_share == whole.dedupe_share == 0
+    assert facts.train_bytes == pytest.approx(whole.train_bytes, rel=0.1)
+    suggested = suggest(Phase.model_validate({"phase": {"name": "p"}}).data, facts)
+    assert suggested.phase.data.dedupe
+    (reason,) = [line.reason for line in suggested.lines if line.key == "dedupe"]
+    assert reason.endswith("without copies (tried on the first 2,000 GPT-2 tokens)")
 
 
 def test_a_tiny_text_is_spelled_in_bytes_and_a_larger_one_in_learned_tokens(
