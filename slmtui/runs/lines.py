@@ -11,7 +11,7 @@ from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import DIVERGED, Event
-from slmtui.training.gap import ALIKE, in_words
+from slmtui.training.gap import above_baseline, compared, in_words
 from slmtui.words import duration
 
 NOT_TESTED = "not looked at yet; that is done once, when the training is over"  # of a run that may be resumed
@@ -115,18 +115,13 @@ def summary(
         )
         if (baseline := started.data.baseline) is not None:
             network = "the best" if best.mixed_loss is None else "the best network"
-            distance = best.val_loss - baseline.loss
+            counting = ": counting does better" if above_baseline(best.val_loss, baseline) else ""
             lines.append(
                 f"baseline: a {baseline.name} model has {baseline.loss:.4f} on the same split; {network} is "
-                + (
-                    "as good"
-                    if abs(distance) < ALIKE
-                    else f"{abs(distance):.2f} nats {'below it' if distance < 0 else 'above it: counting does better'}"
-                )
+                f"{compared(best.val_loss, baseline.loss)}{counting}"
             )
             if best.mixed_loss is not None:
-                distance = best.mixed_loss - baseline.loss
-                lines[-1] += f"; mixed with it, {abs(distance):.2f} nats {'below' if distance < 0 else 'above'} it"
+                lines[-1] += f"; mixed with it, {compared(best.mixed_loss, baseline.loss, 'counting alone')}"
             if best.mixed_loss is not None and not best.mixture_helps:
                 lines[-1] += ": the network alone is used"
         if test is not None:

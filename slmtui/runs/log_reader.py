@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
+from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Evaluation, Event, RunStarted, from_json
 from slmtui.training.gap import verdict_of
 
@@ -43,15 +44,15 @@ class LogError(UserError, ValueError):
 class LogChunk:
     """Whole lines of a log, with their ends.
 
-    to_go: bytes of the log that come after them, as far as it was known. n_vocab: of the run, None where the log does
-    not say.
+    to_go: bytes of the log that come after them, as far as it was known. data: of the run, None where the log does not
+    say.
     """
 
     path: Path
     first: int  # the number of the first line, from 1
     lines: list[bytes]
     to_go: int
-    n_vocab: int | None = None
+    data: DataRecord | None = None
 
     @property
     def is_start(self) -> bool:
@@ -61,14 +62,16 @@ class LogChunk:
     def event(self, index: int) -> Event:
         """The event of one of the lines; LogError if it is none.
 
-        An evaluation has the word that its gap deserves: older logs praise models that have learned nothing.
+        An evaluation has the word that its gap deserves: older logs praise models that have learned nothing,
+        and on a handful of tokens.
         """
         try:
             event = from_json(self.lines[index])
         except ValueError as error:
             raise LogError.at(self.path, self.first + index, str(error)) from None
-        if isinstance(event, Evaluation) and self.n_vocab is not None:
-            return replace(event, verdict=verdict_of(event.gap, event.val_loss, self.n_vocab, event.step))
+        if isinstance(event, Evaluation) and (data := self.data) is not None:
+            sizes = {"n_vocab": data.n_vocab, "val_tokens": data.val_tokens}
+            return replace(event, verdict=verdict_of(event.gap, event.val_loss, event.step, **sizes))
         return event
 
     def events(self) -> Iterator[Event]:
@@ -100,7 +103,7 @@ class LogReader:
     def _begin(self) -> None:
         self._position = 0  # bytes read so far
         self._lines = 0
-        self._n_vocab: int | None = None
+        self._data: DataRecord | None = None
         self._overlap = b""  # the bytes just before the position
 
     def read(self) -> Iterator[LogChunk]:
@@ -147,21 +150,21 @@ class LogReader:
                 continue
             lines = rest[:end].splitlines(keepends=True)
             if not self._lines:
-                self._n_vocab = _vocabulary(lines[0])
-            yield LogChunk(self.path, self._lines + 1, lines, max(0, size - self._position - end), self._n_vocab)
+                self._data = _data(lines[0])
+            yield LogChunk(self.path, self._lines + 1, lines, max(0, size - self._position - end), self._data)
             self._position += end
             self._lines += len(lines)
             self._overlap = (self._overlap + rest[max(0, end - OVERLAP) : end])[-OVERLAP:]
             rest = rest[end:]
 
 
-def _vocabulary(first_line: bytes) -> int | None:
-    """The size of the vocabulary that a log begins with; None if it does not begin as a log does."""
+def _data(first_line: bytes) -> DataRecord | None:
+    """What a log says of the run's data; None if it does not begin as a log does."""
     try:
         event = from_json(first_line)
     except ValueError:
         return None
-    return event.data.n_vocab if isinstance(event, RunStarted) else None
+    return event.data if isinstance(event, RunStarted) else None
 
 
 def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:

@@ -1,17 +1,22 @@
-"""The gap between validation and training loss, and the house scale that classifies it.
+"""The gap between validation and training loss, the house scale that classifies it, and two losses on one text.
 
-The gap, val − train, is signed and in nats per token. It is meaningful only if the model has learned something: one
-that has not predicts no text better than any other. The scale uses the absolute value, because a large negative gap is
-as suspicious as a large positive one: it means that the two sides of the split differ.
+The gap, val − train, is signed and in nats per token. It is meaningful only if the model has learned something, since
+one that has not predicts no text better than any other, and only on more than a handful of tokens. The scale uses the
+absolute value, because a large negative gap is as suspicious as a large positive one: it means that the two sides of
+the split differ.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 from slmtui.data.baseline import Baseline
 from slmtui.training.uniform import has_learned
 
 SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
+HANDFUL = 64  # validation tokens: with fewer, the loss is known to ± 1 nat at best, and no word rests on it
 ALIKE = 0.01  # nats: two losses on one text that differ by less are a tie
+Standing = Literal["better", "as good", "worse"]
 WORST = "catastrophic"
 LIMITS = tuple(limit for limit, _ in SCALE)
 WORDS = (*(word for _, word in SCALE), WORST)
@@ -27,9 +32,9 @@ def verdict(gap: float) -> str:
     return WORDS[class_of(gap)]
 
 
-def verdict_of(gap: float, val_loss: float, n_vocab: int, step: int) -> str:
-    """The class of a model's gap; "" if the model has learned nothing, since its gap then means nothing."""
-    return verdict(gap) if has_learned(val_loss, n_vocab, step) else ""
+def verdict_of(gap: float, val_loss: float, step: int, *, n_vocab: int, val_tokens: int) -> str:
+    """The class of a model's gap; "" if that means nothing: it has learned nothing, or the tokens are a handful."""
+    return verdict(gap) if val_tokens >= HANDFUL and has_learned(val_loss, n_vocab, step) else ""
 
 
 def in_words(gap: float, word: str) -> str:
@@ -39,4 +44,21 @@ def in_words(gap: float, word: str) -> str:
 
 def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
     """Whether an n-gram model beats the network alone: then even a small gap is nothing to praise."""
-    return baseline is not None and val_loss - baseline.loss >= ALIKE
+    return baseline is not None and standing(val_loss, baseline.loss) == "worse"
+
+
+def standing(loss: float, other: float) -> Standing:
+    """How a loss stands beside another on the same text, in nats per token."""
+    difference = loss - other
+    return "worse" if difference >= ALIKE else "better" if difference <= -ALIKE else "as good"
+
+
+def compared(loss: float, other: float, than: str = "") -> str:
+    """The same with the number: "0.12 nats better", "as good", or "0.12 nats worse", than what `than` names."""
+    word = standing(loss, other)
+    return beside(word if word == "as good" else f"{abs(loss - other):.2f} nats {word}", than)
+
+
+def beside(words: str, than: str) -> str:
+    """Words such as "better" or "as good", and what they are compared with; nothing is added for an empty one."""
+    return f"{words} {'as' if words == 'as good' else 'than'} {than}" if than else words

@@ -179,12 +179,13 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
             training.batches.set_state(before)
     training.seconds += time.perf_counter() - begin
     lengths = dataset.val.n_text_tokens, dataset.val.n_bytes
+    gap, sizes = losses.val - losses.train, {"n_vocab": dataset.tokenizer.n_vocab, "val_tokens": lengths[0]}
     evaluation = events.Evaluation(
         step=training.step,
         train_loss=losses.train,
         val_loss=losses.val,
-        gap=losses.val - losses.train,
-        verdict=verdict_of(losses.val - losses.train, losses.val, dataset.tokenizer.n_vocab, training.step),
+        gap=gap,
+        verdict=verdict_of(gap, losses.val, training.step, **sizes),
         bits_per_byte=bits_per_byte(losses.val, *lengths),
         best=False,
         requested=requested,

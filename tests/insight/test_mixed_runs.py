@@ -63,8 +63,8 @@ def test_headless_lines_have_both(run: Run) -> None:
     lines = summary(run, started_, finished_, best)
     assert f"val loss 4.4000, gap +3.40 severe, {4.4 * BITS:.2f} bits/byte, mixed val loss 3.6000" in lines[1]
     assert lines[2] == (
-        "baseline: a 4-gram model has 3.9000 on the same split; the best network is 0.50 nats above it: counting does "
-        "better; mixed with it, 0.30 nats below it"
+        "baseline: a 4-gram model has 3.9000 on the same split; the best network is 0.50 nats worse: counting does "
+        "better; mixed with it, 0.30 nats better than counting alone"
     )
 
 
@@ -107,13 +107,48 @@ def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does()
     assert better.title == "counting does better than the network alone"
     assert better.evidence == (
         "the val loss of the network alone is 4.40; on the same tokens, a 4-gram model has 3.90, and the two mixed "
-        "have 3.60"
+        "have 3.60, 0.30 nats better than counting alone"
     )
     assert better.remedy.startswith("use it mixed only")
     (worse,) = [o for o in diagnose(mixed_events((5.0, 4.3, 4.2, 4.1)), facts) if o.code == "above_baseline"]
     assert worse.remedy.startswith("counting alone would do")
     low = data_record(**DATA | DATA_FACTS | {"baseline": 4.5}).facts
     assert "above_baseline" not in {one.code for one in diagnose(mixed_events(), low)}
+
+
+@pytest.mark.parametrize(
+    ("mixed", "words"),
+    [
+        (3.8905, "as good as"),
+        (3.9095, "as good as"),
+        (3.8895, "0.01 nats better than"),
+        (3.9105, "0.01 nats worse than"),
+    ],
+)
+def test_a_tie_of_mixing_and_counting_is_called_one_wherever_it_is_judged(
+    mixed: float, words: str, tmp_path: Path
+) -> None:
+    happened = mixed_events((4.8, 4.2, 4.0, mixed))
+    phase = make_phase("both", model={"ngram_mix": 0.4})
+    run = write_run(tmp_path, "both-001", phase, happened)
+    begun, *_, end = happened
+    assert isinstance(begun, events.RunStarted)
+    assert isinstance(end, events.RunFinished)
+    lines = summary(run, begun, end, BestEvaluation.of(happened).evaluation)
+    assert lines[2].endswith(f"; mixed with it, {words} counting alone")
+    text, word = report(run), words.replace("0.01 nats ", "").rsplit(" ", 1)[0]
+    assert f"**Verdict:** the network alone is worse than a 4-gram model, and mixed with it {word}, with " in text
+    assert f"Mixed with it (0.4 of each prediction), it is {words} counting alone." in text
+    (found,) = [one for one in diagnose(happened, begun.data.facts) if one.code == "above_baseline"]
+    assert found.evidence.endswith(f"and the two mixed have {mixed:.2f}, {words} counting alone")
+    assert found.remedy.startswith("use it mixed only" if "better" in words else "counting alone would do")
+
+
+@pytest.mark.parametrize(("above", "worse"), [(0.005, False), (0.02, True)])
+def test_a_mixture_that_is_as_good_as_the_network_does_not_hurt(above: float, worse: bool) -> None:
+    best = NETWORK[2][1]
+    found = diagnose(mixed_events((6.6, 4.6, best + above, 4.5)), data_record(**DATA | DATA_FACTS).facts)
+    assert ("mixture" in {one.code for one in found}) == worse
 
 
 def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:

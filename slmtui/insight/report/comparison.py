@@ -9,6 +9,7 @@ from slmtui.insight.report.blocks import Figure, Heading, Paragraph, ReportBlock
 from slmtui.insight.report.figures import overlay_figure
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.training.data_record import same_vocabulary
+from slmtui.training.gap import standing
 from slmtui.words import listed, number, plural
 
 
@@ -40,21 +41,24 @@ def comparison(runs: Sequence[RunFacts], level: int) -> list[ReportBlock]:
 def _against_counting(runs: Sequence[RunFacts]) -> str:
     """Each run against the n-gram model of its own text: the one thing that can be said across different texts."""
     margins = sorted(
-        (run.best.bits_per_byte - run.baseline.bits_per_byte, run.name) for run in runs if run.best and run.baseline
+        (run.best.bits_per_byte - run.baseline.bits_per_byte, run.name, standing(run.best.val_loss, run.baseline.loss))
+        for run in runs
+        if run.best and run.baseline
     )
     if not margins:
         return ""
     alone = " as networks alone" if any(run.is_mixed for run in runs) else ""
-    better = [name for margin, name in margins if margin < 0]
-    margin, nearest = margins[0]
+    better = [(margin, name) for margin, name, word in margins if word == "better"]
+    alike = [name for _, name, word in margins if word == "as good"]
+    margin, nearest = better[0] if better else margins[0][:2]
+    ties = f" {listed(alike)} {'is' if len(alike) == 1 else 'are'} as good." if alike else ""
     if not better:
-        return (
-            f"none of {len(margins)} does better than the n-gram model of its own text{alone}; {nearest} comes "
-            f"nearest, {margin:.2f} bits per byte above it."
-        )
+        near = f"; {nearest} comes nearest, {margin:.2f} bits per byte above it." if not alike else f".{ties}"
+        return f"none of {len(margins)} does better than the n-gram model of its own text{alone}{near}"
+    names = listed([name for _, name in better])
     return (
-        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text{alone}: {listed(better)}; "
-        f"{nearest} by most, {-margin:.2f} bits per byte."
+        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text{alone}: {names}; "
+        f"{nearest} by most, {-margin:.2f} bits per byte.{ties}"
     )
 
 

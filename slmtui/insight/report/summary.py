@@ -8,12 +8,11 @@ from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBloc
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
-from slmtui.insight.rules.limits import HANDFUL
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.runs.lines import NOT_TESTED
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding
-from slmtui.training.gap import ALIKE, SCALE
+from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, standing
 from slmtui.words import duration, listed, number, percent, plural
 
 LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
@@ -46,9 +45,10 @@ def _verdict(facts: RunFacts) -> str:
     if few:
         gap = f"none, since {plural(facts.data.val_tokens, 'validation token')} are too few to judge by"
     elif baseline is not None:
-        margin = facts.best.val_loss - baseline.loss
-        against = "as good as" if abs(margin) < ALIKE else "better than" if margin < 0 else "worse than"
-        gap = f"{against} a {baseline.name} model, with {gap}"
+        against = beside(standing(facts.best.val_loss, baseline.loss), f"a {baseline.name} model")
+        if (mixed := facts.best.mixed_loss) is not None:
+            against = f"the network alone is {against}, and mixed with it {standing(mixed, baseline.loss)}"
+        gap = f"{against}, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
     heart = facts.examination is not None and knows_by_heart(facts.examination.extraction)
     by_heart = " It knows training text by heart: see the examination." if heart else ""
@@ -175,22 +175,15 @@ def _against_counting(facts: RunFacts) -> str:
     assert best is not None
     if baseline is None:
         return "not measured in this run, so whether it beats an n-gram model, a table of counts, is not known."
-    margin = best.val_loss - baseline.loss
     numbers = f"{baseline.loss:.4f} nats per token, {baseline.bits_per_byte:.2f} bits per byte"
     model = "this model" if best.mixed_loss is None else "the network alone"
-    words = f"a {baseline.name} model has {numbers} on the same text; {model} is "
-    if abs(margin) < ALIKE:
-        words += "as good."
-    else:
-        words += f"{-margin:.2f} nats better." if margin < 0 else f"{margin:.2f} nats worse."
-    words += " It has learned less than a table of counts." if margin >= ALIKE else ""
+    against = compared(best.val_loss, baseline.loss)
+    words = f"a {baseline.name} model has {numbers} on the same text; {model} is {against}."
+    words += " It has learned less than a table of counts." if above_baseline(best.val_loss, baseline) else ""
     if best.mixed_loss is None:
         return words
-    margin = best.mixed_loss - baseline.loss
-    return (
-        f"{words} Mixed with it ({facts.phase.model.ngram_mix:g} of each prediction), it is {abs(margin):.2f} nats "
-        f"{'better' if margin < 0 else 'worse'} than counting alone."
-    )
+    mixed = compared(best.mixed_loss, baseline.loss, "counting alone")
+    return f"{words} Mixed with it ({facts.phase.model.ngram_mix:g} of each prediction), it is {mixed}."
 
 
 def next_steps(facts: RunFacts, level: int) -> list[ReportBlock]:

@@ -12,7 +12,7 @@ from slmtui.training import gap
 COUNTING_WOULD_DO = "counting alone would do: "
 ALONE_AND_MIXED = (
     "the val loss of the network alone is {val:.2f}; on the same tokens, a {ngram} model has {baseline:.2f}, and the "
-    "two mixed have {mixed:.2f}"
+    "two mixed have {mixed:.2f}, {compared}"
 )
 USE_OTHER_TEXT = Advice(
     COUNTING_WOULD_DO + "use {options}, or do what the other findings say", (MORE_TEXT, *SMALLER_VOCABULARY)
@@ -26,23 +26,23 @@ def above_baseline(trace: RunTrace) -> Evidence | None:
 
 
 def mixture_above_baseline(trace: RunTrace) -> Evidence | None:
-    """Counting does better than the network, and than the two mixed."""
+    """Counting does better than the network, and the two mixed do no better than counting."""
     found = _against_baseline(trace)
-    mixed = None if found is None else found.values["mixed"]
-    return None if found is None or mixed is None or mixed < found.values["baseline"] else found
+    return None if found is None or found.values["mixed"] is None or found.values["helps"] else found
 
 
 def network_above_baseline(trace: RunTrace) -> Evidence | None:
     """Counting does better than the network, but the two mixed are better than counting."""
     found = _against_baseline(trace)
-    mixed = None if found is None else found.values["mixed"]
-    return None if found is None or mixed is None or mixed >= found.values["baseline"] else found
+    return found if found is not None and found.values["helps"] else None
 
 
 def mixture_hurts(trace: RunTrace) -> Evidence | None:
     """The best network predicts worse when it is mixed with the n-gram model."""
     best = trace.best
-    if not trace.has_run_its_course or best is None or best.mixed_loss is None or best.mixture_helps:
+    if not trace.has_run_its_course or best is None or best.mixed_loss is None:
+        return None
+    if gap.standing(best.mixed_loss, best.val_loss) != "worse":
         return None
     values = {"val": best.val_loss, "mixed": best.mixed_loss, "share": trace.phase["model"].get("ngram_mix", 0.0)}
     return Evidence(values=values, number=best.mixed_loss - best.val_loss)
@@ -55,6 +55,9 @@ def _against_baseline(trace: RunTrace) -> Evidence | None:
     if not trace.has_run_its_course or best is None or ngram is None or not gap.above_baseline(best.val_loss, ngram):
         return None
     values = {"val": best.val_loss, "ngram": ngram.name, "baseline": ngram.loss, "mixed": best.mixed_loss}
+    if best.mixed_loss is not None:
+        values["compared"] = gap.compared(best.mixed_loss, ngram.loss, "counting alone")
+    values["helps"] = best.mixed_loss is not None and gap.standing(best.mixed_loss, ngram.loss) == "better"
     return Evidence(values=values, number=best.val_loss - ngram.loss)
 
 

@@ -10,7 +10,6 @@ LEAK, SERIOUS_LEAK = 0.3, 0.6
 # Shares of the validation tokens that training never has.
 SOME_UNSEEN, MANY_UNSEEN = 0.2, 0.4
 TINY_VALIDATION, SMALL_VALIDATION = 250, 1_000  # tokens: their loss is known to ± 0.5 and ± 0.25 nats
-HANDFUL = 64  # validation tokens: with fewer, the loss is known to ± 1 nat at best, and no verdict rests on it
 # Epochs up to which repeats are nearly as good as new text, and are worth much at all (Muennighoff et al. 2023).
 FULL_VALUE, LAST_VALUE = 4, 16
 HOUSE_RULE = (10, 100)  # parameters per training token, of the published experiment

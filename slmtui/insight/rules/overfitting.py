@@ -48,7 +48,7 @@ def is_clear_rise(rise: float, best: float) -> bool:
 
 
 def negative_gap(trace: RunTrace) -> Evidence | None:
-    if not trace.evaluations or not trace.has_learned:
+    if not trace.evaluations or not trace.gap_counts:
         return None
     now = trace.evaluations[-1].gap
     if now >= 0 or min(trace.gap_class.current, trace.gap_class.told) < NEGATIVE:
@@ -79,7 +79,7 @@ def no_gap(trace: RunTrace) -> bool:
 
 
 def _large_gap(trace: RunTrace) -> Evidence | None:
-    if not trace.evaluations or not trace.has_learned:
+    if not trace.evaluations or not trace.gap_counts:
         return None
     now, told = trace.evaluations[-1].gap, trace.gap_class.told
     if now <= 0 or min(trace.gap_class.current, told) < MODERATE:

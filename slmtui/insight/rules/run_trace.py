@@ -13,6 +13,7 @@ from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.training import events
 from slmtui.training.data_record import DataFacts, DataRecord
 from slmtui.training.events import Evaluation, Event, RunFinished, RunStarted, Step
+from slmtui.training.gap import HANDFUL
 from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.uniform import uniform_loss
 
@@ -79,7 +80,7 @@ class RunTrace:
                 self.best_train = event
         if event.best:
             self.since_best = 0
-        if not event.requested and self.has_learned:
+        if not event.requested and self.gap_counts:
             self.gap_class = self.gap_class.after(event.gap)
 
     @property
@@ -127,6 +128,11 @@ class RunTrace:
     def has_learned(self) -> bool:
         """Whether the best model has learned something."""
         return self.best_so_far.has_learned
+
+    @property
+    def gap_counts(self) -> bool:
+        """Whether the gap means anything: something was learned, and validation is more than a handful of tokens."""
+        return self.has_learned and (self.started is None or self.data.val_tokens >= HANDFUL)
 
     @property
     def has_run_its_course(self) -> bool:

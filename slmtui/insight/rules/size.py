@@ -79,7 +79,7 @@ def easier_validation(trace: RunTrace) -> Evidence | None:
 
 def _stays_below(trace: RunTrace) -> Evidence | None:
     gaps = sorted(one.gap for one in trace.evaluations[-3:])
-    if len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.has_learned:
+    if len(gaps) < 3 or gaps[1] > NEGATIVE_GAP or not trace.gap_counts:
         return None
     share = trace.facts.repeated_share if trace.facts is not None else None
     return Evidence(values={"below": -gaps[1], "share": share}, number=gaps[1])
@@ -138,9 +138,9 @@ def vocabulary(trace: RunTrace) -> Evidence | None:
 def too_large(trace: RunTrace) -> Evidence | None:
     """Many parameters for each token, embeddings left out. Once there are losses, they must show it, too."""
     ratio, best = trace.body_per_token, trace.best
-    if ratio < TOO_LARGE or (best is not None and trace.has_learned and best.gap < LARGE_GAP):
+    if ratio < TOO_LARGE or (best is not None and trace.gap_counts and best.gap < LARGE_GAP):
         return None
-    seen = "" if best is None or not trace.has_learned else f", and at its best the gap is {best.gap:.2f} already"
+    seen = "" if best is None or not trace.gap_counts else f", and at its best the gap is {best.gap:.2f} already"
     confidence: Confidence = "high" if ratio >= FAR_TOO_LARGE else "medium"
     return Evidence(values={"ratio": ratio, "seen": seen}, number=ratio, confidence=confidence)
 

@@ -250,6 +250,15 @@ def test_equal_within_what_can_be_measured_is_neither_better_nor_worse(tmp_path:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.504)], baseline=3.5, baseline_order=2))
     assert "**Verdict:** as good as a 2-gram model, with a good gap." in text
     assert "this model is as good.\n" in text
+    better = done_run(tmp_path, "b-001", [(6.6, 6.6), (3.0, 3.4)], baseline=3.5, baseline_order=2)
+    tie = Run(tmp_path / "a-001")
+    assert (
+        "1 of 2 do better than the n-gram model of their own text: b-001; b-001 by most, 0.06 bits per byte. a-001 is "
+        "as good." in markdown(tie, better)
+    )
+    assert "none of 2 does better than the n-gram model of its own text. c-001 and a-001 are as good." in markdown(
+        tie, done_run(tmp_path, "c-001", [(6.6, 6.6), (3.0, 3.496)], baseline=3.5, baseline_order=2)
+    )
 
 
 def test_a_handful_of_validation_tokens_gives_no_verdict(tmp_path: Path) -> None:
