@@ -356,8 +356,8 @@ class GateSection(Section):
     )  # fmt: skip
     max_copied_share: Number | None = Field(
         None, ge=0, le=1,
-        description="Largest share of the samples' tokens that may lie in copies of "
-        f"{SHORTEST_COPY} or more training tokens.",
+        description="Largest share of the samples' tokens that may lie in copies of training text, of about "
+        f"{SHORTEST_COPY} GPT-2 tokens or more.",
     )  # fmt: skip
 
     @property

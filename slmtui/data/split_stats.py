@@ -78,7 +78,7 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
     places = [np.flatnonzero(solid[side]) for side in (train, val)]
     if min(map(len, places)) < 1:
         return DatasetLeakage(SHORTEST_COPY, 0, 0.0, 0, "", "", range(0), range(0), "")
-    shared = leakage(train[places[0]], val[places[1]], _shortest_copy(dataset), end=dataset.tokenizer.end)
+    shared = leakage(train[places[0]], val[places[1]], shortest_copy(dataset), end=dataset.tokenizer.end)
     parts = [
         f"{len(part):,} of {len(side.tokens):,} {name} tokens"
         for part, side, name in ((train, dataset.train, "training"), (val, dataset.val, "validation"))
@@ -103,7 +103,7 @@ def dataset_leakage(dataset: Dataset) -> DatasetLeakage:
     )
 
 
-def _shortest_copy(dataset: Dataset) -> int:
+def shortest_copy(dataset: Dataset) -> int:
     """How many tokens are about as much text as SHORTEST_COPY tokens of GPT-2, white space aside."""
     tokenizer, gpt2 = dataset.tokenizer, gpt2_tokenizer()
     if tokenizer.kind in ("gpt2", "gpt2-compact"):

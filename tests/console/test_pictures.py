@@ -142,7 +142,7 @@ def made_up_completion(
         p = 0.9 - 0.8 * (place * 7 % 11) / 11
         others = [Choice(100 + n, f" other{n}", (1 - p) / 2**n, n + 1) for n in range(1, 8)]
         tokens.append(Token(place, text, (Choice(place, text, p, 1), *others)))
-    review = CompletionReview("syntax", (CopiedSpan(6, 20, 12, "corpus/02_sensor.py:7"),))
+    review = CompletionReview("syntax", (CopiedSpan(6, 20, 12, "corpus/02_sensor.py:7"),), 16)
     tell(CompletionUpdate(job, "", tokens, len(tokens), 1234.0, over=True, review=review))
 
 

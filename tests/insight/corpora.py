@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
@@ -32,11 +33,11 @@ five, drank his tea and listened to the waves against the rocks below the tower.
 """
 
 
-def python_dataset(folder: Path, files: int = 12) -> Dataset:
+def python_dataset(folder: Path, files: int = 12, **vocabulary: Any) -> Dataset:
     """Scripts that differ in little but their names."""
     for i in range(files):
         (folder / f"shop_{i:02}.py").write_text(SCRIPT.format(i=i))
-    return build_dataset(open_corpus(folder), DatasetSettings(kind="gpt2"))
+    return build_dataset(open_corpus(folder), DatasetSettings(**{"kind": "gpt2"} | vocabulary))
 
 
 def prose_dataset(folder: Path) -> Dataset:

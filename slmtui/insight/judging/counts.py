@@ -19,7 +19,7 @@ class Rates:
 
     samples: Count
     parse_rate: Share | None  # share of the samples that parse up to their cut
-    copied_share: Share | None  # share of all their tokens that lie in copies of at least 16 tokens
+    copied_share: Share | None  # share of all their tokens that lie in copies (see quality)
     labels: dict[str, Count]  # how many have each label, the most frequent first
 
 

@@ -76,7 +76,8 @@ def summary_lines(found: Examination) -> list[str]:
             lines.append(f"{counted(parsed, counts.samples, 'sample')} parse as Python")
         if counts.copied_share is not None:
             copied = f"{counts.copied_share:.1%}".replace("%", " %")
-            lines.append(f"{copied} of their tokens are in copies of {SHORTEST_COPY} or more from the training text")
+            least = f"about {SHORTEST_COPY} GPT-2 tokens or more"
+            lines.append(f"{copied} of their tokens are in copies of {least} from the training text")
     given = f"given {asked.prefix} tokens, the next {asked.length} came out exactly"
     for name, one in (("training", found.extraction.train), ("validation", found.extraction.val)):
         where = counted(one.exact, one.places, "place") if one.places else "no place: the text is too short"

@@ -5,7 +5,8 @@
 
 The label is the first that holds:
 
-- `copy`: at least half of the sample's tokens stand in runs of 16 or more that are in the training text verbatim.
+- `copy`: at least half of the sample's tokens stand in runs of as much text as 16 tokens of GPT-2, or more, that are in
+  the training text verbatim. How many tokens of a vocabulary that is, is measured as it is for leakage.
   Tokens of nothing but whitespace are never counted: to GPT-2, an indentation by eight is eight tokens.
 - `gibberish`: no words; or fewer than half of its words are words of the corpus; or fewer than a third of its
   trigrams are distinct.
@@ -34,10 +35,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.config.limits import SHORTEST_COPY
 from slmtui.data.chunks import chunks
 from slmtui.data.dataset import Dataset
 from slmtui.data.published import FOOTER
+from slmtui.data.split_stats import shortest_copy
 from slmtui.data.text_index import TextIndex
 from slmtui.insight.judging.counts import Rates
 from slmtui.insight.judging.syntax import longest_prefix, parses, says_something, wrong_brackets
@@ -77,7 +78,8 @@ class Judgement:
     names: tuple[str, ...]  # of the corpus, that the sample uses
     made_up: tuple[str, ...]  # names that the corpus has not
     tokens: int  # here and below, without those that are whitespace
-    copied_tokens: int  # in runs of at least 16 tokens that stand in the training text
+    shortest_copy: int  # tokens of this vocabulary from which on a run is a copy: about 16 of GPT-2's
+    copied_tokens: int  # in such runs that stand in the training text
     longest_copy: int  # tokens, however few
     copied_from: str  # "file:line", a place of the longest copy; "" if not even a token is there
     copied_text: str
@@ -89,7 +91,7 @@ class Judgement:
 
 @dataclass(frozen=True)
 class CopiedSpan:
-    """Tokens that stand one after the other in the training text, too, SHORTEST_COPY or more of them solid."""
+    """Tokens that stand one after the other in the training text, too, enough of them solid."""
 
     start: int  # of the tokens that were judged
     stop: int
@@ -106,6 +108,7 @@ class Judge:
     words: frozenset[str]  # of the corpus, both sides; in lower case unless it is Python
     common: frozenset[str]
     is_python: bool
+    shortest_copy: int  # solid tokens of this vocabulary: about as much text as SHORTEST_COPY tokens of GPT-2
 
     @classmethod
     def build(cls, dataset: Dataset) -> Judge:
@@ -121,6 +124,7 @@ class Judge:
             words=frozenset(counts),
             common=_PYTHON_WORDS if python else frozenset(common),
             is_python=python,
+            shortest_copy=shortest_copy(dataset),
         )
 
     def __call__(self, prompt: str, text: str) -> Judgement:
@@ -154,7 +158,7 @@ class Judge:
     def copied_spans(self, ids: Sequence[int]) -> tuple[CopiedSpan, ...]:
         """All copies among these tokens that cannot be made longer, in order; they may overlap."""
         found = self._matches(ids)
-        spans = ((int(start), int(start + found.lengths[start])) for start in found.copies())
+        spans = ((int(start), int(start + found.lengths[start])) for start in found.copies(self.shortest_copy))
         return tuple(
             CopiedSpan(start, stop, found.solid(start, stop), self._source(int(found.places[start])))
             for start, stop in spans
@@ -165,7 +169,7 @@ class Judge:
         tokens = tokenizer.encode(text)
         found = self._matches(tokens)
         copied = reached = 0
-        for start in found.copies():
+        for start in found.copies(self.shortest_copy):
             stop = int(start + found.lengths[start])
             copied += found.solid(max(int(start), reached), stop)
             reached = stop
@@ -173,6 +177,7 @@ class Judge:
         longest = int(found.solid_lengths[at]) if len(tokens) else 0
         return {
             "tokens": found.solid(0, len(tokens)),
+            "shortest_copy": self.shortest_copy,
             "copied_tokens": copied,
             "longest_copy": longest,
             "copied_from": self._source(int(found.places[at])) if longest else "",
@@ -214,11 +219,11 @@ class _Matches:
         solid: NDArray[np.int64] = self.before[starts + self.lengths] - self.before[starts]
         return solid
 
-    def copies(self) -> NDArray[np.int64]:
-        """The starts of the matches that are copies, without those inside a longer one."""
+    def copies(self, shortest: int) -> NDArray[np.int64]:
+        """The starts of the matches of `shortest` solid tokens or more, without those inside a longer one."""
         stops = np.arange(len(self.lengths)) + self.lengths
         reached = np.append(0, np.maximum.accumulate(stops))[:-1]  # by earlier matches
-        return np.flatnonzero((stops > reached) & (self.solid_lengths >= SHORTEST_COPY))
+        return np.flatnonzero((stops > reached) & (self.solid_lengths >= shortest))
 
 
 def rates(judgements: Iterable[Judgement]) -> Rates:

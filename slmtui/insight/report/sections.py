@@ -209,7 +209,7 @@ def _judgement(sample: Sample) -> str:
         parts.append(f"names made up: {', '.join(map(str, found['made_up'][:5]))}")
     if found.get("doubled"):
         parts.append(f"stammers: {', '.join(map(str, found['doubled'][:3]))}")
-    if (longest := found.get("longest_copy") or 0) >= SHORTEST_COPY:
+    if (longest := found.get("longest_copy") or 0) >= (found.get("shortest_copy") or SHORTEST_COPY):
         source = found.get("copied_from")
         parts.append(f"longest copy {plural(longest, 'token')}" + (f" from {source}" if source else ""))
     return " · ".join(parts)

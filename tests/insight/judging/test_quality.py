@@ -6,6 +6,8 @@ import json
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,6 +90,36 @@ def test_less_than_16_tokens_are_how_a_language_goes(python: Judge) -> None:
     assert judgement.longest_copy == judgement.tokens == 8
     assert judgement.copied_tokens == 0
     assert judgement.label != "copy"
+
+
+@pytest.mark.parametrize(
+    "vocabulary",
+    [
+        {"kind": "gpt2"}, {"kind": "gpt2-compact"}, {"kind": "bpe", "vocab_size": 300},
+        {"kind": "bpe", "vocab_size": 1_000}, {"kind": "characters"}, {"kind": "bytes"},
+    ],
+    ids=lambda vocabulary: "-".join(map(str, vocabulary.values())),
+)  # fmt: skip
+def test_a_copy_is_as_much_text_in_any_vocabulary(vocabulary: dict[str, Any], tmp_path: Path) -> None:
+    judge = Judge.build(python_dataset(tmp_path, **vocabulary))
+    long = "\n    total = 0\n    for ticket in tickets:\n        if ticket.shelf == shelf and not ticket.closed:\n"
+    short = "\n    total = 0\n    for ticket in tickets:\n"  # 8 tokens of GPT-2, 28 bytes that are not white space
+    copied, usual = judge("def blorp(glimp):", long), judge("def blorp(glimp):", short)
+    assert (copied.label, copied.copied_tokens) == ("copy", copied.tokens)
+    assert (usual.label != "copy", usual.copied_tokens, usual.longest_copy) == (True, 0, usual.tokens)
+    ids = judge.dataset.tokenizer.encode(long).tolist()
+    (span,) = judge.copied_spans(ids)
+    assert span.length == copied.longest_copy >= judge.shortest_copy
+    assert judge.copied_spans(judge.dataset.tokenizer.encode(short).tolist()) == ()
+    if vocabulary["kind"] in ("gpt2", "gpt2-compact"):
+        assert judge.shortest_copy == 16  # whatever the text: the published numbers rest on it
+
+
+def test_sixteen_bytes_are_no_copy(tmp_path: Path) -> None:
+    judge = Judge.build(python_dataset(tmp_path, kind="bytes"))
+    judgement = judge("", "    with open(path) as file: glimp")
+    assert 16 < judgement.longest_copy < judgement.shortest_copy
+    assert judgement.copied_tokens == 0
 
 
 @settings(deadline=None, max_examples=25)

@@ -292,9 +292,14 @@ def test_a_phase_that_slmtui_has_suggested_is_not_to_be_suggested_again(tmp_path
     assert "Let slmtui write the next phase" not in markdown(suggested)
 
 
-@pytest.mark.parametrize(("longest", "said"), [(15, False), (16, True)])
-def test_a_copy_is_as_long_as_everywhere_else(tmp_path: Path, longest: int, said: bool) -> None:
-    judgement = JUDGEMENT | {"label": "domain", "longest_copy": longest}
+@pytest.mark.parametrize(("longest", "shortest", "said"), [(15, 16, False), (16, 16, True), (16, 60, False)])
+@pytest.mark.parametrize("old", [True, False])
+def test_a_copy_is_as_long_as_everywhere_else(
+    tmp_path: Path, longest: int, shortest: int, said: bool, old: bool
+) -> None:
+    """Older logs do not say how many tokens make one; they were 16."""
+    known = {} if old and shortest == 16 else {"shortest_copy": shortest}
+    judgement = JUDGEMENT | {"label": "domain", "longest_copy": longest} | known
     sample = events.Sample(step=0, prompt="def ", text="f", judgement=judgement)
     phase = make_phase("phase1")
     run = write_run(tmp_path, "phase1-001", phase, [started(phase), *evaluations([(6.6, 6.6)]), sample])

@@ -16,7 +16,6 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from slmtui.config.limits import SHORTEST_COPY
 from slmtui.console.host import Host
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
 from slmtui.console.screens.complete.token_text import TokenText
@@ -286,6 +285,6 @@ def _words(update: CompletionUpdate) -> str:
     if update.review is None:
         return f"{speed} · {update.words}"
     if not update.review.copies:
-        return f"{update.review.label} · no copy of {SHORTEST_COPY} tokens or more · {speed}"
+        return f"{update.review.label} · no copy of {update.review.shortest} tokens or more · {speed}"
     longest = max(update.review.copies, key=lambda copy: copy.length)
     return f"{update.review.label} · copied {longest.length} tokens from {longest.source} · {speed}"

@@ -20,6 +20,7 @@ LARGEST_CORPUS = 5_000_000  # tokens: to read and index more takes too long whil
 class CompletionReview:
     label: str  # gibberish, fragments, syntax, domain or copy
     copies: tuple[CopiedSpan, ...]
+    shortest: int  # tokens of the model's vocabulary that make a copy
 
 
 class TrainingTexts:
@@ -35,7 +36,8 @@ class TrainingTexts:
             if saved.data not in self._judges:
                 self._judges[saved.data] = _read(saved)
             judge = self._judges[saved.data]
-        return CompletionReview(judge(prompt, saved.tokenizer.decode(ids)).label, judge.copied_spans(ids))
+        label = judge(prompt, saved.tokenizer.decode(ids)).label
+        return CompletionReview(label, judge.copied_spans(ids), judge.shortest_copy)
 
 
 def _read(saved: SavedModel) -> Judge:
