@@ -25,7 +25,7 @@ _started = events.RunStarted(
     time=1000.0,
     phase={"phase": {"name": "tiny"}, "training": {"max_iters": 100}, "evaluation": {"interval": 10}},
     parameters={"total": 7},
-    data=DataRecord(train_tokens=90, val_tokens=10, n_vocab=50, val_text="ab"),
+    data=DataRecord(train_tokens=90, val_tokens=100, n_vocab=50, val_text="ab"),
     machine={},
     versions={},
 )
