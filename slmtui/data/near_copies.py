@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmtui.data.dataset import Dataset, Side
-from slmtui.data.duplicates import near_duplicates
+from slmtui.data.duplicates import DOCUMENT_LIMIT, near_duplicates
 
 COMPARED_TOKENS = 1_000_000  # of each side, from its start; more would take minutes
 
@@ -35,8 +35,16 @@ class NearCopy:
         return self.copy_side != self.of_side
 
 
-def near_copies(dataset: Dataset, *, one_document_a_file: bool) -> tuple[NearCopy, ...]:
-    """Those of the first `COMPARED_TOKENS` tokens of each side: pairs across the sides first, then by similarity."""
+@dataclass(frozen=True)
+class NearCopies:
+    """Pairs across the sides first, then by similarity. `note`: what was not compared, or ""."""
+
+    pairs: tuple[NearCopy, ...]
+    note: str = ""
+
+
+def near_copies(dataset: Dataset, *, one_document_a_file: bool) -> NearCopies:
+    """Those of the first `COMPARED_TOKENS` tokens of each side."""
     documents = list(_files(dataset) if one_document_a_file else _documents(dataset))
     pairs = near_duplicates([tokens for _, _, tokens in documents])
     names = [name for name, _, _ in documents]
@@ -45,7 +53,24 @@ def near_copies(dataset: Dataset, *, one_document_a_file: bool) -> tuple[NearCop
         NearCopy(names[pair.second], names[pair.first], pair.similarity, sides[pair.second], sides[pair.first])
         for pair in pairs
     ]
-    return tuple(sorted(found, key=lambda copy: (not copy.across, -copy.similarity)))
+    distinct = len(documents) - sum(pair.similarity == 1.0 for pair in pairs)
+    return NearCopies(
+        tuple(sorted(found, key=lambda copy: (not copy.across, -copy.similarity))), _note(dataset, distinct)
+    )
+
+
+def _note(dataset: Dataset, distinct: int) -> str:
+    named = (("training", dataset.train), ("validation", dataset.val), ("test", dataset.test))
+    parts = [
+        f"{COMPARED_TOKENS:,} of {len(side.tokens):,} {name} tokens"
+        for name, side in named
+        if side is not None and len(side.tokens) > COMPARED_TOKENS
+    ]
+    note = f"near-copies looked for in the first {' and '.join(parts)}" if parts else ""
+    if distinct > DOCUMENT_LIMIT:
+        limit = f"only among {DOCUMENT_LIMIT:,} of {distinct:,} different documents"
+        note = f"{note}, {limit}" if note else f"near-copies looked for {limit}"
+    return note
 
 
 def _files(dataset: Dataset) -> Iterator[tuple[str, Side, NDArray[Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -46,15 +47,37 @@ class FileTokens:
         """Where the file's documents begin among its tokens, or go on, after a border."""
         import numpy as np  # which the console's first frame does not wait for
 
-        starts, before = [np.zeros(0, np.int64)], 0
+        starts = [np.zeros(0, np.int64)]
+        for start, stop, ends in self._spans():
+            starts.append(np.concatenate([[start], ends[ends < stop - 1] + 1]))  # the last end ends the last document
+        return np.concatenate(starts)
+
+    @cached_property
+    def ends(self) -> NDArray[np.int64]:
+        """Where documents end among the file's tokens: tokens that stand for no text."""
+        import numpy as np
+
+        return np.concatenate([np.zeros(0, np.int64), *(ends for _, _, ends in self._spans())])
+
+    def _spans(self) -> Iterator[tuple[int, int, NDArray[np.int64]]]:
+        """The places of the file's tokens on each side, from and to, and those of the ends among them."""
+        start = 0
         sides: list[tuple[Side, range]] = [("train", self.file.train), ("val", self.file.val), ("test", self.file.test)]
         for side, span in sides:
             if len(span):
                 ends = self.dataset.side(side).ends
-                first, last = np.searchsorted(ends, [span.start, span.stop - 1])  # the last end ends the last document
-                starts.append(np.concatenate([[before], before + ends[first:last] - span.start + 1]))
-                before += len(span)
-        return np.concatenate(starts)
+                first, last = ends.searchsorted([span.start, span.stop])
+                yield start, start + len(span), ends[first:last] - span.start + start
+                start += len(span)
+
+    @property
+    def n_text(self) -> int:
+        """How many of the tokens stand for text."""
+        return len(self) - len(self.ends)
+
+    def text_until(self, token: int) -> int:
+        """How many tokens of text there are up to this one, which counts unless it is an end."""
+        return token + 1 - int(self.ends.searchsorted(token, side="right"))
 
     def document_of(self, token: int) -> int:
         """Which of the documents a token is in, from 0."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
     from slmtui.data.folder import Skipped
     from slmtui.data.inspection import Counted
-    from slmtui.data.near_copies import NearCopy
+    from slmtui.data.near_copies import NearCopies
     from slmtui.data.scripts import ScriptShare
     from slmtui.data.split_stats import DatasetLeakage, TokenCounts
     from slmtui.insight.corpus_facts import CorpusFacts
@@ -43,7 +43,7 @@ class DataOverview:
     suggestion: Suggestion | None = None
     baseline: Baseline | None = None
     scripts: tuple[ScriptShare, ...] = ()
-    near_copies: tuple[NearCopy, ...] = ()
+    near_copies: NearCopies | None = None
     complete: bool = False
 
     @property

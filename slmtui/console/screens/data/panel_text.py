@@ -129,8 +129,11 @@ def _repeats(found: DataOverview, width: int) -> list[Content]:
 
 def _near_copies(found: DataOverview, width: int) -> list[Content]:
     """How many documents are near-copies of others, and which: first where one trains and the other does not."""
-    if not (copies := found.near_copies):
+    if found.near_copies is None:
         return []
+    copies, notes = found.near_copies.pairs, _notes([found.near_copies.note], width)
+    if not copies:
+        return [_row("near-copies", "none", width), *notes] if notes else []
     across = sum(copy.across for copy in copies)
     words = f"{len(copies):,}{f', {across:,} across !' if across else ''}"
     lines = [_row("near-copies", words, width, "$severe" if across else "")]
@@ -142,7 +145,7 @@ def _near_copies(found: DataOverview, width: int) -> list[Content]:
             lines.append(Content.assemble((mark, "$quiet"), (name, style), (share, "$quiet")))
     if len(copies) > COPIES_SHOWN:
         lines.append(Content.assemble((f"  … and {len(copies) - COPIES_SHOWN:,} more", "$quiet")))
-    return lines
+    return [*lines, *notes]
 
 
 def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:

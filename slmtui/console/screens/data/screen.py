@@ -228,7 +228,8 @@ class DataScreen(ConsoleScreen):
         self.query_one(TokenView).show_file(file, token, repeat)
 
     def _reader_title(self, name: str) -> None:
-        like = next((copy for copy in self.found.near_copies if copy.copy == name), None) if self.found else None
+        copies = self.found.near_copies if self.found is not None else None
+        like = next((copy for copy in copies.pairs if copy.copy == name), None) if copies is not None else None
         words = f" · {percent(like.similarity)} like {like.of} ({like.of_side})" if like is not None else ""
         self.query_one("#reader").border_title = Content(visible(f"{name}, as the model sees it{words}"))
 
@@ -252,9 +253,10 @@ class DataScreen(ConsoleScreen):
         name = {"train": "training", "val": "validation", "test": "test"}[side]
         n_documents = len(file.documents)
         document = f"[ {file.document_of(view.cursor) + 1:,} of {n_documents:,} ] · " if n_documents > 1 else ""
-        words = f"{document}line {line:,} · token {view.cursor + 1:,} of {len(file):,} · {name}"
+        place = f"{'after ' * is_end}token {file.text_until(view.cursor):,}"
+        words = f"{document}line {line:,} · {place} of {file.n_text:,} · {name}"
         if len(words) > view.region.width - 4:
-            words = f"{document}line {line:,} · token {view.cursor + 1:,} · {name}"
+            words = f"{document}line {line:,} · {place} · {name}"
         self.query_one("#reader").border_subtitle = Content(words)
 
     def action_repeat(self) -> None:

@@ -617,3 +617,44 @@ async def test_a_near_copy_says_what_it_is_like(project: Path) -> None:
         assert "near-copies" in text_of(app, "#validation")
         await pilot.press("G")
         await until(pilot, lambda: "like 3_invoice.py (train)" in str(data(app).query_one("#reader").border_title))
+
+
+async def test_it_says_how_much_was_looked_at_for_near_copies(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "phases/quick.toml").write_text(
+        PHASE.replace('join = "published"', "").replace("dataset_size = 700", "")
+    )
+    (project / "corpus/0_again.py").write_text((project / "corpus/3_invoice.py").read_text() + "x = 1\n")
+    monkeypatch.setattr("slmtui.data.near_copies.COMPARED_TOKENS", 500)
+    async with console() as (app, _):
+        words = " ".join(text_of(app, "#validation").split())
+        assert "0_again.py" in words
+        assert "near-copies looked for in the first 500 of " in words
+    monkeypatch.setattr("slmtui.data.near_copies.COMPARED_TOKENS", 90)
+    async with console() as (app, _):
+        words = " ".join(text_of(app, "#validation").split())
+        assert "near-copies none near-copies looked for in the first 90 of " in words
+
+
+async def test_tokens_of_a_file_are_counted_as_in_the_table_without_the_ends_of_documents(project: Path) -> None:
+    (project / "corpus/lines.txt").write_text("one line of text\nand another line\nand the last\n")
+    (project / "phases/quick.toml").write_text(
+        PHASE.replace(
+            'source = "corpus"\njoin = "published"', 'source = "corpus/lines.txt"\ndocuments = "lines"'
+        ).replace("dataset_size = 700", "")
+    )
+    async with console((160, 40)) as (app, pilot):
+        row = data(app).query_one(FilesTable).row_at_cursor()
+        assert row is not None
+        assert (row.name, row.tokens) == ("lines.txt", 10)
+
+        def subtitle() -> str:
+            return str(data(app).query_one("#reader").border_subtitle)
+
+        await until(pilot, lambda: "token 1 of 10 " in subtitle())
+        await pilot.press("x", "right", "right", "right", "right")
+        await until(pilot, lambda: "after token 4 of 10 " in subtitle())
+        assert "the end of the document" in text_of(app, "#token")
+        await pilot.press("right")
+        await until(pilot, lambda: "line 2 · token 5 of 10 " in subtitle())
+        await pilot.press("G")
+        await until(pilot, lambda: "after token 10 of 10 " in subtitle())
