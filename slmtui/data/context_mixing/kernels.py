@@ -1,0 +1,231 @@
+"""Whole texts, token by token; and the distribution of the next token."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from slmtui.data.context_mixing.contexts import append_byte, hash_contexts
+from slmtui.data.context_mixing.mixing import (
+    END_NODE,
+    NO_NETWORK,
+    count_bit,
+    find_buckets,
+    learn_mixing,
+    node_in_half,
+    predict,
+    slow_down,
+)  # fmt: skip
+from slmtui.data.context_mixing.tables import Scratch, Tables
+from slmtui.data.context_mixing.vocabulary import ByteTree
+
+FROZEN, COUNTING, LEARNING = 0, 1, 2  # learn nothing; only count, without predicting; predict, and learn everything
+DOCUMENT_END = 0  # the byte that stands for the end of a document in contexts; it is never predicted
+LEAST_MASS = 1e-7  # a set of tokens that is less likely together is not looked into
+LEAST_SHARE, MOST_SURE = 1e-9, 12.0  # of a network
+
+
+class Place(NamedTuple):
+    """Where a text stands, apart from its bytes."""
+
+    registers: NDArray[np.int64]
+    words: NDArray[np.uint64]
+    match_length: NDArray[np.int64]
+    match_place: NDArray[np.int64]
+
+
+@njit(cache=True, error_model="numpy")
+def first_with_bit(tree: ByteTree, low: int, high: int, depth: int, bit: int) -> int:
+    """Tokens low … high − 1 agree in the bits of byte `depth` above `bit`: the first that has this one set, or high."""
+    while low < high:
+        middle = (low + high) // 2
+        if tree.token_bytes[middle, depth] >> bit & 1:
+            high = middle
+        else:
+            low = middle + 1
+    return low
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def logit_between(sums, zero, one, high):
+    """How the network decides between the tokens zero … one − 1, a 0, and one … high − 1, a 1."""
+    if len(sums) == 0:
+        return NO_NETWORK
+    yes, no = sums[high] - sums[one] + LEAST_SHARE, sums[one] - sums[zero] + LEAST_SHARE
+    return min(max(math.log(yes / no), -MOST_SURE), MOST_SURE)
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def end_logit(sums, low, high):
+    """How the network decides whether the token is the first of low … high − 1, which ends here."""
+    if len(sums) == 0:
+        return NO_NETWORK
+    return -logit_between(sums, low, low + 1, high)
+
+
+@njit(cache=True, error_model="numpy")
+def _decide(t: Tables, w: Scratch, node: int, bits: int, decision: int, network: float, bit: int, mode: int) -> float:
+    """The loss of one decision; then what is learned from it."""
+    loss = 0.0
+    if mode != COUNTING:
+        p = predict(t, w, node, bits, decision, network)
+        loss = -math.log(p if bit else 1 - p)
+        if mode == LEARNING:
+            learn_mixing(t, w, bit, decision)
+    if mode != FROZEN:
+        count_bit(t, w, node, bit)
+    return loss
+
+
+@njit(cache=True, error_model="numpy")
+def read(
+    t: Tables, w: Scratch, tree: ByteTree, tokens: NDArray[np.int64], sums: NDArray[np.float64],
+    mode: int, losses: NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Read tokens, (n,) ids, and write the loss of each in nats into `losses`, (n,); nothing where only counting.
+
+    sums: (n, V + 1), the network's probabilities of each token, summed up by rank; (0, 0) if it takes no part.
+    """
+    none = np.zeros(0)
+    for k in range(len(tokens)):
+        rank = tree.ranks[tokens[k]]
+        row = sums[k] if len(sums) else none
+        low, high, depth, loss = 0, len(tree.lengths), 0, 0.0
+        length = tree.lengths[rank]
+        while high - low > 1 or depth < length:
+            hash_contexts(t, w.hashes)
+            if tree.lengths[low] == depth and high - low > 1:  # may end here
+                find_buckets(t, w, 0, 0, mode != FROZEN)
+                bit = 1 if length == depth else 0
+                loss += _decide(t, w, END_NODE, 0, 0, end_logit(row, low, high), bit, mode)
+                if bit:
+                    break
+                low += 1
+            byte = np.int64(tree.token_bytes[rank, depth])
+            bits, found = 1, 0
+            for decision in range(1, 9):
+                bit = byte >> (8 - decision) & 1
+                middle = first_with_bit(tree, low, high, depth, 8 - decision)
+                if low < middle < high:
+                    half = 1 if decision < 5 else 2
+                    if found != half:
+                        value = (1 if depth == 0 else 0) if half == 1 else bits >> (decision - 5)
+                        find_buckets(t, w, half, value, mode != FROZEN)
+                        found = half
+                    network = logit_between(row, low, middle, high)
+                    loss += _decide(t, w, node_in_half(bits, decision), bits, decision, network, bit, mode)
+                if bit:
+                    low = middle
+                else:
+                    high = middle
+                bits = bits * 2 + bit
+            append_byte(t, byte, mode != FROZEN)
+            depth += 1
+            if mode == LEARNING:
+                slow_down(t)
+        if length == 0:
+            append_byte(t, DOCUMENT_END, mode != FROZEN)
+        losses[k] = loss
+
+
+@njit(cache=True, error_model="numpy")
+def distribution(
+    t: Tables, w: Scratch, tree: ByteTree, sums: NDArray[np.float64], place: Place, out: NDArray[np.float64]
+) -> None:
+    """The probability of each token as the next one, by rank, into `out`, (V,); they sum to one.
+
+    sums: (V + 1,), or (0,), as in `read`. `place` is room for where the text stands, which is the same afterwards.
+    """
+    _keep(t, place)
+    # Sets of tokens that agree in their first bytes: low, high, how many bytes; and how likely each set is.
+    sets = np.empty((len(out) + 1, 3), np.int64)
+    masses = np.empty(len(out) + 1)
+    sets[0, 0], sets[0, 1], sets[0, 2], masses[0] = 0, len(out), 0, 1.0
+    waiting = 1
+    while waiting:
+        waiting -= 1
+        low, high, depth, mass = sets[waiting, 0], sets[waiting, 1], sets[waiting, 2], masses[waiting]
+        if high - low == 1:
+            out[low] = mass
+        elif mass < LEAST_MASS:
+            _share_out(sums, low, high, mass, out)
+        else:
+            _restore(t, place)
+            for byte in tree.token_bytes[low, :depth]:
+                append_byte(t, byte, False)
+            waiting = _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting)
+    _restore(t, place)
+
+
+@njit(cache=True, error_model="numpy")
+def _share_out(sums, low, high, mass, out):
+    total = sums[high] - sums[low] if len(sums) else 0.0
+    for rank in range(low, high):
+        share = (sums[rank + 1] - sums[rank]) / total if total > 0 else 1 / (high - low)
+        out[rank] = mass * share
+
+
+@njit(cache=True, error_model="numpy")
+def _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting):
+    """Split a set of tokens by whether they end at `depth`, else by their next byte; how many sets then wait."""
+    hash_contexts(t, w.hashes)
+    if tree.lengths[low] == depth:
+        find_buckets(t, w, 0, 0, False)
+        p = predict(t, w, END_NODE, 0, 0, end_logit(sums, low, high))
+        out[low] = mass * p
+        low, mass = low + 1, mass * (1 - p)
+    # The first half of the byte, then the second for each of its values: the contexts have a bucket for each.
+    halves = np.empty((17, 3), np.int64)
+    half_masses = np.empty(17)
+    halves[0, 0], halves[0, 1], halves[0, 2], half_masses[0] = 1, low, high, mass
+    find_buckets(t, w, 1, 1 if depth == 0 else 0, False)
+    n = _halve(t, w, tree, sums, depth, halves, half_masses, 1, 16)
+    nodes = np.empty((17, 3), np.int64)
+    node_masses = np.empty(17)
+    for i in range(n):
+        nodes[0], node_masses[0] = halves[i], half_masses[i]
+        if halves[i, 2] - halves[i, 1] > 1:
+            find_buckets(t, w, 2, halves[i, 0], False)
+        for j in range(_halve(t, w, tree, sums, depth, nodes, node_masses, 1, 256)):
+            sets[waiting, 0], sets[waiting, 1], sets[waiting, 2] = nodes[j, 1], nodes[j, 2], depth + 1
+            masses[waiting] = node_masses[j]
+            waiting += 1
+    return waiting
+
+
+@njit(cache=True, error_model="numpy")
+def _halve(t, w, tree, sums, depth, nodes, masses, n, until):
+    """Nodes (bits so far, low, high) are halved by one bit after the other until their bits are at least `until`."""
+    while nodes[0, 0] < until:
+        kept = n
+        for i in range(kept):
+            bits, low, high, mass = nodes[i, 0], nodes[i, 1], nodes[i, 2], masses[i]
+            decision = 1
+            while bits >> decision:
+                decision += 1
+            middle = first_with_bit(tree, low, high, depth, 8 - decision)
+            if low < middle < high:
+                network = logit_between(sums, low, middle, high)
+                p = predict(t, w, node_in_half(bits, decision), bits, decision, network)
+                nodes[n, 0], nodes[n, 1], nodes[n, 2], masses[n] = bits * 2 + 1, middle, high, mass * p
+                n += 1
+                nodes[i, 0], nodes[i, 2], masses[i] = bits * 2, middle, mass * (1 - p)
+            else:
+                nodes[i, 0] = bits * 2 + (1 if middle == low else 0)
+    return n
+
+
+@njit(cache=True, error_model="numpy")
+def _keep(t: Tables, place: Place) -> None:
+    place.registers[:], place.words[:] = t.registers, t.words
+    place.match_length[:], place.match_place[:] = t.match_length, t.match_place
+
+
+@njit(cache=True, error_model="numpy")
+def _restore(t: Tables, place: Place) -> None:
+    t.registers[:], t.words[:] = place.registers, place.words
+    t.match_length[:], t.match_place[:] = place.match_length, place.match_place

@@ -1,0 +1,256 @@
+"""One bit: what each context says of it, the mixture of all that, and what they learn from the bit that came."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numba import njit
+
+from slmtui.data.context_mixing.contexts import HASHED_ORDERS, byte_back, hashed, length_class
+from slmtui.data.context_mixing.tables import (
+    CHAIN_STEPS,
+    CHAINED,
+    CONSTANT,
+    CONTEXTS,
+    CORRECTION_CONTEXTS,
+    CORRECTIONS,
+    COUNT_LEVEL,
+    HIGHEST_COUNT,
+    INPUTS,
+    KIND,
+    LAST_RATE,
+    LENGTH_CLASSES,
+    MAP_STEPS,
+    MATCHED,
+    MATCHES,
+    NETWORK,
+    RECENT,
+    REFINES,
+    SET_STARTS,
+    SETS,
+    STEP,
+    TRUST,
+    Scratch,
+    Tables,
+)
+
+NO_BUCKET, NO_NODE = -1, -1
+NO_NETWORK = 1e9  # instead of a logit
+PROBES = 4  # buckets that a context may be found in
+END_NODE = 15  # of a bucket: does the token end here?
+MOST, FARTHEST = 15.0, 7.99  # logits of the mixer, and of the curves
+LEAST = 1e-5  # of any bit's probability
+RATE_DECAY = 0.9995  # of the mixer's rate, per byte
+FINAL_RATE, CHAIN_RATE, CHAIN_WEIGHT_RATE, MAP_RATE, CORRECTION_RATE = 0.002, 0.02, 0.3, 0.02, 0.02
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def squash(x):
+    return 1 / (1 + math.exp(-x))
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def stretch(p):
+    return math.log(p / (1 - p))
+
+
+@njit(cache=True, error_model="numpy", inline="always")
+def node_in_half(bits, decision):
+    """The node of a bucket that decides a bit, 1 to 8, after the `bits` before it."""
+    if decision < 5:
+        return bits - 1
+    return (1 << (decision - 5) | bits & ((1 << (decision - 5)) - 1)) - 1
+
+
+@njit(cache=True, error_model="numpy")
+def find_buckets(t: Tables, w: Scratch, half: int, value: int, learn: bool) -> None:
+    """The bucket of each context. half: 0 for the end of a token, 1 and 2 for the halves of a byte, of which the
+    first is told by `value` whether it begins a token, the second by the bits before it."""
+    w.seen[0] = 0
+    for i in range(CONTEXTS):
+        h = hashed(w.hashes[i], half * 32 + value)
+        bucket = _find(t, h, learn)
+        w.buckets[i] = bucket
+        if bucket == NO_BUCKET:
+            continue
+        if 1 <= i <= HASHED_ORDERS and t.used[bucket] > 0:
+            w.seen[0] += 1
+        if learn and t.used[bucket] < 255:
+            t.used[bucket] += 1
+
+
+@njit(cache=True, error_model="numpy")
+def _find(t: Tables, h: np.uint64, learn: bool) -> int:
+    check = np.uint16(h >> np.uint64(48)) | np.uint16(1)
+    first = np.int64(h & np.uint64(len(t.checks) - 1))
+    worst = first
+    for probe in range(PROBES):
+        at = first ^ probe
+        if t.checks[at] == check:
+            return at
+        if t.checks[at] == 0:
+            if not learn:
+                return NO_BUCKET
+            t.checks[at] = check
+            return at
+        if t.used[at] < t.used[worst]:
+            worst = at
+    if not learn:
+        return NO_BUCKET
+    t.checks[worst], t.used[worst] = check, 0
+    t.probability[worst] = 0
+    t.history[worst] = 0
+    return worst
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
+def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network: float) -> float:
+    """The probability of a 1.
+
+    node: in the buckets. bits: those of the byte so far, after a leading 1; 0 for the end of a token. decision: 0 for
+    the end of a token, 1 to 8 for the bits. network: the neural network's logit, or NO_NETWORK.
+    """
+    _ask_contexts(t, w, node)
+    longest = _ask_matches(t, w, bits, decision)
+    x = w.inputs
+    x[CONSTANT] = 0.4
+    sure = 12
+    x[NETWORK] = 0.0
+    if network != NO_NETWORK:
+        x[NETWORK] = network
+        sure = min(int(abs(network) * 2), 11)
+    c1, c2, seen = byte_back(t, 1), byte_back(t, 2), w.seen[0]
+    w.rows[0] = bits + 256 * (0 if longest == 0 else 1 if longest < 4 else 2)
+    w.rows[1] = (seen * 8 + longest) * 9 + decision
+    w.rows[2] = c1 * 9 + decision
+    w.rows[3] = sure * 64 + seen * 8 + longest
+    w.rows[4] = t.registers[KIND] * 9 + decision
+    w.rows[5] = c2 * 8 + longest
+    total = 0.0
+    for s in range(SETS):
+        w.rows[s] += SET_STARTS[s]
+        weights = t.weights[w.rows[s]]
+        output = np.float32(0)
+        for i in range(INPUTS):
+            output += weights[i] * x[i]
+        output = min(max(output, np.float32(-MOST)), np.float32(MOST))
+        w.outputs[s] = output
+        total += t.final[bits, s] * output
+    p = squash(total)
+    w.parts[1] = p
+    w.seen[2] = bits
+    # The last stage: how right such predictions were, in three circumstances, each a curve of 33 points.
+    place = (min(max(total, -FARTHEST), FARTHEST) + 8) * 2
+    low = int(place)
+    high = place - low
+    w.seen[1], w.parts[0] = low, high
+    w.correction_at[0] = c1 * 256 + bits
+    w.correction_at[1] = np.int64(
+        hashed(hashed(hashed(np.uint64(5), c1), c2), bits) & np.uint64(CORRECTION_CONTEXTS - 1)
+    )
+    w.correction_at[2] = (longest * 16 + sure) * 256 + bits
+    corrected = 0.0
+    for c in range(CORRECTIONS):
+        curve = t.corrections[c, w.correction_at[c]]
+        corrected += curve[low] * (1 - high) + curve[low + 1] * high
+    return min(max(0.5 * p + 0.5 * corrected / CORRECTIONS, LEAST), 1 - LEAST)
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
+def _ask_contexts(t: Tables, w: Scratch, node: int) -> None:
+    x = w.inputs
+    for i in range(CONTEXTS):
+        coarser = x[CHAINED + REFINES[i]] if REFINES[i] >= 0 else np.float32(0)
+        bucket = w.buckets[i]
+        history = np.int64(t.history[bucket, node]) if bucket >= 0 else 0
+        if history == 0:
+            x[2 * i], x[2 * i + 1], x[CHAINED + i] = 0, 0, coarser
+            w.map_at[i] = NO_NODE
+            continue
+        count, recent = history & 63, history >> 6
+        p = np.int64(t.probability[bucket, node])
+        level = COUNT_LEVEL[count] * RECENT + recent
+        w.map_at[i] = level * MAP_STEPS + p * MAP_STEPS // 65536
+        w.chain_at[i] = level * CHAIN_STEPS + p * CHAIN_STEPS // 65536
+        x[2 * i] = stretch(t.maps[i, w.map_at[i]])
+        x[2 * i + 1] = ((p + 0.5) / 65536 - 0.5) * TRUST[min(count, 15)]
+        refined = t.chains[i, w.chain_at[i], 0] * coarser + t.chains[i, w.chain_at[i], 1]
+        x[CHAINED + i] = min(max(refined, np.float32(-9)), np.float32(9))
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
+def _ask_matches(t: Tables, w: Scratch, bits: int, decision: int) -> int:
+    """The class of the longest match that agrees with the bits so far."""
+    longest = 0
+    for m in range(MATCHES):
+        at = MATCHED + 2 * m
+        w.match_at[m] = NO_NODE
+        w.inputs[at], w.inputs[at + 1] = 0, 0
+        length = t.match_length[m]
+        if length == 0 or decision == 0:
+            continue
+        byte = np.int64(t.text[t.match_place[m]])
+        if (byte | 256) >> (9 - decision) != bits:
+            continue
+        bit = byte >> (8 - decision) & 1
+        w.expected[m] = bit
+        w.match_at[m] = length if length < 16 else min(16 + (length - 16) // 8, LENGTH_CLASSES - 1)
+        p = t.match_map[m, w.match_at[m], 1 if decision > 1 else 0]
+        sign = 1 if bit else -1
+        w.inputs[at] = sign * stretch(p)
+        w.inputs[at + 1] = sign * (p - 0.5) * 4
+        longest = max(longest, length_class(length))
+    return longest
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
+def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int) -> None:
+    """Move the weights, maps, chains and curves of the last prediction towards the bit that came."""
+    x = w.inputs
+    rate, final_error = t.rate[0], np.float32((bit - w.parts[1]) * FINAL_RATE)
+    for s in range(SETS):
+        error = np.float32((bit - squash(w.outputs[s])) * rate)
+        weights = t.weights[w.rows[s]]
+        for i in range(INPUTS):
+            weights[i] += error * x[i]
+        t.final[w.seen[2], s] += final_error * w.outputs[s]
+    for i in range(CONTEXTS):
+        if w.map_at[i] == NO_NODE:
+            continue
+        coarser = x[CHAINED + REFINES[i]] if REFINES[i] >= 0 else np.float32(0)
+        error = np.float32((bit - squash(x[CHAINED + i])) * CHAIN_RATE)
+        t.chains[i, w.chain_at[i], 0] += error * coarser * CHAIN_WEIGHT_RATE
+        t.chains[i, w.chain_at[i], 1] += error
+        p = t.maps[i, w.map_at[i]]
+        t.maps[i, w.map_at[i]] = min(max(p + (bit - p) * MAP_RATE, 1e-4), 1 - 1e-4)
+    for m in range(MATCHES):
+        if w.match_at[m] != NO_NODE:
+            first = 1 if decision > 1 else 0
+            p = t.match_map[m, w.match_at[m], first]
+            right = 1.0 if w.expected[m] == bit else 0.0
+            t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * MAP_RATE, 1e-4), 1 - 1e-4)
+    low, high = w.seen[1], w.parts[0]
+    for c in range(CORRECTIONS):
+        curve = t.corrections[c, w.correction_at[c]]
+        curve[low] += (bit - curve[low]) * CORRECTION_RATE * (1 - high)
+        curve[low + 1] += (bit - curve[low + 1]) * CORRECTION_RATE * high
+
+
+@njit(cache=True, error_model="numpy")
+def count_bit(t: Tables, w: Scratch, node: int, bit: int) -> None:
+    """Count the bit in each context's bucket."""
+    for i in range(CONTEXTS):
+        bucket = w.buckets[i]
+        history = np.int64(t.history[bucket, node])
+        count = history & 63
+        p = np.int64(t.probability[bucket, node]) if count else 32768
+        p += int(((65535 if bit else 0) - p) * STEP[count])
+        t.probability[bucket, node] = p
+        t.history[bucket, node] = min(count + 1, HIGHEST_COUNT) | (history >> 7 << 6) | bit << 7
+
+
+@njit(cache=True, error_model="numpy")
+def slow_down(t: Tables) -> None:
+    """The mixer learns fast at first."""
+    t.rate[0] = max(LAST_RATE, t.rate[0] * RATE_DECAY)

@@ -1,0 +1,168 @@
+"""Everything that is counted and learned, as arrays that the compiled functions work on in place.
+
+A context's counts stand in buckets: one for each half of a byte (its 15 inner nodes) and one node for "does the token
+end here". A node has the probability of a 1, how often it was met, and the last two bits that were met in it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Ints = NDArray[np.int64]
+
+# What the contexts are is decided in contexts.py. Here: the context whose prediction each one refines (−1: none).
+REFINES = np.array([-1, 0, 1, 2, 3, 4, 5, 6, 1, 8, 8, 1, 11, 1, 1, 8, 1, 9, 13, -1, 1])
+CONTEXTS = len(REFINES)
+SHORTEST_MATCHES = np.array([5, 10, 24])  # bytes that an earlier place has to share, for each of the match models
+MATCHES = len(SHORTEST_MATCHES)
+LONGEST_MATCH = 400  # bytes that are compared
+
+# Inputs of the mixer: three for each context, two for each match model, a constant, and the network's.
+CHAINED = 2 * CONTEXTS
+MATCHED = 3 * CONTEXTS
+CONSTANT = MATCHED + 2 * MATCHES
+NETWORK = CONSTANT + 1
+INPUTS = NETWORK + 1
+
+# Six sets of weights are chosen at each bit, by different circumstances (mixing.py); a second layer mixes their six.
+SET_SIZES = np.array([3 * 256, 64 * 9, 256 * 9, 13 * 64, 16 * 9, 256 * 8])
+SETS = len(SET_SIZES)
+SET_STARTS = np.concatenate([[0], np.cumsum(SET_SIZES)[:-1]])
+
+COUNT_LEVELS, RECENT = 12, 4  # classes of how often a node was met, and of its last two bits
+HIGHEST_COUNT = 60
+# Class of each count.
+COUNT_LEVEL = np.array([0, 1, 2, 3, 4, 5, 6, 6, 7, 7, 8, 8, 8, 9, 9, 9, 9, 9] + [10] * 14 + [11] * 29)
+MAP_STEPS, CHAIN_STEPS = 32, 8  # classes of a node's probability, for its two refinements
+STEP = (1 / (np.arange(HIGHEST_COUNT + 1) + 1.6)).astype(np.float32)  # how far a node moves towards a new bit
+TRUST = np.minimum(4.0, 1 + 0.4 * np.arange(16)).astype(np.float32)  # in a node that was met so often
+
+CORRECTIONS, CURVE = 3, 33  # the last stage: curves over the prediction, −8 … 8, for each of three circumstances
+CORRECTION_CONTEXTS = 1 << 16
+
+LENGTH_CLASSES = 32  # of a match
+
+# Registers, and words by their hashes.
+LINE, PREVIOUS_LINE, INDENT, IN_LINE, BRACKETS, KIND, LENGTH = range(7)
+WORD, LAST_WORD, WORD_BEFORE, LINE_WORD, LINE_WORD_SET = range(5)
+LINE_BREAK = 9  # the kind of the last byte: letters 1 to 7 by their place in the word, others from 8 on
+
+BUCKETS_PER_BYTE = 1.2 * CONTEXTS  # of text: a guess on the generous side
+FEWEST_BUCKETS, MOST_BUCKETS = 1 << 12, 1 << 22  # of 48 bytes each
+FIRST_RATE, LAST_RATE = 0.03, 0.005  # of the mixer, per bit
+
+
+class Tables(NamedTuple):
+    """What is learned. Not how often, but in what proportion: `probability`, `maps` … are of the next bit being 1."""
+
+    # The text read so far, and where in it and in what circumstances the next byte stands.
+    text: NDArray[np.uint8]  # (room,)
+    registers: Ints  # (7,): see LINE … above
+    words: NDArray[np.uint64]  # (5,): see WORD … above
+    match_length: Ints  # (MATCHES,), 0: no match
+    match_place: Ints  # (MATCHES,): of the byte that is expected next
+    # Counts, which grow with the text.
+    checks: NDArray[np.uint16]  # (buckets,), 0: free
+    used: NDArray[np.uint8]  # (buckets,): how often, at most 255
+    probability: NDArray[np.uint16]  # (buckets, 16), in 65,536ths
+    history: NDArray[np.uint8]  # (buckets, 16): count in the low six bits, the last two bits above them
+    places: NDArray[np.int32]  # (MATCHES, room): where each hash of a few bytes was met last
+    # What the counts are worth, which does not grow.
+    maps: Floats  # (CONTEXTS, COUNT_LEVELS · RECENT · MAP_STEPS)
+    chains: Floats  # (CONTEXTS, COUNT_LEVELS · RECENT · CHAIN_STEPS, 2): weight of the coarser prediction, and bias
+    match_map: Floats  # (MATCHES, LENGTH_CLASSES, 2): how likely the expected bit is
+    weights: Floats  # (all sets, INPUTS)
+    final: Floats  # (256, SETS)
+    corrections: Floats  # (CORRECTIONS, CORRECTION_CONTEXTS, CURVE)
+    rate: NDArray[np.float64]  # (1,): of the mixer, now
+
+
+GROWING = ("text", "registers", "words", "match_length", "match_place", "checks", "used", "probability", "history",
+           "places")  # fmt: skip
+
+
+class Scratch(NamedTuple):
+    """What one bit's prediction leaves for the learning that follows it."""
+
+    hashes: NDArray[np.uint64]  # (CONTEXTS,)
+    buckets: Ints  # (CONTEXTS,), −1: unknown context
+    map_at: Ints  # (CONTEXTS,), −1: unknown node
+    chain_at: Ints  # (CONTEXTS,)
+    inputs: Floats  # (INPUTS,)
+    rows: Ints  # (SETS,): the chosen sets of weights
+    outputs: Floats  # (SETS,)
+    match_at: Ints  # (MATCHES,): the class of the match's length, −1: no match
+    expected: Ints  # (MATCHES,): the bit that it expects
+    correction_at: Ints  # (CORRECTIONS,)
+    seen: Ints  # (3,): how many of the orders 1 to 7 are known; the place on the curve; the second layer's set
+    parts: NDArray[np.float64]  # (2,): how far between two points of the curve; the second layer's probability
+
+
+def new_scratch() -> Scratch:
+    return Scratch(
+        hashes=np.zeros(CONTEXTS, np.uint64), buckets=np.zeros(CONTEXTS, np.int64),
+        map_at=np.zeros(CONTEXTS, np.int64), chain_at=np.zeros(CONTEXTS, np.int64),
+        inputs=np.zeros(INPUTS, np.float32), rows=np.zeros(SETS, np.int64), outputs=np.zeros(SETS, np.float32),
+        match_at=np.zeros(MATCHES, np.int64), expected=np.zeros(MATCHES, np.int64),
+        correction_at=np.zeros(CORRECTIONS, np.int64), seen=np.zeros(3, np.int64), parts=np.zeros(2),
+    )  # fmt: skip
+
+
+def new_tables(n_bytes: int) -> Tables:
+    """Tables that know nothing, with room for a text of about `n_bytes`."""
+    buckets = _power_of_two(n_bytes * BUCKETS_PER_BYTE, FEWEST_BUCKETS, MOST_BUCKETS)
+    curve = 1 / (1 + np.exp(8 - np.arange(CURVE) / 2))
+    return Tables(
+        text=np.zeros(n_bytes, np.uint8),
+        registers=np.array([0, -1, 0, 0, 0, LINE_BREAK, 0]),
+        words=np.zeros(5, np.uint64),
+        match_length=np.zeros(MATCHES, np.int64),
+        match_place=np.zeros(MATCHES, np.int64),
+        checks=np.zeros(buckets, np.uint16),
+        used=np.zeros(buckets, np.uint8),
+        probability=np.zeros((buckets, 16), np.uint16),
+        history=np.zeros((buckets, 16), np.uint8),
+        places=np.zeros((MATCHES, _power_of_two(2 * n_bytes, 1 << 12, 1 << 24)), np.int32),
+        maps=_initial_maps(),
+        chains=_initial_chains(),
+        match_map=_initial_match_map(),
+        weights=_initial_weights(),
+        final=np.full((256, SETS), 1 / SETS, np.float32),
+        corrections=np.broadcast_to(curve.astype(np.float32), (CORRECTIONS, CORRECTION_CONTEXTS, CURVE)).copy(),
+        rate=np.array([FIRST_RATE]),
+    )
+
+
+def _power_of_two(wanted: float, least: int, most: int) -> int:
+    return int(min(most, max(least, 1 << (max(1, int(wanted)) - 1).bit_length())))
+
+
+def _initial_maps() -> Floats:
+    p = (np.arange(MAP_STEPS) + 0.5) / MAP_STEPS
+    return np.tile(p.clip(0.005, 0.995), (CONTEXTS, COUNT_LEVELS * RECENT)).astype(np.float32)
+
+
+def _initial_chains() -> Floats:
+    p = ((np.arange(CHAIN_STEPS) + 0.5) / CHAIN_STEPS).clip(0.02, 0.98)
+    chains = np.full((CONTEXTS, COUNT_LEVELS * RECENT * CHAIN_STEPS, 2), 0.8, np.float32)
+    chains[:, :, 1] = np.tile(np.log(p / (1 - p)) * 0.4, COUNT_LEVELS * RECENT)
+    chains[REFINES < 0, :, 1] *= 2.5
+    return chains
+
+
+def _initial_match_map() -> Floats:
+    lengths = np.array([n if n < 16 else 16 + 8 * (n - 16) for n in range(LENGTH_CLASSES)])
+    wrong = 1 / (lengths + 1.5)
+    return np.tile(np.stack([1 - wrong, 1 - wrong / 2], axis=1), (MATCHES, 1, 1)).astype(np.float32)
+
+
+def _initial_weights() -> Floats:
+    weights = np.zeros((int(SET_SIZES.sum()), INPUTS), np.float32)
+    weights[:, 0:CHAINED:2] = 0.08
+    weights[:, CHAINED:MATCHED] = 0.06
+    weights[:, MATCHED:CONSTANT:2] = 0.25
+    return weights

@@ -1,0 +1,32 @@
+"""A vocabulary as a tree of bytes: its tokens in the order of their bytes, so that a prefix is a range of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class ByteTree(NamedTuple):
+    """The tokens in ascending order of their bytes; the empty string, the end of a document, comes first."""
+
+    token_bytes: NDArray[np.uint8]  # (V, longest): by rank, padded with zeros
+    lengths: NDArray[np.int64]  # (V,): by rank
+    ranks: NDArray[np.int64]  # (V,): of each id
+    ids: NDArray[np.int64]  # (V,): of each rank
+
+
+def byte_tree(tokens: Sequence[bytes]) -> ByteTree:
+    """tokens: the bytes of each id, no two the same. Raises ValueError if two are."""
+    if len(set(tokens)) < len(tokens):
+        raise ValueError("two tokens of a vocabulary have the same bytes")
+    ids = np.array(sorted(range(len(tokens)), key=tokens.__getitem__), np.int64)
+    lengths = np.array([len(tokens[i]) for i in ids], np.int64)
+    token_bytes = np.zeros((len(tokens), max(1, int(lengths.max()))), np.uint8)
+    for rank, i in enumerate(ids):
+        token_bytes[rank, : lengths[rank]] = np.frombuffer(tokens[i], np.uint8)
+    ranks = np.empty_like(ids)
+    ranks[ids] = np.arange(len(ids))
+    return ByteTree(token_bytes, lengths, ranks, ids)
