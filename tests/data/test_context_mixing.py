@@ -117,3 +117,18 @@ def test_bytes_that_no_text_has_are_no_trouble() -> None:
     mixer = ContextMixer.fit(BYTES, noise)
     assert mixer.losses(dice.integers(0, 256, 300), adaptive=True).mean() < 1.1 * math.log(256)
     assert ContextMixer.fit(BYTES, []).losses(ids(b"abc"), adaptive=True).mean() < 1.2 * math.log(256)
+
+
+def test_branches_know_what_they_read_and_leave_the_mixer_alone() -> None:
+    mixer, text = ContextMixer.fit(BYTES, ids(TRAINING)), ids(b"another cat and dog")
+    before = mixer.copy().losses(text, adaptive=True)
+    prompts = [b"Quokkas, numbats and bilbies. Quo", b"the d"]
+    branches = [mixer.branch(ids(prompt)) for prompt in prompts]
+    written = ["", ""]
+    for _ in range(3):
+        for row, branch in enumerate(branches):
+            token = int(branch.distribution().argmax())
+            branch.append(token)
+            written[row] += chr(token)
+    assert written == ["kka", "og "]
+    assert np.array_equal(mixer.losses(text, adaptive=True), before)

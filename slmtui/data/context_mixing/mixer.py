@@ -69,6 +69,12 @@ class ContextMixer:
             raise ValueError(f"a network's probabilities of {done} tokens do not fit a text of {len(text)}")
         return np.concatenate(parts) if done else self._read(text, mode)
 
+    def branch(self, tokens: ArrayLike) -> Branch:
+        """The text goes on with (n,) given tokens, which are learned from, for one completion; here nothing changes."""
+        mixer = self.copy()
+        mixer.read(tokens, adaptive=True)
+        return Branch(mixer)
+
     def read(self, tokens: ArrayLike, *, adaptive: bool) -> None:
         """Read on in (n,) tokens that were given, not asked for."""
         self._read(np.asarray(tokens, np.int64), COUNTING if adaptive else FROZEN)
@@ -116,6 +122,21 @@ class ContextMixer:
             longer = np.zeros(needed + ROOM, np.uint8)
             longer[: len(text)] = text
             self._tables = self._tables._replace(text=longer)
+
+
+class Branch:
+    """A text that goes on by itself, token by token."""
+
+    def __init__(self, mixer: ContextMixer) -> None:
+        self._mixer = mixer
+
+    def distribution(self, network: FloatArray | None = None) -> FloatArray:
+        """The probabilities of the next token, (V,), with the network's, (V,), if it takes part."""
+        return self._mixer.distribution(network)
+
+    def append(self, token: int) -> None:
+        """The token that was drawn; nothing is learned from it."""
+        self._mixer.read([token], adaptive=False)
 
 
 def _n_bytes(tree: ByteTree, text: NDArray[np.int64]) -> int:
