@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.cache import LRUCache
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from slmtui.console.app import Console
@@ -21,6 +23,30 @@ from tests import patience
 from tests.conftest import MakePhase
 from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
 
+
+def share_parsed_stylesheets() -> None:
+    """Textual keeps what it has parsed for each app; here all apps with the same theme have it in common."""
+    parsed: dict[frozenset[tuple[str, str]], LRUCache[Any, Any]] = {}
+    initialise, set_variables = Stylesheet.__init__, Stylesheet.set_variables
+
+    def share(stylesheet: Stylesheet) -> None:
+        theme = frozenset(stylesheet._variables.items())
+        stylesheet._parse_cache = parsed.setdefault(theme, LRUCache(1 << 12))
+
+    def initialised(self: Stylesheet, *, variables: dict[str, str] | None = None) -> None:
+        initialise(self, variables=variables)
+        share(self)
+
+    def with_variables(self: Stylesheet, variables: dict[str, str]) -> None:
+        self._parse_cache = LRUCache(1)  # what the others have is not to be emptied
+        set_variables(self, variables)
+        share(self)
+
+    Stylesheet.__init__ = initialised  # type: ignore[method-assign]
+    Stylesheet.set_variables = with_variables  # type: ignore[method-assign]
+
+
+share_parsed_stylesheets()
 WIDE, NARROW = (120, 40), (80, 24)
 MakeConsole = Callable[..., Console]
 Until = Callable[[Pilot[Any], Callable[[], object]], Awaitable[None]]
