@@ -1,0 +1,232 @@
+"""Data: of which phase or folder it speaks, when it is read again, and what is suggested and saved for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from shutil import rmtree
+from threading import Event
+
+import pytest
+from textual.events import Key
+from textual.widgets import Input, Static
+
+from slmtui.config.phase_file import load_phase
+from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.hints import Hints
+from slmtui.console.screens.data.overview import DataOverview, OverviewCache, find_out
+from slmtui.console.screens.data.source_dialog import SourceDialog
+from slmtui.console.workers import phase_facts as facts
+from slmtui.insight.estimates import NoCounts, Speed
+from tests.console.screens.data.data_console import (
+    PHASE,
+    complete,
+    console,
+    data,
+    seen,
+    text_of,
+)
+from tests.patience import until
+
+pytestmark = pytest.mark.usefixtures("project")
+
+
+async def test_another_phase_is_chosen_from_the_list() -> None:
+    async with console() as (app, pilot):
+        await pilot.press("o")
+        assert isinstance(app.screen, SourceDialog)
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: data(app).reader.origin == Path("phases/beta.toml") and complete(app))
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
+        assert app.phase_file == Path("phases/beta.toml")
+
+
+async def test_a_slow_reading_hides_other_numbers_and_one_that_is_not_wanted_any_more_shows_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "slow.txt").write_text("Some words of a slow text, twice. " * 20)
+    go_on, ended = Event(), Event()
+
+    def find_slowly(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> Iterator[DataOverview]:
+        if origin == Path("slow.txt"):
+            say("opening it for long …")
+            assert go_on.wait(60)
+            yield from find_out(origin, OverviewCache(), lambda _: None)
+            ended.set()
+        else:
+            yield from find_out(origin, known, say)
+
+    monkeypatch.setattr("slmtui.console.screens.data.reader.find_out", find_slowly)
+    monkeypatch.setattr("slmtui.console.screens.data.reader.PATIENCE", -1.0)
+    async with console() as (app, pilot):
+        data(app).reader.open(Path("slow.txt"))
+        await until(pilot, lambda: "Opening it for long" in text_of(app, "#trouble"))
+        assert "slow.txt · opening it for long" in text_of(app, "#where")
+        data(app).reader.open(Path("phases/quick.toml"))
+        go_on.set()
+        await until(pilot, lambda: ended.is_set() and text_of(app, "#trouble") == "")
+        await pilot.pause()
+        found = data(app).found
+        assert found is not None
+        assert found.origin == Path("phases/quick.toml")
+        assert "slow" not in seen(app)
+
+
+async def test_a_path_typed_in_is_shown_without_a_phase(project: Path) -> None:
+    (project / "notes.txt").write_text("Some words that are a text of their own, twice. " * 20)
+    async with console() as (app, pilot):
+        await pilot.press("o", "slash")
+        await pilot.press(*"nowhere", "enter")
+        assert "no such file" in str(app.screen.query_one("#wrong", Static).content)
+        app.screen.query_one(Input).value = "~no-such-user/text"
+        await pilot.press("enter")
+        assert "~no-such-user/text: no such file" in str(app.screen.query_one("#wrong", Static).content)
+        app.screen.query_one(Input).value = "notes.txt"
+        await pilot.press("enter")
+        await until(pilot, lambda: data(app).found is not None and "Some·words" in seen(app))
+        assert app.phase_file == Path("phases/quick.toml"), "the phase stays what it was"
+
+
+async def test_the_phase_chosen_on_another_screen_is_shown() -> None:
+    async with console() as (app, pilot):
+        app.phase_file = Path("phases/beta.toml")
+        await until(pilot, lambda: "in bpe tokens" in text_of(app, "#holds"))
+
+
+async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async with console() as (app, pilot):
+        before = data(app).found
+
+        def fail(*arguments: object) -> None:
+            raise AssertionError("it was counted before")
+
+        monkeypatch.setattr("slmtui.data.inspection.count_corpus", fail)
+        data(app).reader.open(Path("phases/quick.toml"))
+        await pilot.pause(0.5)
+        after = data(app).found
+        assert before is not None
+        assert after is not None
+        assert after.counted is before.counted
+
+
+async def test_ctrl_r_reads_again_whatever_is_known(project: Path) -> None:
+    async with console() as (app, pilot):
+        (project / "corpus/0_order.py").rename(project / "corpus/0_renamed.py")
+        (project / "corpus/.hidden").write_text("x")
+        await pilot.press("ctrl+r")
+        await until(pilot, lambda: complete(app) and "10 files · 1 left out" in seen(app))
+        assert "0_renamed.py" in seen(app)
+
+
+async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = NoCounts(""), Speed(0.2, 0.0, "as if a step took so long here")
+    monkeypatch.setattr(facts, "measure", lambda *_: slow)
+    async with console() as (app, pilot):
+        found = data(app).found
+        assert found is not None
+        assert found.suggestion is not None
+        assert found.suggestion.phase.training.max_iters > 160
+        await pilot.press("s")
+        path = Path("phases/suggested.toml")
+        await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
+        assert load_phase(path).training.max_iters == 160  # 32 s of 0.2 s each
+        assert "as many as this machine makes in 32 s" in path.read_text()
+
+
+async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -> None:
+    async with console() as (app, pilot):
+        await pilot.press("s")
+        path = Path("phases/suggested.toml")
+        await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
+        assert app.phase_file == path
+        phase = load_phase(path)
+        assert (phase.data.source, phase.data.dataset_size, phase.tokenizer.kind) == (("corpus",), 700, "bytes")
+        path.write_text(path.read_text() + "# mine\n")
+        await until(pilot, lambda: complete(app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("c")
+        await pilot.pause()
+        assert path.read_text().endswith("# mine\n"), "nothing is overwritten unasked"
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("n")
+        await until(pilot, lambda: data(app).reader.origin == path.with_name("suggested-2.toml") and complete(app))
+        assert path.read_text().endswith("# mine\n"), "a second suggestion has a file of its own"
+        assert load_phase(Path("phases/suggested-2.toml")).name == "suggested-2" != load_phase(path).name
+        data(app).reader.open(path)
+        await until(pilot, lambda: data(app).reader.origin == path and complete(app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("o")
+        await until(pilot, lambda: not path.read_text().endswith("# mine\n"))
+
+
+async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> None:
+    Path("phases/suggested.toml").mkdir(parents=True)
+    async with console() as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        assert "phases/suggested.toml cannot be written: Is a directory" in seen(app)
+        assert list(Path("phases").glob(".*")) == []
+
+
+async def test_without_a_project_it_offers_to_set_one_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    monkeypatch.chdir(empty)
+    async with console((80, 24), wait=False) as (app, pilot):
+        await until(pilot, lambda: "set up a project" in seen(app))
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("n")
+        assert not (empty / "phases").exists()
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("s")
+        await until(pilot, lambda: (empty / "phases/quick.toml").exists())
+        await until(pilot, lambda: complete(app))
+        assert "31 files" in seen(app)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("[phase]\nname = 1\n", "phase.name"), (PHASE.replace("corpus", "nowhere"), "no such file or folder")],
+)
+async def test_a_mistake_is_said_and_mended_without_a_restart(text: str, words: str) -> None:
+    phase = Path("phases/quick.toml")
+    phase.write_text(text)
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: words in seen(app))
+        phase.write_text(PHASE)
+        await until(pilot, lambda: complete(app) and "10 files" in seen(app))
+
+
+async def test_what_is_typed_before_a_dialog_is_up_goes_to_the_dialog(project: Path) -> None:
+    rmtree(project / "phases")
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: data(app).has_class("-trouble"))
+        for key in "ocorpus":  # as one piece, as from a fast typist or a slow connection
+            app.post_message(Key(key, key))
+        await until(pilot, lambda: isinstance(app.screen, SourceDialog) and app.screen.query_one(Input).value)
+        await until(pilot, lambda: app.screen.query_one(Input).value == "corpus")
+        assert app.current_mode == "data"
+        assert app.screen.query_one(Input).placeholder == "", "there is no data/chromadb here"
+
+
+async def test_a_folder_without_phases_names_the_keys_that_help(project: Path) -> None:
+    rmtree(project / "phases")
+    async with console(wait=False) as (app, pilot):
+        await until(pilot, lambda: data(app).has_class("-trouble"))
+        hints = app.screen.query_one(Hints)
+        await until(pilot, lambda: "o open  i set up" in str(hints.render()))
+        assert "counts" not in str(hints.render())
+        await pilot.press("p")
+        await until(pilot, lambda: app.current_mode == "phases" and app.screen.query(Hints))
+        hints = app.screen.query_one(Hints)
+        await until(pilot, lambda: "n new  i set up" in str(hints.render()))
+        assert "train" not in str(hints.render())
