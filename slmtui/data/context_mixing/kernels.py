@@ -99,7 +99,7 @@ def read(
         while high - low > 1 or depth < length:
             hash_contexts(t, w.hashes)
             if tree.lengths[low] == depth and high - low > 1:  # may end here
-                find_buckets(t, w, 0, 0, mode != FROZEN)
+                find_buckets(t, w, 0, low, mode != FROZEN)
                 bit = 1 if length == depth else 0
                 loss += _decide(t, w, END_NODE, 0, 0, end_logit(row, low, high), bit, mode)
                 if bit:
@@ -174,7 +174,7 @@ def _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting)
     """Split a set of tokens by whether they end at `depth`, else by their next byte; how many sets then wait."""
     hash_contexts(t, w.hashes)
     if tree.lengths[low] == depth:
-        find_buckets(t, w, 0, 0, False)
+        find_buckets(t, w, 0, low, False)
         p = predict(t, w, END_NODE, 0, 0, end_logit(sums, low, high))
         out[low] = mass * p
         low, mass = low + 1, mass * (1 - p)

@@ -13,7 +13,9 @@ from slmtui.data.context_mixing.tables import GROWING, NETWORK, Tables, new_scra
 from slmtui.data.context_mixing.vocabulary import ByteTree, byte_tree
 
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
-NETWORK_SHARE = 0.3  # the weight that a network begins with
+# The weight that a network begins with, and what it takes from those of the counts: it pays to trust it more where the
+# counts do not learn on (docs/log.md).
+ADAPTIVE_SHARE, STATIC_SHARE = 0.25, 0.5
 ROOM = 1 << 16  # bytes that the text's array grows by
 
 FloatArray = NDArray[np.float64]
@@ -45,9 +47,6 @@ class ContextMixer:
             fresh = new_tables(n_bytes)._asdict()
             mixer = cls(tree, mixer._tables._replace(**{name: fresh[name] for name in GROWING}))
             mixer._read(text, LEARNING)
-        weights = mixer._tables.weights
-        weights *= 1 - NETWORK_SHARE
-        weights[:, NETWORK] = NETWORK_SHARE
         return mixer
 
     def copy(self) -> ContextMixer:
@@ -79,12 +78,13 @@ class ContextMixer:
         """Read on in (n,) tokens that were given, not asked for."""
         self._read(np.asarray(tokens, np.int64), COUNTING if adaptive else FROZEN)
 
-    def distribution(self, network: FloatArray | None = None) -> FloatArray:
+    def distribution(self, network: FloatArray | None = None, *, adaptive: bool = True) -> FloatArray:
         """The probabilities of the next token, (V,), with the network's, (V,), if it takes part."""
         sums = np.zeros(0) if network is None else self._sums(network[None])[0]
         by_rank = np.empty(len(self._tree.ids))
         self._reserve(self._tree.token_bytes.shape[1])
-        distribution(self._tables, self._scratch, self._tree, sums, self._place, by_rank)
+        tables = self._tables if network is None else self._with_network(adaptive)
+        distribution(tables, self._scratch, self._tree, sums, self._place, by_rank)
         return by_rank[self._tree.ranks]
 
     def state(self) -> dict[str, NDArray[Any]]:
@@ -107,8 +107,22 @@ class ContextMixer:
         self._reserve(_n_bytes(self._tree, text))
         losses = np.zeros(len(text))
         sums = np.zeros((0, 0)) if network is None else self._sums(network)
-        read(self._tables, self._scratch, self._tree, text, sums, mode, losses)
+        tables = self._tables if network is None else self._with_network(mode == LEARNING)
+        read(tables, self._scratch, self._tree, text, sums, mode, losses)
         return losses
+
+    def _with_network(self, adaptive: bool) -> Tables:
+        """The tables with a share for the network. What learns on learns that share, too, from the first time on."""
+        weights = self._tables.weights
+        if adaptive and weights[:, NETWORK].any():
+            return self._tables
+        share = ADAPTIVE_SHARE if adaptive else STATIC_SHARE
+        weights = weights * np.float32(1 - share)
+        weights[:, NETWORK] = share
+        tables = self._tables._replace(weights=weights)
+        if adaptive:
+            self._tables = tables
+        return tables
 
     def _sums(self, network: FloatArray) -> FloatArray:
         """(n, V) by id -> (n, V + 1): sums by rank."""

@@ -16,6 +16,7 @@ from slmtui.data.context_mixing.tables import (
     CORRECTION_CONTEXTS,
     CORRECTIONS,
     COUNT_LEVEL,
+    ENDS_BY_TOKEN,
     HIGHEST_COUNT,
     INPUTS,
     KIND,
@@ -65,11 +66,14 @@ def node_in_half(bits, decision):
 
 @njit(cache=True, error_model="numpy")
 def find_buckets(t: Tables, w: Scratch, half: int, value: int, learn: bool) -> None:
-    """The bucket of each context. half: 0 for the end of a token, 1 and 2 for the halves of a byte, of which the
-    first is told by `value` whether it begins a token, the second by the bits before it."""
+    """The bucket of each context. half: 0 for the end of a token, 1 and 2 for the halves of a byte. `value` tells the
+    first which token may end, the second whether the byte begins a token, the third the bits before it."""
     w.seen[0] = 0
     for i in range(CONTEXTS):
-        h = hashed(w.hashes[i], half * 32 + value)
+        if half == 0:
+            h = hashed(w.hashes[i], value if ENDS_BY_TOKEN[i] else 0)
+        else:
+            h = hashed(w.hashes[i], half * 32 + value)
         bucket = _find(t, h, learn)
         w.buckets[i] = bucket
         if bucket == NO_BUCKET:

@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 # What the contexts are is decided in contexts.py. Here: the context whose prediction each one refines (−1: none).
 REFINES = np.array([-1, 0, 1, 2, 3, 4, 5, 6, 1, 8, 8, 1, 11, 1, 1, 8, 1, 9, 13, -1, 1])
 CONTEXTS = len(REFINES)
+ENDS_BY_TOKEN = np.ones(CONTEXTS, np.bool_)  # which contexts know the token, when it is asked whether it ends
+ENDS_BY_TOKEN[[3, 4, 5, 6, 7, 9, 10, 17]] = False  # they have it in their bytes, or would have too few counts
 SHORTEST_MATCHES = np.array([5, 10, 24])  # bytes that an earlier place has to share, for each of the match models
 MATCHES = len(SHORTEST_MATCHES)
 LONGEST_MATCH = 400  # bytes that are compared
@@ -51,7 +53,7 @@ LINE, PREVIOUS_LINE, INDENT, IN_LINE, BRACKETS, KIND, LENGTH = range(7)
 WORD, LAST_WORD, WORD_BEFORE, LINE_WORD, LINE_WORD_SET = range(5)
 LINE_BREAK = 9  # the kind of the last byte: letters 1 to 7 by their place in the word, others from 8 on
 
-BUCKETS_PER_BYTE = 1.2 * CONTEXTS  # of text: a guess on the generous side
+BUCKETS_PER_BYTE = 0.6 * CONTEXTS  # of text; 0.42 are used of a text of 100 KB
 FEWEST_BUCKETS, MOST_BUCKETS = 1 << 12, 1 << 22  # of 48 bytes each
 FIRST_RATE, LAST_RATE = 0.03, 0.005  # of the mixer, per bit
 
