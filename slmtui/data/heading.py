@@ -49,32 +49,39 @@ def find_shared(
 
     ids: at each position of training and validation, the id of the n-gram of this length that begins there, or
     `absent`. is_end: which tokens end a document. A heading is the first stretch of n-grams that nearly all documents
-    have, and begins within the first `length` tokens of each; a footer is the same read from the end, where the heading
-    does not reach.
+    have. Its first n-gram begins within the first `length` tokens of each, and nearly all have that once: what recurs
+    in documents is how they are written. A footer is the same read from the end, where the heading does not reach.
     """
     documents = tuple(map(_documents, is_end))
     of = len(documents[0]) + len(documents[1])
     if of < FEWEST_DOCUMENTS:
         return None
-    having = np.zeros(max(map(len, ids)) + 1, np.int64)  # how many documents have each n-gram
+    having, having_once = np.zeros((2, max(map(len, ids)) + 1), np.int64)  # how many documents have each n-gram
     for side, ends in zip(ids, is_end, strict=True):
         found, n_documents = side != absent, int(np.count_nonzero(ends)) + 1
         pairs = side[found].astype(np.int64)  # an n-gram and a document that has it, as one number
         pairs *= n_documents
         pairs += np.cumsum(ends, dtype=np.int32)[found]
-        pairs = distinct(pairs)
-        having += np.bincount(pairs // n_documents, minlength=len(having))
-    common = having >= NEARLY_ALL * of
-    if not common.any():
+        pairs.sort()
+        new = np.concatenate([[True], pairs[1:] != pairs[:-1], [True]])[-len(pairs) - 1 :]
+        having += np.bincount(pairs[new[:-1]] // n_documents, minlength=len(having))
+        having_once += np.bincount(pairs[new[:-1] & new[1:]] // n_documents, minlength=len(having))
+    common, common_once = having >= NEARLY_ALL * of, having_once >= NEARLY_ALL * of
+    if not common_once.any():
         return None
     headings, footers = list[list[Stretch | None]](), list[list[Stretch | None]]()
     for side, spans in zip(ids, documents, strict=True):
-        begins = np.where(side != absent, common[np.maximum(side, 0)], False)
-        heads = _first_stretches(begins, spans, length)
+        begins, goes_on = (
+            np.where(side != absent, which[np.maximum(side, 0)], False) for which in (common_once, common)
+        )
+        heads = _first_stretches(begins, goes_on, spans, length)
         headings.append(heads)
         n = len(side)
-        ends_back = np.concatenate([begins[: n - length + 1][::-1], np.zeros(min(n, length - 1), np.bool_)])
-        tails = _first_stretches(ends_back, [(n - stop, n - start) for start, stop in spans], length)
+        begins, goes_on = (
+            np.concatenate([which[: n - length + 1][::-1], np.zeros(min(n, length - 1), np.bool_)])
+            for which in (begins, goes_on)
+        )  # as read from the end
+        tails = _first_stretches(begins, goes_on, [(n - stop, n - start) for start, stop in spans], length)
         own = [(n - tail[1], n - tail[0]) if tail is not None else None for tail in tails]
         footers.append(
             [foot if foot and (not head or foot[0] >= head[1]) else None for head, foot in zip(heads, own, strict=True)]
@@ -97,10 +104,13 @@ def _documents(is_end: BoolArray) -> list[Stretch]:
     return list(spans)
 
 
-def _first_stretches(begins: BoolArray, documents: list[Stretch], length: int) -> list[Stretch | None]:
+def _first_stretches(
+    begins: BoolArray, goes_on: BoolArray, documents: list[Stretch], length: int
+) -> list[Stretch | None]:
     """Of each document, the tokens that its first n-grams in common cover, if these begin early enough.
 
-    begins: whether an n-gram of this length that is common begins at each place, (n,).
+    begins: whether an n-gram of this length that a stretch can begin with stands at each place, (n,); goes_on: one that
+    it can go on with, (n,).
     """
     found = list[Stretch | None]()
     for start, stop in documents:
@@ -108,7 +118,7 @@ def _first_stretches(begins: BoolArray, documents: list[Stretch], length: int) -
         if not begins[first]:
             found.append(None)
             continue
-        rest = begins[first:stop]
+        rest = goes_on[first:stop]
         past = len(rest) if rest.all() else int(np.argmin(rest))
         found.append((first, min(stop, first + past - 1 + length)))
     return found

@@ -117,12 +117,18 @@ def shortest_copy(dataset: Dataset) -> int:
 
 
 def _shared_text(dataset: Dataset, shared: SharedText | None, solid: NDArray[np.int64], do: str) -> str:
-    """What is left out: how many documents do what with it, and its first line. solid: places of what was compared."""
+    """What is left out: how many documents do what with it, and its first line. solid: places of what was compared.
+
+    What is left of a line that begins otherwise says little: the next one is shown.
+    """
     if shared is None:
         return ""
-    first, last = solid[shared.val_start], solid[min(shared.val_start + shared.tokens, len(solid)) - 1]
-    text = dataset.tokenizer.decode(dataset.val.tokens[first : last + 1]).strip()
-    line = text.split("\n", 1)[0].strip()
+    start, last = solid[max(0, shared.val_start - 1)], solid[min(shared.val_start + shared.tokens, len(solid)) - 1]
+    first, decode = solid[shared.val_start], dataset.tokenizer.decode
+    before, text = decode(dataset.val.tokens[start:first]), decode(dataset.val.tokens[first : last + 1])
+    is_cut = before.rstrip(" \t")[-1:] not in ("", "\n") and not text.startswith("\n")
+    rest = text.split("\n", 1)[-1].strip() if is_cut else ""
+    line = (rest or text.strip()).split("\n", 1)[0].strip()
     line = line if len(line) <= LINE_SHOWN else line[: LINE_SHOWN - 1] + "…"
     return f"{shared.n_documents:,} of {shared.of:,} documents {do}, {line!r}"
 

@@ -75,7 +75,7 @@ def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: b
         batch_total, batch_count = _total(model, idx, targets, side.end, first=first, bf16=bf16)
         total, count = total + batch_total, count + batch_count
     model.train()
-    return total / count if count else math.nan
+    return not_negative(total / count) if count else math.nan
 
 
 def sampled_losses(
@@ -113,7 +113,7 @@ def sampled_loss(
         if count:
             losses.append(total / count)
     model.train()
-    return float(np.mean(losses)) if losses else math.nan
+    return not_negative(float(np.mean(losses))) if losses else math.nan
 
 
 def _total(
@@ -150,4 +150,9 @@ def _token_losses(model: GPT, idx: Tensor, targets: Tensor, first: int = 0, *, b
 
 
 def _mean(losses: Tensor) -> float:
-    return losses.double().mean().item()
+    return not_negative(losses.double().mean().item())
+
+
+def not_negative(loss: float) -> float:
+    """A loss of nothing is 0, which rounding may miss, and not "-0.0000"; what is not finite stays."""
+    return 0.0 if loss <= 0 and math.isfinite(loss) else loss

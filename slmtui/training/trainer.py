@@ -23,7 +23,7 @@ from slmtui.data.baseline import bits_per_byte
 from slmtui.training import events
 from slmtui.training.control import Control, NoControl
 from slmtui.training.data_record import DataRecord
-from slmtui.training.evaluation import full_losses, sampled_losses
+from slmtui.training.evaluation import full_losses, not_negative, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import verdict_of
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
@@ -109,7 +109,7 @@ def update(training: Training) -> events.Step:
     with _denormals_flushed():
         training.optimizer.zero_grad()  # before the loss, which reuses the old gradient's memory for the new one
         loss = training.model.loss(idx, targets, bf16=training.bf16)
-        value, norm = loss.item(), math.nan
+        value, norm = not_negative(loss.item()), math.nan
         if math.isfinite(value):
             loss.backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()

@@ -151,6 +151,27 @@ def test_a_heading_and_a_footer_are_left_out_and_told_apart() -> None:
     assert (found.heading.tokens, found.footer.tokens) == (40, 30)
 
 
+def test_what_recurs_in_documents_is_neither_although_they_begin_and_end_with_it() -> None:
+    """Functions with one and the same body: so the documents are written, and what is learned of it counts."""
+    body = list(range(3000, 3030))
+    train, val = (
+        [token for i in range(n) for token in (*(t for j in range(4) for t in (start + 10 * i + j, *body)), END)]
+        for n, start in ((36, 10_000), (4, 20_000))
+    )
+    found = leakage(train, val, end=END)
+    assert (found.heading, found.footer) == (None, None)
+    assert found.repeated_share == pytest.approx(30 / 31)
+
+
+def test_a_heading_goes_on_with_what_recurs_in_documents() -> None:
+    banner = [7] * 20
+    heading = [*HEADING[:20], *banner, *HEADING[20:]]
+    found = leakage(documents(36, 1, heading), documents(4, 2, heading), end=END)
+    assert found.heading is not None
+    assert found.heading.tokens == 60
+    assert found.repeated_share == 0
+
+
 def test_a_heading_that_documents_end_soon_after_is_no_footer() -> None:
     found = leakage(documents(36, 1, HEADING, 15), documents(4, 2, HEADING, 15), end=END)
     assert found.heading is not None

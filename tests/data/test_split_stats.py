@@ -103,3 +103,17 @@ def test_a_licence_at_the_end_of_every_file_is_named_and_left_out(tmp_path: Path
     shared = dataset_leakage(dataset)
     assert shared.repeated_share == 0.0
     assert shared.left_out == (f"40 of 40 documents end with the same footer, {licence.splitlines()[0][:49] + '…'!r}",)
+
+
+def test_a_footer_is_named_by_its_first_whole_line(tmp_path: Path) -> None:
+    draw = random.Random(2)
+    for i in range(8):
+        words = [draw.choice("etaoinshrdlu") + str(draw.randrange(9_999)) for _ in range(60)]
+        (tmp_path / f"{i}.py").write_text(
+            f"{' '.join(words)}\ndef run_{i}(path, limit={i}):\n    for line in sorted(open(path, 'rb').readlines()):\n"
+            "        print(line.strip().decode('utf-8'), flush=True)\n"
+        )
+    shared = dataset_leakage(build_dataset(open_corpus(tmp_path), DatasetSettings(kind="gpt2")))
+    assert shared.left_out == (
+        "8 of 8 documents end with the same footer, \"for line in sorted(open(path, 'rb').readlines()):\"",
+    )

@@ -12,6 +12,7 @@ from slmtui.insight.rules.rates import (
     LOW_RATE,
     SHORT_PATH,
     TRAIN_ENDED,
+    fall,
     share_left,
     unigram,
     usual_rate,
@@ -70,14 +71,14 @@ def stopped_too_early(trace: RunTrace) -> Evidence | None:
         return None
     if too_few_steps(trace) is not None:
         return None  # which says how many, and more
-    fall, last = fall_at_the_end(trace), trace.evaluations[-1]
-    if fall < STILL_FALLING and not (fall >= STILL_FALLING / 2 and share_left(trace) >= UNDERFITTED):
+    share, last = fall_at_the_end(trace), trace.evaluations[-1]
+    if share < STILL_FALLING and not (share >= STILL_FALLING / 2 and share_left(trace) >= UNDERFITTED):
         return None
     return Evidence(
-        values={"fall": fall, "val": last.val_loss, "more": 2 * last.step, "guarded": guarded(trace)},
+        values={"fall": share, "val": last.val_loss, "more": 2 * last.step, "guarded": guarded(trace)},
         step=last.step,
-        number=fall,
-        confidence="high" if fall >= STILL_FALLING else "medium",
+        number=share,
+        confidence="high" if share >= STILL_FALLING else "medium",
     )
 
 
@@ -97,7 +98,7 @@ def fall_at_the_end(trace: RunTrace) -> float:
     if len(evaluations) < 3 or best is None or best.step < evaluations[-1].step:
         return 0.0
     steps, losses = zip(*((one.step, one.val_loss) for one in evaluations), strict=True)
-    return 1 - best.val_loss / float(np.interp(0.8 * best.step, steps, losses))
+    return fall(float(np.interp(0.8 * best.step, steps, losses)), best.val_loss)
 
 
 def _learned_little(trace: RunTrace) -> bool:

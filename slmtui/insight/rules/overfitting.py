@@ -23,6 +23,7 @@ from slmtui.insight.rules.advice import (
     will_be_stopped,
 )
 from slmtui.insight.rules.limits import LARGE_GAP, LAST_VALUE
+from slmtui.insight.rules.rates import fall
 from slmtui.insight.rules.rule import END, EVALUATION, EVALUATION_AND_END, Diagnosis, Evidence, Live, Rule
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.sources import MUENNIGHOFF
@@ -139,7 +140,9 @@ def overfitting(trace: RunTrace) -> Evidence | None:
 
 def plateau(trace: RunTrace) -> Evidence | None:
     """Neither loss moves although the rate has not fallen and nothing is memorised."""
-    if trace.broken_at is not None or trace.rate_has_fallen or not trace.has_learned or size.noise(trace) is not None:
+    if trace.broken_at is not None or trace.rate_has_fallen or not trace.has_learned:
+        return None
+    if size.noise(trace) is not None or size.trivial(trace) is not None:
         return None
     now = trace.evaluations[-1]
     if abs(now.gap) >= LARGE_GAP or progress(trace) >= PROGRESS:
@@ -165,8 +168,8 @@ def progress(trace: RunTrace) -> float:
     if not earlier:
         return 1.0
     return max(
-        1 - min(one.train_loss for one in latest) / min(one.train_loss for one in earlier),
-        1 - min(one.val_loss for one in latest) / min(one.val_loss for one in earlier),
+        fall(min(one.train_loss for one in earlier), min(one.train_loss for one in latest)),
+        fall(min(one.val_loss for one in earlier), min(one.val_loss for one in latest)),
     )
 
 

@@ -7,6 +7,7 @@ published phases have 0.3 to 0.6; trials on the bundled corpus 0.2 to 0.6 where 
 from __future__ import annotations
 
 from slmtui.insight.rules.run_trace import RunTrace
+from slmtui.training.gap import ALIKE
 
 SHORT_PATH, USUAL_PATH, LONG_PATH = 0.1, 0.5, 3.0
 LOW_RATE = 5e-4  # with a short path, the rate is to blame below it, the number of steps above
@@ -33,5 +34,10 @@ def unigram(trace: RunTrace) -> float:
 
 
 def share_left(trace: RunTrace) -> float:
-    """The last train loss, as a share of what token frequencies alone give."""
-    return trace.evaluations[-1].train_loss / unigram(trace)
+    """The last train loss, as a share of what token frequencies alone give; 0 where that is next to nothing."""
+    return trace.evaluations[-1].train_loss / unigram(trace) if unigram(trace) >= ALIKE else 0.0
+
+
+def fall(before: float, after: float) -> float:
+    """By what share a loss fell; 0 where it was next to nothing, as of a text of one symbol: it cannot fall."""
+    return 1 - after / before if before >= ALIKE else 0.0
