@@ -42,8 +42,10 @@ PROBES = 4  # buckets that a context may be found in
 END_NODE = 15  # of a bucket: does the token end here?
 MOST, FARTHEST = 15.0, 7.99  # logits of the mixer, and of the curves
 LEAST = 1e-5  # of any bit's probability
-RATE_DECAY = 0.9995  # of the mixer's rate, per byte
-FINAL_RATE, CHAIN_RATE, CHAIN_WEIGHT_RATE, MAP_RATE, CORRECTION_RATE = 0.002, 0.02, 0.3, 0.02, 0.02
+RATE_SCALE = 1.3  # the mixer's rate after n bytes: this / √n
+# The others', beside a share of the mixer's.
+FINAL_RATE, CHAIN_RATE, MAP_RATE, CORRECTION_RATE = 0.002, 0.008, 0.004, 0.006
+CHAIN_WEIGHT_RATE = 0.3  # in proportion to that of the bias
 
 
 @njit(cache=True, error_model="numpy", inline="always")
@@ -223,22 +225,22 @@ def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int) -> None:
         if w.map_at[i] == NO_NODE:
             continue
         coarser = x[CHAINED + REFINES[i]] if REFINES[i] >= 0 else np.float32(0)
-        error = np.float32((bit - squash(x[CHAINED + i])) * CHAIN_RATE)
+        error = np.float32((bit - squash(x[CHAINED + i])) * (CHAIN_RATE + rate))
         t.chains[i, w.chain_at[i], 0] += error * coarser * CHAIN_WEIGHT_RATE
         t.chains[i, w.chain_at[i], 1] += error
         p = t.maps[i, w.map_at[i]]
-        t.maps[i, w.map_at[i]] = min(max(p + (bit - p) * MAP_RATE, 1e-4), 1 - 1e-4)
+        t.maps[i, w.map_at[i]] = min(max(p + (bit - p) * (MAP_RATE + 2 * rate), 1e-4), 1 - 1e-4)
     for m in range(MATCHES):
         if w.match_at[m] != NO_NODE:
             first = 1 if decision > 1 else 0
             p = t.match_map[m, w.match_at[m], first]
             right = 1.0 if w.expected[m] == bit else 0.0
-            t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * MAP_RATE, 1e-4), 1 - 1e-4)
+            t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * (MAP_RATE + 2 * rate), 1e-4), 1 - 1e-4)
     low, high = w.seen[1], w.parts[0]
     for c in range(CORRECTIONS):
         curve = t.corrections[c, w.correction_at[c]]
-        curve[low] += (bit - curve[low]) * CORRECTION_RATE * (1 - high)
-        curve[low + 1] += (bit - curve[low + 1]) * CORRECTION_RATE * high
+        curve[low] += (bit - curve[low]) * (CORRECTION_RATE + rate) * (1 - high)
+        curve[low + 1] += (bit - curve[low + 1]) * (CORRECTION_RATE + rate) * high
 
 
 @njit(cache=True, error_model="numpy")
@@ -256,5 +258,5 @@ def count_bit(t: Tables, w: Scratch, node: int, bit: int) -> None:
 
 @njit(cache=True, error_model="numpy")
 def slow_down(t: Tables) -> None:
-    """The mixer learns fast at first."""
-    t.rate[0] = max(LAST_RATE, t.rate[0] * RATE_DECAY)
+    """The mixer learns fast at first: a step along RATE_SCALE / √n."""
+    t.rate[0] = max(LAST_RATE, t.rate[0] - t.rate[0] ** 3 / (2 * RATE_SCALE**2))

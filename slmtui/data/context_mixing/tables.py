@@ -55,7 +55,7 @@ LINE_BREAK = 9  # the kind of the last byte: letters 1 to 7 by their place in th
 
 BUCKETS_PER_BYTE = 0.6 * CONTEXTS  # of text; 0.42 are used of a text of 100 KB
 FEWEST_BUCKETS, MOST_BUCKETS = 1 << 12, 1 << 22  # of 48 bytes each
-FIRST_RATE, LAST_RATE = 0.03, 0.005  # of the mixer, per bit
+FIRST_RATE, LAST_RATE = 0.03, 0.0015  # of the mixer, per bit
 
 
 class Tables(NamedTuple):
