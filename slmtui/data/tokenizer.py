@@ -217,17 +217,23 @@ class CompactTokenizer(Tokenizer):
         end = len(self.gpt2_ids) - 1 if self.gpt2_ids[-1] == N_VOCAB - 1 else None
         super().__init__([spelling[i] for i in self.gpt2_ids.tolist()], np.argsort(GPT2_BYTES), end)
 
-        # What replaces each GPT-2 id: our id for it, or those of its bytes.
-        kept = np.isin(np.arange(N_VOCAB), self.gpt2_ids)
-        lengths = np.where(kept, 1, self._gpt2.token_lengths)
-        values: Ids = np.empty(int(lengths.sum()), self.dtype)
-        values[np.repeat(kept, lengths)] = np.arange(self.n_vocab)
-        values[~np.repeat(kept, lengths)] = self.byte_ids[self._gpt2._bytes[np.flatnonzero(~kept)]]
-        self._from_gpt2 = RaggedRows(values, lengths)
+        self._ours = np.full(N_VOCAB, -1, np.int32)  # our id for each of GPT-2; -1: spelled in bytes
+        self._ours[self.gpt2_ids] = np.arange(self.n_vocab)
 
     def from_gpt2(self, ids: NDArray[Any]) -> Ids:
         """Our ids for a text, given GPT-2's ids for it."""
-        return self._from_gpt2[ids.astype(np.int64)]
+        ids = ids.astype(np.int64)
+        ours = self._ours[ids]
+        is_spelled = ours < 0
+        if not is_spelled.any():
+            found: Ids = ours.astype(self.dtype)
+            return found
+        lengths = np.where(is_spelled, self._gpt2.token_lengths[ids], 1)
+        found = np.empty(int(lengths.sum()), self.dtype)
+        in_bytes = np.repeat(is_spelled, lengths)
+        found[~in_bytes] = ours[~is_spelled]
+        found[in_bytes] = self.byte_ids[self._gpt2._bytes[ids[is_spelled]]]
+        return found
 
     def state(self) -> State:
         return {"kind": self.kind, "gpt2_ids": self.gpt2_ids.tolist()}
