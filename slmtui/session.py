@@ -12,6 +12,7 @@ from pathlib import Path
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
 from slmtui.data.reading import at_start
+from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.runs.atomic_files import clear_drafts
@@ -56,7 +57,7 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
         training = Training.start(phase, dataset, tuned_machine(phase, dataset))
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    stream = watch(with_final_test(train(training, _control_file(run, wish)), run, training), dataset)
+    stream = watch(_with_last_looks(train(training, _control_file(run, wish)), run, training), dataset)
     return Session(run, training, (), record(run, lock, training, stream), _at_start(dataset))
 
 
@@ -74,11 +75,16 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
     except BaseException:
         lock.release()
         raise
-    tested = with_final_test(train(resumed.training, commands), run, resumed.training)
-    stream = watch(tested, resumed.training.dataset, resumed.history)
+    looked_at = _with_last_looks(train(resumed.training, commands), run, resumed.training)
+    stream = watch(looked_at, resumed.training.dataset, resumed.history)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, _at_start(resumed.training.dataset))
+
+
+def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> Iterator[Event]:
+    """With what is asked of the best model once, before the training's last event."""
+    return with_final_test(with_lines_completed(stream, run, training), run, training)
 
 
 def _at_start(dataset: Dataset) -> tuple[str, ...]:

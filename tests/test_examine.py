@@ -77,6 +77,12 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert f"training text: given 6 tokens, the next 6 came out exactly at {exact} of 60 places (" in out
     assert "20 samples: " in out
     assert verdict(first.extraction) in out
+    useful = first.usefulness
+    assert useful is not None
+    assert useful.mixed is None
+    saved = useful.network.characters_saved
+    assert f"at {useful.places} places of the validation text" in out
+    assert f"saved {100 * saved.value:.1f} ± {100 * (saved.error or 0):.1f} %" in out
     assert main([*arguments, "--json"]) == 0
     again = json.loads(capsys.readouterr().out)
     assert {key: value for key, value in again.items() if key not in ("run", "checkpoint")} == json.loads(
@@ -88,6 +94,8 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert f"Examination, step {first.step}" in report
     assert "Asked with: slmtui examine --samples 20 --places 60 --tokens 6 --seed 42 heart-001." in report
     assert f"came out exactly at {exact} of 60" in report
+    assert "### How useful it is" in report
+    assert f"{100 * saved.value:.1f} ± {100 * (saved.error or 0):.1f} %" in report
 
     assert main(["examine", "checkpoints/heart-001/last.pt", "--samples", "0", "--places", "1"]) == 0
     assert capsys.readouterr().err.startswith("checkpoints/heart-001/last.pt: ")

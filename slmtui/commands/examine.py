@@ -1,6 +1,7 @@
-"""slmtui examine RUN: count what a run's model writes, over many samples, and test what it knows by heart.
+"""slmtui examine RUN: count what a run's model writes, over many samples, test what it knows by heart, and how useful
+it is to somebody who writes: how much of a line it completes rightly, at many places of the validation text.
 
-slmtui examine latest                     samples judged; training and validation text asked for
+slmtui examine latest                     samples judged; text asked for, lines completed
 slmtui examine phase2-001 --tokens 32     32 tokens given, are the next 32 exact?
 """
 
@@ -37,7 +38,7 @@ USUAL = Questions()
     type=whole(1, 10_000),
     default=str(USUAL.places),
     metavar="N",
-    help=f"positions of each text to test (default: {USUAL.places})",
+    help=f"positions of each text to test, and lines to complete, fewer of a large model (default: {USUAL.places})",
 )
 @click.option(
     "--tokens",
@@ -46,11 +47,20 @@ USUAL = Questions()
     metavar="K",
     help=f"tokens given as a prompt, and tokens expected back (default: {USUAL.prefix})",
 )
+@click.option("--bleu", is_flag=True, help="also BLEU of the completed lines: pip install 'slmtui[bleu]'")
 @seed_option("places")
 @json_option("one JSON object")
 @checkpoints_option
 def command(
-    run: str, last: bool, samples: int, places: int, tokens: int, seed: int, as_json: bool, checkpoints: Path
+    run: str,
+    last: bool,
+    samples: int,
+    places: int,
+    tokens: int,
+    bleu: bool,
+    seed: int,
+    as_json: bool,
+    checkpoints: Path,
 ) -> ExitStatus:
     examined = find_run(checkpoints, run)
     last = last or _names_the_last(run)
@@ -59,7 +69,7 @@ def command(
 
     path = saved_model(examined, last=last)
     saved = load_model(path)
-    asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed)
+    asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed, bleu=bleu)
     say(f"{path}: step {saved.step:,}, {saved.losses}")
     found = examine(saved, dataset_of(saved), asked)
     if as_json:
@@ -84,6 +94,9 @@ def show(found: Examination) -> None:
     put(examination.verdict(found.extraction))
     if found.by_heart:
         put(visible(f"by heart: {examination.places_by_heart(found)}"))
+    if found.usefulness is not None:
+        for line in examination.usefulness_lines(found.usefulness):
+            put(line)
 
 
 def _names_the_last(run: str) -> bool:

@@ -12,5 +12,6 @@ TOKENIZER_KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 257, 16_384  # tokens that are learned
 UINT16_VALUES = 65_536  # tokens that 16 bits can number
 SHORTEST_COPY = 16  # tokens of GPT-2; what two texts share and is shorter is how a language goes
+GATE_PLACES = 200  # of the validation text where lines are completed for gate.min_characters_saved, at most
 GATE_SAMPLES = 64  # drawn for a gate that needs rates, if [sampling] samples is 0
 SEED, LARGEST_SEED = 42, 2**63 - 1  # of completions: the usual one, and what a random generator takes

@@ -359,6 +359,11 @@ class GateSection(Section):
         description="Largest share of the samples' tokens that may lie in copies of training text, of about "
         f"{SHORTEST_COPY} GPT-2 tokens or more.",
     )  # fmt: skip
+    min_characters_saved: Number | None = Field(
+        None, ge=0, le=1,
+        description="Smallest share of the validation text's lines that completions must save typing; measured at the "
+        "end, with the best model.",
+    )  # fmt: skip
 
     @property
     def wants_rates(self) -> bool:

@@ -35,6 +35,7 @@ class RunHistory:
     started: events.RunStarted | None
     finished: events.RunFinished | None
     test: events.FinalTest | None
+    saved: events.CharactersSaved | None
     last: Event | None
     evaluations: list[events.Evaluation]
     samples: list[events.Sample]
@@ -52,7 +53,7 @@ class RunHistory:
         self._clear()
 
     def _clear(self) -> None:
-        self.started = self.finished = self.last = self.test = None
+        self.started = self.finished = self.last = self.test = self.saved = None
         self.evaluations, self.samples, self.rates = [], [], []
         self.warnings, self.changes, self.checkpoints, self.resumed = [], [], [], []
         self.progress = Progress()
@@ -201,10 +202,12 @@ class RunHistory:
                 self.evaluations.append(event)
             case events.FinalTest():
                 self.test = event
+            case events.CharactersSaved():
+                self.saved = event
             case events.Step():
-                self.test = None
+                self.test = self.saved = None
             case events.Resumed():
-                self.test = None
+                self.test = self.saved = None
                 if event.after == "stop":
                     self.resumed.append(event)
             case events.Sample():

@@ -12,7 +12,7 @@ from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import DIVERGED, Event
 from slmtui.training.gap import above_baseline, compared, in_words
-from slmtui.words import duration
+from slmtui.words import duration, plural
 
 NOT_TESTED = "not looked at yet; that is done once, when the training is over"  # of a run that may be resumed
 
@@ -55,6 +55,12 @@ def line_of(event: Event, progress: Progress) -> str | None:
             )
         case events.FinalTest():
             return f"test, the best model (step {event.best_step:,}): {test_line(event)}"
+        case events.CharactersSaved():
+            error = "" if event.error is None else f" ± {100 * event.error:.1f}"
+            return (
+                f"lines completed by the best model (step {event.best_step:,}): {100 * event.share:.1f}{error} % of "
+                f"their characters saved at {plural(event.places, 'place')}"
+            )
         case events.Sample():
             return f"sample at step {event.step}{_label(event)}:\n{_margin(visible(event.prompt + event.text))}"
         case events.SampleRates():

@@ -139,6 +139,17 @@ class FinalTest(Base):
 
 
 @dataclass(frozen=True, kw_only=True)
+class CharactersSaved(Base):
+    """How much of a line the best model completes rightly, measured at the end for gate.min_characters_saved."""
+
+    event: Literal["characters_saved"] = "characters_saved"
+    best_step: Count  # of the model that was asked
+    places: Count  # of the validation text
+    share: Real  # of the characters, from 0 to 1
+    error: float | None  # its standard error
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sample(Base):
     event: Literal["sample"] = "sample"
     prompt: str
@@ -258,6 +269,7 @@ Event = Annotated[
     | Step
     | Evaluation
     | FinalTest
+    | CharactersSaved
     | Sample
     | SampleRates
     | Checkpoint

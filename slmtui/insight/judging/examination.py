@@ -14,7 +14,7 @@ from pydantic import Field, TypeAdapter
 from slmtui.config.limits import SEED, SHORTEST_COPY
 from slmtui.errors import UserError
 from slmtui.files import open_to_read
-from slmtui.insight.judging.counts import Count, Extraction, Rates
+from slmtui.insight.judging.counts import Count, Estimate, Extraction, LineCompletions, Rates, Usefulness
 from slmtui.insight.judging.proportion import counted
 from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.run import Run
@@ -26,13 +26,17 @@ PLACES_NAMED = 10  # of those known by heart
 
 @dataclass(frozen=True)
 class Questions:
-    """What is asked. samples: over all prompts of the phase. The same seed gives the same answers."""
+    """What is asked. samples: over all prompts of the phase. The same seed gives the same answers.
+
+    places: of each text for the extraction test, and of the validation text for completions of lines. bleu: of these.
+    """
 
     samples: Count = 200
     places: Count = 200
     prefix: Count = SHORTEST_COPY
     length: Count = SHORTEST_COPY
     seed: Annotated[int, Field(strict=True)] = SEED
+    bleu: Annotated[bool, Field(strict=True)] = False
 
 
 @dataclass(frozen=True)
@@ -45,13 +49,17 @@ class Extractions:
 
 @dataclass(frozen=True)
 class Examination:
-    """All that was found of a model. by_heart: "file:line" of what it gave away, in order."""
+    """All that was found of a model. by_heart: "file:line" of what it gave away, in order.
+
+    usefulness: None where the validation text has no place for it, and in what an older slmtui kept.
+    """
 
     step: Count
     asked: Questions
     rates: Rates
     extraction: Extractions
     by_heart: tuple[str, ...]
+    usefulness: Usefulness | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON, with the interval of each extraction."""
@@ -85,6 +93,49 @@ def summary_lines(found: Examination) -> list[str]:
     return lines
 
 
+USEFULNESS_COLUMNS = ("completed by", "exact", "similar", "saved", "top-1", "top-5", "perplexity")
+
+
+def usefulness_lines(found: Usefulness) -> list[str]:
+    """The same for completions of lines: how often, and the numbers of each model."""
+    where = plural(found.places, "place")
+    lines = [f"the rest of the line was completed at {where} of the validation text (± standard error):"]
+    for name, *values in usefulness_rows(found):
+        numbers = ", ".join(
+            f"{column} {value}" for column, value in zip(usefulness_header(found)[1:], values, strict=True)
+        )
+        lines.append(f"{name}: {numbers}")
+    return lines
+
+
+def usefulness_header(found: Usefulness) -> tuple[str, ...]:
+    """The columns of `usefulness_rows`."""
+    return (*USEFULNESS_COLUMNS, *(("BLEU",) if found.network.bleu is not None else ()))
+
+
+def usefulness_rows(found: Usefulness) -> list[tuple[str, ...]]:
+    """For each model its name and its numbers, as words."""
+    rows = [("the network", found.network)]
+    rows += [("the mixture", found.mixed)] if found.mixed is not None else []
+    rows.append((f"counting ({found.order}-gram)", found.counting))
+    return [(name, *_completed(one)) for name, one in rows]
+
+
+def in_percent(share: Estimate) -> str:
+    """`31.2 ± 2.1 %`; without the error where there is none."""
+    return _with_error(Estimate(100 * share.value, None if share.error is None else 100 * share.error)) + " %"
+
+
+def _completed(one: LineCompletions) -> tuple[str, ...]:
+    shares = one.exact, one.similarity, one.characters_saved, one.top1, one.top5
+    bleu = () if one.bleu is None else (f"{one.bleu:.1f}",)
+    return (*map(in_percent, shares), _with_error(one.perplexity), *bleu)
+
+
+def _with_error(found: Estimate) -> str:
+    return f"{found.value:.1f}" if found.error is None else f"{found.value:.1f} ± {found.error:.1f}"
+
+
 def places_by_heart(found: Examination) -> str:
     """The first places that came out exactly, and how many more there are; empty if there are none."""
     more = len(found.by_heart) - PLACES_NAMED
@@ -111,7 +162,8 @@ def verdict(extraction: Extractions) -> str:
 def command(run: Run, asked: Questions) -> str:
     """What asks the best model of the run the same again."""
     options = {"--samples": asked.samples, "--places": asked.places, "--tokens": asked.prefix, "--seed": asked.seed}
-    return run.command("examine", *(word for key, value in options.items() for word in (key, str(value))))
+    words = [word for key, value in options.items() for word in (key, str(value))]
+    return run.command("examine", *words, *(["--bleu"] if asked.bleu else []))
 
 
 def keep(run: Run, found: Examination) -> None:

@@ -1,4 +1,4 @@
-"""Examining the model of a run: what it writes, counted over many samples, and what it knows by heart.
+"""Examining the model of a run: what it writes, counted over many samples, what it knows by heart, how useful it is.
 
     found = examine(saved, dataset_of(saved), Questions(samples=200))
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from slmtui.data.dataset import Dataset
 from slmtui.errors import UserError
+from slmtui.insight.judging.completing import usefulness
 from slmtui.insight.judging.examination import Examination, Extractions, Questions
 from slmtui.insight.judging.extraction import extract
 from slmtui.insight.judging.quality import Judge, rates
@@ -27,6 +28,8 @@ def dataset_of(saved: SavedModel) -> Dataset:
 
 def examine(saved: SavedModel, dataset: Dataset, asked: Questions) -> Examination:
     """Everything that was asked, answered: `summary_lines` says it in words."""
+    # First, since it refuses what cannot be measured here.
+    useful = usefulness(saved.model, dataset, places=asked.places, seed=asked.seed, bleu=asked.bleu)
     judge = Judge.build(dataset)
     drawn = completions(saved.model, saved.tokenizer, saved.phase.sampling, asked.samples, asked.seed)
     found = rates(judge(prompt, text) for prompt, text in drawn)
@@ -49,4 +52,5 @@ def examine(saved: SavedModel, dataset: Dataset, asked: Questions) -> Examinatio
         rates=found,
         extraction=Extractions(train, val),
         by_heart=tuple(sorted(f"{file}:{line}" for file, line in known)),
+        usefulness=useful,
     )

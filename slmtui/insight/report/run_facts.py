@@ -137,7 +137,9 @@ def read_facts(run: Run) -> RunFacts:
         run.phase(),
         run.phase_text(),
         history.started,
-        BestEvaluation.of([history.started, *history.evaluations, *history.rates]),
+        BestEvaluation.of(
+            [history.started, *history.evaluations, *history.rates, *([history.saved] if history.saved else [])]
+        ),
         findings,
         kept(run),
     )

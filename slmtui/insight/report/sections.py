@@ -8,7 +8,14 @@ from typing import Any
 
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.insight.estimates import PerToken
-from slmtui.insight.judging.examination import command, places_by_heart, summary_lines, verdict
+from slmtui.insight.judging.examination import (
+    command,
+    places_by_heart,
+    summary_lines,
+    usefulness_header,
+    usefulness_rows,
+    verdict,
+)
 from slmtui.insight.report.blocks import Bullets, Code, Figure, Heading, Paragraph, ReportBlock, Table
 from slmtui.insight.report.figures import run_figure
 from slmtui.insight.report.run_facts import RunFacts
@@ -195,7 +202,21 @@ def by_heart(facts: RunFacts, level: int) -> list[ReportBlock]:
     ]
     if found.by_heart:
         blocks.append(Paragraph(f"Came out exactly after: {places_by_heart(found)}."))
-    return blocks
+    return [*blocks, *_usefulness(facts, level + 1)]
+
+
+def _usefulness(facts: RunFacts, level: int) -> list[ReportBlock]:
+    found = facts.examination.usefulness if facts.examination is not None else None
+    if found is None:
+        return []
+    words = (
+        f"Lines were completed at {plural(found.places, 'place')} of the validation text, "
+        f"{plural(found.characters, 'character')} in all; after ± the standard error. “saved”: the share of these "
+        "characters that somebody need not type who takes a completion up to its first wrong character. “top-1” and "
+        "“top-5”: the token that stands there is the likeliest, or one of five."
+    )
+    header = usefulness_header(found)
+    return [Heading("How useful it is", level), Paragraph(words), Table(header, tuple(usefulness_rows(found)))]
 
 
 def _judgement(sample: Sample) -> str:

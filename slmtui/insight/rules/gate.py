@@ -1,6 +1,7 @@
 """The gate: limits of a phase that make a run fail in CI, judged at the best evaluation, the one that best.pt holds.
 
-Limits on rates are judged on the samples that were drawn at that evaluation.
+Limits on rates are judged on the samples that were drawn at that evaluation, the one on characters saved on the lines
+that its model completed at the end.
 """
 
 from __future__ import annotations
@@ -10,19 +11,21 @@ from dataclasses import dataclass
 
 from slmtui.config.phase import GateSection
 from slmtui.insight.judging.proportion import counted
-from slmtui.training.events import Evaluation, Event, RunStarted, SampleRates
+from slmtui.training.events import CharactersSaved, Evaluation, Event, RunStarted, SampleRates
 from slmtui.training.uniform import has_learned
+from slmtui.words import plural
 
 
 @dataclass
 class BestEvaluation:
-    """The best evaluation so far, the latest rates that were counted at its step, and how the run began.
+    """The best evaluation so far, what was counted of its model, and how the run began.
 
     A fold over events. The evaluation is the one that best.pt holds; with a mixture, the best of the mixture.
     """
 
     evaluation: Evaluation | None = None
     rates: SampleRates | None = None
+    saved: CharactersSaved | None = None
     started: RunStarted | None = None  # None before the run's first event
 
     @classmethod
@@ -36,9 +39,15 @@ class BestEvaluation:
         if isinstance(event, RunStarted):
             self.started = event
         elif isinstance(event, Evaluation) and event.best:
-            self.evaluation, self.rates = event, None
+            self.evaluation, self.rates, self.saved = event, None, None
         elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
             self.rates = event
+        elif (
+            isinstance(event, CharactersSaved)
+            and self.evaluation is not None
+            and event.best_step == self.evaluation.step
+        ):
+            self.saved = event
 
     @property
     def has_learned(self) -> bool:
@@ -86,7 +95,7 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         for key, limit, value in losses
         if limit is not None
     ]
-    return found + _rates(gate, best)
+    return found + _rates(gate, best) + _saved(gate, best)
 
 
 def _rates(gate: GateSection, best: BestEvaluation) -> list[Limit]:
@@ -109,6 +118,17 @@ def _rates(gate: GateSection, best: BestEvaluation) -> list[Limit]:
             words = f"{share:.4f} of the tokens of {rates.samples:,} samples are copied from the training text {at}"
             found.append(_limit("max_copied_share", limit, share <= limit, words))
     return found
+
+
+def _saved(gate: GateSection, best: BestEvaluation) -> list[Limit]:
+    limit, saved = gate.min_characters_saved, best.saved
+    if limit is None:
+        return []
+    if saved is None:
+        return [_limit("min_characters_saved", limit, False, "no line was completed with the best model")]
+    error = "" if saved.error is None else f" ± {saved.error:.4f}"
+    words = f"completions save {saved.share:.4f}{error} of the characters at {plural(saved.places, 'place')}"
+    return [_limit("min_characters_saved", limit, saved.share >= limit, words)]
 
 
 def _limit(key: str, limit: float, kept: bool, why: str) -> Limit:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from slmtui.config.limits import SEED
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
 from slmtui.errors import UserError
+from slmtui.insight.judging.line_places import line_places
 from slmtui.insight.judging.quality import is_python
 
 
@@ -19,6 +21,11 @@ def refuse_impossible(phase: Phase, dataset: Dataset) -> None:
     if gate.wants_rates and not phase.sampling.prompts:
         key = "min_parse_rate" if gate.min_parse_rate is not None else "max_copied_share"
         raise UserError(f"{phase.name}: gate.{key} judges samples, and sampling.prompts is empty; give it a prompt")
+    if gate.min_characters_saved is not None and not line_places(dataset.val, dataset.tokenizer, 1, SEED):
+        raise UserError(
+            f"{phase.name}: gate.min_characters_saved = {gate.min_characters_saved:g} asks for completions of lines, "
+            "and the validation text has none that goes on; take the limit out"
+        )
     if gate.min_parse_rate is not None and not is_python(dataset):
         raise UserError(
             f"{phase.name}: gate.min_parse_rate = {gate.min_parse_rate:g} asks how many samples parse as Python, and "

@@ -15,10 +15,11 @@ from slmtui.errors import UserError
 from slmtui.insight.judging.proportion import counted, interval
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.insight.rules.gate_check import refuse_impossible
-from slmtui.training.events import Evaluation, SampleRates
+from slmtui.training.events import CharactersSaved, Evaluation, Event, SampleRates
 from tests.insight.corpora import python_dataset
 
 WELL = Evaluation(step=20, train_loss=1.0, val_loss=1.4, gap=0.4, verdict="excellent", bits_per_byte=0.9, best=True)
+SAVED = CharactersSaved(step=40, best_step=20, places=200, share=0.25, error=0.02)
 RATES = SampleRates(step=20, samples=64, parse_rate=49 / 64, copied_share=0.25)
 
 
@@ -52,6 +53,19 @@ def test_the_copied_share(most: float, kept: bool) -> None:
     ((was_kept, sentence),) = limits_in_words(GateSection(max_copied_share=most), BestEvaluation.of([WELL, RATES]))
     assert was_kept == kept
     assert "0.2500 of the tokens of 64 samples are copied" in sentence
+
+
+@pytest.mark.parametrize(("least", "kept"), [(0.25, True), (0.26, False)])
+def test_characters_saved_are_those_of_the_best_model(least: float, kept: bool) -> None:
+    gate = GateSection(min_characters_saved=least)
+    ((was_kept, sentence),) = limits_in_words(gate, BestEvaluation.of([WELL, SAVED]))
+    assert was_kept == kept
+    assert sentence.endswith("completions save 0.2500 ± 0.0200 of the characters at 200 places")
+    others: tuple[list[Event], ...] = ([WELL], [SAVED, WELL], [WELL, replace(SAVED, best_step=40)])
+    for happened in others:
+        ((was_kept, sentence),) = limits_in_words(gate, BestEvaluation.of(happened))
+        assert not was_kept
+        assert "no line was completed with the best model" in sentence
 
 
 def test_rates_of_another_step_are_not_the_best_models() -> None:
