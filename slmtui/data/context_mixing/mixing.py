@@ -17,10 +17,12 @@ from slmtui.data.context_mixing.tables import (
     CORRECTIONS,
     COUNT_LEVEL,
     ENDS_BY_TOKEN,
+    EXACT,
     HIGHEST_COUNT,
     INPUTS,
     KIND,
     LAST_RATE,
+    LENGTH,
     LENGTH_CLASSES,
     MAP_STEPS,
     MATCHED,
@@ -31,6 +33,7 @@ from slmtui.data.context_mixing.tables import (
     SET_STARTS,
     SETS,
     STEP,
+    THINNED,
     TRUST,
     Scratch,
     Tables,
@@ -253,7 +256,9 @@ def count_bit(t: Tables, w: Scratch, node: int, bit: int) -> None:
         p = np.int64(t.probability[bucket, node]) if count else 32768
         p += int(((65535 if bit else 0) - p) * STEP[count])
         t.probability[bucket, node] = p
-        t.history[bucket, node] = min(count + 1, HIGHEST_COUNT) | (history >> 7 << 6) | bit << 7
+        if count < EXACT or (count < HIGHEST_COUNT and (t.registers[LENGTH] + i) % THINNED == 0):
+            count += 1
+        t.history[bucket, node] = count | (history >> 7 << 6) | bit << 7
 
 
 @njit(cache=True, error_model="numpy")

@@ -36,11 +36,11 @@ SETS = len(SET_SIZES)
 SET_STARTS = np.concatenate([[0], np.cumsum(SET_SIZES)[:-1]])
 
 COUNT_LEVELS, RECENT = 12, 4  # classes of how often a node was met, and of its last two bits
-HIGHEST_COUNT = 60
-# Class of each count.
-COUNT_LEVEL = np.array([0, 1, 2, 3, 4, 5, 6, 6, 7, 7, 8, 8, 8, 9, 9, 9, 9, 9] + [10] * 14 + [11] * 29)
+HIGHEST_COUNT, EXACT, THINNED = 63, 24, 6  # counts are exact to 24; from there on only one in six is counted
+MET = np.maximum(np.arange(HIGHEST_COUNT + 1), (np.arange(HIGHEST_COUNT + 1) - EXACT) * THINNED + EXACT)
+COUNT_LEVEL = np.searchsorted([1, 2, 3, 4, 5, 6, 8, 10, 13, 18, 32], MET, side="right")  # the class of each count
 MAP_STEPS, CHAIN_STEPS = 32, 8  # classes of a node's probability, for its two refinements
-STEP = (1 / (np.arange(HIGHEST_COUNT + 1) + 1.6)).astype(np.float32)  # how far a node moves towards a new bit
+STEP = (1 / (MET + 1.6)).astype(np.float32)  # how far a node moves towards a new bit
 TRUST = np.minimum(4.0, 1 + 0.4 * np.arange(16)).astype(np.float32)  # in a node that was met so often
 
 CORRECTIONS, CURVE = 3, 33  # the last stage: curves over the prediction, −8 … 8, for each of three circumstances
