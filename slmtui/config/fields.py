@@ -15,13 +15,14 @@ from pydantic_core import PydanticCustomError
 from slmtui.config.limits import UINT16_VALUES, SplitKind
 
 
-def broken_rule(wrong: str, allowed: str = "", got: str = "", beside: str = "") -> PydanticCustomError:
+def broken_rule(wrong: str, allowed: str = "", got: str = "", beside: str = "", key: str = "") -> PydanticCustomError:
     """An error in the form `wrong (got …), allowed: …`.
 
     If empty, `allowed` and `got` are the field's own description and the value found. `beside` is a key of the same
-    section that the value conflicts with: if this field is not in the file, the line of that key is shown.
+    section that the value conflicts with: if this field is not in the file, the line of that key is shown. `key`, of a
+    rule for a whole section: the key in it that is at fault.
     """
-    context = {"wrong": wrong, "allowed": allowed, "got": got, "beside": beside}
+    context = {"wrong": wrong, "allowed": allowed, "got": got, "beside": beside, "key": key}
     return PydanticCustomError("broken_rule", "{wrong}, allowed: {allowed}", context)
 
 

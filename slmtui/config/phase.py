@@ -47,6 +47,10 @@ from slmtui.config.limits import (
 
 LARGEST_WIDTH = 4096
 
+# Who predicts: the network alone; a mixture that knows the training text and its window; or one that also learns from
+# each token after it has predicted it.
+Decides = Literal["network", "static", "adaptive"]
+
 
 class Section(BaseModel):
     """What all sections share: unknown keys are errors, and nothing changes after validation."""
@@ -219,6 +223,11 @@ class ModelSection(Section):
         description="Weight of a Kneser-Ney n-gram model of the training text in each prediction; 0: network alone. "
         "Does not affect training.",
     )
+    context_mixing: StrictBool = Field(
+        False,
+        description="Mix the network's predictions with counts of bytes in many contexts, which learn on while a text "
+        "is read. Does not affect training.",
+    )
 
     @field_validator("n_embd")
     @classmethod
@@ -234,6 +243,19 @@ class ModelSection(Section):
             allowed=f"multiples of {n_head}, the nearest being {' and '.join(map(str, nearest))}",
             beside="n_head",
         )
+
+    @field_validator("context_mixing")
+    @classmethod
+    def _one_mixture(cls, context_mixing: bool, info: ValidationInfo) -> bool:
+        ngram_mix = info.data.get("ngram_mix", 0.0)  # an invalid share has a message of its own
+        if context_mixing and ngram_mix > 0:
+            raise broken_rule(
+                "not together with ngram_mix",
+                got=f"context_mixing = true with ngram_mix = {ngram_mix:g}",
+                allowed="context_mixing = false, or ngram_mix = 0",
+                beside="ngram_mix",
+            )
+        return context_mixing
 
 
 class OptimizerSection(Section):
@@ -308,6 +330,11 @@ class EvaluationSection(Section):
     method: Literal["full", "sampled"] = Field(
         "full", description="On the whole validation split, or on random batches of it as in the published phases."
     )
+    decides: Decides | None = Field(
+        None,
+        description="Whose validation loss decides what is kept in best.pt, early stopping and the gate, and what "
+        "completes; unset: adaptive with context_mixing, else the lower of the network's and the mixture's.",
+    )
 
 
 class EarlyStoppingSection(Section):
@@ -346,7 +373,7 @@ class GateSection(Section):
 
     max_gap: Number | None = Field(None, ge=0, description="Largest absolute gap, val - train, in nats per token.")
     max_val_loss: Number | None = Field(
-        None, ge=0, description="Largest validation loss, in nats per token; with ngram_mix, the mixture's."
+        None, ge=0, description="Largest validation loss of what decides (evaluation.decides), in nats per token."
     )
     max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
     min_parse_rate: Number | None = Field(
@@ -385,9 +412,44 @@ class Phase(Section):
     sampling: SamplingSection = SamplingSection()
     gate: GateSection = GateSection()
 
+    @field_validator("evaluation")
+    @classmethod
+    def _has_what_decides(cls, evaluation: EvaluationSection, info: ValidationInfo) -> EvaluationSection:
+        model = info.data.get("model")  # an invalid one has messages of its own
+        if model is None:
+            return evaluation
+        if model.context_mixing and evaluation.method == "sampled":
+            raise broken_rule(
+                "has no meaning with model.context_mixing, which learns from a text in its order",
+                got='"sampled" with model.context_mixing = true',
+                allowed='method = "full", or model.context_mixing = false',
+                key="method",
+            )
+        mixes = model.context_mixing or model.ngram_mix > 0
+        if evaluation.decides == "adaptive" and not model.context_mixing:
+            raise broken_rule(
+                "needs model.context_mixing",
+                got='"adaptive" with model.context_mixing = false',
+                allowed='"network"' + (' or "static"' if mixes else "") + ", or model.context_mixing = true",
+                key="decides",
+            )
+        if evaluation.decides == "static" and not mixes:
+            raise broken_rule(
+                "needs a mixture",
+                got='"static" with neither model.ngram_mix nor model.context_mixing',
+                allowed='"network", or model.ngram_mix above 0 or model.context_mixing = true',
+                key="decides",
+            )
+        return evaluation
+
     @property
     def name(self) -> str:
         return self.phase.name
+
+    @property
+    def decides(self) -> Decides | None:
+        """Whose validation loss decides; None: the lower of the network's and the n-gram mixture's, if there is one."""
+        return self.evaluation.decides or ("adaptive" if self.model.context_mixing else None)
 
     def values(self) -> dict[str, dict[str, Any]]:
         """Plain lists, numbers and strings, without unset keys: what `Phase.model_validate` takes back."""

@@ -100,8 +100,9 @@ def _syntax_problem(message: str, text: str, file: str) -> Problem:
 
 
 def _problem(error: ErrorDetails, places: dict[KeyPath, Spot | Override], file: str) -> Problem:
-    path = error["loc"]
-    beside = error.get("ctx", {}).get("beside") if error["type"] == "broken_rule" else None
+    rule = error.get("ctx", {}) if error["type"] == "broken_rule" else {}
+    path = (*error["loc"], rule["key"]) if rule.get("key") else error["loc"]
+    beside = rule.get("beside")
     where = path
     if beside and path not in places:
         where = (*path[:-1], beside)

@@ -84,7 +84,9 @@ def _kind(annotation: Any) -> tuple[Kind, tuple[str, ...]]:
         return "table", ()
     if origin is tuple:
         return ("list of strings" if arguments[-1] is Ellipsis else "pair of numbers"), ()
-    if NoneType in arguments:  # Annotated[int, …] | None
+    if NoneType in arguments:  # Annotated[int, …] | None, or Literal["a", "b"] | None
+        if get_origin(arguments[0]) is Literal:
+            return _kind(arguments[0])
         annotation = get_args(arguments[0])[0]
     elif arguments:  # Literal["auto"] | int
         annotation = arguments[-1]

@@ -4,8 +4,8 @@ Each row draws from its own seed, so a completion does not depend on what else i
 the keys and values of earlier tokens are cached; beyond it the window slides over the text, every position shifts, and
 the window is recomputed for each token, so that the result is the same with and without the cache.
 
-A model that has a mixture predicts with it here, and therefore wherever text is generated; the n-gram model sees the
-whole text.
+A model that has a mixture predicts with it here, and therefore wherever text is generated; the mixture sees the whole
+text.
 """
 
 from __future__ import annotations
@@ -26,6 +26,13 @@ from slmtui.inference.stopping import until_stop
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.gpt import GPT
 from slmtui.model.kernels import DecodeHead
+
+ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary take 200 KB a row
+
+
+def rows_at_once(model: GPT) -> int:
+    """How many prompts to complete in one batch."""
+    return ROWS_AT_ONCE if model.mixture is None else min(ROWS_AT_ONCE, model.mixture.most_rows)
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def generate(
     # The weights of a model that is being trained change, so it should not keep a second output matrix.
     output = DecodeHead(model.lm_head) if was_training else model.decode_head
     cache: KVCache | None = None
+    mixed = None if model.mixture is None else model.mixture.begin([row.cpu().numpy() for row in rows])
     for _ in range(n_tokens):
         if was_training:  # each time, because the caller may train the same model between two draws
             model.eval()
@@ -102,14 +110,16 @@ def generate(
         probabilities = logits.softmax(dim=-1)
         if model.copy_head is not None:
             probabilities = window.with_copies(model.copy_head, probabilities)
-        if model.mixture is not None:
-            probabilities = model.mixture.probabilities(probabilities, rows)
-        if model.copy_head is not None or model.mixture is not None:
+        if mixed is not None:
+            probabilities = mixed.probabilities(probabilities)
+        if model.copy_head is not None or mixed is not None:
             logits = probabilities.log()
         tokens = _draw(logits, sampling, streams)
         if was_training:
             model.train()
         yield Draw(tokens, probabilities)
+        if mixed is not None:
+            mixed.append(tokens.tolist())
         rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
 
 

@@ -7,7 +7,7 @@ Shapes: B sequences in a batch, T tokens in each, C = n_embd, H heads of D = C /
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -20,6 +20,7 @@ from slmtui.model.copy_head import CopyHead
 from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
 
+LOGITS_AT_ONCE = 1 << 20  # of the distributions of a text: 4 MB
 MIN_PROBABILITY = 1e-30  # of a token that is neither likely nor copied: its logarithm must be finite
 
 
@@ -195,6 +196,25 @@ class GPT(nn.Module):
         copied = (weights[:, first:] * (idx[:, None, :] == targets[:, :, None])).sum(dim=-1)
         probabilities: Tensor = own[:, first:] * torch.exp(-losses) + copied
         return -probabilities.clamp(min=MIN_PROBABILITY).log()
+
+    def distributions(self, idx: Tensor, *, first: int = 0, bf16: bool = False) -> Iterator[Tensor]:
+        """The probabilities of the token after each of idx (B, T) from place `first` on, row by row of the batch.
+
+        In pieces of a few tokens, (n, V) float32 each, B · (T − first) in all.
+        """
+        hidden = self._hidden(idx, bf16=bf16)
+        own, weights = (None, None) if self.copy_head is None else self.copy_head(idx, hidden.float())
+        kind = torch.bfloat16 if bf16 else self.lm_head.weight.dtype
+        matrix = self.lm_head.weight.to(kind)
+        at_once = max(1, LOGITS_AT_ONCE // self.config.n_vocab)
+        for row in range(idx.size(0)):
+            for start in range(first, idx.size(1), at_once):
+                at = slice(start, start + at_once)
+                p = F.linear(hidden[row, at].to(kind), matrix).float().softmax(dim=-1)
+                if own is not None and weights is not None:
+                    p = own[row, at, None] * p
+                    p.scatter_add_(1, idx[row].expand(len(p), -1), weights[row, at])
+                yield p
 
     def _hidden(self, idx: Tensor, *, bf16: bool) -> Tensor:
         with torch.autocast(idx.device.type, torch.bfloat16, enabled=bf16):

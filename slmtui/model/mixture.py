@@ -1,6 +1,7 @@
-"""An n-gram model mixed into a network's predictions, token by token: p = (1 − m) p_network + m p_ngram.
+"""What is mixed into a network's predictions, token by token; and the n-gram model as the simplest of it.
 
-The network sees at most `block_size` tokens back; the n-gram model sees order − 1, no matter where a window begins.
+With the n-gram model, p = (1 − m) p_network + m p_ngram. The network sees at most `block_size` tokens back; the n-gram
+model sees order − 1, no matter where a window begins.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ import math
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
@@ -23,17 +24,35 @@ if TYPE_CHECKING:
 TOKENS_AT_ONCE = 1_000_000  # chunk size for the losses of a text, which bounds the memory for a long one
 
 
+class Continued(Protocol):
+    """Texts that go on, token by token."""
+
+    def probabilities(self, network: Tensor) -> Tensor:
+        """The network's probabilities of each text's next token, (B, V), mixed."""
+
+    def append(self, tokens: Sequence[int]) -> None:
+        """The token that each text goes on with."""
+
+
+class Mixture(Protocol):
+    """A model of the training text that predicts together with a network."""
+
+    @property
+    def most_rows(self) -> int:
+        """How many texts may be continued at once without taking too much memory."""
+
+    def begin(self, prompts: Sequence[np.ndarray]) -> Continued:
+        """Texts, (n,) ids each, any n, that are to be continued."""
+
+
 @dataclass(frozen=True)
-class Mixture:
+class NgramMixture:
     ngram: KneserNey
     share: float  # m, the n-gram model's weight, above 0 and below 1
+    most_rows: int = 1 << 16
 
-    def probabilities(self, network: Tensor, rows: Sequence[Tensor]) -> Tensor:
-        """The network's probabilities of the next token, (B, V), mixed; rows: the text so far, (n,) ids each, any n."""
-        reach = self.ngram.order - 1
-        contexts = [row[max(0, len(row) - reach) :].cpu().numpy() for row in rows]
-        ngram = torch.from_numpy(self.ngram.distributions(contexts)).to(network)
-        return (1 - self.share) * network + self.share * ngram
+    def begin(self, prompts: Sequence[np.ndarray]) -> NgramContinued:
+        return NgramContinued(self, prompts)
 
     def losses(self, network: Tensor, ngram: Tensor) -> Tensor:
         """−ln p of n tokens under the mixture, (n,), from the loss that each of the two models has for them, (n,)."""
@@ -50,9 +69,30 @@ class Mixture:
         return torch.from_numpy(losses)
 
 
+class NgramContinued:
+    """Texts that go on, of which the n-gram model sees the end."""
+
+    def __init__(self, mixture: NgramMixture, prompts: Sequence[np.ndarray]) -> None:
+        self._mixture = mixture
+        self._reach = mixture.ngram.order - 1
+        self._ends = [self._end(prompt) for prompt in prompts]
+
+    def probabilities(self, network: Tensor) -> Tensor:
+        """The network's probabilities of each text's next token, (B, V), mixed."""
+        mixture = self._mixture
+        ngram = torch.from_numpy(mixture.ngram.distributions(self._ends)).to(network)
+        return (1 - mixture.share) * network + mixture.share * ngram
+
+    def append(self, tokens: Sequence[int]) -> None:
+        self._ends = [self._end(np.append(end, token)) for end, token in zip(self._ends, tokens, strict=True)]
+
+    def _end(self, text: np.ndarray) -> np.ndarray:
+        return text[max(0, len(text) - self._reach) :]
+
+
 @contextmanager
 def network_alone(model: GPT) -> Iterator[None]:
-    """Without the n-gram model that is mixed into a model's predictions."""
+    """Without what is mixed into a model's predictions."""
     mixture, model.mixture = model.mixture, None
     try:
         yield

@@ -26,7 +26,7 @@ from slmtui.data.tokenizer import Tokenizer, tokenizer_from_state
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.files import open_to_read
 from slmtui.model.gpt import GPT, gpt_from_tensors
-from slmtui.model.mixture import Mixture
+from slmtui.model.mixture import Mixture, NgramMixture
 from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.safe_payload import checksum, on_cpu
 from slmtui.training.state import Training, model_config
@@ -49,21 +49,26 @@ class SavedModel:
     step: int
     val_loss: float
     mixed_loss: float | None  # of the model with its mixture, if it has one
+    adaptive_loss: float | None  # of the model with its context mixture, if it has one, learning on
     data: str  # fingerprint of the dataset
     training: dict[str, Any] | None  # the rest of the training's state, in last.pt
 
     @property
     def losses(self) -> str:
-        """`val loss 3.2412`, and of a model with a mixture both, with what is mixed."""
+        """`val loss 3.2412`, and of a model with a mixture all of them, with what is mixed."""
         mixture = self.model.mixture
-        if mixture is None and self.mixed_loss is not None:
+        network = f"val loss network {self.val_loss:.4f}"
+        if self.adaptive_loss is not None and self.mixed_loss is not None:
+            used = self.phase.decides
+            return f"{network}, static {self.mixed_loss:.4f}, adaptive {self.adaptive_loss:.4f}; completes: {used}"
+        if isinstance(mixture, NgramMixture):
+            return (
+                f"{network} and mixed {self.mixed_loss:.4f}: {mixture.share:g} of each prediction is a "
+                f"{mixture.ngram.order}-gram model's"
+            )
+        if self.mixed_loss is not None:
             return f"val loss {self.val_loss:.4f} (the network alone is used: mixed, it was {self.mixed_loss:.4f})"
-        if mixture is None:
-            return f"val loss {self.val_loss:.4f}"
-        return (
-            f"val loss network {self.val_loss:.4f} and mixed {self.mixed_loss:.4f}: {mixture.share:g} of each "
-            f"prediction is a {mixture.ngram.order}-gram model's"
-        )
+        return f"val loss {self.val_loss:.4f}"
 
 
 def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size: int) -> None:
@@ -97,12 +102,19 @@ def save_checkpoint(path: Path, training: Training, *, resumable: bool, log_size
 
 
 def _mixture_record(training: Training) -> dict[str, Any]:
-    """The n-gram table and the mixture's loss; without a mixture, no keys at all."""
+    """What the mixture was made of, and its losses; without a mixture, no keys at all."""
     mixture = training.model.mixture
     if mixture is None:
         return {}
-    table = {name: torch.from_numpy(array) for name, array in mixture.ngram.state().items()}
-    return {"ngram": table, "mixed_loss": training.last_mixed_loss}
+    if isinstance(mixture, NgramMixture):
+        table = {name: torch.from_numpy(array) for name, array in mixture.ngram.state().items()}
+        return {"ngram": table, "mixed_loss": training.last_mixed_loss}
+    from slmtui.model.context_mixture import ContextMixture  # Numba, which other models need not wait for
+    from slmtui.runs.packed_mixture import packed
+
+    assert isinstance(mixture, ContextMixture)
+    losses = {"mixed_loss": training.last_mixed_loss, "adaptive_loss": training.last_adaptive_loss}
+    return {"context_mixing": packed(mixture), **losses}
 
 
 def _refusal(error: BaseException) -> str:
@@ -141,22 +153,31 @@ def load_checkpoint(path: Path) -> SavedModel:
 def load_model(path: Path) -> SavedModel:
     """The model of a checkpoint for inference: in evaluation mode for good, and without the training's state.
 
-    Without its mixture, too, where the network alone had the lower validation loss.
+    Without its mixture, too, where the network alone decides, or has a lower validation loss than an n-gram mixture.
 
     Two completions may share it; a model that is in training mode for a moment drops units.
     """
     saved = dataclasses.replace(load_checkpoint(path), training=None)  # an optimizer's state is three times the model
     saved.model.eval()
-    if saved.mixed_loss is not None and saved.mixed_loss >= saved.val_loss:
+    worse = saved.mixed_loss is not None and saved.mixed_loss >= saved.val_loss
+    if saved.phase.decides == "network" or (saved.phase.decides is None and worse):
         saved.model.mixture = None
     return saved
 
 
 def _mixture(record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixture | None:
-    """What the phase mixes into the model's predictions, its n-gram table checked; None if it mixes nothing."""
+    """What the phase mixes into the model's predictions, checked; None if it mixes nothing."""
     share = phase.model.ngram_mix
+    if phase.model.context_mixing != ("context_mixing" in record):
+        what = "are missing" if phase.model.context_mixing else "have no place"
+        raise ValueError(f"with context_mixing = {str(phase.model.context_mixing).lower()}, its counts {what}")
     if (share > 0) != ("ngram" in record):
         raise ValueError(f"with ngram_mix = {share:g}, an n-gram table {'is missing' if share else 'has no place'}")
+    if phase.model.context_mixing:
+        from slmtui.runs.packed_mixture import unpacked
+
+        mixture = unpacked(_of_type(record, "context_mixing", dict), tokenizer)
+        return mixture.deciding(adaptive=phase.decides == "adaptive")
     if share == 0:
         return None
     arrays = {name: tensor.detach().numpy().copy() for name, tensor in _of_type(record, "ngram", dict).items()}
@@ -166,7 +187,7 @@ def _mixture(record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixt
         raise ValueError(str(error)) from None
     if ngram.n_vocab != tokenizer.n_vocab:
         raise ValueError(f"the n-gram table is of {ngram.n_vocab:,} tokens, the vocabulary of {tokenizer.n_vocab:,}")
-    return Mixture(ngram, share)
+    return NgramMixture(ngram, share)
 
 
 @dataclass(frozen=True)
@@ -176,10 +197,13 @@ class CheckpointNote:
     step: int
     val_loss: float  # the network's own
     mixed_loss: float | None = None
+    adaptive_loss: float | None = None
 
     @property
     def words(self) -> str:
-        """`val 3.24`, and of a model with a mixture `network 3.24 · mixed 2.91`."""
+        """`val 3.24`, of a model with a mixture `network 3.24 · mixed 2.91`; or `… · static 2.91 · adaptive 2.62`."""
+        if self.mixed_loss is not None and self.adaptive_loss is not None:
+            return f"network {self.val_loss:.2f} · static {self.mixed_loss:.2f} · adaptive {self.adaptive_loss:.2f}"
         if self.mixed_loss is None:
             return f"val {self.val_loss:.2f}"
         return f"network {self.val_loss:.2f} · mixed {self.mixed_loss:.2f}"
@@ -194,10 +218,12 @@ def read_note(path: Path) -> CheckpointNote:
         raise CheckpointError(f"{path}: is inconsistent ({_first_line(error)})") from None
 
 
-def _how_far(record: dict[str, Any]) -> tuple[int, float, float | None]:
-    """Step, validation loss, and that of the mixture."""
-    mixed = _of_type(record, "mixed_loss", float) if "mixed_loss" in record else None
-    return _of_type(record, "step", int), _of_type(record, "val_loss", float), mixed
+def _how_far(record: dict[str, Any]) -> tuple[int, float, float | None, float | None]:
+    """Step, validation loss, and those of the mixture, static and adaptive."""
+    static, adaptive = (
+        _of_type(record, key, float) if key in record else None for key in ("mixed_loss", "adaptive_loss")
+    )
+    return _of_type(record, "step", int), _of_type(record, "val_loss", float), static, adaptive
 
 
 def _read_record(path: Path) -> dict[str, Any]:

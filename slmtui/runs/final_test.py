@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from slmtui.data.baseline import bits_per_byte
+from slmtui.model.mixture import NgramMixture
 from slmtui.runs.checkpoint import CheckpointError, load_model
 from slmtui.runs.run import Run
 from slmtui.training import events
@@ -36,15 +37,18 @@ def _final_test(run: Run, training: Training) -> Iterator[Event]:
         yield events.Warned(step=training.step, code="no_test", message=message)
         return
     model = saved.model.to(training.model.device)
-    ngram = None if model.mixture is None else model.mixture.ngram_losses(side.tokens)
-    loss, mixed = side_losses(model, side, ngram, bf16=training.bf16)
+    ngram = model.mixture.ngram_losses(side.tokens) if isinstance(model.mixture, NgramMixture) else None
+    losses = side_losses(model, side, ngram, bf16=training.bf16)
     lengths = side.n_text_tokens, side.n_bytes
     yield events.FinalTest(
         step=training.step,
         best_step=saved.step,
         tokens=side.n_text_tokens,
-        test_loss=loss,
-        bits_per_byte=bits_per_byte(loss, *lengths),
-        mixed_loss=mixed,
-        mixed_bits_per_byte=None if mixed is None else bits_per_byte(mixed, *lengths),
+        test_loss=losses.network,
+        bits_per_byte=bits_per_byte(losses.network, *lengths),
+        mixed_loss=losses.static,
+        mixed_bits_per_byte=None if losses.static is None else bits_per_byte(losses.static, *lengths),
+        adaptive_loss=losses.adaptive,
+        adaptive_bits_per_byte=None if losses.adaptive is None else bits_per_byte(losses.adaptive, *lengths),
+        decides=training.phase.decides,
     )

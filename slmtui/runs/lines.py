@@ -10,9 +10,9 @@ from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
-from slmtui.training.events import DIVERGED, Event
+from slmtui.training.events import DIVERGED, Event, judged_name, mixtures
 from slmtui.training.gap import above_baseline, compared, in_words
-from slmtui.words import duration, plural
+from slmtui.words import duration, number, plural
 
 NOT_TESTED = "not looked at yet; that is done once, when the training is over"  # of a run that may be resumed
 
@@ -51,7 +51,7 @@ def line_of(event: Event, progress: Progress) -> str | None:
             return (
                 f"step {event.step}: train loss {event.train_loss:.4f}, val loss {event.val_loss:.4f}, "
                 f"gap {in_words(event.gap, event.verdict)}, {event.bits_per_byte:.2f} bits/byte"
-                f"{_mixed(event)}{tail}"
+                f"{_rest(event)}{tail}"
             )
         case events.FinalTest():
             return f"test, the best model (step {event.best_step:,}): {test_line(event)}"
@@ -81,10 +81,7 @@ def _to_test(data: DataRecord) -> str:
 
 def test_line(result: events.FinalTest) -> str:
     """Losses and bits per byte on the test side: loss 3.0412, 2.10 bits/byte, mixed loss 2.6112, 1.80 bits/byte."""
-    words = f"loss {result.test_loss:.4f}, {result.bits_per_byte:.2f} bits/byte"
-    if result.mixed_loss is None:
-        return words
-    return f"{words}, mixed loss {result.mixed_loss:.4f}, {result.mixed_bits_per_byte:.2f} bits/byte"
+    return f"loss {result.test_loss:.4f}, {result.bits_per_byte:.2f} bits/byte{_rest(result, 'loss')}"
 
 
 def _label(sample: events.Sample) -> str:
@@ -97,11 +94,17 @@ def _margin(text: str) -> str:
     return "\n".join(f"  | {line}".rstrip() for line in text.strip("\n").split("\n"))
 
 
-def _mixed(evaluation: events.Evaluation) -> str:
-    """What the mixture has, where there is one."""
-    if evaluation.mixed_loss is None:
-        return ""
-    return f", mixed val loss {evaluation.mixed_loss:.4f}, {evaluation.mixed_bits_per_byte:.2f} bits/byte"
+def _rest(result: events.Evaluation | events.FinalTest, loss: str = "val loss") -> str:
+    """What follows the network's loss: those of what is mixed in, where there is anything, and which of them decides.
+
+    Which one is not said where the lower one does: that can be seen.
+    """
+    decides = "" if result.decides is None else judged_name(result)
+    parts = [" (decides)" if decides == "network" else ""]
+    for name, value, bits in mixtures(result):
+        mark = " (decides)" if decides == name else ""
+        parts.append(f", {name} {loss} {value:.4f}, {number(bits, '.2f')} bits/byte{mark}")
+    return "".join(parts)
 
 
 def summary(
@@ -117,7 +120,7 @@ def summary(
         gap = in_words(best.gap, best.verdict)
         lines.append(
             f"best: step {best.step:,}, val loss {best.val_loss:.4f}, gap {gap}, "
-            f"{best.bits_per_byte:.2f} bits/byte{_mixed(best)}, kept in {run.best_file}"
+            f"{best.bits_per_byte:.2f} bits/byte{_rest(best)}, kept in {run.best_file}"
         )
         if (baseline := started.data.baseline) is not None:
             network = "the best" if best.mixed_loss is None else "the best network"
@@ -126,9 +129,10 @@ def summary(
                 f"baseline: a {baseline.name} model has {baseline.loss:.4f} on the same split; {network} is "
                 f"{compared(best.val_loss, baseline.loss)}{counting}"
             )
-            if best.mixed_loss is not None:
-                lines[-1] += f"; mixed with it, {compared(best.mixed_loss, baseline.loss, 'counting alone')}"
-            if best.mixed_loss is not None and not best.mixture_helps:
+            for name, loss, _ in mixtures(best):
+                how = "mixed with it" if name == "mixed" else name
+                lines[-1] += f"; {how}, {compared(loss, baseline.loss, 'counting alone')}"
+            if best.mixed_loss is not None and best.judged == "network":
                 lines[-1] += ": the network alone is used"
         if test is not None:
             lines.append(f"test: {test_line(test)} on {test.tokens:,} tokens, looked at once")

@@ -6,6 +6,8 @@ sampled  The published script's method: the mean of a few random batches, drawn 
          batches. It is noisy and disturbs the training stream; it is here only for the five published phases.
 
 With a mixture, the validation tokens get a second loss, that of the mixed probabilities; its mean is taken over tokens.
+With a context mixture they get two: one of counts that stay as they are, and one of counts that learn from each token
+after it was predicted. The whole side is read for them, in order, after the training text.
 """
 
 from __future__ import annotations
@@ -13,26 +15,41 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from slmtui.data.dataset import Dataset, Side, SideTokens
-from slmtui.model.gpt import GPT
+from slmtui.model.gpt import GPT, MIN_PROBABILITY
+from slmtui.model.mixture import NgramMixture
 from slmtui.training.batches import WindowSource, windows_in_order
+
+if TYPE_CHECKING:
+    from slmtui.model.context_mixture import ContextMixture
 
 SAMPLED_BATCHES = 20  # at most; eval_iters of the published script
 TOKENS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True)
+class SideLosses:
+    """Mean losses in nats per token of text over a side: the network's, and those of mixtures, if there are any."""
+
+    network: float
+    static: float | None = None
+    adaptive: float | None = None
+
+
+@dataclass(frozen=True)
 class Losses:
-    """Mean losses in nats per token: the network's on both sides, and the mixture's on the validation side, if any."""
+    """Mean losses in nats per token: the network's on both sides, and the mixtures' on the validation side, if any."""
 
     train: float
     val: float
     mixed: float | None = None
+    adaptive: float | None = None
 
 
 def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *, bf16: bool = False) -> Losses:
@@ -41,26 +58,53 @@ def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *
     val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture.
     """
     train = full_loss(model, dataset.train, limit=len(dataset.val.tokens), bf16=bf16)
-    return Losses(train, *side_losses(model, dataset.val, val_ngram, bf16=bf16))
+    val = side_losses(model, dataset.val, val_ngram, bf16=bf16)
+    return Losses(train, val.network, val.static, val.adaptive)
 
 
-def side_losses(
-    model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False
-) -> tuple[float, float | None]:
-    """Mean losses in nats per token of text over a side: the network's, and the mixture's, if there is one.
+def side_losses(model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False) -> SideLosses:
+    """Losses over a side, each of its tokens but the first predicted once.
 
-    ngram: the n-gram model's loss for each token of the side, (n,), for a model that has a mixture.
+    ngram: the n-gram model's loss for each token of the side, (n,), for a model that mixes one in.
     """
-    if model.mixture is None or ngram is None:
-        return full_loss(model, side, bf16=bf16), None
+    mixture = model.mixture
+    if mixture is None or (isinstance(mixture, NgramMixture) and ngram is None):
+        return SideLosses(full_loss(model, side, bf16=bf16))
+    is_text = _is_text(torch.from_numpy(side.tokens[1:].astype(np.int64)), side.end)
     model.eval()
-    batches = windows_in_order(side, model.config.block_size, _rows(model))
-    network = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])  # (n - 1,)
+    if isinstance(mixture, NgramMixture) and ngram is not None:
+        batches = windows_in_order(side, model.config.block_size, _rows(model))
+        network = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])  # (n - 1,)
+        found = [network, mixture.losses(network, ngram[1 : len(side.tokens)])]
+    else:
+        found = context_losses(model, side, bf16=bf16)
     model.train()
-    n = len(side.tokens)
-    mixed = model.mixture.losses(network, ngram[1:n])
-    is_text = _is_text(torch.from_numpy(side.tokens[1:n].astype(np.int64)), side.end)
-    return _mean(network[is_text]), _mean(mixed[is_text])
+    return SideLosses(*(_mean(losses[is_text]) for losses in found))
+
+
+@torch.no_grad()
+def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False) -> list[Tensor]:
+    """The losses of a side's tokens but the first, (n − 1,) each: of the network, static, adaptive.
+
+    Of a network whose probabilities are not numbers, all are NaN from there on.
+    """
+    mixture: ContextMixture = model.mixture  # type: ignore[assignment]  # the caller has looked
+    static, adaptive = mixture.mixer.copy(), mixture.mixer.copy()
+    static.read(side.tokens[:1], adaptive=False)
+    adaptive.read(side.tokens[:1], adaptive=True)
+    found: list[list[np.ndarray]] = [[], [], []]
+    for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model)):
+        wanted = targets[:, first:].flatten().numpy()
+        for piece in model.distributions(idx.to(model.device), first=first, bf16=bf16):
+            tokens, wanted = wanted[: len(piece)], wanted[len(piece) :]
+            rows = piece.cpu().double().numpy()  # (m, V)
+            network = -np.log(np.maximum(rows[np.arange(len(rows)), tokens], MIN_PROBABILITY))
+            if not np.isfinite(rows).all():
+                return [torch.full((len(side.tokens) - 1,), math.nan)] * 3
+            found[0].append(network)
+            found[1].append(static.losses(tokens, [rows], adaptive=False))
+            found[2].append(adaptive.losses(tokens, [rows], adaptive=True))
+    return [torch.from_numpy(np.concatenate(losses)) for losses in found]
 
 
 @torch.no_grad()
@@ -88,7 +132,7 @@ def sampled_losses(
     """
     train = sampled_loss(model, windows["train"], batch_size, stream, bf16=bf16)
     source = windows["val"]
-    if model.mixture is None or val_ngram is None:
+    if not isinstance(model.mixture, NgramMixture) or val_ngram is None:
         return Losses(train, sampled_loss(model, source, batch_size, stream, bf16=bf16))
     model.eval()
     starts = [source.random_starts(stream, batch_size) for _ in range(_n_batches(source))]

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from slmtui.config.phase import Phase
+from slmtui.config.phase import Decides, Phase
 from slmtui.training.data_record import LoggedData
 from slmtui.training.epochs import epochs, tokens_per_step
 
@@ -104,25 +104,31 @@ class Evaluation(Base):
     bits_per_byte: Real  # of the validation loss
     best: bool  # the lowest `judged_loss` so far
     requested: bool = False  # by a person, in addition to the scheduled ones
-    # The validation loss of the network mixed with the n-gram model, if the phase has model.ngram_mix. Everything
-    # above except `best` is about the network alone.
+    # The validation loss of the network mixed with an n-gram model (model.ngram_mix), or with counts in many contexts
+    # (model.context_mixing), which in the second pair learn on. Everything above except `best` is of the network alone.
     mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
+    adaptive_loss: float | None = None
+    adaptive_bits_per_byte: float | None = None
+    decides: Decides | None = None  # as the phase says; None: the lower of the network's loss and the mixture's
 
     @property
-    def mixture_helps(self) -> bool:
-        """Whether the mixture predicts better than the network alone, which is used where it does not."""
-        return self.mixed_loss is not None and self.mixed_loss < self.val_loss
+    def judged(self) -> Decides:
+        """Who predicts with a checkpoint: best.pt, patience and the gate go by its loss."""
+        if self.decides is not None:
+            return self.decides
+        return "static" if self.mixed_loss is not None and self.mixed_loss < self.val_loss else "network"
 
     @property
     def judged_loss(self) -> float:
-        """The validation loss of what a checkpoint predicts with: best.pt, patience and the gate go by it."""
-        return self.mixed_loss if self.mixed_loss is not None and self.mixture_helps else self.val_loss
+        """The validation loss of who is `judged`."""
+        found = {"static": self.mixed_loss, "adaptive": self.adaptive_loss}.get(self.judged)
+        return self.val_loss if found is None else found
 
     @property
     def judged_bits_per_byte(self) -> float:
-        mixed = self.mixed_bits_per_byte
-        return mixed if mixed is not None and self.mixture_helps else self.bits_per_byte
+        found = {"static": self.mixed_bits_per_byte, "adaptive": self.adaptive_bits_per_byte}.get(self.judged)
+        return self.bits_per_byte if found is None else found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,8 +140,41 @@ class FinalTest(Base):
     tokens: Count  # of text on the test side
     test_loss: Real  # the network's
     bits_per_byte: Real
-    mixed_loss: float | None = None  # with the n-gram model mixed in, if the best model predicts with it
+    mixed_loss: float | None = None  # with what is mixed in, if the best model predicts with it
     mixed_bits_per_byte: float | None = None
+    adaptive_loss: float | None = None
+    adaptive_bits_per_byte: float | None = None
+    decides: Decides | None = None  # None: the mixture, if there is one
+
+    @property
+    def judged(self) -> Decides:
+        """Who predicts with the best model."""
+        return self.decides or ("network" if self.mixed_loss is None else "static")
+
+
+class NamedLoss(NamedTuple):
+    name: str
+    loss: float
+    bits_per_byte: float | None
+
+
+def judged_name(result: Evaluation | FinalTest) -> str:
+    """The name of what predicts with a checkpoint, as `mixtures` names it: network, mixed, static or adaptive."""
+    return "mixed" if result.judged == "static" and result.adaptive_loss is None else result.judged
+
+
+def mixtures(result: Evaluation | FinalTest) -> list[NamedLoss]:
+    """The losses of what is mixed into the network's predictions, as they are named.
+
+    "mixed" with an n-gram model; "static" and "adaptive" with counts that can learn on.
+    """
+    found = []
+    if result.mixed_loss is not None:
+        name = "mixed" if result.adaptive_loss is None else "static"
+        found.append(NamedLoss(name, result.mixed_loss, result.mixed_bits_per_byte))
+    if result.adaptive_loss is not None:
+        found.append(NamedLoss("adaptive", result.adaptive_loss, result.adaptive_bits_per_byte))
+    return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -250,6 +289,7 @@ class RunFinished(Base):
     best_step: int | None
     best_val_loss: float | None  # the network's, at that step
     best_mixed_loss: float | None = None
+    best_adaptive_loss: float | None = None
     seconds: float = field(compare=False)  # of training, without pauses, in all processes that trained this run
     findings: Count | None = None  # how many findings precede this event in the log; None: no diagnosis was made
 

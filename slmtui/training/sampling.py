@@ -13,15 +13,13 @@ from itertools import cycle, islice
 from slmtui.config.limits import GATE_SAMPLES
 from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
-from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.generation import Sampling, generate, rows_at_once
 from slmtui.inference.stopping import until_stop
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import network_alone
 from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.state import Training
-
-ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary take 200 KB a row
 
 
 def samples(training: Training) -> Iterator[Event]:
@@ -49,7 +47,7 @@ def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event
 def _draw(training: Training, n: int) -> list[tuple[str, str]]:
     begin = time.perf_counter()
     seed = training.phase.training.seed + 1000 * training.step
-    with network_alone(training.model) if training.mixture_hurts else nullcontext():
+    with network_alone(training.model) if training.is_network_alone else nullcontext():
         drawn = completions(training.model, training.dataset.tokenizer, training.phase.sampling, n, seed)
     training.seconds += time.perf_counter() - begin
     return drawn
@@ -66,8 +64,9 @@ def completions(
         n = min(n, len(settings.prompts))
     prompts = list(islice(cycle(settings.prompts), n))
     texts: list[str] = []
-    for start in range(0, len(prompts), ROWS_AT_ONCE):
-        rows = prompts[start : start + ROWS_AT_ONCE]
+    at_once = rows_at_once(model)
+    for start in range(0, len(prompts), at_once):
+        rows = prompts[start : start + at_once]
         seeds = [(seed + start + i) % 2**63 for i in range(len(rows))]
         texts += _complete(model, tokenizer, settings, rows, seeds)
     return list(zip(prompts, texts, strict=True))

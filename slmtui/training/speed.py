@@ -17,11 +17,12 @@ TIMED_STEPS, TIMED_SECONDS = 50, 3.0  # at most; whichever ends first
 
 
 def steps_alone(phase: Phase, max_iters: int) -> Phase:
-    """The phase reduced to its steps: without evaluations and without the n-gram model, which no step uses."""
+    """The phase reduced to its steps: without evaluations and without a mixture, which no step uses."""
     values = phase.values()
     values["training"]["max_iters"] = max_iters
     values["evaluation"]["interval"] = 10**9
-    values["model"]["ngram_mix"] = 0.0
+    values["model"] |= {"ngram_mix": 0.0, "context_mixing": False}
+    values["evaluation"].pop("decides", None)
     return Phase.model_validate(values)
 
 

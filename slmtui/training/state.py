@@ -16,7 +16,7 @@ from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset, Side
 from slmtui.data.ngram_baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
-from slmtui.model.mixture import Mixture
+from slmtui.model.mixture import Mixture, NgramMixture
 from slmtui.training.batches import WindowSource
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
@@ -36,10 +36,11 @@ class Training:
             "train": WindowSource(dataset.train, phase.model.block_size, self.model.device),
             "val": WindowSource(dataset.val, phase.model.block_size, self.model.device),
         }
-        if phase.model.ngram_mix > 0 and model.mixture is None:  # a checkpoint's model comes with its own
-            model.mixture = Mixture(fit_ngram(dataset.train.tokens, dataset.tokenizer.n_vocab), phase.model.ngram_mix)
+        if model.mixture is None:  # a checkpoint's model comes with its own
+            model.mixture = fitted_mixture(phase, dataset)
         # The n-gram model's loss for each validation token, which stays the same throughout the training.
-        self.val_ngram = model.mixture.ngram_losses(self.windows["val"].tokens) if model.mixture is not None else None
+        ngram = model.mixture if isinstance(model.mixture, NgramMixture) else None
+        self.val_ngram = None if ngram is None else ngram.ngram_losses(self.windows["val"].tokens)
         self.announced = False  # whether run_started has been emitted
         self.step = 0
         self.evaluated_at = -1  # the step of the last scheduled evaluation
@@ -53,6 +54,8 @@ class Training:
         self.last_val_loss = math.nan
         self.best_mixed_loss = math.nan
         self.last_mixed_loss = math.nan  # stays NaN without a mixture
+        self.best_adaptive_loss = math.nan
+        self.last_adaptive_loss = math.nan  # stays NaN without a context mixture
         self.learning_rate_factor = 1.0
         self.recent_losses: list[float] = []  # of the latest batches, to detect a spike
         self.seconds = 0.0
@@ -63,8 +66,10 @@ class Training:
         return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
 
     @property
-    def mixture_hurts(self) -> bool:
-        """Whether the network alone predicted better at the latest evaluation."""
+    def is_network_alone(self) -> bool:
+        """Whether the network alone decides, or predicted better than an n-gram mixture at the latest evaluation."""
+        if self.phase.decides is not None:
+            return self.phase.decides == "network"
         return self.last_mixed_loss >= self.last_val_loss
 
     @property
@@ -103,7 +108,10 @@ class Training:
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
         # States from before there were mixtures lack these keys; the judged loss was the network's.
-        unknown = {"last_train_loss": math.nan, "last_mixed_loss": math.nan, "best_mixed_loss": math.nan}
+        unknown = dict.fromkeys(
+            ("last_train_loss", "last_mixed_loss", "best_mixed_loss", "last_adaptive_loss", "best_adaptive_loss"),
+            math.nan,
+        )
         progress = {"best_loss": progress["best_val_loss"], **unknown, **progress}
         for name in PROGRESS:
             value, kind = progress[name], type(getattr(self, name))
@@ -120,13 +128,25 @@ class Training:
 PROGRESS = (
     "announced", "step", "evaluated_at", "best_loss", "best_val_loss", "best_step", "best_is_unsaved",
     "evaluations_since_best", "patience_reference", "last_train_loss", "last_val_loss", "last_mixed_loss",
-    "best_mixed_loss",
+    "best_mixed_loss", "last_adaptive_loss", "best_adaptive_loss",
     "learning_rate_factor", "recent_losses", "seconds",
 )  # fmt: skip
 
 
 def model_config(phase: Phase, n_vocab: int) -> GPTConfig:
-    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump(exclude={"ngram_mix"}))
+    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump(exclude={"ngram_mix", "context_mixing"}))
+
+
+def fitted_mixture(phase: Phase, dataset: Dataset) -> Mixture | None:
+    """What the phase mixes into the network's predictions, fitted on the training text; None if it mixes nothing."""
+    if phase.model.ngram_mix > 0:
+        return NgramMixture(fit_ngram(dataset.train.tokens, dataset.tokenizer.n_vocab), phase.model.ngram_mix)
+    if not phase.model.context_mixing:
+        return None
+    from slmtui.model.context_mixture import ContextMixture  # Numba, which other phases need not wait for
+
+    mixture = ContextMixture.fit(dataset.train.tokens, dataset.tokenizer)
+    return mixture.deciding(adaptive=phase.decides == "adaptive")
 
 
 def training_notes(training: Training) -> list[str]:
@@ -139,11 +159,17 @@ def training_notes(training: Training) -> list[str]:
             else f"windows are {training.windows['train'].block_size:,} tokens long"
         )  # fmt: skip
         notes.append(f"block_size is {block_size:,}, but the training text has {n_tokens:,} tokens: {how}")
-    if (mixture := training.model.mixture) is not None:
-        fitted = f"{TOKEN_LIMIT:,} of {n_tokens:,}" if n_tokens > TOKEN_LIMIT else f"{n_tokens:,}"
+    mixture = training.model.mixture
+    fitted = f"{TOKEN_LIMIT:,} of {n_tokens:,}" if n_tokens > TOKEN_LIMIT else f"{n_tokens:,}"
+    if isinstance(mixture, NgramMixture):
         n_ngrams = sum(len(level.keys) for level in mixture.ngram.levels)
         notes.append(
             f"{mixture.share:g} of each prediction comes from a {mixture.ngram.order}-gram model (ngram_mix), fitted "
             f"on {fitted} training tokens; each checkpoint contains its {n_ngrams:,} n-grams"
+        )
+    elif mixture is not None:
+        notes.append(
+            f"the network's predictions are mixed with counts in many contexts (context_mixing) of {fitted} training "
+            "tokens; each checkpoint contains these tokens"
         )
     return notes

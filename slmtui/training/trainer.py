@@ -191,6 +191,9 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
         requested=requested,
         mixed_loss=losses.mixed,
         mixed_bits_per_byte=None if losses.mixed is None else bits_per_byte(losses.mixed, *lengths),
+        adaptive_loss=losses.adaptive,
+        adaptive_bits_per_byte=None if losses.adaptive is None else bits_per_byte(losses.adaptive, *lengths),
+        decides=phase.decides,
     )
     return dataclasses.replace(evaluation, best=evaluation.judged_loss < training.best_loss)
 
@@ -199,9 +202,12 @@ def _record_losses(training: Training, evaluation: events.Evaluation) -> None:
     training.last_train_loss, training.last_val_loss = evaluation.train_loss, evaluation.val_loss
     if evaluation.mixed_loss is not None:
         training.last_mixed_loss = evaluation.mixed_loss
+    if evaluation.adaptive_loss is not None:
+        training.last_adaptive_loss = evaluation.adaptive_loss
     if evaluation.best:
         training.best_loss, training.best_val_loss = evaluation.judged_loss, evaluation.val_loss
         training.best_mixed_loss = math.nan if evaluation.mixed_loss is None else evaluation.mixed_loss
+        training.best_adaptive_loss = math.nan if evaluation.adaptive_loss is None else evaluation.adaptive_loss
         training.best_step = evaluation.step
         training.best_is_unsaved = True
 
@@ -278,5 +284,6 @@ def run_finished(training: Training, reason: events.Reason, cause: events.Cause 
         best_step=training.best_step,
         best_val_loss=training.best_val_loss if has_best else None,
         best_mixed_loss=training.best_mixed_loss if has_best and training.model.mixture is not None else None,
+        best_adaptive_loss=training.best_adaptive_loss if has_best and training.phase.model.context_mixing else None,
         seconds=training.seconds,
     )

@@ -13,7 +13,7 @@ from slmtui.data.ngram import KneserNey
 from slmtui.inference.generation import Draw, Sampling, _draw, generate
 from slmtui.model import mixture as module
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
-from slmtui.model.mixture import Mixture
+from slmtui.model.mixture import NgramMixture
 
 CONFIG = GPTConfig(n_vocab=7, n_layer=2, n_head=2, n_embd=16, block_size=6, dropout=0.3)
 TEXT = np.array([0, 1, 2, 3, 0, 1, 2, 4, 0, 1, 5, 3, 0, 1, 2, 3])
@@ -27,28 +27,28 @@ def model() -> GPT:
     with torch.no_grad():
         for parameter in made.parameters():
             parameter.mul_(8.0 if parameter.dim() == 2 else 1.0)
-    made.mixture = Mixture(KneserNey.fit(TEXT, CONFIG.n_vocab, order=4), 0.3)
+    made.mixture = NgramMixture(KneserNey.fit(TEXT, CONFIG.n_vocab, order=4), 0.3)
     return made
 
 
 def test_by_hand_on_three_tokens() -> None:
     """One text of "0 0 1", order 1: n1 = n2 = 1, so D = 1/3; p(0) = (2 − D)/3 + (2 D/3)/3 = 17/27."""
-    mixture = Mixture(KneserNey.fit([0, 0, 1], n_vocab=3, order=1), 0.25)
+    mixture = NgramMixture(KneserNey.fit([0, 0, 1], n_vocab=3, order=1), 0.25)
     expected = [0.75 * 0.2 + 0.25 * 17 / 27, 0.75 * 0.3 + 0.25 * 8 / 27, 0.75 * 0.5 + 0.25 * 2 / 27]
-    mixed = mixture.probabilities(torch.tensor([[0.2, 0.3, 0.5]], dtype=torch.float64), [torch.tensor([1, 2])])
+    mixed = mixture.begin([np.array([1, 2])]).probabilities(torch.tensor([[0.2, 0.3, 0.5]], dtype=torch.float64))
     torch.testing.assert_close(mixed, torch.tensor([expected], dtype=torch.float64))
     losses = mixture.losses(-torch.tensor([0.2, 0.5]).log(), mixture.ngram_losses(np.array([0, 2])))
     torch.testing.assert_close(losses, -torch.tensor([expected[0], expected[2]]).log())
 
 
 def test_a_token_that_the_network_rules_out_costs_what_the_ngram_model_says() -> None:
-    mixture = Mixture(KneserNey.fit([0, 0, 1], n_vocab=3, order=1), 0.25)
+    mixture = NgramMixture(KneserNey.fit([0, 0, 1], n_vocab=3, order=1), 0.25)
     losses = mixture.losses(torch.tensor([1e4]), -torch.tensor([0.5]).log())
     torch.testing.assert_close(losses, -torch.tensor([0.25 * 0.5]).log())
 
 
 def test_losses_of_a_long_text_do_not_depend_on_its_pieces(model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert model.mixture is not None
+    assert isinstance(model.mixture, NgramMixture)
     text = np.random.default_rng(3).choice(TEXT, 101)
     whole = model.mixture.ngram_losses(text)
     np.testing.assert_allclose(whole, model.mixture.ngram.losses(text), rtol=1e-6)
@@ -59,7 +59,7 @@ def test_losses_of_a_long_text_do_not_depend_on_its_pieces(model: GPT, monkeypat
 
 def plainly(model: GPT, prompt: np.ndarray, n: int, seed: int) -> Iterator[Draw]:
     """Without a cache, a batch or a window: both models asked for the whole text again at each token."""
-    assert model.mixture is not None
+    assert isinstance(model.mixture, NgramMixture)
     model.eval()
     row, stream = torch.from_numpy(prompt), torch.Generator().manual_seed(seed)
     m = model.mixture.share
@@ -85,7 +85,7 @@ def test_generation_mixes_before_at_and_past_the_block_size(model: GPT, length: 
 
 def test_what_is_predicted_is_what_is_judged(model: GPT) -> None:
     """The probabilities of generation are those whose loss an evaluation takes."""
-    assert model.mixture is not None
+    assert isinstance(model.mixture, NgramMixture)
     text = torch.from_numpy(TEXT[: CONFIG.block_size + 1])
     model.eval()
     network = model.token_losses(text[None, :-1], text[None, 1:])[0]
@@ -96,7 +96,7 @@ def test_what_is_predicted_is_what_is_judged(model: GPT) -> None:
 
 
 def test_temperature_0_takes_the_likeliest_of_the_mixture(model: GPT) -> None:
-    assert model.mixture is not None
+    assert isinstance(model.mixture, NgramMixture)
     greedy = Sampling(temperature=0.0)
     alone = [int(draw.tokens) for draw in generate(model, [TEXT[:3]], 12, greedy, [0])]
     model.mixture = replace(model.mixture, share=0.999)

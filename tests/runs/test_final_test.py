@@ -12,6 +12,7 @@ from slmtui.cli import main
 from slmtui.console.screens.train.view import progress_line
 from slmtui.data.dataset import SideTokens
 from slmtui.model.gpt import GPT
+from slmtui.model.mixture import NgramMixture
 from slmtui.runs import final_test
 from slmtui.runs.checkpoint import load_model
 from slmtui.runs.control import send
@@ -21,7 +22,7 @@ from slmtui.runs.summary import summarise
 from slmtui.session import begin, resume
 from slmtui.training import events
 from slmtui.training.control import Command
-from slmtui.training.evaluation import side_losses
+from slmtui.training.evaluation import SideLosses, side_losses
 from slmtui.training.events import Event
 from slmtui.training.prepare import prepare_dataset
 from tests.conftest import MakePhase
@@ -53,8 +54,8 @@ def test_the_best_model_is_tested_at_the_end(make_phase: MakePhase, tmp_path: Pa
     side = prepare_dataset(phase).test
     assert side is not None
     saved = load_model(session.run.best_file)
-    ngram = saved.model.mixture.ngram_losses(side.tokens) if saved.model.mixture else None
-    assert (found.test_loss, found.mixed_loss) == side_losses(saved.model, side, ngram)
+    ngram = saved.model.mixture.ngram_losses(side.tokens) if isinstance(saved.model.mixture, NgramMixture) else None
+    assert SideLosses(found.test_loss, found.mixed_loss) == side_losses(saved.model, side, ngram)
     assert (found.best_step, found.tokens) == (last.best_step, side.n_text_tokens)
     assert (found.mixed_loss is None) == (mix == "0")
 
@@ -95,7 +96,7 @@ def test_a_run_that_is_resumed_is_tested_at_its_end_alone(
     whole = train_to_the_end(make_phase, tmp_path / "whole", TEST)
     looked_at = []
 
-    def look(model: GPT, side: SideTokens, *arguments: Any, **options: Any) -> tuple[float, float | None]:
+    def look(model: GPT, side: SideTokens, *arguments: Any, **options: Any) -> SideLosses:
         looked_at.append(side)
         return side_losses(model, side, *arguments, **options)
 

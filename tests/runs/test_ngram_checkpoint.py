@@ -17,7 +17,7 @@ from slmtui.cli import main
 from slmtui.data.ngram import HIGHEST_ORDER
 from slmtui.errors import UserError
 from slmtui.inference.generation import Sampling, _draw, complete
-from slmtui.model.mixture import Mixture
+from slmtui.model.mixture import NgramMixture
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
 from slmtui.runs.lines import line_of
 from slmtui.runs.progress import Progress
@@ -53,8 +53,8 @@ def test_where_the_mixture_predicts_worse_the_network_alone_is_used_and_that_is_
     make_phase: MakePhase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """As with a list of names, one a line: 3.05 bits per byte alone, 3.12 mixed."""
-    mixed = Mixture.losses
-    monkeypatch.setattr(Mixture, "losses", lambda self, network, ngram: mixed(self, network, ngram + 9) + 0.7)
+    mixed = NgramMixture.losses
+    monkeypatch.setattr(NgramMixture, "losses", lambda self, network, ngram: mixed(self, network, ngram + 9) + 0.7)
     run = train_to_the_end(make_phase, tmp_path / "runs", MIX, "gate.max_val_loss=9")
     evaluations = [event for event in run.events() if isinstance(event, events.Evaluation)]
     assert all(one.judged_loss == one.val_loss < (one.mixed_loss or 0) for one in evaluations)
@@ -95,7 +95,7 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
     """As two models give it that are asked for the whole text at each token; and the command says the same."""
     saved = load_checkpoint(run.best_file)
     model, mixture = saved.model.eval(), saved.model.mixture
-    assert mixture is not None
+    assert isinstance(mixture, NgramMixture)
     assert mixture.share == 0.4
     prompt = "def load_route(path):\n    with"
     row = torch.from_numpy(saved.tokenizer.encode_prompt(prompt).astype(np.int64))

@@ -10,6 +10,7 @@ import torch
 
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.split_stats import dataset_baseline
+from slmtui.model.mixture import NgramMixture
 from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Evaluation, from_json, to_json
@@ -63,7 +64,7 @@ def test_the_ngram_model_is_the_one_of_the_baseline(make_phase: MakePhase) -> No
     first = of_kind(list(train(training)), Evaluation)[0]
     assert first.mixed_loss == pytest.approx(baseline.loss, abs=1e-4)
     assert first.mixed_bits_per_byte == pytest.approx(baseline.bits_per_byte, abs=1e-4)
-    assert training.model.mixture is not None
+    assert isinstance(training.model.mixture, NgramMixture)
     assert training.model.mixture.ngram.order == baseline.order
 
 

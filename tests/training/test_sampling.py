@@ -6,7 +6,8 @@ import copy
 
 import pytest
 
-from slmtui.training import events, sampling
+from slmtui.inference import generation
+from slmtui.training import events
 from slmtui.training.control import Command
 from slmtui.training.events import Sample, SampleRates
 from slmtui.training.hardware import choose_machine
@@ -80,7 +81,7 @@ def test_more_rows_than_fit_at_once_are_drawn_in_parts(make_phase: MakePhase, mo
     settings, tokenizer = training.phase.sampling, training.dataset.tokenizer
     whole = completions(training.model, tokenizer, settings, 7, seed=3)
     assert [prompt for prompt, _ in whole] == ["def ", "import"] * 3 + ["def "]
-    monkeypatch.setattr(sampling, "ROWS_AT_ONCE", 2)
+    monkeypatch.setattr(generation, "ROWS_AT_ONCE", 2)
     assert completions(training.model, tokenizer, settings, 7, seed=3) == whole
 
 

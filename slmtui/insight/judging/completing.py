@@ -33,7 +33,7 @@ from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.errors import UserError
-from slmtui.inference.generation import Draw, Sampling, generate
+from slmtui.inference.generation import ROWS_AT_ONCE, Draw, Sampling, generate, rows_at_once
 from slmtui.insight.judging.counts import Estimate, LineCompletions, Usefulness
 from slmtui.insight.judging.line_places import (
     MOST_BYTES_PER_CHARACTER,
@@ -43,9 +43,8 @@ from slmtui.insight.judging.line_places import (
     line_places,
 )
 from slmtui.model.gpt import GPT
-from slmtui.model.mixture import Mixture, network_alone
+from slmtui.model.mixture import NgramMixture, network_alone
 
-ROWS_AT_ONCE = 64
 GREEDY = Sampling(temperature=0.0)
 LEAST_PROBABILITY = 1e-30  # what a float cannot tell from nothing is not infinitely surprising
 FEWEST_PLACES = 20
@@ -68,7 +67,7 @@ def usefulness(model: GPT, dataset: Dataset, *, places: int, seed: int, bleu: bo
     if not chosen:
         return None
     mixture = model.mixture
-    ngram = mixture.ngram if isinstance(mixture, Mixture) else fit_ngram(dataset.train.tokens, tokenizer.n_vocab)
+    ngram = mixture.ngram if isinstance(mixture, NgramMixture) else fit_ngram(dataset.train.tokens, tokenizer.n_vocab)
     with network_alone(model):
         network = complete_lines(greedily(model), chosen, tokenizer, bleu=bleu)
     return Usefulness(
@@ -76,7 +75,9 @@ def usefulness(model: GPT, dataset: Dataset, *, places: int, seed: int, bleu: bo
         characters=sum(len(place.rest) for place in chosen),
         order=ngram.order,
         network=network,
-        mixed=None if mixture is None else complete_lines(greedily(model), chosen, tokenizer, bleu=bleu),
+        mixed=None
+        if mixture is None
+        else complete_lines(greedily(model), chosen, tokenizer, bleu=bleu, at_once=rows_at_once(model)),
         counting=complete_lines(by_counting(ngram), chosen, tokenizer, bleu=bleu),
     )
 
@@ -86,7 +87,8 @@ def characters_saved(model: GPT, dataset: Dataset, *, places: int, seed: int) ->
     chosen = line_places(dataset.val, dataset.tokenizer, min(places, places_in_time(model)), seed)
     if not chosen:
         return None
-    return len(chosen), complete_lines(greedily(model), chosen, dataset.tokenizer).characters_saved
+    completed = complete_lines(greedily(model), chosen, dataset.tokenizer, at_once=rows_at_once(model))
+    return len(chosen), completed.characters_saved
 
 
 def places_in_time(model: GPT) -> int:
@@ -121,13 +123,15 @@ def by_counting(ngram: KneserNey) -> Predict:
 
 
 def complete_lines(
-    predict: Predict, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False
-) -> LineCompletions:
-    """What completions by `predict` at these places, at least one, are worth."""
+    predict: Predict, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False,
+    at_once: int = ROWS_AT_ONCE,
+) -> LineCompletions:  # fmt: skip
+    """What completions by `predict` at these places, at least one, are worth; it is given `at_once` of them at most."""
+    size = min(at_once, ROWS_AT_ONCE)
     written: list[str] = []
     chances, ranks = list[float](), list[int]()  # of the token that stands there; rank 0: the likeliest
-    for start in range(0, len(places), ROWS_AT_ONCE):
-        rows = places[start : start + ROWS_AT_ONCE]
+    for start in range(0, len(places), size):
+        rows = places[start : start + size]
         first, texts = _write(predict, rows, tokenizer)
         written += texts
         tokens = torch.tensor([place.next_token for place in rows], device=first.device)

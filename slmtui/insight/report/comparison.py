@@ -9,6 +9,7 @@ from slmtui.insight.report.blocks import Figure, Heading, Paragraph, ReportBlock
 from slmtui.insight.report.figures import overlay_figure
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.training.data_record import same_vocabulary
+from slmtui.training.events import judged_name
 from slmtui.training.gap import standing
 from slmtui.words import listed, number, plural
 
@@ -114,8 +115,12 @@ def _sentences(ranked: Sequence[RunFacts]) -> list[str]:
         )
         if not same_vocabulary(run.data for run in ranked):
             found.append("Their vocabularies differ, so nats per token would mislead; bits per byte do not.")
-    if mixed := [run.name for run in ranked if run.best and run.best.mixture_helps]:
+    names = {run.name: judged_name(run.best) for run in ranked if run.best}
+    if mixed := [name for name, judged in names.items() if judged == "mixed"]:
         found.append(f"Of {listed(mixed)}, the mixture with an n-gram model is compared, not the network alone.")
+    for what in ("static", "adaptive"):
+        if these := [name for name, judged in names.items() if judged == what]:
+            found.append(f"Of {listed(these)}, the {what} loss is compared, with counts mixed in.")
     if leaky := [run.name for run in ranked if is_leaky(run)]:
         found.append(f"Much of this text stands word for word in the training text of {listed(leaky)}.")
     sampled = [run.name for run in ranked if run.phase.evaluation.method == "sampled"]
@@ -128,7 +133,7 @@ def _curves(runs: Sequence[RunFacts]) -> list[ReportBlock]:
     in_nats = same_vocabulary(run.data for run in runs)
     curves = [
         (
-            f"{run.name}, mixed" if run.is_mixed else run.name,
+            f"{run.name}, {judged_name(run.best)}" if run.is_mixed and run.best else run.name,
             [e.step for e in run.evaluations],
             [e.judged_loss if in_nats else e.judged_bits_per_byte for e in run.evaluations],
         )

@@ -11,7 +11,7 @@ from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.runs.lines import NOT_TESTED
-from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding
+from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding, judged_name, mixtures
 from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, standing
 from slmtui.words import duration, listed, number, percent, plural
 
@@ -115,15 +115,23 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
 
 
 def _tested(test: FinalTest) -> str:
-    words = f"{number(test.test_loss, '.4f')} nats per token, {number(test.bits_per_byte, '.2f')} bits per byte"
-    if test.mixed_loss is not None:
-        bits = number(test.mixed_bits_per_byte, ".2f")
-        mixed = f"{number(test.mixed_loss, '.4f')} nats per token, {bits} bits per byte"
-        words = f"{mixed}; the network alone has {words}"
+    losses = {"network": (test.test_loss, test.bits_per_byte)} | {name: two for name, *two in mixtures(test)}
+    first = judged_name(test)
+    words = _both(*losses.pop(first))
+    if losses:
+        words += f", {first}" if first not in ("mixed", "network") else ""
+        words += "; " + listed([f"{_NAMES.get(name, name)} has {_both(*two)}" for name, two in losses.items()])
     return (
         f"on the {plural(test.tokens, 'token')} that were looked at once, at the end, the model of step "
         f"{test.best_step:,} has {words}."
     )
+
+
+_NAMES = {"network": "the network alone"}
+
+
+def _both(loss: float, bits: float | None) -> str:
+    return f"{number(loss, '.4f')} nats per token, {number(bits, '.2f')} bits per byte"
 
 
 def _class_of(best: Evaluation, val_tokens: int) -> str:
@@ -137,14 +145,22 @@ def _class_of(best: Evaluation, val_tokens: int) -> str:
 
 
 def _lowest(best: Evaluation) -> str:
-    loss = "mixed validation loss" if best.mixture_helps else "validation loss"
-    words = f"{loss} was lowest at step {best.step:,}: {best.judged_loss:.4f} nats per token, "
-    words += f"{best.judged_bits_per_byte:.2f} bits per byte"
-    if best.mixed_loss is None:
+    first = judged_name(best)
+    loss = "validation loss" if first == "network" else f"{first} validation loss"
+    words = f"{loss} was lowest at step {best.step:,}: {_both(best.judged_loss, best.judged_bits_per_byte)}"
+    losses = {"network": (best.val_loss, best.bits_per_byte)} | {name: two for name, *two in mixtures(best)}
+    del losses[first]
+    if not losses:
         return words
-    if not best.mixture_helps:
+    if first == "network" and "mixed" in losses:
         return f"{words}, by the network alone, which is used: mixed with the n-gram model it has {best.mixed_loss:.4f}"
-    return f"{words}; the network alone has {best.val_loss:.4f}, {best.bits_per_byte:.2f} bits per byte"
+    if first == "network":
+        words += ", by the network alone, which decides"
+    others = [
+        f"{_NAMES.get(name, name)} has {number(value, '.4f')}, {number(bits, '.2f')} bits per byte"
+        for name, (value, bits) in losses.items()
+    ]
+    return f"{words}; {listed(others)}"
 
 
 def after_the_best(facts: RunFacts) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from slmtui.config.phase import GateSection
 from slmtui.insight.judging.proportion import counted
-from slmtui.training.events import CharactersSaved, Evaluation, Event, RunStarted, SampleRates
+from slmtui.training.events import CharactersSaved, Evaluation, Event, RunStarted, SampleRates, judged_name
 from slmtui.training.uniform import has_learned
 from slmtui.words import plural
 
@@ -20,7 +20,7 @@ from slmtui.words import plural
 class BestEvaluation:
     """The best evaluation so far, what was counted of its model, and how the run began.
 
-    A fold over events. The evaluation is the one that best.pt holds; with a mixture, the best of the mixture.
+    A fold over events. The evaluation is the one that best.pt holds; the best of what decides.
     """
 
     evaluation: Evaluation | None = None
@@ -82,7 +82,7 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         ("max_val_loss", gate.max_val_loss, None if one is None else one.judged_loss),
         ("max_bits_per_byte", gate.max_bits_per_byte, None if one is None else one.judged_bits_per_byte),
     )
-    mixed = ", mixed" if one is not None and one.mixture_helps else ""
+    judged = "" if one is None or one.judged == "network" else f", {judged_name(one)}"
     found = [
         _limit(
             key,
@@ -90,7 +90,7 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
             value is not None and value <= limit,
             "there was no evaluation"
             if value is None
-            else f"{value:.4f}{mixed if key != 'max_gap' else ''} at the best evaluation",
+            else f"{value:.4f}{judged if key != 'max_gap' else ''} at the best evaluation",
         )
         for key, limit, value in losses
         if limit is not None

@@ -31,7 +31,7 @@ from slmtui.insight.judging.completing import (
 from slmtui.insight.judging.counts import Estimate
 from slmtui.insight.judging.line_places import MOST_CHARACTERS, LinePlace
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
-from slmtui.model.mixture import Mixture
+from slmtui.model.mixture import NgramMixture
 from tests.insight.judging.test_line_places import dataset
 
 BYTES = ByteTokenizer(end=True)
@@ -136,7 +136,7 @@ def test_a_mixture_is_measured_beside_its_network(tmp_path: Path) -> None:
     ngram = KneserNey.fit(text.train.tokens, text.tokenizer.n_vocab, 4)
     model = network(text.tokenizer.n_vocab)
     alone = usefulness(model, text, places=30, seed=5)
-    model.mixture = Mixture(ngram, 0.999)
+    model.mixture = NgramMixture(ngram, 0.999)
     found = usefulness(model, text, places=30, seed=5)
     assert alone is not None
     assert found is not None

@@ -14,7 +14,7 @@ from slmtui.inference.generation import Draw
 from slmtui.insight.judging import extraction
 from slmtui.insight.judging.extraction import chosen_places, extract
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
-from slmtui.model.mixture import Mixture
+from slmtui.model.mixture import NgramMixture
 
 TEXT = np.random.default_rng(1).integers(0, 20, 120)
 
@@ -63,7 +63,7 @@ def test_it_counts_what_a_plain_greedy_loop_gives(prefix: int, length: int) -> N
 def test_the_network_is_asked_without_the_table_that_is_mixed_into_it() -> None:
     network = model()
     alone = extract(network, TEXT, prefix=4, length=3, places=1000, seed=0)
-    network.mixture = Mixture(KneserNey.fit(TEXT, n_vocab=20, order=3), 0.99)
+    network.mixture = NgramMixture(KneserNey.fit(TEXT, n_vocab=20, order=3), 0.99)
     assert extract(network, TEXT, prefix=4, length=3, places=1000, seed=0) == alone
     assert network.mixture is not None
 

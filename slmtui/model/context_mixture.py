@@ -1,0 +1,81 @@
+"""A network's predictions mixed with counts of bytes in many contexts (data/context_mixing/): static or adaptive.
+
+Static, the counts are those of the training text. Adaptive, they learn on from each token of a text after it has been
+predicted, and from a whole prompt before it is continued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from slmtui.data.context_mixing.mixer import Branch, ContextMixer
+from slmtui.data.ngram_baseline import TOKEN_LIMIT, stretches
+from slmtui.data.tokenizer import Tokenizer
+
+
+@dataclass(frozen=True)
+class ContextMixture:
+    mixer: ContextMixer  # has read `text`; to read on, it is copied
+    text: NDArray[Any]  # the training tokens that it was fitted on, (n,)
+    adaptive: bool = True  # whether a completion learns from its prompt
+    most_rows: int = 4  # each has a copy of the counts
+
+    @classmethod
+    def fit(cls, train: NDArray[Any], tokenizer: Tokenizer) -> ContextMixture:
+        """Fitted on the training tokens, (n,); of more than a million, on stretches. The same each time."""
+        text = stretches(train, TOKEN_LIMIT)
+        return cls(ContextMixer.fit(vocabulary(tokenizer), text), np.array(text, tokenizer.dtype))
+
+    def deciding(self, *, adaptive: bool) -> ContextMixture:
+        """The same, for completions that learn from their prompts, or do not."""
+        return replace(self, adaptive=adaptive)
+
+    def begin(self, prompts: Sequence[np.ndarray]) -> ContextContinued:
+        return ContextContinued([self._branch(prompt) for prompt in prompts])
+
+    def _branch(self, prompt: np.ndarray) -> Branch | FrozenBranch:
+        return self.mixer.branch(prompt) if self.adaptive else FrozenBranch(self.mixer, prompt)
+
+
+class FrozenBranch:
+    """A text that goes on by itself, from which nothing is learned, not even from how it begins."""
+
+    def __init__(self, mixer: ContextMixer, prompt: np.ndarray) -> None:
+        self._mixer = mixer.copy()
+        self._mixer.read(prompt, adaptive=False)
+
+    def distribution(self, network: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The probabilities of the next token, (V,), with the network's, (V,)."""
+        return self._mixer.distribution(network, adaptive=False)
+
+    def append(self, token: int) -> None:
+        self._mixer.read([token], adaptive=False)
+
+
+class ContextContinued:
+    """Texts that go on, each with counts of its own."""
+
+    def __init__(self, branches: Sequence[Branch | FrozenBranch]) -> None:
+        self._branches = branches
+
+    def probabilities(self, network: Tensor) -> Tensor:
+        """The network's probabilities of each text's next token, (B, V), mixed."""
+        rows = network.cpu().double().numpy()
+        mixed = [branch.distribution(row) for branch, row in zip(self._branches, rows, strict=True)]
+        return torch.from_numpy(np.stack(mixed)).to(network)
+
+    def append(self, tokens: Sequence[int]) -> None:
+        for branch, token in zip(self._branches, tokens, strict=True):
+            branch.append(token)
+
+
+def vocabulary(tokenizer: Tokenizer) -> list[bytes]:
+    """The bytes of each token; none for the end of a document."""
+    return [tokenizer.token_bytes(token) for token in range(tokenizer.n_vocab)]

@@ -1,0 +1,216 @@
+"""Checkpoints of a model with a context mixture: usable by themselves, and not believed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from slmtui.cli import main
+from slmtui.data.context_mixing.mixer import ContextMixer
+from slmtui.inference.generation import Sampling, complete
+from slmtui.model.context_mixture import ContextMixture
+from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
+from slmtui.runs.packed_mixture import compressed
+from slmtui.runs.run import Run
+from slmtui.runs.summary import summarise
+from slmtui.session import begin, resume
+from slmtui.training import events
+from tests.conftest import MakePhase
+from tests.runs.test_final_test import TEST
+from tests.runs.test_ngram_checkpoint import resaved
+from tests.runs.test_run import stop_at, train_to_the_end, without_resumes
+
+MIXING = "model.context_mixing=true"
+PROMPT = "def load_route(path):\n    with"
+DRAW = Sampling(0.8, 40)
+
+
+@pytest.fixture
+def run(make_phase: MakePhase, tmp_path: Path) -> Run:
+    return train_to_the_end(make_phase, tmp_path / "runs", MIXING)
+
+
+def evaluations(run: Run) -> list[events.Evaluation]:
+    return [event for event in run.events() if isinstance(event, events.Evaluation)]
+
+
+@pytest.mark.parametrize("step", [0, 4, 6])
+def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, run: Run, step: int) -> None:
+    stopped = stop_at(make_phase, tmp_path / "stopped", step, MIXING)
+    for _ in resume(stopped).events:
+        pass
+    ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
+    assert ours == [e for e in run.events() if not isinstance(e, events.Checkpoint)]
+    assert stopped.best_file.read_bytes() == run.best_file.read_bytes()
+
+
+def test_it_completes_as_the_model_in_memory_does(
+    make_phase: MakePhase, tmp_path: Path, corpus: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """From best.pt alone: the corpus is gone."""
+    session = begin(make_phase(MIXING), tmp_path / "runs")
+    expected, training = "", session.training
+    for event in session.events:
+        if isinstance(event, events.Checkpoint) and event.kind == "best":  # it stands still here
+            expected = "".join(complete(training.model, training.dataset.tokenizer, PROMPT, 30, DRAW, 5))
+    assert expected
+    for file in corpus.iterdir():
+        file.unlink()
+    saved = load_model(session.run.best_file)
+    assert "".join(complete(saved.model, saved.tokenizer, PROMPT, 30, DRAW, 5)) == expected
+    command = [
+        "complete",
+        str(session.run.best_file),
+        PROMPT,
+        "--tokens",
+        "30",
+        "--temperature",
+        "0.8",
+        "--top-k",
+        "40",
+    ]
+    assert main([*command, "--top-k", "40", "--seed", "5"]) == 0
+    told = capsys.readouterr()
+    assert told.out == PROMPT + expected + "\n"
+    assert f"static {saved.mixed_loss:.4f}, adaptive {saved.adaptive_loss:.4f}; completes: adaptive" in told.err
+
+
+def test_a_checkpoint_says_all_its_losses(run: Run) -> None:
+    best = next(e for e in evaluations(run) if e.step == summarise(run)[0].best_step)
+    saved, note = load_checkpoint(run.best_file), read_note(run.best_file)
+    expected = (best.val_loss, best.mixed_loss, best.adaptive_loss)
+    assert (saved.val_loss, saved.mixed_loss, saved.adaptive_loss) == expected
+    assert (note.val_loss, note.mixed_loss, note.adaptive_loss) == expected
+    assert note.words == "network {:.2f} · static {:.2f} · adaptive {:.2f}".format(*expected)
+
+
+@pytest.mark.parametrize("decides", ["network", "static", "adaptive"])
+def test_a_model_predicts_with_what_decides(make_phase: MakePhase, tmp_path: Path, decides: str) -> None:
+    run = train_to_the_end(make_phase, tmp_path / "runs", MIXING, f"evaluation.decides={decides}")
+    mixture = load_model(run.best_file).model.mixture
+    if decides == "network":
+        assert mixture is None
+    else:
+        assert isinstance(mixture, ContextMixture)
+        assert mixture.adaptive == (decides == "adaptive")
+
+
+def test_two_copies_of_a_checkpoint_share_nothing(run: Run) -> None:
+    one, other = load_model(run.best_file), load_model(run.best_file)
+    assert isinstance(one.model.mixture, ContextMixture)
+    before = "".join(complete(other.model, other.tokenizer, PROMPT, 20, DRAW, 5))
+    one.model.mixture.mixer.losses(one.tokenizer.encode("class Route: pass\n" * 50), adaptive=True)
+    one.model.mixture.text[:] = 0
+    assert "".join(complete(other.model, other.tokenizer, PROMPT, 20, DRAW, 5)) == before
+
+
+def test_the_test_side_has_all_three_losses(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path, TEST, MIXING)
+    (found,) = [event for event in run.events() if isinstance(event, events.FinalTest)]
+    assert found.judged == "adaptive"
+    assert found.mixed_loss is not None
+    assert found.adaptive_loss is not None
+    assert found.adaptive_bits_per_byte is not None
+    assert found.adaptive_bits_per_byte / found.adaptive_loss == pytest.approx(found.bits_per_byte / found.test_loss)
+    assert found.adaptive_loss < found.mixed_loss < found.test_loss
+
+
+Packed = dict[str, Any]
+
+
+def a_token_too_few(packed: Packed) -> None:
+    packed["n_tokens"] -= 1
+
+
+def a_bomb(packed: Packed) -> None:
+    packed["tokens"] = compressed(np.zeros(1 << 26, np.uint8))
+
+
+def a_claim(packed: Packed) -> None:
+    packed["n_tokens"] = 1 << 40
+
+
+def noise(packed: Packed) -> None:
+    packed["tokens"] = torch.arange(50, dtype=torch.uint8)
+
+
+def numbers_not_packed(packed: Packed) -> None:
+    packed["tokens"] = torch.arange(50)
+
+
+def another_vocabulary(packed: Packed) -> None:
+    packed["tokens"] = compressed(np.full(packed["n_tokens"], 60_000, np.uint16))
+
+
+def a_part_too_few(packed: Packed) -> None:
+    packed["state"].popitem()
+
+
+def not_a_number(packed: Packed) -> None:
+    change_a_number(packed, math.nan)
+
+
+def far_too_large(packed: Packed) -> None:
+    change_a_number(packed, 1e30)
+
+
+def no_state(packed: Packed) -> None:
+    del packed["state"]
+
+
+def change_a_number(packed: Packed, number: float) -> None:
+    """In the first part of the state that has fractions."""
+    state = ContextMixer.fit([b"a", b"b"], []).state()  # its shapes do not depend on the text
+    name, array = next((name, array) for name, array in state.items() if array.dtype.kind == "f")
+    array.reshape(-1)[3] = number
+    packed["state"][name] = compressed(array)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (a_token_too_few, r"context_mixing: tokens has not the [\d,]+ bytes"),
+        (a_bomb, r"context_mixing: tokens has not the [\d,]+ bytes"),
+        (a_claim, "context_mixing: n_tokens is no number of tokens"),
+        (noise, "context_mixing: tokens cannot be unpacked"),
+        (numbers_not_packed, "context_mixing: tokens is not packed as it should be"),
+        (another_vocabulary, "context_mixing: a token is not of the vocabulary, 60,000"),
+        (a_part_too_few, "context_mixing: the state has other parts"),
+        (not_a_number, r"context_mixing: .* contains values that no text gives"),
+        (far_too_large, r"context_mixing: .* contains values that no text gives"),
+        (no_state, "is inconsistent"),
+    ],
+)
+def test_damaged_counts_are_refused_with_what_is_wrong(
+    run: Run, tmp_path: Path, damage: Callable[[Packed], None], why: str
+) -> None:
+    path = resaved(run, tmp_path / "damaged.pt", lambda record: damage(record["context_mixing"]))
+    with pytest.raises(CheckpointError, match=why):
+        load_checkpoint(path)
+
+
+def test_counts_that_are_missing_or_have_no_place_are_refused(run: Run, tmp_path: Path) -> None:
+    def unmixed(record: dict[str, Any]) -> None:
+        record["phase"]["model"]["context_mixing"] = False
+
+    with pytest.raises(CheckpointError, match="with context_mixing = false, its counts have no place"):
+        load_checkpoint(resaved(run, tmp_path / "unmixed.pt", unmixed))
+    with pytest.raises(CheckpointError, match="with context_mixing = true, its counts are missing"):
+        load_checkpoint(resaved(run, tmp_path / "missing.pt", lambda record: record.pop("context_mixing")))
+
+
+def test_a_checkpoint_of_before_is_read_as_it_was(make_phase: MakePhase, tmp_path: Path) -> None:
+    run = train_to_the_end(make_phase, tmp_path / "runs", "model.ngram_mix=0.4")
+
+    def older(record: dict[str, Any]) -> None:
+        del record["phase"]["model"]["context_mixing"]
+
+    saved = load_model(resaved(run, tmp_path / "older.pt", older))
+    assert saved.adaptive_loss is None
+    assert saved.model.mixture is not None
