@@ -30,10 +30,11 @@ from slmtui.data.context_mixing.tables import (
 )
 
 NEWLINE, SPACE, TAB = 10, 32, 9
+ONE = np.int64(1)  # of a type: see kernels.py
 HASHED_ORDERS = 7  # the contexts 1 to 7 are the last 1 to 7 bytes
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def hashed(h, value):
     """A 64-bit hash continued by a value (the finaliser of SplitMix64)."""
     h = h * np.uint64(0x9E3779B97F4A7C15) + np.uint64(value) + np.uint64(0x632BE59BD9B4E019)
@@ -42,7 +43,7 @@ def hashed(h, value):
     return h ^ (h >> np.uint64(29))
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def length_class(length):
     """0 for no match, to 7."""
     if length < 6:
@@ -54,7 +55,7 @@ def length_class(length):
     return 6 if length < 64 else 7
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def byte_back(t, back):
     place = t.registers[LENGTH] - back
     return np.int64(t.text[place]) if place >= 0 else np.int64(0)
@@ -64,7 +65,7 @@ def byte_back(t, back):
 def hash_contexts(t: Tables, hashes: NDArray[np.uint64]) -> None:
     """Write the hash of each context of the next byte into `hashes`, (CONTEXTS,)."""
     at = t.registers[LENGTH]
-    c1, c2, c3, c4 = byte_back(t, 1), byte_back(t, 2), byte_back(t, 3), byte_back(t, 4)
+    c1, c2, c3, c4 = byte_back(t, ONE), byte_back(t, ONE + 1), byte_back(t, ONE + 2), byte_back(t, ONE + 3)
     word, last, before, line_word = t.words[WORD], t.words[LAST_WORD], t.words[WORD_BEFORE], t.words[LINE_WORD]
     column = at - t.registers[LINE]
     above, right_above = 0, 0

@@ -27,6 +27,8 @@ FROZEN, COUNTING, LEARNING = 0, 1, 2  # learn nothing; only count, without predi
 DOCUMENT_END = 0  # the byte that stands for the end of a document in contexts; it is never predicted
 LEAST_MASS = 1e-7  # a set of tokens that is less likely together is not looked into
 LEAST_SHARE, MOST_SURE = 1e-9, 12.0  # of a network
+# Of a type, since numba compiles a function anew for each plain constant that it is called with.
+NO_BITS, ENDING, FIRST_HALF, SECOND_HALF, NOTHING = np.int64(0), np.int64(0), np.int64(1), np.int64(2), np.bool_(False)
 
 
 class Place(NamedTuple):
@@ -50,7 +52,7 @@ def first_with_bit(tree: ByteTree, low: int, high: int, depth: int, bit: int) ->
     return low
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def logit_between(sums, zero, one, high):
     """How the network decides between the tokens zero … one − 1, a 0, and one … high − 1, a 1."""
     if len(sums) == 0:
@@ -59,7 +61,7 @@ def logit_between(sums, zero, one, high):
     return min(max(math.log(yes / no), -MOST_SURE), MOST_SURE)
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def end_logit(sums, low, high):
     """How the network decides whether the token is the first of low … high − 1, which ends here."""
     if len(sums) == 0:
@@ -94,26 +96,26 @@ def read(
     for k in range(len(tokens)):
         rank = tree.ranks[tokens[k]]
         row = sums[k] if len(sums) else none
-        low, high, depth, loss = 0, len(tree.lengths), 0, 0.0
+        low, high, depth, loss = np.int64(0), np.int64(len(tree.lengths)), np.int64(0), 0.0
         length = tree.lengths[rank]
         while high - low > 1 or depth < length:
             hash_contexts(t, w.hashes)
             if tree.lengths[low] == depth and high - low > 1:  # may end here
-                find_buckets(t, w, 0, low, mode != FROZEN)
+                find_buckets(t, w, ENDING, low, mode != FROZEN)
                 bit = 1 if length == depth else 0
-                loss += _decide(t, w, END_NODE, 0, 0, end_logit(row, low, high), bit, mode)
+                loss += _decide(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(row, low, high), bit, mode)
                 if bit:
                     break
                 low += 1
             byte = np.int64(tree.token_bytes[rank, depth])
-            bits, found = 1, 0
+            bits, found = np.int64(1), 0
             for decision in range(1, 9):
                 bit = byte >> (8 - decision) & 1
                 middle = first_with_bit(tree, low, high, depth, 8 - decision)
                 if low < middle < high:
-                    half = 1 if decision < 5 else 2
+                    half = FIRST_HALF if decision < 5 else SECOND_HALF
                     if found != half:
-                        value = (1 if depth == 0 else 0) if half == 1 else bits >> (decision - 5)
+                        value = NO_BITS + (depth == 0) if half == FIRST_HALF else bits >> (decision - 5)
                         find_buckets(t, w, half, value, mode != FROZEN)
                         found = half
                     network = logit_between(row, low, middle, high)
@@ -128,7 +130,7 @@ def read(
             if mode == LEARNING:
                 slow_down(t)
         if length == 0:
-            append_byte(t, DOCUMENT_END, mode != FROZEN)
+            append_byte(t, np.int64(DOCUMENT_END), mode != FROZEN)
         losses[k] = loss
 
 
@@ -156,7 +158,7 @@ def distribution(
         else:
             _restore(t, place)
             for byte in tree.token_bytes[low, :depth]:
-                append_byte(t, byte, False)
+                append_byte(t, np.int64(byte), NOTHING)
             waiting = _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting)
     _restore(t, place)
 
@@ -174,22 +176,22 @@ def _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting)
     """Split a set of tokens by whether they end at `depth`, else by their next byte; how many sets then wait."""
     hash_contexts(t, w.hashes)
     if tree.lengths[low] == depth:
-        find_buckets(t, w, 0, low, False)
-        p = predict(t, w, END_NODE, 0, 0, end_logit(sums, low, high))
+        find_buckets(t, w, ENDING, low, NOTHING)
+        p = predict(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(sums, low, high))
         out[low] = mass * p
         low, mass = low + 1, mass * (1 - p)
     # The first half of the byte, then the second for each of its values: the contexts have a bucket for each.
     halves = np.empty((17, 3), np.int64)
     half_masses = np.empty(17)
     halves[0, 0], halves[0, 1], halves[0, 2], half_masses[0] = 1, low, high, mass
-    find_buckets(t, w, 1, 1 if depth == 0 else 0, False)
+    find_buckets(t, w, FIRST_HALF, NO_BITS + (depth == 0), NOTHING)
     n = _halve(t, w, tree, sums, depth, halves, half_masses, 1, 16)
     nodes = np.empty((17, 3), np.int64)
     node_masses = np.empty(17)
     for i in range(n):
         nodes[0], node_masses[0] = halves[i], half_masses[i]
         if halves[i, 2] - halves[i, 1] > 1:
-            find_buckets(t, w, 2, halves[i, 0], False)
+            find_buckets(t, w, SECOND_HALF, halves[i, 0], NOTHING)
         for j in range(_halve(t, w, tree, sums, depth, nodes, node_masses, 1, 256)):
             sets[waiting, 0], sets[waiting, 1], sets[waiting, 2] = nodes[j, 1], nodes[j, 2], depth + 1
             masses[waiting] = node_masses[j]

@@ -40,9 +40,10 @@ from slmtui.data.context_mixing.tables import (
 )
 
 NO_BUCKET, NO_NODE = -1, -1
+LAST, BEFORE = np.int64(1), np.int64(2)  # bytes back
 NO_NETWORK = 1e9  # instead of a logit
 PROBES = 4  # buckets that a context may be found in
-END_NODE = 15  # of a bucket: does the token end here?
+END_NODE = np.int64(15)  # of a bucket: does the token end here?
 MOST, FARTHEST = 15.0, 7.99  # logits of the mixer, and of the curves
 LEAST = 1e-5  # of any bit's probability
 RATE_SCALE = 1.3  # the mixer's rate after n bytes: this / √n
@@ -51,17 +52,17 @@ FINAL_RATE, CHAIN_RATE, MAP_RATE, CORRECTION_RATE = 0.002, 0.008, 0.004, 0.006
 CHAIN_WEIGHT_RATE = 0.3  # in proportion to that of the bias
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def squash(x):
     return 1 / (1 + math.exp(-x))
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def stretch(p):
     return math.log(p / (1 - p))
 
 
-@njit(cache=True, error_model="numpy", inline="always")
+@njit(cache=True, error_model="numpy")
 def node_in_half(bits, decision):
     """The node of a bucket that decides a bit, 1 to 8, after the `bits` before it."""
     if decision < 5:
@@ -129,7 +130,7 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     if network != NO_NETWORK:
         x[NETWORK] = network
         sure = min(int(abs(network) * 2), 11)
-    c1, c2, seen = byte_back(t, 1), byte_back(t, 2), w.seen[0]
+    c1, c2, seen = byte_back(t, LAST), byte_back(t, BEFORE), w.seen[0]
     w.rows[0] = bits + 256 * (0 if longest == 0 else 1 if longest < 4 else 2)
     w.rows[1] = (seen * 8 + longest) * 9 + decision
     w.rows[2] = c1 * 9 + decision
