@@ -51,11 +51,17 @@ def started(phase: Phase, *, at: float = BEGAN, **data: Any) -> events.RunStarte
 
 
 def evaluations(
-    losses: Iterable[tuple[float, float]], *, every: int = 100, at: float = BEGAN, mixed: Sequence[float] = ()
+    losses: Iterable[tuple[float, float]],
+    *,
+    every: int = 100,
+    at: float = BEGAN,
+    mixed: Sequence[float] = (),
+    adaptive: Sequence[float] = (),
 ) -> list[Event]:
     """Evaluations of (train, val) losses, each with the step before it and the checkpoints that come with it.
 
-    mixed: what the mixture has at each, for a run with model.ngram_mix.
+    mixed: what the mixture has at each, for a run with model.ngram_mix. adaptive: what it has where it learns on, for
+    one with model.context_mixing; this decides.
     """
     happened: list[Event] = []
     least = float("inf")
@@ -65,12 +71,15 @@ def evaluations(
             happened.append(
                 events.Step(step=step, time=now, loss=train, learning_rate=1e-3, grad_norm=1.0, tokens=64 * step)
             )
-        judged = mixed[i] if mixed else val
+        judged = adaptive[i] if adaptive else mixed[i] if mixed else val
         happened.append(
             events.Evaluation(
                 step=step, time=now, train_loss=train, val_loss=val, gap=val - train, verdict=verdict(val - train),
-                bits_per_byte=val * BITS, best=judged < least, mixed_loss=judged if mixed else None,
-                mixed_bits_per_byte=judged * BITS if mixed else None,
+                bits_per_byte=val * BITS, best=judged < least, mixed_loss=mixed[i] if mixed else None,
+                mixed_bits_per_byte=mixed[i] * BITS if mixed else None,
+                adaptive_loss=adaptive[i] if adaptive else None,
+                adaptive_bits_per_byte=adaptive[i] * BITS if adaptive else None,
+                decides="adaptive" if adaptive else None,
             )
         )  # fmt: skip
         happened.append(events.Checkpoint(step=step, time=now, kind="last", file="last.pt"))

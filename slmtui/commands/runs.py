@@ -32,8 +32,12 @@ HEADER = (
     "time",
 )
 WORDS = 2  # of the columns are words, the others numbers
-NARROW = ("n-gram", "parameters", "tokens", "at step", "time", "mixed", "b/byte", "verdict")  # given up in this order
-MIXED = ("mixed", "mixed b/byte", "n-gram")  # further columns, where a run predicts with a mixture
+NARROW = (  # given up in this order
+    "n-gram", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
+    "verdict",
+)  # fmt: skip
+MIXED = ("mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
+ADAPTIVE = ("static", "static b/byte", "adaptive", "adaptive b/byte", "decides")  # instead, where one learns on
 
 
 @click.command(cls=Job, help=__doc__)
@@ -59,8 +63,11 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
             return ExitStatus.DONE  # it was said what is wrong with each
         say(f"no runs in {checkpoints} yet; train one with: {', then '.join(how_to_train(checkpoints))}")
         return ExitStatus.DONE
+    adaptive = any(summary.best_adaptive_loss is not None for summary, _ in found)
     mixed = any(summary.best_mixed_loss is not None for summary, _ in found)
-    rows = [HEADER + MIXED if mixed else HEADER, *(cells(summary, state, mixed=mixed) for summary, state in found)]
+    further = ADAPTIVE if adaptive else MIXED if mixed else ()
+    header = (*HEADER, *further, *(("n-gram",) if further else ()))
+    rows = [header, *(cells(summary, state, n_mixed=len(further)) for summary, state in found)]
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     shown, left_out = fitting(rows, width)
     for line in aligned(shown):
@@ -97,7 +104,9 @@ def aligned(rows: list[Row]) -> list[str]:
     ]
 
 
-def cells(run: RunSummary, state: State, *, mixed: bool) -> tuple[str, ...]:
+def cells(run: RunSummary, state: State, *, n_mixed: int) -> tuple[str, ...]:
+    """n_mixed: so many of the columns of mixtures."""
+
     def number(value: float | None, form: str) -> str:
         return words.number(value, form).replace("−", "-")  # a minus that scripts can read
 
@@ -106,11 +115,10 @@ def cells(run: RunSummary, state: State, *, mixed: bool) -> tuple[str, ...]:
         number(run.best_val_loss, ".4f"), number(run.best_step, ","), number(run.gap, "+.2f"), run.verdict or "–",
         number(run.bits_per_byte, ".2f"), words.duration(run.seconds),
     )  # fmt: skip
-    if not mixed:
+    if not n_mixed:
         return plain
-    return (
-        *plain,
-        number(run.best_mixed_loss, ".4f"),
-        number(run.mixed_bits_per_byte, ".2f"),
-        number(run.baseline, ".4f"),
-    )
+    mixed = (
+        number(run.best_mixed_loss, ".4f"), number(run.mixed_bits_per_byte, ".2f"),
+        number(run.best_adaptive_loss, ".4f"), number(run.adaptive_bits_per_byte, ".2f"), run.judged or "–",
+    )  # fmt: skip
+    return (*plain, *mixed[:n_mixed], number(run.baseline, ".4f"))

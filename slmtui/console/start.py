@@ -18,6 +18,7 @@ from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
 from slmtui.training import events
 from slmtui.training.gap import in_words
+from slmtui.words import number
 
 LOG_NAME = "console.log"
 
@@ -91,7 +92,11 @@ def _was_interrupted(run: Run) -> bool:
 
 def _sum_up(run: Run) -> str:
     summary, state = summarise(run)
-    mixed = "" if summary.best_mixed_loss is None else f", mixed val loss {summary.best_mixed_loss:.4f}"
+    mixed, adaptive = (number(loss, ".4f") for loss in (summary.best_mixed_loss, summary.best_adaptive_loss))
+    if summary.best_adaptive_loss is not None:
+        mixed = f", static {mixed}, adaptive {adaptive}, {summary.judged} decides"
+    else:
+        mixed = "" if summary.best_mixed_loss is None else f", mixed val loss {mixed}"
     best = (
         f", best val loss {summary.best_val_loss:.4f} at step {summary.best_step:,}, "
         f"gap {in_words(summary.gap, summary.verdict or '')}{mixed}"

@@ -200,13 +200,17 @@ class CheckpointNote:
     adaptive_loss: float | None = None
 
     @property
+    def named(self) -> list[tuple[str, float]]:
+        """The losses with their names; the network's has none."""
+        static = "mixed" if self.adaptive_loss is None else "static"
+        losses = (("", self.val_loss), (static, self.mixed_loss), ("adaptive", self.adaptive_loss))
+        return [(name, loss) for name, loss in losses if loss is not None]
+
+    @property
     def words(self) -> str:
-        """`val 3.24`, of a model with a mixture `network 3.24 · mixed 2.91`; or `… · static 2.91 · adaptive 2.62`."""
-        if self.mixed_loss is not None and self.adaptive_loss is not None:
-            return f"network {self.val_loss:.2f} · static {self.mixed_loss:.2f} · adaptive {self.adaptive_loss:.2f}"
-        if self.mixed_loss is None:
-            return f"val {self.val_loss:.2f}"
-        return f"network {self.val_loss:.2f} · mixed {self.mixed_loss:.2f}"
+        """`val 3.24`, of a model with a mixture `network 3.24 · mixed 2.91`, or `… · static 2.91 · adaptive 2.62`."""
+        first = "val" if len(self.named) == 1 else "network"
+        return " · ".join(f"{name or first} {loss:.2f}" for name, loss in self.named)
 
 
 def read_note(path: Path) -> CheckpointNote:

@@ -27,6 +27,8 @@ class Point:
     bits_per_byte: float
     mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
+    adaptive_loss: float | None = None
+    adaptive_bits_per_byte: float | None = None
 
 
 @dataclass(frozen=True)
@@ -176,8 +178,9 @@ class _Reader:
                 self._title = str(event.phase["phase"].get("title") or "")
                 self._data = event.data
             case events.Evaluation():
-                numbers = (event.val_loss, event.bits_per_byte, event.mixed_loss, event.mixed_bits_per_byte)
-                self._points.append(Point(event.step, *numbers))
+                mixed = (event.mixed_loss, event.mixed_bits_per_byte)
+                adaptive = (event.adaptive_loss, event.adaptive_bits_per_byte)
+                self._points.append(Point(event.step, event.val_loss, event.bits_per_byte, *mixed, *adaptive))
             case events.Sample():
                 self._quality = str((event.judgement or {}).get("label") or "")
             case events.Checkpoint(kind="last"):

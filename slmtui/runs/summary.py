@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from slmtui.config.phase import Decides
 from slmtui.runs.log_reader import LogReader
 from slmtui.runs.run import Run, State
 from slmtui.training import events
@@ -14,7 +15,8 @@ from slmtui.training.events import Cause, Event
 class RunSummary:
     """Losses are those of the best evaluation, in nats per token; None before there is one.
 
-    With model.ngram_mix, `best_mixed_loss` and `mixed_bits_per_byte` are the mixture's; all others the network's own.
+    Those called mixed are of a mixture that stays as it is, those called adaptive of one that learns on; all others are
+    the network's own.
     """
 
     name: str
@@ -34,12 +36,17 @@ class RunSummary:
     bits_per_byte: float | None = None
     best_mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
+    best_adaptive_loss: float | None = None
+    adaptive_bits_per_byte: float | None = None
+    judged: Decides | None = None  # who predicts with the checkpoint
     judged_loss: float | None = None  # the best of what the checkpoint predicts with
     judged_bits_per_byte: float | None = None  # of what the checkpoint predicts with: runs are ranked by it
     test_loss: float | None = None  # on the test side, of the best model: None before the end, and without such a side
     test_bits_per_byte: float | None = None
     test_mixed_loss: float | None = None
     test_mixed_bits_per_byte: float | None = None
+    test_adaptive_loss: float | None = None
+    test_adaptive_bits_per_byte: float | None = None
     baseline: float | None = None  # the n-gram model's loss, where the log knows it
     samples: int = 0  # at the best evaluation, that the two rates were counted over
     parse_rate: float | None = None
@@ -68,6 +75,8 @@ class RunSummary:
                 self.gap, self.bits_per_byte = event.gap, event.bits_per_byte
                 self.verdict = event.verdict or None
                 self.best_mixed_loss, self.mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
+                self.best_adaptive_loss, self.adaptive_bits_per_byte = event.adaptive_loss, event.adaptive_bits_per_byte
+                self.judged = event.judged
                 self.judged_loss, self.judged_bits_per_byte = event.judged_loss, event.judged_bits_per_byte
                 self.samples, self.parse_rate, self.copied_share = 0, None, None
             case events.SampleRates() if event.step == self.best_step:
@@ -75,6 +84,8 @@ class RunSummary:
             case events.FinalTest():
                 self.test_loss, self.test_bits_per_byte = event.test_loss, event.bits_per_byte
                 self.test_mixed_loss, self.test_mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
+                self.test_adaptive_loss = event.adaptive_loss
+                self.test_adaptive_bits_per_byte = event.adaptive_bits_per_byte
             case events.Warned(of_the_run=True, code="gate"):
                 self.gate_failed = True
             case events.Warned(of_the_run=True):
@@ -85,6 +96,7 @@ class RunSummary:
                 self.paused, self.finding, self.gate_failed = False, "", False
                 self.test_loss = self.test_bits_per_byte = None
                 self.test_mixed_loss = self.test_mixed_bits_per_byte = None
+                self.test_adaptive_loss = self.test_adaptive_bits_per_byte = None
             case events.RunFinished():
                 self.paused = False
                 self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds

@@ -11,7 +11,7 @@ from textual.widgets import DataTable, Static
 from slmtui.console.charts.run_charts import loss_chart
 from slmtui.console.screens.runs.columns import COLUMNS, cells, fitting, sort_runs
 from slmtui.console.screens.runs.curves import overlay
-from slmtui.console.screens.train.view import evaluation_cells, is_mixed, numbers_line
+from slmtui.console.screens.train.view import evaluation_cells, mixture_kind, numbers_line
 from slmtui.runs.history import RunHistory
 from slmtui.runs.index import RunIndex
 from slmtui.runs.run import Run
@@ -54,8 +54,8 @@ def test_a_run_that_diverged_keeps_its_columns_and_shows_no_number_of_the_networ
     history.refresh()
     diverged = replace(history.evaluations[-1], mixed_loss=None, mixed_bits_per_byte=None)
     history.evaluations.append(diverged)
-    assert is_mixed(history)
-    row = evaluation_cells(diverged, best=False, verdict_style="", mixed=True)
+    assert mixture_kind(history) == "mixed"
+    row = evaluation_cells(diverged, best=False, verdict_style="", kind="mixed")
     assert [cell.plain for cell in row[-2:]] == ["–", "–"]
 
 

@@ -16,7 +16,8 @@ Role = Literal[
     "train",
     "train-raw",  # what smoothing leaves visible
     "val",
-    "mixed",  # val of the network with the n-gram model mixed in
+    "mixed",  # val of the network with an n-gram model, or with counts, mixed in
+    "adaptive",  # val where the counts learn on
     "best",
     "baseline",
     "excellent",
@@ -59,6 +60,7 @@ def chart_palette(variables: Mapping[str, str]) -> Palette:
     colours["cursor"] = variables["foreground"]
     colours["axis"] = _towards(background, colours["label"], 0.45)
     colours["mixed"] = _PINK
+    colours["adaptive"] = colours["good"]
     colours["train-raw"] = _towards(background, colours["train"], 0.6)
     runs = (colours["train"], colours["val"], colours["best"], _PINK, colours["moderate"], colours["catastrophic"])
     return colours | dict(zip(RUN_ROLES, runs, strict=True))

@@ -35,7 +35,7 @@ def loss_chart(
     smoothing: float = 0.0,
     baseline: tuple[str, float] | None = None,
 ) -> ChartSpec:
-    """Train and validation loss on one pair of axes, the mixture's where there is one, and the best marked.
+    """Train and validation loss on one pair of axes, those of mixtures where there are any, and the best marked.
 
     recent: the last tenth only. smoothing: weight of `smooth` for the training loss, which stays visible as it is.
     baseline: a name and a loss in nats per token.
@@ -50,8 +50,12 @@ def loss_chart(
     evaluated = evaluation_places(history, x)
     series.append(Series("val", evaluated, np.array([e.val_loss for e in history.evaluations]), "val", bold=True))
     mixed = [math.nan if e.mixed_loss is None else e.mixed_loss for e in history.evaluations]
+    adaptive = [math.nan if e.adaptive_loss is None else e.adaptive_loss for e in history.evaluations]
+    learns_on = not all(map(math.isnan, adaptive))
     if not all(map(math.isnan, mixed)):
-        series.append(Series("mixed", evaluated, np.array(mixed), "mixed", bold=True))
+        series.append(Series("static" if learns_on else "mixed", evaluated, np.array(mixed), "mixed", bold=True))
+    if learns_on:
+        series.append(Series("adaptive", evaluated, np.array(adaptive), "adaptive", bold=True))
     best = [i for i, evaluation in enumerate(history.evaluations) if evaluation.best]
     return ChartSpec(
         title="loss (nats per token)",

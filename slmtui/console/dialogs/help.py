@@ -16,8 +16,10 @@ gap        validation − training loss, in nats per token. The scale is a house
 baseline   what an n-gram model, a table of counts, reaches on the same split.
 bits/byte  the validation loss per byte of text: comparable between vocabularies.
 mixed      the loss of the network and the n-gram model together, with [model] ngram_mix.
-best       the evaluation with the lowest validation loss, with ngram_mix the lowest mixed
-           one; best.pt holds its model."""
+static     with [model] context_mixing: of the network and counts of the training text;
+adaptive   the same where the counts also learn from each token after it was predicted.
+best       the evaluation with the lowest validation loss: of the network, or of the mixture
+           that decides ([evaluation] decides); best.pt holds its model."""
 
 
 BROUGHT_ALONG = "Moving and editing"  # the heading of keys that Textual's own widgets have

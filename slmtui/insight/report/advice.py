@@ -11,6 +11,7 @@ from slmtui.insight.rules import overfitting
 from slmtui.insight.rules.counting import COUNTING_WOULD_DO
 from slmtui.insight.rules.limits import LEAK
 from slmtui.insight.suggest import is_suggested
+from slmtui.training.events import judged_name
 
 # The findings that another phase would mend.
 CHANGES = {"vocabulary", "too_large", "too_small", "underfitting", "above_baseline", "rate_too_high", "rate_too_low"}
@@ -51,7 +52,8 @@ def advise(facts: RunFacts) -> list[Advice]:
         )
     trained = facts.best is not None and (facts.best.step > 0 or facts.best_so_far.has_learned)
     if facts.best and trained and (facts.is_over or is_rise(facts)) and ABOUT_BEST not in {one.code for one in found}:
-        loss = "mixed validation loss" if facts.is_mixed else "validation loss"
+        judged = judged_name(facts.best)
+        loss = "validation loss" if judged == "network" else f"{judged} validation loss"
         advice.append(Advice(f"Use best.pt, step {facts.best.step:,}.", f"It has the lowest {loss} of the run."))
     if any(one.remedy.startswith(COUNTING_WOULD_DO) for one in found):
         unless = "If you use it all the same, use best.pt"

@@ -76,7 +76,9 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     header += ["bits/byte"] if one_vocabulary else ["vocabulary", "bits/byte"]
     header += ["n-gram", "margin"] if with_baseline else []
     with_mixture = any(run.is_mixed for run in runs)
-    header += ["mixed", *(["mixed margin"] if with_baseline else [])] if with_mixture else []
+    learns_on = any(run.best is not None and run.best.adaptive_loss is not None for run in runs)
+    kinds = ["static", "adaptive"] if learns_on else ["mixed"] if with_mixture else []
+    header += [column for kind in kinds for column in (kind, *([f"{kind} margin"] if with_baseline else []))]
     header += [*(["best val"] if one_vocabulary else []), "at step", "gap", "verdict"]
     rows = []
     for index, group in enumerate(groups, start=1):
@@ -88,8 +90,9 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
             if with_baseline:
                 margin = best.bits_per_byte - baseline.bits_per_byte if best and baseline else None
                 row += [number(baseline.bits_per_byte if baseline else None, ".2f"), number(margin, "+.2f")]
-            if with_mixture:
-                mixed = best.mixed_bits_per_byte if best else None
+            for kind in kinds:
+                found = None if best is None else best.adaptive_bits_per_byte if kind == "adaptive" else None
+                mixed = best.mixed_bits_per_byte if best and kind != "adaptive" else found
                 row += [number(mixed, ".2f")]
                 if with_baseline:
                     row += [number(mixed - baseline.bits_per_byte if mixed and baseline else None, "+.2f")]

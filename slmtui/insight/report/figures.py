@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TRAIN, VAL, MIXED, BEST, BASELINE = "#3f86e0", "#e0801f", "#d8507c", "#2f9e54", "#8a909c"
+TRAIN, VAL, MIXED, ADAPTIVE, BEST, BASELINE = "#3f86e0", "#e0801f", "#d8507c", "#a860cc", "#2f9e54", "#8a909c"
 RUNS = ("#3f86e0", "#e0801f", "#2f9e54", "#a860cc", "#b59410", "#d8507c", "#1f9aa5", "#8a6d3b")
 INK, FAINT = "#010203", "#040506"  # stand for currentColor until the figure is written
 MOST_POINTS = 600  # of the batch losses
@@ -48,7 +48,12 @@ def run_figure(facts: RunFacts) -> str:
         losses.plot(at, [e.val_loss for e in facts.evaluations], color=VAL, linewidth=2.2, marker=mark, label="val")
         if facts.is_mixed:
             mixed = [math.nan if e.mixed_loss is None else e.mixed_loss for e in facts.evaluations]
-            losses.plot(at, mixed, color=MIXED, linewidth=2.2, marker=mark, label="mixed")
+            adaptive = [math.nan if e.adaptive_loss is None else e.adaptive_loss for e in facts.evaluations]
+            learns_on = not all(map(math.isnan, adaptive))
+            name = "static" if learns_on else "mixed"
+            losses.plot(at, mixed, color=MIXED, linewidth=2.2, marker=mark, label=name)
+            if learns_on:
+                losses.plot(at, adaptive, color=ADAPTIVE, linewidth=2.2, marker=mark, label="adaptive")
         if facts.best is not None:
             label = f"best {facts.best.judged_loss:.2f}"
             losses.plot([facts.best.step], [facts.best.judged_loss], "D", color=BEST, label=label)

@@ -21,11 +21,10 @@ from slmtui.insight.report.figures import run_figure
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import clipped, one_of
 from slmtui.runs.lines import rates_line
-from slmtui.training.events import Evaluation, Sample, Warned
+from slmtui.training.events import Evaluation, Sample, Warned, mixtures
 from slmtui.words import number, percent, plural
 
 MOST_ROWS = 30  # of the loss table
-MIXED = ("mixed", "mixed bits/byte")  # its further columns for a run that mixes
 SHOWN_SETTINGS = ("data", "tokenizer", "model", "optimizer", "training", "evaluation", "early_stopping", "gate")
 
 
@@ -104,8 +103,9 @@ def _baseline(facts: RunFacts, level: int) -> list[ReportBlock]:
     if facts.best is not None:
         best, name = facts.best, "the network alone" if facts.is_mixed else "this model"
         rows.append((f"{name}, step {best.step:,}", f"{best.val_loss:.4f}", f"{best.bits_per_byte:.2f}"))
-        if best.mixed_loss is not None:
-            rows.append(("the two mixed", f"{best.mixed_loss:.4f}", number(best.mixed_bits_per_byte, ".2f")))
+        for what, loss, bits in mixtures(best):
+            name = "the two mixed" if what == "mixed" else f"counts mixed in, {what}"
+            rows.append((name, number(loss, ".4f"), number(bits, ".2f")))
     blocks: list[ReportBlock] = [
         Heading("What counting reaches", level),
         Table(("model", "nats/token", "bits/byte"), tuple(rows)),
@@ -138,17 +138,22 @@ def losses(facts: RunFacts, level: int) -> list[ReportBlock]:
     if not facts.evaluations:
         return [Heading("Losses", level), Paragraph("The run was never evaluated.")]
     shown = one_of(facts.evaluations, MOST_ROWS, keep=facts.best)
+    kinds = [name for name, _, _ in mixtures(facts.best)] if facts.best is not None else []
+    mixed = [column for name in kinds for column in (name, f"{name} bits/byte")]
     blocks: list[ReportBlock] = [
         Heading("Losses", level),
         Figure(run_figure(facts), "Training and validation loss, and the gap between them on the house scale."),
         Table(
-            ("step", "train", "val", "gap", "verdict", "bits/byte", *(MIXED if facts.is_mixed else ()), ""),
-            tuple(_loss_row(evaluation, facts) for evaluation in shown),
-            left=frozenset({4, 6 + facts.is_mixed * len(MIXED)}),
+            ("step", "train", "val", "gap", "verdict", "bits/byte", *mixed, ""),
+            tuple(_loss_row(evaluation, facts, len(mixed)) for evaluation in shown),
+            left=frozenset({4, 6 + len(mixed)}),
         ),
     ]
     words = "Nats per token; the gap is validation minus training."
-    if facts.is_mixed:
+    if "adaptive" in kinds and facts.best is not None:
+        words += " “static” is with counts of the training text mixed in, “adaptive” where these learn on; the best "
+        words += f"goes by “{facts.best.judged}”. The rest is the network's alone."
+    elif facts.is_mixed:
         words += " “mixed” is the n-gram model mixed in, which the best goes by; the rest is the network's alone."
     if facts.phase.evaluation.method == "sampled":
         words += " Each loss is the mean of a few random windows, so it wavers from one evaluation to the next."
@@ -157,13 +162,17 @@ def losses(facts: RunFacts, level: int) -> list[ReportBlock]:
     return [*blocks, Paragraph(words)]
 
 
-def _loss_row(evaluation: Evaluation, facts: RunFacts) -> tuple[str, ...]:
-    mixed = (number(evaluation.mixed_loss, ".4f"), number(evaluation.mixed_bits_per_byte, ".2f"))
+def _loss_row(evaluation: Evaluation, facts: RunFacts, n_mixed: int) -> tuple[str, ...]:
+    """n_mixed: so many columns are of mixtures."""
+    mixed = (
+        number(evaluation.mixed_loss, ".4f"), number(evaluation.mixed_bits_per_byte, ".2f"),
+        number(evaluation.adaptive_loss, ".4f"), number(evaluation.adaptive_bits_per_byte, ".2f"),
+    )  # fmt: skip
     note = "best" if evaluation is facts.best else "asked for" if evaluation.requested else ""
     return (
         f"{evaluation.step:,}", number(evaluation.train_loss, ".4f"), number(evaluation.val_loss, ".4f"),
         number(evaluation.gap, "+.2f"), evaluation.verdict or "–", number(evaluation.bits_per_byte, ".2f"),
-        *(mixed if facts.is_mixed else ()), note,
+        *mixed[:n_mixed], note,
     )  # fmt: skip
 
 
@@ -193,7 +202,7 @@ def by_heart(facts: RunFacts, level: int) -> list[ReportBlock]:
         return []
     step, best = found.step, facts.best.step if facts.best is not None else None
     since = "" if step == best else " The run has gone on since: examine it again."
-    alone = " By heart means the network alone, without the n-gram model." if facts.is_mixed else ""
+    alone = " By heart means the network alone, without what is mixed in." if facts.is_mixed else ""
     items = tuple(Paragraph(f"{line}.") for line in summary_lines(found))
     blocks: list[ReportBlock] = [
         Heading(f"Examination, step {step:,}", level),

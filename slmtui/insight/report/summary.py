@@ -46,8 +46,10 @@ def _verdict(facts: RunFacts) -> str:
         gap = f"none, since {plural(facts.data.val_tokens, 'validation token')} are too few to judge by"
     elif baseline is not None:
         against = beside(standing(facts.best.val_loss, baseline.loss), f"a {baseline.name} model")
-        if (mixed := facts.best.mixed_loss) is not None:
-            against = f"the network alone is {against}, and mixed with it {standing(mixed, baseline.loss)}"
+        if mixed := mixtures(facts.best):
+            each = {"mixed with it" if name == "mixed" else name: loss for name, loss, _ in mixed}
+            words = listed([f"{how} {standing(loss, baseline.loss)}" for how, loss in each.items()])
+            against = f"the network alone is {against}, and {words}"
         gap = f"{against}, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
     heart = facts.examination is not None and knows_by_heart(facts.examination.extraction)
@@ -198,6 +200,9 @@ def _against_counting(facts: RunFacts) -> str:
     words += " It has learned less than a table of counts." if above_baseline(best.val_loss, baseline) else ""
     if best.mixed_loss is None:
         return words
+    if best.adaptive_loss is not None:
+        each = [f"{name}, it is {compared(loss, baseline.loss)}" for name, loss, _ in mixtures(best)]
+        return f"{words} With counts mixed in: {'; '.join(each)}."
     mixed = compared(best.mixed_loss, baseline.loss, "counting alone")
     return f"{words} Mixed with it ({facts.phase.model.ngram_mix:g} of each prediction), it is {mixed}."
 

@@ -1,17 +1,17 @@
-"""What only a report says: both losses of a mixture, and a choice of what there is."""
+"""What only a report says: the losses of mixtures, and a choice of what there is."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from slmtui.training.events import Evaluation
+from slmtui.training.events import Evaluation, mixtures
 from slmtui.words import number
 
 
 def val_loss(evaluation: Evaluation) -> str:
-    """4.1234, and with a mixture "4.1234 (mixed 3.9876)"."""
-    mixed = "" if evaluation.mixed_loss is None else f" (mixed {number(evaluation.mixed_loss, '.4f')})"
-    return number(evaluation.val_loss, ".4f") + mixed
+    """4.1234, and with a mixture "4.1234 (mixed 3.9876)" or "4.1234 (static 3.9876, adaptive 3.8765)"."""
+    mixed = ", ".join(f"{name} {number(loss, '.4f')}" for name, loss, _ in mixtures(evaluation))
+    return number(evaluation.val_loss, ".4f") + (f" ({mixed})" if mixed else "")
 
 
 def clipped(text: str, most: int) -> str:

@@ -40,8 +40,8 @@ def network_above_baseline(trace: RunTrace) -> Evidence | None:
 def mixture_hurts(trace: RunTrace) -> Evidence | None:
     """The best network predicts worse when it is mixed with the n-gram model."""
     best = trace.best
-    if not trace.has_run_its_course or best is None or best.mixed_loss is None:
-        return None
+    if not trace.has_run_its_course or best is None or best.mixed_loss is None or best.decides is not None:
+        return None  # what the phase decides is nothing to be advised about
     if gap.standing(best.mixed_loss, best.val_loss) != "worse":
         return None
     values = {"val": best.val_loss, "mixed": best.mixed_loss, "share": trace.phase["model"].get("ngram_mix", 0.0)}

@@ -161,8 +161,8 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
             training = (run := run_at(path.parent)) is not None and run.is_alive()
             try:
                 note = read_note(path)
-                mixed = "" if note.mixed_loss is None else f" · mixed {note.mixed_loss:.4f}"
-                rows.append(CheckpointRow(path, f"{note.step:,}", f"{note.val_loss:.4f}{mixed}", training))
+                losses = " · ".join(f"{name} {loss:.4f}".strip() for name, loss in note.named)
+                rows.append(CheckpointRow(path, f"{note.step:,}", losses, training))
             except UserError:
                 rows.append(CheckpointRow(path, "–", "unreadable", training))
             if len(rows) == 10 or number == len(self.paths):

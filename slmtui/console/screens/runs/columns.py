@@ -31,6 +31,7 @@ class RunColumn:
     right: bool = True
     keep: int = ALWAYS  # the column with the lowest goes first when they do not all fit
     mixed: bool = False  # only where a run has a mixture
+    adaptive: bool = False  # only where one learns on
 
 
 COLUMNS = (
@@ -41,6 +42,7 @@ COLUMNS = (
     RunColumn("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
     RunColumn("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
     RunColumn("mixed", "mixed val", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
+    RunColumn("adaptive", "adaptive", lambda r: (number(r.summary.best_adaptive_loss, ".4f"), ""), adaptive=True),
     RunColumn("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=5),
     RunColumn("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=8),
     RunColumn("verdict", "verdict", lambda r: _verdict(r), right=False, keep=9),
@@ -48,6 +50,14 @@ COLUMNS = (
     RunColumn(
         "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=4, mixed=True
     ),
+    RunColumn(
+        "adaptive-bits",
+        "adapt. b/byte",
+        lambda r: (number(r.summary.adaptive_bits_per_byte, ".2f"), ""),
+        keep=6,
+        adaptive=True,
+    ),
+    RunColumn("decides", "decides", lambda r: (r.summary.judged or NOTHING, ""), right=False, keep=5, adaptive=True),
     RunColumn("ngram", "vs n-gram", lambda r: _against(r), keep=6),
     RunColumn("samples", "samples", lambda r: (visible(r.quality) or NOTHING, ""), right=False, keep=1),
     RunColumn("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
@@ -55,6 +65,7 @@ COLUMNS = (
 
 RUN, PHASE = 0, 1  # places in it
 MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
+ADAPTIVE = next(at for at, column in enumerate(COLUMNS) if column.adaptive)
 
 
 def _count(n: int) -> str:
@@ -122,7 +133,10 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
     full = [max([cell_len(c.label), *(cell_len(row[at][0]) for row in rows)]) for at, c in enumerate(COLUMNS)]
     full[RUN] = min(full[RUN], max(SHORTEST_NAME, width // 4)) + len(MARK) + 1
     mixes = any(row[MIXED][0] != NOTHING for row in rows)
-    columns = [at for at, column in enumerate(COLUMNS) if mixes or not column.mixed]
+    learns_on = any(row[ADAPTIVE][0] != NOTHING for row in rows)
+    columns = [
+        at for at, column in enumerate(COLUMNS) if (mixes or not column.mixed) and (learns_on or not column.adaptive)
+    ]
     while True:
         widths = {at: full[at] for at in columns}
         over = sum(widths.values()) + GUTTER * len(columns) - width

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from slmtui.config.phase import Decides
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series
 from slmtui.console.screens.runs.words import NATS, short_name, unit_of
@@ -16,7 +17,7 @@ LEGEND_NAME = 20  # columns that a name may take in the legend
 
 
 def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str) -> ChartSpec:
-    """One curve for each run, the network's own, in its role; the run `current` is bold, with that of its mixture, its
+    """One curve for each run, the network's own, in its role; the run `current` is bold, with those of its mixture, its
     best evaluation marked and its n-gram baseline drawn."""
     unit = unit_of(runs)
     series, marks, levels = [], [], []
@@ -28,10 +29,22 @@ def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str)
         series.append(Series(short_name(run.name, LEGEND_NAME), xs, ys, roles[run.name], bold=mine))
         if not mine:
             continue
-        mixed = [point.mixed_loss if unit == NATS else point.mixed_bits_per_byte for point in run.points]
-        if run.summary.best_mixed_loss is not None:
-            losses = [math.nan if loss is None else loss for loss in mixed]
-            series.append(Series("mixed", xs, np.array(losses, dtype=np.float64), "mixed", bold=True))
+        curves = {
+            "static": [point.mixed_loss if unit == NATS else point.mixed_bits_per_byte for point in run.points],
+            "adaptive": [point.adaptive_loss if unit == NATS else point.adaptive_bits_per_byte for point in run.points],
+        }
+        learns_on = run.summary.best_adaptive_loss is not None
+        mixtures: tuple[tuple[Decides, Role, float | None], ...] = (
+            ("static", "mixed", run.summary.best_mixed_loss),
+            ("adaptive", "adaptive", run.summary.best_adaptive_loss),
+        )
+        for what, role, best in mixtures:
+            if best is None:
+                continue
+            mixed = [math.nan if loss is None else loss for loss in curves[what]]
+            losses = mixed if run.summary.judged == what else losses
+            name = what if learns_on else "mixed"
+            series.append(Series(name, xs, np.array(mixed, dtype=np.float64), role, bold=True))
         if run.summary.best_step in steps:
             at = steps.index(run.summary.best_step)
             if math.isfinite(losses[at]):

@@ -9,11 +9,15 @@ from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-from slmtui.console.screens.train.view import evaluation_cells
+from slmtui.console.screens.train.view import MixtureKind, evaluation_cells
 from slmtui.training.events import Evaluation
 
 COLUMNS = (("step", 9), ("train", 8), ("val", 8), ("gap", 8), ("  verdict", 14), ("b/byte", 7))  # and their widths
-MIXED_COLUMNS = (("mixed val", 10), ("mixed b/byte", 13))  # further ones, for a run with model.ngram_mix
+MIXED_COLUMNS: dict[MixtureKind, tuple[tuple[str, int], ...]] = {  # for a run with a mixture
+    "": COLUMNS,
+    "mixed": (*COLUMNS, ("mixed val", 10), ("mixed b/byte", 13)),
+    "adaptive": (*COLUMNS[:-1], ("static", 7), ("b/byte", 7), ("adaptive", 9), ("b/byte", 7)),
+}
 MOST_ROWS = 500  # the newest; DataTable slows down beyond
 
 
@@ -26,7 +30,7 @@ class EvaluationTable(DataTable[Any]):
 
     def __init__(self) -> None:
         super().__init__(cursor_type="row", cursor_foreground_priority="renderable", cell_padding=0)
-        self.mixed = False
+        self.kind: MixtureKind = ""
         self._evaluations: list[Evaluation] = []  # of the run that is shown; it grows
         self._seen = 0  # so many of them; the rows are the last of these
         self._best: int | None = None  # a place in them
@@ -35,18 +39,18 @@ class EvaluationTable(DataTable[Any]):
         self._add_columns()
 
     def _add_columns(self) -> None:
-        for name, width in (*COLUMNS, *MIXED_COLUMNS) if self.mixed else COLUMNS:
-            if self.mixed and name in ("train", "val", "gap"):
+        for name, width in MIXED_COLUMNS[self.kind]:
+            if self.kind and name in ("train", "val", "gap"):
                 width -= 1  # so that all of them fit 80 columns, beside a scrollbar
             self.add_column(Text(name, justify="left" if name == "  verdict" else "right"), width=width)
 
-    def show(self, evaluations: list[Evaluation], *, mixed: bool) -> None:
-        """Add what is new, and follow it if the cursor stood on the last row. mixed: has the run a mixture?
+    def show(self, evaluations: list[Evaluation], *, kind: MixtureKind) -> None:
+        """Add what is new, and follow it if the cursor stood on the last row. kind: of its mixture.
 
         Another list object than before means another run, or one whose log was cut back.
         """
-        if evaluations is not self._evaluations or mixed != self.mixed:
-            self._begin(evaluations, mixed=mixed)
+        if evaluations is not self._evaluations or kind != self.kind:
+            self._begin(evaluations, kind=kind)
         new = len(evaluations) - self._seen
         if not new:
             return
@@ -61,15 +65,15 @@ class EvaluationTable(DataTable[Any]):
         for at in range(max(self._seen, len(evaluations) - MOST_ROWS), len(evaluations)):
             evaluation = evaluations[at]
             colour = self.app.theme_variables.get(evaluation.verdict, "")
-            self.add_row(*evaluation_cells(evaluation, best=at == self._best, verdict_style=colour, mixed=mixed))
+            self.add_row(*evaluation_cells(evaluation, best=at == self._best, verdict_style=colour, kind=kind))
         self._seen = len(evaluations)
         self.move_cursor(row=self.row_count - 1 if was_last else max(0, cursor - gone), scroll=was_last)
 
-    def _begin(self, evaluations: list[Evaluation], *, mixed: bool) -> None:
+    def _begin(self, evaluations: list[Evaluation], *, kind: MixtureKind) -> None:
         self._evaluations, self._seen, self._best = evaluations, 0, None
-        self.clear(columns=mixed != self.mixed)
-        if mixed != self.mixed:
-            self.mixed = mixed
+        self.clear(columns=kind != self.kind)
+        if kind != self.kind:
+            self.kind = kind
             self._add_columns()
 
     def _mark_best(self, evaluations: list[Evaluation]) -> None:

@@ -202,9 +202,11 @@ class TrainScreen(ConsoleScreen):
             self._draw_charts(history)
         self._left_out = not due  # a later beat will draw it
         self._show_title(history, state)
-        mixed = view.is_mixed(history)
-        self.set_class(mixed, "-mixed")
-        self.query_one(EvaluationTable).show(history.evaluations, mixed=mixed)
+        kind = view.mixture_kind(history)
+        self.set_class(bool(kind), "-mixed")
+        self.query_one(EvaluationTable).show(history.evaluations, kind=kind)
+        judged = f" · {history.evaluations[-1].judged} decides" if kind == "adaptive" and history.evaluations else ""
+        self.query_one("#evaluations").border_title = f"evaluations{judged}"
         self._numbers.tell(view.numbers_line(history, summary))
         self._warnings.show(history.warnings)
         last = history.warnings[-1] if history.warnings else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from rich.text import Text
 
@@ -13,9 +14,9 @@ from slmtui.output import visible
 from slmtui.runs.history import RunHistory
 from slmtui.runs.lines import rates_line
 from slmtui.runs.summary import RunSummary
-from slmtui.training.events import Evaluation, FinalTest, Sample, Warned
+from slmtui.training.events import Evaluation, FinalTest, Sample, Warned, judged_name, mixtures
 from slmtui.training.gap import in_words
-from slmtui.words import duration
+from slmtui.words import duration, number
 
 SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"
@@ -84,37 +85,44 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
 
 
 def test_words(test: FinalTest) -> str:
-    """What the best model has on the test side, in short; the mixture's, where there is one."""
-    loss, bits = (
-        (test.test_loss, test.bits_per_byte) if test.mixed_loss is None else (test.mixed_loss, test.mixed_bits_per_byte)
-    )
-    return f"test {'' if test.mixed_loss is None else 'mixed '}{loss:.3f}, {bits:.2f} b/byte"
+    """What the best model has on the test side, in short: the loss of what predicts with it."""
+    losses = {name: (loss, bits) for name, loss, bits in mixtures(test)}
+    name = judged_name(test)
+    loss, bits = losses.get(name, (test.test_loss, test.bits_per_byte))
+    return f"test {f'{name} ' if name in losses else ''}{loss:.3f}, {number(bits, '.2f')} b/byte"
 
 
 def evaluation_cells(
-    evaluation: Evaluation, *, best: bool, verdict_style: str, mixed: bool = False
+    evaluation: Evaluation, *, best: bool, verdict_style: str, kind: MixtureKind = ""
 ) -> tuple[Text, ...]:
-    """A row of the evaluation table, with both numbers of the mixture if it has them; the best of all is marked ◆."""
+    """A row of the evaluation table, with the numbers of the mixtures that there are; the best of all is marked ◆."""
     cells = (
         Text(("◆ " if best else "  ") + f"{evaluation.step:,}", justify="right"),
         Text(f"{evaluation.train_loss:.3f}", justify="right"),
         Text(f"{evaluation.val_loss:.3f}", justify="right"),
         Text(f"{evaluation.gap:+.2f}".replace("-", "−"), justify="right"),
         Text("  " + (evaluation.verdict or "–"), style=verdict_style),
-        Text(f"{evaluation.bits_per_byte:.2f}", justify="right"),
     )
-    if not mixed:
-        return cells
-    return (
-        *cells,
-        Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_loss:.3f}", justify="right"),
-        Text("–" if evaluation.mixed_loss is None else f"{evaluation.mixed_bits_per_byte:.2f}", justify="right"),
+    bits = Text(f"{evaluation.bits_per_byte:.2f}", justify="right")
+    static, adaptive = (
+        (Text(number(loss, ".3f"), justify="right"), Text(number(per_byte, ".2f"), justify="right"))
+        for loss, per_byte in (
+            (evaluation.mixed_loss, evaluation.mixed_bits_per_byte),
+            (evaluation.adaptive_loss, evaluation.adaptive_bits_per_byte),
+        )
     )
+    if kind == "adaptive":  # the network's bits per byte would not fit 80 columns, too
+        return (*cells, *static, *adaptive)
+    return (*cells, bits, *static) if kind else (*cells, bits)
 
 
-def is_mixed(history: RunHistory) -> bool:
-    """Whether the run predicts with an n-gram model mixed in."""
-    return history.started is not None and history.started.phase["model"].get("ngram_mix", 0.0) > 0
+MixtureKind = Literal["", "mixed", "adaptive"]
+
+
+def mixture_kind(history: RunHistory) -> MixtureKind:
+    """What the run mixes into its network's predictions: nothing, an n-gram model, or counts that learn on."""
+    model = {} if history.started is None else history.started.phase["model"]
+    return "adaptive" if model.get("context_mixing") else "mixed" if model.get("ngram_mix", 0.0) > 0 else ""
 
 
 def numbers_line(history: RunHistory, summary: RunSummary) -> str:
@@ -123,8 +131,14 @@ def numbers_line(history: RunHistory, summary: RunSummary) -> str:
         return " no evaluation yet"
     last = history.evaluations[-1]
     best = "best now" if last.best else f"best {summary.judged_loss:.3f} at {summary.best_step:,}"
-    mixed = "" if last.mixed_loss is None else f"  mixed {last.mixed_loss:.3f}  {last.mixed_bits_per_byte:.2f} b/byte"
     gap = in_words(last.gap, last.verdict).replace("-", "−")
+    if last.adaptive_loss is not None:  # the bits of what decides alone, for want of room
+        named = (("val", last.val_loss), *((name, loss) for name, loss, _ in mixtures(last)))
+        judged = "val" if last.judged == "network" else last.judged
+        losses = "".join(f"  {name} {loss:.3f}{' (decides)' if name == judged else ''}" for name, loss in named)
+        bits = number(last.judged_bits_per_byte, ".2f")
+        return f" train {last.train_loss:.3f}{losses}, {bits} b/byte  {best}  gap {gap}"
+    mixed = "".join(f"  {name} {loss:.3f}  {number(bits, '.2f')} b/byte" for name, loss, bits in mixtures(last))
     return (
         f" train {last.train_loss:.3f}  val {last.val_loss:.3f}  gap {gap}"
         f"  {last.bits_per_byte:.2f} b/byte{mixed}  {best}"

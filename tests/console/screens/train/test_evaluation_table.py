@@ -40,14 +40,14 @@ async def test_a_best_after_a_long_plateau_is_the_only_one_marked(begin: int, pl
     app = OneTable()
     async with app.run_test(size=(80, 20)) as pilot:
         shown = evaluated(50, last=begin)
-        app.table.show(shown, mixed=False)
+        app.table.show(shown, kind="")
         assert marked(app.table) == ["◆ 50"]
         for at in range(begin, plateau, 20):
             shown += evaluated(first=at, last=at + 20)
-            app.table.show(shown, mixed=False)
+            app.table.show(shown, kind="")
         assert marked(app.table) == (["◆ 50"] if plateau <= MOST_ROWS else [])
         shown += evaluated(plateau, first=plateau, last=plateau + 1)
-        app.table.show(shown, mixed=False)
+        app.table.show(shown, kind="")
         await pilot.pause()
         assert marked(app.table) == [f"◆ {plateau}"]
 
@@ -59,7 +59,7 @@ async def test_a_long_run_loses_its_oldest_rows_and_the_cursor_stays_on_its_eval
     async with app.run_test(size=(80, 20)) as pilot:
         table = app.table
         shown = evaluated(0, last=MOST_ROWS + 100)
-        table.show(shown, mixed=False)
+        table.show(shown, kind="")
         await pilot.pause()
         assert table.cursor_row == MOST_ROWS - 1  # it follows what is new
         table.move_cursor(row=100)
@@ -72,22 +72,22 @@ async def test_a_long_run_loses_its_oldest_rows_and_the_cursor_stays_on_its_eval
             return add_row(*cells, **how)
 
         monkeypatch.setattr(table, "add_row", counted)
-        table.show(shown, mixed=False)
+        table.show(shown, kind="")
         await pilot.pause()
         assert len(added) == 3
         assert steps(table) == [f"{at:,}" for at in range(103, MOST_ROWS + 103)]
         assert steps(table)[table.cursor_row] == "200"
-        table.show(shown, mixed=False)
+        table.show(shown, kind="")
         assert len(added) == 3  # a beat without news
 
 
 async def test_the_evaluations_of_another_run_take_the_place_of_the_first_ones() -> None:
     app = OneTable()
     async with app.run_test(size=(80, 20)):
-        app.table.show(evaluated(2, last=5), mixed=False)
-        app.table.show(evaluated(1, last=5), mixed=True)
+        app.table.show(evaluated(2, last=5), kind="")
+        app.table.show(evaluated(1, last=5), kind="mixed")
         assert steps(app.table) == ["0", "◆ 1", "2", "3", "4"]
         assert len(app.table.columns) == 8
-        app.table.show([], mixed=False)
+        app.table.show([], kind="")
         assert app.table.row_count == 0
         assert len(app.table.columns) == 6
