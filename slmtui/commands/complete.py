@@ -2,6 +2,7 @@
 
 Prompts may come from a pipe, one a line; with neither, at a terminal, they are asked for line by line. The first
 completion is drawn with the seed, each further one with the next. The path of a checkpoint file may stand for the run.
+A model that learns on ([model] context_mixing) also learns from the files named with --context.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from slmtui.commands.options import (
 from slmtui.config.errors import printable
 from slmtui.config.limits import LARGEST_SEED
 from slmtui.errors import UserError
-from slmtui.files import is_there
+from slmtui.files import is_there, open_to_read
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
 
@@ -39,6 +40,9 @@ from slmtui.runs.run import find_run
 @click.option("--temperature", type=setting("temperature"), metavar="T", help="0 takes the likeliest token")
 @click.option("--top-k", type=setting("top_k"), metavar="K", help="draw from the K likeliest; 0: from all")
 @click.option("--top-p", type=setting("top_p"), metavar="P", help="draw from the likeliest that reach P")
+@click.option(
+    "--context", multiple=True, metavar="FILE", help="text to read before each prompt; can be given again and again"
+)
 @click.option("--stop", multiple=True, metavar="TEXT", help="stop before TEXT; can be given again and again")
 @click.option("--samples", type=click.IntRange(1, 1000), default=1, metavar="N", help="completions of each prompt")
 @seed_option("text")
@@ -52,6 +56,7 @@ def command(
     temperature: float | None,
     top_k: int | None,
     top_p: float | None,
+    context: tuple[str, ...],
     stop: tuple[str, ...],
     samples: int,
     seed: int,
@@ -59,6 +64,7 @@ def command(
     checkpoints: Path,
 ) -> ExitStatus:
     path = checkpoint_path(run, checkpoints, last=last)
+    before = [_context(name) for name in context]
     from slmtui.inference.generation import Sampling, complete  # torch, which a wrong name need not wait for
     from slmtui.runs.checkpoint import load_model
 
@@ -76,10 +82,13 @@ def command(
     for number, (where, prompt) in enumerate(asked):
         if number and not as_json:
             put("")  # a completion may have lines of its own
-        if (n := len(saved.tokenizer.encode(prompt))) > (most := saved.model.config.block_size):
-            say(f"{where}: {n:,} tokens, of which the model reads the last {most:,} (block_size)")
+        n = sum(len(saved.tokenizer.encode(text)) for text in (*before, prompt))
+        if n > (most := saved.model.config.block_size):
+            learns = saved.phase.decides == "adaptive"
+            who, counts = ("network", "; the counts learn from all of them") if learns else ("model", "")
+            say(f"{where}: {n:,} tokens, of which the {who} reads the last {most:,} (block_size){counts}")
         own_seed = (seed + number) % (LARGEST_SEED + 1)
-        pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops)
+        pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops, before)
         if as_json:
             put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": own_seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
@@ -122,6 +131,19 @@ def _ask() -> Iterator[tuple[str, str]]:
         except EOFError:
             put("")
             return
+
+
+def _context(name: str) -> str:
+    """The text of a file that is read before the prompts; UserError if it cannot be."""
+    where = printable(name, limit=200)
+    try:
+        with open_to_read(Path(name)) as file:
+            return _decoded(file.read(), where)
+    except FileNotFoundError:
+        raise UserError(f"--context {where}: no such file") from None
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise UserError(f"--context {where}: cannot be read ({reason})") from None
 
 
 def _decoded(raw: bytes, where: str) -> str:

@@ -226,7 +226,7 @@ class ModelSection(Section):
     context_mixing: StrictBool = Field(
         False,
         description="Mix the network's predictions with counts of bytes in many contexts, which learn on while a text "
-        "is read. Does not affect training.",
+        "is read. Does not affect training, but takes about a minute for each MB of text before it.",
     )
 
     @field_validator("n_embd")

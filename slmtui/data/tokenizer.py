@@ -94,12 +94,15 @@ class Tokenizer(ABC):
         parts = [self._encode_piece(piece) for piece in chunks([text])]
         return np.concatenate(parts) if parts else np.empty(0, self.dtype)
 
-    def encode_prompt(self, text: str) -> Ids:
-        """The ids, at least one, of a text that is to be continued.
+    def encode_prompt(self, text: str, before: Sequence[str] = ()) -> Ids:
+        """The ids, at least one, of a text that is to be continued. before: what is read before it.
 
-        It begins a document, where the vocabulary knows documents; where not, an empty text is a line break.
+        Each of them begins a document, where the vocabulary knows documents; where not, they are one text, and an empty
+        one is a line break.
         """
-        return self.encode(text or "\n") if self.end is None else np.insert(self.encode(text), 0, self.end)
+        if self.end is None:
+            return self.encode("".join((*before, text)) or "\n")
+        return np.concatenate([part for each in (*before, text) for part in (self._end_ids, self.encode(each))])
 
     def encode_documents(self, texts: Sequence[str], *, ends: bool) -> Ids:
         """The ids of texts with `end` between them and, if `ends`, after the last.

@@ -54,20 +54,22 @@ class Draw:
 
 def complete(
     model: GPT, tokenizer: Tokenizer, prompt: str, n_tokens: int, sampling: Sampling, seed: int,
-    stops: Sequence[str] = (),
+    stops: Sequence[str] = (), before: Sequence[str] = (),
 ) -> Iterator[str]:  # fmt: skip
-    """The text that continues a prompt, as it comes, in pieces of whole characters.
+    """The text that continues a prompt, as it comes, in pieces of whole characters. before: texts to read before it.
 
     It ends after `n_tokens`, at the end of the document, or before the first of `stops`.
     """
-    return until_stop(_pieces(model, tokenizer, prompt, n_tokens, sampling, seed), stops)
+    return until_stop(
+        _pieces(model, tokenizer, tokenizer.encode_prompt(prompt, before), n_tokens, sampling, seed), stops
+    )
 
 
 def _pieces(
-    model: GPT, tokenizer: Tokenizer, prompt: str, n_tokens: int, sampling: Sampling, seed: int
+    model: GPT, tokenizer: Tokenizer, prompt: np.ndarray, n_tokens: int, sampling: Sampling, seed: int
 ) -> Iterator[str]:
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
-    for draw in generate(model, [tokenizer.encode_prompt(prompt)], n_tokens, sampling, [seed]):
+    for draw in generate(model, [prompt], n_tokens, sampling, [seed]):
         token = int(draw.tokens[0])
         if token == tokenizer.end:
             break

@@ -81,6 +81,37 @@ def test_it_completes_as_the_model_in_memory_does(
     assert f"static {saved.mixed_loss:.4f}, adaptive {saved.adaptive_loss:.4f}; completes: adaptive" in told.err
 
 
+def test_files_of_context_are_read_before_the_prompt(
+    make_phase: MakePhase, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A name that only the files of context have is completed, and is not without them."""
+    run = train_to_the_end(make_phase, tmp_path / "runs", MIXING, 'tokenizer.kind="bytes"', "training.max_iters=1")
+    files = [tmp_path / "one.txt", tmp_path / "two.txt"]
+    for file in files:
+        file.write_text("the quokka eats the quagga\n" * 6)
+    command = ["complete", str(run.best_file), "the quo", "--tokens", "3", "--temperature", "0"]
+    assert main(command) == 0
+    assert "the quokka" not in capsys.readouterr().out
+    assert main([*command, "--context", str(files[0]), "--context", str(files[1])]) == 0
+    told = capsys.readouterr()
+    assert told.out == "the quokka\n"
+    assert "prompt 1: 331 tokens, of which the network reads the last 8 (block_size); the counts learn from" in told.err
+
+
+def test_a_file_of_context_that_cannot_be_read_is_named(
+    run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "stray.txt").write_bytes(b"caf\xe9")
+    for name, why in (
+        ("none.txt", "--context {}: no such file"),
+        ("", "--context {}: cannot be read (Is a directory)"),
+        ("stray.txt", "{}: not UTF-8: byte 0xe9 at 4"),
+    ):
+        path = str(tmp_path / name)
+        assert main(["complete", str(run.best_file), "x", "--context", path]) == 2
+        assert why.format(path) in capsys.readouterr().err
+
+
 def test_a_checkpoint_says_all_its_losses(run: Run) -> None:
     best = next(e for e in evaluations(run) if e.step == summarise(run)[0].best_step)
     saved, note = load_checkpoint(run.best_file), read_note(run.best_file)
