@@ -2,6 +2,7 @@
 # make test           everything that CI checks
 # make soak           the long tests
 # make bench          the measurements of docs/benchmarks.md
+# make yardstick      docs/yardstick.md: suggested phases beside compressors, for hours (ARGS="--no-training": minutes)
 # make release-check  build wheel and sdist, install them into a fresh environment, and run them
 # make pictures       remake the pictures of README and docs
 #
@@ -23,7 +24,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: run install torch test lint types flow unit soak bench release-check pictures clean
+.PHONY: run install torch test lint types flow unit soak bench yardstick release-check pictures clean
 run: $(INSTALLED)
 	$(BIN)/slmtui $(ARGS)
 	@echo "Where a line above says slmtui, type $(BIN)/slmtui, or first: . $(BIN)/activate" >&2
@@ -71,6 +72,9 @@ $(INSTALLED)-bench: $(INSTALLED)
 
 bench: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks --write $(ARGS)
+
+yardstick: $(INSTALLED)-bench
+	$(BIN)/python -m benchmarks.yardstick $(ARGS)
 
 release-check: $(INSTALLED)
 	$(BIN)/python -m tools.release_check

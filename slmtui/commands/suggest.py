@@ -59,8 +59,11 @@ def refuse_unwritable(output: Path) -> None:
         raise UserError(f"{output} cannot be written: the folder {folder} may not be changed")
 
 
-def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
-    """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to."""
+def suggested(sources: Sequence[Path], overrides: Sequence[str], *, timed: bool = True) -> str:
+    """The text of a phase file for the sources; overrides as in `training.max_iters=200` are kept to.
+
+    timed: a few steps are measured, and where this machine has no time for all of them, there are fewer.
+    """
     from slmtui.data.inspection import count_corpus
     from slmtui.data.reading import at_start
     from slmtui.data.split_stats import dataset_leakage
@@ -86,7 +89,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str]) -> str:
     if facts.note:
         say(f"warning: {facts.note}")
     suggestion = suggest(phase.data, facts, fixed)
-    if step := step_seconds(suggestion.phase):
+    if timed and (step := step_seconds(suggestion.phase)):
         suggestion = suggest(phase.data, facts, fixed, steps_in_time(facts, step))
         total = duration(step * suggestion.phase.training.max_iters)
         say(f"a step takes {duration_of_step(step)} on this machine: {total} for all of them, evaluations aside")

@@ -33,9 +33,10 @@ from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.errors import UserError
-from slmtui.inference.generation import ROWS_AT_ONCE, Draw, Sampling, generate, rows_at_once
+from slmtui.inference.generation import Draw, Sampling, generate
 from slmtui.insight.judging.counts import Estimate, LineCompletions, Usefulness
 from slmtui.insight.judging.line_places import (
+    MOST_BYTES,
     MOST_BYTES_PER_CHARACTER,
     MOST_CHARACTERS,
     LinePlace,
@@ -43,11 +44,12 @@ from slmtui.insight.judging.line_places import (
     line_places,
 )
 from slmtui.model.gpt import GPT
-from slmtui.model.mixture import NgramMixture, network_alone
+from slmtui.model.mixture import network_alone
 
+ROWS_AT_ONCE = 64
 GREEDY = Sampling(temperature=0.0)
 LEAST_PROBABILITY = 1e-30  # what a float cannot tell from nothing is not infinitely surprising
-FEWEST_PLACES = 20
+FEWEST_PLACES, SLOW_PLACES = 20, 100  # the latter of a model whose counts learn on: some 40 tokens a second
 # Parameters that take part in a token · tokens of a window · places: what two cores do in about a minute.
 MOST_WORK = 4e11
 
@@ -57,8 +59,8 @@ Predict = Callable[[Sequence[NDArray[np.int64]], int], Iterator[Draw]]  # contex
 def usefulness(model: GPT, dataset: Dataset, *, places: int, seed: int, bleu: bool = False) -> Usefulness | None:
     """Complete lines of the validation side with the model, its network and its n-gram model alone.
 
-    places: how many, at most; fewer for a model that is slow (`places_in_time`). None for a side that has none. An
-    n-gram model is fitted for one that mixes none in. Raises UserError for `bleu` without sacrebleu.
+    places: how many, at most; fewer for a model that is slow (`places_in_time`). None for a side that has none. Raises
+    UserError for `bleu` without sacrebleu.
     """
     if bleu:
         _bleu([""], [""])
@@ -67,17 +69,15 @@ def usefulness(model: GPT, dataset: Dataset, *, places: int, seed: int, bleu: bo
     if not chosen:
         return None
     mixture = model.mixture
-    ngram = mixture.ngram if isinstance(mixture, NgramMixture) else fit_ngram(dataset.train.tokens, tokenizer.n_vocab)
+    ngram = fit_ngram(dataset.train.tokens, tokenizer.n_vocab)  # the baseline's, whatever is mixed in
     with network_alone(model):
-        network = complete_lines(greedily(model), chosen, tokenizer, bleu=bleu)
+        network = _by_model(model, chosen, tokenizer, bleu=bleu)
     return Usefulness(
         places=len(chosen),
         characters=sum(len(place.rest) for place in chosen),
         order=ngram.order,
         network=network,
-        mixed=None
-        if mixture is None
-        else complete_lines(greedily(model), chosen, tokenizer, bleu=bleu, at_once=rows_at_once(model)),
+        mixed=None if mixture is None else _by_model(model, chosen, tokenizer, bleu=bleu),
         counting=complete_lines(by_counting(ngram), chosen, tokenizer, bleu=bleu),
     )
 
@@ -87,23 +87,34 @@ def characters_saved(model: GPT, dataset: Dataset, *, places: int, seed: int) ->
     chosen = line_places(dataset.val, dataset.tokenizer, min(places, places_in_time(model)), seed)
     if not chosen:
         return None
-    completed = complete_lines(greedily(model), chosen, dataset.tokenizer, at_once=rows_at_once(model))
-    return len(chosen), completed.characters_saved
+    return len(chosen), _by_model(model, chosen, dataset.tokenizer).characters_saved
 
 
 def places_in_time(model: GPT) -> int:
-    """How many places a model can complete in about a minute. It depends on its size alone, not on the machine."""
+    """How many places a model can complete in about a minute. It depends on the model alone, not on the machine."""
     parts = model.parameters_by_part()
-    return max(FEWEST_PLACES, int(MOST_WORK / (parts["body"] * model.config.block_size + parts["token_embedding"])))
+    places = int(MOST_WORK / (parts["body"] * model.config.block_size + parts["token_embedding"]))
+    return max(FEWEST_PLACES, min(places, SLOW_PLACES) if _learns_on(model) else places)
+
+
+def _learns_on(model: GPT) -> bool:
+    """Whether something is mixed in that goes through each text by itself, from its beginning."""
+    return model.mixture is not None and model.mixture.most_rows < ROWS_AT_ONCE
+
+
+def _by_model(model: GPT, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False) -> LineCompletions:
+    rows = ROWS_AT_ONCE if model.mixture is None else min(ROWS_AT_ONCE, model.mixture.most_rows)
+    return complete_lines(greedily(model), places, tokenizer, bleu=bleu, rows_at_once=rows)
 
 
 def greedily(model: GPT) -> Predict:
     """Whatever the model predicts with, each token the likeliest.
 
     It is given three quarters of the network's window: what a token has before it in an evaluation, on average. A
-    window that is full moves with each token, which takes many times as long.
+    window that is full moves with each token, which takes many times as long. What is mixed in and learns from the text
+    before a place is given all of it.
     """
-    reach = max(1, model.config.block_size * 3 // 4)
+    reach = MOST_BYTES if _learns_on(model) else max(1, model.config.block_size * 3 // 4)
     return lambda contexts, n: generate(model, [row[-reach:] for row in contexts], n, GREEDY, [0] * len(contexts))
 
 
@@ -124,14 +135,13 @@ def by_counting(ngram: KneserNey) -> Predict:
 
 def complete_lines(
     predict: Predict, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False,
-    at_once: int = ROWS_AT_ONCE,
+    rows_at_once: int = ROWS_AT_ONCE,
 ) -> LineCompletions:  # fmt: skip
-    """What completions by `predict` at these places, at least one, are worth; it is given `at_once` of them at most."""
-    size = min(at_once, ROWS_AT_ONCE)
+    """What completions by `predict` at these places, at least one, are worth."""
     written: list[str] = []
     chances, ranks = list[float](), list[int]()  # of the token that stands there; rank 0: the likeliest
-    for start in range(0, len(places), size):
-        rows = places[start : start + size]
+    for start in range(0, len(places), rows_at_once):
+        rows = places[start : start + rows_at_once]
         first, texts = _write(predict, rows, tokenizer)
         written += texts
         tokens = torch.tensor([place.next_token for place in rows], device=first.device)

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from slmtui.data.ngram import KneserNey
+from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import ByteTokenizer
 from slmtui.errors import UserError
 from slmtui.inference.generation import Draw
@@ -133,7 +134,7 @@ def test_counting_completes_what_it_has_counted_and_an_untrained_network_nothing
 
 def test_a_mixture_is_measured_beside_its_network(tmp_path: Path) -> None:
     text = dataset(tmp_path / "corpus", "gpt2-compact")
-    ngram = KneserNey.fit(text.train.tokens, text.tokenizer.n_vocab, 4)
+    ngram = fit_ngram(text.train.tokens, text.tokenizer.n_vocab)
     model = network(text.tokenizer.n_vocab)
     alone = usefulness(model, text, places=30, seed=5)
     model.mixture = NgramMixture(ngram, 0.999)
@@ -141,7 +142,7 @@ def test_a_mixture_is_measured_beside_its_network(tmp_path: Path) -> None:
     assert alone is not None
     assert found is not None
     assert found.mixed is not None
-    assert (found.network, found.order) == (alone.network, 4)
+    assert (found.network, found.order) == (alone.network, ngram.order)
     assert found.used is found.mixed
     nearly_all = found.counting.characters_saved.value  # where two tokens are alike to counting, the network decides
     assert found.mixed.characters_saved.value == pytest.approx(nearly_all, abs=0.03)
