@@ -18,6 +18,7 @@ from pydantic import (
     model_serializer,
 )
 
+from slmtui.config.deciding import Decides, refuse_what_is_missing
 from slmtui.config.fields import (
     Decays,
     EncodingName,
@@ -46,10 +47,6 @@ from slmtui.config.limits import (
 )
 
 LARGEST_WIDTH = 4096
-
-# Who predicts: the network alone; a mixture that knows the training text and its window; or one that also learns from
-# each token after it has predicted it.
-Decides = Literal["network", "static", "adaptive"]
 
 
 class Section(BaseModel):
@@ -415,31 +412,12 @@ class Phase(Section):
     @field_validator("evaluation")
     @classmethod
     def _has_what_decides(cls, evaluation: EvaluationSection, info: ValidationInfo) -> EvaluationSection:
-        model = info.data.get("model")  # an invalid one has messages of its own
-        if model is None:
-            return evaluation
-        if model.context_mixing and evaluation.method == "sampled":
-            raise broken_rule(
-                "has no meaning with model.context_mixing, which learns from a text in its order",
-                got='"sampled" with model.context_mixing = true',
-                allowed='method = "full", or model.context_mixing = false',
-                key="method",
-            )
-        mixes = model.context_mixing or model.ngram_mix > 0
-        if evaluation.decides == "adaptive" and not model.context_mixing:
-            raise broken_rule(
-                "needs model.context_mixing",
-                got='"adaptive" with model.context_mixing = false',
-                allowed='"network"' + (' or "static"' if mixes else "") + ", or model.context_mixing = true",
-                key="decides",
-            )
-        if evaluation.decides == "static" and not mixes:
-            raise broken_rule(
-                "needs a mixture",
-                got='"static" with neither model.ngram_mix nor model.context_mixing',
-                allowed='"network", or model.ngram_mix above 0 or model.context_mixing = true',
-                key="decides",
-            )
+        model = info.data.get("model")
+        if model is not None:  # an invalid one has messages of its own
+            refuse_what_is_missing(
+                decides=evaluation.decides, method=evaluation.method, ngram_mix=model.ngram_mix,
+                context_mixing=model.context_mixing,
+            )  # fmt: skip
         return evaluation
 
     @property

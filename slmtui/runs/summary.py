@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from slmtui.config.phase import Decides
+from slmtui.config.deciding import Decides
 from slmtui.runs.log_reader import LogReader
 from slmtui.runs.run import Run, State
 from slmtui.training import events

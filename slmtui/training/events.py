@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from slmtui.config.phase import Decides, Phase
+from slmtui.config.deciding import Decides
+from slmtui.config.phase import Phase
 from slmtui.training.data_record import LoggedData
 from slmtui.training.epochs import epochs, tokens_per_step
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from slmtui.config.phase import Decides
+from slmtui.config.deciding import Decides
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series
 from slmtui.console.screens.runs.words import NATS, short_name, unit_of
