@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator
 
-from slmtui.config.phase import GateSection
+from slmtui.config.gate_section import GateSection
 from slmtui.data.dataset import Dataset
 from slmtui.data.split_stats import dataset_baseline
 from slmtui.insight.judging.quality import Judge, rates

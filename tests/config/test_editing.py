@@ -10,7 +10,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from slmtui.config.editing import form_values, new_phase, shown_default, with_value
-from slmtui.config.phase import GateSection
+from slmtui.config.gate_section import GateSection
 from slmtui.config.phase_file import parse_phase
 from slmtui.config.schema import keys
 from slmtui.errors import UserError

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from slmtui.cli import main
-from slmtui.config.phase import GateSection
+from slmtui.config.gate_section import GateSection
 from slmtui.insight.report.build import build_report
 from slmtui.insight.report.markdown import to_markdown
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words

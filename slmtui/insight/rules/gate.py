@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from slmtui.config.phase import GateSection
+from slmtui.config.gate_section import GateSection
 from slmtui.insight.judging.proportion import counted
 from slmtui.training.events import CharactersSaved, Evaluation, Event, RunStarted, SampleRates, judged_name
 from slmtui.training.uniform import has_learned

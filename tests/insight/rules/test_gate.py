@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slmtui.config.phase import GateSection
+from slmtui.config.gate_section import GateSection
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.corpus import open_corpus
 from slmtui.data.dataset import DatasetSettings, build_dataset

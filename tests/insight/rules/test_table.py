@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from slmtui.config.phase import GateSection
+from slmtui.config.gate_section import GateSection
 from slmtui.insight.rules.diagnosis import before_the_start, findings_in
 from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.insight.rules.rule import Rule, as_warning
