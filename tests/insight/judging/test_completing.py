@@ -21,6 +21,7 @@ from slmtui.inference.generation import Draw
 from slmtui.insight.judging import completing
 from slmtui.insight.judging.completing import (
     FEWEST_PLACES,
+    SLOW_PLACES,
     Predict,
     by_counting,
     characters_saved,
@@ -31,6 +32,7 @@ from slmtui.insight.judging.completing import (
 )
 from slmtui.insight.judging.counts import Estimate
 from slmtui.insight.judging.line_places import MOST_CHARACTERS, LinePlace
+from slmtui.model.context_mixture import ContextMixture
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.model.mixture import NgramMixture
 from tests.insight.judging.test_line_places import dataset
@@ -180,6 +182,24 @@ def test_a_large_model_is_asked_at_fewer_places() -> None:
     small, large = network(300), network(300, n_layer=8, n_embd=512, block_size=512)
     assert places_in_time(small) > 10_000
     assert FEWEST_PLACES <= places_in_time(large) < 100
+
+
+def test_a_mixture_that_learns_on_is_given_the_whole_context_and_asked_at_fewer_places(tmp_path: Path) -> None:
+    text = dataset(tmp_path / "corpus", "bytes")
+    model = network(text.tokenizer.n_vocab)
+    assert places_in_time(model) > SLOW_PLACES
+    model.mixture = ContextMixture.fit(text.train.tokens, text.tokenizer)
+    assert places_in_time(model) == SLOW_PLACES
+    told = np.array(text.tokenizer.encode("zyxwvuts is told once, and then nothing of the kind; zyxw"), np.int64)
+    likeliest, unknown = (
+        [int(draw.tokens[0]) for draw in greedily(model)([context], 1)] for context in (told, told[-12:])
+    )
+    assert text.tokenizer.decode(likeliest) == "v"
+    assert likeliest != unknown
+    found = usefulness(model, text, places=6, seed=5)
+    assert found is not None
+    assert found.mixed is not None
+    assert found.mixed.characters_saved.value > found.network.characters_saved.value
 
 
 def test_bleu_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
