@@ -44,7 +44,7 @@ class Size:
     n_embd: int
     block_size: int
     dropout: float
-    ngram_mix: float
+    ngram_mix: float  # 0: the context mixer instead
     weight_decay: float
     learning_rate: float
     batch_tokens: int
@@ -53,12 +53,12 @@ class Size:
 
 
 SIZES = (
-    Size(1_500, 512, 1, 2, 32, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 32),
-    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.85, 2.0, 4e-3, 512, 150, 32),
-    Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.8, 2.0, 6e-3, 1024, 170, 32),
-    Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.7, 1.0, 6e-3, 2048, 60, 32),
-    Size(2e6, 1024, 4, 4, 128, 512, 0.05, 0.5, 0.5, 4e-3, 2048, 10, 600),
-    Size(2e7, 4096, 6, 6, 192, 512, 0.0, 0.3, 0.1, 2e-3, 4096, 4, 3600),
+    Size(1_500, 512, 1, 2, 32, 256, 0.1, 0.0, 2.0, 4e-3, 512, 150, 32),
+    Size(7_000, 512, 1, 2, 64, 256, 0.1, 0.0, 2.0, 4e-3, 512, 150, 32),
+    Size(30_000, 512, 1, 2, 64, 512, 0.1, 0.0, 2.0, 6e-3, 1024, 170, 32),
+    Size(MEASURED, 512, 1, 2, 64, 512, 0.1, 0.0, 1.0, 6e-3, 2048, 60, 32),
+    Size(2e6, 1024, 4, 4, 128, 512, 0.05, 0.0, 0.5, 4e-3, 2048, 10, 600),
+    Size(2e7, 4096, 6, 6, 192, 512, 0.0, 0.0, 0.1, 2e-3, 4096, 4, 3600),
     Size(float("inf"), 8192, 8, 8, 256, 512, 0.0, 0.2, 0.1, 1e-3, 8192, 1, 8 * 3600),
 )
 
@@ -227,7 +227,12 @@ def _model_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
     vocabulary, body = parameters["token_embedding"], parameters["body"]
     dropout = "many passes over the text" if size.passes > 20 else "few passes over the text: little overfitting"
     context = round(block * tokens.bytes_per_token)
-    mix = "the less text, the more an n-gram model adds"
+    mixing = SuggestedValue(
+        "model", "context_mixing", True, f"counts that learn on while they read; of a small text they know most{far}"
+    )
+    if size.ngram_mix or ("model", "ngram_mix") in fixed:
+        why = "counts that learn on would take long; 0: the network alone"
+        mixing = SuggestedValue("model", "ngram_mix", size.ngram_mix, f"{why}{far}")
     return [
         SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
         SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} dimensions per head"),
@@ -238,7 +243,7 @@ def _model_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
         SuggestedValue("model", "dropout", size.dropout, dropout + far),
         SuggestedValue("model", "attention_dropout", 0.0, "dropout on attention gained nothing and doubled the time"),
         SuggestedValue("model", "copy_head", True, "texts repeat themselves; of all that was tried, this gained most"),
-        SuggestedValue("model", "ngram_mix", size.ngram_mix, f"{mix}{far}; 0: the network alone"),
+        mixing,
     ]
 
 
