@@ -25,7 +25,7 @@ class ContextMixture:
     mixer: ContextMixer  # has read `text`; to read on, it is copied
     text: NDArray[Any]  # the training tokens that it was fitted on, (n,)
     adaptive: bool = True  # whether a completion learns from its prompt
-    most_rows: int = 4  # each has a copy of the counts
+    most_rows: int = 1  # they take turns in the counts
 
     @classmethod
     def fit(cls, train: NDArray[Any], tokenizer: Tokenizer) -> ContextMixture:
@@ -38,31 +38,13 @@ class ContextMixture:
         return replace(self, adaptive=adaptive)
 
     def begin(self, prompts: Sequence[np.ndarray]) -> ContextContinued:
-        return ContextContinued([self._branch(prompt) for prompt in prompts])
-
-    def _branch(self, prompt: np.ndarray) -> Branch | FrozenBranch:
-        return self.mixer.branch(prompt) if self.adaptive else FrozenBranch(self.mixer, prompt)
-
-
-class FrozenBranch:
-    """A text that goes on by itself, from which nothing is learned, not even from how it begins."""
-
-    def __init__(self, mixer: ContextMixer, prompt: np.ndarray) -> None:
-        self._mixer = mixer.copy()
-        self._mixer.read(prompt, adaptive=False)
-
-    def distribution(self, network: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The probabilities of the next token, (V,), with the network's, (V,)."""
-        return self._mixer.distribution(network, adaptive=False)
-
-    def append(self, token: int) -> None:
-        self._mixer.read([token], adaptive=False)
+        return ContextContinued([self.mixer.branch(prompt, adaptive=self.adaptive) for prompt in prompts])
 
 
 class ContextContinued:
     """Texts that go on, each with counts of its own."""
 
-    def __init__(self, branches: Sequence[Branch | FrozenBranch]) -> None:
+    def __init__(self, branches: Sequence[Branch]) -> None:
         self._branches = branches
 
     def probabilities(self, network: Tensor) -> Tensor:

@@ -22,6 +22,7 @@ from slmtui.data.context_mixing.tables import (
     LINE_WORD_SET,
     LONGEST_MATCH,
     MATCHES,
+    NOT_KEPT,
     PREVIOUS_LINE,
     SHORTEST_MATCHES,
     WORD,
@@ -181,4 +182,8 @@ def _follow_match(t: Tables, m: int, byte: int, learn: bool) -> None:
         if length >= SHORTEST_MATCHES[m]:
             t.match_length[m], t.match_place[m] = length, place
     if learn:
+        if t.changed[1] != NOT_KEPT:
+            change = t.changed_place[t.changed[1]]
+            change[0], change[1], change[2] = m, np.int64(slot), place
+            t.changed[1] += 1
         t.places[m, slot] = at

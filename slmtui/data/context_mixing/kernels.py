@@ -25,7 +25,7 @@ from slmtui.data.context_mixing.vocabulary import ByteTree
 
 FROZEN, COUNTING, LEARNING = 0, 1, 2  # learn nothing; only count, without predicting; predict, and learn everything
 DOCUMENT_END = 0  # the byte that stands for the end of a document in contexts; it is never predicted
-LEAST_MASS = 1e-7  # a set of tokens that is less likely together is not looked into
+LEAST_MASS = 1e-4  # a set of tokens that is less likely together is not looked into
 LEAST_SHARE, MOST_SURE = 1e-9, 12.0  # of a network
 # Of a type, since numba compiles a function anew for each plain constant that it is called with.
 NO_BITS, ENDING, FIRST_HALF, SECOND_HALF, NOTHING = np.int64(0), np.int64(0), np.int64(1), np.int64(2), np.bool_(False)
@@ -231,3 +231,29 @@ def _keep(t: Tables, place: Place) -> None:
 def _restore(t: Tables, place: Place) -> None:
     t.registers[:], t.words[:] = place.registers, place.words
     t.match_length[:], t.match_place[:] = place.match_length, place.match_place
+
+
+@njit(cache=True, error_model="numpy")
+def exchange(t: Tables, enter: bool) -> None:
+    """Put a branch's changes into the tables, or take them out again; what was there is kept in their place.
+
+    What was changed more than once is put in in the order of the changes, and taken out in the opposite one.
+    """
+    n, m = t.changed[0], t.changed[1]
+    for k in range(n):
+        at = k if enter else n - 1 - k
+        bucket = t.changed_bucket[at]
+        t.changed_check[at], t.checks[bucket] = t.checks[bucket], t.changed_check[at]
+        t.changed_used[at], t.used[bucket] = t.used[bucket], t.changed_used[at]
+        for node in range(16):
+            p, history = t.probability[bucket, node], t.history[bucket, node]
+            t.probability[bucket, node], t.history[bucket, node] = (
+                t.changed_probability[at, node],
+                t.changed_history[at, node],
+            )
+            t.changed_probability[at, node], t.changed_history[at, node] = p, history
+    for k in range(m):
+        change = t.changed_place[k if enter else m - 1 - k]
+        place = np.int64(t.places[change[0], change[1]])
+        t.places[change[0], change[1]] = change[2]
+        change[2] = place

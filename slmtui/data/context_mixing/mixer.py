@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from threading import RLock
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.context_mixing.kernels import COUNTING, FROZEN, LEARNING, Place, distribution, read
-from slmtui.data.context_mixing.tables import GROWING, NETWORK, Tables, new_scratch, new_tables
+from slmtui.data.context_mixing.kernels import COUNTING, FROZEN, LEARNING, Place, distribution, exchange, read
+from slmtui.data.context_mixing.tables import (
+    CHANGES,
+    CONTEXTS,
+    GROWING,
+    LENGTH,
+    MATCHES,
+    NETWORK,
+    Tables,
+    new_scratch,
+    new_tables,
+    no_changes,
+)
 from slmtui.data.context_mixing.vocabulary import ByteTree, byte_tree
 
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
@@ -31,6 +43,9 @@ class ContextMixer:
     def __init__(self, tree: ByteTree, tables: Tables) -> None:
         self._tree, self._tables = tree, tables
         self._scratch = new_scratch()
+        self._lock = RLock()  # of branches, which take turns
+        self._shares: dict[float, NDArray[np.float32]] = {}  # the weights with a network's share
+        self._inside: Branch | None = None  # the branch whose changes are in the tables
         self._place = Place(
             tables.registers.copy(), tables.words.copy(), tables.match_length.copy(), tables.match_place.copy()
         )
@@ -51,6 +66,7 @@ class ContextMixer:
 
     def copy(self) -> ContextMixer:
         """A mixer that may read on by itself."""
+        self._settle()
         return ContextMixer(self._tree, Tables._make(array.copy() for array in self._tables))
 
     def losses(self, tokens: ArrayLike, network: Iterable[FloatArray] = (), *, adaptive: bool) -> FloatArray:
@@ -68,11 +84,12 @@ class ContextMixer:
             raise ValueError(f"a network's probabilities of {done} tokens do not fit a text of {len(text)}")
         return np.concatenate(parts) if done else self._read(text, mode)
 
-    def branch(self, tokens: ArrayLike) -> Branch:
-        """The text goes on with (n,) given tokens, which are learned from, for one completion; here nothing changes."""
-        mixer = self.copy()
-        mixer.read(tokens, adaptive=True)
-        return Branch(mixer)
+    def branch(self, tokens: ArrayLike, *, adaptive: bool = True) -> Branch:
+        """The text goes on with (n,) given tokens for one completion, which learns from them if adaptive.
+
+        Here nothing changes, and must not until the branch is no longer needed.
+        """
+        return Branch(self, np.asarray(tokens, np.int64), adaptive)
 
     def read(self, tokens: ArrayLike, *, adaptive: bool) -> None:
         """Read on in (n,) tokens that were given, not asked for."""
@@ -80,16 +97,19 @@ class ContextMixer:
 
     def distribution(self, network: FloatArray | None = None, *, adaptive: bool = True) -> FloatArray:
         """The probabilities of the next token, (V,), with the network's, (V,), if it takes part."""
+        self._settle()
+        self._reserve(self._tree.token_bytes.shape[1])
+        return self._distribution(self._tables if network is None else self._with_network(adaptive), network)
+
+    def _distribution(self, tables: Tables, network: FloatArray | None) -> FloatArray:
         sums = np.zeros(0) if network is None else self._sums(network[None])[0]
         by_rank = np.empty(len(self._tree.ids))
-        self._reserve(self._tree.token_bytes.shape[1])
-        tables = self._tables if network is None else self._with_network(adaptive)
         distribution(tables, self._scratch, self._tree, sums, self._place, by_rank)
         return by_rank[self._tree.ranks]
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What `from_state` needs beside the training text: what its counts are worth."""
-        return {name: array for name, array in self._tables._asdict().items() if name not in GROWING}
+        return {name: array for name, array in self._tables._asdict().items() if name not in GROWING + CHANGES}
 
     @classmethod
     def from_state(
@@ -104,23 +124,29 @@ class ContextMixer:
         return mixer
 
     def _read(self, text: NDArray[np.int64], mode: int, network: FloatArray | None = None) -> FloatArray:
+        self._settle()
+        if mode == LEARNING:
+            self._shares.clear()
         self._reserve(_n_bytes(self._tree, text))
         losses = np.zeros(len(text))
         sums = np.zeros((0, 0)) if network is None else self._sums(network)
-        tables = self._tables if network is None else self._with_network(mode == LEARNING)
+        tables = self._tables if network is None else self._with_network(mode == LEARNING, learn=mode == LEARNING)
         read(tables, self._scratch, self._tree, text, sums, mode, losses)
         return losses
 
-    def _with_network(self, adaptive: bool) -> Tables:
+    def _with_network(self, adaptive: bool, *, learn: bool = False) -> Tables:
         """The tables with a share for the network. What learns on learns that share, too, from the first time on."""
         weights = self._tables.weights
-        if adaptive and weights[:, NETWORK].any():
+        if weights[:, NETWORK].any():
             return self._tables
         share = ADAPTIVE_SHARE if adaptive else STATIC_SHARE
-        weights = weights * np.float32(1 - share)
-        weights[:, NETWORK] = share
-        tables = self._tables._replace(weights=weights)
-        if adaptive:
+        if share not in self._shares:
+            shared = weights * np.float32(1 - share)
+            shared[:, NETWORK] = share
+            self._shares[share] = shared
+        tables = self._tables._replace(weights=self._shares[share])
+        if learn:
+            del self._shares[share]
             self._tables = tables
         return tables
 
@@ -130,8 +156,16 @@ class ContextMixer:
         np.cumsum(network[:, self._tree.ids], axis=1, out=sums[:, 1:])
         return sums
 
-    def _reserve(self, n_bytes: int) -> None:
-        text, needed = self._tables.text, int(self._tables.registers[-1]) + n_bytes
+    def _settle(self) -> None:
+        """Have the tables as they are without any branch."""
+        if self._inside is not None:
+            self._inside.leave()
+            self._inside = None
+
+    def _reserve(self, n_bytes: int, length: int | None = None) -> None:
+        """Room in the text's array for more bytes after those that are there, or after `length`."""
+        text = self._tables.text
+        needed = (int(self._tables.registers[LENGTH]) if length is None else length) + n_bytes
         if needed > len(text):
             longer = np.zeros(needed + ROOM, np.uint8)
             longer[: len(text)] = text
@@ -139,18 +173,66 @@ class ContextMixer:
 
 
 class Branch:
-    """A text that goes on by itself, token by token."""
+    """A text that goes on by itself, token by token, with its mixer's counts and what it changed of them.
 
-    def __init__(self, mixer: ContextMixer) -> None:
-        self._mixer = mixer
+    Branches of one mixer share its tables: one at a time has its changes in them. It is quick to go on with the same.
+    """
+
+    def __init__(self, mixer: ContextMixer, tokens: NDArray[np.int64], adaptive: bool) -> None:
+        self._mixer, self._adaptive = mixer, adaptive
+        n_bytes = _n_bytes(mixer._tree, tokens)
+        with mixer._lock:
+            mixer._settle()
+            shared = mixer._tables
+            self._begin = int(shared.registers[LENGTH])
+            self._text = shared.text[self._begin : self._begin]
+            own = {name: getattr(shared, name).copy() for name in ("registers", "words", "match_length", "match_place")}
+            # Each byte has two halves, and the token may end before each byte and after the last.
+            room = ((3 * n_bytes + len(tokens)) * CONTEXTS, n_bytes * MATCHES) if adaptive else (0, 0)
+            self._own = own | no_changes(*room)
+            mixer._inside = self
+            self._read(tokens, COUNTING if adaptive else FROZEN)
 
     def distribution(self, network: FloatArray | None = None) -> FloatArray:
         """The probabilities of the next token, (V,), with the network's, (V,), if it takes part."""
-        return self._mixer.distribution(network)
+        mixer = self._mixer
+        with mixer._lock:
+            self._enter()
+            mixer._reserve(mixer._tree.token_bytes.shape[1], self._length)
+            tables = mixer._tables if network is None else mixer._with_network(self._adaptive)
+            return mixer._distribution(tables._replace(**self._own), network)
 
     def append(self, token: int) -> None:
         """The token that was drawn; nothing is learned from it."""
-        self._mixer.read([token], adaptive=False)
+        with self._mixer._lock:
+            self._enter()
+            self._read(np.array([token], np.int64), FROZEN)
+
+    @property
+    def _length(self) -> int:
+        return int(self._own["registers"][LENGTH])
+
+    def _read(self, tokens: NDArray[np.int64], mode: int) -> None:
+        mixer = self._mixer
+        mixer._reserve(_n_bytes(mixer._tree, tokens), self._length)
+        tables = mixer._tables._replace(**self._own)
+        read(tables, mixer._scratch, mixer._tree, tokens, np.zeros((0, 0)), mode, np.zeros(len(tokens)))
+
+    def _enter(self) -> None:
+        mixer = self._mixer
+        if mixer._inside is self:
+            return
+        mixer._settle()
+        mixer._reserve(len(self._text), self._begin)
+        mixer._tables.text[self._begin : self._begin + len(self._text)] = self._text
+        exchange(mixer._tables._replace(**self._own), True)
+        mixer._inside = self
+
+    def leave(self) -> None:
+        """Take the changes out of the mixer's tables."""
+        tables = self._mixer._tables
+        exchange(tables._replace(**self._own), False)
+        self._text = tables.text[self._begin : self._length].copy()
 
 
 def _n_bytes(tree: ByteTree, text: NDArray[np.int64]) -> int:

@@ -28,6 +28,7 @@ from slmtui.data.context_mixing.tables import (
     MATCHED,
     MATCHES,
     NETWORK,
+    NOT_KEPT,
     RECENT,
     REFINES,
     SET_STARTS,
@@ -97,21 +98,34 @@ def _find(t: Tables, h: np.uint64, learn: bool) -> int:
     worst = first
     for probe in range(PROBES):
         at = first ^ probe
-        if t.checks[at] == check:
-            return at
-        if t.checks[at] == 0:
-            if not learn:
+        if t.checks[at] == check or t.checks[at] == 0:
+            if learn:
+                _keep(t, at)
+                t.checks[at] = check
+            elif t.checks[at] == 0:
                 return NO_BUCKET
-            t.checks[at] = check
             return at
         if t.used[at] < t.used[worst]:
             worst = at
     if not learn:
         return NO_BUCKET
+    _keep(t, worst)
     t.checks[worst], t.used[worst] = check, 0
     t.probability[worst] = 0
     t.history[worst] = 0
     return worst
+
+
+@njit(cache=True, error_model="numpy")
+def _keep(t: Tables, bucket: int) -> None:
+    """Keep a bucket as it is, in a branch that is about to change it."""
+    n = t.changed[0]
+    if n == NOT_KEPT:
+        return
+    t.changed_bucket[n], t.changed_check[n], t.changed_used[n] = bucket, t.checks[bucket], t.used[bucket]
+    t.changed_probability[n] = t.probability[bucket]
+    t.changed_history[n] = t.history[bucket]
+    t.changed[0] += 1
 
 
 @njit(cache=True, error_model="numpy", fastmath=True)
@@ -140,8 +154,7 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     total = 0.0
     for s in range(SETS):
         w.rows[s] += SET_STARTS[s]
-        weights = t.weights[w.rows[s]]
-        output = np.float32(0)
+        weights, output = t.weights[w.rows[s]], np.float32(0)
         for i in range(INPUTS):
             output += weights[i] * x[i]
         output = min(max(output, np.float32(-MOST)), np.float32(MOST))
@@ -162,8 +175,8 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     w.correction_at[2] = (longest * 16 + sure) * 256 + bits
     corrected = 0.0
     for c in range(CORRECTIONS):
-        curve = t.corrections[c, w.correction_at[c]]
-        corrected += curve[low] * (1 - high) + curve[low + 1] * high
+        at = w.correction_at[c]
+        corrected += t.corrections[c, at, low] * (1 - high) + t.corrections[c, at, low + 1] * high
     return min(max(0.5 * p + 0.5 * corrected / CORRECTIONS, LEAST), 1 - LEAST)
 
 
@@ -242,9 +255,10 @@ def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int) -> None:
             t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * (MAP_RATE + 2 * rate), 1e-4), 1 - 1e-4)
     low, high = w.seen[1], w.parts[0]
     for c in range(CORRECTIONS):
-        curve = t.corrections[c, w.correction_at[c]]
-        curve[low] += (bit - curve[low]) * (CORRECTION_RATE + rate) * (1 - high)
-        curve[low + 1] += (bit - curve[low + 1]) * (CORRECTION_RATE + rate) * high
+        at = w.correction_at[c]
+        for point, share in ((low, 1 - high), (low + 1, high)):
+            p = t.corrections[c, at, point]
+            t.corrections[c, at, point] += (bit - p) * (CORRECTION_RATE + rate) * share
 
 
 @njit(cache=True, error_model="numpy")

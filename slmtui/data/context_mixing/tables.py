@@ -6,7 +6,7 @@ end here". A node has the probability of a 1, how often it was met, and the last
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,8 +81,21 @@ class Tables(NamedTuple):
     final: Floats  # (256, SETS)
     corrections: Floats  # (CORRECTIONS, CORRECTION_CONTEXTS, CURVE)
     rate: NDArray[np.float64]  # (1,): of the mixer, now
+    # What a branch changed, in its order: each bucket and each place of a match as it was before (branch.py).
+    changed: Ints  # (2,): how many of both; NOT_KEPT where nothing is kept
+    changed_bucket: Ints  # (most,)
+    changed_check: NDArray[np.uint16]  # (most,)
+    changed_used: NDArray[np.uint8]  # (most,)
+    changed_probability: NDArray[np.uint16]  # (most, 16)
+    changed_history: NDArray[np.uint8]  # (most, 16)
+    changed_place: Ints  # (most, 3): which match model, where, the place
 
 
+NOT_KEPT = -1
+CHANGES = (
+    "changed", "changed_bucket", "changed_check", "changed_used", "changed_probability", "changed_history",
+    "changed_place",
+)  # fmt: skip
 GROWING = ("text", "registers", "words", "match_length", "match_place", "checks", "used", "probability", "history",
            "places")  # fmt: skip
 
@@ -136,7 +149,21 @@ def new_tables(n_bytes: int) -> Tables:
         final=np.full((256, SETS), 1 / SETS, np.float32),
         corrections=np.broadcast_to(curve.astype(np.float32), (CORRECTIONS, CORRECTION_CONTEXTS, CURVE)).copy(),
         rate=np.array([FIRST_RATE]),
+        **no_changes(),
     )
+
+
+def no_changes(buckets: int = 0, places: int = 0) -> dict[str, Any]:
+    """The tables' record of changes, with room for as many; with none, nothing is kept."""
+    return {
+        "changed": np.full(2, 0 if buckets else NOT_KEPT),
+        "changed_bucket": np.zeros(buckets, np.int64),
+        "changed_check": np.zeros(buckets, np.uint16),
+        "changed_used": np.zeros(buckets, np.uint8),
+        "changed_probability": np.zeros((buckets, 16), np.uint16),
+        "changed_history": np.zeros((buckets, 16), np.uint8),
+        "changed_place": np.zeros((places, 3), np.int64),
+    }
 
 
 def _power_of_two(wanted: float, least: int, most: int) -> int:
