@@ -162,6 +162,17 @@ class KneserNey:
             p[row_of, level.keys[place] % self.n_vocab] += level.probability[place]
         return p
 
+    def longest_context(self, context: ArrayLike) -> int:
+        """How many of the last tokens of `context`, (n,), were met in a row in training, at most order − 1."""
+        tail = checked_tokens(context, self.n_vocab)
+        for length in range(min(len(tail), self.order - 1), 0, -1):
+            ids = np.zeros(1, np.int64)
+            for keys, token in zip(self._keys, tail[len(tail) - length :], strict=False):
+                ids = find(keys, ids, np.array([token]), self.n_vocab)
+            if ids[0] >= 0:
+                return length
+        return 0
+
     @property
     def _keys(self) -> tuple[IntArray, ...]:
         return tuple(level.keys for level in self.levels)

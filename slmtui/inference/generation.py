@@ -26,6 +26,7 @@ from slmtui.inference.stopping import until_stop
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.gpt import GPT
 from slmtui.model.kernels import DecodeHead
+from slmtui.model.mixture import Counted
 
 ROWS_AT_ONCE = 64  # bounds the memory: full logits of GPT-2's vocabulary take 200 KB a row
 
@@ -45,11 +46,21 @@ class Sampling:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """How likely each part of a model found the token that was drawn, before all of them were mixed."""
+
+    network: float  # with what its copy head adds
+    copied: float | None = None  # of that, what comes from repeating a token of the window; None: no copy head
+    counts: Counted | None = None  # None: no mixture
+
+
+@dataclass(frozen=True)
 class Draw:
     """The next token of each of B rows."""
 
     tokens: Tensor  # (B,) int64
     probabilities: Tensor  # (B, V): the model's, mixture included, before temperature, top-k and top-p
+    origins: Sequence[Origin] = ()  # of the B tokens
 
 
 def complete(
@@ -109,20 +120,27 @@ def generate(
             window, cache = _read_windows(model, [row[-block_size:] for row in rows])
             hidden = window.last
         logits = output(hidden.float())  # (B, V)
-        probabilities = logits.softmax(dim=-1)
+        network = logits.softmax(dim=-1)
+        copies = None
         if model.copy_head is not None:
-            probabilities = window.with_copies(model.copy_head, probabilities)
-        if mixed is not None:
-            probabilities = mixed.probabilities(probabilities)
+            own, copies = window.copies(model.copy_head)
+            network = (own[:, None] * network).scatter_add_(1, window.tokens, copies)
+        probabilities = network if mixed is None else mixed.probabilities(network)
         if model.copy_head is not None or mixed is not None:
             logits = probabilities.log()
         tokens = _draw(logits, sampling, streams)
         if was_training:
             model.train()
-        yield Draw(tokens, probabilities)
-        if mixed is not None:
-            mixed.append(tokens.tolist())
+        counts = None if mixed is None else mixed.append(tokens.tolist())
+        repeated = None if copies is None else (copies * (window.tokens == tokens[:, None])).sum(dim=1)
+        yield Draw(tokens, probabilities, _origins(network.gather(1, tokens[:, None])[:, 0], repeated, counts))
         rows = [torch.cat([row, token[None]]) for row, token in zip(rows, tokens, strict=True)]
+
+
+def _origins(network: Tensor, copied: Tensor | None, counts: Sequence[Counted] | None) -> list[Origin]:
+    nothing = [None] * len(network)
+    shares = nothing if copied is None else copied.tolist()
+    return [Origin(*parts) for parts in zip(network.tolist(), shares, counts or nothing, strict=True)]
 
 
 @contextmanager
@@ -149,11 +167,9 @@ class _Window:
         """The hidden state of the last token of each row, (B, C)."""
         return self.hidden[torch.arange(len(self.lengths)), torch.tensor(self.lengths) - 1]
 
-    def with_copies(self, copy_head: CopyHead, probabilities: Tensor) -> Tensor:
-        """Mix the probabilities over the vocabulary, (B, V), with those of copying a token of the window."""
-        lengths = torch.tensor(self.lengths, device=self.tokens.device)
-        own, weights = copy_head.at_end(self.tokens, self.hidden, lengths)
-        return (own[:, None] * probabilities).scatter_add_(1, self.tokens, weights)
+    def copies(self, copy_head: CopyHead) -> tuple[Tensor, Tensor]:
+        """The shares of the vocabulary, (B,), and of repeating each token of the window, (B, T)."""
+        return copy_head.at_end(self.tokens, self.hidden, torch.tensor(self.lengths, device=self.tokens.device))
 
 
 def _read_windows(model: GPT, windows: list[Tensor]) -> tuple[_Window, KVCache | None]:

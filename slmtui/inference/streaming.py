@@ -16,6 +16,7 @@ from slmtui.config.phase import SamplingSection
 
 if TYPE_CHECKING:
     from slmtui.data.tokenizer import Tokenizer
+    from slmtui.inference.generation import Origin
     from slmtui.model.gpt import GPT
 
 DEFAULTS = SamplingSection()  # the defaults of a phase
@@ -50,6 +51,7 @@ class Token:
     id: int
     text: str  # the whole characters that it completes; "" inside a character
     choices: tuple[Choice, ...]
+    origin: Origin | None = None  # None where a person chose it
 
     @property
     def choice(self) -> Choice:
@@ -103,14 +105,15 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
             p = probabilities[token_id]
             rank = int((probabilities > p).sum()) + 1
             choices.append(Choice(token_id, _alone(tokenizer, token_id), float(p), rank))
-        held = Token(token_id, decoder.decode(tokenizer.token_bytes(token_id)), tuple(choices))
+        text = decoder.decode(tokenizer.token_bytes(token_id))
+        held = Token(token_id, text, tuple(choices), draw.origins[0])
     if held is not None:
         yield replace(held, text=held.text + decoder.decode(b"", final=True))
 
 
 def branch(tokens: list[Token], place: int, choice: Choice) -> tuple[Token, ...]:
     """The tokens before `place`, then `choice` instead of the one there: what a branched completion begins with."""
-    return (*tokens[:place], replace(tokens[place], id=choice.id, text=choice.text))
+    return (*tokens[:place], replace(tokens[place], id=choice.id, text=choice.text, origin=None))
 
 
 def _alone(tokenizer: Tokenizer, token: int) -> str:

@@ -6,6 +6,7 @@ predicted, and from a whole prompt before it is continued.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,6 +19,7 @@ from torch import Tensor
 from slmtui.data.context_mixing.mixer import Branch, ContextMixer
 from slmtui.data.ngram_baseline import TOKEN_LIMIT, stretches
 from slmtui.data.tokenizer import Tokenizer
+from slmtui.model.mixture import Counted
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,12 @@ class ContextContinued:
         mixed = [branch.distribution(row) for branch, row in zip(self._branches, rows, strict=True)]
         return torch.from_numpy(np.stack(mixed)).to(network)
 
-    def append(self, tokens: Sequence[int]) -> None:
+    def append(self, tokens: Sequence[int]) -> list[Counted]:
+        counted = []
         for branch, token in zip(self._branches, tokens, strict=True):
-            branch.append(token)
+            matched = branch.matched
+            counted.append(Counted(math.exp(-branch.append(token)), matched, "byte"))
+        return counted
 
 
 def vocabulary(tokenizer: Tokenizer) -> list[bytes]:

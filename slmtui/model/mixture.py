@@ -24,14 +24,23 @@ if TYPE_CHECKING:
 TOKENS_AT_ONCE = 1_000_000  # chunk size for the losses of a text, which bounds the memory for a long one
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What counting alone says of a token."""
+
+    p: float
+    matched: int  # how much of the text before it stands in a text that was counted, at most; 0: too little to tell
+    unit: str  # "byte" or "token"
+
+
 class Continued(Protocol):
     """Texts that go on, token by token."""
 
     def probabilities(self, network: Tensor) -> Tensor:
         """The network's probabilities of each text's next token, (B, V), mixed."""
 
-    def append(self, tokens: Sequence[int]) -> None:
-        """The token that each text goes on with."""
+    def append(self, tokens: Sequence[int]) -> list[Counted]:
+        """The token that each text goes on with; what counting alone had said of it."""
 
 
 class Mixture(Protocol):
@@ -83,8 +92,14 @@ class NgramContinued:
         ngram = torch.from_numpy(mixture.ngram.distributions(self._ends)).to(network)
         return (1 - mixture.share) * network + mixture.share * ngram
 
-    def append(self, tokens: Sequence[int]) -> None:
-        self._ends = [self._end(np.append(end, token)) for end, token in zip(self._ends, tokens, strict=True)]
+    def append(self, tokens: Sequence[int]) -> list[Counted]:
+        counted = []
+        for row, token in enumerate(tokens):
+            end, ngram = self._ends[row], self._mixture.ngram
+            p = math.exp(-ngram.losses(np.append(end, token))[-1])
+            counted.append(Counted(p, ngram.longest_context(end), "token"))
+            self._ends[row] = self._end(np.append(end, token))
+        return counted
 
     def _end(self, text: np.ndarray) -> np.ndarray:
         return text[max(0, len(text) - self._reach) :]

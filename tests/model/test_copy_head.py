@@ -117,6 +117,12 @@ def test_completions_have_these_distributions_before_at_and_past_the_block_size(
     for draw in generate(model, [row[0].numpy()], 2 * CONFIG.block_size, FREE, [7]):
         expected = distributions(model, row[:, -CONFIG.block_size :])[:, -1]
         torch.testing.assert_close(draw.probabilities, expected, atol=1e-5, rtol=1e-4)
+        (origin,) = draw.origins
+        assert origin.network == pytest.approx(draw.probabilities[0, draw.tokens[0]].item())
+        assert origin.copied is not None
+        assert 0 <= origin.copied <= origin.network * (1 + 1e-5)
+        if int(draw.tokens) not in row[:, -CONFIG.block_size + 1 :]:
+            assert origin.copied == 0, "no token of the window to repeat"
         row = torch.cat([row, draw.tokens[None]], dim=1)
 
 

@@ -95,6 +95,26 @@ def test_what_is_predicted_is_what_is_judged(model: GPT) -> None:
         torch.testing.assert_close(-draw.probabilities[0, text[place]].log(), loss)
 
 
+def test_what_each_part_said_of_a_token_is_what_was_mixed(model: GPT) -> None:
+    assert isinstance(model.mixture, NgramMixture)
+    m, text = model.mixture.share, [*TEXT[:9].tolist()]
+    for draw in generate(model, [np.array(text)], 12, FREE, [3]):
+        (origin,), token = draw.origins, int(draw.tokens)
+        assert origin.copied is None, "there is no copy head"
+        assert origin.counts is not None
+        assert origin.counts.p == pytest.approx(model.mixture.ngram.distribution(text)[token])
+        assert (1 - m) * origin.network + m * origin.counts.p == pytest.approx(draw.probabilities[0, token].item())
+        trained = TEXT.tolist()
+        known = [n for n in range(model.mixture.ngram.order) if followed(trained, text[len(text) - n :])]
+        assert (origin.counts.matched, origin.counts.unit) == (max(known), "token")
+        text.append(token)
+
+
+def followed(text: list[int], context: list[int]) -> bool:
+    """Does any token come after this context, somewhere in the text?"""
+    return any(text[at : at + len(context)] == context for at in range(len(text) - len(context)))
+
+
 def test_temperature_0_takes_the_likeliest_of_the_mixture(model: GPT) -> None:
     assert isinstance(model.mixture, NgramMixture)
     greedy = Sampling(temperature=0.0)

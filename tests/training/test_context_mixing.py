@@ -160,13 +160,20 @@ def test_only_an_adaptive_completion_learns_from_its_prompt(make_phase: MakePhas
         assert isinstance(mixture, ContextMixture)
         texts = mixture.begin([tokenizer.encode_prompt(prompt)])
         flat = torch.full((1, tokenizer.n_vocab), 1 / tokenizer.n_vocab)
-        p = 1.0
+        p, said = 1.0, []
         for token in tokenizer.encode(" quokka").tolist():
             row = texts.probabilities(flat)
             assert row.sum().item() == pytest.approx(1, abs=1e-5)
             p *= row[0, token].item()
-            texts.append([token])
+            (counted,) = texts.append([token])
+            said.append(counted)
         likely[decides] = p
+        if decides == "adaptive":
+            assert said[0].matched > 20, "the prompt repeats itself"
+            assert [counted.matched - said[0].matched for counted in said] == list(range(7))
+        else:
+            alone = mixture.mixer.copy().losses(tokenizer.encode_prompt(prompt + " quokka"), adaptive=False)[-7:]
+            assert [-math.log(counted.p) for counted in said] == pytest.approx(alone.tolist())
     assert likely["adaptive"] > 10 * likely["static"]
 
 

@@ -202,21 +202,27 @@ class Branch:
             tables = mixer._tables if network is None else mixer._with_network(self._adaptive)
             return mixer._distribution(tables._replace(**self._own), network)
 
-    def append(self, token: int) -> None:
-        """The token that was drawn; nothing is learned from it."""
+    @property
+    def matched(self) -> int:
+        """How many bytes before the next one stand, just so, earlier in the text; 0 where they are too few to tell."""
+        return int(self._own["match_length"].max())
+
+    def append(self, token: int) -> float:
+        """The token that was drawn; nothing is learned from it. Its loss by the counts alone, in nats."""
         with self._mixer._lock:
             self._enter()
-            self._read(np.array([token], np.int64), FROZEN)
+            return float(self._read(np.array([token], np.int64), FROZEN)[0])
 
     @property
     def _length(self) -> int:
         return int(self._own["registers"][LENGTH])
 
-    def _read(self, tokens: NDArray[np.int64], mode: int) -> None:
-        mixer = self._mixer
+    def _read(self, tokens: NDArray[np.int64], mode: int) -> FloatArray:
+        mixer, losses = self._mixer, np.zeros(len(tokens))
         mixer._reserve(_n_bytes(mixer._tree, tokens), self._length)
         tables = mixer._tables._replace(**self._own)
-        read(tables, mixer._scratch, mixer._tree, tokens, np.zeros((0, 0)), mode, np.zeros(len(tokens)))
+        read(tables, mixer._scratch, mixer._tree, tokens, np.zeros((0, 0)), mode, losses)
+        return losses
 
     def _enter(self) -> None:
         mixer = self._mixer

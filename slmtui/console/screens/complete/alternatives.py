@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, set_cell_size
 from rich.style import Style
@@ -13,6 +13,10 @@ from textual.widget import Widget
 from slmtui.console.screens.complete.token_text import SHADE_NAMES, TokenText, few_colours
 from slmtui.inference.streaming import Choice, Token
 from slmtui.output import visible
+from slmtui.words import plural
+
+if TYPE_CHECKING:
+    from slmtui.inference.generation import Origin
 
 NAME_WIDTH = (6, 24)  # cells for the tokens' texts, at least and at most
 EMPTY = "Complete a prompt; then, with the focus on its text (esc), ← → go from token to token."
@@ -27,6 +31,18 @@ def bar(p: float, cells: int) -> str:
     """A bar of p times `cells`, to half a cell; whatever is possible has some of it."""
     halves = max(round(p * cells * 2), 1)
     return "━" * (halves // 2) + "╸" * (halves % 2)
+
+
+def origin_words(origin: Origin) -> str:
+    """How likely each part of the model found a token by itself: "network 0.42 (copied 0.30) · counts 0.91 after …"."""
+    words = f"network {origin.network:.3f}"
+    if origin.copied is not None:
+        words += f" (copied {origin.copied:.3f})"
+    if (counts := origin.counts) is not None:
+        words += f" · counts {counts.p:.3f}"
+        if counts.matched:
+            words += f" after {plural(counts.matched, counts.unit)} seen before"
+    return words
 
 
 class Alternatives(Widget):
@@ -57,6 +73,7 @@ class Alternatives(Widget):
             rank = f"  rank {token.choice.rank:,}" if token.choice.rank > 1 else ""
             title = f"token {number + 1} of {count}: “{shown(token.text or token.choice.text)}”"
             self.border_title = Content(f"{title}  p = {token.choice.p:.3f}{rank}")
+        self.border_subtitle = Content("" if token is None or token.origin is None else origin_words(token.origin))
         self.refresh()
 
     def render(self) -> Text:

@@ -180,6 +180,8 @@ async def test_the_cursor_goes_from_token_to_token(checkpoints: Path, tmp_path: 
         title = str(page.screen.query_one(Alternatives).border_title)
         assert title.startswith("token 3 of 60: “")
         assert f"p = {choice.p:.3f}" in title
+        origin = str(page.screen.query_one(Alternatives).border_subtitle)
+        assert origin == f"network {choice.p:.3f}", "all that this model has"
 
 
 async def test_an_alternative_is_taken_and_gone_on_from(checkpoints: Path, tmp_path: Path) -> None:
