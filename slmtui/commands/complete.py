@@ -27,7 +27,8 @@ from slmtui.commands.options import (
 from slmtui.config.errors import printable
 from slmtui.config.limits import LARGEST_SEED
 from slmtui.errors import UserError
-from slmtui.files import is_there, open_to_read
+from slmtui.files import is_there
+from slmtui.inference.context_file import decoded, read_context
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.run import find_run
 
@@ -64,7 +65,7 @@ def command(
     checkpoints: Path,
 ) -> ExitStatus:
     path = checkpoint_path(run, checkpoints, last=last)
-    before = [_context(name) for name in context]
+    before = [read_context(Path(name), "--context ") for name in context]
     from slmtui.inference.generation import Sampling, complete  # torch, which a wrong name need not wait for
     from slmtui.runs.checkpoint import load_model
 
@@ -113,10 +114,10 @@ def prompts(given: Sequence[str]) -> Iterator[tuple[str, str]]:
     """What was given on the command line, else the lines of a pipe, else what a person types; each with its place."""
     if given:
         for number, prompt in enumerate(given, 1):
-            yield f"prompt {number}", _decoded(os.fsencode(prompt), f"prompt {number}")
+            yield f"prompt {number}", decoded(os.fsencode(prompt), f"prompt {number}")
     elif not sys.stdin.isatty():
         for number, line in enumerate(sys.stdin.buffer, 1):
-            yield f"stdin:{number}", _decoded(line.rstrip(b"\r\n"), f"stdin:{number}")
+            yield f"stdin:{number}", decoded(line.rstrip(b"\r\n"), f"stdin:{number}")
     else:
         yield from _ask()
 
@@ -131,23 +132,3 @@ def _ask() -> Iterator[tuple[str, str]]:
         except EOFError:
             put("")
             return
-
-
-def _context(name: str) -> str:
-    """The text of a file that is read before the prompts; UserError if it cannot be."""
-    where = printable(name, limit=200)
-    try:
-        with open_to_read(Path(name)) as file:
-            return _decoded(file.read(), where)
-    except FileNotFoundError:
-        raise UserError(f"--context {where}: no such file") from None
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
-        reason = error.strerror if isinstance(error, OSError) else str(error)
-        raise UserError(f"--context {where}: cannot be read ({reason})") from None
-
-
-def _decoded(raw: bytes, where: str) -> str:
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{where}: not UTF-8: byte 0x{raw[error.start]:02x} at {error.start + 1}") from None

@@ -60,11 +60,12 @@ class Token:
 
 @dataclass(frozen=True)
 class Request:
-    """A prompt to complete. kept: the first tokens of the completion, if it branches off an earlier one."""
+    """A prompt to complete."""
 
     prompt: str
     settings: Settings
-    kept: tuple[Token, ...] = ()
+    before: tuple[str, ...] = ()  # texts that are read before it
+    kept: tuple[Token, ...] = ()  # the first tokens of the completion, if it branches off an earlier one
 
 
 def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token]:
@@ -86,7 +87,9 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
         if held is not None:
             yield held
         held = replace(token, text=decoder.decode(tokenizer.token_bytes(token.id)))
-    ids = np.append(tokenizer.encode_prompt(request.prompt), [token.id for token in request.kept]).astype(np.int64)
+    ids = np.append(
+        tokenizer.encode_prompt(request.prompt, request.before), [token.id for token in request.kept]
+    ).astype(np.int64)
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
     left = 0 if ended else max(0, settings.tokens - len(request.kept))
     for draw in generate(model, [ids], left, sampling, [settings.seed]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -166,7 +167,7 @@ class CompletionPanel(Vertical):
             return
         place, choice = self.cursor, token.choices[self.picked]
         kept = branch(list(self.tokens[: self.count]), place, choice)
-        self.complete(Request(self.request.prompt, self.request.settings, kept))
+        self.complete(replace(self.request, kept=kept))
         self.cursor = place
 
     @on(TokenText.Clicked)
@@ -190,7 +191,7 @@ class CompletionPanel(Vertical):
         self.file_state = state
         self._read_note()
         if self.awaits_checkpoint and self.request is not None:
-            self.complete(Request(self.request.prompt, self.request.settings))
+            self.complete(replace(self.request, kept=()))
         elif self.awaits_checkpoint:
             self._say("the fresh checkpoint has arrived")
         elif self.count and not self.busy:

@@ -13,6 +13,7 @@ from slmtui.console.workers.torch_import import Backend
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request, Token, stream
+from slmtui.words import byte_size
 
 if TYPE_CHECKING:
     from slmtui.runs.checkpoint import SavedModel
@@ -75,6 +76,8 @@ def run_completion(
         saved = context.models.load(path)
         begin = told = time.monotonic()
         tokens: list[Token] = []
+        if request.before:
+            tell(CompletionUpdate(job, f"reading {byte_size(sum(map(len, request.before)))} before the prompt …"))
         planned = max(request.settings.tokens, len(request.kept))
         for token in stream(saved.model, saved.tokenizer, request):
             if cancelled():

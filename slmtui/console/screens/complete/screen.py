@@ -13,6 +13,8 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static
 
 from slmtui.console.base import ConsoleScreen
+from slmtui.console.dialogs.input import SelectDialog
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog, all_checkpoints, usual_checkpoint
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
@@ -21,6 +23,8 @@ from slmtui.console.screens.complete.prompt_history import PromptHistory
 from slmtui.console.screens.complete.prompt_line import PromptLine
 from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.sampling_fields import SamplingFields
+from slmtui.errors import UserError
+from slmtui.inference.context_file import read_context
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request
 from slmtui.output import visible
@@ -44,6 +48,7 @@ class CompleteScreen(ConsoleScreen):
         Binding("s", "settings", "settings", show=False, tooltip="change how completions are drawn"),
         Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
         Binding("o,ctrl+o", "choose", "checkpoints", tooltip="choose the checkpoints that complete the prompt"),
+        Binding("b", "read", "read first", tooltip="files to read before the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
         Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
@@ -56,6 +61,7 @@ class CompleteScreen(ConsoleScreen):
     #panels { height: 1fr; }
     #panels CompletionPanel.-current { border: round $accent 60%; }
     #panels CompletionPanel:focus-within { border: round $accent; }
+    #context { height: 1; color: $quiet; padding: 0 1; display: none; }
     #prompt-row { height: 1; margin-top: 1; }
     CompleteScreen.-low #prompt-row { margin-top: 0; }
     CompleteScreen.-high Alternatives { height: 11; }
@@ -72,6 +78,7 @@ class CompleteScreen(ConsoleScreen):
             yield Horizontal(id="panels")
             yield Alternatives(id="alternatives")
             yield SamplingFields(self.host.ui_state, id="sampling")
+            yield Static("", id="context", markup=False)
             with Horizontal(id="prompt-row"):
                 yield Static("›", markup=False)
                 yield PromptLine(PromptHistory(self.host.checkpoints / HISTORY), id="prompt")
@@ -82,6 +89,7 @@ class CompleteScreen(ConsoleScreen):
         self.panels: list[CompletionPanel] = []
         self.current = 0  # the panel that the keys and the probabilities are about
         self.request: Request | None = None  # the newest
+        self.files: list[Path] = []  # read before each prompt
         self._chosen = False  # by a person: not to be replaced by what is usual
         self._watched: Run | None = None
         self._was_left = False  # for another screen, and not for a dialog above this one
@@ -246,10 +254,35 @@ class CompleteScreen(ConsoleScreen):
             self.notify("a completion needs something to begin with: type a prompt", severity="warning")
             line.focus()
             return
+        try:
+            before = tuple(read_context(path) for path in self.files)
+        except UserError as error:
+            self.notify(visible(f"{error}; b forgets it"), severity="error")
+            return
         line.history.add(line.prompt)
-        self.request = Request(line.prompt, settings)
+        self.request = Request(line.prompt, settings, before)
         for panel in self.panels:
             panel.complete(self.request)
+
+    @work
+    async def action_read(self) -> None:
+        """Add a file to those that are read before the prompt, or forget one."""
+        names = ["read another file", *(f"forget {visible(str(path))}" for path in self.files)]
+        chosen: int | None = 0
+        if self.files:
+            chosen = await self.host.push_screen_wait(SelectDialog(names, title="read before the prompt"))
+        if chosen is None:
+            return
+        if chosen:
+            del self.files[chosen - 1]
+        else:
+            path = await self.host.push_screen_wait(SourceDialog("read before the prompt", only_files=True))
+            if path is None:
+                return
+            self.files.append(path)
+        shown = self.query_one("#context", Static)
+        shown.display = bool(self.files)
+        shown.update(visible(f"reads first: {', '.join(map(str, self.files))}"))
 
     def action_prompt(self) -> None:
         self.query_one(PromptLine).focus()

@@ -19,6 +19,7 @@ from slmtui.config.schema import keys
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.project import offer_set_up
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FilesTable, file_rows
@@ -27,7 +28,6 @@ from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.overview import DataOverview, suggestion_for_here
 from slmtui.console.screens.data.reader import DataReader
 from slmtui.console.screens.data.selecting import change_selection
-from slmtui.console.screens.data.source_dialog import SourceDialog
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
@@ -315,7 +315,8 @@ class DataScreen(ConsoleScreen):
     @work
     async def action_source(self) -> None:
         phases = project_phases()
-        path = await self.host.push_screen_wait(SourceDialog(phases, self.reader.origin))
+        dialog = SourceDialog("show the data of", phases=phases, current=self.reader.origin)
+        path = await self.host.push_screen_wait(dialog)
         if path is not None:
             self.reader.open(path)
 

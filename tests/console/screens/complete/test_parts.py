@@ -54,13 +54,15 @@ def test_a_branch_keeps_what_came_before_and_draws_the_rest_anew(checkpoints: Pa
     whole = list(stream(saved.model, saved.tokenizer, Request("alpha", Settings(tokens=20))))
     other = next(choice for choice in whole[5].choices if choice.id != whole[5].id)
     branched = list(
-        stream(saved.model, saved.tokenizer, Request("alpha", Settings(tokens=20), branch(whole, 5, other)))
+        stream(saved.model, saved.tokenizer, Request("alpha", Settings(tokens=20), kept=branch(whole, 5, other)))
     )
     assert [token.id for token in branched[:6]] == [token.id for token in whole[:5]] + [other.id]
     assert len(branched) == 20
     last = list(
         stream(
-            saved.model, saved.tokenizer, Request("alpha", Settings(tokens=20), branch(whole, 19, whole[19].choices[1]))
+            saved.model,
+            saved.tokenizer,
+            Request("alpha", Settings(tokens=20), kept=branch(whole, 19, whole[19].choices[1])),
         )
     )
     assert [token.id for token in last[:-1]] == [token.id for token in whole[:-1]]
@@ -74,7 +76,7 @@ def test_a_branch_into_the_end_of_the_document_is_over(place: int) -> None:
     whole = list(stream(model, tokenizer, Request("alpha", Settings(tokens=20))))
     assert len(whole) == 20
     kept = branch(whole, place, Choice(256, "<end>", 0.1, 2))
-    ended = list(stream(model, tokenizer, Request("alpha", Settings(tokens=20), kept)))
+    ended = list(stream(model, tokenizer, Request("alpha", Settings(tokens=20), kept=kept)))
     assert [token.id for token in ended] == [token.id for token in whole[:place]]
 
 

@@ -13,9 +13,9 @@ from textual.widgets import Input, Static
 
 from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.hints import Hints
 from slmtui.console.screens.data.overview import DataOverview, OverviewCache, find_out
-from slmtui.console.screens.data.source_dialog import SourceDialog
 from slmtui.console.workers import phase_facts as facts
 from slmtui.insight.estimates import NoCounts, Speed
 from tests.console.screens.data.data_console import (

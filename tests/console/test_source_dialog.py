@@ -12,8 +12,8 @@ from textual.pilot import Pilot
 from textual.widgets import Input, OptionList, Static
 
 import slmtui.console.app
-from slmtui.console.screens.data.source_dialog import SourceDialog
-from slmtui.console.screens.data.text_folders import MOST_LOOKED_AT, completions, text_below
+from slmtui.console.dialogs.source import SourceDialog
+from slmtui.console.dialogs.text_folders import MOST_LOOKED_AT, completions, text_below
 from slmtui.console.themes import DARK, THEMES
 from tests.console.screen_text import rows_of
 from tests.patience import until
@@ -47,7 +47,8 @@ class Picker(App[None]):
         def keep(path: Path | None) -> None:
             self.chosen = path
 
-        self.push_screen(SourceDialog([Path(phase) for phase in phases], Path(phases[0]) if phases else None), keep)
+        paths = [Path(phase) for phase in phases]
+        self.push_screen(SourceDialog("show the data of", phases=paths, current=paths[0] if paths else None), keep)
 
 
 @asynccontextmanager

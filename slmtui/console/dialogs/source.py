@@ -1,4 +1,4 @@
-"""Choosing what the Data screen describes: one of the project's phases, a folder or file with text, or a path typed."""
+"""Choosing a text: one of the project's phases, a folder or file with text, or a path typed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
 from slmtui.config.source_path import source_path
-from slmtui.console.screens.data.text_folders import TextFolder, completions, text_below
+from slmtui.console.dialogs.text_folders import TextFolder, completions, text_below
 from slmtui.console.text.columns import cut_left, fit
 from slmtui.files import is_folder, is_there
 from slmtui.output import visible
@@ -51,7 +51,7 @@ class PathInput(Input):
 
 
 class SourceDialog(ModalScreen[Path | None]):
-    """Gives a phase file, a folder or a text file that exists; None if it is left."""
+    """Gives a phase file, a folder or a text file that exists; None if it is left. only_files: no folder is given."""
 
     DEFAULT_CSS = """
     SourceDialog { align: center middle; background: $background 60%; }
@@ -68,9 +68,11 @@ class SourceDialog(ModalScreen[Path | None]):
         Binding("question_mark", "app.help", "help", show=False),
     ]
 
-    def __init__(self, phases: Sequence[Path], current: Path | None) -> None:
+    def __init__(
+        self, title: str, *, phases: Sequence[Path] = (), current: Path | None = None, only_files: bool = False
+    ) -> None:
         super().__init__()
-        self.phases, self.current = phases, current
+        self.heading, self.phases, self.current, self.only_files = title, phases, current, only_files
         self.folder = Path()  # whose text is listed
         self._choices: list[Path] = []  # of the options that can be taken, in order
         self._listed: list[TextFolder] | None = None  # None: not known yet
@@ -78,11 +80,12 @@ class SourceDialog(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = "show the data of"
+            box.border_title = self.heading
             box.border_subtitle = "enter takes it · → into a folder · ← out · / types a path"
             yield SourceOptions(markup=False, compact=True)
-            yield Static("a folder, a text file or a phase; tab completes:", classes="label", markup=False)
-            path = PathInput(placeholder=EXAMPLE if Path(EXAMPLE).is_dir() else "")
+            kinds = "a text file" if self.only_files else "a folder, a text file or a phase"
+            yield Static(f"{kinds}; tab completes:", classes="label", markup=False)
+            path = PathInput(placeholder=EXAMPLE if Path(EXAMPLE).is_dir() and not self.only_files else "")
             path.cursor_blink = False
             yield path
             yield Static("", id="wrong", markup=False)
@@ -91,7 +94,7 @@ class SourceDialog(ModalScreen[Path | None]):
         self._fill()
         self._list(self.folder)
         if not self.phases:
-            self.action_type()
+            self.action_type()  # what is listed is not known yet
             return
         options = self.query_one(SourceOptions)
         options.highlighted = self.phases.index(self.current) if self.current in self.phases else 0
@@ -186,16 +189,24 @@ class SourceDialog(ModalScreen[Path | None]):
     @on(OptionList.OptionSelected)
     def take_option(self) -> None:
         if (path := self._chosen()) is not None:
-            self.dismiss(path)
+            self._take(path)
 
     @on(Input.Submitted)
     def take_path(self, event: Input.Submitted) -> None:
         text = event.value.strip()
         path = source_path(text) if text else None
         if path is not None and is_there(path):
-            self.dismiss(path)
+            self._take(path)
         elif path is not None:
             self._say(f"{visible(text)}: no such file or folder", wrong=True)
+
+    def _take(self, path: Path) -> None:
+        if self.only_files and is_folder(path):
+            self._list(path)
+            self._say("a folder: choose a file in it")
+            self.action_to_list()
+        else:
+            self.dismiss(path)
 
     def _say(self, words: str, *, wrong: bool = False) -> None:
         below = self.query_one("#wrong", Static)
