@@ -12,6 +12,7 @@ COMMANDS = {
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
     "report": "report on a run, or compare several, as Markdown or HTML",
+    "export": "write a run's model or curves for other programs",
     "init": "set up a project with phases and a sample corpus",
     "completion": "print the completion script for a shell",
 }

@@ -1,0 +1,88 @@
+"""The folder that an export fills: there is a whole one in the end, or none, and nobody's files are lost.
+
+It is written beside its place, under another name, and takes the place when all is done. MANIFEST says whose it is, and
+which files belong to it: only a folder that holds nothing else is replaced.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from slmtui import __version__
+from slmtui.errors import UserError
+from slmtui.files import is_there, open_to_read
+from slmtui.runs.atomic_files import sync_folder
+
+MANIFEST = "export.json"
+NAMED = 3  # files that are in the way
+
+
+def refuse_foreign(folder: Path) -> None:
+    """UserError for a place that an export may not take: a file, a link, or a folder with files of somebody else."""
+    if not is_there(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise UserError(
+            f"{folder}: is {'a link' if folder.is_symlink() else 'a file'}; name a new folder for the export"
+        )
+    try:
+        there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be looked into ({error.strerror})") from None
+    foreign = sorted(there - _written(folder) - {MANIFEST})
+    if foreign:
+        more = f" and {len(foreign) - NAMED:,} more" if len(foreign) > NAMED else ""
+        raise UserError(
+            f"{folder}: holds files that no export wrote ({', '.join(foreign[:NAMED])}{more}); name a new folder, or "
+            "an earlier export, which is replaced"
+        )
+
+
+def _written(folder: Path) -> set[str]:
+    """The files that an earlier export says are its own."""
+    try:
+        with open_to_read(folder / MANIFEST, follow=False) as file:
+            files = json.load(file)["files"]
+        return {name for name in files if isinstance(name, str)}
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
+
+
+@contextmanager
+def export_folder(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
+    """A folder to write into, which takes the place of `folder` at the end, or vanishes if anything goes wrong.
+
+    about: what MANIFEST says; the caller may add to it, and `files` is added at the end. UserError for a place that
+    cannot be written.
+    """
+    refuse_foreign(folder)
+    folder = folder.absolute()
+    draft = folder.with_name(f".{folder.name}.draft")
+    before = folder.with_name(f".{folder.name}.before")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        for left in (draft, before):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
+        draft.mkdir()
+        try:
+            yield draft
+            about["files"] = sorted(str(path.relative_to(draft)) for path in draft.rglob("*") if path.is_file())
+            text = json.dumps({"slmtui": __version__, **about}, indent=1, ensure_ascii=False)
+            (draft / MANIFEST).write_text(text + "\n", encoding="utf-8")
+            refuse_foreign(folder)
+            if is_there(folder):
+                folder.rename(before)
+            draft.rename(folder)
+            sync_folder(folder.parent)
+        finally:
+            with suppress(OSError):
+                for left in (draft, before):
+                    shutil.rmtree(left, ignore_errors=True)
+    except OSError as error:
+        where = error.filename if isinstance(error.filename, str) else folder
+        raise UserError(f"{where}: cannot be written ({error.strerror or error}); nothing was exported") from None
