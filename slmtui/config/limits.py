@@ -7,6 +7,9 @@ SplitKind = Literal["contiguous", "by-document"]
 Join = Literal["documents", "published"]
 DocumentKind = Literal["files", "lines"]
 BrokenRecords = Literal["skip", "refuse"]
+PositionKind = Literal["learned", "rotary"]
+NormKind = Literal["layer", "rms"]
+MlpKind = Literal["gelu", "gelu_tanh", "swiglu"]
 TOKENIZER_KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
 SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 257, 16_384  # tokens that are learned

@@ -42,9 +42,8 @@ from slmtui.config.limits import (
     Join,
     TokenizerKind,
 )
+from slmtui.config.model_section import ModelSection
 from slmtui.config.section import Section
-
-LARGEST_WIDTH = 4096
 
 
 class PhaseSection(Section):
@@ -186,65 +185,6 @@ class TokenizerSection(Section):
         if self.kind != "bpe":
             values.pop("vocab_size", None)
         return values
-
-
-class ModelSection(Section):
-    """The shape of the model."""
-
-    n_layer: Whole = Field(4, ge=1, le=48, description="Transformer blocks.")
-    n_head: Whole = Field(4, ge=1, le=64, description="Attention heads per block.")
-    n_embd: Whole = Field(
-        128, ge=1, le=LARGEST_WIDTH, validate_default=True, description="Width; a multiple of n_head."
-    )
-    block_size: Whole = Field(128, ge=1, le=8192, description="Context length, in tokens.")
-    dropout: Number = Field(0.0, ge=0, lt=1, description="Share of activations dropped in training.")
-    attention_dropout: Number | None = Field(
-        None, ge=0, lt=1, description="The same for attention weights; unset: as dropout. 0 is much faster."
-    )
-    copy_head: StrictBool = Field(
-        False,
-        description="Also predict by copying an earlier token of the window, where the tokens before it match.",
-    )
-    ngram_mix: Number = Field(
-        0.0,
-        ge=0,
-        lt=1,
-        description="Weight of a Kneser-Ney n-gram model of the training text in each prediction; 0: network alone. "
-        "Does not affect training.",
-    )
-    context_mixing: StrictBool = Field(
-        False,
-        description="Mix the network's predictions with counts of bytes in many contexts, which learn on while a text "
-        "is read. Does not affect training, but takes about a minute for each MB of text before it.",
-    )
-
-    @field_validator("n_embd")
-    @classmethod
-    def _divisible_by_heads(cls, n_embd: int, info: ValidationInfo) -> int:
-        n_head = info.data.get("n_head", 1)  # an invalid n_head has a message of its own
-        if n_embd % n_head == 0:
-            return n_embd
-        below = n_embd - n_embd % n_head
-        nearest = [width for width in (below, below + n_head) if 0 < width <= LARGEST_WIDTH]
-        raise broken_rule(
-            "not divisible by n_head",
-            got=f"{n_embd} with n_head = {n_head}",
-            allowed=f"multiples of {n_head}, the nearest being {' and '.join(map(str, nearest))}",
-            beside="n_head",
-        )
-
-    @field_validator("context_mixing")
-    @classmethod
-    def _one_mixture(cls, context_mixing: bool, info: ValidationInfo) -> bool:
-        ngram_mix = info.data.get("ngram_mix", 0.0)  # an invalid share has a message of its own
-        if context_mixing and ngram_mix > 0:
-            raise broken_rule(
-                "not together with ngram_mix",
-                got=f"context_mixing = true with ngram_mix = {ngram_mix:g}",
-                allowed="context_mixing = false, or ngram_mix = 0",
-                beside="ngram_mix",
-            )
-        return context_mixing
 
 
 class OptimizerSection(Section):

@@ -107,7 +107,10 @@ def known_vocabulary(phase: Phase) -> int | None:
 def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:
     """The parameters of each part of the model; their sum is the whole."""
     model = phase.model
-    return count_parameters(n_vocab, model.n_layer, model.n_embd, model.block_size, copy_head=model.copy_head)
+    return count_parameters(
+        n_vocab, model.n_layer, model.n_embd, model.block_size, copy_head=model.copy_head, positions=model.positions,
+        norm=model.norm, mlp=model.mlp,
+    )  # fmt: skip
 
 
 def parameters_per_token(phase: Phase, counts: DatasetCounts) -> PerToken:
@@ -127,8 +130,9 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
     activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
-                 with dropout 4 N C more for each block; with attention_dropout attention written out, 5 matrices of
-                 B H T²; with copy_head 12 of B T²
+                 with dropout 4 N C more for each block, with rotary positions three times that (q and k turned, and
+                 the attention's output in another order), with RMSNorm twice, with SwiGLU three times; with
+                 attention_dropout attention written out, 5 matrices of B H T²; with copy_head 12 of B T²
     logits       on the CPU 4 V for each of 384 positions; elsewhere, and with copy_head, 12 N V: logits, softmax,
                  gradient
     working      55 MB of PyTorch's own, the corpus and the tokenizer
@@ -140,7 +144,8 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     """
     model, batch = phase.model, phase.training.batch_size
     n_tokens = batch * model.block_size
-    activations = n_tokens * model.n_embd * (17 * model.n_layer + 12)
+    kept = 17 + 3 * (model.positions == "rotary") + 2 * (model.norm == "rms") + 3 * (model.mlp == "swiglu")
+    activations = n_tokens * model.n_embd * (kept * model.n_layer + 12)
     squares = batch * model.block_size**2
     if model.dropout > 0:
         activations += model.n_layer * 4 * n_tokens * model.n_embd

@@ -1,5 +1,9 @@
 """GPT-2, pre-norm, as in Radford et al. 2019 and in nanoGPT, with the same names, order of construction and
-initialisation.
+initialisation; and what came after it, for each part by itself (Touvron et al. 2023, "LLaMA"):
+
+positions  rotary instead of learned: q and k are turned by an angle that grows with the position (Su et al. 2021)
+norm       RMSNorm instead of LayerNorm: no mean, no bias (Zhang & Sennrich 2019)
+mlp        GELU, its tanh approximation (the one in GPT-2's weights), or SwiGLU (Shazeer 2020)
 
 Shapes: B sequences in a batch, T tokens in each, C = n_embd, H heads of D = C / H, V = n_vocab.
 """
@@ -16,11 +20,15 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
+from slmtui.config.limits import MlpKind, NormKind, PositionKind
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
+from slmtui.model.size import mlp_width
 
 LOGITS_AT_ONCE = 1 << 20  # of the distributions of a text: 4 MB
+ROTARY_BASE = 10_000.0  # of the wavelengths: from 2 pi tokens to nearly this times 2 pi
+NORM_EPS = 1e-5
 MIN_PROBABILITY = 1e-30  # of a token that is neither likely nor copied: its logarithm must be finite
 
 
@@ -34,6 +42,9 @@ class GPTConfig:
     dropout: float = 0.0
     attention_dropout: float | None = None  # None: same as dropout
     copy_head: bool = False
+    positions: PositionKind = "learned"
+    norm: NormKind = "layer"
+    mlp: MlpKind = "gelu"
 
 
 class LayerKeysValues(Protocol):
@@ -77,6 +88,26 @@ class Dropout(nn.Module):
         return x * (bits >= dropped - 2**15).to(x.dtype).mul_(2**16 / (2**16 - dropped))
 
 
+class Rotation:
+    """Rotary positions: turns q and k, pair by pair, so that q · k depends on how far apart they are, not on where.
+
+    The pairs are (i, i + D/2), as in GPT-NeoX and Hugging Face's LLaMA. positions: (T,) or (B, T).
+    """
+
+    def __init__(self, positions: Tensor, head_size: int) -> None:
+        exponents = torch.arange(0, head_size, 2, device=positions.device) / head_size
+        angles = positions[..., None] * ROTARY_BASE**-exponents  # (T, D/2) or (B, T, D/2)
+        if positions.dim() == 2:
+            angles = angles[:, None]  # (B, 1, T, D/2): the same for all heads
+        self.cos, self.sin = angles.cos(), angles.sin()
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """(B, H, T, D) -> the same shape and dtype."""
+        first, second = x.chunk(2, dim=-1)
+        turned = [first * self.cos - second * self.sin, second * self.cos + first * self.sin]
+        return torch.cat(turned, dim=-1).to(x.dtype)
+
+
 class CausalSelfAttention(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
@@ -87,13 +118,15 @@ class CausalSelfAttention(nn.Module):
         self.attn_dropout = Dropout(config.dropout if attention_dropout is None else attention_dropout)
         self.resid_dropout = Dropout(config.dropout)
 
-    def forward(self, x: Tensor, cache: LayerKeysValues | None = None) -> Tensor:
+    def forward(self, x: Tensor, cache: LayerKeysValues | None = None, rotation: Rotation | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C). With a cache, x continues the cached tokens."""
         B, T, C = x.shape
         q, k, v = (
             part.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, H, T, D)
             for part in self.c_attn(x).split(C, dim=2)
         )
+        if rotation is not None:
+            q, k = rotation(q), rotation(k)
         if cache is not None:
             k, v, mask = cache.extend(k, v)
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -115,29 +148,44 @@ class CausalSelfAttention(nn.Module):
 class MLP(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.c_fc = nn.Linear(config.n_embd, 4 * config.n_embd)
-        self.c_proj = nn.Linear(4 * config.n_embd, config.n_embd)
+        width = mlp_width(config.mlp, config.n_embd)
+        self.kind = config.mlp
+        self.c_fc = nn.Linear(config.n_embd, 2 * width if config.mlp == "swiglu" else width)
+        self.c_proj = nn.Linear(width, config.n_embd)
         self.dropout = Dropout(config.dropout)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.dropout(self.c_proj(F.gelu(self.c_fc(x))))  # type: ignore[no-any-return]
+        return self.dropout(self.c_proj(self.activation(self.c_fc(x))))  # type: ignore[no-any-return]
+
+    def activation(self, x: Tensor) -> Tensor:
+        """(B, T, width) -> the same; of SwiGLU (B, T, 2 width), gate and value, -> (B, T, width)."""
+        if self.kind == "swiglu":
+            gate, value = x.chunk(2, dim=-1)
+            return F.silu(gate) * value
+        return F.gelu(x, approximate="tanh" if self.kind == "gelu_tanh" else "none")
+
+
+def _norm(config: GPTConfig) -> nn.LayerNorm | nn.RMSNorm:
+    if config.norm == "rms":
+        return nn.RMSNorm(config.n_embd, eps=NORM_EPS)
+    return nn.LayerNorm(config.n_embd, eps=NORM_EPS)
 
 
 class Block(nn.Module):
     def __init__(self, config: GPTConfig) -> None:
         super().__init__()
-        self.ln_1 = nn.LayerNorm(config.n_embd)
+        self.ln_1 = _norm(config)
         self.attn = CausalSelfAttention(config)
-        self.ln_2 = nn.LayerNorm(config.n_embd)
+        self.ln_2 = _norm(config)
         self.mlp = MLP(config)
 
-    def forward(self, x: Tensor, cache: LayerKeysValues | None = None) -> Tensor:
-        x = x + self.attn(self.ln_1(x), cache)
+    def forward(self, x: Tensor, cache: LayerKeysValues | None = None, rotation: Rotation | None = None) -> Tensor:
+        x = x + self.attn(self.ln_1(x), cache, rotation)
         return x + self.mlp(self.ln_2(x))  # type: ignore[no-any-return]
 
 
 class GPT(nn.Module):
-    """Token and position embeddings, `n_layer` blocks, a final LayerNorm, and an output matrix tied to the embedding.
+    """Token and position embeddings, `n_layer` blocks, a final norm, and an output matrix tied to the embedding.
 
     Beyond GPT-2, it has a head that copies from the window if the configuration asks for one.
     """
@@ -146,10 +194,10 @@ class GPT(nn.Module):
         super().__init__()
         self.config = config
         self.wte = nn.Embedding(config.n_vocab, config.n_embd)
-        self.wpe = nn.Embedding(config.block_size, config.n_embd)
+        self.wpe = nn.Embedding(config.block_size, config.n_embd) if config.positions == "learned" else None
         self.drop = Dropout(config.dropout)
         self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.ln_f = nn.LayerNorm(config.n_embd)
+        self.ln_f = _norm(config)
         self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
         self.wte.weight = self.lm_head.weight
         self.decode_head = DecodeHead(self.lm_head)
@@ -160,9 +208,14 @@ class GPT(nn.Module):
         """Token ids (B, T), T <= block_size -> final hidden states (B, T, C), the input of the output matrix."""
         T = idx.size(1)
         positions = torch.arange(T, device=idx.device) if cache is None else cache.advance(T)  # (T,) or (B, T)
-        x = self.drop(embed(idx, self.wte.weight, self.wpe(positions)))
+        if self.wpe is not None:
+            rotation, embedded = None, embed(idx, self.wte.weight, self.wpe(positions))
+        else:
+            rotation = Rotation(positions, self.config.n_embd // self.config.n_head)
+            embedded = embed(idx, self.wte.weight)
+        x = self.drop(embedded)
         for layer, block in enumerate(self.h):
-            x = block(x, cache.layers[layer] if cache is not None else None)
+            x = block(x, cache.layers[layer] if cache is not None else None, rotation)
         hidden: Tensor = self.ln_f(x)
         if cache is not None and self.copy_head is not None:
             cache.remember(idx, hidden)
@@ -237,7 +290,7 @@ class GPT(nn.Module):
     def parameters_by_part(self) -> dict[str, int]:
         """Parameter counts: the token embedding (tied, counted once), the position embedding, and everything else."""
         total = sum(p.numel() for p in self.parameters())
-        token, position = self.wte.weight.numel(), self.wpe.weight.numel()
+        token, position = self.wte.weight.numel(), 0 if self.wpe is None else self.wpe.weight.numel()
         return {"token_embedding": token, "position_embedding": position, "body": total - token - position}
 
 

@@ -108,17 +108,20 @@ def token_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, *, bf16
     )
 
 
-def embed(idx: Tensor, weight: Tensor, positions: Tensor) -> Tensor:
-    """`F.embedding(idx, weight) + positions`: idx (B, T), weight (V, C), positions (T, C) or (B, T, C) ->
+def embed(idx: Tensor, weight: Tensor, positions: Tensor | None = None) -> Tensor:
+    """`F.embedding(idx, weight) + positions`: idx (B, T), weight (V, C), positions (T, C) or (B, T, C), or None, ->
     (B, T, C).
 
     For a weight tied to the output matrix. On the CPU its gradient is added directly to the rows of `weight.grad`,
     which by then holds the output matrix's share; autograd would allocate and add a whole (V, C) matrix for it. The
     gradient is therefore set by `backward()` but not returned by `torch.autograd.grad`.
     """
-    if idx.device.type != "cpu" or not (torch.is_grad_enabled() and positions.requires_grad):
-        return F.embedding(idx, weight) + positions
-    return _tied_embedding(idx, [weight], positions)
+    learned = weight if positions is None else positions
+    if idx.device.type != "cpu" or not (torch.is_grad_enabled() and learned.requires_grad):
+        embedded = F.embedding(idx, weight)
+        return embedded if positions is None else embedded + positions
+    # Without positions, a number of no effect has autograd come back here.
+    return _tied_embedding(idx, [weight], torch.zeros((), requires_grad=True) if positions is None else positions)
 
 
 class _TiedEmbedding(torch.autograd.Function):

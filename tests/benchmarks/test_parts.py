@@ -8,7 +8,7 @@ from benchmarks.end_to_end import Parts, count_batches, count_evaluations, parts
 from benchmarks.flops import step_flops
 from benchmarks.textbook import PUBLISHED
 from benchmarks.work import published
-from slmtui.config.phase import ModelSection
+from slmtui.config.model_section import ModelSection
 from slmtui.training import events
 from slmtui.training.events import Event
 

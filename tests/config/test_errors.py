@@ -241,6 +241,15 @@ def test_a_default_width_that_does_not_fit_is_told_at_the_heads() -> None:
     )
 
 
+def test_rotary_positions_need_pairs() -> None:
+    assert complaint(f'{NAMED}[model]\nn_head = 2\nn_embd = 6\npositions = "rotary"\n') == (
+        'p.toml:6: model.positions: needs heads of an even width (got "rotary" with heads of 3 (n_embd = 6, n_head = 2)'
+        '), allowed: "learned", or an n_embd that is a multiple of 2 · n_head\n'
+        '    positions = "rotary"\n'
+        "                ^"
+    )
+
+
 def test_widths_that_are_offered_are_allowed() -> None:
     assert "multiples of 64, the nearest being 64\n" in complaint(f"{NAMED}[model]\nn_head = 64\nn_embd = 2")
     assert "multiples of 60, the nearest being 4080\n" in complaint(f"{NAMED}[model]\nn_head = 60\nn_embd = 4096")

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from slmtui.config.docs import phases_page
-from slmtui.config.phase import ModelSection, Phase
+from slmtui.config.model_section import ModelSection
+from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase, load_phase, parse_phase
 from slmtui.config.schema import describe_schema, keys
 

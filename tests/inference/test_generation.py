@@ -191,6 +191,7 @@ def test_a_model_trained_between_two_draws_draws_with_its_new_weights() -> None:
     next(draws)
     model.loss(torch.tensor([[1, 2, 3]]), torch.tensor([[2, 3, 4]])).backward()  # type: ignore[no-untyped-call]
     build_optimizer(model, OptimizerSection()).step(0.1)
+    assert isinstance(model.ln_f, torch.nn.LayerNorm)
     with torch.no_grad():
         model.ln_f.weight.zero_()  # whatever the cache holds, the output matrix now reads the bias alone
         expected = (model.lm_head.weight @ model.ln_f.bias).softmax(0)

@@ -68,6 +68,46 @@ def test_memory_counts_what_it_says() -> None:
     copying = memory_needed(Phase.model_validate(values), 7)
     assert copying["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 12 * 5 * 9)
     assert copying["state"] == need["state"] + 16 * (33 * 2 + 8)
+    values["model"] |= {"positions": "rotary", "norm": "rms", "mlp": "swiglu"}
+    turning = memory_needed(Phase.model_validate(values), 7)
+    assert turning["activations"] - copying["activations"] == 4 * 15 * 2 * (3 + 2 + 3)
+    # No positions, three norms without a bias, and 8 instead of 4 · 2 values in the MLP, which has one matrix more.
+    assert turning["state"] == copying["state"] - 16 * (3 * 2 + 3 * 2 - (2 + 1) * 8)
+
+
+@pytest.mark.parametrize(
+    ("parts", "kept"),
+    [('positions = "rotary"', 3), ('norm = "rms"', 2), ('mlp = "swiglu"', 3), ('mlp = "gelu_tanh"', 0)],
+)
+def test_a_block_keeps_what_is_estimated_for_its_backward_pass(parts: str, kept: int) -> None:
+    """Beside GPT-2's, in units of N · C numbers."""
+    import torch
+
+    from slmtui.model.gpt import initial_gpt
+    from slmtui.training.state import model_config
+
+    idx = torch.arange(65)[None].expand(8, -1)
+
+    def measured(choice: str) -> float:
+        storages: dict[int, int] = {}
+
+        def note(tensor: torch.Tensor) -> torch.Tensor:
+            storages[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        for_layers = []
+        for n_layer in (2, 3):
+            shape = phase(f"[model]\nn_layer = {n_layer}\nn_embd = 96\nblock_size = 64\n{choice}\n").model_copy()
+            model = initial_gpt(model_config(shape, 70), 0)
+            storages.clear()
+            with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+                model.loss(idx[:, :-1], idx[:, 1:])
+            for parameter in model.parameters():
+                storages.pop(parameter.untyped_storage().data_ptr(), None)
+            for_layers.append(sum(storages.values()))
+        return (for_layers[1] - for_layers[0]) / (4 * 8 * 64 * 96)
+
+    assert measured(parts) - measured("") == pytest.approx(kept, abs=0.4)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,11 +21,23 @@ def test_the_published_counts(phase: str) -> None:
 @pytest.mark.parametrize(
     ("n_vocab", "n_layer", "n_head", "n_embd", "block_size"), [(7, 1, 1, 1, 1), (300, 3, 4, 8, 5), (65, 2, 1, 12, 16)]
 )
-@pytest.mark.parametrize("copy_head", [False, True])
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {},
+        {"copy_head": True},
+        {"positions": "rotary"},
+        {"norm": "rms"},
+        {"mlp": "gelu_tanh"},
+        {"mlp": "swiglu"},
+        {"copy_head": True, "positions": "rotary", "norm": "rms", "mlp": "swiglu"},
+    ],
+    ids=lambda choices: "-".join(choices),
+)
 def test_as_the_model_counts_itself(
-    n_vocab: int, n_layer: int, n_head: int, n_embd: int, block_size: int, copy_head: bool
+    n_vocab: int, n_layer: int, n_head: int, n_embd: int, block_size: int, choices: dict[str, Any]
 ) -> None:
     from slmtui.model.gpt import GPT, GPTConfig
 
-    model = GPT(GPTConfig(n_vocab, n_layer, n_head, n_embd, block_size, copy_head=copy_head))
-    assert count_parameters(n_vocab, n_layer, n_embd, block_size, copy_head=copy_head) == model.parameters_by_part()
+    model = GPT(GPTConfig(n_vocab, n_layer, n_head, n_embd, block_size, **choices))
+    assert count_parameters(n_vocab, n_layer, n_embd, block_size, **choices) == model.parameters_by_part()

@@ -85,9 +85,17 @@ def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase
 
 
 @pytest.mark.parametrize("step", [0, 1, 4, 6, 11])
-@pytest.mark.parametrize("setting", ["evaluation.method=full", "evaluation.method=sampled", "model.copy_head=true"])
+@pytest.mark.parametrize(
+    "setting",
+    [
+        "evaluation.method=full",
+        "evaluation.method=sampled",
+        "model.copy_head=true",
+        "model.positions=rotary model.norm=rms model.mlp=swiglu",
+    ],
+)
 def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, step: int, setting: str) -> None:
-    overrides = (setting, "model.dropout=0.2")
+    overrides = (*setting.split(), "model.dropout=0.2")
     whole = train_to_the_end(make_phase, tmp_path / "whole", *overrides)
     stopped = stop_at(make_phase, tmp_path / "stopped", step, *overrides)
     assert summarise(stopped)[1] == "stopped"

@@ -73,7 +73,9 @@ def _size(phase: Phase, n_vocab: int) -> list[MeaningLine]:
     parts = estimates.parameters(phase, n_vocab)
     total = sum(parts.values())
     lines = [MeaningLine("parameters", f"{total:,}")]
-    lines += [MeaningLine(f"  {PARTS[part]}", f"{count:,}", share=count / total) for part, count in parts.items()]
+    lines += [
+        MeaningLine(f"  {PARTS[part]}", f"{count:,}", share=count / total) for part, count in parts.items() if count
+    ]
     if parts["token_embedding"] > parts["body"]:
         lines.append(MeaningLine("", "", "most of it is the vocabulary, not the body that computes", "moderate"))
     return lines
