@@ -55,7 +55,7 @@ def _config(network: GPT, vocabulary: Vocabulary) -> dict[str, Any]:
         "n_head": config.n_head,
         "n_embd": config.n_embd,
         "n_inner": 4 * config.n_embd,
-        "activation_function": "gelu",  # the exact one; GPT-2's own, the default there, is an approximation of it
+        "activation_function": "gelu_new" if config.mlp == "gelu_tanh" else "gelu",
         "layer_norm_epsilon": EPSILON,
         "resid_pdrop": config.dropout,
         "embd_pdrop": config.dropout,

@@ -14,13 +14,11 @@ from slmtui.cli import main
 from slmtui.config.phase_file import parse_phase
 from slmtui.errors import UserError
 from slmtui.exchange import export as exporting
-from slmtui.exchange import network
 from slmtui.exchange.export import plan_export, write_export
 from slmtui.exchange.folder import export_folder
 from slmtui.exchange.huggingface import write_huggingface
 from slmtui.exchange.network import plain_network
 from slmtui.exchange.vocabulary import Unwritable
-from slmtui.model.gpt import GPTConfig
 from slmtui.runs.checkpoint import load_model
 from slmtui.session import begin
 from tests.exchange.conftest import MakeRun
@@ -166,18 +164,13 @@ def test_without_texts_the_price_is_said_to_be_unknown(make_run: MakeRun, tmp_pa
     assert part.words.endswith("what that costs is not known, since the texts are not as they were trained on")
 
 
-def test_a_network_of_another_kind_is_refused_even_anyway(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    @dataclasses.dataclass(frozen=True)
-    class LaterConfig(GPTConfig):
-        positions: str = "learned"
-
+@pytest.mark.parametrize("choice", ["positions = rotary", "norm = rms", "mlp = swiglu"])
+def test_a_network_that_gpt2_has_no_place_for_is_refused_even_anyway(make_run: MakeRun, choice: str) -> None:
     model = load_model(make_run().best_file).model
-    monkeypatch.setattr(network, "GPTConfig", LaterConfig)
-    shape = dataclasses.asdict(model.config)
-    model.config = LaterConfig(**shape)
     assert plain_network(model) is model
-    model.config = LaterConfig(**shape, positions="rotary")
-    with pytest.raises(Unwritable, match=r"model\.positions = rotary cannot be written"):
+    key, value = choice.split(" = ")
+    model.config = dataclasses.replace(model.config, **{key: value})  # type: ignore[arg-type]
+    with pytest.raises(Unwritable, match=rf"model\.{choice} cannot be written"):
         plain_network(model)
 
 
