@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from hashlib import sha256
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slmtui.data.context_mixing.mixer import Branch, ContextMixer
+from slmtui.data.context_mixing.static import CountedText
 from slmtui.data.ngram_baseline import TOKEN_LIMIT, stretches
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.mixture import Counted
@@ -28,6 +30,7 @@ class ContextMixture:
     text: NDArray[Any]  # the training tokens that it was fitted on, (n,)
     adaptive: bool = True  # whether a completion learns from its prompt
     most_rows: int = 1  # they take turns in the counts
+    _counted: dict[bytes, CountedText] = field(default_factory=dict, compare=False, repr=False)
 
     @classmethod
     def fit(cls, train: NDArray[Any], tokenizer: Tokenizer) -> ContextMixture:
@@ -38,6 +41,13 @@ class ContextMixture:
     def deciding(self, *, adaptive: bool) -> ContextMixture:
         """The same, for completions that learn from their prompts, or do not."""
         return replace(self, adaptive=adaptive)
+
+    def counted(self, tokens: NDArray[Any]) -> CountedText | None:
+        """`ContextMixer.counted` of a text, (n,). It is kept, since a training asks at each evaluation."""
+        key = sha256(tokens.tobytes()).digest()
+        if key not in self._counted and (found := self.mixer.counted(tokens)) is not None:
+            self._counted[key] = found
+        return self._counted.get(key)
 
     def begin(self, prompts: Sequence[np.ndarray]) -> ContextContinued:
         return ContextContinued([self.mixer.branch(prompt, adaptive=self.adaptive) for prompt in prompts])

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slmtui.data.context_mixing.mixer import ContextMixer
+from slmtui.data.context_mixing.mixer import ContextMixer, without_static
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.context_mixture import ContextMixture, vocabulary
@@ -44,10 +44,10 @@ def unpacked(record: Packed, tokenizer: Tokenizer) -> ContextMixture:
     if len(text) and int(text.max()) >= tokenizer.n_vocab:
         raise ValueError(f"context_mixing: a token is not of the vocabulary, {int(text.max()):,}")
     tokens = vocabulary(tokenizer)
-    expected = ContextMixer.fit(tokens, []).state()  # its shapes do not depend on the text
-    if type(state) is not dict or state.keys() != expected.keys():
+    expected = ContextMixer.fit(tokens, [0, 0]).state()  # its shapes do not depend on the text
+    if type(state) is not dict or state.keys() not in (expected.keys(), without_static(expected).keys()):
         raise ValueError("context_mixing: the state has other parts than it should")
-    arrays = {name: decompressed(name, state[name], array.shape, array.dtype) for name, array in expected.items()}
+    arrays = {name: decompressed(name, state[name], expected[name].shape, expected[name].dtype) for name in state}
     for name, array in arrays.items():
         if not bool((np.abs(array) <= LARGEST).all()):  # which is not true of NaN either
             raise ValueError(f"context_mixing: {name} contains values that no text gives")

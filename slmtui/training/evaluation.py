@@ -21,6 +21,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from slmtui.data.context_mixing.static import sureness_of
 from slmtui.data.dataset import Dataset, Side, SideTokens
 from slmtui.model.gpt import GPT, MIN_PROBABILITY
 from slmtui.model.mixture import NgramMixture
@@ -89,10 +90,14 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False) -> list[
     Of a network whose probabilities are not numbers, all are NaN from there on.
     """
     mixture: ContextMixture = model.mixture  # type: ignore[assignment]  # the caller has looked
-    static, adaptive = mixture.mixer.copy(), mixture.mixer.copy()
-    static.read(side.tokens[:1], adaptive=False)
+    counted = mixture.counted(side.tokens)
+    static = mixture.mixer.copy() if counted is None else None  # of a run of before, which has to ask for each token
+    adaptive = mixture.mixer.copy()
+    if static is not None:
+        static.read(side.tokens[:1], adaptive=False)
     adaptive.read(side.tokens[:1], adaptive=True)
     found: list[list[np.ndarray]] = [[], [], []]
+    sureness = []
     for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model)):
         wanted = targets[:, first:].flatten().numpy()
         for piece in model.distributions(idx.to(model.device), first=first, bf16=bf16):
@@ -102,8 +107,12 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False) -> list[
             if not np.isfinite(rows).all():
                 return [torch.full((len(side.tokens) - 1,), math.nan)] * 3
             found[0].append(network)
-            found[1].append(static.losses(tokens, [rows], adaptive=False))
+            sureness.append(sureness_of(rows))
+            if static is not None:
+                found[1].append(static.losses(tokens, [rows], adaptive=False))
             found[2].append(adaptive.losses(tokens, [rows], adaptive=True))
+    if counted is not None:
+        found[1].append(counted.after(1).with_network(np.concatenate(found[0]), np.concatenate(sureness)))
     return [torch.from_numpy(np.concatenate(losses)) for losses in found]
 
 

@@ -13,7 +13,7 @@ from benchmarks.yardstick import compressors, measure
 from benchmarks.yardstick.compressors import ppmd_price, price, zpaq_price
 from benchmarks.yardstick.page import page, spread, tables
 from benchmarks.yardstick.rows import FILE, Counting, Price, TextRow, Trained, joined, read_rows, write_rows
-from benchmarks.yardstick.texts import ORDER, all_texts, cut_before_its_end, in_folder, modules, own_texts
+from benchmarks.yardstick.texts import ORDER, Text, all_texts, cut_before_its_end, in_folder, modules, own_texts
 from slmtui.config.phase import Phase
 from slmtui.training.prepare import prepare_dataset
 from tests.conftest import MakePhase
@@ -149,6 +149,15 @@ def test_a_text_of_ones_own_is_measured_and_kept_where_it_is_said(
     assert list(rows) == ["one.txt", "two.txt"]
     assert all(row.counting is not None and not row.trained for row in rows.values())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["rows.json", "texts"], "the page has no such rows"
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("text", all_texts(None), ids=lambda text: text.name)
+def test_static_counting_is_no_worse_than_ngrams(text: Text, tmp_path: Path) -> None:
+    _, dataset = measure.suggested_phase(text.make(tmp_path), text.overrides, timed=False)
+    found = measure.counting(dataset)
+    assert found.mixer_static is not None
+    assert found.mixer_static <= found.ngram + 0.01
 
 
 @pytest.mark.parametrize("mixture", ["model.ngram_mix=0.5", "model.context_mixing=true"])

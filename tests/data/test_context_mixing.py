@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from slmtui.data.context_mixing.mixer import ContextMixer
+from slmtui.data.context_mixing.mixer import ContextMixer, without_static
 from slmtui.data.ngram import KneserNey
+from slmtui.data.ngram_baseline import fit_ngram
 
 BYTES = [bytes([byte]) for byte in range(256)]
 TOKENS = [*BYTES, b"the ", b"th", b"er", b"and ", b"ther", b""]
@@ -44,14 +46,15 @@ def test_its_probabilities_are_those_of_its_losses_and_sum_to_one(vocabulary: li
         mixer.read([token], adaptive=True)
 
 
-def test_a_token_changes_nothing_before_it(vocabulary: list[bytes]) -> None:
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_token_changes_nothing_before_it(vocabulary: list[bytes], adaptive: bool) -> None:
     mixer = ContextMixer.fit(vocabulary, ids(TRAINING, vocabulary))
     text = ids(b"a dog that the other cat ate", vocabulary)
-    losses = mixer.copy().losses(text, adaptive=True)
+    losses = mixer.copy().losses(text, adaptive=adaptive)
     for place in range(0, len(text), 5):
         other = text.copy()
         other[place] = ids(b"!")[0]
-        changed = mixer.copy().losses(other, adaptive=True)
+        changed = mixer.copy().losses(other, adaptive=adaptive)
         assert np.array_equal(changed[:place], losses[:place])
         assert changed[place] != losses[place]
 
@@ -71,7 +74,21 @@ def test_from_its_state_and_the_text_it_is_the_same(vocabulary: list[bytes]) -> 
     training, text = ids(TRAINING, vocabulary), ids(b"another cat and dog", vocabulary)
     mixer = ContextMixer.fit(vocabulary, training)
     again = ContextMixer.from_state(vocabulary, training, mixer.state())
-    assert np.array_equal(again.losses(text, adaptive=True), mixer.losses(text, adaptive=True))
+    for adaptive in (False, True):
+        assert np.array_equal(again.losses(text, adaptive=adaptive), mixer.losses(text, adaptive=adaptive))
+
+
+def test_a_state_of_before_there_were_static_weights_predicts_as_it_did() -> None:
+    """The losses are those of 2026-11-27."""
+    training, text = ids(TRAINING), ids(b"another cat and dog")
+    state = ContextMixer.fit(BYTES, training).state()
+    older = without_static(state)
+    assert len(older) < len(state)
+    mixer = ContextMixer.from_state(BYTES, training, older)
+    network = np.random.default_rng(1).dirichlet(np.ones(256), len(text))
+    assert mixer.copy().losses(text, adaptive=False).sum() == pytest.approx(33.102280, rel=1e-4)
+    assert mixer.copy().losses(text, [network], adaptive=False).sum() == pytest.approx(25.842565, rel=1e-4)
+    assert mixer.losses(text, [network], adaptive=True).sum() == pytest.approx(30.034497, rel=1e-4)
 
 
 def test_frozen_it_learns_nothing_and_adaptive_it_does() -> None:
@@ -84,8 +101,6 @@ def test_frozen_it_learns_nothing_and_adaptive_it_does() -> None:
 
 
 def test_it_predicts_better_than_ngrams_do() -> None:
-    from pathlib import Path
-
     text = b"".join(path.read_bytes() for path in sorted(Path("data/chromadb").glob("*.py")))[:30_000]
     training, validation = ids(text[:27_000]), ids(text[27_000:])
     mixer = ContextMixer.fit(BYTES, training)
@@ -94,14 +109,24 @@ def test_it_predicts_better_than_ngrams_do() -> None:
     assert mixer.losses(validation, adaptive=True).mean() < 0.85 * ngram
 
 
-def test_a_network_that_knows_helps_and_one_that_guesses_hardly_harms() -> None:
+def test_static_it_is_no_worse_than_ngrams_on_a_little_text() -> None:
+    """With weights that were learned while counts learned on, it was worse by 0.03 bits per byte."""
+    text = ids(b"".join(path.read_bytes() for path in sorted(Path("data/chromadb").glob("*.py")))[:5_000])
+    training, validation = text[:4_000], text[4_000:]
+    mixer, ngram = ContextMixer.fit(BYTES, training), fit_ngram(training, 256)
+    static = mixer.losses(validation, adaptive=False).mean() / math.log(2)
+    assert static <= ngram.losses(validation).mean() / math.log(2) + 0.01
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_network_that_knows_helps_and_one_that_guesses_hardly_harms(adaptive: bool) -> None:
     mixer, text = ContextMixer.fit(BYTES, ids(TRAINING)), ids(b"Quite another text, which no count has seen before.")
-    alone = mixer.copy().losses(text, adaptive=True).mean()
+    alone = mixer.copy().losses(text, adaptive=adaptive).mean()
     knows = np.full((len(text), 256), 0.5 / 255)
     knows[np.arange(len(text)), text] = 0.5
-    assert mixer.copy().losses(text, [knows], adaptive=True).mean() < 0.6 * alone
+    assert mixer.copy().losses(text, [knows], adaptive=adaptive).mean() < 0.6 * alone
     guesses = np.full((len(text), 256), 1 / 256)
-    assert mixer.copy().losses(text, [guesses], adaptive=True).mean() < 1.1 * alone
+    assert mixer.copy().losses(text, [guesses], adaptive=adaptive).mean() < 1.1 * alone
 
 
 def test_the_end_of_a_document_is_predicted() -> None:
@@ -132,3 +157,12 @@ def test_branches_know_what_they_read_and_leave_the_mixer_alone() -> None:
             written[row] += chr(token)
     assert written == ["kka", "og "]
     assert np.array_equal(mixer.losses(text, adaptive=True), before)
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
+def test_a_branch_says_what_the_counts_alone_said_of_a_token(adaptive: bool) -> None:
+    branch = ContextMixer.fit(BYTES, ids(TRAINING)).branch(ids(b"the other "), adaptive=adaptive)
+    for token in ids(b"dog ate"):
+        p = branch.distribution()
+        assert p.sum() == pytest.approx(1, abs=1e-9)
+        assert math.exp(-branch.append(token)) == pytest.approx(p[token], rel=1e-6)

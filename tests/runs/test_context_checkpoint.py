@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from slmtui.cli import main
-from slmtui.data.context_mixing.mixer import ContextMixer
+from slmtui.data.context_mixing.mixer import ContextMixer, without_static
 from slmtui.inference.generation import Sampling, complete
 from slmtui.model.context_mixture import ContextMixture
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
@@ -150,6 +150,26 @@ def test_the_test_side_has_all_three_losses(make_phase: MakePhase, tmp_path: Pat
     assert found.adaptive_bits_per_byte is not None
     assert found.adaptive_bits_per_byte / found.adaptive_loss == pytest.approx(found.bits_per_byte / found.test_loss)
     assert found.adaptive_loss < found.mixed_loss < found.test_loss
+
+
+def test_a_checkpoint_of_before_there_were_static_weights_predicts_as_it_did(run: Run, tmp_path: Path) -> None:
+    """Static, it mixes as it learned to while counts learned on."""
+
+    def older(record: dict[str, Any]) -> None:
+        packed = record["context_mixing"]
+        packed["state"] = without_static(packed["state"])
+
+    now, before = load_model(run.best_file), load_model(resaved(run, tmp_path / "older.pt", older))
+    tokens = now.tokenizer.encode("def load_route(path):\n")
+    network = [np.full((len(tokens), now.tokenizer.n_vocab), 1 / now.tokenizer.n_vocab)]
+    losses = {}
+    for name, saved in {"now": now, "before": before}.items():
+        assert isinstance(saved.model.mixture, ContextMixture)
+        mixer = saved.model.mixture.mixer
+        losses[name] = [mixer.copy().losses(tokens, network, adaptive=adaptive) for adaptive in (True, False)]
+        assert losses[name][1].mean() < math.log(now.tokenizer.n_vocab)
+    assert np.array_equal(losses["now"][0], losses["before"][0])
+    assert not np.array_equal(losses["now"][1], losses["before"][1])
 
 
 Packed = dict[str, Any]

@@ -15,5 +15,6 @@ What the vocabulary leaves no choice about costs nothing.
     contexts     what the next byte is looked up under
     mixing       one bit: predict, learn
     kernels      whole texts, and the distribution of the next token
+    static       how counts are mixed that stay as they are
     mixer        the class that the rest of slmtui uses
 """

@@ -15,15 +15,18 @@ from slmtui.data.context_mixing.mixing import (
     NO_NETWORK,
     count_bit,
     find_buckets,
+    learn_corrections,
     learn_mixing,
     node_in_half,
     predict,
     slow_down,
 )  # fmt: skip
-from slmtui.data.context_mixing.tables import Scratch, Tables
+from slmtui.data.context_mixing.tables import WEIGHING_RATE, Scratch, Tables
 from slmtui.data.context_mixing.vocabulary import ByteTree
 
-FROZEN, COUNTING, LEARNING = 0, 1, 2  # learn nothing; only count, without predicting; predict, and learn everything
+# Learn nothing; only count, without predicting; predict, and learn everything; predict, and learn how to mix counts
+# that stay as they are (static.py).
+FROZEN, COUNTING, LEARNING, WEIGHING = 0, 1, 2, 3
 DOCUMENT_END = 0  # the byte that stands for the end of a document in contexts; it is never predicted
 LEAST_MASS = 1e-4  # a set of tokens that is less likely together is not looked into
 LEAST_SHARE, MOST_SURE = 1e-9, 12.0  # of a network
@@ -77,8 +80,11 @@ def _decide(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
         p = predict(t, w, node, bits, decision, network)
         loss = -math.log(p if bit else 1 - p)
         if mode == LEARNING:
-            learn_mixing(t, w, bit, decision)
-    if mode != FROZEN:
+            learn_mixing(t, w, bit, decision, np.float64(1))
+            learn_corrections(t, w, bit)
+        elif mode == WEIGHING:
+            learn_mixing(t, w, bit, decision, t.rate[0] / WEIGHING_RATE)
+    if mode in (COUNTING, LEARNING):
         count_bit(t, w, node, bit)
     return loss
 
@@ -92,7 +98,7 @@ def read(
 
     sums: (n, V + 1), the network's probabilities of each token, summed up by rank; (0, 0) if it takes no part.
     """
-    none = np.zeros(0)
+    none, counts = np.zeros(0), mode in (COUNTING, LEARNING)
     for k in range(len(tokens)):
         rank = tree.ranks[tokens[k]]
         row = sums[k] if len(sums) else none
@@ -101,7 +107,7 @@ def read(
         while high - low > 1 or depth < length:
             hash_contexts(t, w.hashes)
             if tree.lengths[low] == depth and high - low > 1:  # may end here
-                find_buckets(t, w, ENDING, low, mode != FROZEN)
+                find_buckets(t, w, ENDING, low, counts)
                 bit = 1 if length == depth else 0
                 loss += _decide(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(row, low, high), bit, mode)
                 if bit:
@@ -116,7 +122,7 @@ def read(
                     half = FIRST_HALF if decision < 5 else SECOND_HALF
                     if found != half:
                         value = NO_BITS + (depth == 0) if half == FIRST_HALF else bits >> (decision - 5)
-                        find_buckets(t, w, half, value, mode != FROZEN)
+                        find_buckets(t, w, half, value, counts)
                         found = half
                     network = logit_between(row, low, middle, high)
                     loss += _decide(t, w, node_in_half(bits, decision), bits, decision, network, bit, mode)
@@ -125,12 +131,12 @@ def read(
                 else:
                     high = middle
                 bits = bits * 2 + bit
-            append_byte(t, byte, mode != FROZEN)
+            append_byte(t, byte, counts)
             depth += 1
             if mode == LEARNING:
                 slow_down(t)
         if length == 0:
-            append_byte(t, np.int64(DOCUMENT_END), mode != FROZEN)
+            append_byte(t, np.int64(DOCUMENT_END), counts)
         losses[k] = loss
 
 

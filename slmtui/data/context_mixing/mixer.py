@@ -9,13 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from slmtui.data.context_mixing.kernels import COUNTING, FROZEN, LEARNING, Place, distribution, exchange, read
+from slmtui.data.context_mixing.kernels import (
+    COUNTING,
+    FROZEN,
+    LEARNING,
+    WEIGHING,
+    Place,
+    distribution,
+    exchange,
+    read,
+)
+from slmtui.data.context_mixing.static import (
+    CountedText,
+    Static,
+    Tokens,
+    averaged,
+    first_mixing,
+    network_share,
+    parts_of,
+    sureness_of,
+    with_end,
+)
 from slmtui.data.context_mixing.tables import (
     CHANGES,
     CONTEXTS,
     GROWING,
     LENGTH,
     MATCHES,
+    MIXING,
     NETWORK,
     Tables,
     new_scratch,
@@ -23,11 +44,15 @@ from slmtui.data.context_mixing.tables import (
     no_changes,
 )
 from slmtui.data.context_mixing.vocabulary import ByteTree, byte_tree
+from slmtui.data.ngram_baseline import fit_ngram
 
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
-# The weight that a network begins with, and what it takes from those of the counts: it pays to trust it more where the
-# counts do not learn on (docs/log.md).
+# The weight that a network begins with, and what it takes from those of the counts; the static one is that of mixers
+# without `Static` (of runs before 2026-11-28), which mix with weights that were learned while counts learned on.
 ADAPTIVE_SHARE, STATIC_SHARE = 0.25, 0.5
+LEAST = 1e-12  # probability of a token by a network
+STATIC = "static_"  # before the names of what `Static` mixes with, in a state
+STANDING = ("registers", "words", "match_length", "match_place")  # where a text stands, in the tables
 ROOM = 1 << 16  # bytes that the text's array grows by
 
 FloatArray = NDArray[np.float64]
@@ -40,8 +65,9 @@ class ContextMixer:
     predicts of those after it, and of none before.
     """
 
-    def __init__(self, tree: ByteTree, tables: Tables) -> None:
-        self._tree, self._tables = tree, tables
+    def __init__(self, tree: ByteTree, tables: Tables, static: Static | None = None) -> None:
+        self._tree, self._tables, self._static = tree, tables, static
+        self._end = np.zeros(0, np.int64)  # the last tokens, as many as an n-gram model may know
         self._scratch = new_scratch()
         self._lock = RLock()  # of branches, which take turns
         self._shares: dict[float, NDArray[np.float32]] = {}  # the weights with a network's share
@@ -57,17 +83,35 @@ class ContextMixer:
         tree = byte_tree(vocabulary)
         n_bytes = _n_bytes(tree, text)
         mixer = cls(tree, new_tables(n_bytes))
-        mixer._read(text, LEARNING)
         if n_bytes <= TWO_PASSES:  # what was learned of the counts' worth is kept; they begin anew
+            mixer._read(text, LEARNING)
             fresh = new_tables(n_bytes)._asdict()
             mixer = cls(tree, mixer._tables._replace(**{name: fresh[name] for name in GROWING}))
+        if len(text) < 2:  # nothing to learn from; an n-gram model needs as many
             mixer._read(text, LEARNING)
+        else:
+            mixer._static = mixer._learn(text, n_bytes)
         return mixer
+
+    def _learn(self, text: Tokens, n_bytes: int) -> Static:
+        """Read the training text; and what each part of it taught before it was counted."""
+        ngram = fit_ngram(text, len(self._tree.ids))
+        mixing = None
+        for part in parts_of(text, n_bytes, ngram):
+            if part.ngram is not None:
+                mixing = mixing or first_mixing(self._tables)
+                own: dict[str, Any] = {name: getattr(self._tables, name).copy() for name in STANDING}
+                tables = self._tables._replace(**own, **mixing, rate=np.array([part.rate]))
+                self._read_static(Static(mixing, part.ngram), tables, self._end, part.weighed, WEIGHING)
+            self._read(part.tokens, LEARNING)
+        return Static(mixing or first_mixing(self._tables), ngram)
 
     def copy(self) -> ContextMixer:
         """A mixer that may read on by itself."""
         self._settle()
-        return ContextMixer(self._tree, Tables._make(array.copy() for array in self._tables))
+        mixer = ContextMixer(self._tree, Tables._make(array.copy() for array in self._tables), self._static)
+        mixer._end = self._end
+        return mixer
 
     def losses(self, tokens: ArrayLike, network: Iterable[FloatArray] = (), *, adaptive: bool) -> FloatArray:
         """Read on; the loss of each of (n,) tokens in nats, (n,).
@@ -75,14 +119,37 @@ class ContextMixer:
         network: the network's probabilities of each of them, (n, V) in all, in pieces of rows; none: it takes no part.
         """
         text = np.asarray(tokens, np.int64)
-        mode = LEARNING if adaptive else FROZEN
         done, parts = 0, []
         for rows in network:
-            parts.append(self._read(text[done : done + len(rows)], mode, rows))
+            parts.append(self._losses(text[done : done + len(rows)], rows, adaptive=adaptive))
             done += len(rows)
         if done and done != len(text):
             raise ValueError(f"a network's probabilities of {done} tokens do not fit a text of {len(text)}")
-        return np.concatenate(parts) if done else self._read(text, mode)
+        return np.concatenate(parts) if done else self._losses(text, None, adaptive=adaptive)
+
+    def _losses(self, text: Tokens, network: FloatArray | None, *, adaptive: bool) -> FloatArray:
+        if adaptive or self._static is None:
+            return self._read(text, LEARNING if adaptive else FROZEN, network)
+        self._settle()
+        self._reserve(_n_bytes(self._tree, text))
+        counted = self._read_static(self._static, self._mixing(False, False), self._end, text, FROZEN)
+        self._end = with_end(self._end, text)
+        if network is None:
+            return counted.losses
+        of_tokens = np.maximum(network[np.arange(len(text)), text], LEAST)
+        return counted.with_network(-np.log(of_tokens), sureness_of(network))
+
+    def counted(self, tokens: ArrayLike) -> CountedText | None:
+        """What counts as they are say of (n,) tokens, if they were next; None for a mixer without `Static`."""
+        if self._static is None:
+            return None
+        text = np.asarray(tokens, np.int64)
+        with self._lock:
+            self._settle()
+            self._reserve(_n_bytes(self._tree, text))
+            own: dict[str, Any] = {name: getattr(self._tables, name).copy() for name in STANDING}
+            tables = self._mixing(False, False)._replace(**own)
+            return self._read_static(self._static, tables, self._end, text, FROZEN)
 
     def branch(self, tokens: ArrayLike, *, adaptive: bool = True) -> Branch:
         """The text goes on with (n,) given tokens for one completion, which learns from them if adaptive.
@@ -99,17 +166,30 @@ class ContextMixer:
         """The probabilities of the next token, (V,), with the network's, (V,), if it takes part."""
         self._settle()
         self._reserve(self._tree.token_bytes.shape[1])
-        return self._distribution(self._tables if network is None else self._with_network(adaptive), network)
+        return self._distribution(self._end, network, adaptive, {})
 
-    def _distribution(self, tables: Tables, network: FloatArray | None) -> FloatArray:
-        sums = np.zeros(0) if network is None else self._sums(network[None])[0]
+    def _distribution(
+        self, end: Tokens, network: FloatArray | None, adaptive: bool, own: Mapping[str, Any]
+    ) -> FloatArray:
+        """The same after a text that ends so, and has its `own` place in the tables."""
+        static = None if adaptive else self._static
+        ngram = None if static is None else next(static.rows(end, np.zeros(1, np.int64)))
+        row = network if ngram is None else ngram[0]
+        sums = np.zeros(0) if row is None else self._sums(row[None])[0]
+        tables = self._mixing(row is not None, adaptive)._replace(**own)
         by_rank = np.empty(len(self._tree.ids))
         distribution(tables, self._scratch, self._tree, sums, self._place, by_rank)
-        return by_rank[self._tree.ranks]
+        counted = by_rank[self._tree.ranks]
+        if ngram is None or network is None:
+            return counted
+        return averaged(counted, network, network_share(sureness_of(ngram), sureness_of(network[None])))
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What `from_state` needs beside the training text: what its counts are worth."""
-        return {name: array for name, array in self._tables._asdict().items() if name not in GROWING + CHANGES}
+        state = {name: array for name, array in self._tables._asdict().items() if name not in GROWING + CHANGES}
+        if self._static is not None:
+            state |= {STATIC + name: array for name, array in self._static.mixing.items()}
+        return state
 
     @classmethod
     def from_state(
@@ -117,27 +197,44 @@ class ContextMixer:
     ) -> ContextMixer:
         """The mixer that was fitted on these tokens and returned this `state()`. Its counts are counted again."""
         text, tree = np.asarray(tokens, np.int64), byte_tree(vocabulary)
-        mixer = cls(
-            tree, new_tables(_n_bytes(tree, text))._replace(**{name: array.copy() for name, array in state.items()})
-        )
+        arrays = {name: array.copy() for name, array in state.items()}
+        mixing = {name: arrays.pop(STATIC + name) for name in MIXING if STATIC + name in arrays}
+        static = Static(mixing, fit_ngram(text, len(tree.ids))) if mixing else None
+        mixer = cls(tree, new_tables(_n_bytes(tree, text))._replace(**arrays), static)
         mixer._read(text, COUNTING)
         return mixer
 
-    def _read(self, text: NDArray[np.int64], mode: int, network: FloatArray | None = None) -> FloatArray:
+    def _read(self, text: Tokens, mode: int, network: FloatArray | None = None) -> FloatArray:
         self._settle()
         if mode == LEARNING:
             self._shares.clear()
         self._reserve(_n_bytes(self._tree, text))
         losses = np.zeros(len(text))
         sums = np.zeros((0, 0)) if network is None else self._sums(network)
-        tables = self._tables if network is None else self._with_network(mode == LEARNING, learn=mode == LEARNING)
+        tables = self._mixing(network is not None, mode == LEARNING, learn=mode == LEARNING)
         read(tables, self._scratch, self._tree, text, sums, mode, losses)
+        self._end = with_end(self._end, text)
         return losses
 
-    def _with_network(self, adaptive: bool, *, learn: bool = False) -> Tables:
-        """The tables with a share for the network. What learns on learns that share, too, from the first time on."""
+    def _read_static(self, static: Static, tables: Tables, end: Tokens, text: Tokens, mode: int) -> CountedText:
+        """Read a text after one that ends so, beside what the n-gram model says."""
+        counted, done = CountedText(np.zeros(len(text)), np.zeros(len(text))), 0
+        for rows in static.rows(end, text):
+            piece = slice(done, done + len(rows))
+            read(tables, self._scratch, self._tree, text[piece], self._sums(rows), mode, counted.losses[piece])
+            counted.sureness[piece] = sureness_of(rows)
+            done += len(rows)
+        return counted
+
+    def _mixing(self, network: bool, adaptive: bool, *, learn: bool = False) -> Tables:
+        """The tables as they mix; with a share for the network, if it takes part in that.
+
+        What learns on learns that share, too, from the first time on.
+        """
+        if not adaptive and self._static is not None:
+            return self._tables._replace(**self._static.mixing)
         weights = self._tables.weights
-        if weights[:, NETWORK].any():
+        if not network or weights[:, NETWORK].any():
             return self._tables
         share = ADAPTIVE_SHARE if adaptive else STATIC_SHARE
         if share not in self._shares:
@@ -178,7 +275,7 @@ class Branch:
     Branches of one mixer share its tables: one at a time has its changes in them. It is quick to go on with the same.
     """
 
-    def __init__(self, mixer: ContextMixer, tokens: NDArray[np.int64], adaptive: bool) -> None:
+    def __init__(self, mixer: ContextMixer, tokens: Tokens, adaptive: bool) -> None:
         self._mixer, self._adaptive = mixer, adaptive
         n_bytes = _n_bytes(mixer._tree, tokens)
         with mixer._lock:
@@ -186,10 +283,11 @@ class Branch:
             shared = mixer._tables
             self._begin = int(shared.registers[LENGTH])
             self._text = shared.text[self._begin : self._begin]
-            own = {name: getattr(shared, name).copy() for name in ("registers", "words", "match_length", "match_place")}
+            own = {name: getattr(shared, name).copy() for name in STANDING}
             # Each byte has two halves, and the token may end before each byte and after the last.
             room = ((3 * n_bytes + len(tokens)) * CONTEXTS, n_bytes * MATCHES) if adaptive else (0, 0)
             self._own = own | no_changes(*room)
+            self._end = mixer._end
             mixer._inside = self
             self._read(tokens, COUNTING if adaptive else FROZEN)
 
@@ -199,8 +297,7 @@ class Branch:
         with mixer._lock:
             self._enter()
             mixer._reserve(mixer._tree.token_bytes.shape[1], self._length)
-            tables = mixer._tables if network is None else mixer._with_network(self._adaptive)
-            return mixer._distribution(tables._replace(**self._own), network)
+            return mixer._distribution(self._end, network, self._adaptive, self._own)
 
     @property
     def matched(self) -> int:
@@ -217,10 +314,14 @@ class Branch:
     def _length(self) -> int:
         return int(self._own["registers"][LENGTH])
 
-    def _read(self, tokens: NDArray[np.int64], mode: int) -> FloatArray:
-        mixer, losses = self._mixer, np.zeros(len(tokens))
+    def _read(self, tokens: Tokens, mode: int) -> FloatArray:
+        mixer, end = self._mixer, self._end
         mixer._reserve(_n_bytes(mixer._tree, tokens), self._length)
-        tables = mixer._tables._replace(**self._own)
+        self._end = with_end(end, tokens)
+        tables = mixer._mixing(False, self._adaptive)._replace(**self._own)
+        if not self._adaptive and mixer._static is not None:
+            return mixer._read_static(mixer._static, tables, end, tokens, mode).losses
+        losses = np.zeros(len(tokens))
         read(tables, mixer._scratch, mixer._tree, tokens, np.zeros((0, 0)), mode, losses)
         return losses
 
@@ -241,5 +342,10 @@ class Branch:
         self._text = tables.text[self._begin : self._length].copy()
 
 
-def _n_bytes(tree: ByteTree, text: NDArray[np.int64]) -> int:
+def without_static(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """A state as it was before there was `Static`."""
+    return {name: array for name, array in state.items() if not name.startswith(STATIC)}
+
+
+def _n_bytes(tree: ByteTree, text: Tokens) -> int:
     return int(np.maximum(tree.lengths[tree.ranks[text]], 1).sum())

@@ -228,10 +228,14 @@ def _ask_matches(t: Tables, w: Scratch, bits: int, decision: int) -> int:
 
 
 @njit(cache=True, error_model="numpy", fastmath=True)
-def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int) -> None:
-    """Move the weights, maps, chains and curves of the last prediction towards the bit that came."""
+def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int, share: float) -> None:
+    """Move the weights, maps and chains of the last prediction towards the bit that came.
+
+    share: of the rates that stay the same beside the mixer's.
+    """
     x = w.inputs
-    rate, final_error = t.rate[0], np.float32((bit - w.parts[1]) * FINAL_RATE)
+    rate, final_error = t.rate[0], np.float32((bit - w.parts[1]) * FINAL_RATE * share)
+    map_rate = MAP_RATE * share + 2 * rate
     for s in range(SETS):
         error = np.float32((bit - squash(w.outputs[s])) * rate)
         weights = t.weights[w.rows[s]]
@@ -242,18 +246,23 @@ def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int) -> None:
         if w.map_at[i] == NO_NODE:
             continue
         coarser = x[CHAINED + REFINES[i]] if REFINES[i] >= 0 else np.float32(0)
-        error = np.float32((bit - squash(x[CHAINED + i])) * (CHAIN_RATE + rate))
+        error = np.float32((bit - squash(x[CHAINED + i])) * (CHAIN_RATE * share + rate))
         t.chains[i, w.chain_at[i], 0] += error * coarser * CHAIN_WEIGHT_RATE
         t.chains[i, w.chain_at[i], 1] += error
         p = t.maps[i, w.map_at[i]]
-        t.maps[i, w.map_at[i]] = min(max(p + (bit - p) * (MAP_RATE + 2 * rate), 1e-4), 1 - 1e-4)
+        t.maps[i, w.map_at[i]] = min(max(p + (bit - p) * map_rate, 1e-4), 1 - 1e-4)
     for m in range(MATCHES):
         if w.match_at[m] != NO_NODE:
             first = 1 if decision > 1 else 0
             p = t.match_map[m, w.match_at[m], first]
             right = 1.0 if w.expected[m] == bit else 0.0
-            t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * (MAP_RATE + 2 * rate), 1e-4), 1 - 1e-4)
-    low, high = w.seen[1], w.parts[0]
+            t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * map_rate, 1e-4), 1 - 1e-4)
+
+
+@njit(cache=True, error_model="numpy", fastmath=True)
+def learn_corrections(t: Tables, w: Scratch, bit: int) -> None:
+    """Move the curves of the last prediction towards the bit that came."""
+    low, high, rate = w.seen[1], w.parts[0], t.rate[0]
     for c in range(CORRECTIONS):
         at = w.correction_at[c]
         for point, share in ((low, 1 - high), (low + 1, high)):

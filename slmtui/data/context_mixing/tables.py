@@ -56,6 +56,7 @@ LINE_BREAK = 9  # the kind of the last byte: letters 1 to 7 by their place in th
 BUCKETS_PER_BYTE = 0.6 * CONTEXTS  # of text; 0.42 are used of a text of 100 KB
 FEWEST_BUCKETS, MOST_BUCKETS = 1 << 12, 1 << 22  # of 48 bytes each
 FIRST_RATE, LAST_RATE = 0.03, 0.0015  # of the mixer, per bit
+WEIGHING_RATE, LAST_WEIGHING_RATE = 0.015, 0.001  # the same where counts stay as they are
 
 
 class Tables(NamedTuple):
@@ -96,6 +97,7 @@ CHANGES = (
     "changed", "changed_bucket", "changed_check", "changed_used", "changed_probability", "changed_history",
     "changed_place",
 )  # fmt: skip
+MIXING = ("maps", "chains", "match_map", "weights", "final")  # what counts that stay as they are have of their own
 GROWING = ("text", "registers", "words", "match_length", "match_place", "checks", "used", "probability", "history",
            "places")  # fmt: skip
 
