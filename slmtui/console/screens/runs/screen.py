@@ -19,6 +19,7 @@ from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.dialogs.question import Question
 from slmtui.console.screens.runs.columns import SORTS, sort_runs
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
+from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not_resumed
 from slmtui.errors import UserError
@@ -32,7 +33,7 @@ from slmtui.training.control import CommandKind
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 SORT_MEMORY = "sort of runs"
-NEED_A_RUN = {"mark", "resume", "report", "complete", "delete", "copy", "pause", "stop", "sort"}
+NEED_A_RUN = {"mark", "resume", "report", "export", "complete", "delete", "copy", "pause", "stop", "sort"}
 
 
 class RunsScreen(ConsoleScreen):
@@ -51,6 +52,7 @@ class RunsScreen(ConsoleScreen):
         Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or resume it"),
         Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
         Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
+        Binding("e", "export", "export", show=False, tooltip="export this run's model or curves for other programs"),
         Binding("C", "complete", "complete", tooltip="talk to this run's model"),
         Binding("x,delete", "delete", "delete", tooltip="delete this run's folder (asks first)"),
         Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
@@ -313,6 +315,11 @@ class RunsScreen(ConsoleScreen):
             self.app.call_from_thread(self._say, f"no report: {error}", wrong=True)
         else:
             self.app.call_from_thread(self._say, f"report written: {folder / 'report.html'} and .md")
+
+    @work
+    async def action_export(self) -> None:
+        if run := self.current:
+            await export_run(self.app, run.run, self._say)
 
     def _is_queued(self, run: RunListing) -> bool:
         trainer = self.host.trainer

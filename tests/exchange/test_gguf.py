@@ -1,0 +1,149 @@
+"""A network as llama.cpp loads it: the file's contents, and what llama-cpp-python, if installed, makes of them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from slmtui.cli import main
+from slmtui.config.phase import SamplingSection
+from slmtui.data.tokenizer import Tokenizer
+from slmtui.exchange.gguf_file import write_gguf
+from slmtui.exchange.readback import read_by_llama_cpp
+from slmtui.exchange.vocabulary import vocabulary_of
+from slmtui.inference.generation import Sampling, generate
+from slmtui.model.gpt import GPT
+from tests.corpora import odd
+from tests.exchange.conftest import MakeRun
+from tests.exchange.test_huggingface import network
+from tests.exchange.test_vocabulary import AWKWARD, TEXT
+from tests.exchange.vocabularies import KINDS, made_from
+
+gguf = pytest.importorskip("gguf", reason="gguf, which writes what is tested here: .[export]")
+
+
+def write(folder: Path, tokenizer: Tokenizer, model: GPT, *, f16: bool = False) -> Path:
+    write_gguf(folder, model, vocabulary_of(tokenizer), SamplingSection(temperature=0.5), name="a run", f16=f16)
+    return folder / "model.gguf"
+
+
+def fields(file: Path) -> dict[str, Any]:
+    return {name: field.contents() for name, field in gguf.GGUFReader(file).fields.items()}
+
+
+@pytest.mark.parametrize("f16", [False, True])
+def test_the_file_has_all_parameters_and_the_shape(tmp_path: Path, f16: bool) -> None:
+    tokenizer = made_from("bpe", TEXT)
+    model = network(tokenizer, (2, 4, 32, 16))
+    file = write(tmp_path, tokenizer, model, f16=f16)
+    tensors = {tensor.name: tensor.data for tensor in gguf.GGUFReader(file).tensors}
+    assert sum(data.size for data in tensors.values()) == sum(parameter.numel() for parameter in model.parameters())
+    matrix = model.tensors()["h.1.attn.c_attn.weight"].numpy()
+    assert np.abs(tensors["blk.1.attn_qkv.weight"] - matrix).max() <= (1e-3 if f16 else 0)
+    assert tensors["blk.1.attn_qkv.weight"].dtype == (np.float16 if f16 else np.float32)
+    assert {tensors[name].dtype for name in ("position_embd.weight", "output_norm.bias")} == {np.dtype(np.float32)}
+    said = fields(file)
+    assert said["general.architecture"] == "gpt2"
+    assert [said[f"gpt2.{key}"] for key in ("block_count", "attention.head_count", "context_length")] == [2, 4, 16]
+    modelfile = (tmp_path / "Modelfile").read_text()
+    assert modelfile.startswith("FROM ./model.gguf\n")
+    assert "PARAMETER temperature 0.5\n" in modelfile
+
+
+@pytest.mark.parametrize("end", [True, False])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_vocabulary_is_whole_and_its_ends_are_said(tmp_path: Path, kind: str, end: bool) -> None:
+    tokenizer = made_from(kind, TEXT + "猫é▁", end=end)
+    said = fields(write(tmp_path, tokenizer, network(tokenizer, (1, 1, 4, 8))))
+    tokens = said["tokenizer.ggml.tokens"]
+    assert len(tokens) == len(set(tokens)) == len(said["tokenizer.ggml.token_type"]) == tokenizer.n_vocab
+    last = said["tokenizer.ggml.eos_token_id"]
+    assert said["tokenizer.ggml.bos_token_id"] == last
+    assert said["tokenizer.ggml.add_bos_token"] is end
+    if end:
+        assert (last, tokens[last]) == (tokenizer.end, "<|endoftext|>")
+        assert said["tokenizer.ggml.token_type"][last] == 3
+    elif kind != "gpt2":  # a byte that no text has, so that no text ends at it
+        assert tokenizer.token_bytes(last) == b"\xff"
+
+
+def test_the_command_writes_it_with_a_card(make_run: MakeRun, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert main(["export", str(make_run().folder), "--to", "gguf", "-o", str(out), "--f16"]) == 0
+    assert {path.name for path in out.iterdir()} == {"model.gguf", "Modelfile", "README.md", "export.json"}
+    assert json.loads((out / "export.json").read_text())["precision"] == "f16"
+    assert (out / "README.md").read_text().startswith("---\nlibrary_name: gguf\n")
+
+
+# ---- llama.cpp itself ----
+
+
+@pytest.fixture(scope="module")
+def llama_cpp() -> Any:
+    return pytest.importorskip("llama_cpp", reason="llama-cpp-python, which reads what is tested here")
+
+
+@pytest.mark.usefixtures("llama_cpp")
+@pytest.mark.parametrize("f16", [False, True])
+@pytest.mark.parametrize("kind", KINDS)
+def test_llama_cpp_predicts_the_same(kind: str, f16: bool, tmp_path: Path) -> None:
+    tokenizer = made_from(kind, TEXT)
+    model = network(tokenizer, (2, 2, 32, 64))
+    reader = read_by_llama_cpp(write(tmp_path, tokenizer, model, f16=f16), 64)
+    assert reader is not None
+    idx = torch.from_numpy(np.random.default_rng(3).integers(0, tokenizer.n_vocab, (2, 64)))
+    targets = idx.roll(-1, dims=1)
+    with torch.no_grad():
+        ours = model.token_losses(idx, targets)
+    assert ours.std() > 0.1
+    assert (reader.predict(idx, targets, first=0) - ours).abs().max() <= (1e-2 if f16 else 5e-3)  # its GELU is rounded
+
+
+@pytest.mark.usefixtures("llama_cpp")
+@pytest.mark.parametrize("kind", KINDS)
+def test_llama_cpp_has_the_same_ids_for_every_odd_corpus(kind: str, tmp_path: Path) -> None:
+    for make in odd.ODD:
+        folder = tmp_path / make.__name__
+        folder.mkdir()
+        make(folder)
+        files = sorted(path for path in folder.rglob("*") if path.is_file())
+        texts = [path.read_bytes()[:5_000].decode("utf-8", "replace") for path in files[:10]]
+        tokenizer = made_from(kind, "\n".join(texts)[::2])
+        reader = read_by_llama_cpp(write(tmp_path, tokenizer, network(tokenizer, (1, 1, 4, 8))), 8)
+        assert reader is not None
+        for text in (*texts, AWKWARD.replace("▁", "") if kind == "characters" else AWKWARD, "<|endoftext|>"):
+            text = text.replace("\0", "")  # which ends a text to llama.cpp
+            assert reader.encode(text) == tokenizer.encode(text).tolist(), make.__name__
+
+
+def test_llama_cpp_continues_a_text_alike(llama_cpp: Any, tmp_path: Path) -> None:
+    tokenizer = made_from("bpe", TEXT)
+    model = network(tokenizer, (2, 2, 32, 256))
+    file = write(tmp_path, tokenizer, model)
+    prompt = tokenizer.encode_prompt("def load")
+    ours = [int(draw.tokens) for draw in generate(model, [prompt], 200, Sampling(temperature=0), [0])]
+    theirs = llama_cpp.Llama(str(file), n_ctx=256, n_threads=1, verbose=False)
+    assert theirs.tokenize(b"def load", add_bos=True, special=False) == prompt.tolist()
+    written = []
+    for token in theirs.generate(prompt.tolist(), temp=0.0, repeat_penalty=1.0):
+        written.append(token)
+        if len(written) == 200:
+            break
+    assert len(set(ours)) > 3
+    assert written == ours
+
+
+@pytest.mark.usefixtures("llama_cpp")
+def test_the_command_has_llama_cpp_read_it_back(
+    make_run: MakeRun, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", str(make_run().folder), "--to", "gguf", "-o", str(tmp_path / "out")]) == 0
+    assert "read back by llama.cpp" in capsys.readouterr().err
+    kept = json.loads((tmp_path / "out" / "export.json").read_text())["read_back"]
+    assert kept["differing"] == 0 < kept["documents"]
+    assert abs(kept["loss_here"] - kept["loss_there"]) <= 5e-3
