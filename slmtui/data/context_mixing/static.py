@@ -26,7 +26,7 @@ from slmtui.data.ngram_baseline import TOKEN_LIMIT, stretches
 PARTS = 10  # of the training text; the first is counted before anything is weighed
 MOST_WEIGHED = 300_000  # bytes of all parts together
 FIRST_SHARE = 0.35  # the weight that the n-gram model begins with, and what it takes from those of the counts
-NETWORK_SHARE = 0.3  # of a network that is as sure as the n-gram model, which stands for the counts
+NETWORK_SHARE = 0.2  # of a network that is as sure as the n-gram model, which stands for the counts
 REACH = HIGHEST_ORDER - 1  # tokens before the next one that the n-gram model may know
 VALUES_AT_ONCE = 1 << 18  # of distributions, which bounds the memory
 
