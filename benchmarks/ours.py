@@ -33,7 +33,8 @@ def step(phase: str, precision: str) -> Work:
 def tokens(phase: str, n_prompts: str) -> Work:
     """A completion of each of so many prompts at once."""
     training = start(published(phase, *ENDLESS, "training.precision=fp32"))
-    from slmtui.inference.generation import Sampling, generate
+    from slmtui.inference.batch import Sampling
+    from slmtui.inference.generation import generate
 
     prompts = [training.dataset.tokenizer.encode(PROMPT)] * int(n_prompts)
     return repeated(lambda: list(generate(training.model, prompts, GENERATED, Sampling(), range(len(prompts)))))

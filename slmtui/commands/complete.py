@@ -66,7 +66,8 @@ def command(
 ) -> ExitStatus:
     path = checkpoint_path(run, checkpoints, last=last)
     before = [read_context(Path(name), "--context ") for name in context]
-    from slmtui.inference.generation import Sampling, complete  # torch, which a wrong name need not wait for
+    from slmtui.inference.batch import Sampling
+    from slmtui.inference.generation import complete  # torch, which a wrong name need not wait for
     from slmtui.runs.checkpoint import load_model
 
     saved = load_model(path)

@@ -5,22 +5,40 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 
+class StopSearch:
+    """Takes a text as it comes, and gives what of it stands before the first of `stops`."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._held = ""
+        self.found = False  # one of the stops
+
+    def add(self, piece: str) -> str:
+        """What may be given out by now: that of which it is known that none of the stops begins in it."""
+        if self.found:
+            return ""
+        held = self._held + piece
+        places = [place for stop in self._stops if (place := held.find(stop)) >= 0]
+        self.found = bool(places)
+        ready = min(places) if places else len(held) - max((_begun(held, stop) for stop in self._stops), default=0)
+        self._held = held[ready:]
+        return held[:ready]
+
+    def rest(self) -> str:
+        """What was held back, at the end of the text."""
+        return "" if self.found else self._held
+
+
 def until_stop(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
     """The text of the pieces before the first of `stops`, as soon as it is known that none begins in it."""
-    held = ""
+    search = StopSearch(stops)
     for piece in pieces:
-        held += piece
-        places = [place for stop in stops if (place := held.find(stop)) >= 0]
-        if places:
-            if before := held[: min(places)]:
-                yield before
+        if ready := search.add(piece):
+            yield ready
+        if search.found:
             return
-        ready = len(held) - max((_begun(held, stop) for stop in stops), default=0)
-        if ready:
-            yield held[:ready]
-            held = held[ready:]
-    if held:
-        yield held
+    if rest := search.rest():
+        yield rest
 
 
 def _begun(text: str, stop: str) -> int:

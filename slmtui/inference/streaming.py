@@ -16,7 +16,7 @@ from slmtui.config.phase import SamplingSection
 
 if TYPE_CHECKING:
     from slmtui.data.tokenizer import Tokenizer
-    from slmtui.inference.generation import Origin
+    from slmtui.inference.batch import Origin
     from slmtui.model.gpt import GPT
 
 DEFAULTS = SamplingSection()  # the defaults of a phase
@@ -75,7 +75,8 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
     """
     import numpy as np
 
-    from slmtui.inference.generation import Sampling, generate
+    from slmtui.inference.batch import Sampling
+    from slmtui.inference.generation import generate
 
     settings = request.settings
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")

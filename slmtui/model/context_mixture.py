@@ -50,14 +50,24 @@ class ContextMixture:
         return self._counted.get(key)
 
     def begin(self, prompts: Sequence[np.ndarray]) -> ContextContinued:
-        return ContextContinued([self.mixer.branch(prompt, adaptive=self.adaptive) for prompt in prompts])
+        return ContextContinued(self, prompts)
 
 
 class ContextContinued:
     """Texts that go on, each with counts of its own."""
 
-    def __init__(self, branches: Sequence[Branch]) -> None:
-        self._branches = branches
+    def __init__(self, mixture: ContextMixture, prompts: Sequence[np.ndarray]) -> None:
+        self._mixture = mixture
+        self._branches: list[Branch] = []
+        for prompt in prompts:
+            self.join(prompt)
+
+    def join(self, prompt: np.ndarray) -> None:
+        self._branches.append(self._mixture.mixer.branch(prompt, adaptive=self._mixture.adaptive))
+
+    def leave(self, row: int) -> None:
+        self._branches[row] = self._branches[-1]
+        self._branches.pop()
 
     def probabilities(self, network: Tensor) -> Tensor:
         """The network's probabilities of each text's next token, (B, V), mixed."""

@@ -34,13 +34,19 @@ class Counted:
 
 
 class Continued(Protocol):
-    """Texts that go on, token by token."""
+    """Texts that go on, token by token. They come and go."""
 
     def probabilities(self, network: Tensor) -> Tensor:
         """The network's probabilities of each text's next token, (B, V), mixed."""
 
     def append(self, tokens: Sequence[int]) -> list[Counted]:
         """The token that each text goes on with; what counting alone had said of it."""
+
+    def join(self, prompt: np.ndarray) -> None:
+        """One more text, (n,) ids, after those that are there."""
+
+    def leave(self, row: int) -> None:
+        """Let go of a text; the last one takes its place."""
 
 
 class Mixture(Protocol):
@@ -100,6 +106,13 @@ class NgramContinued:
             counted.append(Counted(p, ngram.longest_context(end), "token"))
             self._ends[row] = self._end(np.append(end, token))
         return counted
+
+    def join(self, prompt: np.ndarray) -> None:
+        self._ends.append(self._end(prompt))
+
+    def leave(self, row: int) -> None:
+        self._ends[row] = self._ends[-1]
+        self._ends.pop()
 
     def _end(self, text: np.ndarray) -> np.ndarray:
         return text[max(0, len(text) - self._reach) :]

@@ -13,7 +13,8 @@ from itertools import cycle, islice
 from slmtui.config.limits import GATE_SAMPLES
 from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
-from slmtui.inference.generation import Sampling, generate, rows_at_once
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import generate, rows_at_once
 from slmtui.inference.stopping import until_stop
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import network_alone

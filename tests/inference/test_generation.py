@@ -11,7 +11,8 @@ from torch import Tensor
 
 from slmtui.config.phase import OptimizerSection
 from slmtui.data.tokenizer import gpt2_tokenizer
-from slmtui.inference.generation import Draw, Sampling, _draw, complete, generate
+from slmtui.inference.batch import Draw, Sampling, draw_tokens
+from slmtui.inference.generation import complete, generate
 from slmtui.inference.kv_cache import KVCache
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.training.optimizer import build_optimizer
@@ -48,7 +49,7 @@ def without_cache(model: GPT, prompt: np.ndarray, n: int, sampling: Sampling, se
     with torch.no_grad():
         for _ in range(n):
             logits = model.logits(model(row[None, -CONFIG.block_size :])[:, -1].float())
-            tokens = _draw(logits, sampling, [stream])
+            tokens = draw_tokens(logits, sampling, [stream])
             yield Draw(tokens, logits.softmax(dim=-1))
             row = torch.cat([row, tokens])
     model.train(was_training)
@@ -106,23 +107,23 @@ def test_dropout_plays_no_part(model: GPT) -> None:
 
 def test_temperature_0_takes_the_likeliest_whatever_the_seed(model: GPT) -> None:
     draws = list(generate(model, [ids(1, 2), ids(1, 2)], 20, GREEDY, [1, 2]))
-    for draw in draws:
-        assert torch.equal(draw.tokens, draw.probabilities.argmax(dim=-1))
+    for each in draws:
+        assert torch.equal(each.tokens, each.probabilities.argmax(dim=-1))
 
 
 def test_greedy_rows_use_up_their_streams_as_others_do() -> None:
     """So that a row's later draws do not depend on how the ones before were made."""
     logits = torch.randn(1, 50, generator=torch.Generator().manual_seed(0))
     one, other = torch.Generator().manual_seed(9), torch.Generator().manual_seed(9)
-    _draw(logits, GREEDY, [one])
-    _draw(logits, FREE, [other])
+    draw_tokens(logits, GREEDY, [one])
+    draw_tokens(logits, FREE, [other])
     assert torch.equal(one.get_state(), other.get_state())
 
 
 def frequencies(logits: Tensor, sampling: Sampling, draws: int = 2000) -> Tensor:
     """How often each token comes, (V,)."""
     streams = [torch.Generator().manual_seed(seed) for seed in range(draws)]
-    tokens = _draw(logits.expand(draws, -1), sampling, streams)
+    tokens = draw_tokens(logits.expand(draws, -1), sampling, streams)
     return torch.bincount(tokens, minlength=logits.size(-1)) / draws
 
 

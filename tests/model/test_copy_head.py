@@ -9,7 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import generate
 from slmtui.model.copy_head import LONGEST_MATCH, CopyHead, _lookup, match_lengths
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 

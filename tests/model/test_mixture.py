@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from slmtui.data.ngram import KneserNey
-from slmtui.inference.generation import Draw, Sampling, _draw, generate
+from slmtui.inference.batch import Draw, Sampling, draw_tokens
+from slmtui.inference.generation import generate
 from slmtui.model import mixture as module
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from slmtui.model.mixture import NgramMixture
@@ -67,7 +68,7 @@ def plainly(model: GPT, prompt: np.ndarray, n: int, seed: int) -> Iterator[Draw]
         for _ in range(n):
             network = model.logits(model(row[None, -CONFIG.block_size :])[:, -1]).softmax(-1)
             mixed = (1 - m) * network + m * torch.from_numpy(model.mixture.ngram.distribution(row.numpy())).float()
-            tokens = _draw(mixed.log(), FREE, [stream])
+            tokens = draw_tokens(mixed.log(), FREE, [stream])
             yield Draw(tokens, mixed)
             row = torch.cat([row, tokens])
 

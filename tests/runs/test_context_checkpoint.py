@@ -13,7 +13,8 @@ import torch
 
 from slmtui.cli import main
 from slmtui.data.context_mixing.mixer import ContextMixer, without_static
-from slmtui.inference.generation import Sampling, complete
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import complete
 from slmtui.model.context_mixture import ContextMixture
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
 from slmtui.runs.packed_mixture import compressed

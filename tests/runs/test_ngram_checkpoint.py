@@ -16,7 +16,8 @@ from torch import Tensor
 from slmtui.cli import main
 from slmtui.data.ngram import HIGHEST_ORDER
 from slmtui.errors import UserError
-from slmtui.inference.generation import Sampling, _draw, complete
+from slmtui.inference.batch import Sampling, draw_tokens
+from slmtui.inference.generation import complete
 from slmtui.model.mixture import NgramMixture
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
 from slmtui.runs.lines import line_of
@@ -105,7 +106,7 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
             network = model.logits(model(row[None, -8:])[:, -1]).softmax(-1)
             ngram = torch.from_numpy(mixture.ngram.distribution(row.numpy()))
             mixed = 0.6 * network + 0.4 * ngram.float()
-            row = torch.cat([row, _draw(mixed.log(), Sampling(0.8, 40), [stream])])
+            row = torch.cat([row, draw_tokens(mixed.log(), Sampling(0.8, 40), [stream])])
             if row[-1] == saved.tokenizer.end:
                 break
     expected = saved.tokenizer.decode(row[begun:].numpy())

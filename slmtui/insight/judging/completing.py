@@ -33,7 +33,8 @@ from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.errors import UserError
-from slmtui.inference.generation import Draw, Sampling, generate
+from slmtui.inference.batch import Draw, Sampling
+from slmtui.inference.generation import generate
 from slmtui.insight.judging.counts import Estimate, LineCompletions, Usefulness
 from slmtui.insight.judging.line_places import (
     MOST_BYTES,

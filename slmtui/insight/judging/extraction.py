@@ -17,7 +17,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import generate
 from slmtui.insight.judging.counts import Extraction
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import network_alone

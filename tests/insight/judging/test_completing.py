@@ -17,7 +17,7 @@ from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import ByteTokenizer
 from slmtui.errors import UserError
-from slmtui.inference.generation import Draw
+from slmtui.inference.batch import Draw
 from slmtui.insight.judging import completing
 from slmtui.insight.judging.completing import (
     FEWEST_PLACES,

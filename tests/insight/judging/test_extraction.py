@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from slmtui.data.ngram import KneserNey
-from slmtui.inference.generation import Draw
+from slmtui.inference.batch import Draw
 from slmtui.insight.judging import extraction
 from slmtui.insight.judging.extraction import chosen_places, extract
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt

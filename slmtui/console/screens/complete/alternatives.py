@@ -16,7 +16,7 @@ from slmtui.output import visible
 from slmtui.words import plural
 
 if TYPE_CHECKING:
-    from slmtui.inference.generation import Origin
+    from slmtui.inference.batch import Origin
 
 NAME_WIDTH = (6, 24)  # cells for the tokens' texts, at least and at most
 EMPTY = "Complete a prompt; then, with the focus on its text (esc), ← → go from token to token."

@@ -8,7 +8,8 @@ from textual.widgets import Static
 
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.dialogs.source import PathInput, SourceDialog, SourceOptions
-from slmtui.inference.generation import Sampling, complete
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import complete
 from slmtui.inference.streaming import Settings
 from slmtui.runs.checkpoint import load_model
 from tests.console.screen_text import toasts

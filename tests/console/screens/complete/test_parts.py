@@ -34,7 +34,8 @@ class ReadyBackend:
 
 
 def test_a_stream_is_what_the_model_draws_and_what_it_weighed(checkpoints: Path) -> None:
-    from slmtui.inference.generation import Sampling, complete
+    from slmtui.inference.batch import Sampling
+    from slmtui.inference.generation import complete
 
     saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
     tokens = list(stream(saved.model, saved.tokenizer, Request("alpha", Settings(temperature=1.2, tokens=40))))

@@ -1,0 +1,262 @@
+"""Texts that a model goes on with together, one token of each at a time. They join and leave between two tokens.
+
+Each has its own settings and its own random stream. Up to the block size, the keys and values of earlier tokens are
+cached; beyond it the window slides over the text, every position shifts, and the window is recomputed for each token,
+so that the result is the same with and without the cache.
+
+A model that has a mixture predicts with it here, and therefore wherever text is generated; the mixture sees the whole
+text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from slmtui.config.phase import SamplingSection
+from slmtui.inference.kv_cache import KVCache
+from slmtui.inference.rows_apart import RowsApart
+from slmtui.model.copy_head import CopyHead
+from slmtui.model.gpt import GPT
+from slmtui.model.kernels import DecodeHead
+from slmtui.model.mixture import Continued, Counted
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is drawn. temperature 0 takes the most likely one; top_k 0 and top_p 1 exclude no token."""
+
+    temperature: float = SamplingSection().temperature
+    top_k: int = SamplingSection().top_k
+    top_p: float = SamplingSection().top_p
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How likely each part of a model found the token that was drawn, before all of them were mixed."""
+
+    network: float  # with what its copy head adds
+    copied: float | None = None  # of that, what comes from repeating a token of the window; None: no copy head
+    counts: Counted | None = None  # None: no mixture
+
+
+@dataclass(eq=False)
+class Row:
+    """A text in a batch."""
+
+    text: Tensor  # (n,) int64
+    sampling: Sampling
+    stream: torch.Generator
+    given: list[int] = field(default_factory=list)  # the tokens that it goes on with before one is drawn
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The next token of each of B rows."""
+
+    tokens: Tensor  # (B,) int64
+    probabilities: Tensor  # (B, V): the model's, mixture included, before temperature, top-k and top-p
+    origins: Sequence[Origin] = ()  # of the B tokens
+
+
+class Batch:
+    """`step()` goes on with every row by a token.
+
+    apart: a row is computed as it would be alone, to the last bit, on the CPU; otherwise several are a little faster,
+    and equal but for rounding. A model in training mode is in it again after each step.
+    """
+
+    def __init__(self, model: GPT, *, apart: bool) -> None:
+        self.rows: list[Row] = []  # their order changes when one of them leaves
+        self._model, self._apart = model, apart
+        # The weights of a model that is being trained change, so it should not keep a second output matrix.
+        self._output = DecodeHead(model.lm_head) if model.training else model.decode_head
+        self._mixed: Continued | None = None if model.mixture is None else model.mixture.begin([])
+        self._cached: list[Row] = []  # in the cache's order
+        self._cache = _new_cache(model, 0)
+
+    def join(self, prompt: np.ndarray, sampling: Sampling, seed: int, given: Sequence[int] = ()) -> Row:
+        """Begin with a prompt, (n,) token ids; ValueError if it has none.
+
+        given: tokens that it goes on with before any is drawn; their probabilities are told as those of any others.
+        """
+        ids = np.asarray(prompt, dtype=np.int64)
+        if len(ids) == 0:
+            raise ValueError("a prompt needs at least one token")
+        stream = torch.Generator().manual_seed(seed)
+        row = Row(torch.as_tensor(ids, device=self._model.device), sampling, stream, list(given))
+        if self._mixed is not None:
+            self._mixed.join(ids)
+        self.rows.append(row)
+        return row
+
+    @torch.inference_mode()
+    def leave(self, row: Row) -> None:
+        """Let go of a row."""
+        at = _take_out(self.rows, row)
+        if self._mixed is not None:
+            self._mixed.leave(at)
+        if row in self._cached:
+            self._cache.remove(_take_out(self._cached, row))
+
+    @torch.inference_mode()
+    def step(self) -> Draw:
+        """Draw a token for each row, and append it."""
+        model, rows = self._model, self.rows
+        was_training = model.training
+        model.eval()  # each time, because the caller may train the same model between two steps
+        try:
+            views = [*self._go_on(), *self._begin()]
+            network = self._logits(views).softmax(dim=-1)  # (B, V)
+            head = model.copy_head
+            copies = [] if head is None else [_add_copies(view, head, network) for view in views]
+        finally:
+            model.train(was_training)
+        probabilities = network if self._mixed is None else self._mixed.probabilities(network)
+        tokens = self._draw(probabilities)
+        counts = [None] * len(rows) if self._mixed is None else self._mixed.append(tokens.tolist())
+        for row, token in zip(rows, tokens, strict=True):
+            row.text = torch.cat([row.text, token[None]])
+        copied: list[float | None] = [None] * len(rows)
+        for view, shares in zip(views, copies, strict=False):
+            repeated = (shares * (view.tokens == tokens[view.at][:, None])).sum(dim=1)
+            for at, share in zip(view.at, repeated.tolist(), strict=True):
+                copied[at] = share
+        likely = network.gather(1, tokens[:, None])[:, 0].tolist()
+        origins = [Origin(*parts) for parts in zip(likely, copied, counts, strict=True)]
+        return Draw(tokens, probabilities, origins)
+
+    def _go_on(self) -> list[_View]:
+        """Have the network read the last token of each row that the cache has room for."""
+        cache, rows = self._cache, self._cached
+        for row in [row for row, length in zip(rows, cache.lengths, strict=True) if length == cache.block_size]:
+            cache.remove(_take_out(rows, row))
+        if not rows:
+            return []
+        last = torch.stack([row.text[-1:] for row in rows])  # (B, 1)
+        with _threads_for(1 if self._apart else len(rows)), RowsApart(cache) if self._apart else nullcontext():
+            hidden = self._model(last, cache)[:, 0]
+        at = [self.rows.index(row) for row in rows]
+        ends = [(i, i + 1) for i in range(len(rows))] if self._apart else [(0, len(rows))]
+        views = []
+        for i, j in ends:
+            longest = max(cache.lengths[i:j])
+            seen = cache.tokens[i:j, :longest], cache.hidden[i:j, :longest]
+            views.append(_View(at[i:j], hidden[i:j], *seen, cache.lengths[i:j]))
+        return views
+
+    def _begin(self) -> list[_View]:
+        """Have the network read the whole window of each row that is not in the cache, and cache what fits."""
+        cached = set(self._cached)
+        fresh = [at for at, row in enumerate(self.rows) if row not in cached]
+        views = []
+        for group in [[at] for at in fresh] if self._apart else [fresh] if fresh else []:
+            rows = [self.rows[at] for at in group]
+            windows = [row.text[-self._cache.block_size :] for row in rows]
+            tokens = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # on the right: attention is causal
+            lengths = [len(window) for window in windows]
+            if max(lengths) < self._cache.block_size:
+                cache = _new_cache(self._model, len(rows))
+                hidden = self._model(tokens, cache)
+                cache.shorten(lengths)
+                if self._cached:
+                    self._cache.add(cache)
+                else:
+                    self._cache = cache
+                self._cached += rows
+            else:
+                hidden = self._model(tokens)
+            ends = hidden[torch.arange(len(rows)), torch.tensor(lengths) - 1]
+            views.append(_View(group, ends, tokens, hidden, lengths))
+        return views
+
+    def _logits(self, views: Sequence[_View]) -> Tensor:
+        """(B, V)"""
+        hidden = torch.cat([view.last for view in views])  # (B, C)
+        at = [place for view in views for place in view.at]
+        if at != sorted(at):
+            hidden = hidden[np.argsort(at)]
+        hidden = hidden.float()
+        return torch.cat([self._output(row) for row in hidden[:, None]]) if self._apart else self._output(hidden)
+
+    def _draw(self, probabilities: Tensor) -> Tensor:
+        """(B, V) -> (B,)"""
+        rows = self.rows
+        settings = {row.sampling for row in rows}
+        if len(settings) == 1:
+            tokens = draw_tokens(probabilities.log(), settings.pop(), [row.stream for row in rows])
+        else:
+            one_by_one = zip(rows, probabilities.log()[:, None], strict=True)
+            tokens = torch.cat([draw_tokens(logits, row.sampling, [row.stream]) for row, logits in one_by_one])
+        for at, row in enumerate(rows):
+            if row.given:
+                tokens[at] = row.given.pop(0)
+        return tokens
+
+
+@dataclass(frozen=True)
+class _View:
+    """What the network has read of some rows, and its hidden states."""
+
+    at: list[int]  # where the B rows are among the batch's
+    last: Tensor  # (B, C), the hidden state of each row's last token
+    tokens: Tensor  # (B, T)
+    hidden: Tensor  # (B, T, C), for a copy head
+    lengths: Sequence[int]  # number of tokens in each of the B rows; the rest is padding
+
+
+def _add_copies(view: _View, copy_head: CopyHead, network: Tensor) -> Tensor:
+    """Add what is copied to the network's probabilities, (all rows, V); the share of each token, (B, T)."""
+    own, shares = copy_head.at_end(view.tokens, view.hidden, torch.tensor(view.lengths, device=view.tokens.device))
+    network[view.at] = (own[:, None] * network[view.at]).scatter_add_(1, view.tokens, shares)
+    return shares
+
+
+def _new_cache(model: GPT, rows: int) -> KVCache:
+    config = model.config
+    return KVCache(
+        batch=rows, n_layer=config.n_layer, n_head=config.n_head, head_size=config.n_embd // config.n_head,
+        block_size=config.block_size, device=model.device,
+    )  # fmt: skip
+
+
+def _take_out(rows: list[Row], row: Row) -> int:
+    """Where a row was; the last one takes its place."""
+    at = rows.index(row)
+    rows[at] = rows[-1]
+    rows.pop()
+    return at
+
+
+@contextmanager
+def _threads_for(tokens: int) -> Iterator[None]:
+    """A single thread for a single token: waking a second one takes longer than its half of the work."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1 if tokens == 1 else threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def draw_tokens(logits: Tensor, sampling: Sampling, streams: list[torch.Generator]) -> Tensor:
+    """(B, V) -> (B,): a token per row, by inverse transform sampling with one uniform number from the row's stream."""
+    uniform = torch.cat([torch.rand(1, generator=g) for g in streams]).to(logits.device)  # (B,)
+    if sampling.temperature == 0.0:
+        return logits.argmax(dim=-1)
+    k = min(sampling.top_k or logits.size(-1), logits.size(-1))
+    values, tokens = logits.topk(k, dim=-1)  # sorted, most likely first
+    probabilities = values.div(sampling.temperature).softmax(dim=-1)
+    if sampling.top_p < 1.0:
+        # The smallest set of most likely tokens that reaches top_p (Holtzman et al. 2020); never empty.
+        before = probabilities.cumsum(dim=-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= sampling.top_p, 0.0)
+    cumulative = probabilities.cumsum(dim=-1)
+    target = uniform[:, None] * cumulative[:, -1:]
+    choice = torch.searchsorted(cumulative, target, right=True).clamp(max=k - 1)
+    return tokens.gather(1, choice)[:, 0]
