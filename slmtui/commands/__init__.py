@@ -8,6 +8,7 @@ COMMANDS = {
     "inspect": "count what a corpus or a phase's dataset holds",
     "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
+    "serve": "answer editors and OpenAI's clients over HTTP",
     "examine": "count what a run's model writes, and test what it knows by heart",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",

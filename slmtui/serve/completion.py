@@ -1,0 +1,121 @@
+"""A completion as it is drawn: its text, where it stops, and how likely each of its tokens was."""
+
+from __future__ import annotations
+
+import codecs
+import math
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from slmtui.inference.batch import Sampling
+from slmtui.inference.stopping import StopSearch
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from slmtui.data.tokenizer import Tokenizer
+
+Finish = Literal["stop", "length"]
+LEAST_PROBABILITY = 1e-45  # float32's least: the logarithm of what was rounded to 0 must be finite
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A completion that is asked for."""
+
+    prompt: np.ndarray  # (n,) token ids
+    tokens: int  # at most
+    sampling: Sampling
+    seed: int
+    stops: tuple[str, ...] = ()
+    logprobs: int | None = None  # how many alternatives of each token are told; None: not even the token's own
+    given: tuple[int, ...] = ()  # tokens that it has to go on with, which are told and count as drawn
+    seconds: float = math.inf  # after which it ends as if its length were reached
+
+
+@dataclass(frozen=True)
+class LikelyToken:
+    """A token of a completion."""
+
+    text: str
+    logprob: float
+    alternatives: dict[str, float]  # the likeliest, and the token itself
+    offset: int  # characters of the completion before it
+
+
+class Completion:
+    """Takes the tokens of one completion; `finish` is set once it is at its end."""
+
+    def __init__(self, wanted: Wanted, tokenizer: Tokenizer) -> None:
+        self.wanted = wanted
+        self.n_tokens = 0
+        self.finish: Finish | None = None if wanted.tokens > 0 else "length"
+        self._tokenizer = tokenizer
+        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._search = StopSearch(wanted.stops)
+        self._decoded = 0  # characters
+        self._ready: list[str] = []  # not taken yet
+        self._length = 0  # characters that are or were ready
+        self._tokens: list[LikelyToken] = []  # not taken yet
+        self._begun = time.monotonic()
+
+    def add(self, token: int, probabilities: Tensor) -> None:
+        """The next token, and the probabilities, (V,), that it was drawn with."""
+        self.n_tokens += 1
+        if token == self._tokenizer.end:
+            self._end("stop")
+            return
+        if self.wanted.logprobs is not None:
+            self._tokens.append(self._likely(token, probabilities))
+        text = self._decoder.decode(self._tokenizer.token_bytes(token))
+        self._decoded += len(text)
+        self._give_out(self._search.add(text))
+        if self._search.found:
+            self.finish = "stop"
+        elif self.n_tokens >= self.wanted.tokens or time.monotonic() - self._begun > self.wanted.seconds:
+            self._end("length")
+
+    def take(self) -> tuple[str, list[LikelyToken]]:
+        """The text that is new and will stay, and its tokens."""
+        text = "".join(self._ready)
+        self._ready.clear()
+        cut = self._length if self.finish is None or self._search.found else math.inf
+        tokens = [token for token in self._tokens if token.offset < cut]
+        self._tokens = [] if self.finish is not None else self._tokens[len(tokens) :]
+        return text, tokens
+
+    def _end(self, finish: Finish) -> None:
+        rest = self._decoder.decode(b"", final=True)
+        self._give_out(self._search.add(rest))
+        self._give_out(self._search.rest())
+        self.finish = "stop" if self._search.found else finish
+
+    def _give_out(self, text: str) -> None:
+        if text:
+            self._ready.append(text)
+            self._length += len(text)
+
+    def _likely(self, token: int, probabilities: Tensor) -> LikelyToken:
+        top, ids = probabilities.topk(min(self.wanted.logprobs or 0, len(probabilities)))
+        own = log(float(probabilities[token]))
+        alternatives = {spelled(self._tokenizer, i): log(p) for i, p in zip(ids.tolist(), top.tolist(), strict=True)}
+        alternatives[spelled(self._tokenizer, token)] = own
+        return LikelyToken(spelled(self._tokenizer, token), own, alternatives, self._decoded)
+
+
+def log(p: float) -> float:
+    return math.log(max(p, LEAST_PROBABILITY))
+
+
+def spelled(tokenizer: Tokenizer, token: int) -> str:
+    """A token by itself; bytes that are no character as OpenAI spells them."""
+    if token == tokenizer.end:
+        return "<|endoftext|>"
+    data = tokenizer.token_bytes(token)
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return "bytes:" + "".join(f"\\x{byte:02x}" for byte in data)
