@@ -16,7 +16,8 @@ from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.exchange.huggingface import write_huggingface
 from slmtui.exchange.vocabulary import vocabulary_of
-from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import generate
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from tests.exchange.vocabularies import KINDS, made_from
 

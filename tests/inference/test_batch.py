@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -18,9 +20,12 @@ SETTINGS = [Sampling(1.0, 0, 1.0), Sampling(0.0), Sampling(0.7, 5, 0.9)]
 Drawn = list[tuple[int, torch.Tensor, object]]
 
 
-def model(n_embd: int, *, mixture: str = "", copy_head: bool = False, n_vocab: int = 57) -> GPT:
+LLAMA = {"positions": "rotary", "norm": "rms", "mlp": "swiglu"}
+
+
+def model(n_embd: int, *, mixture: str = "", n_vocab: int = 57, **choices: Any) -> GPT:
     """With weights large enough that its predictions differ from place to place."""
-    made = initial_gpt(GPTConfig(n_vocab, 2, 2, n_embd, 24, copy_head=copy_head), seed=1).eval()
+    made = initial_gpt(GPTConfig(n_vocab, 2, 2, n_embd, 24, **choices), seed=1).eval()
     with torch.no_grad():
         for name, parameter in made.named_parameters():
             if not name.startswith("copy_head"):
@@ -64,17 +69,19 @@ def together(model: GPT, prompts: list[np.ndarray], n: int) -> list[Drawn]:
 
 
 @pytest.mark.parametrize(
-    ("n_embd", "mixture", "copy_head"),
+    ("n_embd", "choices"),
     [
-        (16, "", False),
-        (50, "", False),  # no multiple of a vector's length
-        (96, "", True),
-        (16, "ngram", True),
-        (64, "context", True),
+        (16, {}),
+        (50, {}),  # no multiple of a vector's length
+        (96, {"copy_head": True}),
+        (16, {"copy_head": True, "mixture": "ngram"}),
+        (64, {"copy_head": True, "mixture": "context"}),
+        (52, LLAMA),
+        (64, LLAMA | {"mlp": "gelu_tanh"}),
     ],
 )
-def test_who_is_in_the_batch_changes_no_bit(n_embd: int, mixture: str, copy_head: bool) -> None:
-    made = model(n_embd, mixture=mixture, copy_head=copy_head)
+def test_who_is_in_the_batch_changes_no_bit(n_embd: int, choices: dict[str, Any]) -> None:
+    made = model(n_embd, **choices)
     rng = np.random.default_rng(3)
     lengths = (1, 9, 23, 24, 40, 5, 5, 17, 2, 30)  # below, at and past the block size
     prompts = [rng.integers(0, 57, length) for length in lengths]

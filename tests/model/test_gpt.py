@@ -16,7 +16,8 @@ from torch.nn import functional as F
 from slmtui.config.limits import MlpKind
 from slmtui.config.phase import Phase
 from slmtui.config.recorded_phase import recorded_phase
-from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import generate
 from slmtui.model import gpt
 from slmtui.model.gpt import GPT, MLP, GPTConfig, Rotation, initial_gpt
 from slmtui.training.state import model_config
