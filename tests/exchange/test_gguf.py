@@ -16,7 +16,8 @@ from slmtui.data.tokenizer import Tokenizer
 from slmtui.exchange.gguf_file import write_gguf
 from slmtui.exchange.readback import read_by_llama_cpp
 from slmtui.exchange.vocabulary import vocabulary_of
-from slmtui.inference.generation import Sampling, generate
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import generate
 from slmtui.model.gpt import GPT
 from tests.corpora import odd
 from tests.exchange.conftest import MakeRun
