@@ -130,10 +130,13 @@ def _measured(plan: Plan) -> Measured | None:
 def _read_back(plan: Plan, folder: Path) -> tuple[Readback | None, str]:
     if plan.dataset is None:
         return None, f"there is no validation text to do it with: {plan.no_dataset}"
-    if plan.to == "hf":
-        reader = read_by_transformers(folder)
-    else:
-        reader = read_by_llama_cpp(folder / FILE, plan.network.config.block_size)
+    try:
+        if plan.to == "hf":
+            reader = read_by_transformers(folder)
+        else:
+            reader = read_by_llama_cpp(folder / FILE, plan.network.config.block_size)
+    except Exception as error:  # of somebody else's: the files may be right all the same
+        return None, f"{READERS[plan.to]} could not open it ({type(error).__name__}: {str(error)[:200]})"
     if reader is None:
         return None, f"{READERS[plan.to]} is not installed (pip install {READERS[plan.to]})"
     kind = "gguf f16" if plan.f16 else plan.to

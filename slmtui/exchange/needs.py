@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.metadata
-import importlib.util
 from types import ModuleType
 from typing import Any
 
@@ -21,9 +20,11 @@ def needed(module: str) -> Any:
 
 
 def wanted(module: str) -> ModuleType | None:
-    """An imported module; None if it is missing."""
-    package = module.partition(".")[0]
-    return importlib.import_module(module) if importlib.util.find_spec(package) is not None else None
+    """An imported module; None if it is missing, or lacks something itself."""
+    try:
+        return importlib.import_module(module)
+    except ImportError:
+        return None
 
 
 def version(package: str) -> str:

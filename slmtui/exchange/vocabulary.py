@@ -62,7 +62,7 @@ def vocabulary_of(tokenizer: Tokenizer) -> Vocabulary:
     raise Unwritable(
         f'a vocabulary of tokenizer.kind = "{tokenizer.kind}" cannot be written for others: it joins bytes to all of '
         "GPT-2's tokens and then takes those apart again that the training text lacks, which no other tokenizer does. "
-        'Train with tokenizer.kind = "bpe", or "gpt2", and export that'
+        "Train the phase anew with --set tokenizer.kind=bpe (or gpt2), and export that"
     )
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import importlib.util
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -92,6 +92,18 @@ def test_where_nobody_can_read_it_that_is_said_and_kept(
     assert export(make_run().folder, "--to", "hf", "-o", str(tmp_path / "out")) == 0
     assert "not read back: transformers is not installed" in capsys.readouterr().err
     assert "not installed" in json.loads((tmp_path / "out" / "export.json").read_text())["read_back"]["not"]
+
+
+def test_a_library_that_cannot_open_it_does_not_keep_it_from_being_written(
+    make_run: MakeRun, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def too_old(_: Path) -> None:
+        raise KeyError("gpt2")
+
+    monkeypatch.setattr(exporting, "read_by_transformers", too_old)
+    assert export(make_run().folder, "--to", "hf", "-o", str(tmp_path / "out")) == 0
+    assert "not read back: transformers could not open it (KeyError: 'gpt2')" in capsys.readouterr().err
+    assert (tmp_path / "out" / "config.json").exists()
 
 
 def test_without_its_texts_a_model_is_exported_too(make_run: MakeRun, tmp_path: Path, capsys: Captured) -> None:
@@ -246,8 +258,8 @@ def test_options_that_mean_nothing_are_refused(make_run: MakeRun, tmp_path: Path
 def test_a_missing_package_is_named(
     make_run: MakeRun, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run, find = make_run(), importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "safetensors" else find(name))
+    run = make_run()
+    monkeypatch.setitem(sys.modules, "safetensors.numpy", None)  # an import of it fails
     assert export(run.folder, "--to", "hf", "-o", str(tmp_path / "out")) == 2
     assert (
         "safetensors is not installed, which writes this format: pip install 'slmtui[export]'"

@@ -85,5 +85,5 @@ def test_a_learned_vocabulary_joins_all_that_tiktoken_joins() -> None:
 
 
 def test_what_nobody_else_can_spell_is_refused_with_what_to_do() -> None:
-    with pytest.raises(Unwritable, match=r'tokenizer.kind = "bpe", or "gpt2"'):
+    with pytest.raises(Unwritable, match=r"anew with --set tokenizer\.kind=bpe \(or gpt2\)"):
         vocabulary_of(CompactTokenizer(np.array([300, 400])))
