@@ -132,9 +132,9 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
                  with dropout 4 N C more for each block, with rotary positions three times that (q and k turned, and
                  the attention's output in another order), with RMSNorm twice, with SwiGLU three times; with
-                 attention_dropout attention written out, 5 matrices of B H T²; with copy_head 12 of B T²
-    logits       on the CPU 4 V for each of 384 positions; elsewhere, and with copy_head, 12 N V: logits, softmax,
-                 gradient
+                 attention_dropout attention written out, 5 matrices of B H T²; with copy_head 2 of B T²
+    logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient; with copy_head
+                 4 N V: softmax
     working      55 MB of PyTorch's own, the corpus and the tokenizer
     ngram        with ngram_mix, 130 for each training token, of the first million: the table, and counting it
 
@@ -152,8 +152,8 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
         activations += model.n_layer * 5 * model.n_head * squares
     if model.copy_head:
-        activations += 12 * squares
-    logits = 3 * n_tokens * n_vocab
+        activations += 2 * squares
+    logits = (1 if model.copy_head else 3) * n_tokens * n_vocab
     plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
     if phase.training.device in ("auto", "cpu") and not plain:
         logits = min(n_tokens, ROWS) * n_vocab

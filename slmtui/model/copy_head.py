@@ -15,8 +15,10 @@ Shapes: B sequences, T tokens in each, C = n_embd, K = KEY_SIZE.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
@@ -24,6 +26,7 @@ from torch.nn import functional as F
 
 KEY_SIZE = 16
 LONGEST_MATCH = 6  # tokens; longer matches add nothing
+MIN_PROBABILITY = 1e-30  # of a token that is neither likely nor copied: its logarithm must be finite
 SENTINEL = 6.0  # initial score of the sentinel: at first nearly everything goes to the vocabulary
 
 
@@ -44,16 +47,36 @@ class CopyHead(nn.Module):
         with torch.no_grad():
             self.match.copy_(torch.arange(LONGEST_MATCH + 1.0))
 
-    def forward(self, idx: Tensor, hidden: Tensor) -> tuple[Tensor, Tensor]:
-        """Tokens (B, T) and their hidden states (B, T, C) -> (own, weights) at each position.
+    def forward(self, idx: Tensor, hidden: Tensor, targets: Tensor, losses: Tensor) -> Tensor:
+        """The loss of each target once the network may copy it, (B, N): N targets, after each of the last N tokens.
 
-        own (B, T): the share of the vocabulary. weights (B, T, T): at [b, t, j] the share of repeating token j,
-        1 <= j <= t.
+        idx (B, T) and hidden (B, T, C): all tokens of the windows. targets (B, N), and losses (B, N): what the
+        vocabulary alone makes of them, in nats.
         """
-        scores = self.query(hidden) @ self.key(hidden).transpose(1, 2)  # (B, T, T), of the position after j
-        scores = scores + _lookup(match_lengths(idx), self.match)
-        after = F.pad(scores, (1, 0))[:, :, :-1]  # of j itself
-        return self._shares(self.sentinel(hidden), after, _earlier(idx.size(1), idx.device))
+        n = targets.size(1)
+        same = (_narrow(idx)[:, None, :] == _narrow(targets)[:, :, None]).tril_(idx.size(1) - n)
+        same[:, :, 0] = False  # nothing precedes the first token
+        return _copying_loss(losses, *self._scored(idx, hidden, n), _places(same))
+
+    @torch.no_grad()
+    def shares(self, idx: Tensor, hidden: Tensor, n: int) -> tuple[Tensor, Tensor]:
+        """Tokens (B, T) and their hidden states (B, T, C) -> (own, weights) after each of the last n tokens.
+
+        own (B, n): the share of the vocabulary. weights (B, n, T): at [b, t, j] the share of repeating token j, which
+        is 0 for the first one and for those that come later.
+        """
+        weights = _softmax(*self._scored(idx, hidden, n))
+        own = weights[:, :, 0].clone()
+        weights[:, :, 0] = 0.0
+        return own, weights
+
+    def _scored(self, idx: Tensor, hidden: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
+        """What `_softmax` takes. Only differences count in it, so that what does not match at all scores no extra."""
+        query, key = self.query(hidden[:, -n:]), self.key(hidden)
+        before = F.pad(key, (0, 0, 1, -1))  # token j is scored by the key of the one before it
+        places, lengths = _matches(idx, n)
+        sentinel, extra = self.sentinel(hidden[:, -n:])[..., 0] - self.match[0], self.match - self.match[0]
+        return query, before, sentinel, extra, places, lengths
 
     def at_end(self, idx: Tensor, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """The same at the last position of each sequence only: lengths (B,) -> own (B,), weights (B, T)."""
@@ -65,48 +88,101 @@ class CopyHead(nn.Module):
         after = F.pad(scores, (1, 0))[:, :, :-1]
         positions = torch.arange(T, device=idx.device)
         allowed = (positions >= 1) & (positions <= last[:, None])
-        own, weights = self._shares(self.sentinel(end), after, allowed[:, None])
-        return own[:, 0], weights[:, 0]
-
-    @staticmethod
-    def _shares(sentinel: Tensor, scores: Tensor, allowed: Tensor) -> tuple[Tensor, Tensor]:
-        """One softmax over the sentinel (…, 1) and the scores (…, T) of the allowed positions."""
-        shares = torch.cat([sentinel, scores.masked_fill(~allowed, -torch.inf)], dim=-1).softmax(dim=-1)
-        return shares[..., 0], shares[..., 1:]
+        after = after.masked_fill(~allowed[:, None], -torch.inf)
+        shares = torch.cat([self.sentinel(end), after], dim=-1).softmax(dim=-1)[:, 0]
+        return shares[:, 0], shares[:, 1:]
 
 
-def _lookup(lengths: Tensor, table: Tensor) -> Tensor:
-    looked_up: Tensor = _Lookup.apply(lengths, table)  # type: ignore[no-untyped-call]
-    return looked_up
+def _narrow(idx: Tensor) -> Tensor:
+    """The same numbers in 32 bits, which are compared twice as fast."""
+    return idx.to(torch.int32)
 
 
-class _Lookup(torch.autograd.Function):
-    """`table[lengths]`. The gradient of plain indexing is accumulated element by element; here it is one sum for each
-    of the few entries, which takes a fifth of the time and gives the same digits on every device.
+def _places(same: Tensor) -> Tensor:
+    """Where it is true, flattened; NumPy finds them four times as fast."""
+    if same.device.type == "cpu":
+        return torch.from_numpy(np.flatnonzero(same.numpy()))
+    return same.flatten().nonzero()[:, 0]
+
+
+def _matches(idx: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Where the tokens before j match those up to t, at least one, and how many do, at most 6: (M,) and (M,).
+
+    t is one of the last n of the T tokens, 1 <= j <= t; the places are those in a matrix (B, n, T), flattened. Few
+    tokens are alike, so a list of them takes a tenth of the time that whole matrices take.
+    """
+    T = idx.size(1)
+    narrow = _narrow(idx)
+    same = (narrow[:, None, :] == narrow[:, -n:, None]).tril_(T - n - 1)
+    flat = _places(same)
+    row, earlier = flat // T, flat % T
+    padded = F.pad(narrow, (LONGEST_MATCH, 0), value=-1).flatten()  # a text's beginning matches nothing
+    begin = row // n * (T + LONGEST_MATCH) + LONGEST_MATCH
+    here, there = begin + row % n + T - n, begin + earlier
+    lengths, alike = torch.ones_like(flat), torch.ones_like(flat, dtype=torch.bool)
+    for back in range(1, LONGEST_MATCH):
+        alike = alike & (padded[here - back] == padded[there - back])
+        lengths += alike
+    return flat + 1, lengths
+
+
+def _softmax(query: Tensor, before: Tensor, sentinel: Tensor, extra: Tensor, places: Tensor, lengths: Tensor) -> Tensor:
+    """One softmax over the sentinel, in the place of token 0, and tokens 1 to t: (B, n, T).
+
+    query (B, n, K), before (B, T, K), sentinel (B, n); extra (7,): what is added to the scores of `places` (M,), where
+    so many tokens match: lengths (M,).
+    """
+    (B, n, _), T = query.shape, before.size(1)
+    later = torch.full((n, T), -torch.inf, dtype=query.dtype, device=query.device).triu_(T - n + 1)
+    scores = torch.baddbmm(later.expand(B, n, T), query, before.transpose(1, 2))
+    scores[:, :, 0] = sentinel
+    scores.view(-1).index_add_(0, places, extra[lengths])
+    return scores.softmax(dim=-1)
+
+
+class _CopyingLoss(torch.autograd.Function):
+    """Both directions written out, since autograd would pass over a dozen (B, n, T) matrices, and this over three.
+
+    With p = own · p_vocabulary + Σ_copied weight_j, the gradient of the loss −log p by a score is
+    weight_j − [j copied] · weight_j / p, and that by the vocabulary's loss is own · p_vocabulary / p.
     """
 
     @staticmethod
-    def forward(ctx: Any, lengths: Tensor, table: Tensor) -> Tensor:
-        ctx.save_for_backward(lengths)
-        ctx.n_entries = len(table)
-        return table[lengths]
+    def forward(
+        ctx: Any, losses: Tensor, query: Tensor, before: Tensor, sentinel: Tensor, extra: Tensor, places: Tensor,
+        lengths: Tensor, copied: Tensor,
+    ) -> Tensor:  # fmt: skip
+        weights = _softmax(query, before, sentinel, extra, places, lengths)
+        T = before.size(1)
+        own = weights[:, :, 0] * torch.exp(-losses)
+        p = own.clone()
+        p.view(-1).index_add_(0, copied // T, weights.view(-1)[copied])
+        ctx.save_for_backward(query, before, own, p, places, lengths, copied)
+        ctx.weights, ctx.n_extra = weights, len(extra)
+        return -p.clamp(min=MIN_PROBABILITY).log()
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, upstream: Tensor) -> tuple[None, Tensor]:
-        (lengths,) = ctx.saved_tensors
-        sums = [torch.where(lengths == entry, upstream, 0.0).sum() for entry in range(ctx.n_entries)]
-        return None, torch.stack(sums)
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        query, before, own, p, places, lengths, copied = ctx.saved_tensors
+        weights: Tensor = ctx.weights
+        ctx.weights = None  # its memory becomes the gradient's
+        T = before.size(1)
+        upstream = torch.where(p < MIN_PROBABILITY, 0.0, upstream)
+        each = (upstream / p.clamp(min=MIN_PROBABILITY)).flatten()
+        repeated = weights.view(-1)[copied] * each[copied // T]
+        by_losses = own * each.view_as(own)
+        gradient = weights.mul_(upstream[:, :, None])
+        gradient.view(-1).index_add_(0, copied, repeated, alpha=-1.0)
+        by_sentinel = gradient[:, :, 0] - by_losses
+        gradient[:, :, 0] = 0.0
+        at_places = gradient.view(-1)[places]
+        by_extra = [torch.where(lengths == length, at_places, 0.0).sum() for length in range(ctx.n_extra)]
+        by_query, by_before = gradient @ before, gradient.transpose(1, 2) @ query
+        return by_losses, by_query, by_before, by_sentinel, torch.stack(by_extra), None, None, None
 
 
-def match_lengths(idx: Tensor) -> Tensor:
-    """(B, T) -> (B, T, T): at [b, t, j] how many tokens ending at j match those ending at t, at most 6."""
-    same = idx[:, :, None] == idx[:, None, :]
-    run, length = same, same.int()
-    for _ in range(LONGEST_MATCH - 1):
-        run = same & F.pad(run, (1, 0, 1, 0))[:, :-1, :-1]
-        length += run
-    return length
+_copying_loss: Callable[..., Tensor] = _CopyingLoss.apply
 
 
 def _match_lengths_at(idx: Tensor, last: Tensor) -> Tensor:
@@ -120,9 +196,3 @@ def _match_lengths_at(idx: Tensor, last: Tensor) -> Tensor:
         run = run & F.pad(same, (back, 0))[:, : idx.size(1)]
         length = length + run
     return length
-
-
-def _earlier(T: int, device: torch.device) -> Tensor:
-    """(T, T): at [t, j] whether token j may be repeated at t."""
-    positions = torch.arange(T, device=device)
-    return (positions >= 1) & (positions <= positions[:, None])

@@ -29,7 +29,6 @@ from slmtui.model.size import mlp_width
 LOGITS_AT_ONCE = 1 << 20  # of the distributions of a text: 4 MB
 ROTARY_BASE = 10_000.0  # of the wavelengths: from 2 pi tokens to nearly this times 2 pi
 NORM_EPS = 1e-5
-MIN_PROBABILITY = 1e-30  # of a token that is neither likely nor copied: its logarithm must be finite
 
 
 @dataclass(frozen=True)
@@ -245,10 +244,8 @@ class GPT(nn.Module):
         ).view(targets.shape)
         if self.copy_head is None:
             return losses
-        own, weights = self.copy_head(idx, hidden.float())
-        copied = (weights[:, first:] * (idx[:, None, :] == targets[:, :, None])).sum(dim=-1)
-        probabilities: Tensor = own[:, first:] * torch.exp(-losses) + copied
-        return -probabilities.clamp(min=MIN_PROBABILITY).log()
+        mixed: Tensor = self.copy_head(idx, hidden.float(), targets, losses)
+        return mixed
 
     def distributions(self, idx: Tensor, *, first: int = 0, bf16: bool = False) -> Iterator[Tensor]:
         """The probabilities of the token after each of idx (B, T) from place `first` on, row by row of the batch.
@@ -256,7 +253,8 @@ class GPT(nn.Module):
         In pieces of a few tokens, (n, V) float32 each, B · (T − first) in all.
         """
         hidden = self._hidden(idx, bf16=bf16)
-        own, weights = (None, None) if self.copy_head is None else self.copy_head(idx, hidden.float())
+        n = idx.size(1) - first
+        own, weights = (None, None) if self.copy_head is None else self.copy_head.shares(idx, hidden.float(), n)
         kind = torch.bfloat16 if bf16 else self.lm_head.weight.dtype
         matrix = self.lm_head.weight.to(kind)
         at_once = max(1, LOGITS_AT_ONCE // self.config.n_vocab)
@@ -265,8 +263,9 @@ class GPT(nn.Module):
                 at = slice(start, start + at_once)
                 p = F.linear(hidden[row, at].to(kind), matrix).float().softmax(dim=-1)
                 if own is not None and weights is not None:
-                    p = own[row, at, None] * p
-                    p.scatter_add_(1, idx[row].expand(len(p), -1), weights[row, at])
+                    places = slice(start - first, start - first + at_once)
+                    p = own[row, places, None] * p
+                    p.scatter_add_(1, idx[row].expand(len(p), -1), weights[row, places])
                 yield p
 
     def _hidden(self, idx: Tensor, *, bf16: bool) -> Tensor:

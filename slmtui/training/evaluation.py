@@ -23,7 +23,8 @@ from torch import Tensor
 
 from slmtui.data.context_mixing.static import sureness_of
 from slmtui.data.dataset import Dataset, Side, SideTokens
-from slmtui.model.gpt import GPT, MIN_PROBABILITY
+from slmtui.model.copy_head import MIN_PROBABILITY
+from slmtui.model.gpt import GPT
 from slmtui.model.mixture import NgramMixture
 from slmtui.training.batches import WindowSource, windows_in_order
 

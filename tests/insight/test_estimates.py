@@ -66,7 +66,8 @@ def test_memory_counts_what_it_says() -> None:
     values = more.values()
     values["model"] |= {"attention_dropout": 0.0, "copy_head": True}
     copying = memory_needed(Phase.model_validate(values), 7)
-    assert copying["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 12 * 5 * 9)
+    assert copying["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 2 * 5 * 9)
+    assert copying["logits"] == 4 * 15 * 7
     assert copying["state"] == need["state"] + 16 * (33 * 2 + 8)
     values["model"] |= {"positions": "rotary", "norm": "rms", "mlp": "swiglu"}
     turning = memory_needed(Phase.model_validate(values), 7)

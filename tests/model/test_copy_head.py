@@ -11,7 +11,7 @@ from torch import Tensor
 
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
-from slmtui.model.copy_head import LONGEST_MATCH, CopyHead, _lookup, match_lengths
+from slmtui.model.copy_head import LONGEST_MATCH, CopyHead
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 
 CONFIG = GPTConfig(n_vocab=9, n_layer=2, n_head=2, n_embd=16, block_size=24, dropout=0.0, copy_head=True)
@@ -35,32 +35,37 @@ def tokens(*shape: int, seed: int = 0, n_vocab: int = 3) -> Tensor:
     return torch.randint(0, n_vocab, shape, generator=torch.Generator().manual_seed(seed))
 
 
-@torch.no_grad()
-def distributions(model: GPT, idx: Tensor) -> Tensor:
-    """The probabilities of every next token, (B, T, V): one sum for each place, as the definition has it."""
-    assert model.copy_head is not None
-    hidden = model(idx)
-    own, weights = model.copy_head(idx, hidden)
-    p: Tensor = own[..., None] * model.logits(hidden).softmax(dim=-1)
+def match_lengths(idx: Tensor) -> Tensor:
+    """At [b, t, j] how many tokens ending at j match those ending at t, at most 6: (B, T, T)."""
     B, T = idx.shape
-    for b in range(B):
+    lengths = torch.zeros(B, T, T, dtype=torch.int64)
+    for b, row in enumerate(idx.tolist()):
         for t in range(T):
             for j in range(T):
-                p[b, t, idx[b, j]] += weights[b, t, j]
-    return p
-
-
-def test_match_lengths_are_those_of_the_texts() -> None:
-    idx = tokens(2, 19)
-    lengths = match_lengths(idx)
-    for b, row in enumerate(idx.tolist()):
-        for t in range(19):
-            for j in range(19):
                 n = 0
                 while n < LONGEST_MATCH and n <= min(t, j) and row[t - n] == row[j - n]:
                     n += 1
-                assert lengths[b, t, j] == n
-    assert lengths.max() == LONGEST_MATCH
+                lengths[b, t, j] = n
+    return lengths
+
+
+def defined_distributions(model: GPT, idx: Tensor) -> Tensor:
+    """The probabilities of every next token, (B, T, V): one sum for each place, as the definition has it."""
+    head = model.copy_head
+    assert head is not None
+    hidden = model(idx)
+    vocabulary, T = model.logits(hidden).softmax(dim=-1), idx.size(1)
+    scores = head.query(hidden) @ head.key(hidden).transpose(1, 2) + head.match[match_lengths(idx)]
+    rows = []
+    for t in range(T):
+        places = torch.cat([head.sentinel(hidden[:, t]), scores[:, t, :t]], dim=-1).softmax(dim=-1)  # (B, 1 + t)
+        rows.append((places[:, :1] * vocabulary[:, t]).scatter_add(1, idx[:, 1 : t + 1], places[:, 1:]))
+    return torch.stack(rows, dim=1)
+
+
+def distributions(model: GPT, idx: Tensor) -> Tensor:
+    """The same as the model gives them."""
+    return torch.cat(list(model.distributions(idx))).view(*idx.shape, -1)
 
 
 @torch.no_grad()
@@ -68,7 +73,7 @@ def test_nothing_is_pointed_at_but_what_was_read_after_something_else(model: GPT
     idx = tokens(3, 12)
     head = model.copy_head
     assert isinstance(head, CopyHead)
-    own, weights = head(idx, model(idx))
+    own, weights = head.shares(idx, model(idx), 12)
     torch.testing.assert_close(own + weights.sum(dim=-1), torch.ones(3, 12))
     assert float(weights[:, :, 0].max()) == 0.0, "nothing stands before the first token"
     assert float(weights.triu(1).max()) == 0.0, "later tokens are not known yet"
@@ -80,27 +85,52 @@ def test_a_longer_match_weighs_more_from_the_start() -> None:
     made = initial_gpt(CONFIG, seed=1)
     assert made.copy_head is not None
     idx = torch.tensor([[5, 1, 2, 7, 3, 2, 8, 5, 1, 2]])  # after "5 1 2" came 7, after "3 2" came 8
-    _, weights = made.copy_head(idx, made(idx))
+    _, weights = made.copy_head.shares(idx, made(idx), 10)
     assert weights[0, -1, 3] > weights[0, -1, 6] > weights[0, -1, 4]
 
 
+@torch.no_grad()
 def test_the_loss_is_that_of_the_distributions_which_sum_to_one(model: GPT) -> None:
     idx, targets = tokens(2, 24, seed=3), tokens(2, 24, seed=4)
     p = distributions(model, idx)
     torch.testing.assert_close(p.sum(dim=-1), torch.ones(2, 24))
+    torch.testing.assert_close(p, defined_distributions(model, idx), atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(torch.cat(list(model.distributions(idx, first=9))).view(2, 15, -1), p[:, 9:])
     expected = -p.gather(-1, targets[..., None])[..., 0].log()
     torch.testing.assert_close(model.token_losses(idx, targets), expected, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.token_losses(idx, targets, first=9), expected[:, 9:], atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(model.loss(idx, targets), expected.mean(), atol=1e-5, rtol=1e-5)
 
 
-def test_the_match_lengths_learn_as_indexing_them_would(model: GPT) -> None:
-    table, idx = torch.arange(LONGEST_MATCH + 1.0, requires_grad=True), tokens(2, 30, seed=8)
-    upstream = torch.randn(2, 30, 30, generator=torch.Generator().manual_seed(0))
-    torch.testing.assert_close(_lookup(match_lengths(idx), table), table[match_lengths(idx)])
-    (summed,) = torch.autograd.grad(_lookup(match_lengths(idx), table), table, upstream)
-    (indexed,) = torch.autograd.grad(table[match_lengths(idx)], table, upstream)
-    torch.testing.assert_close(summed, indexed)
+@pytest.mark.parametrize("first", [0, 9])
+@pytest.mark.parametrize("shifted", [False, True])
+def test_every_parameter_learns_what_the_definition_says(model: GPT, first: int, shifted: bool) -> None:
+    idx = tokens(2, 25, seed=8)
+    targets = idx[:, 1:] if shifted else tokens(2, 24, seed=9, n_vocab=9)
+    idx = idx[:, :-1]
+    upstream = torch.rand(2, 24 - first, generator=torch.Generator().manual_seed(0)) - 0.3
+    p = defined_distributions(model, idx).gather(-1, targets[..., None])[:, first:, 0]
+    found = []
+    for losses in (model.token_losses(idx, targets, first=first), -p.log()):
+        model.zero_grad()
+        losses.backward(upstream)  # type: ignore[no-untyped-call]
+        found.append({name: parameter.grad for name, parameter in model.named_parameters()})
+    for name, gradient in found[0].items():
+        torch.testing.assert_close(gradient, found[1][name], atol=2e-5, rtol=2e-4, msg=name)
+
+
+def test_what_is_neither_likely_nor_copied_has_a_loss_and_teaches_nothing() -> None:
+    made = initial_gpt(CONFIG, seed=1)
+    assert made.copy_head is not None
+    idx, hidden = torch.tensor([[1, 2, 3]]), torch.zeros(1, 3, 16)
+    losses = torch.tensor([[200.0]], requires_grad=True)
+    mixed = made.copy_head(idx, hidden, torch.tensor([[7]]), losses)
+    mixed.sum().backward()
+    assert float(mixed.detach()) == pytest.approx(30 * np.log(10))
+    assert losses.grad is not None
+    assert float(losses.grad) == 0.0
+    assert made.copy_head.match.grad is not None
+    assert not made.copy_head.match.grad.any()
 
 
 def test_what_comes_later_changes_nothing(model: GPT) -> None:
