@@ -1,4 +1,4 @@
-"""A project, which is a folder with phases/ and data/, and the bundled files to start one."""
+"""A project, which is a folder with phases/, studies/ and data/, and the bundled files to start one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from slmtui.files import is_there
 PHASES = Path("phases")
 DEFAULT_PHASE = PHASES / "quick.toml"
 DEFAULT_CHECKPOINTS = Path("checkpoints")
-PARTS = (str(PHASES), "data/chromadb")  # of a new project
+STUDIES = Path("studies")
+PARTS = (str(PHASES), str(STUDIES), "data/chromadb")  # of a new project
 
 
 def shown_command(*words: str, checkpoints: Path = DEFAULT_CHECKPOINTS) -> str:
@@ -65,7 +66,7 @@ def how_to_train(checkpoints: Path = DEFAULT_CHECKPOINTS) -> tuple[str, ...]:
 
 
 def set_up(folder: Path) -> None:
-    """Copy the bundled phases and corpus to `folder`. UserError if either already exists; nothing is overwritten.
+    """Copy the bundled phases, studies and corpus to `folder`; nothing is overwritten. UserError if one already exists.
 
     The same if a file cannot be written; then all that was made is removed again.
     """

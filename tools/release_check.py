@@ -22,7 +22,7 @@ CONTENTS = (
     "slmtui/py.typed",
     "slmtui/console/console.tcss",
     "slmtui/data/gpt2_merges.bin.xz",
-    *(f"slmtui/bundled/phases/{path.name}" for path in (ROOT / "phases").glob("*.toml")),
+    *(f"slmtui/bundled/{part}/{path.name}" for part in ("phases", "studies") for path in (ROOT / part).glob("*.toml")),
     *(f"slmtui/bundled/data/chromadb/{path.name}" for path in (ROOT / "data/chromadb").glob("*.py")),
     *(path.relative_to(ROOT).as_posix() for path in (ROOT / "slmtui").rglob("*.py")),
 )

@@ -4,12 +4,13 @@
 """
 
 COMMANDS = {
-    "check": "say whether phase files are valid, and what is wrong with them",
+    "check": "say whether phases and studies are valid, and what is wrong with them",
     "inspect": "count what a corpus or a phase's dataset holds",
     "suggest": "suggest a phase for a corpus, with reasons",
     "complete": "complete prompts with the model of a run",
     "serve": "answer editors and OpenAI's clients over HTTP",
     "examine": "count what a run's model writes, and test what it knows by heart",
+    "study": "train the trials of a study, and say what they tell together",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
     "report": "report on a run, or compare several, as Markdown or HTML",

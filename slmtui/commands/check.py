@@ -1,6 +1,6 @@
-"""slmtui check [PHASE.toml | DIR …]: say whether phase files are valid, and what is wrong with them.
+"""slmtui check [FILE.toml | DIR …]: say whether phases and studies are valid, and what is wrong with them.
 
-slmtui check                  all of phases/
+slmtui check                  all of phases/ and studies/
 slmtui check experiments      all .toml files below a folder
 """
 
@@ -16,24 +16,30 @@ import click
 
 from slmtui.commands.options import PATH, Job, json_option, phase_files, set_option
 from slmtui.config.errors import Problem, printable
-from slmtui.config.phase_file import PhaseError, load_phase
+from slmtui.config.phase_file import PhaseError, load_phase, read_phase_text
 from slmtui.config.source_path import source_path
+from slmtui.config.study import is_study, load_study
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
-from slmtui.project import DEFAULT_PHASE
+from slmtui.project import DEFAULT_PHASE, STUDIES
+from slmtui.words import plural
 
 
 @click.command(cls=Job, help=__doc__)
-@click.argument("paths", nargs=-1, type=PATH, metavar="[PHASE.toml | DIR …]", shell_complete=phase_files)
+@click.argument("paths", nargs=-1, type=PATH, metavar="[FILE.toml | DIR …]", shell_complete=phase_files)
 @json_option("one JSON line for each file")
 @set_option
 def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) -> ExitStatus:
     status = ExitStatus.DONE
-    for path, fault in files_of(paths or (DEFAULT_PHASE.parent,)):
+    usual = (DEFAULT_PHASE.parent, *((STUDIES,) if is_folder(STUDIES) else ()))
+    for path, fault in files_of(paths or usual):
         try:
             if fault:
                 raise PhaseError([Problem(printable(str(path), limit=200), "", f"cannot be read: {fault}")])
+            if is_study(read_phase_text(path)):
+                _tell_study(path, as_json=as_json)
+                continue
             phase = load_phase(path, overrides)
         except PhaseError as error:
             status = ExitStatus.USAGE
@@ -52,6 +58,17 @@ def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) 
             named = ", ".join(map(printable, missing[:3])) + more
             say(f"{path}: data.source: there is no {named} here, so it cannot be trained as it is")
     return status
+
+
+def _tell_study(path: Path, *, as_json: bool) -> None:
+    from slmtui.studies.claims import CLAIMS  # scipy, which no phase needs
+
+    study = load_study(path, CLAIMS)
+    if as_json:
+        put(json.dumps({"file": str(path), "ok": True, "name": study.name, "trials": len(study.trials)}))
+    else:
+        what = f"{plural(len(study.cells), 'cell')}, {plural(len(study.trials), 'trial')}"
+        put(f"{path}: valid (study: {study.title or study.name}; {what})")
 
 
 def files_of(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:

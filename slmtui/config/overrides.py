@@ -22,8 +22,8 @@ class Override:
     place: str
 
 
-def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]]:
-    """Parse `section.key=value` arguments; malformed ones are returned as problems.
+def parse_overrides(texts: Iterable[str | Override]) -> tuple[list[Override], list[Problem]]:
+    """Parse `section.key=value` arguments; malformed ones are returned as problems, and parsed ones as they are.
 
     Values are parsed as TOML. A value is taken literally if it is not valid TOML, or if the key expects a string and
     TOML sees something else: `data.source=2024` means the folder of that name.
@@ -31,6 +31,9 @@ def parse_overrides(texts: Iterable[str]) -> tuple[list[Override], list[Problem]
     overrides: list[Override] = []
     problems: list[Problem] = []
     for text in texts:
+        if isinstance(text, Override):
+            overrides.append(text)
+            continue
         place = f"--set {printable(text)}"
         form = _FORM.fullmatch(text)
         path = _key_path(form[1]) if form else None

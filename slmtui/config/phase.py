@@ -57,6 +57,11 @@ class PhaseSection(Section):
     title: str = Field("", description="Title in lists and reports.")
     description: str = Field("", description="What is trained here, and on what.")
     hypothesis: str = Field("", description="What you expect to happen, written down beforehand.")
+    study: str = Field(
+        "",
+        description="Study that this training is a trial of; set by `slmtui study`.",
+        json_schema_extra={"allowed": "a string", "by_hand": False},
+    )
 
 
 class DataSection(Section):

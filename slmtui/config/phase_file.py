@@ -34,7 +34,7 @@ def load_phase(path: str | FilePath, overrides: Iterable[str] = ()) -> Phase:
 def parse_phase(
     text: str,
     name_of_file: str = "phase.toml",
-    overrides: Iterable[str] = (),
+    overrides: Iterable[str | Override] = (),
     validate: Callable[[dict[str, Any]], Phase] = Phase.model_validate,
 ) -> Phase:
     """Parse a phase from the text of a file; error messages call the file `name_of_file`.
@@ -43,7 +43,7 @@ def parse_phase(
     """
     text = text.replace("\r\n", "\n")
     file = printable(name_of_file, limit=200)
-    document = _parse_toml(text, file)
+    document = parse_toml(text, file)
     places: dict[KeyPath, Spot | Override] = dict(spots(text))
     settings, problems = parse_overrides(overrides)
     for override in settings:
@@ -70,10 +70,12 @@ def dump_phase(phase: Phase) -> str:
     values = phase.values()
     if not values["data"]["patterns"]:
         del values["data"]["patterns"]  # rather than an empty table
+    if not values["phase"]["study"]:
+        del values["phase"]["study"]
     return tomli_w.dumps({section: keys for section, keys in values.items() if keys})
 
 
-def _parse_toml(text: str, file: str) -> dict[str, Any]:
+def parse_toml(text: str, file: str) -> dict[str, Any]:
     if text.startswith("\ufeff"):
         raise PhaseError([Problem(f"{file}:1", "", "begins with a byte order mark; save it as UTF-8 without one")])
     try:

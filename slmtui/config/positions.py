@@ -8,6 +8,7 @@ statement's key.
 import re
 import tomllib
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
@@ -44,6 +45,8 @@ class _Statement:
 def spots(text: str) -> dict[KeyPath, Spot]:
     """The positions of the keys, tables and list items of `text`, by path, such as ("sampling", "prompts", 0).
 
+    The first table of a list of tables is (name, 0).
+
     `text` must be valid TOML with "\\n" for line ends. A table without a header gets the line of its first key. Keys
     inside an inline table have no position, nor do the items of a nested list.
     """
@@ -56,9 +59,13 @@ def spots(text: str) -> dict[KeyPath, Spot]:
 
     found: dict[KeyPath, Spot] = {}
     table: KeyPath = ()
+    met = Counter[KeyPath]()  # of each [[table]]
     for statement in _statements(text):
         if statement.equals is None:  # [table] or [[table]]
             table = _key_path(text[statement.start : statement.end])
+            if text.startswith("[[", statement.start):
+                met[table] += 1
+                table = (*table, met[table] - 1)
             path, value = table, statement.start
         else:
             path = table + _key_path(text[statement.start : statement.equals] + "= 0")

@@ -33,6 +33,7 @@ class Key:
     choices: tuple[str, ...]
     allowed: str
     description: str
+    by_hand: bool = True  # whether a person sets it
 
 
 def describe_schema() -> tuple[Key, ...]:
@@ -72,6 +73,7 @@ def _walk() -> Iterator[Key]:
                 choices=choices,
                 allowed=allowed_words(field),
                 description=field.description or "",
+                by_hand=not isinstance(extra := field.json_schema_extra, dict) or bool(extra.get("by_hand", True)),
             )
 
 

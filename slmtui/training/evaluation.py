@@ -73,15 +73,22 @@ def side_losses(model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf
     if mixture is None or (isinstance(mixture, NgramMixture) and ngram is None):
         return SideLosses(full_loss(model, side, bf16=bf16))
     is_text = _is_text(torch.from_numpy(side.tokens[1:].astype(np.int64)), side.end)
+    return SideLosses(*(_mean(losses[is_text]) for losses in each_loss(model, side, ngram, bf16=bf16)))
+
+
+def each_loss(model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False) -> list[Tensor]:
+    """The losses of a side's tokens but the first, (n − 1,) each: the network's, then those of mixtures, if any."""
     model.eval()
-    if isinstance(mixture, NgramMixture) and ngram is not None:
-        batches = windows_in_order(side, model.config.block_size, _rows(model))
-        network = torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])  # (n - 1,)
-        found = [network, mixture.losses(network, ngram[1 : len(side.tokens)])]
-    else:
+    mixture = model.mixture
+    if mixture is not None and not isinstance(mixture, NgramMixture):
         found = context_losses(model, side, bf16=bf16)
+    else:
+        batches = windows_in_order(side, model.config.block_size, _rows(model))
+        found = [torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])]  # (n - 1,)
+        if mixture is not None and ngram is not None:
+            found.append(mixture.losses(found[0], ngram[1 : len(side.tokens)]))
     model.train()
-    return SideLosses(*(_mean(losses[is_text]) for losses in found))
+    return found
 
 
 @torch.no_grad()

@@ -190,6 +190,28 @@ class CharactersSaved(Base):
 
 
 @dataclass(frozen=True, kw_only=True)
+class BlockLosses(Base):
+    """What the best model has on stretches of the validation side, measured at the end of a study's trial.
+
+    Sums in nats, block by block, of the tokens that are text; so that trials are compared on the same text, and it is
+    known how much the choice of the text matters.
+    """
+
+    event: Literal["block_losses"] = "block_losses"
+    best_step: Count
+    n_bytes: list[Count]  # of each block
+    network: list[Real]
+    static: list[Real] | None = None
+    adaptive: list[Real] | None = None
+    decides: Decides  # who predicts with the best model
+
+    @property
+    def judged(self) -> list[float]:
+        """The losses of who predicts."""
+        return {"static": self.static, "adaptive": self.adaptive}.get(self.decides) or self.network
+
+
+@dataclass(frozen=True, kw_only=True)
 class Sample(Base):
     event: Literal["sample"] = "sample"
     prompt: str
@@ -311,6 +333,7 @@ Event = Annotated[
     | Evaluation
     | FinalTest
     | CharactersSaved
+    | BlockLosses
     | Sample
     | SampleRates
     | Checkpoint

@@ -56,13 +56,13 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[tuple[str | int, ...], int]]:
     """A TOML text, and the line of every key, table and list item in it."""
     text = ""
     expected: dict[tuple[str | int, ...], int] = {}
-    tables: list[tuple[str, ...]] = [(), ("t",), ("u", "v w"), ("x",)]
-    for number, table in enumerate(tables[: draw(st.integers(1, 4))]):
+    tables: list[tuple[str | int, ...]] = [(), ("t",), ("u", "v w"), ("x", 0), ("x", 1)]
+    for number, table in enumerate(tables[: draw(st.integers(1, 5))]):
         if table:
             text += draw(st.sampled_from(GAPS))
-            header = ["", "[t]", " [ u . 'v w' ] # [y]", "[[x]]"][number]
+            header = ["", "[t]", " [ u . 'v w' ] # [y]", "[[x]]", " [[ x ]] # [[z]]"][number]
             for length in range(1, len(table) + 1):
-                expected[table[:length]] = text.count("\n") + 1
+                expected.setdefault(table[:length], text.count("\n") + 1)
             text += header + "\n"
         for key in draw(st.lists(st.sampled_from(KEYS), unique=True, max_size=5)):
             text += draw(st.sampled_from(GAPS))

@@ -98,7 +98,7 @@ class PhaseForm(Vertical):
         """Show the fields of one section. Only they exist: each widget more makes every change of focus slower."""
         self.section = name
         fields = self.query_one(Fields)
-        mine = [key for key in describe_schema() if key.section == name]
+        mine = [key for key in describe_schema() if key.section == name and key.by_hand]
         width = max(len(key.name) for key in mine) + 2
         with self.app.batch_update():
             old, had_focus = list(fields.children), fields.has_focus_within

@@ -1,0 +1,1 @@
+"""Many runs, one question: trials, what they tell together, and how far it can be trusted."""

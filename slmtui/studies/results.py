@@ -1,0 +1,195 @@
+"""What has become of each trial of a study: a fold over the logs of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from slmtui.config.phase_file import PhaseError
+from slmtui.config.study import Cell, Study, Trial
+from slmtui.runs.log_reader import LogError, LogReader
+from slmtui.runs.run import Run, State, all_runs
+from slmtui.runs.summary import RunSummary, SummaryFold
+from slmtui.studies.statistics import Comparison, Estimate, compare, estimate, level_for
+from slmtui.training import events
+
+Status = Literal["missing", "running", "stopped", "done", "failed"]
+_STATUS: dict[State, Status] = {
+    "running": "running", "paused": "running", "stalled": "running", "done": "done", "stopped": "stopped",
+    "failed": "failed", "crashed": "stopped",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class TrialResult:
+    """A trial, and the run that it became. Losses in bits per byte, of who predicts with the best model."""
+
+    trial: Trial
+    run: Run | None = None
+    status: Status = "missing"
+    summary: RunSummary | None = None
+    blocks: events.BlockLosses | None = None
+    labels: dict[str, int] = field(default_factory=dict)  # of the samples at the best evaluation
+    evaluations: tuple[tuple[int, float], ...] = ()  # (step, bits per byte) of who predicts
+
+    @property
+    def step(self) -> int:
+        return self.summary.step if self.summary is not None else 0
+
+    def best_until(self, step: int) -> float | None:
+        """The lowest loss up to a step, in bits per byte; None before the first evaluation."""
+        return min((bits for at, bits in self.evaluations if at <= step), default=None)
+
+    @property
+    def bits_per_byte(self) -> float | None:
+        return self.summary.judged_bits_per_byte if self.summary is not None else None
+
+    @property
+    def test_bits_per_byte(self) -> float | None:
+        """On the test side, of who predicts; None without such a side, or before the end."""
+        if self.summary is None:
+            return None
+        of = {"static": self.summary.test_mixed_bits_per_byte, "adaptive": self.summary.test_adaptive_bits_per_byte}
+        found = of.get(self.summary.judged or "network")
+        return self.summary.test_bits_per_byte if found is None else found
+
+
+@dataclass(frozen=True)
+class CellResult:
+    cell: Cell
+    trials: tuple[TrialResult, ...]
+
+    @property
+    def measured(self) -> list[TrialResult]:
+        """The trials that came to their end."""
+        return [result for result in self.trials if result.blocks is not None and result.status == "done"]
+
+    @cached_property
+    def estimate(self) -> Estimate | None:
+        """The mean over the seeds that are done; None before there is one."""
+        measured = self.measured
+        return _estimate(measured) if measured else None
+
+    @property
+    def test_mean(self) -> float | None:
+        found = [result.test_bits_per_byte for result in self.measured]
+        known = [bits for bits in found if bits is not None]
+        return float(np.mean(known)) if known and len(known) == len(found) else None
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    study: Study
+    cells: tuple[CellResult, ...]
+
+    @property
+    def trials(self) -> list[TrialResult]:
+        """Seed by seed, as they are trained."""
+        return [cell.trials[number] for number in range(len(self.study.seeds)) for cell in self.cells]
+
+    def count(self, status: Status) -> int:
+        return sum(result.status == status for result in self.trials)
+
+    @property
+    def best(self) -> CellResult | None:
+        """The cell with the lowest mean, of those with the most seeds."""
+        known = [cell for cell in self.cells if cell.estimate is not None]
+        most = max((len(cell.measured) for cell in known), default=0)
+        full = [cell for cell in known if len(cell.measured) == most]
+        return min(full, key=_mean, default=None)
+
+    def against_best(self, cell: CellResult) -> Comparison | None:
+        """How much better the best cell is than this one, on the seeds that both have; the level is that of as many
+        comparisons as there are cells beside the best. None for the best itself, and where they cannot be compared."""
+        best = self.best
+        return None if best is None or cell is best else compare_cells(best, cell, len(self.cells) - 1)
+
+
+def compare_cells(first: CellResult, second: CellResult, comparisons: int = 1) -> Comparison | None:
+    """On the seeds that both have; None without two of them, or where the validation texts differ."""
+    one = {result.trial.seed: result for result in first.measured}
+    other = {result.trial.seed: result for result in second.measured}
+    both = [seed for seed in one if seed in other]
+    pairs = [(one[seed].blocks, other[seed].blocks) for seed in both]
+    blocks = [(a, b) for a, b in pairs if a is not None and b is not None]
+    n_blocks = {len(each.n_bytes) for pair in blocks for each in pair}
+    if len(blocks) < 2 or len(n_blocks) > 1 or not same_text([*first.measured, *second.measured]):
+        return None
+    # The tokens of two vocabularies end at other bytes, and so do blocks, by a few: what counts is the loss per byte.
+    sizes = np.mean([each.n_bytes for pair in blocks for each in pair], axis=0)
+    one_losses, other_losses = (
+        [np.array(pair[which].judged) / np.array(pair[which].n_bytes) * sizes for pair in blocks] for which in (0, 1)
+    )
+    return compare(np.array(one_losses), np.array(other_losses), sizes, level_for(comparisons))
+
+
+def same_text(results: Sequence[TrialResult]) -> bool:
+    """Were they all judged on the same validation text?"""
+    return len({result.summary.val_text for result in results if result.summary is not None}) <= 1
+
+
+def _estimate(measured: Sequence[TrialResult]) -> Estimate:
+    blocks = [result.blocks for result in measured if result.blocks is not None]
+    return estimate([each.judged for each in blocks], blocks[0].n_bytes)
+
+
+def _mean(cell: CellResult) -> float:
+    return cell.estimate.mean if cell.estimate is not None else float("inf")
+
+
+def read_results(study: Study, checkpoints: Path) -> StudyResults:
+    """Look at the runs of a study's trials. RunError if the folder cannot be listed."""
+    found = runs_of(study, checkpoints)
+    cells = tuple(
+        CellResult(
+            cell, tuple(read_trial(trial, found.get(trial_key(trial))) for trial in study.trials if trial.cell is cell)
+        )
+        for cell in study.cells
+    )
+    return StudyResults(study, cells)
+
+
+def trial_key(trial: Trial) -> str:
+    """What a trial's run is known by: all values of its phase."""
+    return trial.phase.model_dump_json()
+
+
+def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
+    """The study's runs by the key of their trials; of several for one trial, the first."""
+    found: dict[str, Run] = {}
+    for run in all_runs(checkpoints):
+        if not run.name.startswith(f"{study.name}."):
+            continue
+        try:
+            found.setdefault(run.phase().model_dump_json(), run)
+        except PhaseError:
+            continue  # damaged: its trial is trained anew
+    return found
+
+
+def read_trial(trial: Trial, run: Run | None) -> TrialResult:
+    if run is None:
+        return TrialResult(trial)
+    fold, blocks, labels, evaluations = SummaryFold(run.name), None, dict[str, int](), list[tuple[int, float]]()
+    try:
+        for chunk in LogReader(run.log_file).read():
+            for event in chunk.skim():
+                fold.add(event)
+                match event:
+                    case events.BlockLosses():
+                        blocks = event
+                    case events.Evaluation():
+                        evaluations.append((event.step, event.judged_bits_per_byte))
+                    case events.SampleRates() if event.step == fold.summary.best_step:
+                        labels = event.labels
+                    case events.Resumed() | events.Step():
+                        blocks = None
+    except LogError:
+        return TrialResult(trial, run, "failed")
+    state = run.state(fold.last, paused=fold.summary.paused)
+    return TrialResult(trial, run, _STATUS[state], fold.so_far(), blocks, labels, tuple(evaluations))

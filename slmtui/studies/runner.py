@@ -1,0 +1,180 @@
+"""Works through a study: trains the trials that are missing, resumes those that were cut off, leaves out what is done.
+
+A process takes a trial by locking its file in the study's folder, so any number of processes may work on one study, and
+one that dies holds nothing. Several trials at once are several processes, each with a trial and a thread.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import psutil
+
+from slmtui.config.phase import Phase
+from slmtui.config.study import Study, Trial
+from slmtui.data.gpt2 import N_VOCAB
+from slmtui.data.ngram_baseline import TOKEN_LIMIT
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.insight.estimates import memory_needed
+from slmtui.output import ExitStatus
+from slmtui.runs.lock import Lock, take
+from slmtui.session import Session, begin, resume
+from slmtui.studies import halving
+from slmtui.studies.results import Status, TrialResult, read_results, read_trial, runs_of, trial_key
+from slmtui.training.control import CommandKind
+from slmtui.words import plural
+
+LOCKS = ".studies"  # a folder beside the runs
+PROGRAM = 350 * 10**6  # bytes of a process that has imported torch
+UNFINISHED: tuple[Status, ...] = ("missing", "stopped")
+OTHERS: tuple[Status, ...] = ("running", "stopped", "failed")  # that are counted beside those done
+
+Wish = Callable[[], CommandKind | None]
+
+
+@dataclass
+class Work:
+    """What one process does for a study.
+
+    deadline: time.time() after which no trial is begun. refused: what could not be trained here, by trial, with the
+    reason.
+    """
+
+    study: Study
+    checkpoints: Path
+    wish: Wish
+    deadline: float | None = None
+    refused: dict[str, str] = field(default_factory=dict)
+
+    def run(self) -> Iterator[TrialResult]:
+        """Train what is missing, one trial after the other; each as it is when this process has done with it.
+
+        Ends when nothing is left that another process does not hold, when the time is used up, and when it is wished.
+        """
+        while not self._over():
+            taken = self._next()
+            if taken is None:
+                return
+            trial, lock, stop_at = taken
+            with lock:
+                try:
+                    self._train(trial, stop_at)
+                except UserError as error:
+                    self.refused[trial_key(trial)] = f"{trial.label}: {error}"
+                    continue
+                result = self._look(trial)
+            yield result
+
+    def _over(self) -> bool:
+        return self.wish() is not None or (self.deadline is not None and time.time() > self.deadline)
+
+    def _next(self) -> tuple[Trial, Lock, int | None] | None:
+        """A trial that may go on, and its lock; the step that it may go to, None for its end."""
+        results = read_results(self.study, self.checkpoints).trials
+        wanted: list[tuple[Trial, int | None]]
+        if self.study.halving:
+            wanted = halving.wanted(results)
+        else:
+            wanted = [(result.trial, None) for result in results if result.status in UNFINISHED]
+        for trial, stop_at in wanted:
+            if trial_key(trial) in self.refused:
+                continue
+            lock = take_trial(self.study, trial, self.checkpoints)
+            if lock is None:
+                continue
+            now = self._look(trial)  # between the list and the lock somebody may have trained it
+            if now.status in UNFINISHED and (stop_at is None or now.step < stop_at):
+                return trial, lock, stop_at
+            lock.release()
+        return None
+
+    def _look(self, trial: Trial) -> TrialResult:
+        return read_trial(trial, runs_of(self.study, self.checkpoints).get(trial_key(trial)))
+
+    def _train(self, trial: Trial, stop_at: int | None) -> None:
+        """UserError if it cannot be begun, or gone on with."""
+        session: Session | None = None
+
+        def wish() -> CommandKind | None:
+            if stop_at is not None and session is not None and session.training.evaluated_at >= stop_at:
+                return "interrupt"
+            return self.wish()
+
+        run = self._look(trial).run
+        try:
+            session = begin(trial.phase, self.checkpoints, wish) if run is None else resume(run, wish)
+            for _ in session.events:
+                pass
+        except TrainingFailed:
+            pass  # the reason stands in the run's log
+
+
+def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
+    """The lock of a trial, None if another process has it. UserError if it cannot be made."""
+    folder = checkpoints / LOCKS / study.name
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return take(folder / f"{trial.cell.number:02}-{trial.seed}", patience=0)
+    except OSError as error:
+        raise UserError(f"{folder}: trials cannot be locked here ({error.strerror})") from None
+
+
+def workers_for(study: Study) -> int:
+    """How many trials at once: a core each, as far as the largest fit into half of the memory that is free."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    largest = max(_memory(trial.phase) for trial in study.trials)
+    fit = psutil.virtual_memory().available // 2 // largest
+    return max(1, min(cores, fit, len(study.trials)))
+
+
+def _memory(phase: Phase) -> int:
+    """Bytes that a process takes which trains this phase."""
+    n_vocab = phase.tokenizer.vocab_size or N_VOCAB
+    return PROGRAM + sum(memory_needed(phase, n_vocab, TOKEN_LIMIT).values())
+
+
+@dataclass
+class Worker:
+    """A further process that works on the same study until nothing is left, and what it said on stderr."""
+
+    process: subprocess.Popen[bytes]
+    said: BinaryIO
+
+    @classmethod
+    def start(cls, file: Path, checkpoints: Path) -> Worker:
+        """In a session of its own: a key pressed in the terminal reaches whoever started it, who passes it on."""
+        # -P: the current folder is somebody's corpus, and no file of it may pass for a module of Python's.
+        command = [sys.executable, "-P", "-m", "slmtui", "study", str(file), "--at-once", "1"]
+        said = tempfile.TemporaryFile()  # noqa: SIM115  (closed with the worker)
+        process = subprocess.Popen(
+            [*command, "--checkpoints", str(checkpoints)], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+            stderr=said, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
+        )  # fmt: skip
+        return cls(process, said)
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None
+
+    def complaint(self) -> list[str]:
+        """What it said, if it ended because of something that a person has to put right."""
+        if self.process.returncode in (ExitStatus.DONE, ExitStatus.INTERRUPTED, ExitStatus.FAILED):
+            return []
+        self.said.seek(0)
+        return self.said.read().decode(errors="replace").splitlines()
+
+
+def progress_words(results: Sequence[TrialResult]) -> str:
+    """`12 of 45 trials done, 2 running, 1 failed`."""
+    count = Counter(result.status for result in results)
+    others = [f", {count[status]} {status}" for status in OTHERS if count[status]]
+    return f"{count['done']} of {plural(len(results), 'trial')} done" + "".join(others)

@@ -1,0 +1,127 @@
+"""Study files: the cells and trials that they mean, and what is said of those that mean none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from slmtui.config.phase_file import PhaseError
+from slmtui.config.study import Study, is_study, parse_study
+from slmtui.studies.claims import CLAIMS
+
+PHASE = """\
+[phase]
+name = "base"
+[model]
+n_layer = 1
+n_head = 1
+n_embd = 8
+"""
+HEAD = """\
+[study]
+name = "mine"
+phase = "base.toml"
+seeds = [5, 6]
+"""
+
+
+@pytest.fixture(autouse=True)
+def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.toml").write_text(PHASE)
+
+
+def parsed(text: str) -> Study:
+    return parse_study(text, "mine.toml", CLAIMS)
+
+
+def test_a_grid_and_variants_are_combined_and_each_cell_has_a_trial_for_every_seed() -> None:
+    study = parsed(
+        HEAD
+        + """\
+[set]
+training.max_iters = 30
+[grid]
+model.n_embd = [16, 32]
+data.dataset_size = [100, 200]
+[[variant]]
+name = "plain"
+[[variant]]
+name = "often"
+model.dropout = 0.25
+evaluation.interval = 7
+"""
+    )
+    assert [cell.label for cell in study.cells[:3]] == [
+        "n_embd 16 · dataset_size 100 · plain", "n_embd 16 · dataset_size 100 · often",
+        "n_embd 16 · dataset_size 200 · plain",
+    ]  # fmt: skip
+    assert len(study.cells) == 8
+    assert len(study.trials) == 16
+    assert [trial.seed for trial in study.trials] == [5] * 8 + [6] * 8, "seed by seed"
+    last = study.trials[-1]
+    assert last.cell.values == {
+        "model.n_embd": 32, "data.dataset_size": 200, "model.dropout": 0.25, "evaluation.interval": 7,
+    }  # fmt: skip
+    assert last.cell.variant == "often"
+    phase = last.phase
+    assert (phase.model.n_embd, phase.data.dataset_size, phase.model.dropout) == (32, 200, 0.25)
+    assert (phase.training.max_iters, phase.evaluation.interval, phase.training.seed) == (30, 7, 6)
+    assert (phase.phase.name, phase.phase.study, phase.training.threads) == ("mine.08", "mine", 1)
+    assert phase.phase.title == "n_embd 32 · dataset_size 200 · often · seed 6"
+
+
+def test_a_study_of_seeds_alone_has_one_cell() -> None:
+    study = parsed(HEAD)
+    assert [(trial.label, trial.phase.training.seed) for trial in study.trials] == [
+        ("as it is · seed 5", 5), ("as it is · seed 6", 6),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (HEAD + "[grid]\nmodel.n_embed = [8, 16]\n", ["mine.toml:6: unknown key in [model]", "did you mean n_embd?"]),
+        (HEAD + "[grid]\nmodel.n_embd = [8, 0]\n", ["mine.toml:6: too small (got 0)"]),
+        (HEAD + "[[variant]]\nname = 'a'\n[[variant]]\nname = 'b'\nmodel.dropout = 2\n", ["mine.toml:9: too large"]),
+        (HEAD + "[set]\nmodel.n_head = 3\n", ["n_head", "3"]),
+        (HEAD + "[grid]\nmodel.n_embd = 8\n", ["mine.toml:6: grid.model.n_embd: not possible", "a list"]),
+        (HEAD + "[grid]\nmodel.n_embd = [8, 8]\n", ["a list of different values"]),
+        (HEAD + "[grid]\nn_embd = [8]\n", ["mine.toml:6: grid.n_embd: not a key of a phase, which is section.key"]),
+        (HEAD + "[set]\ntraining.seed = 3\n", ["mine.toml:6: set.training.seed: set by the study itself"]),
+        (HEAD + "[[variant]]\nname = 'a'\n[[variant]]\nname = 'a'\n", ["mine.toml:8: variant.name: not possible"]),
+        (HEAD + "claims = ['gap_order_quality']\n", ["mine.toml:5", "did you mean gap_orders_quality?"]),
+        (HEAD + "minutes = 3\n", ["mine.toml:5: study.minutes: unknown key of a study, did you mean max_minutes?"]),
+        (HEAD + "max_minutes = 0\n", ["mine.toml:5: study.max_minutes: not possible (got 0)"]),
+        (HEAD + "halving = 1\n", ["study.halving: not possible (got 1), allowed: true or false"]),
+        (HEAD.replace("[5, 6]", "[5, 5]"), ["mine.toml:4: study.seeds: not possible (got [5, 5])"]),
+        (HEAD.replace("[5, 6]", "3"), ["study.seeds: not possible (got 3), allowed: a list"]),
+        (HEAD.replace("base.toml", "bass.toml"), ["mine.toml:3: study.phase: bass.toml", "did you mean base"]),
+        (HEAD.replace('"mine"', '"my study"'), ["mine.toml:2: study.name: not possible"]),
+        ("[study]\nseeds = [1]\n", ["study.name: missing", "study.phase: missing"]),
+        ("[grid]\n", ["mine.toml:1: study: missing"]),
+        (HEAD + "[grids]\nmodel.n_embd = [8]\n", ["mine.toml:5: grids: unknown key of a study, did you mean grid?"]),
+        (HEAD + "[grid]\n" + "".join(f"training.{key} = {list(range(1, 30))}\n" for key in
+                                     ("max_iters", "batch_size", "warmup_iters")), ["24,389 cells are too many"]),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_said_with_its_line(text: str, said: list[str]) -> None:
+    with pytest.raises(PhaseError) as error:
+        parsed(text)
+    for words in said:
+        assert words in str(error.value)
+
+
+def test_all_faults_are_said_at_once_and_each_once() -> None:
+    with pytest.raises(PhaseError) as error:
+        parsed(HEAD + "[set]\nmodel.n_layer = 0\n[grid]\nmodel.n_embd = [16, -8, 0]\n")
+    lines = str(error.value).splitlines()
+    assert len(lines) == 3
+    assert sum("mine.toml:6" in line for line in lines) == 1
+
+
+def test_a_study_is_told_from_a_phase() -> None:
+    assert is_study(HEAD)
+    assert not is_study(PHASE)
+    assert not is_study("no toml [")

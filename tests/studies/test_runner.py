@@ -1,0 +1,166 @@
+"""Trials are trained once, go on where they were cut off, and are shared by whoever works on the study."""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slmtui.config.study import Study
+from slmtui.runs.run import all_runs
+from slmtui.studies.results import StudyResults, read_results
+from slmtui.studies.runner import Work, take_trial
+from slmtui.training.control import CommandKind
+from tests.processes import Processes
+from tests.studies.conftest import MakeStudy
+
+
+def never() -> CommandKind | None:
+    return None
+
+
+def worked(study: Study, checkpoints: Path, wish: Callable[[], CommandKind | None] = never) -> list[str]:
+    """Work on a study here; the labels of the trials that were trained, in order."""
+    return [result.trial.label for result in Work(study, checkpoints, wish).run()]
+
+
+def numbers(results: StudyResults) -> dict[str, tuple[float | None, list[float]]]:
+    return {
+        result.trial.label: (result.bits_per_byte, result.blocks.judged if result.blocks else [])
+        for result in results.trials
+    }
+
+
+def test_each_trial_is_an_ordinary_run_and_is_trained_once(make_study: MakeStudy, tmp_path: Path) -> None:
+    study, checkpoints = make_study(), tmp_path / "checkpoints"
+    assert worked(study, checkpoints) == [
+        "n_embd 8 · seed 1", "n_embd 16 · seed 1", "n_embd 8 · seed 2", "n_embd 16 · seed 2",
+    ]  # fmt: skip
+    assert [run.name for run in all_runs(checkpoints)] == [
+        "small.01-001", "small.01-002", "small.02-001", "small.02-002",
+    ]  # fmt: skip
+    assert all(run.phase().phase.study == "small" for run in all_runs(checkpoints))
+    results = read_results(study, checkpoints)
+    assert results.count("done") == 4
+    for trial in results.trials:
+        assert trial.blocks is not None
+        assert trial.summary is not None
+        assert sum(trial.blocks.judged) / sum(trial.blocks.n_bytes) * 1.4427 == pytest.approx(
+            trial.bits_per_byte, rel=0.03
+        ), "the blocks are the validation side but its first token"
+    assert len({run.phase().training.seed for run in all_runs(checkpoints)}) == 2
+    assert worked(study, checkpoints) == []
+
+
+def test_a_study_that_is_cut_off_anywhere_ends_with_the_same_numbers(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study()
+    worked(study, tmp_path / "whole")
+    for cut in (1, 4, 9, 17):
+        checkpoints = tmp_path / f"cut-{cut}"
+        asked = iter(range(10_000))
+
+        def wish(asked=asked, cut=cut) -> CommandKind | None:  # type: ignore[no-untyped-def]
+            return "interrupt" if next(asked) >= cut else None
+
+        worked(study, checkpoints, wish)
+        assert read_results(study, checkpoints).count("done") < 4
+        worked(study, checkpoints)
+        assert numbers(read_results(study, checkpoints)) == numbers(read_results(study, tmp_path / "whole"))
+        assert len(all_runs(checkpoints)) == 4
+
+
+def test_a_trial_that_another_process_has_is_left_to_it(make_study: MakeStudy, tmp_path: Path) -> None:
+    study, checkpoints = make_study(), tmp_path / "checkpoints"
+    lock = take_trial(study, study.trials[1], checkpoints)
+    assert lock is not None
+    with lock:
+        assert worked(study, checkpoints) == ["n_embd 8 · seed 1", "n_embd 8 · seed 2", "n_embd 16 · seed 2"]
+        assert take_trial(study, study.trials[1], checkpoints) is None
+    assert worked(study, checkpoints) == ["n_embd 16 · seed 1"]
+
+
+def test_no_trial_begins_when_the_time_is_used_up(make_study: MakeStudy, tmp_path: Path) -> None:
+    study, checkpoints = make_study("max_minutes = 5"), tmp_path / "checkpoints"
+    assert study.max_minutes == 5
+    work = Work(study, checkpoints, never, deadline=time.time() + 0.01)
+    assert len(list(work.run())) == 1
+    assert len(list(Work(study, checkpoints, never, deadline=time.time() - 1).run())) == 0
+
+
+def test_a_trial_that_cannot_be_trained_here_stops_no_other(make_study: MakeStudy, tmp_path: Path) -> None:
+    study = make_study(rest='[grid]\ndata.include = [["*.py"], ["*.none"]]\n')
+    work = Work(study, tmp_path / "checkpoints", never)
+    assert len(list(work.run())) == 2
+    assert len(work.refused) == 2
+    assert all("*.none" in reason for reason in work.refused.values())
+
+
+def test_one_that_diverges_has_failed_and_is_not_tried_again(make_study: MakeStudy, tmp_path: Path) -> None:
+    rest = '[[variant]]\nname = "wild"\ntraining.learning_rate = 10.0\noptimizer.grad_clip = 0.0\n'
+    study, checkpoints = make_study(rest=rest + "training.warmup_iters = 0\n"), tmp_path / "checkpoints"
+    worked(study, checkpoints)
+    assert read_results(study, checkpoints).count("failed") == 2
+    assert worked(study, checkpoints) == []
+
+
+def test_halving_gives_up_what_lags_behind(make_study: MakeStudy, tmp_path: Path) -> None:
+    """Nine cells of which one is good: it alone is trained to the end, for less than half of all steps."""
+    rates = ", ".join(f"{1e-7 * (n + 1):.1e}" for n in range(8))
+    rest = f"[grid]\ntraining.learning_rate = [0.02, {rates}]\n"
+    study, checkpoints = make_study("halving = true", rest, steps=27), tmp_path / "checkpoints"
+    worked(study, checkpoints)
+    results = read_results(study, checkpoints)
+    done = [result.trial.label for result in results.trials if result.status == "done"]
+    assert done == ["learning_rate 0.02 · seed 1", "learning_rate 0.02 · seed 2"]
+    assert sum(result.step for result in results.trials) < 18 * 27 / 2
+    assert worked(study, checkpoints) == [], "nothing more is wanted"
+
+
+@pytest.mark.long
+def test_two_processes_work_on_one_study_and_an_interrupted_one_goes_on(
+    study_file: Callable[..., Path], processes: Processes, tmp_path: Path
+) -> None:
+    file = study_file(rest="[grid]\nmodel.n_embd = [8, 16, 24, 32]\n")
+    command = ["study", file.name, "--at-once", "2"]
+    first = processes.start(*command, cwd=tmp_path)
+    checkpoints = tmp_path / "checkpoints"
+    while not checkpoints.exists() or len(all_runs(checkpoints)) < 2:
+        assert first.poll() is None, first.communicate()
+        time.sleep(0.05)
+    first.send_signal(signal.SIGINT)
+    _, said = first.communicate()
+    assert first.returncode == 130, said
+    assert "interrupted; the same command goes on with it" in said
+    result = processes.run(*command, "--json", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    cells = [json.loads(line) for line in result.stdout.splitlines()]
+    assert len(cells) == 4
+    assert all(trial["status"] == "done" for cell in cells for trial in cell["trials"])
+    assert sum(cell["best"] for cell in cells) == 1
+    shown = processes.run("study", file.name, "--show", cwd=tmp_path)
+    assert "the best" in shown.stdout
+    again = processes.run(*command, cwd=tmp_path)
+    assert "8 of 8 trials done" in again.stderr
+    assert len(all_runs(checkpoints)) == 8
+
+
+@pytest.mark.soak
+def test_a_study_killed_at_random_twenty_times_ends_with_the_same_numbers(
+    study_file: Callable[..., Path], processes: Processes, tmp_path: Path, make_study: MakeStudy
+) -> None:
+    study = make_study()
+    worked(study, tmp_path / "whole")
+    file, rng = study_file(), random.Random(0)
+    command = ["study", file.name, "--at-once", "1", "--checkpoints", "killed"]
+    for _ in range(20):
+        process = processes.start(*command, cwd=tmp_path)
+        time.sleep(rng.uniform(0.2, 2.0))
+        process.kill()
+        process.communicate()
+    assert processes.run(*command, cwd=tmp_path).returncode == 0
+    assert numbers(read_results(study, tmp_path / "killed")) == numbers(read_results(study, tmp_path / "whole"))
