@@ -261,7 +261,7 @@ def test_an_interrupt_saves_and_the_run_goes_on_later(project: Path, processes: 
 
 
 def test_light_commands_import_neither_torch_nor_textual() -> None:
-    heavy = {"torch", "textual", "numpy", "tiktoken", "plotext"}
+    heavy = {"torch", "textual", "numpy", "numba", "llvmlite", "tiktoken", "plotext"}
     for arguments in (["--help"], ["check", "phases"], ["inspect", "--help"]):
         code = (
             "import sys\nfrom slmtui.cli import main\n"

@@ -125,11 +125,9 @@ def _baseline_rows(baseline: Baseline | None) -> list[tuple[str, str]]:
     """Losses in nats per token."""
     if baseline is None:
         return []
+    bars = baseline.bars
     return [
-        (
-            f"{baseline.order}-gram loss",
-            f"{baseline.loss:.3f} nats per token, {baseline.bits_per_byte:.3f} bits per byte",
-        ),
+        *((bar.title, f"{bar.loss:.3f} nats per token, {bar.bits_per_byte:.3f} bits per byte") for bar in bars),
         ("unigram loss", f"{baseline.unigram:.3f} nats per token"),
         ("uniform loss", f"{baseline.uniform:.3f} nats per token"),
     ]

@@ -33,7 +33,7 @@ HEADER = (
 )
 WORDS = 2  # of the columns are words, the others numbers
 NARROW = (  # given up in this order
-    "n-gram", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
+    "counting", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
     "verdict",
 )  # fmt: skip
 MIXED = ("mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
@@ -66,7 +66,7 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     adaptive = any(summary.best_adaptive_loss is not None for summary, _ in found)
     mixed = any(summary.best_mixed_loss is not None for summary, _ in found)
     further = ADAPTIVE if adaptive else MIXED if mixed else ()
-    header = (*HEADER, *further, *(("n-gram",) if further else ()))
+    header = (*HEADER, *further, *(("counting",) if further else ()))
     rows = [header, *(cells(summary, state, n_mixed=len(further)) for summary, state in found)]
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     shown, left_out = fitting(rows, width)
@@ -121,4 +121,4 @@ def cells(run: RunSummary, state: State, *, n_mixed: int) -> tuple[str, ...]:
         number(run.best_mixed_loss, ".4f"), number(run.mixed_bits_per_byte, ".2f"),
         number(run.best_adaptive_loss, ".4f"), number(run.adaptive_bits_per_byte, ".2f"), run.judged or "–",
     )  # fmt: skip
-    return (*plain, *mixed[:n_mixed], number(run.baseline, ".4f"))
+    return (*plain, *mixed[:n_mixed], number(run.counting, ".4f"))

@@ -1,4 +1,4 @@
-"""How the two sides of a dataset relate: repeats, unseen tokens, the n-gram baseline.
+"""How the two sides of a dataset relate: repeats, unseen tokens, what counting reaches.
 
 Everything here is bounded: of large sides only a part is used, and a note says which.
 """
@@ -15,6 +15,7 @@ from slmtui.data.baseline import Baseline
 from slmtui.data.dataset import Dataset, Side
 from slmtui.data.heading import SharedText
 from slmtui.data.leakage import leakage
+from slmtui.data.mixer_baseline import QUICK, WHOLE, with_mixer
 from slmtui.data.ngram_baseline import ScoredTokens, scored_baseline
 from slmtui.data.scripts import ScriptShare, script_shares
 from slmtui.data.token_file import blocks
@@ -139,12 +140,21 @@ def dataset_baseline(dataset: Dataset) -> Baseline | None:
     return scored[0] if scored is not None else None
 
 
+def whole_baseline(dataset: Dataset) -> Baseline | None:
+    """The same with what a context mixer reaches, as a run is compared with it: up to half a minute."""
+    baseline = dataset_baseline(dataset)
+    return None if baseline is None else with_mixer(baseline, dataset, WHOLE)
+
+
 def baseline_and_scripts(dataset: Dataset) -> tuple[Baseline | None, tuple[ScriptShare, ...]]:
-    """The n-gram baseline, and what each script costs where there are several."""
+    """The baseline, with a context mixer on a part of a large text, and what each script costs where there are several.
+
+    For a look at a corpus, which should not take long.
+    """
     scored = _scored_baseline(dataset)
     if scored is None:
         return None, script_shares(dataset, None)
-    return scored[0], script_shares(dataset, scored[1])
+    return with_mixer(scored[0], dataset, QUICK), script_shares(dataset, scored[1])
 
 
 def _scored_baseline(dataset: Dataset) -> tuple[Baseline, ScoredTokens] | None:

@@ -94,7 +94,8 @@ def _losses(measured: Measured, facts: RunFacts | None) -> list[ReportBlock]:
     network = f"{measured.loss:.4f} ± {number(measured.error, '.4f')}", f"{bits:.3f} ± {number(bits_error, '.3f')}"
     rows = [("this network", *network)]
     if facts is not None and (baseline := facts.baseline) is not None:
-        rows.append((f"counting ({baseline.name})", f"{baseline.loss:.4f}", f"{baseline.bits_per_byte:.3f}"))
+        bar = baseline.static
+        rows.append((bar.title, f"{bar.loss:.4f}", f"{bar.bits_per_byte:.3f}"))
     return [
         Heading("Loss", 2),
         Table(("on the validation text", "nats per token", "bits per byte"), tuple(rows)),

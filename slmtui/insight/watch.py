@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from slmtui.config.gate_section import GateSection
 from slmtui.data.dataset import Dataset
-from slmtui.data.split_stats import dataset_baseline
+from slmtui.data.split_stats import whole_baseline
 from slmtui.insight.judging.quality import Judge, rates
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import Said, before_the_start, findings_of, while_it_trains
@@ -43,7 +43,7 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
             event = dataclasses.replace(event, completions=[], **dataclasses.asdict(found))
         said: list[Warned] = []
         if isinstance(event, events.RunStarted):
-            facts = facts_of(dataset, dataset_baseline(dataset))
+            facts = facts_of(dataset, whole_baseline(dataset))
             event = dataclasses.replace(event, data=dataclasses.replace(event.data, facts=facts))
             said = before_the_start(event)
         if isinstance(event, events.RunFinished) and event.reason != "interrupted":

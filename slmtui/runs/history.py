@@ -12,6 +12,7 @@ from itertools import compress
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.data.baseline import Bar
 from slmtui.runs.log_reader import STEP, LogChunk, LogReader
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, State
@@ -66,6 +67,16 @@ class RunHistory:
     def summary(self) -> RunSummary:
         """As `runs.summary.summarise` gives it, of what has been read."""
         return self._fold.so_far()
+
+    @property
+    def bars(self) -> list[Bar]:
+        """What the curves are to get below, as far as the log knows it: static counting, and adaptive counting where a
+        mixture learns on, too."""
+        baseline = self.started.data.baseline if self.started is not None else None
+        if baseline is None:
+            return []
+        learns_on = any(evaluation.adaptive_loss is not None for evaluation in self.evaluations)
+        return [baseline.static, *([baseline.adaptive] if learns_on and baseline.adaptive is not None else [])]
 
     def state(self) -> State:
         """What has become of the run, as far as its log has been read; looks at the run's lock."""

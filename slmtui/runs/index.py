@@ -54,7 +54,7 @@ class RunListing:
 
     @property
     def baseline(self) -> Baseline | None:
-        """The n-gram model's loss on the same validation text, where the log knows it."""
+        """What counting reaches on the same validation text, where the log knows it."""
         return self.data.baseline if self.data is not None else None
 
     @property

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
+from slmtui.data.baseline import Baseline
 from slmtui.output import ExitStatus, visible
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import DIVERGED, Event, judged_name, mixtures
-from slmtui.training.gap import above_baseline, compared, in_words
+from slmtui.training.gap import above_baseline, compared, in_words, mixtures_against
 from slmtui.words import duration, number, plural
 
 NOT_TESTED = "not looked at yet; that is done once, when the training is over"  # of a run that may be resumed
@@ -39,12 +40,13 @@ def line_of(event: Event, progress: Progress) -> str | None:
         case events.RunStarted():
             data, parameters, machine = event.data, event.parameters, event.machine
             how = machine.get("choice") or f"{machine.get('threads')} threads, {machine.get('precision')}"
-            return (
+            line = (
                 f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
                 f"({parameters.get('token_embedding', 0):,} of them for {data.n_vocab:,} tokens), "
                 f"{data.train_tokens:,} tokens to train on, {data.val_tokens:,} to validate, {_to_test(data)}"
                 f"{machine.get('device')}, {how}"
             )
+            return line if data.baseline is None else f"{line}\nto beat: {_bars(data.baseline)}"
         case events.Evaluation():
             speed, to_go = progress.steps_per_second, progress.seconds_to_go
             tail = "" if speed is None or to_go is None else f", {speed:.1f} it/s, eta {duration(to_go)}"
@@ -73,6 +75,12 @@ def line_of(event: Event, progress: Progress) -> str | None:
         case events.Paused() | events.Resumed():
             return f"step {event.step}: {event.event}"
     return None
+
+
+def _bars(baseline: Baseline) -> str:
+    """What counting reaches: counting (7-gram) 2.10 bits/byte; counting, adaptive 1.58 bits/byte."""
+    bars = [baseline.static, *([baseline.adaptive] if baseline.adaptive is not None else [])]
+    return "; ".join(f"{bar.title} {bar.bits_per_byte:.2f} bits/byte" for bar in bars)
 
 
 def _to_test(data: DataRecord) -> str:
@@ -125,13 +133,15 @@ def summary(
         if (baseline := started.data.baseline) is not None:
             network = "the best" if best.mixed_loss is None else "the best network"
             counting = ": counting does better" if above_baseline(best.val_loss, baseline) else ""
+            bar = baseline.static
             lines.append(
-                f"baseline: a {baseline.name} model has {baseline.loss:.4f} on the same split; {network} is "
-                f"{compared(best.val_loss, baseline.loss)}{counting}"
+                f"baseline: {bar.model} has {bar.loss:.4f} on the same split; {network} is "
+                f"{compared(best.val_loss, bar.loss)}{counting}"
             )
-            for name, loss, _ in mixtures(best):
-                how = "mixed with it" if name == "mixed" else name
-                lines[-1] += f"; {how}, {compared(loss, baseline.loss, 'counting alone')}"
+            for name, loss, against in mixtures_against(best, baseline):
+                how = "the mixture" if name == "mixed" else name
+                counting = "counting alone" if against == bar else against.model
+                lines[-1] += f"; {how}, {compared(loss, against.loss, counting)}"
             if best.mixed_loss is not None and best.judged == "network":
                 lines[-1] += ": the network alone is used"
         if test is not None:

@@ -48,6 +48,9 @@ class RunSummary:
     test_adaptive_loss: float | None = None
     test_adaptive_bits_per_byte: float | None = None
     baseline: float | None = None  # the n-gram model's loss, where the log knows it
+    counting: float | None = None  # the best static counting's: the n-gram model's, or a context mixer's
+    counting_bits_per_byte: float | None = None  # of the same
+    counting_adaptive_bits_per_byte: float | None = None  # of counting that learns as it goes
     samples: int = 0  # at the best evaluation, that the two rates were counted over
     parse_rate: float | None = None
     copied_share: float | None = None
@@ -69,7 +72,10 @@ class RunSummary:
                 data = event.data
                 self.train_tokens, self.val_tokens, self.n_vocab = data.train_tokens, data.val_tokens, data.n_vocab
                 self.tokenizer, self.val_text = data.tokenizer, data.val_text
-                self.baseline = data.baseline.loss if data.baseline is not None else None
+                if (baseline := data.baseline) is not None:
+                    self.baseline = baseline.loss
+                    self.counting, self.counting_bits_per_byte = baseline.static.loss, baseline.static.bits_per_byte
+                    self.counting_adaptive_bits_per_byte = baseline.adaptive_bits_per_byte
             case events.Evaluation(best=True):
                 self.best_step, self.best_val_loss = event.step, event.val_loss
                 self.gap, self.bits_per_byte = event.gap, event.bits_per_byte

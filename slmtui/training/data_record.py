@@ -91,7 +91,7 @@ class DataRecord:
 
     @property
     def baseline(self) -> Baseline | None:
-        """The n-gram model's loss on the validation text, if the log has it."""
+        """What counting reaches on the validation text, if the log has it."""
         return None if self.facts is None else self.facts.baseline
 
 
@@ -134,7 +134,13 @@ def _baseline(record: DataRecord, values: dict[str, Any]) -> Baseline | None:
         uniform=math.log(record.n_vocab),
         bits_per_byte=math.nan if n_bytes is None else bits_per_byte(loss, record.val_tokens, n_bytes),
         note=str(values.get("baseline_note") or ""),
+        static_bits_per_byte=_number(values.get("baseline_static_bits_per_byte")),
+        adaptive_bits_per_byte=_number(values.get("baseline_adaptive_bits_per_byte")),
     )
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) else None
 
 
 def _to_log(record: DataRecord) -> dict[str, Any]:
@@ -145,12 +151,17 @@ def _to_log(record: DataRecord) -> dict[str, Any]:
     values |= {field.name: getattr(record.facts, field.name) for field in _FACTS}
     if (baseline := record.baseline) is None:
         return values
-    return values | {
+    values |= {
         "baseline": baseline.loss,
         "baseline_order": baseline.order,
         "baseline_unigram": None if math.isnan(baseline.unigram) else baseline.unigram,
         "baseline_note": baseline.note,
     }
+    mixer = {
+        "baseline_static_bits_per_byte": baseline.static_bits_per_byte,
+        "baseline_adaptive_bits_per_byte": baseline.adaptive_bits_per_byte,
+    }
+    return values | {name: bits for name, bits in mixer.items() if bits is not None}
 
 
 LoggedData = Annotated[DataRecord, WrapValidator(_from_log), PlainSerializer(_to_log)]

@@ -8,9 +8,10 @@ the split differ.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
-from slmtui.data.baseline import Baseline
+from slmtui.data.baseline import Bar, Baseline
+from slmtui.training.events import Evaluation, mixtures
 from slmtui.training.uniform import has_learned
 
 SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
@@ -43,8 +44,22 @@ def in_words(gap: float, word: str) -> str:
 
 
 def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
-    """Whether an n-gram model beats the network alone: then even a small gap is nothing to praise."""
-    return baseline is not None and standing(val_loss, baseline.loss) == "worse"
+    """Whether counting beats the network alone, both static: then even a small gap is nothing to praise."""
+    return baseline is not None and standing(val_loss, baseline.static.loss) == "worse"
+
+
+class AgainstCounting(NamedTuple):
+    """A mixture's loss, and that of the best counting of the same way, static or adaptive. Nats per token."""
+
+    name: str  # "mixed", "static" or "adaptive"
+    loss: float
+    bar: Bar
+
+
+def mixtures_against(best: Evaluation, baseline: Baseline) -> list[AgainstCounting]:
+    """Each mixture of an evaluation beside its bar; one whose bar was not measured is left out."""
+    found = [(name, loss, baseline.bar(name)) for name, loss, _ in mixtures(best)]
+    return [AgainstCounting(name, loss, bar) for name, loss, bar in found if bar is not None]
 
 
 def standing(loss: float, other: float) -> Standing:

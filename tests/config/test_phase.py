@@ -200,7 +200,7 @@ def test_the_page_is_up_to_date() -> None:
 def test_reading_a_phase_loads_nothing_heavy() -> None:
     code = (
         "import sys; from slmtui.config.phase_file import load_phase; load_phase('phases/phase0.toml');"
-        "print(*{'torch', 'numpy', 'textual', 'tiktoken'}.intersection(sys.modules))"
+        "print(*{'torch', 'numpy', 'numba', 'textual', 'tiktoken'}.intersection(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == ""

@@ -15,7 +15,7 @@ from slmtui.runs.history import RunHistory
 from slmtui.runs.index import RunIndex
 from slmtui.runs.run import Run
 from tests.console.conftest import WIDE, MakeConsole, Until
-from tests.insight.test_adaptive_runs import ADAPTIVE, PHASE, adaptive_events
+from tests.insight.test_adaptive_runs import ADAPTIVE, FACTS, PHASE, adaptive_events
 from tests.insight.test_mixed_runs import MIXED
 from tests.written_runs import BITS, done_run, write_run
 
@@ -31,6 +31,19 @@ def test_the_chart_of_losses_has_both_curves_and_the_best_of_what_decides(tmp_pa
     curves = {series.name: series.ys.tolist() for series in spec.series}
     assert (curves["static"], curves["adaptive"]) == (list(MIXED), list(ADAPTIVE))
     assert [(mark.x, mark.y) for mark in spec.marks] == [(200.0, 3.0)]
+
+
+def test_the_chart_has_a_bar_for_static_and_one_for_adaptive_where_a_run_has_both(tmp_path: Path) -> None:
+    history = RunHistory(adaptive_run(tmp_path))
+    history.refresh()
+    levels = loss_chart(history, bars=history.bars).levels
+    assert [(level.name, round(level.value, 9)) for level in levels] == [
+        ("counting 3.80", 3.8),
+        ("counting, adaptive 3.20", 3.2),
+    ]
+    static = RunHistory(done_run(tmp_path, "plain-001", **FACTS))
+    static.refresh()
+    assert [bar.short for bar in static.bars] == ["counting"]
 
 
 def test_the_line_of_numbers_fits_80_columns_up_to_what_decides(tmp_path: Path) -> None:
@@ -52,7 +65,7 @@ def test_the_table_of_runs_has_columns_of_both(tmp_path: Path) -> None:
     layout = fitting([cells(run) for run in runs], 300)
     shown = {COLUMNS[at].key: cells(runs[0])[at][0] for at in layout.columns}
     assert (shown["val"], shown["mixed"], shown["adaptive"]) == ("4.2000", "3.7000", "3.0000")
-    assert (shown["adaptive-bits"], shown["decides"], shown["ngram"]) == (f"{3 * BITS:.2f}", "adaptive", "−0.90")
+    assert (shown["adaptive-bits"], shown["decides"], shown["counting"]) == (f"{3 * BITS:.2f}", "adaptive", "−0.20")
     narrow = {COLUMNS[at].key for at in fitting([cells(run) for run in runs], 76).columns}
     assert {"val", "mixed", "adaptive"} <= narrow
     spec = overlay(runs, {"both-001": "run-1", "plain-001": "run-2"}, "both-001")

@@ -67,7 +67,7 @@ def test_the_table_of_runs_has_columns_of_the_mixture_only_where_there_is_one(tm
     runs = RunIndex(tmp_path).look()
     layout = fitting([cells(run) for run in runs], 200)
     shown = {COLUMNS[at].key: cells(runs[0])[at][0] for at in layout.columns}
-    assert (shown["val"], shown["mixed"], shown["ngram"]) == ("4.4000", "3.6000", "−0.30")
+    assert (shown["val"], shown["mixed"], shown["counting"]) == ("4.4000", "3.6000", "−0.30")
     assert (shown["bits"], shown["mixed-bits"]) == (f"{4.4 * BITS:.2f}", f"{3.6 * BITS:.2f}")
     labels = [COLUMNS[at].label for at in layout.columns]
     assert len(set(labels)) == len(labels)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,10 +28,14 @@ from tests.written_runs import BITS, DATA, done_run, evaluations, finished, make
 
 PHASE = make_phase("both", model={"context_mixing": True}, training={"max_iters": 300})
 ADAPTIVE = (4.0, 3.2, 3.0, 3.1)  # best at step 200
+BARS = {"baseline_static_bits_per_byte": 3.8 * BITS, "baseline_adaptive_bits_per_byte": 3.2 * BITS}
+FACTS = DATA_FACTS | BARS
 
 
-def adaptive_events() -> list[Event]:
-    happened: list[Event] = [started(PHASE, **DATA_FACTS), *evaluations(NETWORK, mixed=MIXED, adaptive=ADAPTIVE)]
+def adaptive_events(
+    network: Sequence[tuple[float, float]] = NETWORK, adaptive: tuple[float, ...] = ADAPTIVE
+) -> list[Event]:
+    happened: list[Event] = [started(PHASE, **FACTS), *evaluations(network, mixed=MIXED, adaptive=adaptive)]
     return [*happened, finished(happened)]
 
 
@@ -60,8 +65,18 @@ def test_headless_lines_have_both_and_say_which_decides(run: Run) -> None:
     lines = summary(run, begun, end, BestEvaluation.of(happened).evaluation)
     assert "best: step 200, val loss 4.2000" in lines[1]
     assert "adaptive val loss 3.0000" in lines[1]
-    assert lines[2].endswith(
-        "; static, 0.20 nats better than counting alone; adaptive, 0.90 nats better than counting alone"
+    assert lines[2] == (
+        "baseline: a context mixer has 3.8000 on the same split; the best network is 0.40 nats worse: counting "
+        "does better; static, 0.10 nats better than counting alone; adaptive, 0.20 nats better than an adaptive "
+        "context mixer"
+    )
+
+
+def test_the_first_line_says_what_there_is_to_beat() -> None:
+    line = line_of(adaptive_events()[0], Progress())
+    assert line is not None
+    assert line.splitlines()[1] == (
+        f"to beat: counting (mixer) {3.8 * BITS:.2f} bits/byte; counting, adaptive {3.2 * BITS:.2f} bits/byte"
     )
 
 
@@ -102,8 +117,8 @@ def test_the_list_of_runs_has_both_and_which_decides(
     done_run(tmp_path, "plain-001")
     assert main(["runs", "--checkpoints", str(tmp_path)]) == 0
     header, both, plain = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert header[-8:] == ["static", "static", "b/byte", "adaptive", "adaptive", "b/byte", "decides", "n-gram"]
-    assert both[-6:] == ["3.7000", f"{3.7 * BITS:.2f}", "3.0000", f"{3 * BITS:.2f}", "adaptive", "3.9000"]
+    assert header[-8:] == ["static", "static", "b/byte", "adaptive", "adaptive", "b/byte", "decides", "counting"]
+    assert both[-6:] == ["3.7000", f"{3.7 * BITS:.2f}", "3.0000", f"{3 * BITS:.2f}", "adaptive", "3.8000"]
     assert plain[-6:] == ["–", "–", "–", "–", "network", "–"]
     assert main(["runs", "--checkpoints", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[0])
@@ -122,6 +137,41 @@ def test_the_report_has_all_three(run: Run) -> None:
     assert "the best goes by “adaptive”" in text
     assert "It has the lowest adaptive validation loss of the run." in text
     assert "set model.ngram_mix below" not in text
+    assert (
+        "**Verdict:** the network alone is worse than a context mixer, static better and adaptive better than an "
+        "adaptive context mixer, with a moderate gap" in text
+    )
+    assert (
+        "With counts mixed in, static, it is 0.10 nats better than counting alone and adaptive, it is 0.20 nats better "
+        "than an adaptive context mixer." in text
+    )
+    for name, loss in (("counting, adaptive", 3.2), ("counting (mixer)", 3.8), ("counting (4-gram)", 3.9)):
+        assert f"| {name} | {loss:.4f} | {loss * BITS:.2f} |" in text
+
+
+def test_a_network_that_only_copies_from_earlier_validation_text_is_not_called_better() -> None:
+    """Its window sees earlier documents, which counting that learns no more does not: beside that it looks good."""
+    copies = [(6.6, 6.6), (3.0, 3.0), (2.0, 2.9), (1.0, 3.0)]
+    (found,) = [one for one in diagnose(adaptive_events(copies, (4.0, 3.5, 3.3, 3.4))) if one.code == "above_baseline"]
+    assert found.title == "adaptive counting does better"
+    assert found.evidence == (
+        "the val loss of the network alone is 2.90, and a context mixer has 3.80; adaptive, the mixture has 3.30, and "
+        "an adaptive context mixer alone 3.20"
+    )
+    for adaptive in (3.205, 3.1):  # a tie, and better
+        happened = adaptive_events(copies, (4.0, 3.5, adaptive, 3.4))
+        assert "above_baseline" not in {one.code for one in diagnose(happened)}
+
+
+@pytest.mark.parametrize(("adaptive", "words"), [(3.0, "0.20 nats better"), (3.3, "0.10 nats worse")])
+def test_a_network_that_counting_beats_is_told_how_its_mixture_does(adaptive: float, words: str) -> None:
+    happened = adaptive_events(adaptive=(4.0, 3.9, adaptive, 3.8))
+    (found,) = [one for one in diagnose(happened) if one.code == "above_baseline"]
+    assert found.evidence == (
+        "the val loss of the network alone is 4.20; on the same tokens, a context mixer has 3.80, and the network "
+        f"mixed with counts that learn on {adaptive:.2f}, {words} than an adaptive context mixer, which has 3.20"
+    )
+    assert found.remedy.startswith("use it mixed only" if "better" in words else "counting alone would do")
 
 
 def test_a_comparison_ranks_by_what_decides_and_says_so(run: Run, tmp_path: Path) -> None:
@@ -133,6 +183,6 @@ def test_a_comparison_ranks_by_what_decides_and_says_so(run: Run, tmp_path: Path
 
 
 def test_static_counts_that_hurt_are_no_reason_to_mix_less_of_an_ngram_model() -> None:
-    happened = [started(PHASE, **DATA_FACTS), *evaluations(NETWORK, mixed=(9.0, 8.0, 7.0, 6.0), adaptive=ADAPTIVE)]
+    happened = [started(PHASE, **FACTS), *evaluations(NETWORK, mixed=(9.0, 8.0, 7.0, 6.0), adaptive=ADAPTIVE)]
     found = diagnose([*happened, finished(happened)], data_record(**DATA | DATA_FACTS).facts)
     assert "mixture" not in {one.code for one in found}

@@ -64,7 +64,7 @@ def test_headless_lines_have_both(run: Run) -> None:
     assert f"val loss 4.4000, gap +3.40 severe, {4.4 * BITS:.2f} bits/byte, mixed val loss 3.6000" in lines[1]
     assert lines[2] == (
         "baseline: a 4-gram model has 3.9000 on the same split; the best network is 0.50 nats worse: counting does "
-        "better; mixed with it, 0.30 nats better than counting alone"
+        "better; the mixture, 0.30 nats better than counting alone"
     )
 
 
@@ -77,7 +77,7 @@ def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
     done_run(tmp_path, "plain-001")
     assert main(["runs", "--checkpoints", str(tmp_path)]) == 0
     header, both, plain = (line.split() for line in capsys.readouterr().out.splitlines())
-    assert header[-4:] == ["mixed", "mixed", "b/byte", "n-gram"]
+    assert header[-4:] == ["mixed", "mixed", "b/byte", "counting"]
     assert both[-3:] == ["3.6000", f"{3.6 * BITS:.2f}", "3.9000"]
     assert plain[-3:] == ["–", "–", "–"]
     assert main(["runs", "--checkpoints", str(tmp_path), "--json"]) == 0
@@ -106,8 +106,8 @@ def test_the_diagnosis_judges_the_network_alone_and_says_what_the_mixture_does()
     (better,) = [one for one in diagnose(mixed_events(), facts) if one.code == "above_baseline"]
     assert better.title == "counting does better than the network alone"
     assert better.evidence == (
-        "the val loss of the network alone is 4.40; on the same tokens, a 4-gram model has 3.90, and the two mixed "
-        "have 3.60, 0.30 nats better than counting alone"
+        "the val loss of the network alone is 4.40; on the same tokens, a 4-gram model has 3.90, and the network "
+        "mixed with an n-gram model 3.60, 0.30 nats better than counting alone"
     )
     assert better.remedy.startswith("use it mixed only")
     (worse,) = [o for o in diagnose(mixed_events((5.0, 4.3, 4.2, 4.1)), facts) if o.code == "above_baseline"]
@@ -135,12 +135,12 @@ def test_a_tie_of_mixing_and_counting_is_called_one_wherever_it_is_judged(
     assert isinstance(begun, events.RunStarted)
     assert isinstance(end, events.RunFinished)
     lines = summary(run, begun, end, BestEvaluation.of(happened).evaluation)
-    assert lines[2].endswith(f"; mixed with it, {words} counting alone")
+    assert lines[2].endswith(f"; the mixture, {words} counting alone")
     text, word = report(run), words.replace("0.01 nats ", "").rsplit(" ", 1)[0]
-    assert f"**Verdict:** the network alone is worse than a 4-gram model, and mixed with it {word}, with " in text
-    assert f"Mixed with it (0.4 of each prediction), it is {words} counting alone." in text
+    assert f"**Verdict:** the network alone is worse than a 4-gram model, and the mixture {word}, with " in text
+    assert f"Mixed with an n-gram model (0.4 of each prediction), it is {words} counting alone." in text
     (found,) = [one for one in diagnose(happened, begun.data.facts) if one.code == "above_baseline"]
-    assert found.evidence.endswith(f"and the two mixed have {mixed:.2f}, {words} counting alone")
+    assert found.evidence.endswith(f"and the network mixed with an n-gram model {mixed:.2f}, {words} counting alone")
     assert found.remedy.startswith("use it mixed only" if "better" in words else "counting alone would do")
 
 
@@ -158,13 +158,12 @@ def test_the_report_has_both_beside_the_ngram_model(run: Run) -> None:
         f"network alone has 4.4000, {4.4 * BITS:.2f} bits per byte." in text
     )
     assert (
-        "the network alone is 0.50 nats worse. It has learned less than a table of counts. Mixed with it (0.4 of "
-        in text
+        "the network alone is 0.50 nats worse. It has learned less than a table of counts. Mixed with an n-gram model "
+        "(0.4 of each prediction), it is 0.30 nats better than counting alone." in text
     )
-    assert "it is 0.30 nats better than counting alone." in text
     assert "| step | train | val | gap | verdict | bits/byte | mixed | mixed bits/byte | |" in text
     assert f"| 300 | 1.0000 | 4.4000 | +3.40 | severe | {4.4 * BITS:.2f} | 3.6000 | {3.6 * BITS:.2f} | best |" in text
-    assert "| the two mixed | 3.6000 |" in text
+    assert "| mixed with an n-gram model | 3.6000 |" in text
     assert "It has the lowest mixed validation loss of the run." in text
 
 

@@ -11,6 +11,7 @@ import pytest
 from slmtui.cli import main
 from slmtui.console.charts.rendering import draw_chart
 from slmtui.console.charts.run_charts import loss_chart
+from slmtui.data.baseline import Bar
 from slmtui.runs.history import RunHistory
 from slmtui.session import begin
 from slmtui.training.data_record import DataFacts
@@ -58,7 +59,8 @@ def test_its_run_is_shown_and_reported(tmp_path: Path, capsys: pytest.CaptureFix
 def test_its_curves_are_drawn(rows: list[Row], log_y: bool, tmp_path: Path) -> None:
     history = RunHistory(done_run(tmp_path, "same-001", [(train, val) for _, train, val in rows]))
     history.refresh()
-    drawn = draw_chart(loss_chart(history, log_y=log_y, smoothing=0.9, baseline=("1-gram", 0.0)), 80, 20, cursor=100.0)
+    bar = Bar("a 1-gram model", "1-gram", "", 0.0, 0.0)
+    drawn = draw_chart(loss_chart(history, log_y=log_y, smoothing=0.9, bars=[bar]), 80, 20, cursor=100.0)
     assert "train" in "".join(text for row in drawn.rows for text, _ in row)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.series import Numbers, averages, smooth
 from slmtui.console.charts.spec import Band, ChartSpec, Mark, ReferenceLine, Series
+from slmtui.data.baseline import Bar
 from slmtui.runs.history import RunHistory
 from slmtui.training.gap import SCALE, WORST
 
@@ -33,12 +35,12 @@ def loss_chart(
     recent: bool = False,
     log_y: bool = False,
     smoothing: float = 0.0,
-    baseline: tuple[str, float] | None = None,
+    bars: Sequence[Bar] = (),
 ) -> ChartSpec:
     """Train and validation loss on one pair of axes, those of mixtures where there are any, and the best marked.
 
     recent: the last tenth only. smoothing: weight of `smooth` for the training loss, which stays visible as it is.
-    baseline: a name and a loss in nats per token.
+    bars: what to get below.
     """
     limits = x_limits(history, x, recent=recent)
     xs, losses = step_places(history, x), history.losses
@@ -62,7 +64,7 @@ def loss_chart(
         series=series,
         x_limits=limits,
         x_label=x,
-        levels=[ReferenceLine(f"{baseline[0]} {baseline[1]:.2f}", baseline[1])] if baseline else [],
+        levels=[ReferenceLine(f"{bar.short} {bar.loss:.2f}", bar.loss) for bar in bars],
         marks=[Mark("best", float(evaluated[i]), history.evaluations[i].judged_loss) for i in best[-1:]],
         log_y=log_y,
         clock=x == "time",

@@ -13,7 +13,8 @@ WORDS = f"""\
 gap        validation − training loss, in nats per token. The scale is a house scale:
            {", ".join(f"< {limit:g} {word}" for limit, word in SCALE)}, else {WORST}.
            A small gap can also mean under-fitting, or leakage; look at bits per byte, too.
-baseline   what an n-gram model, a table of counts, reaches on the same split.
+baseline   what counting reaches on the same split: an n-gram model, or a context mixer.
+           counting, adaptive learns from the validation text, too, as it goes.
 bits/byte  the validation loss per byte of text: comparable between vocabularies.
 mixed      the loss of the network and the n-gram model together, with [model] ngram_mix.
 static     with [model] context_mixing: of the network and counts of the training text;

@@ -40,11 +40,11 @@ def comparison(runs: Sequence[RunFacts], level: int) -> list[ReportBlock]:
 
 
 def _against_counting(runs: Sequence[RunFacts]) -> str:
-    """Each run against the n-gram model of its own text: the one thing that can be said across different texts."""
+    """Each run against counting in its own text: the one thing that can be said across different texts."""
     margins = sorted(
-        (run.best.bits_per_byte - run.baseline.bits_per_byte, run.name, standing(run.best.val_loss, run.baseline.loss))
+        (run.best.bits_per_byte - run.bar.bits_per_byte, run.name, standing(run.best.val_loss, run.bar.loss))
         for run in runs
-        if run.best and run.baseline
+        if run.best and run.bar
     )
     if not margins:
         return ""
@@ -55,10 +55,10 @@ def _against_counting(runs: Sequence[RunFacts]) -> str:
     ties = f" {listed(alike)} {'is' if len(alike) == 1 else 'are'} as good." if alike else ""
     if not better:
         near = f"; {nearest} comes nearest, {margin:.2f} bits per byte above it." if not alike else f".{ties}"
-        return f"none of {len(margins)} does better than the n-gram model of its own text{alone}{near}"
+        return f"none of {len(margins)} does better than counting in its own text{alone}{near}"
     names = listed([name for _, name in better])
     return (
-        f"{len(better)} of {len(margins)} do better than the n-gram model of their own text{alone}: {names}; "
+        f"{len(better)} of {len(margins)} do better than counting in their own text{alone}: {names}; "
         f"{nearest} by most, {-margin:.2f} bits per byte.{ties}"
     )
 
@@ -71,10 +71,10 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     """Bits per byte for all; nats per token only where all have one vocabulary."""
     runs = [run for group in groups for run in group]
     one_vocabulary = same_vocabulary(run.data for run in runs)
-    with_baseline = any(run.baseline is not None for run in runs)
+    with_baseline = any(run.bar is not None for run in runs)
     header = ["run", *(["text"] if len(groups) > 1 else []), "parameters", "train tokens"]
     header += ["bits/byte"] if one_vocabulary else ["vocabulary", "bits/byte"]
-    header += ["n-gram", "margin"] if with_baseline else []
+    header += ["counting", "margin"] if with_baseline else []
     with_mixture = any(run.is_mixed for run in runs)
     learns_on = any(run.best is not None and run.best.adaptive_loss is not None for run in runs)
     kinds = ["static", "adaptive"] if learns_on else ["mixed"] if with_mixture else []
@@ -83,19 +83,20 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     rows = []
     for index, group in enumerate(groups, start=1):
         for run in group:
-            best, baseline = run.best, run.baseline
+            best, bar = run.best, run.bar
             row = [run.name, *([str(index)] if len(groups) > 1 else []), f"{run.started.parameters['total']:,}"]
             row += [f"{run.data.train_tokens:,}", *([] if one_vocabulary else [f"{run.data.n_vocab:,}"])]
             row += [number(best.bits_per_byte if best else None, ".2f")]
             if with_baseline:
-                margin = best.bits_per_byte - baseline.bits_per_byte if best and baseline else None
-                row += [number(baseline.bits_per_byte if baseline else None, ".2f"), number(margin, "+.2f")]
+                margin = best.bits_per_byte - bar.bits_per_byte if best and bar else None
+                row += [number(bar.bits_per_byte if bar else None, ".2f"), number(margin, "+.2f")]
             for kind in kinds:
                 found = None if best is None else best.adaptive_bits_per_byte if kind == "adaptive" else None
                 mixed = best.mixed_bits_per_byte if best and kind != "adaptive" else found
                 row += [number(mixed, ".2f")]
                 if with_baseline:
-                    row += [number(mixed - baseline.bits_per_byte if mixed and baseline else None, "+.2f")]
+                    its = run.baseline.bar(kind) if run.baseline else None
+                    row += [number(mixed - its.bits_per_byte if mixed and its else None, "+.2f")]
             row += [number(best.val_loss if best else None, ".4f")] if one_vocabulary else []
             row += [f"{best.step:,}", number(best.gap, "+.2f"), best.verdict or "–"] if best else ["–", "–", "–"]
             rows.append(tuple(row))

@@ -57,9 +57,9 @@ def run_figure(facts: RunFacts) -> str:
         if facts.best is not None:
             label = f"best {facts.best.judged_loss:.2f}"
             losses.plot([facts.best.step], [facts.best.judged_loss], "D", color=BEST, label=label)
-        if facts.baseline is not None:
-            label = f"{facts.baseline.name} {facts.baseline.loss:.2f}"
-            losses.axhline(facts.baseline.loss, color=BASELINE, linestyle=(0, (4, 3)), linewidth=1.2, label=label)
+        for bar, dashes in zip(facts.history.bars, ((4, 3), (1, 2)), strict=False):
+            label = f"{bar.short} {bar.loss:.2f}"
+            losses.axhline(bar.loss, color=BASELINE, linestyle=(0, dashes), linewidth=1.2, label=label)
         losses.set_ylabel("loss (nats per token)")
         _legend(losses)
         gaps.plot(at, [e.gap for e in facts.evaluations], color=VAL, marker=mark)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from slmtui.config.phase import Phase
-from slmtui.data.baseline import Baseline
+from slmtui.data.baseline import Bar, Baseline
 from slmtui.insight.judging.examination import Examination, kept
 from slmtui.insight.rules.diagnosis import diagnose, findings_in
 from slmtui.insight.rules.gate import BestEvaluation
@@ -104,8 +104,13 @@ class RunFacts:
 
     @property
     def baseline(self) -> Baseline | None:
-        """The n-gram model's loss on the same validation text."""
+        """What counting reaches on the same validation text."""
         return self.data.baseline
+
+    @property
+    def bar(self) -> Bar | None:
+        """The best counting that is static, as the network's validation loss is."""
+        return None if self.baseline is None else self.baseline.static
 
     @property
     def rose_after_best(self) -> float:

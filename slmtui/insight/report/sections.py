@@ -95,16 +95,15 @@ def _baseline(facts: RunFacts, level: int) -> list[ReportBlock]:
     baseline = facts.baseline
     if baseline is None:
         return []
-    rows = [(baseline.name, f"{baseline.loss:.4f}", f"{baseline.bits_per_byte:.2f}")]
-    scale = baseline.bits_per_byte / baseline.loss if baseline.loss > 0 else math.nan
+    rows = [(bar.title, f"{bar.loss:.4f}", f"{bar.bits_per_byte:.2f}") for bar in baseline.bars]
     if not math.isnan(baseline.unigram):
-        rows.append(("unigram", f"{baseline.unigram:.4f}", number(baseline.unigram * scale, ".2f")))
-    rows.append(("uniform", f"{baseline.uniform:.4f}", number(baseline.uniform * scale, ".2f")))
+        rows.append(("unigram", f"{baseline.unigram:.4f}", number(baseline.bits(baseline.unigram), ".2f")))
+    rows.append(("uniform", f"{baseline.uniform:.4f}", number(baseline.bits(baseline.uniform), ".2f")))
     if facts.best is not None:
         best, name = facts.best, "the network alone" if facts.is_mixed else "this model"
         rows.append((f"{name}, step {best.step:,}", f"{best.val_loss:.4f}", f"{best.bits_per_byte:.2f}"))
         for what, loss, bits in mixtures(best):
-            name = "the two mixed" if what == "mixed" else f"counts mixed in, {what}"
+            name = "mixed with an n-gram model" if what == "mixed" else f"counts mixed in, {what}"
             rows.append((name, number(loss, ".4f"), number(bits, ".2f")))
     blocks: list[ReportBlock] = [
         Heading("What counting reaches", level),

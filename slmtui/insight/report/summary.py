@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slmtui.data.baseline import Baseline
 from slmtui.insight.judging.examination import knows_by_heart
 from slmtui.insight.report.advice import advise, is_leaky, is_rise
 from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBlock
@@ -12,7 +13,7 @@ from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.runs.lines import NOT_TESTED
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding, judged_name, mixtures
-from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, standing
+from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, mixtures_against, standing
 from slmtui.words import duration, listed, number, percent, plural
 
 LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
@@ -45,18 +46,24 @@ def _verdict(facts: RunFacts) -> str:
     if few:
         gap = f"none, since {plural(facts.data.val_tokens, 'validation token')} are too few to judge by"
     elif baseline is not None:
-        against = beside(standing(facts.best.val_loss, baseline.loss), f"a {baseline.name} model")
-        if mixed := mixtures(facts.best):
-            each = {"mixed with it" if name == "mixed" else name: loss for name, loss, _ in mixed}
-            words = listed([f"{how} {standing(loss, baseline.loss)}" for how, loss in each.items()])
-            against = f"the network alone is {against}, and {words}"
-        gap = f"{against}, with {gap}"
+        gap = f"{_standings(facts.best, baseline)}, with {gap}"
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
     heart = facts.examination is not None and knows_by_heart(facts.examination.extraction)
     by_heart = " It knows training text by heart: see the examination." if heart else ""
     if titles:
         return f"{gap}. What is wrong, the worst first: {titles}.{by_heart}"
     return f"{gap}.{by_heart}" if few or found or heart else f"{gap}. The rules find nothing wrong."
+
+
+def _standings(best: Evaluation, baseline: Baseline) -> str:
+    """The network and its mixtures, each beside counting of the same way, static or adaptive."""
+    bar = baseline.static
+    alone = beside(standing(best.val_loss, bar.loss), bar.model)
+    each = [
+        f"{'the mixture' if name == 'mixed' else name} {beside(standing(loss, own.loss), own.model * (own != bar))}"
+        for name, loss, own in mixtures_against(best, baseline)
+    ]
+    return f"the network alone is {alone}, {'and ' * (len(each) == 1)}{listed(each)}" if each else alone
 
 
 def _trained(facts: RunFacts) -> str:
@@ -192,19 +199,23 @@ def _against_counting(facts: RunFacts) -> str:
     best, baseline = facts.best, facts.baseline
     assert best is not None
     if baseline is None:
-        return "not measured in this run, so whether it beats an n-gram model, a table of counts, is not known."
-    numbers = f"{baseline.loss:.4f} nats per token, {baseline.bits_per_byte:.2f} bits per byte"
+        return "not measured in this run, so whether it beats a table of counts is not known."
+    bar = baseline.static
+    numbers = f"{bar.loss:.4f} nats per token, {bar.bits_per_byte:.2f} bits per byte"
     model = "this model" if best.mixed_loss is None else "the network alone"
-    against = compared(best.val_loss, baseline.loss)
-    words = f"a {baseline.name} model has {numbers} on the same text; {model} is {against}."
+    against = compared(best.val_loss, bar.loss)
+    words = f"{bar.model} has {numbers} on the same text; {model} is {against}."
     words += " It has learned less than a table of counts." if above_baseline(best.val_loss, baseline) else ""
     if best.mixed_loss is None:
         return words
-    if best.adaptive_loss is not None:
-        each = [f"{name}, it is {compared(loss, baseline.loss)}" for name, loss, _ in mixtures(best)]
-        return f"{words} With counts mixed in: {'; '.join(each)}."
-    mixed = compared(best.mixed_loss, baseline.loss, "counting alone")
-    return f"{words} Mixed with it ({facts.phase.model.ngram_mix:g} of each prediction), it is {mixed}."
+    beside_it = {
+        name: compared(loss, other.loss, "counting alone" if other == bar else other.model)
+        for name, loss, other in mixtures_against(best, baseline)
+    }
+    if "mixed" in beside_it:
+        share = f"{facts.phase.model.ngram_mix:g} of each prediction"
+        return f"{words} Mixed with an n-gram model ({share}), it is {beside_it['mixed']}."
+    return f"{words} With counts mixed in, {listed([f'{name}, it is {one}' for name, one in beside_it.items()])}."
 
 
 def next_steps(facts: RunFacts, level: int) -> list[ReportBlock]:

@@ -15,6 +15,9 @@ KAPLAN = (
     "Kaplan et al. 2020, Scaling Laws for Neural Language Models: embeddings do not count towards what a model can "
     "learn; extrapolated to this size"
 )
-KNESER_NEY = "Chen & Goodman 1999: what counting n-grams (interpolated Kneser–Ney) reaches on the same tokens"
+COUNTING = (
+    "Chen & Goodman 1999 (interpolated Kneser–Ney) and Mahoney 2005 (context mixing): what counting reaches on the "
+    "same text"
+)
 ADAM = "house rule: Adam moves a weight by about the learning rate per step (Kingma & Ba 2015)"
 SPREAD_OF_LOSS = "house rule: standard error of the n-gram model's loss on the bundled corpus, 8 / √tokens nats"

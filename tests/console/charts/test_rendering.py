@@ -18,6 +18,7 @@ from slmtui.console.charts.rendering import draw_chart
 from slmtui.console.charts.run_charts import AVERAGED, gap_chart, loss_chart, verdict_bands
 from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series, read_values
 from slmtui.console.text.glyphs import Glyphs
+from slmtui.data.baseline import Bar
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import Run
 from slmtui.training import events
@@ -216,7 +217,7 @@ def a_run(folder: Path, steps: int) -> RunHistory:
 
 def test_charts_of_a_run(tmp_path: Path) -> None:
     history = a_run(tmp_path / "tiny-001", 600)
-    loss = loss_chart(history, baseline=("7-gram", 0.44))
+    loss = loss_chart(history, bars=[Bar("a 7-gram model", "7-gram", "", 0.44, 0.2)])
     assert loss.x_limits == (0, 1000)
     assert [series.name for series in loss.series] == ["train", "val"]
     assert loss.series[1].xs.tolist() == [0, 100, 200, 300, 400, 500, 600]

@@ -209,10 +209,10 @@ def test_an_untrained_best_is_neither_praised_nor_recommended(tmp_path: Path) ->
 def test_runs_on_different_texts_are_each_held_against_counting(tmp_path: Path) -> None:
     near = done_run(tmp_path, "near-001", [(2.0, 2.1)], baseline=2.0, baseline_order=3)
     far = done_run(tmp_path, "far-001", [(2.0, 4.0)], val_text="b" * 64, baseline=2.0, baseline_order=3)
-    said = "none of 2 does better than the n-gram model of its own text; near-001 comes nearest, 0.06 bits per byte"
+    said = "none of 2 does better than counting in its own text; near-001 comes nearest, 0.06 bits per byte"
     assert said in markdown(near, far)
     ahead = done_run(tmp_path, "ahead-001", [(1.0, 1.0)], val_text="c" * 64, baseline=2.0, baseline_order=3)
-    said = "1 of 2 do better than the n-gram model of their own text: ahead-001; ahead-001 by most, 0.58 bits per byte."
+    said = "1 of 2 do better than counting in their own text: ahead-001; ahead-001 by most, 0.58 bits per byte."
     assert said in markdown(ahead, far)
 
 
@@ -253,10 +253,10 @@ def test_equal_within_what_can_be_measured_is_neither_better_nor_worse(tmp_path:
     better = done_run(tmp_path, "b-001", [(6.6, 6.6), (3.0, 3.4)], baseline=3.5, baseline_order=2)
     tie = Run(tmp_path / "a-001")
     assert (
-        "1 of 2 do better than the n-gram model of their own text: b-001; b-001 by most, 0.06 bits per byte. a-001 is "
+        "1 of 2 do better than counting in their own text: b-001; b-001 by most, 0.06 bits per byte. a-001 is "
         "as good." in markdown(tie, better)
     )
-    assert "none of 2 does better than the n-gram model of its own text. c-001 and a-001 are as good." in markdown(
+    assert "none of 2 does better than counting in its own text. c-001 and a-001 are as good." in markdown(
         tie, done_run(tmp_path, "c-001", [(6.6, 6.6), (3.0, 3.496)], baseline=3.5, baseline_order=2)
     )
 

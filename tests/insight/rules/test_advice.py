@@ -73,6 +73,7 @@ FACTS: tuple[DataFacts | None, ...] = (
         baseline=replace(counted(3.0), bits_per_byte=2.0),
     ),
     replace(SOUND, whole_bits=0.01),
+    replace(SOUND, baseline=replace(counted(5.0), bits_per_byte=2.5, adaptive_bits_per_byte=1.0)),
 )
 
 
@@ -114,6 +115,13 @@ def runs(n_phases: int) -> Iterator[list[Event]]:
             better = dice.choice((-2.5, -0.1, 0.1))
             happened = [
                 replace(one, mixed_loss=one.val_loss + better) if isinstance(one, Evaluation) else one
+                for one in happened
+            ]
+        if dice.random() < 0.2:
+            happened = [
+                replace(one, mixed_loss=one.val_loss, adaptive_loss=one.val_loss - 0.3, decides="adaptive")
+                if isinstance(one, Evaluation)
+                else one
                 for one in happened
             ]
         yield happened

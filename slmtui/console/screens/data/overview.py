@@ -122,7 +122,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         copies = near_copies(dataset, one_document_a_file=corpus.one_document_a_file)
         overview = replace(overview, near_copies=copies)
         yield overview
-        say("fitting the n-gram baseline …")
+        say("counting, to see what there is to beat …")
         baseline, scripts = baseline_and_scripts(dataset)
         overview = replace(overview, baseline=baseline, scripts=scripts)
     overview = replace(overview, complete=True)

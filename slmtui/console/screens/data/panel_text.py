@@ -163,15 +163,14 @@ def _unseen(found: DataOverview, n_val: int, width: int) -> list[Content]:
 
 
 def _baseline(found: DataOverview, width: int) -> list[Content]:
-    heading = _heading("to beat, nats per token", width)
+    heading = _heading("to beat, nats and bits/byte", width)
     if (baseline := found.baseline) is None:
-        return [heading, _row("n-gram model", "too short" if found.complete else "…", width)]
+        return [heading, _row("counting", "too short" if found.complete else "…", width)]
+    rows = [(bar.title, bar.loss, "$best") for bar in baseline.bars]
+    rows += [("unigram", baseline.unigram, "$baseline"), ("uniform", baseline.uniform, "$baseline")]
     return [
         heading,
-        _row(f"{baseline.order}-gram model", f"{baseline.loss:.3f}", width, "$best"),
-        _row("  in bits per byte", f"{baseline.bits_per_byte:.3f}", width, "$best"),
-        _row("unigram", f"{baseline.unigram:.3f}", width, "$baseline"),
-        _row("uniform", f"{baseline.uniform:.3f}", width, "$baseline"),
+        *(_row(name, f"{loss:.3f}{baseline.bits(loss):6.3f}", width, style) for name, loss, style in rows),
         *_notes([baseline.note], width),
     ]
 

@@ -58,7 +58,7 @@ COLUMNS = (
         adaptive=True,
     ),
     RunColumn("decides", "decides", lambda r: (r.summary.judged or NOTHING, ""), right=False, keep=5, adaptive=True),
-    RunColumn("ngram", "vs n-gram", lambda r: _against(r), keep=6),
+    RunColumn("counting", "vs counts", lambda r: _against(r), keep=6),
     RunColumn("samples", "samples", lambda r: (visible(r.quality) or NOTHING, ""), right=False, keep=1),
     RunColumn("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
@@ -73,12 +73,13 @@ def _count(n: int) -> str:
 
 
 def _margin(run: RunListing) -> float | None:
-    """How far the best loss lies above the n-gram model's, in nats per token: below it is what one trains for.
+    """How far the best loss lies above what counting reaches, in nats per token: below it is what one trains for.
 
-    Where the two are mixed, the mixture's loss: it is what the checkpoint predicts with.
+    The loss of what the checkpoint predicts with, beside counting of the same way, static or adaptive.
     """
-    loss = run.summary.judged_loss
-    return None if run.baseline is None or loss is None else loss - run.baseline.loss
+    loss, judged = run.summary.judged_loss, run.summary.judged
+    bar = run.baseline.bar(judged or "") if run.baseline is not None else None
+    return None if bar is None or loss is None else loss - bar.loss
 
 
 def _against(run: RunListing) -> Cell:

@@ -18,7 +18,7 @@ LEGEND_NAME = 20  # columns that a name may take in the legend
 
 def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str) -> ChartSpec:
     """One curve for each run, the network's own, in its role; the run `current` is bold, with those of its mixture, its
-    best evaluation marked and its n-gram baseline drawn."""
+    best evaluation marked and what counting reaches drawn."""
     unit = unit_of(runs)
     series, marks, levels = [], [], []
     for run in runs:
@@ -50,7 +50,8 @@ def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str)
             if math.isfinite(losses[at]):
                 marks.append(Mark(f"best {losses[at]:.2f}", steps[at], losses[at]))
         if run.baseline is not None:
-            level = run.baseline.loss if unit == NATS else run.baseline.bits_per_byte
-            levels.append(ReferenceLine(f"{run.baseline.name} {level:.2f}", level))
+            for bar in filter(None, (run.baseline.static, run.baseline.adaptive if learns_on else None)):
+                level = bar.loss if unit == NATS else bar.bits_per_byte
+                levels.append(ReferenceLine(f"{bar.short} {level:.2f}", level))
     last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
     return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)

@@ -44,15 +44,9 @@ def charts(history: RunHistory, view: TrainView, *, gap_ticks: bool) -> tuple[Ch
         recent=view.recent,
         log_y=view.log_y,
         smoothing=SMOOTHING if view.smoothing else 0.0,
-        baseline=baseline(history),
+        bars=history.bars,
     )
     return loss, gap_chart(history, x=view.x, recent=view.recent, x_ticks=gap_ticks)
-
-
-def baseline(history: RunHistory) -> tuple[str, float] | None:
-    """The n-gram model's loss on the same split, if the run knows it: ("7-gram", 0.44)."""
-    known = history.started.data.baseline if history.started is not None else None
-    return (known.name, known.loss) if known is not None else None
 
 
 def progress_line(history: RunHistory, summary: RunSummary, width: int, machine: str = "") -> Text:

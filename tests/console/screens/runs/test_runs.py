@@ -28,7 +28,7 @@ async def test_rows_say_what_the_logs_say(checkpoints: Path) -> None:
         assert row | {"phase": ""} == {
             "run": "phase1-001", "phase": "", "state": "done", "parameters": "6,960", "tokens": "4,500",
             "val": "4.0000", "step": "100", "gap": "+1.00", "verdict": "moderate", "bits": "2.31", "time": "0:12",
-            "ngram": "–", "samples": "–",
+            "counting": "–", "samples": "–",
         }  # fmt: skip
         assert [opened.row(name)["state"] for name in opened.names] == ["done", "stopped", "failed", "crashed"]
 
@@ -133,7 +133,7 @@ async def test_wide_says_how_far_from_the_n_gram_model_and_what_samples_are_like
     with run.log_file.open("a") as log:
         log.write(to_json(Sample(step=100, time=BEGAN, prompt="a", text="b", judgement={"label": "syntax"})) + "\n")
     async with open_runs(checkpoints) as opened:
-        assert opened.row("phase1-001")["ngram"] == "−0.50"
+        assert opened.row("phase1-001")["counting"] == "−0.50"
         assert opened.row("phase1-001")["samples"] == "syntax"
         await opened.pilot.resize_terminal(180, 40)
         await opened.until(lambda: "Tiny: finding the balance" in opened.row("phase1-001").get("phase", ""))

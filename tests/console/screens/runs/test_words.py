@@ -30,7 +30,7 @@ def test_columns_fit_or_only_the_needed_are_left(listed: list[RunListing], width
     if keys != ["run", "state", "val"]:
         assert sum(layout.widths) + GUTTER * len(keys) <= width
     assert ({"gap", "verdict", "bits"} <= set(keys)) == (width >= 75)
-    assert ("ngram" in keys) == (width > 75)
+    assert ("counting" in keys) == (width > 75)
     assert ("parameters" in keys) == (width >= 115)
 
 
