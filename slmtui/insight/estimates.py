@@ -6,10 +6,12 @@ there is time (`DatasetCounts` takes reading the corpus, `Speed` takes running s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from slmtui.config.phase import Phase
+from slmtui.data.context_mixing.tables import size_of_tables
 from slmtui.data.gpt2 import N_VOCAB
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.insight.rules.limits import FULL_VALUE, HOUSE_RULE, LAST_VALUE
@@ -136,7 +138,10 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient; with copy_head
                  4 N V: softmax
     working      55 MB of PyTorch's own, the corpus and the tokenizer
-    ngram        with ngram_mix, 130 for each training token, of the first million: the table, and counting it
+    ngram        with ngram_mix or context_mixing, 130 for each training token, of the first million: the table, and
+                 counting it
+    counts       with context_mixing, its tables twice, since an evaluation reads on in a copy; a token of a text has
+                 about log2(V) / 4 bytes
 
     Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
 
@@ -157,13 +162,19 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
     if phase.training.device in ("auto", "cpu") and not plain:
         logits = min(n_tokens, ROWS) * n_vocab
+    counted = min(train_tokens, TOKEN_LIMIT)
     return {
         "state": 16 * sum(parameters(phase, n_vocab).values()),
         "activations": 4 * activations,
         "logits": 4 * logits,
         "working": WORKING_MEMORY,
-        "ngram": NGRAM_BYTES * min(train_tokens, TOKEN_LIMIT) if model.ngram_mix > 0 else 0,
+        "ngram": NGRAM_BYTES * counted if model.ngram_mix > 0 or model.context_mixing else 0,
+        "counts": 2 * size_of_tables(_text_bytes(phase, n_vocab, counted)) if model.context_mixing else 0,
     }
+
+
+def _text_bytes(phase: Phase, n_vocab: int, tokens: int) -> int:
+    return tokens if phase.tokenizer.kind in ("bytes", "characters") else round(tokens * math.log2(max(2, n_vocab)) / 4)
 
 
 def differences(phase: Phase, other: Phase) -> tuple[Difference, ...]:

@@ -6,6 +6,7 @@ import pytest
 
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase, parse_phase
+from slmtui.data.context_mixing.tables import new_tables
 from slmtui.insight.estimates import (
     DatasetCounts,
     differences,
@@ -15,6 +16,7 @@ from slmtui.insight.estimates import (
     parameters,
     parameters_per_token,
 )
+from slmtui.training.prepare import prepare_dataset
 
 PHASE2 = load_phase("phases/phase2.toml")
 
@@ -120,6 +122,22 @@ def test_memory_is_about_what_was_measured(name: str, measured: int) -> None:
     phase = load_phase(f"phases/{name}.toml")
     estimate = sum(memory_needed(phase, 50_257 if phase.tokenizer.kind == "gpt2" else 1_949).values())
     assert estimate == pytest.approx(measured * 1e6, rel=0.15)
+
+
+@pytest.mark.parametrize("n_bytes", [100, 57_000, 170_000])
+def test_counts_in_many_contexts_take_the_memory_that_is_told(n_bytes: int) -> None:
+    allocated = sum(table.nbytes for table in new_tables(n_bytes))
+    counting = phase('[model]\ncontext_mixing = true\n[tokenizer]\nkind = "bytes"')
+    assert memory_needed(counting, 256, n_bytes)["counts"] == pytest.approx(2 * allocated, rel=1e-4)
+
+
+def test_the_counts_of_the_sample_corpus_need_about_what_is_told_without_reading_it() -> None:
+    recommended = load_phase("phases/recommended.toml")
+    dataset = prepare_dataset(recommended)
+    allocated = sum(table.nbytes for table in new_tables(dataset.train.n_bytes))
+    told = memory_needed(recommended, dataset.tokenizer.n_vocab, len(dataset.train.tokens))
+    assert told["counts"] == pytest.approx(2 * allocated, rel=0.1)
+    assert memory_needed(PHASE2, 50_257, 4_500)["counts"] == 0
 
 
 def test_differences_are_those_that_count() -> None:

@@ -131,7 +131,7 @@ def new_scratch() -> Scratch:
 
 def new_tables(n_bytes: int) -> Tables:
     """Tables that know nothing, with room for a text of about `n_bytes`."""
-    buckets = _power_of_two(n_bytes * BUCKETS_PER_BYTE, FEWEST_BUCKETS, MOST_BUCKETS)
+    buckets = _buckets(n_bytes)
     curve = 1 / (1 + np.exp(8 - np.arange(CURVE) / 2))
     return Tables(
         text=np.zeros(n_bytes, np.uint8),
@@ -143,7 +143,7 @@ def new_tables(n_bytes: int) -> Tables:
         used=np.zeros(buckets, np.uint8),
         probability=np.zeros((buckets, 16), np.uint16),
         history=np.zeros((buckets, 16), np.uint8),
-        places=np.zeros((MATCHES, _power_of_two(2 * n_bytes, 1 << 12, 1 << 24)), np.int32),
+        places=np.zeros((MATCHES, _places(n_bytes)), np.int32),
         maps=_initial_maps(),
         chains=_initial_chains(),
         match_map=_initial_match_map(),
@@ -153,6 +153,13 @@ def new_tables(n_bytes: int) -> Tables:
         rate=np.array([FIRST_RATE]),
         **no_changes(),
     )
+
+
+def size_of_tables(n_bytes: int) -> int:
+    """The bytes of memory that `new_tables` takes, but for some hundred."""
+    standing = CONTEXTS * COUNT_LEVELS * RECENT * (MAP_STEPS + 2 * CHAIN_STEPS) + MATCHES * LENGTH_CLASSES * 2
+    standing += int(SET_SIZES.sum()) * INPUTS + 256 * SETS + CORRECTIONS * CORRECTION_CONTEXTS * CURVE
+    return n_bytes + (2 + 1 + 16 * 2 + 16) * _buckets(n_bytes) + 4 * MATCHES * _places(n_bytes) + 4 * standing
 
 
 def no_changes(buckets: int = 0, places: int = 0) -> dict[str, Any]:
@@ -166,6 +173,14 @@ def no_changes(buckets: int = 0, places: int = 0) -> dict[str, Any]:
         "changed_history": np.zeros((buckets, 16), np.uint8),
         "changed_place": np.zeros((places, 3), np.int64),
     }
+
+
+def _buckets(n_bytes: int) -> int:
+    return _power_of_two(n_bytes * BUCKETS_PER_BYTE, FEWEST_BUCKETS, MOST_BUCKETS)
+
+
+def _places(n_bytes: int) -> int:
+    return _power_of_two(2 * n_bytes, 1 << 12, 1 << 24)
 
 
 def _power_of_two(wanted: float, least: int, most: int) -> int:
