@@ -20,11 +20,11 @@ Predict = Callable[..., Tensor]  # (B, T) inputs and targets, and `first`: (B, T
 
 
 @torch.no_grad()
-def token_losses(predict: Predict, side: SideTokens, block_size: int) -> NDArray[np.float64]:
-    """The losses of tokens of text, in an order that depends on the side and the block size alone."""
+def token_losses(predict: Predict, side: SideTokens, block_size: int, rows: int = ROWS) -> NDArray[np.float64]:
+    """The losses of tokens of text, in an order that depends on the numbers and the side alone. rows: of a batch."""
     limit = COMPARED if len(side.tokens) > COMPARED else None
     found = [np.empty(0)]
-    for idx, targets, first in windows_in_order(side, block_size, ROWS, limit):
+    for idx, targets, first in windows_in_order(side, block_size, rows, limit):
         losses = predict(idx, targets, first=first).double().flatten().numpy()
         wanted = targets[:, first:].flatten().numpy()
         found.append(losses if side.end is None else losses[wanted != side.end])

@@ -57,7 +57,7 @@ def test_the_file_has_all_parameters_and_the_shape(tmp_path: Path, f16: bool) ->
 
 
 @pytest.mark.parametrize("end", [True, False])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("kind", ["bpe", "characters", "bytes"])
 def test_the_vocabulary_is_whole_and_its_ends_are_said(tmp_path: Path, kind: str, end: bool) -> None:
     tokenizer = made_from(kind, TEXT + "猫é▁", end=end)
     said = fields(write(tmp_path, tokenizer, network(tokenizer, (1, 1, 4, 8))))
@@ -69,7 +69,7 @@ def test_the_vocabulary_is_whole_and_its_ends_are_said(tmp_path: Path, kind: str
     if end:
         assert (last, tokens[last]) == (tokenizer.end, "<|endoftext|>")
         assert said["tokenizer.ggml.token_type"][last] == 3
-    elif kind != "gpt2":  # a byte that no text has, so that no text ends at it
+    else:  # a byte that no text has, so that no text ends at it
         assert tokenizer.token_bytes(last) == b"\xff"
 
 
@@ -108,6 +108,7 @@ def test_llama_cpp_predicts_the_same(kind: str, f16: bool, tmp_path: Path) -> No
 @pytest.mark.usefixtures("llama_cpp")
 @pytest.mark.parametrize("kind", KINDS)
 def test_llama_cpp_has_the_same_ids_for_every_odd_corpus(kind: str, tmp_path: Path) -> None:
+    reader = None  # one is enough for GPT-2's vocabulary, which is what it is
     for make in odd.ODD:
         folder = tmp_path / make.__name__
         folder.mkdir()
@@ -115,7 +116,8 @@ def test_llama_cpp_has_the_same_ids_for_every_odd_corpus(kind: str, tmp_path: Pa
         files = sorted(path for path in folder.rglob("*") if path.is_file())
         texts = [path.read_bytes()[:5_000].decode("utf-8", "replace") for path in files[:10]]
         tokenizer = made_from(kind, "\n".join(texts)[::2])
-        reader = read_by_llama_cpp(write(tmp_path, tokenizer, network(tokenizer, (1, 1, 4, 8))), 8)
+        if kind != "gpt2" or reader is None:
+            reader = read_by_llama_cpp(write(tmp_path, tokenizer, network(tokenizer, (1, 1, 4, 8))), 8)
         assert reader is not None
         for text in (*texts, AWKWARD.replace("▁", "") if kind == "characters" else AWKWARD, "<|endoftext|>"):
             text = text.replace("\0", "")  # which ends a text to llama.cpp
