@@ -15,6 +15,7 @@ from slmtui.data.reading import at_start
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
+from slmtui.parents import with_parent
 from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.block_losses import with_block_losses
 from slmtui.runs.control import ControlFile, Wish, nothing
@@ -53,9 +54,10 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
     """
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
-        dataset = prepare_dataset(phase)
+        phase, parent = with_parent(phase, checkpoints)
+        dataset = prepare_dataset(phase, None if parent is None else parent.tokenizer)
         refuse_impossible(phase, dataset)
-        training = Training.start(phase, dataset, tuned_machine(phase, dataset))
+        training = Training.start(phase, dataset, tuned_machine(phase, dataset), parent)
     run = create_run(checkpoints, phase)
     lock = run.lock()
     stream = watch(_with_last_looks(train(training, _control_file(run, wish)), run, training), dataset)
@@ -72,7 +74,7 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
         clear_drafts(run.folder)
         commands = _control_file(run, wish)
         with translate_oom(run.phase()):
-            resumed = restore_training(run)
+            resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1])
     except BaseException:
         lock.release()
         raise

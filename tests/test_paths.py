@@ -136,6 +136,13 @@ def test_check_says_that_a_source_is_not_there(project: Path, capsys: Captured) 
     assert err == "phases/quick.toml: data.source: there is no elsewhere here, so it cannot be trained as it is\n"
 
 
+def test_check_says_that_the_model_to_start_from_is_not_there(project: Path, capsys: Captured) -> None:
+    assert main(["check", "--set", "model.init_from=elsewhere-001@400"]) == ExitStatus.DONE
+    err = capsys.readouterr().err
+    assert err.startswith("phases/quick.toml: model.init_from: elsewhere-001: no such run in checkpoints (there: ")
+    assert err.endswith(", so it cannot be trained as it is\n")
+
+
 def test_a_current_folder_that_was_deleted_is_called_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -22,7 +23,7 @@ from slmtui.config.study import is_study, load_study
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
-from slmtui.project import DEFAULT_PHASE, STUDIES
+from slmtui.project import DEFAULT_CHECKPOINTS, DEFAULT_PHASE, STUDIES
 from slmtui.words import plural
 
 
@@ -57,6 +58,8 @@ def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) 
             more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
             named = ", ".join(map(printable, missing[:3])) + more
             say(f"{path}: data.source: there is no {named} here, so it cannot be trained as it is")
+        if phase.model.init_from is not None and (fault := _why_no_parent(phase.model.init_from)):
+            say(f"{path}: model.init_from: {fault}, so it cannot be trained as it is")
     return status
 
 
@@ -69,6 +72,19 @@ def _tell_study(path: Path, *, as_json: bool) -> None:
     else:
         what = f"{plural(len(study.cells), 'cell')}, {plural(len(study.trials), 'trial')}"
         put(f"{path}: valid (study: {study.title or study.name}; {what})")
+
+
+def _why_no_parent(init_from: str) -> str:
+    """Why there is nothing here to start from; "" if there seems to be. Whether it fits is seen at the start."""
+    from slmtui.runs.run import find_run
+
+    if is_there(Path(init_from)):
+        return ""
+    try:
+        find_run(DEFAULT_CHECKPOINTS, re.sub(r"@\d+\Z", "", init_from))
+    except UserError as error:
+        return str(error)
+    return ""
 
 
 def files_of(paths: Sequence[Path]) -> Iterator[tuple[Path, str]]:

@@ -151,7 +151,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     assert best.started is not None, "a training begins with run_started"
     assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, best.started, finished, best.evaluation, test):
+        for line in summary(run, best.started, finished, best.evaluation, test, best.inherited):
             tell(put, line)
     status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
     for sentence in sentences:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from slmtui.commands.options import Job, json_option, set_option, source_argument
+from slmtui.config.errors import printable
 from slmtui.config.source_phase import phase_of
 from slmtui.output import ExitStatus, put, say, visible
 from slmtui.words import NOTHING, percent
@@ -41,6 +42,8 @@ def command(source: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...])
     inspection = inspect_corpus(corpus, dataset_settings(phase), phase.data.patterns)
     for note in inspection.notes:
         say(note)
+    if phase.model.init_from is not None:
+        say(f"counted in a vocabulary of the phase's own; a training has that of {printable(phase.model.init_from)}")
     put(inspection.to_json() if as_json else table(inspection))
     return ExitStatus.DONE
 

@@ -2,7 +2,7 @@
 
 from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
-from slmtui.config.fields import Number, Whole, broken_rule
+from slmtui.config.fields import Number, SourcePath, Whole, broken_rule
 from slmtui.config.limits import MlpKind, NormKind, PositionKind
 from slmtui.config.section import Section
 
@@ -46,6 +46,11 @@ class ModelSection(Section):
     norm: NormKind = Field("layer", description="LayerNorm, as in GPT-2, or RMSNorm.")
     mlp: MlpKind = Field(
         "gelu", description="Activation of the MLP: GELU, its tanh approximation as in GPT-2's weights, or SwiGLU."
+    )
+    init_from: SourcePath | None = Field(
+        None,
+        description="Model to start from: RUN, RUN@STEP, or a checkpoint's file. It gives weights and vocabulary, and "
+        "those keys of [model] and [tokenizer] that are left out.",
     )
 
     @field_validator("n_embd")

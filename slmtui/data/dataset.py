@@ -200,15 +200,18 @@ class DatasetSettings:
             raise DataError(str(error)) from None
 
 
-def build_dataset(corpus: Corpus, settings: DatasetSettings) -> Dataset:
+def build_dataset(corpus: Corpus, settings: DatasetSettings, tokenizer: Tokenizer | None = None) -> Dataset:
     """Take the first tokens of a corpus, choose the sides, and tokenise them with a vocabulary of the given kind.
 
-    Raises DataError for a text that is too short to split, and for sides that cannot be had.
+    tokenizer: the vocabulary, where there is one already. Raises DataError for a text that is too short to split, and
+    for sides that cannot be had.
     """
-    return split_prefix(corpus, read_prefix(corpus, settings.dataset_size), settings)
+    return split_prefix(corpus, read_prefix(corpus, settings.dataset_size), settings, tokenizer)
 
 
-def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings) -> Dataset:
+def split_prefix(
+    corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings, tokenizer: Tokenizer | None = None
+) -> Dataset:
     """`build_dataset` for tokens that have already been read."""
     notes = list(corpus.notes)
     n_tokens = prefix.n_text_tokens
@@ -225,7 +228,7 @@ def split_prefix(corpus: Corpus, prefix: TokenPrefix, settings: DatasetSettings)
         if not any(part.n_tokens for part in parts):
             raise _too_few(corpus, n_tokens, 0, name)
 
-    tokenizer = _make_tokenizer(settings, prefix, sides.train, notes)
+    tokenizer = tokenizer or _make_tokenizer(settings, prefix, sides.train, notes)
     written = [
         _write_side(prefix, parts, tokenizer, corpus.form.keeps_lines) for parts in (sides.train, sides.val, sides.test)
     ]

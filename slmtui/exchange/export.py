@@ -92,7 +92,7 @@ def plan_export(run: Run, to: ModelFormat, folder: Path, *, last: bool = False, 
     vocabulary = vocabulary_of(saved.tokenizer)
     dataset, no_dataset = None, ""
     try:
-        dataset = dataset_as_trained(saved.phase, saved.data)
+        dataset = dataset_as_trained(saved.phase, saved.data, saved.tokenizer)
     except UserError as error:
         no_dataset = str(error)
     parts = tuple(left_behind(saved, network, dataset))

@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from slmtui.config.model_section import ModelSection
 from slmtui.config.phase import Phase
 from slmtui.data.context_mixing.tables import size_of_tables
 from slmtui.data.gpt2 import N_VOCAB
@@ -31,7 +32,7 @@ class DatasetCounts:
     """A phase's dataset in numbers; tokens in the phase's own vocabulary.
 
     facts: what is known of its two sides; None where they were not compared. train_length: training tokens and the ends
-    of documents; None in the published form.
+    of documents; None in the published form. model: with what it takes from its parent; None without one.
     """
 
     n_vocab: int
@@ -40,6 +41,7 @@ class DatasetCounts:
     notes: tuple[str, ...] = ()
     facts: DataFacts | None = None
     train_length: int | None = None
+    model: ModelSection | None = None
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,14 @@ class Difference:
 
 
 def known_vocabulary(phase: Phase) -> int | None:
-    """The size of the vocabulary where it is known without reading the corpus."""
-    return N_VOCAB if phase.tokenizer.kind == "gpt2" else None
+    """The size of the vocabulary where it is known without reading the corpus, or a parent."""
+    return N_VOCAB if phase.tokenizer.kind == "gpt2" and phase.model.init_from is None else None
+
+
+def settled(phase: Phase, counts: DatasetCounts | NoCounts | None) -> Phase:
+    """The phase with what it takes from its parent, as far as that is known."""
+    model = counts.model if isinstance(counts, DatasetCounts) else None
+    return phase if model is None else phase.model_copy(update={"model": model})
 
 
 def parameters(phase: Phase, n_vocab: int) -> dict[str, int]:

@@ -127,8 +127,11 @@ def _refusal(error: BaseException) -> str:
     return _first_line(error)
 
 
-def load_checkpoint(path: Path) -> SavedModel:
-    """Read and check a checkpoint; CheckpointError says what is wrong with it."""
+def load_checkpoint(path: Path, *, with_mixture: bool = True) -> SavedModel:
+    """Read and check a checkpoint; CheckpointError says what is wrong with it.
+
+    with_mixture: together with what is mixed into the network's predictions, which takes its time.
+    """
     record = _read_record(path)
     try:
         expected = record.pop("checksum")
@@ -137,7 +140,8 @@ def load_checkpoint(path: Path) -> SavedModel:
         phase = recorded_phase(record["phase"])
         tokenizer = tokenizer_from_state(record["tokenizer"])
         model = gpt_from_tensors(model_config(phase, tokenizer.n_vocab), record["model"])
-        model.mixture = _mixture(record, phase, tokenizer)
+        if with_mixture:
+            model.mixture = _mixture(record, phase, tokenizer)
         return SavedModel(
             model,
             tokenizer,

@@ -43,6 +43,7 @@ def line_of(event: Event, progress: Progress) -> str | None:
             line = (
                 f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
                 f"({parameters.get('token_embedding', 0):,} of them for {data.n_vocab:,} tokens), "
+                f"{f'starting from {event.parent}, ' if event.parent else ''}"
                 f"{data.train_tokens:,} tokens to train on, {data.val_tokens:,} to validate, {_to_test(data)}"
                 f"{machine.get('device')}, {how}"
             )
@@ -121,8 +122,9 @@ def summary(
     finished: events.RunFinished,
     best: events.Evaluation | None,
     test: events.FinalTest | None = None,
+    inherited: events.Evaluation | None = None,
 ) -> list[str]:
-    """The lines that stand under a finished run."""
+    """The lines that stand under a finished run. inherited: of the weights of its parent, where it has one."""
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
     if best is not None:
         gap = in_words(best.gap, best.verdict)
@@ -144,6 +146,10 @@ def summary(
                 lines[-1] += f"; {how}, {compared(loss, against.loss, counting)}"
             if best.mixed_loss is not None and best.judged == "network":
                 lines[-1] += ": the network alone is used"
+        if inherited is not None and started.parent is not None:
+            lines.append(
+                f"parent: {started.parent} has {inherited.val_loss:.4f} on the same split; {kept_of(best, inherited)}"
+            )
         if test is not None:
             lines.append(f"test: {test_line(test)} on {test.tokens:,} tokens, looked at once")
         elif started.data.test_tokens is not None and finished.may_go_on:
@@ -151,6 +157,14 @@ def summary(
         if best.step > 0:
             lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines
+
+
+def kept_of(best: events.Evaluation, inherited: events.Evaluation) -> str:
+    """What best.pt holds, beside the weights that the training started with: `the best network is 0.31 nats better`."""
+    if best.step == 0:
+        return "no step made it better, and best.pt still holds its weights"
+    network = "the best" if best.mixed_loss is None else "the best network"
+    return f"{network} is {compared(best.val_loss, inherited.val_loss)}"
 
 
 def outcome(run: Run, finished: events.RunFinished, limits: Sequence[tuple[bool, str]]) -> tuple[ExitStatus, list[str]]:

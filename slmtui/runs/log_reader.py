@@ -16,7 +16,6 @@ from typing import BinaryIO
 
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
-from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Evaluation, Event, RunStarted, from_json
 from slmtui.training.gap import verdict_of
 
@@ -44,15 +43,15 @@ class LogError(UserError, ValueError):
 class LogChunk:
     """Whole lines of a log, with their ends.
 
-    to_go: bytes of the log that come after them, as far as it was known. data: of the run, None where the log does not
-    say.
+    to_go: bytes of the log that come after them, as far as it was known. started: the event that the log begins with,
+    None where that is another.
     """
 
     path: Path
     first: int  # the number of the first line, from 1
     lines: list[bytes]
     to_go: int
-    data: DataRecord | None = None
+    started: RunStarted | None = None
 
     @property
     def is_start(self) -> bool:
@@ -69,8 +68,8 @@ class LogChunk:
             event = from_json(self.lines[index])
         except ValueError as error:
             raise LogError.at(self.path, self.first + index, str(error)) from None
-        if isinstance(event, Evaluation) and (data := self.data) is not None:
-            sizes = {"n_vocab": data.n_vocab, "val_tokens": data.val_tokens}
+        if isinstance(event, Evaluation) and self.started is not None and self.started.parent is None:
+            sizes = {"n_vocab": self.started.data.n_vocab, "val_tokens": self.started.data.val_tokens}
             return replace(event, verdict=verdict_of(event.gap, event.val_loss, event.step, **sizes))
         return event
 
@@ -103,7 +102,7 @@ class LogReader:
     def _begin(self) -> None:
         self._position = 0  # bytes read so far
         self._lines = 0
-        self._data: DataRecord | None = None
+        self._started: RunStarted | None = None
         self._overlap = b""  # the bytes just before the position
 
     def read(self) -> Iterator[LogChunk]:
@@ -150,21 +149,21 @@ class LogReader:
                 continue
             lines = rest[:end].splitlines(keepends=True)
             if not self._lines:
-                self._data = _data(lines[0])
-            yield LogChunk(self.path, self._lines + 1, lines, max(0, size - self._position - end), self._data)
+                self._started = _started(lines[0])
+            yield LogChunk(self.path, self._lines + 1, lines, max(0, size - self._position - end), self._started)
             self._position += end
             self._lines += len(lines)
             self._overlap = (self._overlap + rest[max(0, end - OVERLAP) : end])[-OVERLAP:]
             rest = rest[end:]
 
 
-def _data(first_line: bytes) -> DataRecord | None:
-    """What a log says of the run's data; None if it does not begin as a log does."""
+def _started(first_line: bytes) -> RunStarted | None:
+    """The event that a log begins with; None if it does not begin as a log does."""
     try:
         event = from_json(first_line)
     except ValueError:
         return None
-    return event.data if isinstance(event, RunStarted) else None
+    return event if isinstance(event, RunStarted) else None
 
 
 def read_events(path: Path, *, until: int | None = None) -> Iterator[Event]:

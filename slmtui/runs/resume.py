@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui import __version__
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
+from slmtui.data.tokenizer import Tokenizer
 from slmtui.files import is_there, open_to_read
 from slmtui.runs.checkpoint import SavedModel, load_checkpoint
 from slmtui.runs.log_reader import LogError, last_event, read_events
@@ -15,6 +17,7 @@ from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.hardware import Machine, choose_machine
+from slmtui.training.parent import Parent
 from slmtui.training.prepare import CorpusChanged, dataset_as_trained, prepare_dataset
 from slmtui.training.state import Training
 from slmtui.training.tuning import tuned_machine
@@ -28,8 +31,10 @@ class RestoredTraining:
     notes: tuple[str, ...]  # what cannot be continued exactly
 
 
-def restore_training(run: Run) -> RestoredTraining:
+def restore_training(run: Run, parent_of: Callable[[Phase], Parent | None]) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
+
+    parent_of: reads what a phase starts from, which only a beginning needs.
 
     For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over or diverged, its
     checkpoint is gone or does not belong to its log, its phase or its corpus has changed.
@@ -37,7 +42,7 @@ def restore_training(run: Run) -> RestoredTraining:
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
     if not is_there(run.last_file):
-        return _from_the_beginning(run)
+        return _from_the_beginning(run, parent_of)
     saved = load_checkpoint(run.last_file)
     if saved.training is None:
         raise RunError(f"{run.last_file} holds a model only, not the state of a training")
@@ -47,7 +52,7 @@ def restore_training(run: Run) -> RestoredTraining:
     history, log_size = _history(run, saved)
     started = history[0]
     assert isinstance(started, events.RunStarted)
-    dataset = _dataset(run, phase, saved.data)
+    dataset = _dataset(run, phase, saved.data, saved.tokenizer)
     machine = choose_machine(phase.training, like=started.machine)
     training = Training(phase, dataset, machine, saved.model)
     try:
@@ -59,7 +64,7 @@ def restore_training(run: Run) -> RestoredTraining:
     return RestoredTraining(training, log_size, history, tuple(_differences(started, machine)))
 
 
-def _from_the_beginning(run: Run) -> RestoredTraining:
+def _from_the_beginning(run: Run, parent_of: Callable[[Phase], Parent | None]) -> RestoredTraining:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if is_there(run.log_file) else []
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
@@ -67,13 +72,15 @@ def _from_the_beginning(run: Run) -> RestoredTraining:
     if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
         raise RunError(f"{run.last_file} is missing, so there is nothing to resume from; train its phase again")
     phase = run.phase()
+    parent = parent_of(phase)
+    tokenizer = None if parent is None else parent.tokenizer
     if log and isinstance(started := log[0], events.RunStarted):
-        dataset = _dataset(run, phase, started.data.fingerprint)
+        dataset = _dataset(run, phase, started.data.fingerprint, tokenizer)
         machine = choose_machine(phase.training, like=started.machine)
     else:
-        dataset = prepare_dataset(phase)
+        dataset = prepare_dataset(phase, tokenizer)
         machine = tuned_machine(phase, dataset)
-    return RestoredTraining(Training.start(phase, dataset, machine), 0, (), ())
+    return RestoredTraining(Training.start(phase, dataset, machine, parent), 0, (), ())
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:
@@ -102,9 +109,9 @@ def _ends_a_line(log: Path, position: int) -> bool:
         raise LogError(log, f": cannot be read ({error.strerror})") from None
 
 
-def _dataset(run: Run, phase: Phase, fingerprint: str) -> Dataset:
+def _dataset(run: Run, phase: Phase, fingerprint: str, tokenizer: Tokenizer | None) -> Dataset:
     try:
-        return dataset_as_trained(phase, fingerprint)
+        return dataset_as_trained(phase, fingerprint, tokenizer)
     except CorpusChanged as error:
         raise RunError(f"{run.name}: {error}; restore it, or train the phase again") from None
 

@@ -28,6 +28,7 @@ class RunSummary:
     val_tokens: int = 0
     n_vocab: int = 0
     tokenizer: str = ""
+    parent: str | None = None  # the model that it started from
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
     best_step: int | None = None
     best_val_loss: float | None = None
@@ -71,7 +72,7 @@ class RunSummary:
                 self.parameters = event.parameters["total"]
                 data = event.data
                 self.train_tokens, self.val_tokens, self.n_vocab = data.train_tokens, data.val_tokens, data.n_vocab
-                self.tokenizer, self.val_text = data.tokenizer, data.val_text
+                self.tokenizer, self.val_text, self.parent = data.tokenizer, data.val_text, event.parent
                 if (baseline := data.baseline) is not None:
                     self.baseline = baseline.loss
                     self.counting, self.counting_bits_per_byte = baseline.static.loss, baseline.static.bits_per_byte

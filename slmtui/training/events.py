@@ -75,6 +75,7 @@ class RunStarted(Base):
     data: LoggedData
     machine: dict[str, Any] = field(compare=False)
     versions: dict[str, str] = field(compare=False)
+    parent: str | None = None  # whose weights it started with, such as quick-003@400
 
     @property
     def tokens_per_step(self) -> int:

@@ -10,6 +10,7 @@ from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 from slmtui.data.documents import DocumentForm
 from slmtui.data.errors import DataError
+from slmtui.data.tokenizer import Tokenizer
 from slmtui.errors import UserError
 
 
@@ -52,14 +53,17 @@ def dataset_settings(phase: Phase) -> DatasetSettings:
     )
 
 
-def prepare_dataset(phase: Phase) -> Dataset:
-    """Read the corpus of a phase, tokenise it and choose its sides; DataError if it is not fit to train on."""
-    return build_dataset(phase_corpus(phase), dataset_settings(phase))
+def prepare_dataset(phase: Phase, tokenizer: Tokenizer | None = None) -> Dataset:
+    """Read the corpus of a phase, tokenise it and choose its sides; DataError if it is not fit to train on.
+
+    tokenizer: the vocabulary of the model that the training starts from; None: the phase says which.
+    """
+    return build_dataset(phase_corpus(phase), dataset_settings(phase), tokenizer)
 
 
-def dataset_as_trained(phase: Phase, fingerprint: str) -> Dataset:
-    """The dataset of a phase; CorpusChanged if it no longer has this fingerprint."""
-    dataset = prepare_dataset(phase)
+def dataset_as_trained(phase: Phase, fingerprint: str, tokenizer: Tokenizer | None) -> Dataset:
+    """The dataset of a phase whose model has this vocabulary; CorpusChanged if it no longer has this fingerprint."""
+    dataset = prepare_dataset(phase, tokenizer if phase.model.init_from else None)
     if dataset.fingerprint != fingerprint:
         raise CorpusChanged(
             f"the corpus or its tokens have changed since the model was trained (fingerprint now "

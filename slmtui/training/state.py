@@ -15,18 +15,19 @@ import torch
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset, Side
 from slmtui.data.ngram_baseline import TOKEN_LIMIT, fit_ngram
-from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
+from slmtui.model.gpt import GPT, GPTConfig, gpt_from_tensors, initial_gpt
 from slmtui.model.mixture import Mixture, NgramMixture
 from slmtui.training.batches import WindowSource
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
+from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
 
 
 class Training:
     """A phase in training: settings, data, model, optimizer, random streams, and progress."""
 
-    def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT) -> None:
-        self.phase, self.dataset, self.machine = phase, dataset, machine
+    def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT, parent: str | None = None) -> None:
+        self.phase, self.dataset, self.machine, self.parent = phase, dataset, machine, parent
         self.model = model.to(machine.device)
         self.optimizer = build_optimizer(self.model, phase.optimizer)
         self.batches = np.random.RandomState(phase.training.seed)
@@ -61,9 +62,13 @@ class Training:
         self.seconds = 0.0
 
     @classmethod
-    def start(cls, phase: Phase, dataset: Dataset, machine: Machine) -> Training:
+    def start(cls, phase: Phase, dataset: Dataset, machine: Machine, parent: Parent | None = None) -> Training:
+        """With the weights of `parent`, whose vocabulary the dataset has, or with new ones."""
         config = model_config(phase, dataset.tokenizer.n_vocab)
-        return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
+        if parent is None:
+            return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
+        model = gpt_from_tensors(config, parent.tensors_for(phase.model.block_size))
+        return cls(phase, dataset, machine, model, parent.name)
 
     @property
     def is_network_alone(self) -> bool:
@@ -134,7 +139,7 @@ PROGRESS = (
 
 
 def model_config(phase: Phase, n_vocab: int) -> GPTConfig:
-    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump(exclude={"ngram_mix", "context_mixing"}))
+    return GPTConfig(n_vocab=n_vocab, **phase.model.model_dump(exclude=NOT_OF_THE_NETWORK))
 
 
 def fitted_mixture(phase: Phase, dataset: Dataset) -> Mixture | None:

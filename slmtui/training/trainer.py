@@ -179,13 +179,14 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
             training.batches.set_state(before)
     training.seconds += time.perf_counter() - begin
     lengths = dataset.val.n_text_tokens, dataset.val.n_bytes
+    steps = training.step + (training.parent is not None)  # its parent's count as one
     gap, sizes = losses.val - losses.train, {"n_vocab": dataset.tokenizer.n_vocab, "val_tokens": lengths[0]}
     evaluation = events.Evaluation(
         step=training.step,
         train_loss=losses.train,
         val_loss=losses.val,
         gap=gap,
-        verdict=verdict_of(gap, losses.val, training.step, **sizes),
+        verdict=verdict_of(gap, losses.val, steps, **sizes),
         bits_per_byte=bits_per_byte(losses.val, *lengths),
         best=False,
         requested=requested,
@@ -272,6 +273,7 @@ def run_started(training: Training) -> events.RunStarted:
             "numpy": np.__version__,
             "tiktoken": metadata.version("tiktoken"),
         },
+        parent=training.parent,
     )
 
 

@@ -117,7 +117,15 @@ def test_a_new_phase_is_right_and_says_every_default() -> None:
     text = new_phase("mine")
     phase = parse_phase(text)
     assert phase == parse_phase('[phase]\nname = "mine"\n')
-    unset = {"patterns", "vocab_size", "dataset_size", "attention_dropout", "decides", *GateSection.model_fields}
+    unset = {
+        "patterns",
+        "vocab_size",
+        "dataset_size",
+        "attention_dropout",
+        "init_from",
+        "decides",
+        *GateSection.model_fields,
+    }
     assert {name for _, name in keys()} - {name for _, name in form_values(text)} == unset
 
 

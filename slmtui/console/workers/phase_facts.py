@@ -16,6 +16,7 @@ from slmtui.config.source_path import source_path
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.files import is_folder
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
+from slmtui.project import DEFAULT_CHECKPOINTS
 
 if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
@@ -27,7 +28,11 @@ LARGEST_UNASKED = 20_000_000  # bytes of corpus that are read without being aske
 
 def data_key(phase: Phase) -> str:
     """Phases with the same key have the same dataset."""
-    return phase.data.model_dump_json(exclude={"patterns"}) + phase.tokenizer.model_dump_json()
+    data = phase.data.model_dump_json(exclude={"patterns"}) + phase.tokenizer.model_dump_json()
+    if phase.model.init_from is None:
+        return data
+    asked = (section.model_dump_json(exclude_unset=True) for section in (phase.model, phase.tokenizer))
+    return "".join((data, *asked))  # what it leaves out is its parent's
 
 
 def shape_key(phase: Phase) -> tuple[object, ...]:
@@ -37,12 +42,10 @@ def shape_key(phase: Phase) -> tuple[object, ...]:
     return data_key(phase), phase.model, training.batch_size, phase.optimizer.decay_on, machine
 
 
-def read_counts(phase: Phase) -> DatasetCounts | NoCounts:
-    """The dataset's numbers, or why there are none."""
-    from slmtui.training.prepare import prepare_dataset
-
+def read_counts(phase: Phase, checkpoints: Path = DEFAULT_CHECKPOINTS) -> DatasetCounts | NoCounts:
+    """The dataset's numbers, or why there are none. checkpoints: where a parent may be."""
     try:
-        return _unless_too_large(phase) or _counts(prepare_dataset(phase))
+        return _unless_too_large(phase) or _counts(*_prepared(phase, checkpoints))
     except UserError as error:
         return NoCounts(str(error))
     except OSError as error:
@@ -84,16 +87,17 @@ def speed_from_run(phase: Phase, seen: RunPreview | None) -> Speed | None:
     return None if total is None else Speed(1 / speed, total, f"measured in {seen.run.name}")
 
 
-def measure(phase: Phase, stop: Callable[[], bool]) -> tuple[DatasetCounts | NoCounts, Speed | str]:
-    """Read the dataset and train a few steps; what cannot be done is said in words."""
-    from slmtui.training.prepare import prepare_dataset
+def measure(
+    phase: Phase, stop: Callable[[], bool], checkpoints: Path = DEFAULT_CHECKPOINTS
+) -> tuple[DatasetCounts | NoCounts, Speed | str]:
+    """Read the dataset and train a few steps; what cannot be done is said in words. checkpoints: as above."""
     from slmtui.training.speed import measure_step
 
     try:
-        dataset = prepare_dataset(phase)
+        phase, dataset = _prepared(phase, checkpoints)
     except UserError as error:
         return NoCounts(str(error)), "cannot be measured: the data cannot be read"
-    counts = _counts(dataset, asked=True)
+    counts = _counts(phase, dataset, asked=True)
     try:
         seconds = measure_step(phase, dataset, stop)
     except (UserError, TrainingFailed, RuntimeError, MemoryError) as error:  # torch's out of memory is a RuntimeError
@@ -101,6 +105,18 @@ def measure(phase: Phase, stop: Callable[[], bool]) -> tuple[DatasetCounts | NoC
     if seconds is None:
         return counts, "not measured: a training was running"
     return counts, Speed(seconds, seconds * phase.training.max_iters, "measured now, without evaluations")
+
+
+def _prepared(phase: Phase, checkpoints: Path) -> tuple[Phase, Dataset]:
+    """The phase with what it takes from its parent, if it has one, and its dataset."""
+    from slmtui.training.prepare import prepare_dataset
+
+    if phase.model.init_from is None:
+        return phase, prepare_dataset(phase)
+    from slmtui.parents import with_parent  # torch
+
+    phase, parent = with_parent(phase, checkpoints)
+    return phase, prepare_dataset(phase, None if parent is None else parent.tokenizer)
 
 
 def memory_of_machine() -> int:
@@ -124,10 +140,11 @@ def _unless_too_large(phase: Phase) -> NoCounts | None:
     return None
 
 
-def _counts(dataset: Dataset, *, asked: bool = False) -> DatasetCounts:
+def _counts(phase: Phase, dataset: Dataset, *, asked: bool = False) -> DatasetCounts:
     from slmtui.insight.rules.data_facts import facts_of
 
     n_train, n_val = dataset.train.n_text_tokens, dataset.val.n_text_tokens
     sides = facts_of(dataset) if asked or n_train + n_val <= MOST_COMPARED else None
     length = None if dataset.train.lines is None else len(dataset.train.tokens)
-    return DatasetCounts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides, length)
+    model = phase.model if phase.model.init_from else None
+    return DatasetCounts(dataset.tokenizer.n_vocab, n_train, n_val, tuple(dataset.notes), sides, length, model)

@@ -21,7 +21,7 @@ from slmtui.training.sampling import completions
 def dataset_of(saved: SavedModel) -> Dataset:
     """The text that a model was trained on, if it is still here as it was; UserError if it is not."""
     try:
-        return dataset_as_trained(saved.phase, saved.data)
+        return dataset_as_trained(saved.phase, saved.data, saved.tokenizer)
     except CorpusChanged as error:
         raise UserError(f"{error}, so nothing can be said about copies; restore it") from None
 

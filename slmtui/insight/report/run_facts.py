@@ -113,6 +113,11 @@ class RunFacts:
         return None if self.baseline is None else self.baseline.static
 
     @property
+    def inherited(self) -> Evaluation | None:
+        """The evaluation of the weights that it started with, where another training had made them."""
+        return self.best_so_far.inherited
+
+    @property
     def rose_after_best(self) -> float:
         """By how much the last validation loss lies above the best, the mixture's where there is one."""
         return 0.0 if self.best is None or self.last is None else self.last.judged_loss - self.best.judged_loss

@@ -11,7 +11,7 @@ from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
-from slmtui.runs.lines import NOT_TESTED
+from slmtui.runs.lines import NOT_TESTED, kept_of
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding, judged_name, mixtures
 from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, mixtures_against, standing
 from slmtui.words import duration, listed, number, percent, plural
@@ -113,6 +113,8 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
     elif facts.data.test_tokens is not None and (facts.finished is None or facts.finished.may_go_on):
         found.append(("Test:", f"{NOT_TESTED}."))
     found.append(("Against counting:", _against_counting(facts)))
+    if facts.inherited is not None:
+        found.append((f"Against {facts.started.parent}:", _against_parent(facts, facts.inherited)))
     if facts.data.facts is not None and is_leaky(facts):
         share = percent(facts.data.facts.repeated_share)
         found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
@@ -216,6 +218,13 @@ def _against_counting(facts: RunFacts) -> str:
         share = f"{facts.phase.model.ngram_mix:g} of each prediction"
         return f"{words} Mixed with an n-gram model ({share}), it is {beside_it['mixed']}."
     return f"{words} With counts mixed in, {listed([f'{name}, it is {one}' for name, one in beside_it.items()])}."
+
+
+def _against_parent(facts: RunFacts, inherited: Evaluation) -> str:
+    """On the child's validation text: how much better the parent became for it."""
+    assert facts.best is not None
+    words = f"its weights, with which this training started, have {_both(inherited.val_loss, inherited.bits_per_byte)}"
+    return f"{words} on the same text; {kept_of(facts.best, inherited)}."
 
 
 def next_steps(facts: RunFacts, level: int) -> list[ReportBlock]:

@@ -27,6 +27,7 @@ class BestEvaluation:
     rates: SampleRates | None = None
     saved: CharactersSaved | None = None
     started: RunStarted | None = None  # None before the run's first event
+    inherited: Evaluation | None = None  # of the weights that it started with, those of its parent, if it has one
 
     @classmethod
     def of(cls, happened: Iterable[Event]) -> BestEvaluation:
@@ -40,6 +41,8 @@ class BestEvaluation:
             self.started = event
         elif isinstance(event, Evaluation) and event.best:
             self.evaluation, self.rates, self.saved = event, None, None
+            if event.step == 0 and self.started is not None and self.started.parent is not None:
+                self.inherited = event
         elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
             self.rates = event
         elif (

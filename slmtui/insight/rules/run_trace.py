@@ -96,6 +96,11 @@ class RunTrace:
         return self._start.data
 
     @property
+    def parent(self) -> str | None:
+        """The model that it started from, if it did not start with new weights."""
+        return self._start.parent
+
+    @property
     def facts(self) -> DataFacts | None:
         """What the log knows of the two sides; None where they were not compared."""
         return self.data.facts

@@ -45,11 +45,23 @@ def _diverged(trace: RunTrace, step: int, **values: object) -> Evidence:
 
 def never_improved(trace: RunTrace) -> Evidence | None:
     """After the end: no evaluation was better than the one before the first step."""
+    return _at_its_best_untrained(trace) if trace.parent is None else None
+
+
+def worse_than_parent(trace: RunTrace) -> Evidence | None:
+    """The same of a model that another training had made."""
+    return _at_its_best_untrained(trace) if trace.parent is not None else None
+
+
+def _at_its_best_untrained(trace: RunTrace) -> Evidence | None:
     best, evaluations = trace.best, trace.evaluations
     if not trace.has_run_its_course or best is None or best.step > 0 or trace.has_learned or evaluations[-1].step == 0:
         return None
     last = evaluations[-1]
-    values = {"best": best.val_loss, "val": last.val_loss, "train": last.train_loss, "step": last.step}
+    values = {
+        "best": best.val_loss, "val": last.val_loss, "train": last.train_loss, "step": last.step,
+        "parent": trace.parent, "lower": trace.rate / 10,
+    }  # fmt: skip
     return Evidence(values=values, number=best.val_loss, step=0)
 
 
@@ -147,6 +159,18 @@ RULES = (
             remedy=Advice(
                 "do not use this model: best.pt was never trained; train again with what the other findings say, or "
                 "with a learning rate of a tenth"
+            ),
+        ),
+    ),
+    Rule(
+        code="worse_than_parent", when=END, applies=worse_than_parent, weight=0.99,
+        diagnosis=Diagnosis(
+            title="worse than the model that it started from",
+            evidence="no evaluation was better than the one before the first step: val was {best:.2f} then, as "
+            "{parent} left it, and {val:.2f} at step {step:,}, with train at {train:.2f}",
+            remedy=Advice(
+                "best.pt holds the weights of {parent}: use them, or train again with training.learning_rate = "
+                "{lower:.0e}"
             ),
         ),
     ),

@@ -101,7 +101,7 @@ def runs(n_phases: int) -> Iterator[list[Event]]:
         data = replace(
             begin.data, facts=dice.choice(FACTS), **{key: dice.choice(choices) for key, choices in DATA.items()}
         )
-        happened[0] = replace(begin, phase=phase, data=data)
+        happened[0] = replace(begin, phase=phase, data=data, parent=dice.choice((None, "quick-003@400")))
         if name == "flat":  # the rate has not fallen
             happened = [replace(one, learning_rate=learning_rate) if isinstance(one, Step) else one for one in happened]
         if name == "healthy" and dice.random() < 0.5:

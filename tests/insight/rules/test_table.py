@@ -12,7 +12,7 @@ from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
 from slmtui.insight.rules.rule import Rule, as_warning
 from slmtui.insight.rules.table import RULES
 from slmtui.insight.watch import Watcher
-from slmtui.training.events import DIVERGED, Cause, Evaluation, RunFinished, Warned, from_json, to_json
+from slmtui.training.events import DIVERGED, Cause, Evaluation, RunFinished, RunStarted, Warned, from_json, to_json
 from slmtui.training.gap import verdict
 from tests.insight.published import Row, run, started
 from tests.insight.sound import SOUND, diagnose, knowing
@@ -70,6 +70,15 @@ def test_a_best_at_step_0_is_the_first_and_serious_finding_and_fails_every_gate(
     limits = limits_in_words(gate, BestEvaluation.of(happened))
     assert [kept for kept, _ in limits] == [False] * 4
     assert all("before it was trained" in sentence for _, sentence in limits)
+
+
+def test_a_child_that_is_never_better_than_its_parent_is_said_to_be_worse() -> None:
+    begin, *rest = run([(0, 3.0, 3.4), (100, 2.8, 3.5), (200, 2.6, 3.6)], learning_rate=1e-3)
+    assert isinstance(begin, RunStarted)
+    first, *_ = diagnose([replace(begin, parent="quick-003@400"), *rest], SOUND)
+    assert (first.code, first.level) == ("worse_than_parent", "serious")
+    assert "val was 3.40 then, as quick-003@400 left it, and 3.60 at step 200" in first.evidence
+    assert first.remedy.endswith("train again with training.learning_rate = 1e-04")
 
 
 def test_the_gap_of_a_model_that_has_learned_too_little_keeps_no_limit_but_its_loss_may() -> None:

@@ -45,7 +45,7 @@ def _read(saved: SavedModel) -> Judge:
     from slmtui.training.prepare import CorpusChanged, dataset_as_trained
 
     try:
-        dataset = dataset_as_trained(saved.phase, saved.data)
+        dataset = dataset_as_trained(saved.phase, saved.data, saved.tokenizer)
     except CorpusChanged:
         raise UserError("the corpus has changed since, copies are not marked") from None
     except UserError:

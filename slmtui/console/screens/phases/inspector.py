@@ -19,7 +19,7 @@ from slmtui.console.workers.phase_facts import (
     shape_key,
     speed_from_run,
 )
-from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed, known_vocabulary, memory_needed
+from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed, known_vocabulary, memory_needed, settled
 
 if TYPE_CHECKING:
     from slmtui.runs.preview import RunPreview
@@ -49,7 +49,7 @@ class PhaseInspector:
         if n_vocab is None:
             return 0
         train_tokens = counts.train_tokens if isinstance(counts, DatasetCounts) else 0
-        return sum(memory_needed(phase, n_vocab, train_tokens).values())
+        return sum(memory_needed(settled(phase, counts), n_vocab, train_tokens).values())
 
     def speed_of(self, phase: Phase) -> Speed | str:
         """As measured here, else from the last run."""
@@ -73,12 +73,14 @@ class PhaseInspector:
         if not missing:
             return
 
+        checkpoints = self._screen.host.checkpoints
+
         def read() -> None:
             worker = get_current_worker()
             for phase in missing.values():
                 if worker.is_cancelled:
                     return
-                self._screen.call_later(self._take_facts, data_key(phase), read_counts(phase))
+                self._screen.call_later(self._take_facts, data_key(phase), read_counts(phase, checkpoints))
 
         self._screen.run_worker(read, thread=True, exclusive=True, group="facts")
 
@@ -93,12 +95,12 @@ class PhaseInspector:
 
     def measure(self, phase: Phase) -> None:
         """Read the dataset, and train a few steps to see how long they take."""
-        trainer = self._screen.host.trainer
+        trainer, checkpoints = self._screen.host.trainer, self._screen.host.checkpoints
         self._take_speed(phase, None, "measuring …")
 
         def run() -> None:
             worker = get_current_worker()
-            facts, speed = measure(phase, lambda: worker.is_cancelled or trainer.busy)
+            facts, speed = measure(phase, lambda: worker.is_cancelled or trainer.busy, checkpoints)
             self._screen.call_later(self._take_speed, phase, facts, speed)
 
         self._screen.run_worker(run, thread=True, exclusive=True, group="measure")

@@ -36,6 +36,7 @@ def meaning(
     """
     lines: list[MeaningLine] = []
     facts = data if isinstance(data, DatasetCounts) else None
+    phase = estimates.settled(phase, data)
     n_vocab = estimates.known_vocabulary(phase) if facts is None else facts.n_vocab
     if isinstance(data, NoCounts):
         lines.append(MeaningLine("data", "", data.reason, "catastrophic" if data.fault else "moderate"))

@@ -1,0 +1,25 @@
+"""The model that a phase starts from, wherever that comes from: here the rooms meet that can read one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slmtui.config.errors import PhaseError, Problem, printable
+from slmtui.config.phase import Phase
+from slmtui.errors import UserError
+from slmtui.runs.lineage import parent_from_run
+from slmtui.training.parent import Parent
+
+
+def with_parent(phase: Phase, checkpoints: Path) -> tuple[Phase, Parent | None]:
+    """The phase with what it takes from its parent, and that parent; the same phase, and None, if it names none.
+
+    checkpoints: the folder of runs that a name stands for. PhaseError if there is no such model, or it does not fit.
+    """
+    if phase.model.init_from is None:
+        return phase, None
+    try:
+        parent = parent_from_run(phase.model.init_from, checkpoints)
+    except UserError as error:
+        raise PhaseError([Problem(printable(phase.name), "model.init_from", str(error))]) from None
+    return parent.settle(phase), parent

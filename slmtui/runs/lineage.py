@@ -1,0 +1,50 @@
+"""What a run may be started from: another run's model, or a checkpoint's file.
+
+quick-003        the best model of a run
+quick-003@400    its model of step 400, where that is what best.pt or last.pt holds
+kept/old.pt      a checkpoint, wherever it is
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from slmtui.files import is_there
+from slmtui.runs.checkpoint import load_checkpoint, read_note
+from slmtui.runs.run import Run, RunError, find_run, run_at
+from slmtui.training.parent import Parent
+
+_AT_STEP = re.compile(r"(?P<run>.+)@(?P<step>\d+)")
+
+
+def parent_from_run(init_from: str, checkpoints: Path) -> Parent:
+    """The model that `init_from` names; UserError if it is not there, or is no such model."""
+    path, run = find_checkpoint(init_from, checkpoints)
+    saved = load_checkpoint(path, with_mixture=False)
+    if run is None:
+        name, source = path.name, init_from
+    else:
+        name = f"{run.name}@{saved.step}"
+        inside = run.folder.absolute().parent == checkpoints.absolute()
+        source = name if inside else f"{run.folder}@{saved.step}"
+    return Parent(name, source, saved.phase.model, saved.phase.tokenizer, saved.tokenizer, saved.model.tensors())
+
+
+def find_checkpoint(init_from: str, checkpoints: Path) -> tuple[Path, Run | None]:
+    """The file that `init_from` names, and the run that it is of; RunError if there is none."""
+    path = Path(init_from)
+    if path.suffix == ".pt":
+        return path, run_at(path.parent) if len(path.parts) > 1 else None
+    at = None if is_there(path) else _AT_STEP.fullmatch(init_from)
+    run = find_run(checkpoints, at["run"] if at else init_from)
+    files = [file for file in (run.best_file, run.last_file) if is_there(file)]
+    if not files:
+        raise RunError(f"{run.name} has no checkpoint yet: one is saved at its first evaluation")
+    if at is None:
+        return files[0], run
+    kept = {read_note(file).step: file for file in reversed(files)}
+    if int(at["step"]) not in kept:
+        there = " and ".join(f"{step:,} ({file.name})" for step, file in sorted(kept.items()))
+        raise RunError(f"{run.name} keeps no checkpoint of step {int(at['step']):,}, only of step {there}")
+    return kept[int(at["step"])], run
