@@ -23,13 +23,18 @@ NAMED = 3  # files that are in the way
 
 
 def refuse_foreign(folder: Path) -> None:
-    """UserError for a place that an export may not take: a file, a link, or a folder with files of somebody else."""
+    """UserError for a place that an export may not take: a file, a link, or a folder with files of somebody else.
+
+    Nor the current folder, or one above it: it would be another afterwards, and whoever stands in it would see nothing.
+    """
     if not is_there(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
         raise UserError(
             f"{folder}: is {'a link' if folder.is_symlink() else 'a file'}; name a new folder for the export"
         )
+    if Path.cwd().is_relative_to(folder.resolve()):
+        raise UserError(f"{folder}: is where this command runs; name a new folder for the export")
     try:
         there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
     except OSError as error:
@@ -61,7 +66,7 @@ def export_folder(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
     cannot be written.
     """
     refuse_foreign(folder)
-    folder = folder.absolute()
+    folder = folder.resolve()
     draft = folder.with_name(f".{folder.name}.draft")
     before = folder.with_name(f".{folder.name}.before")
     try:

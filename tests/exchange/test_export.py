@@ -217,8 +217,22 @@ def test_a_file_a_link_or_a_folder_of_ones_own_is_refused(make_run: MakeRun, tmp
     for name in ("file", "link", "corpus"):
         assert export(run.folder, "--to", to, "-o", str(tmp_path / name)) == 2
     assert len(files(tmp_path / "corpus")) == 6
+    assert export(run.folder, "--to", to, "-o", str(tmp_path / "file" / "below")) == 2
     (tmp_path / "empty").mkdir()
     assert export(run.folder, "--to", to, "-o", str(tmp_path / "empty")) == 0
+
+
+@pytest.mark.parametrize("place", [".", "../here", ".."])
+def test_the_folder_one_stands_in_is_not_replaced(
+    make_run: MakeRun, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    run = make_run()
+    (tmp_path / "above" / "here").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path / "above" / "here")
+    assert export(run.folder, "--to", "csv", "-o", place) == 2
+    assert "is where this command runs; name a new folder" in capsys.readouterr().err
+    assert export(run.folder, "--to", "csv", "-o", "../beside") == 0
+    assert files(tmp_path / "above") == {"here", "beside"}
 
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt()])
