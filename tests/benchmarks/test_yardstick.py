@@ -19,6 +19,7 @@ from slmtui.training.prepare import prepare_dataset
 from tests.conftest import MakePhase
 
 PAGE = Path("docs/yardstick.md")
+SMALL = set(ORDER) - {"tinyshakespeare", "modules-5mb"}
 ROW = TextRow("one", "f" * 16, 1_000, 100, 300, "2026-11-27")
 RUN = Trained(2.0, 1.5, None, 100, 10.0, None)
 
@@ -152,8 +153,9 @@ def test_a_text_of_ones_own_is_measured_and_kept_where_it_is_said(
 
 
 @pytest.mark.soak
-@pytest.mark.parametrize("text", all_texts(None), ids=lambda text: text.name)
+@pytest.mark.parametrize("text", [text for text in all_texts(None) if text.name in SMALL], ids=lambda text: text.name)
 def test_static_counting_is_no_worse_than_ngrams(text: Text, tmp_path: Path) -> None:
+    """Of 5 MB of modules it still is (docs/log.md)."""
     _, dataset = measure.suggested_phase(text.make(tmp_path), text.overrides, timed=False)
     found = measure.counting(dataset)
     assert found.mixer_static is not None
