@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 import hmac
 import json
+import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
+from pathlib import Path
 from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
@@ -31,10 +33,12 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
 
 class Endpoint:
-    """`app` is to be served. Used in one event loop."""
+    """`app` is to be served. say: is told of what failed. Used in one event loop."""
 
-    def __init__(self, models: Models, speed: Speed, *, api_key: str | None = None) -> None:
-        self._models, self._speed, self._key = models, speed, api_key
+    def __init__(
+        self, models: Models, speed: Speed, *, api_key: str | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> None:
+        self._models, self._speed, self._key, self._say = models, speed, api_key, say
         self.requests = 0  # that were answered or begun
         self.running = 0
         routes = [
@@ -44,10 +48,18 @@ class Endpoint:
             Route("/v1/completions", self._completions, methods=["POST"]),
             Route("/infill", self._infill, methods=["POST"]),
         ]
-        self.app = Starlette(
-            routes=routes,
-            exception_handlers={RequestError: _refusal, HTTPException: _http_refusal},
-        )
+        handlers = {RequestError: _refusal, HTTPException: _http_refusal, Exception: _failure}
+        self._routed = Starlette(routes=routes, exception_handlers=handlers)
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application."""
+        try:
+            await self._routed(scope, receive, send)
+        except ClientDisconnect:
+            pass
+        except Exception as error:  # a fault of ours: it was answered, and must not be one for those who come next
+            place = traceback.extract_tb(error.__traceback__)[-1]
+            self._say(f"a request failed: {type(error).__name__}: {error} ({Path(place.filename).name}:{place.lineno})")
 
     async def _health(self, request: Request) -> Response:
         self._check_host(request)
@@ -239,6 +251,12 @@ async def _refusal(_request: Request, error: Exception) -> Response:
     if error.status in (408, 413):  # the rest of the body is not read
         response.headers["connection"] = "close"
     return response
+
+
+async def _failure(_request: Request, error: Exception) -> Response:
+    if isinstance(error, ClientDisconnect):
+        return Response(status_code=499)  # nobody reads it
+    return _json(RequestError("the server failed; it goes on with the next request", kind=FAILED).body, 500)
 
 
 async def _http_refusal(request: Request, error: Exception) -> Response:

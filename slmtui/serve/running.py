@@ -61,10 +61,11 @@ def serve(
     """Serve until SIGTERM or ctrl+c, or until `until` is set; then what runs is finished."""
     speed = Speed()
     models = Models(checkpoints, names, speed, say)
-    endpoint = Endpoint(models, speed, api_key=api_key)
+    endpoint = Endpoint(models, speed, api_key=api_key, say=say)
     config = uvicorn.Config(
-        endpoint.app, http=_Protocol, ws="none", lifespan="off", log_config=None, access_log=False, loop="asyncio",
-        server_header=False, h11_max_incomplete_event_size=MOST_HEAD, timeout_keep_alive=int(HEAD_SECONDS),
+        endpoint.app, interface="asgi3", http=_Protocol, ws="none", lifespan="off", loop="asyncio",
+        log_config=None, log_level="critical", access_log=False, proxy_headers=False, server_header=False,
+        h11_max_incomplete_event_size=MOST_HEAD, timeout_keep_alive=int(HEAD_SECONDS),
     )  # fmt: skip
     server = _Server(config)
 
