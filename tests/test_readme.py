@@ -6,11 +6,14 @@ PyTorch by then.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -26,6 +29,7 @@ COMMANDS = [
     for line in block.splitlines()
     if line.startswith("slmtui ")
 ]
+TRAINS, SERVES, ASKS = re.findall(r"(?<=```sh\n)(.+)\n(slmtui serve .+)\n(curl .+)\n(?=```)", README)[0]
 
 
 @pytest.mark.long
@@ -35,7 +39,8 @@ def test_every_command_does_what_it_says(
     project = tmp_path / "project"
     set_up(project)
     monkeypatch.chdir(project)
-    trains, *others = COMMANDS
+    trains, *others = [command for command in dict.fromkeys(COMMANDS) if command != SERVES]
+    assert trains == TRAINS
     assert len(others) >= 7
     done = subprocess.run(
         [sys.executable, "-m", *shlex.split(trains)], env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -44,11 +49,32 @@ def test_every_command_does_what_it_says(
     assert done.returncode == 0, f"{trains}\n{done.stderr}"
     assert done.stdout.strip()
     assert "Traceback" not in done.stderr
+    assert_served_and_asked()
     for command in others:
         assert main(shlex.split(command)[1:]) == 0, f"{command}\n{capsys.readouterr().err}"
         out, err = capsys.readouterr()
         assert out.strip() or "-o " in command, command
         assert "Traceback" not in err
+
+
+def assert_served_and_asked() -> None:
+    """The server of the run that was trained, on a port that is free, and its answer to curl."""
+    server = subprocess.Popen(
+        [sys.executable, "-m", *shlex.split(SERVES), "--port", "0", "--until-eof"],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with server:
+        assert server.stdout is not None
+        address = server.stdout.readline().strip()
+        asks = shlex.split(ASKS.replace("http://127.0.0.1:8000", address))
+        assert address in asks[1]
+        if shutil.which("curl"):
+            answer = subprocess.run([*asks, "--silent"], capture_output=True, check=True, timeout=120).stdout
+        else:
+            with urllib.request.urlopen(asks[1], asks[3].encode(), timeout=120) as response:
+                answer = response.read()
+    assert server.returncode == 0
+    assert json.loads(answer)["choices"][0]["text"].strip()
 
 
 @pytest.mark.parametrize("target", sorted(set(re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", README))))
