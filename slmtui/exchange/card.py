@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from slmtui.errors import UserError
-from slmtui.exchange.network import Part
+from slmtui.exchange.network import Part, architecture_of
 from slmtui.insight.report import sections
 from slmtui.insight.report.blocks import Bullets, Code, Heading, Paragraph, Report, ReportBlock, Table
 from slmtui.insight.report.markdown import to_markdown
 from slmtui.insight.report.run_facts import RunFacts, read_facts
 from slmtui.insight.report.summary import summary
+from slmtui.model.gpt import GPT
 from slmtui.runs.run import Run
 from slmtui.words import number
 
@@ -39,7 +40,7 @@ class Measured:
     bits_per_token: float  # nats per token times this are bits per byte
 
 
-def model_card(run: Run, to: str, parts: Sequence[Part], measured: Measured | None, block_size: int) -> str:
+def model_card(run: Run, to: str, parts: Sequence[Part], measured: Measured | None, network: GPT) -> str:
     """README.md of the folder; the licence is left to the person."""
     try:
         facts: RunFacts | None = read_facts(run)
@@ -48,8 +49,8 @@ def model_card(run: Run, to: str, parts: Sequence[Part], measured: Measured | No
     language, code = USE[to]
     blocks: list[ReportBlock] = [
         Paragraph(
-            "A small language model with GPT-2's architecture, trained with slmtui. It continues texts of the kind "
-            f"that it was trained on, and looks back {block_size:,} tokens at most."
+            f"A small language model with {architecture_of(network)}'s architecture, trained with slmtui. It continues "
+            f"texts of the kind that it was trained on, and looks back {network.config.block_size:,} tokens at most."
         ),
         Heading("Use", 2),
         Code(code, language),

@@ -22,7 +22,7 @@ from slmtui.exchange.folder import export_folder, refuse_foreign
 from slmtui.exchange.gguf_file import FILE, write_gguf
 from slmtui.exchange.huggingface import write_huggingface
 from slmtui.exchange.losses import mean_with_error, token_losses
-from slmtui.exchange.network import Part, left_behind, plain_network
+from slmtui.exchange.network import Part, architecture_of, left_behind, plain_network
 from slmtui.exchange.readback import Readback, read_back, read_by_llama_cpp, read_by_transformers
 from slmtui.exchange.vocabulary import Vocabulary, vocabulary_of
 from slmtui.model.gpt import GPT
@@ -34,7 +34,7 @@ ModelFormat = Literal["hf", "gguf"]
 CurveFormat = Literal["tensorboard", "csv"]
 MODEL_FORMATS: tuple[ModelFormat, ...] = get_args(ModelFormat)
 CURVE_FORMATS: tuple[CurveFormat, ...] = get_args(CurveFormat)
-TITLES = {"hf": "Hugging Face's GPT-2", "gguf": "GGUF's GPT-2", "tensorboard": "TensorBoard", "csv": "CSV"}
+TITLES = {"hf": "Hugging Face's {}", "gguf": "GGUF's {}", "tensorboard": "TensorBoard", "csv": "CSV"}
 READERS = {"hf": "transformers", "gguf": "llama-cpp-python"}
 
 
@@ -62,7 +62,11 @@ class Plan:
         """What cannot go along, for a person to read; empty if all of the model does."""
         if not self.parts:
             return []
-        return [f"{TITLES[self.to]} has no place for:", *(f"  {part.words}" for part in self.parts)]
+        architecture = architecture_of(self.network)
+        return [
+            f"{TITLES[self.to].format(architecture)} has no place for:",
+            *(f"  {part.words}" for part in self.parts),
+        ]
 
 
 @dataclass(frozen=True)
@@ -113,7 +117,7 @@ def write_export(plan: Plan) -> Exported:
         readback, unread = _read_back(plan, folder)
         about["left_behind"] = [dataclasses.asdict(part) for part in plan.parts]
         about["read_back"] = {"not": unread} if readback is None else dataclasses.asdict(readback)
-        card = model_card(plan.run, plan.to, plan.parts, _measured(plan), network.config.block_size)
+        card = model_card(plan.run, plan.to, plan.parts, _measured(plan), network)
         (folder / "README.md").write_text(card, encoding="utf-8")
     return Exported(plan.folder, tuple(about["files"]), readback, unread)
 

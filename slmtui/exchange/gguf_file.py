@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 
 from slmtui.config.phase import SamplingSection
-from slmtui.exchange.huggingface import EPSILON
+from slmtui.exchange.llama import is_llama, llama_tensors
 from slmtui.exchange.needs import needed
 from slmtui.exchange.vocabulary import END, ByteLevel, Characters, Vocabulary
-from slmtui.model.gpt import GPT
+from slmtui.model.gpt import GPT, NORM_EPS, ROTARY_BASE
 from slmtui.model.gpt2_names import gpt2_names
+from slmtui.model.size import mlp_width
 
 FILE = "model.gguf"
 NORMAL, CONTROL, UNUSED, BYTE = 1, 3, 5, 6  # kinds of token
@@ -28,32 +29,45 @@ NO_MERGE = "ÿÿ ÿ"  # never made, as nothing makes its first half; a file must
 def write_gguf(
     folder: Path, network: GPT, vocabulary: Vocabulary, sampling: SamplingSection, *, name: str, f16: bool
 ) -> None:
-    """network: a plain GPT-2 (`plain_network`). f16: matrices in half precision. UserError without the gguf package."""
+    """network: of `plain_network`. f16: matrices in half precision. UserError without the gguf package."""
     gguf = needed("gguf")
     config = network.config
-    writer = gguf.GGUFWriter(folder / FILE, "gpt2")
+    llama = is_llama(config)
+    writer = gguf.GGUFWriter(folder / FILE, "llama" if llama else "gpt2")
     writer.add_name(name)
     writer.add_context_length(config.block_size)
     writer.add_embedding_length(config.n_embd)
     writer.add_block_count(config.n_layer)
-    writer.add_feed_forward_length(4 * config.n_embd)
+    writer.add_feed_forward_length(mlp_width(config.mlp, config.n_embd))
     writer.add_head_count(config.n_head)
-    writer.add_layer_norm_eps(EPSILON)
+    if llama:
+        writer.add_head_count_kv(config.n_head)
+        writer.add_layer_norm_rms_eps(NORM_EPS)
+        writer.add_rope_dimension_count(config.n_embd // config.n_head)
+        writer.add_rope_freq_base(ROTARY_BASE)
+        writer.add_vocab_size(config.n_vocab)
+    else:
+        writer.add_layer_norm_eps(NORM_EPS)
     writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16 if f16 else gguf.LlamaFileType.ALL_F32)
     if isinstance(vocabulary, ByteLevel):
         _add_byte_level(writer, vocabulary)
     else:
         _add_characters(writer, vocabulary)
-    tensors = network.tensors()
-    for tensor in gpt2_names(config.n_layer):
-        array = tensors[tensor.ours].detach().cpu().numpy()
-        halved = f16 and array.ndim == 2 and tensor.ours != "wpe.weight"  # which llama.cpp adds in full precision
-        writer.add_tensor(tensor.gguf, np.ascontiguousarray(array, np.float16 if halved else np.float32))
+    for name, array in _arrays(network).items():
+        halved = f16 and array.ndim == 2 and name != "position_embd.weight"  # which llama.cpp adds in full precision
+        writer.add_tensor(name, np.ascontiguousarray(array, np.float16 if halved else np.float32))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
     (folder / "Modelfile").write_text(_modelfile(sampling, config.block_size), encoding="utf-8")
+
+
+def _arrays(network: GPT) -> dict[str, np.ndarray]:
+    if is_llama(network.config):
+        return {named.gguf: named.gguf_array for named in llama_tensors(network)}
+    tensors = network.tensors()
+    return {name.gguf: tensors[name.ours].detach().cpu().numpy() for name in gpt2_names(network.config.n_layer)}
 
 
 def _add_byte_level(writer: Any, vocabulary: ByteLevel) -> None:

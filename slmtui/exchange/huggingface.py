@@ -1,4 +1,4 @@
-"""A model as Hugging Face's transformers loads it, without our code: GPT-2, and its tokenizer as one JSON file.
+"""A model as Hugging Face's transformers loads it, without our code: GPT-2 or LLaMA, its tokenizer as one JSON file.
 
     write_huggingface(Path("folder"), network, vocabulary, phase.sampling)
 
@@ -14,27 +14,24 @@ from typing import Any
 import numpy as np
 
 from slmtui.config.phase import SamplingSection
+from slmtui.exchange.llama import is_llama, llama_tensors
 from slmtui.exchange.needs import needed
 from slmtui.exchange.vocabulary import END, ByteLevel, Characters, Vocabulary
-from slmtui.model.gpt import GPT
+from slmtui.model.gpt import GPT, NORM_EPS, ROTARY_BASE, GPTConfig
 from slmtui.model.gpt2_names import gpt2_names
-
-EPSILON = 1e-5  # of nn.LayerNorm, as in GPT-2
+from slmtui.model.size import mlp_width
 
 
 def write_huggingface(folder: Path, network: GPT, vocabulary: Vocabulary, sampling: SamplingSection) -> None:
-    """network: a plain GPT-2 (`plain_network`). UserError if safetensors is not installed."""
+    """network: of `plain_network`. UserError if safetensors is not installed."""
     save = needed("safetensors.numpy").save
-    tensors = network.tensors()
-    arrays = {}
-    for name in gpt2_names(network.config.n_layer):
-        array = tensors[name.ours].detach().cpu().numpy()
-        arrays[name.huggingface] = np.ascontiguousarray(array.T if name.transposed else array)
+    llama = is_llama(network.config)
+    arrays = {named.huggingface: named.array for named in llama_tensors(network)} if llama else _gpt2_arrays(network)
     packed = save(arrays, metadata={"format": "pt"})  # without it, transformers refuses the file
     (folder / "model.safetensors").write_bytes(packed)
     block_size = network.config.block_size
     for file, values in {
-        "config.json": _config(network, vocabulary),
+        "config.json": {**(_llama(network) if llama else _gpt2(network)), **_shared(network, vocabulary)},
         "generation_config.json": _generation(vocabulary, sampling, block_size),
         "tokenizer.json": tokenizer_json(vocabulary),
         "tokenizer_config.json": _tokenizer_config(vocabulary, block_size),
@@ -42,13 +39,53 @@ def write_huggingface(folder: Path, network: GPT, vocabulary: Vocabulary, sampli
         (folder / file).write_text(json.dumps(values, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _config(network: GPT, vocabulary: Vocabulary) -> dict[str, Any]:
+def _gpt2_arrays(network: GPT) -> dict[str, np.ndarray]:
+    tensors, arrays = network.tensors(), {}
+    for name in gpt2_names(network.config.n_layer):
+        array = tensors[name.ours].detach().cpu().numpy()
+        arrays[name.huggingface] = np.ascontiguousarray(array.T if name.transposed else array)
+    return arrays
+
+
+def _shared(network: GPT, vocabulary: Vocabulary) -> dict[str, Any]:
+    return {
+        "vocab_size": network.config.n_vocab,
+        "tie_word_embeddings": True,
+        "bos_token_id": vocabulary.end,  # the default would be 50256 or 1, outside a small vocabulary or anything
+        "eos_token_id": vocabulary.end,
+        "torch_dtype": "float32",
+    }
+
+
+def _attention_dropout(config: GPTConfig) -> float:
+    return config.dropout if config.attention_dropout is None else config.attention_dropout
+
+
+def _llama(network: GPT) -> dict[str, Any]:
     config = network.config
-    attention_dropout = config.dropout if config.attention_dropout is None else config.attention_dropout
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "max_position_embeddings": config.block_size,
+        "hidden_size": config.n_embd,
+        "intermediate_size": mlp_width(config.mlp, config.n_embd),
+        "num_hidden_layers": config.n_layer,
+        "num_attention_heads": config.n_head,
+        "num_key_value_heads": config.n_head,
+        "hidden_act": "silu",
+        "rms_norm_eps": NORM_EPS,
+        "rope_theta": ROTARY_BASE,
+        "attention_bias": True,
+        "mlp_bias": True,
+        "attention_dropout": _attention_dropout(config),
+    }
+
+
+def _gpt2(network: GPT) -> dict[str, Any]:
+    config = network.config
     return {
         "architectures": ["GPT2LMHeadModel"],
         "model_type": "gpt2",
-        "vocab_size": config.n_vocab,
         "n_positions": config.block_size,
         "n_ctx": config.block_size,
         "n_layer": config.n_layer,
@@ -56,14 +93,10 @@ def _config(network: GPT, vocabulary: Vocabulary) -> dict[str, Any]:
         "n_embd": config.n_embd,
         "n_inner": 4 * config.n_embd,
         "activation_function": "gelu_new" if config.mlp == "gelu_tanh" else "gelu",
-        "layer_norm_epsilon": EPSILON,
+        "layer_norm_epsilon": NORM_EPS,
         "resid_pdrop": config.dropout,
         "embd_pdrop": config.dropout,
-        "attn_pdrop": attention_dropout,
-        "tie_word_embeddings": True,
-        "bos_token_id": vocabulary.end,  # the default would be 50256, outside a small vocabulary
-        "eos_token_id": vocabulary.end,
-        "torch_dtype": "float32",
+        "attn_pdrop": _attention_dropout(config),
     }
 
 

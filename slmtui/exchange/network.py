@@ -1,12 +1,14 @@
-"""What of a model goes along to others, a plain GPT-2, and what that leaves behind, with its price."""
+"""What of a model goes along to others, a plain GPT-2 or LLaMA, and what that leaves behind, with its price."""
 
 from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass
+from typing import Any
 
 from slmtui.data.baseline import bits_per_byte
 from slmtui.data.dataset import Dataset
+from slmtui.exchange.llama import PARTS, is_llama
 from slmtui.exchange.losses import mean_with_error, token_losses
 from slmtui.exchange.vocabulary import Unwritable
 from slmtui.model.gpt import GPT, GPTConfig, gpt_from_tensors
@@ -40,19 +42,26 @@ class Part:
 
 def plain_network(model: GPT) -> GPT:
     """The network without its copy head, which can be taken off; `Unwritable` for what cannot."""
-    plain = GPTConfig(**{name: getattr(model.config, name) for name in _SHAPE})
+    llama: dict[str, Any] = PARTS if is_llama(model.config) else {}
+    plain = GPTConfig(**{name: getattr(model.config, name) for name in _SHAPE}, **llama)
     for field in dataclasses.fields(GPTConfig):
         value = getattr(model.config, field.name)
         if field.name not in _SAID and value not in (getattr(plain, field.name), "gelu_tanh"):
             raise Unwritable(
                 f"a network with model.{field.name} = {value} cannot be written for others: their GPT-2 has no such "
-                "thing, and it was trained with it. Train with the default, and export that"
+                'thing, and it was trained with it. Train with the default, or as LLaMA, with positions = "rotary", '
+                'norm = "rms" and mlp = "swiglu" together, and export that'
             )
     if model.copy_head is None:
         return model
     config = dataclasses.replace(model.config, copy_head=False)
     tensors = {name: tensor for name, tensor in model.tensors().items() if not name.startswith(COPY_HEAD)}
     return gpt_from_tensors(config, tensors).eval()
+
+
+def architecture_of(network: GPT) -> str:
+    """What others call it."""
+    return "LLaMA" if is_llama(network.config) else "GPT-2"
 
 
 def left_behind(saved: SavedModel, network: GPT, dataset: Dataset | None) -> list[Part]:

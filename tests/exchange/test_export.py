@@ -176,6 +176,24 @@ def test_without_texts_the_price_is_said_to_be_unknown(make_run: MakeRun, tmp_pa
     assert part.words.endswith("what that costs is not known, since the texts are not as they were trained on")
 
 
+def test_what_is_neither_gpt2_nor_llama_names_both(make_run: MakeRun) -> None:
+    model = load_model(make_run().best_file).model
+    model.config = dataclasses.replace(model.config, positions="rotary", norm="rms")
+    with pytest.raises(Unwritable, match='positions = "rotary", norm = "rms" and mlp = "swiglu" together'):
+        plain_network(model)
+
+
+def test_a_run_with_llamas_parts_becomes_llama(make_run: MakeRun, tmp_path: Path, capsys: Captured) -> None:
+    pytest.importorskip("transformers", reason="transformers, which reads back what was written")
+    run = make_run("model.positions=rotary", "model.norm=rms", "model.mlp=swiglu", "model.copy_head=true")
+    assert main(["export", str(run.folder), "--to", "hf", "-o", str(tmp_path / "out")]) == 2
+    assert "Hugging Face's LLaMA has no place for:" in capsys.readouterr().err
+    assert main(["export", str(run.folder), "--to", "hf", "-o", str(tmp_path / "out"), "--anyway"]) == 0
+    about = json.loads((tmp_path / "out/export.json").read_text())["read_back"]
+    assert abs(about["loss_there"] - about["loss_here"]) < 1e-4
+    assert "with LLaMA's architecture" in (tmp_path / "out/README.md").read_text()
+
+
 @pytest.mark.parametrize("choice", ["positions = rotary", "norm = rms", "mlp = swiglu"])
 def test_a_network_that_gpt2_has_no_place_for_is_refused_even_anyway(make_run: MakeRun, choice: str) -> None:
     model = load_model(make_run().best_file).model

@@ -14,11 +14,12 @@ from slmtui.cli import main
 from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.exchange.gguf_file import write_gguf
+from slmtui.exchange.llama import llama_tensors
 from slmtui.exchange.readback import read_by_llama_cpp
 from slmtui.exchange.vocabulary import vocabulary_of
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
-from slmtui.model.gpt import GPT
+from slmtui.model.gpt import GPT, Rotation
 from tests.corpora import odd
 from tests.exchange.conftest import MakeRun
 from tests.exchange.test_huggingface import network
@@ -54,6 +55,43 @@ def test_the_file_has_all_parameters_and_the_shape(tmp_path: Path, f16: bool) ->
     modelfile = (tmp_path / "Modelfile").read_text()
     assert modelfile.startswith("FROM ./model.gguf\n")
     assert "PARAMETER temperature 0.5\n" in modelfile
+
+
+@torch.no_grad()
+def test_neighbours_turned_there_score_as_halves_turned_here() -> None:
+    """llama.cpp turns dimensions 0 and 1 of a head, 2 and 3, and so on."""
+    model = network(made_from("bytes", ""), (1, 2, 16, 9), positions="rotary", norm="rms", mlp="swiglu")
+    arrays = {named.gguf: torch.from_numpy(named.gguf_array) for named in llama_tensors(model)}
+    x = torch.randn(9, 16, generator=torch.Generator().manual_seed(0))
+    angles = torch.arange(9)[:, None, None] * 10_000 ** (-torch.arange(0, 8, 2) / 8)  # (T, 1, D/2)
+
+    def turned(part: str) -> torch.Tensor:
+        heads = (x @ arrays[f"blk.0.attn_{part}.weight"].T + arrays[f"blk.0.attn_{part}.bias"]).view(9, 2, 4, 2)
+        pairs = torch.view_as_complex(heads) * torch.polar(torch.ones_like(angles), angles)
+        return torch.view_as_real(pairs).flatten(2).transpose(0, 1)  # (H, T, D)
+
+    q, k, _ = model.h[0].attn.c_attn(x).view(1, 9, 6, 8).transpose(1, 2).chunk(3, dim=1)  # type: ignore[union-attr,operator]
+    rotation = Rotation(torch.arange(9), 8)
+    ours = rotation(q) @ rotation(k).transpose(-2, -1)
+    torch.testing.assert_close((turned("q") @ turned("k").transpose(-2, -1))[None], ours, atol=1e-5, rtol=1e-4)
+
+
+def test_llamas_parts_stand_in_llama_cpps_order(tmp_path: Path) -> None:
+    """As transformers reads the file, which knows that order, too."""
+    pytest.importorskip("accelerate", reason="accelerate, which transformers wants for GGUF")
+    transformers = pytest.importorskip("transformers", reason="transformers, which reads the file here")
+    tokenizer = made_from("bpe", TEXT)
+    model = network(tokenizer, (2, 4, 32, 16), positions="rotary", norm="rms", mlp="swiglu")
+    write(tmp_path, tokenizer, model)
+    said = fields(tmp_path / "model.gguf")
+    assert said["general.architecture"] == "llama"
+    assert [said[f"llama.{key}"] for key in ("rope.dimension_count", "feed_forward_length")] == [8, 88]
+    theirs = transformers.AutoModelForCausalLM.from_pretrained(
+        tmp_path, gguf_file="model.gguf", attention_bias=True, mlp_bias=True
+    ).eval()
+    idx = torch.from_numpy(np.random.default_rng(3).integers(0, tokenizer.n_vocab, (2, 16)))
+    with torch.no_grad():
+        assert (theirs(idx).logits - model.logits(model(idx))).abs().max() < 1e-4
 
 
 @pytest.mark.parametrize("end", [True, False])

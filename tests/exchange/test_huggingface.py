@@ -23,6 +23,10 @@ from tests.exchange.vocabularies import KINDS, made_from
 
 pytest.importorskip("safetensors", reason="safetensors, which writes what is tested here: .[export]")
 TEXT = Path("tests/golden/corpus.txt").read_text(encoding="utf-8")
+PARTS: list[dict[str, Any]] = [
+    {"mlp": "gelu_tanh"},
+    {"positions": "rotary", "norm": "rms", "mlp": "swiglu"},
+]
 SHAPES = [(1, 1, 8, 4), (2, 4, 32, 16), (3, 2, 48, 33)]  # layers, heads, width, window
 
 
@@ -60,12 +64,12 @@ def transformers() -> Any:
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-@pytest.mark.parametrize(("kind", "mlp"), [*((kind, "gelu") for kind in KINDS), (KINDS[0], "gelu_tanh")])
+@pytest.mark.parametrize(("kind", "parts"), [*((kind, {}) for kind in KINDS), *((KINDS[0], parts) for parts in PARTS)])
 def test_logits_are_the_same(
-    transformers: Any, kind: str, mlp: str, shape: tuple[int, int, int, int], tmp_path: Path
+    transformers: Any, kind: str, parts: dict[str, Any], shape: tuple[int, int, int, int], tmp_path: Path
 ) -> None:
     tokenizer = made_from(kind, TEXT)
-    model = network(tokenizer, shape, dropout=0.1, mlp=mlp)
+    model = network(tokenizer, shape, dropout=0.1, **parts)
     write_huggingface(tmp_path, model, vocabulary_of(tokenizer), SamplingSection())
     theirs = transformers.AutoModelForCausalLM.from_pretrained(tmp_path)
     assert not theirs.training
