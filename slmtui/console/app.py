@@ -125,6 +125,9 @@ class Console(Host):
             self.trainer.put(phase)
         self.set_interval(0.5, self._look_at_trainer)
 
+    def on_unmount(self) -> None:
+        self.server.end()
+
     def _look_at_trainer(self) -> None:
         while self.trainer.failures:
             failure = self.trainer.failures.popleft()

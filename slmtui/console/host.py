@@ -10,6 +10,7 @@ from textual.app import App
 
 from slmtui.config.phase import Phase
 from slmtui.console.ui_state import UIState
+from slmtui.console.workers.run_server import RunServer
 from slmtui.console.workers.torch_import import Backend
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.files import open_to_append
@@ -24,6 +25,7 @@ class Host(App[str]):
         self.checkpoints, self.log_path, self.ui_state = checkpoints, log, ui_state
         self.backend = Backend()
         self.trainer = TrainerThread(checkpoints)
+        self.server = RunServer()
         self.watched: Run | None = None  # what Train shows and Complete talks to
         self.phase_file: Path | None = None  # what Phases shows and Data describes
         self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks

@@ -14,6 +14,7 @@ from textual.widgets import Input, Static
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
+from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog, all_checkpoints, usual_checkpoint
@@ -51,6 +52,7 @@ class CompleteScreen(ConsoleScreen):
         Binding("b", "read", "read first", tooltip="files to read before the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
+        Binding("v", "serve", "serve", show=False, tooltip="serve this run's best model to editors, over HTTP"),
         Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
         Binding("left_square_bracket", "panel(-1)", "panel before", show=False),
         Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
@@ -299,6 +301,10 @@ class CompleteScreen(ConsoleScreen):
         if panel.count:
             self.app.copy_to_clipboard(visible(panel.completion))
             self.notify(f"{panel.count} tokens of {panel.name_shown} are in the clipboard")
+
+    def action_serve(self) -> None:
+        run = Run(self.panels[self.current].path.parent)
+        self.app.push_screen(ServingDialog(self.host.server, run))
 
     def action_leave(self) -> None:
         """Stop completing; with nothing to stop, leave the field for the text."""

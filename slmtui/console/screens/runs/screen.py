@@ -17,6 +17,7 @@ from textual.widgets import DataTable, Static
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.dialogs.question import Question
+from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.screens.runs.columns import SORTS, sort_runs
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.exporting import export_run
@@ -33,7 +34,7 @@ from slmtui.training.control import CommandKind
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 SORT_MEMORY = "sort of runs"
-NEED_A_RUN = {"mark", "resume", "report", "export", "complete", "delete", "copy", "pause", "stop", "sort"}
+NEED_A_RUN = {"mark", "resume", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort"}
 
 
 class RunsScreen(ConsoleScreen):
@@ -53,6 +54,7 @@ class RunsScreen(ConsoleScreen):
         Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
         Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
         Binding("e", "export", "export", show=False, tooltip="export this run's model or curves for other programs"),
+        Binding("v", "serve", "serve", show=False, tooltip="serve this run's model to editors, over HTTP"),
         Binding("C", "complete", "complete", tooltip="talk to this run's model"),
         Binding("x,delete", "delete", "delete", tooltip="delete this run's folder (asks first)"),
         Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
@@ -320,6 +322,10 @@ class RunsScreen(ConsoleScreen):
     async def action_export(self) -> None:
         if run := self.current:
             await export_run(self.app, run.run, self._say)
+
+    def action_serve(self) -> None:
+        if run := self.current:
+            self.app.push_screen(ServingDialog(self.host.server, run.run))
 
     def _is_queued(self, run: RunListing) -> bool:
         trainer = self.host.trainer
