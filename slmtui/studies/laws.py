@@ -1,0 +1,205 @@
+"""Laws of loss over parameters and data, fitted to a study, and not believed too far.
+
+Two additive forms, in bits per byte, of N parameters and D training tokens:
+
+    data      L = E + A / N^α + B / D^β             Hoffmann et al. 2022 ("Chinchilla"); refit by Besiroglu et al. 2024
+    repeats   the same with D' in place of D        Muennighoff et al. 2023: what D distinct tokens are worth, seen in
+              D' = D + 15.39 D (1 − e^(−R / 15.39))  1 + R passes
+
+The published constants hold for models of 10^8 parameters and more, and are of no use here: at 10^5 parameters and 10^4
+tokens they give tens of nats. Only the forms are kept; the constants are fitted to the study's cells, by least squares
+of log L (Levenberg–Marquardt), from many starts. The form with the smaller leave-one-out error is taken.
+
+Intervals come from refits to drawn seeds, widened by the leave-one-out error: what the form itself gets wrong does not
+vanish with more seeds. Nothing is said beyond four times what was measured.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import least_squares
+
+from slmtui.config.phase import Phase
+from slmtui.runs.summary import RunSummary
+from slmtui.studies.results import StudyResults
+from slmtui.studies.statistics import LEVEL
+
+Form = Literal["data", "repeats"]
+HALF_LIFE = 15.39  # passes, of Muennighoff et al. 2023
+FARTHEST = 4.0  # times what was measured
+FEWEST_CELLS = 6  # five constants
+DRAWS = 200
+STARTS = tuple(itertools.product((0.1, 0.5, 0.9), (0.3, 1.0), (0.3, 1.0)))  # share of E in the least loss; α; β
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Point:
+    """A cell: what it was trained with, and what its seeds reached."""
+
+    parameters: int
+    tokens: int
+    passes: float
+    losses: tuple[float, ...]  # bits per byte, one a seed
+
+    @property
+    def mean(self) -> float:
+        return float(np.mean(self.losses))
+
+
+@dataclass(frozen=True)
+class Constants:
+    """Of the form above; E, A and B in bits per byte."""
+
+    E: float
+    A: float
+    alpha: float
+    B: float
+    beta: float
+
+    def loss(self, parameters: float, data: float) -> float:
+        return float(self.E + self.A / parameters**self.alpha + self.B / data**self.beta)
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """A loss in bits per byte, with its interval."""
+
+    loss: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Law:
+    form: Form
+    points: tuple[Point, ...]
+    fitted: Constants
+    drawn: tuple[Constants, ...]  # refits to drawn seeds
+    errors: tuple[float, ...]  # of each point, in bits per byte, predicted by a law of all others
+
+    @property
+    def error(self) -> float:
+        """The root mean square of the leave-one-out errors."""
+        return math.sqrt(sum(error**2 for error in self.errors) / len(self.errors))
+
+    def interval(self, name: Literal["E", "A", "alpha", "B", "beta"]) -> tuple[float, float]:
+        low, high = np.quantile([getattr(each, name) for each in self.drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        return float(low), float(high)
+
+    def predict(self, parameters: float, tokens: float, passes: float) -> Prediction | str:
+        """The loss of a training; or why nothing can be said of it."""
+        for value, what, measured in (
+            (parameters, "parameters", [point.parameters for point in self.points]),
+            (tokens, "training tokens", [point.tokens for point in self.points]),
+        ):
+            least, most = min(measured) / FARTHEST, max(measured) * FARTHEST
+            if not least <= value <= most:
+                return (
+                    f"{value:,.0f} {what} are more than {FARTHEST:g} times from what was measured "
+                    f"({min(measured):,} to {max(measured):,})"
+                )
+        data = effective(self.form, tokens, passes)
+        drawn = [each.loss(parameters, data) for each in self.drawn]
+        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        loss = self.fitted.loss(parameters, data)
+        more = 2 * self.error
+        return Prediction(loss, loss - math.hypot(loss - low, more), loss + math.hypot(high - loss, more))
+
+
+def effective(form: Form, tokens: float, passes: float) -> float:
+    """What so many distinct tokens are worth, seen so often."""
+    if form == "data":
+        return tokens
+    return tokens + HALF_LIFE * tokens * (1 - math.exp(-max(0.0, passes - 1) / HALF_LIFE))
+
+
+def points_of(results: StudyResults) -> tuple[Point, ...]:
+    """The cells that came to their end, with the losses of their seeds."""
+    found = []
+    for cell in results.cells:
+        if not cell.measured:
+            continue
+        summary, trial = cell.measured[0].summary, cell.measured[0].trial
+        assert summary is not None
+        losses = tuple(bits for each in cell.measured if (bits := each.bits_per_byte) is not None)
+        found.append(Point(summary.parameters, summary.train_tokens, passes_of(summary, trial.phase), losses))
+    return tuple(found)
+
+
+def passes_of(summary: RunSummary, phase: Phase) -> float:
+    """How often each training token was seen, on average."""
+    return summary.step * phase.training.batch_size * phase.model.block_size / max(1, summary.train_tokens)
+
+
+def fit_law(results: StudyResults) -> Law | str:
+    """The law of a study; or why there is none."""
+    return law_of(points_of(results))
+
+
+def law_of(points: Sequence[Point]) -> Law | str:
+    """The law of these points; or why there is none."""
+    if len(points) < FEWEST_CELLS:
+        return f"a law has five constants, so it takes {FEWEST_CELLS} cells or more that are done, not {len(points)}"
+    for what, values in (("parameters", {p.parameters for p in points}), ("data", {p.tokens for p in points})):
+        if len(values) < 2:
+            return f"all cells have the same {what}, so nothing can be said of others"
+    laws = [_law(form, tuple(points)) for form in ("data", "repeats")]
+    return min(laws, key=lambda law: law.error)
+
+
+def _law(form: Form, points: tuple[Point, ...]) -> Law:
+    sizes = np.array([point.parameters for point in points], float)
+    data = np.array([effective(form, point.tokens, point.passes) for point in points])
+    means = np.array([point.mean for point in points])
+    fitted = _fit(sizes, data, means)
+    stream = np.random.default_rng(0)
+    drawn = []
+    for _ in range(DRAWS):
+        luck = np.array([float(np.mean(stream.choice(point.losses, len(point.losses)))) for point in points])
+        drawn.append(_fit(sizes, data, luck, near=fitted))
+    errors = []
+    for left_out in range(len(points)):
+        others = np.arange(len(points)) != left_out
+        without = _fit(sizes[others], data[others], means[others], near=fitted)
+        errors.append(without.loss(sizes[left_out], data[left_out]) - means[left_out])
+    return Law(form, points, fitted, tuple(drawn), tuple(float(error) for error in errors))
+
+
+def _fit(sizes: FloatArray, data: FloatArray, losses: FloatArray, near: Constants | None = None) -> Constants:
+    """Least squares of log L; of N and D relative to their geometric means, which the constants then are of, too."""
+    middle_n, middle_d = (float(np.exp(np.log(values).mean())) for values in (sizes, data))
+    n, d, logs = np.log(sizes / middle_n), np.log(data / middle_d), np.log(losses)
+
+    def residuals(x: FloatArray) -> FloatArray:
+        e, a, alpha, b, beta = x[0], x[1], np.exp(x[2]), x[3], np.exp(x[4])
+        found: FloatArray = np.logaddexp(np.logaddexp(e, a - alpha * n), b - beta * d) - logs
+        return found
+
+    fits = [least_squares(residuals, start, method="lm") for start in _starts(losses, near, middle_n, middle_d)]
+    e, a, log_alpha, b, log_beta = (float(value) for value in min(fits, key=lambda fit: float(fit.cost)).x)
+    alpha, beta = math.exp(log_alpha), math.exp(log_beta)
+    return Constants(
+        math.exp(e), math.exp(a + alpha * math.log(middle_n)), alpha, math.exp(b + beta * math.log(middle_d)), beta
+    )
+
+
+def _starts(losses: FloatArray, near: Constants | None, middle_n: float, middle_d: float) -> list[list[float]]:
+    if near is not None:
+        parts = (near.E, near.A / middle_n**near.alpha, near.B / middle_d**near.beta)
+        e, a, b = (math.log(max(part, 1e-6)) for part in parts)
+        return [[e, a, math.log(near.alpha), b, math.log(near.beta)]]
+    least, mean = float(losses.min()), float(losses.mean())
+    starts = []
+    for share, alpha, beta in STARTS:
+        rest = max(mean - share * least, 1e-3) / 2
+        starts.append([math.log(share * least), math.log(rest), math.log(alpha), math.log(rest), math.log(beta)])
+    return starts
