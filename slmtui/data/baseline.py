@@ -32,42 +32,30 @@ class Baseline:
     uniform: float  # ln n_vocab
     bits_per_byte: float  # NaN in old logs, which lack the number of bytes
     note: str  # what was left out, or ""
-    # Of a context mixer, which counts bytes in many contexts: one that learns from the training text alone, and one
-    # that learns from each byte of the validation text, too, once it has predicted it. None: not measured.
-    static_bits_per_byte: float | None = None
+    # Of a context mixer, which counts bytes in many contexts and also learns from each byte of the validation text,
+    # once it has predicted it. None: not measured.
     adaptive_bits_per_byte: float | None = None
 
     @property
-    def ngram(self) -> Bar:
+    def static(self) -> Bar:
+        """Counting that learns from the training text alone, an n-gram model: the bar for a network as it is."""
         name = f"{self.order}-gram"
         return Bar(f"a {name} model", name, f"counting ({name})", self.loss, self.bits_per_byte)
 
     @property
-    def mixer(self) -> Bar | None:
-        """The context mixer that learns from the training text alone."""
-        bits = self.static_bits_per_byte
-        return None if bits is None else self._bar("a context mixer", "counting", "counting (mixer)", bits)
-
-    @property
-    def static(self) -> Bar:
-        """The best counting that learns from the training text alone: the bar for a network as it is."""
-        return self.mixer if self.mixer is not None and self.mixer.loss < self.loss else self.ngram
-
-    @property
     def adaptive(self) -> Bar | None:
-        """The best counting that learns as it goes: the bar for a network that does. None: not measured."""
-        bits = self.adaptive_bits_per_byte
-        name = "counting, adaptive"
-        return None if bits is None else self._bar("an adaptive context mixer", name, name, bits)
+        """Counting that learns as it goes, in many contexts: the bar for a model that does. None: not measured."""
+        bits, name = self.adaptive_bits_per_byte, "counting, adaptive"
+        return None if bits is None else Bar("an adaptive context mixer", name, name, self.nats(bits), bits)
 
     def bar(self, judged: str) -> Bar | None:
-        """The best counting of the same way as what is judged: "adaptive", or anything else, which is static."""
+        """Counting of the same way as what is judged: "adaptive", or anything else, which is static."""
         return self.adaptive if judged == "adaptive" else self.static
 
     @property
     def bars(self) -> list[Bar]:
         """All that were measured, as a table has them: adaptive, then static."""
-        return [bar for bar in (self.adaptive, self.mixer, self.ngram) if bar is not None]
+        return [bar for bar in (self.adaptive, self.static) if bar is not None]
 
     def bits(self, loss: float) -> float:
         """A loss on the validation text, in nats per token, as bits per byte."""
@@ -76,9 +64,6 @@ class Baseline:
     def nats(self, bits: float) -> float:
         """A loss on the validation text, in bits per byte, as nats per token."""
         return bits * self.loss / self.bits_per_byte if self.bits_per_byte > 0 else math.nan
-
-    def _bar(self, model: str, short: str, title: str, bits: float) -> Bar:
-        return Bar(model, short, title, self.nats(bits), bits)
 
 
 def bits_per_byte(loss: float, tokens: int, n_bytes: int) -> float:

@@ -134,7 +134,6 @@ def _baseline(record: DataRecord, values: dict[str, Any]) -> Baseline | None:
         uniform=math.log(record.n_vocab),
         bits_per_byte=math.nan if n_bytes is None else bits_per_byte(loss, record.val_tokens, n_bytes),
         note=str(values.get("baseline_note") or ""),
-        static_bits_per_byte=_number(values.get("baseline_static_bits_per_byte")),
         adaptive_bits_per_byte=_number(values.get("baseline_adaptive_bits_per_byte")),
     )
 
@@ -158,7 +157,6 @@ def _to_log(record: DataRecord) -> dict[str, Any]:
         "baseline_note": baseline.note,
     }
     mixer = {
-        "baseline_static_bits_per_byte": baseline.static_bits_per_byte,
         "baseline_adaptive_bits_per_byte": baseline.adaptive_bits_per_byte,
     }
     return values | {name: bits for name, bits in mixer.items() if bits is not None}

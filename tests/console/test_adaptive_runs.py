@@ -38,7 +38,7 @@ def test_the_chart_has_a_bar_for_static_and_one_for_adaptive_where_a_run_has_bot
     history.refresh()
     levels = loss_chart(history, bars=history.bars).levels
     assert [(level.name, round(level.value, 9)) for level in levels] == [
-        ("counting 3.80", 3.8),
+        ("4-gram 3.90", 3.9),
         ("counting, adaptive 3.20", 3.2),
     ]
     static = RunHistory(done_run(tmp_path, "plain-001", **FACTS))

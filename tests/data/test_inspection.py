@@ -60,8 +60,7 @@ def test_against_the_plainest_way_of_counting(golden_corpus: Path) -> None:
     top = inspection.frequent_tokens[0]
     assert (top.token, top.count) == max(((t.token, t.count) for t in inspection.frequent_tokens), key=lambda t: t[1])
     assert ids.count(gpt2_encoding().encode_single_token(top.token)) == top.count
-    assert inspection.skipped == ()
-    assert inspection.notes == ("counting in many contexts on the last 40,000 of 51,434 bytes of training text",)
+    assert (inspection.skipped, inspection.notes) == ((), ())
 
 
 def test_definitions() -> None:

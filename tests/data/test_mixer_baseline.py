@@ -1,4 +1,4 @@
-"""What counting in many contexts reaches: on bytes, documents apart, static beside adaptive, and of how much text."""
+"""What counting that learns as it goes reaches: on bytes, documents apart, and of how much text."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def test_documents_are_apart_and_their_ends_are_in_no_mean(tmp_path: Path) -> No
     ends = [np.append(np.frombuffer(text.encode(), np.uint8).astype(np.int64), 256) for text in texts]
     mixer = ContextMixer.fit([*BYTES, b""], np.concatenate(ends[:7]))
     val = np.concatenate(ends[7:])
-    static = mixer.copy().losses(val, adaptive=False)[val != 256].mean() / math.log(2)
     adaptive = mixer.losses(val, adaptive=True)[val != 256].mean() / math.log(2)
-    assert found.static_bits_per_byte == pytest.approx(static, rel=1e-6)
     assert found.adaptive_bits_per_byte == pytest.approx(adaptive, rel=1e-6)
     assert found.note == ""
 
@@ -55,14 +53,13 @@ def test_one_document_is_a_text_without_an_end(tmp_path: Path) -> None:
     found = measured(one)
     cut = one.train.n_bytes
     data = np.frombuffer(text.encode(), np.uint8).astype(np.int64)
-    static = ContextMixer.fit(BYTES, data[:cut]).losses(data[cut:], adaptive=False).mean() / math.log(2)
-    assert found.static_bits_per_byte == pytest.approx(static, rel=1e-6)
+    bits = ContextMixer.fit(BYTES, data[:cut]).losses(data[cut:], adaptive=True).mean() / math.log(2)
+    assert found.adaptive_bits_per_byte == pytest.approx(bits, rel=1e-6)
 
 
 def test_it_is_the_same_in_every_vocabulary_of_one_split(tmp_path: Path) -> None:
     texts = [text_of(i) for i in range(10)]
     in_bytes, in_gpt2 = (measured(dataset(tmp_path / "c", texts, kind)) for kind in ("bytes", "gpt2-compact"))
-    assert in_bytes.static_bits_per_byte == pytest.approx(in_gpt2.static_bits_per_byte)
     assert in_bytes.adaptive_bits_per_byte == pytest.approx(in_gpt2.adaptive_bits_per_byte)
     assert in_bytes.loss != in_gpt2.loss
     for found in (in_bytes, in_gpt2):  # the same bits in nats of each vocabulary
@@ -78,7 +75,8 @@ def test_the_ngram_model_is_as_it_was(tmp_path: Path) -> None:
     assert (both.order, both.loss, both.unigram, both.bits_per_byte) == (
         baseline.order, baseline.loss, baseline.unigram, baseline.bits_per_byte,
     )  # fmt: skip
-    assert (baseline.mixer, baseline.adaptive, baseline.static) == (None, None, baseline.ngram)
+    assert baseline.adaptive is None
+    assert baseline.bars == [baseline.static]
 
 
 def test_what_validation_repeats_of_itself_only_adaptive_counting_knows(tmp_path: Path) -> None:
@@ -88,19 +86,14 @@ def test_what_validation_repeats_of_itself_only_adaptive_counting_knows(tmp_path
     assert found.adaptive.bits_per_byte < 0.5 * found.static.bits_per_byte
 
 
-def test_the_bar_is_the_best_of_both_and_named() -> None:
-    baseline = Baseline(7, 2.0, (), 3.0, 5.0, 1.0, "")
-    assert (baseline.static.model, baseline.static.title, baseline.static.loss) == (
-        "a 7-gram model", "counting (7-gram)", 2.0,
-    )  # fmt: skip
-    better = Baseline(7, 2.0, (), 3.0, 5.0, 1.0, "", static_bits_per_byte=0.9, adaptive_bits_per_byte=0.6)
-    assert (better.static.model, better.static.title) == ("a context mixer", "counting (mixer)")
-    assert better.static.loss == pytest.approx(1.8)
-    assert better.static.bits_per_byte == 0.9
-    assert better.bar("adaptive") == better.adaptive
-    assert better.bar("network") == better.bar("static") == better.static
-    worse = Baseline(7, 2.0, (), 3.0, 5.0, 1.0, "", static_bits_per_byte=1.1, adaptive_bits_per_byte=0.6)
-    assert worse.static == worse.ngram
+def test_the_bars_are_named_and_each_is_for_its_way_to_predict() -> None:
+    both = Baseline(7, 2.0, (), 3.0, 5.0, 1.0, "", adaptive_bits_per_byte=0.6)
+    assert (both.static.model, both.static.title, both.static.loss) == ("a 7-gram model", "counting (7-gram)", 2.0)
+    assert both.adaptive is not None
+    assert (both.adaptive.title, both.adaptive.bits_per_byte) == ("counting, adaptive", 0.6)
+    assert both.adaptive.loss == pytest.approx(1.2)
+    assert both.bar("adaptive") == both.adaptive
+    assert both.bar("network") == both.bar("static") == both.static
 
 
 def test_of_much_text_only_a_part_is_read_and_the_note_says_which(tmp_path: Path) -> None:
@@ -110,4 +103,4 @@ def test_of_much_text_only_a_part_is_read_and_the_note_says_which(tmp_path: Path
         f"counting in many contexts on the last 197 of {found.train.n_bytes} bytes of training text and the first 99 "
         f"of {found.val.n_bytes} bytes of validation text"
     )
-    assert part.static_bits_per_byte not in (None, measured(found).static_bits_per_byte)
+    assert part.adaptive_bits_per_byte not in (None, measured(found).adaptive_bits_per_byte)

@@ -28,7 +28,7 @@ from tests.written_runs import BITS, DATA, done_run, evaluations, finished, make
 
 PHASE = make_phase("both", model={"context_mixing": True}, training={"max_iters": 300})
 ADAPTIVE = (4.0, 3.2, 3.0, 3.1)  # best at step 200
-BARS = {"baseline_static_bits_per_byte": 3.8 * BITS, "baseline_adaptive_bits_per_byte": 3.2 * BITS}
+BARS = {"baseline_adaptive_bits_per_byte": 3.2 * BITS}
 FACTS = DATA_FACTS | BARS
 
 
@@ -66,8 +66,8 @@ def test_headless_lines_have_both_and_say_which_decides(run: Run) -> None:
     assert "best: step 200, val loss 4.2000" in lines[1]
     assert "adaptive val loss 3.0000" in lines[1]
     assert lines[2] == (
-        "baseline: a context mixer has 3.8000 on the same split; the best network is 0.40 nats worse: counting "
-        "does better; static, 0.10 nats better than counting alone; adaptive, 0.20 nats better than an adaptive "
+        "baseline: a 4-gram model has 3.9000 on the same split; the best network is 0.30 nats worse: counting "
+        "does better; static, 0.20 nats better than counting alone; adaptive, 0.20 nats better than an adaptive "
         "context mixer"
     )
 
@@ -76,7 +76,7 @@ def test_the_first_line_says_what_there_is_to_beat() -> None:
     line = line_of(adaptive_events()[0], Progress())
     assert line is not None
     assert line.splitlines()[1] == (
-        f"to beat: counting (mixer) {3.8 * BITS:.2f} bits/byte; counting, adaptive {3.2 * BITS:.2f} bits/byte"
+        f"to beat: counting (4-gram) {3.9 * BITS:.2f} bits/byte; counting, adaptive {3.2 * BITS:.2f} bits/byte"
     )
 
 
@@ -118,7 +118,7 @@ def test_the_list_of_runs_has_both_and_which_decides(
     assert main(["runs", "--checkpoints", str(tmp_path)]) == 0
     header, both, plain = (line.split() for line in capsys.readouterr().out.splitlines())
     assert header[-8:] == ["static", "static", "b/byte", "adaptive", "adaptive", "b/byte", "decides", "counting"]
-    assert both[-6:] == ["3.7000", f"{3.7 * BITS:.2f}", "3.0000", f"{3 * BITS:.2f}", "adaptive", "3.8000"]
+    assert both[-6:] == ["3.7000", f"{3.7 * BITS:.2f}", "3.0000", f"{3 * BITS:.2f}", "adaptive", "3.9000"]
     assert plain[-6:] == ["–", "–", "–", "–", "network", "–"]
     assert main(["runs", "--checkpoints", str(tmp_path), "--json"]) == 0
     found = json.loads(capsys.readouterr().out.splitlines()[0])
@@ -138,14 +138,14 @@ def test_the_report_has_all_three(run: Run) -> None:
     assert "It has the lowest adaptive validation loss of the run." in text
     assert "set model.ngram_mix below" not in text
     assert (
-        "**Verdict:** the network alone is worse than a context mixer, static better and adaptive better than an "
+        "**Verdict:** the network alone is worse than a 4-gram model, static better and adaptive better than an "
         "adaptive context mixer, with a moderate gap" in text
     )
     assert (
-        "With counts mixed in, static, it is 0.10 nats better than counting alone and adaptive, it is 0.20 nats better "
+        "With counts mixed in, static, it is 0.20 nats better than counting alone and adaptive, it is 0.20 nats better "
         "than an adaptive context mixer." in text
     )
-    for name, loss in (("counting, adaptive", 3.2), ("counting (mixer)", 3.8), ("counting (4-gram)", 3.9)):
+    for name, loss in (("counting, adaptive", 3.2), ("counting (4-gram)", 3.9)):
         assert f"| {name} | {loss:.4f} | {loss * BITS:.2f} |" in text
 
 
@@ -155,7 +155,7 @@ def test_a_network_that_only_copies_from_earlier_validation_text_is_not_called_b
     (found,) = [one for one in diagnose(adaptive_events(copies, (4.0, 3.5, 3.3, 3.4))) if one.code == "above_baseline"]
     assert found.title == "adaptive counting does better"
     assert found.evidence == (
-        "the val loss of the network alone is 2.90, and a context mixer has 3.80; adaptive, the mixture has 3.30, and "
+        "the val loss of the network alone is 2.90, and a 4-gram model has 3.90; adaptive, the mixture has 3.30, and "
         "an adaptive context mixer alone 3.20"
     )
     for adaptive in (3.205, 3.1):  # a tie, and better
@@ -168,7 +168,7 @@ def test_a_network_that_counting_beats_is_told_how_its_mixture_does(adaptive: fl
     happened = adaptive_events(adaptive=(4.0, 3.9, adaptive, 3.8))
     (found,) = [one for one in diagnose(happened) if one.code == "above_baseline"]
     assert found.evidence == (
-        "the val loss of the network alone is 4.20; on the same tokens, a context mixer has 3.80, and the network "
+        "the val loss of the network alone is 4.20; on the same tokens, a 4-gram model has 3.90, and the network "
         f"mixed with counts that learn on {adaptive:.2f}, {words} than an adaptive context mixer, which has 3.20"
     )
     assert found.remedy.startswith("use it mixed only" if "better" in words else "counting alone would do")

@@ -13,6 +13,6 @@ def test_phase_2_names_what_the_n_gram_model_has_on_the_sample_corpus() -> None:
     phase = load_phase(Path(__file__).parents[2] / "phases" / "phase2.toml")
     baseline = dataset_baseline(prepare_dataset(phase))
     assert baseline is not None
-    assert f"data/chromadb, which repeats itself less, {baseline.ngram.model} has {baseline.loss:.2f}." in " ".join(
+    assert f"data/chromadb, which repeats itself less, {baseline.static.model} has {baseline.loss:.2f}." in " ".join(
         phase.phase.description.split()
     )

@@ -50,20 +50,20 @@ def test_what_is_written_is_read_again() -> None:
 def test_the_baseline_is_that_of_the_log() -> None:
     baseline = data_record(**WHOLE).baseline
     assert baseline is not None
-    assert (baseline.ngram.short, baseline.loss, baseline.unigram, baseline.note) == ("3-gram", 1.5, 2.75, "a part")
+    assert (baseline.static.short, baseline.loss, baseline.unigram, baseline.note) == ("3-gram", 1.5, 2.75, "a part")
     assert baseline.bits_per_byte == pytest.approx(1.5 * 10 / 30 / math.log(2))
     assert baseline.uniform == math.log(20)
 
 
 def test_what_a_context_mixer_has_is_in_the_log_where_it_was_measured() -> None:
-    bars = {"baseline_static_bits_per_byte": 1.25, "baseline_adaptive_bits_per_byte": 0.75}
-    data = data_record(**WHOLE | bars)
+    bar = {"baseline_adaptive_bits_per_byte": 0.75}
+    data = data_record(**WHOLE | bar)
     assert data.baseline is not None
-    assert (data.baseline.static_bits_per_byte, data.baseline.adaptive_bits_per_byte) == (1.25, 0.75)
-    assert written(data) == WHOLE | bars
+    assert data.baseline.adaptive_bits_per_byte == 0.75
+    assert written(data) == WHOLE | bar
     half = data_record(**WHOLE, baseline_adaptive_bits_per_byte="low").baseline
     assert half is not None
-    assert (half.adaptive, half.mixer, half.static) == (None, None, half.ngram)
+    assert half.adaptive is None
 
 
 def test_an_old_log_says_less() -> None:

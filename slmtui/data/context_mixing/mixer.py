@@ -77,8 +77,11 @@ class ContextMixer:
         )
 
     @classmethod
-    def fit(cls, vocabulary: Sequence[bytes], tokens: ArrayLike) -> ContextMixer:
-        """vocabulary: the bytes of each id; b"" for the end of a document. tokens: the training text, (n,) ids."""
+    def fit(cls, vocabulary: Sequence[bytes], tokens: ArrayLike, *, static: bool = True) -> ContextMixer:
+        """vocabulary: the bytes of each id; b"" for the end of a document. tokens: the training text, (n,) ids.
+
+        static: whether it is to predict without learning, too, which costs half as much again.
+        """
         text = np.asarray(tokens, np.int64)
         tree = byte_tree(vocabulary)
         n_bytes = _n_bytes(tree, text)
@@ -87,7 +90,7 @@ class ContextMixer:
             mixer._read(text, LEARNING)
             fresh = new_tables(n_bytes)._asdict()
             mixer = cls(tree, mixer._tables._replace(**{name: fresh[name] for name in GROWING}))
-        if len(text) < 2:  # nothing to learn from; an n-gram model needs as many
+        if not static or len(text) < 2:  # an n-gram model needs two
             mixer._read(text, LEARNING)
         else:
             mixer._static = mixer._learn(text, n_bytes)

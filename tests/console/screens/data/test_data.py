@@ -35,7 +35,7 @@ async def test_it_shows_what_the_default_phase_is_about() -> None:
         assert "70 tokens, 1" in validation
         assert "the end of the text" in validation
         assert found.baseline is not None
-        assert len(found.baseline.bars) == 3
+        assert len(found.baseline.bars) == 2
         for bar in found.baseline.bars:
             assert re.search(rf"{re.escape(bar.title)} +{bar.loss:.3f} +{bar.bits_per_byte:.3f}", validation)
         assert found.suggestion is not None
