@@ -10,6 +10,7 @@ COMMANDS = {
     "complete": "complete prompts with the model of a run",
     "serve": "answer editors and OpenAI's clients over HTTP",
     "examine": "count what a run's model writes, and test what it knows by heart",
+    "continue": "train a finished run on, as a run of its own",
     "study": "train the trials of a study, and say what they tell together",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",

@@ -280,6 +280,9 @@ class EarlyStoppingSection(Section):
     min_delta: Number = Field(
         0.0, ge=0, description="Smallest fall in validation loss that counts as an improvement, in nats."
     )
+    target: Number | None = Field(
+        None, ge=0, description="Validation loss at which to stop, in nats, of what decides; unset: none is low enough."
+    )
 
 
 class SamplingSection(Section):

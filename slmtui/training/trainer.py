@@ -57,6 +57,7 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
     """Evaluate, update and handle commands until something ends the training; the generator returns what did."""
     settings, interval = training.phase.training, training.phase.evaluation.interval
     patience = training.phase.early_stopping.patience
+    target = -math.inf if training.phase.early_stopping.target is None else training.phase.early_stopping.target
     while True:
         asked_to_end = yield from _handle_commands(training, control)
         if asked_to_end is not None:
@@ -69,7 +70,7 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
                 return "diverged", "not finite"
         if at_end:
             return _judged(training, "completed")
-        if 0 < patience <= training.evaluations_since_best:
+        if 0 < patience <= training.evaluations_since_best or training.best_loss <= target:
             return _judged(training, "early stopping")
         step = update(training)
         cause = _divergence(training, step.loss)

@@ -123,6 +123,7 @@ def test_a_new_phase_is_right_and_says_every_default() -> None:
         "dataset_size",
         "attention_dropout",
         "init_from",
+        "target",
         "decides",
         *GateSection.model_fields,
     }

@@ -85,13 +85,19 @@ def _ended(facts: RunFacts) -> str:
     took = f"after {duration(end.seconds)}"
     return {
         "completed": f"It went through all {facts.step:,} steps in {duration(end.seconds)}.",
-        "early stopping": f"It stopped early, at {at}, {took}: validation loss had not improved for "
-        f"{plural(facts.phase.early_stopping.patience, 'evaluation')}.",
+        "early stopping": f"It stopped early, at {at}, {took}: {_why_early(facts)}.",
         "stopped": f"A person stopped it at {at}, {took}.",
         "interrupted": f"It was interrupted at {at}, {took}.",
         "diverged": f"It diverged: at {at} {DIVERGED[end.cause]}.",
         "failed": f"It failed at {at}.",
     }[end.reason]
+
+
+def _why_early(facts: RunFacts) -> str:
+    settings = facts.phase.early_stopping
+    if settings.target is not None and facts.best is not None and facts.best.judged_loss <= settings.target:
+        return f"validation loss was as low as it was to be, {settings.target:g}"
+    return f"validation loss had not improved for {plural(settings.patience, 'evaluation')}"
 
 
 def _results(facts: RunFacts) -> list[tuple[str, str]]:

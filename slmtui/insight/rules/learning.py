@@ -67,7 +67,7 @@ def underfitting(trace: RunTrace) -> Evidence | None:
 
 def stopped_too_early(trace: RunTrace) -> Evidence | None:
     """Val fell by a twentieth in the last fifth of the steps; by less where the train loss has a long way to go."""
-    if not trace.has_run_its_course or trace.broken_at is not None or not trace.has_learned:
+    if not trace.has_run_its_course or trace.broken_at is not None or not trace.has_learned or trace.is_low_enough:
         return None
     if too_few_steps(trace) is not None:
         return None  # which says how many, and more

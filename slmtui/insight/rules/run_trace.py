@@ -152,6 +152,12 @@ class RunTrace:
         return self.finished.reason == "early stopping"
 
     @property
+    def is_low_enough(self) -> bool:
+        """Whether the validation loss is as low as the phase wants it, so that there was no more to do."""
+        target = self.setting("early_stopping", "target")
+        return target is not None and self.best is not None and self.best.judged_loss <= target
+
+    @property
     def rate(self) -> float:
         """The highest learning rate so far; the phase's, before there was a step."""
         return self.top_rate or float(self.phase["training"]["learning_rate"])

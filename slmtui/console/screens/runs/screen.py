@@ -16,6 +16,7 @@ from textual.widgets import DataTable, Static
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
+from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.screens.runs.columns import SORTS, sort_runs
@@ -27,6 +28,7 @@ from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
 from slmtui.project import how_to_train
+from slmtui.runs.continuing import continued, why_not_continued
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
 from slmtui.training.control import CommandKind
@@ -34,7 +36,24 @@ from slmtui.training.control import CommandKind
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 SORT_MEMORY = "sort of runs"
-NEED_A_RUN = {"mark", "resume", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort"}
+NEED_A_RUN = {
+    "mark",
+    "resume",
+    "continue",
+    "report",
+    "export",
+    "serve",
+    "complete",
+    "delete",
+    "copy",
+    "pause",
+    "stop",
+    "sort",
+}
+
+
+def _wrong_steps(answer: str) -> str:
+    return "" if answer.isdecimal() and 0 < int(answer) <= 10**9 else "a whole number from 1 to 1,000,000,000"
 
 
 class RunsScreen(ConsoleScreen):
@@ -50,6 +69,14 @@ class RunsScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),
         Binding("R", "resume", "resume", tooltip="resume a run that was stopped or crashed"),
+        Binding(
+            "plus",
+            "continue",
+            "more steps",
+            show=False,
+            key_display="+",
+            tooltip="train a finished run on, as a run of its own",
+        ),
         Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or resume it"),
         Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
         Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
@@ -245,6 +272,23 @@ class RunsScreen(ConsoleScreen):
             self._say(reason, wrong=True)
         else:
             self.host.train(run.run)
+
+    @work
+    async def action_continue(self) -> None:
+        """Ask how many steps more, and train them after what is queued."""
+        if (run := self.current) is None:
+            return
+        if reason := why_not_continued(run.run):
+            self._say(reason, wrong=True)
+            return
+        answer = await self.app.push_screen_wait(
+            InputDialog(
+                f"How many steps more for {visible(run.name)}? They make a run of its own, from its best model.",
+                title="more steps", value=str(run.summary.max_iters), wrong=_wrong_steps,
+            )
+        )  # fmt: skip
+        if answer is not None:
+            self.host.train(continued(run.run, self.host.checkpoints, int(answer)))
 
     def action_complete(self) -> None:
         if (run := self.current) is None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from slmtui.config.phase import Phase
 from slmtui.console.app import Console
 from slmtui.console.dialogs.question import Question
 from slmtui.runs.run import Run
@@ -86,6 +87,23 @@ async def test_resume_trains_what_stopped_and_says_why_not_otherwise(
             await opened.go_to(run.name)
             await opened.press("R")
         assert asked == [crashed, never_saved, failed]
+
+
+async def test_a_finished_run_gets_more_steps_once_it_was_asked_how_many(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done_run(checkpoints, "phase1-001")
+    done_run(checkpoints, "phase1-002", reason="stopped")
+    asked: list[Phase] = []
+    monkeypatch.setattr(Console, "train", lambda _, job: asked.append(job))
+    async with open_runs(checkpoints) as opened:
+        await opened.press("plus", "0", "enter")  # no number of steps, so that the dialog stays
+        assert asked == []
+        await opened.press("2", "5", "enter")
+        (phase,) = asked
+        assert (phase.model.init_from, phase.training.max_iters) == ("phase1-001", 25)
+        await opened.press("j", "plus")
+        assert "phase1-002 is not over" in opened.said
 
 
 async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: Path) -> None:

@@ -1,0 +1,63 @@
+"""More steps for a run that is over, as a run of their own whose parent it is. Resuming is another thing: it is exact.
+
+The optimizer is new, and so is the learning rate's course. The parent's has fallen to next to nothing by its end, where
+more steps would change nothing; from the whole rate, they first undo what the end of the course had gained. So it rises
+to half of the parent's rate, and goes from there as the parent's did.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from slmtui.config.phase import Phase
+from slmtui.runs.log_reader import last_event
+from slmtui.runs.run import Run, RunError
+from slmtui.training import events
+from slmtui.words import percent, plural
+
+SHARE_OF_RATE = 0.5  # of the parent's learning rate, with a cosine; measured in docs/log.md
+WARM_UP, LONGEST_WARM_UP = 0.05, 100  # of the steps, and at most
+
+
+def continued(run: Run, checkpoints: Path, steps: int | None = None, target: float | None = None) -> Phase:
+    """The phase of a run, to go on from its best model for so many steps, as many as it had by default.
+
+    target: the validation loss at which that may end sooner. RunError for a run that is not over.
+    """
+    if reason := why_not_continued(run):
+        raise RunError(reason)
+    values = run.phase().values()
+    training = values["training"]
+    inside = run.folder.absolute().parent == checkpoints.absolute()
+    values["model"]["init_from"] = run.name if inside else str(run.folder)
+    training["max_iters"] = steps or training["max_iters"]
+    training["warmup_iters"] = min(LONGEST_WARM_UP, int(WARM_UP * training["max_iters"]))
+    if training["schedule"] == "cosine":
+        training["learning_rate"] *= SHARE_OF_RATE
+        training["min_lr"] = min(training["min_lr"], training["learning_rate"])
+    if target is not None:
+        values["early_stopping"]["target"] = target
+    return Phase.model_validate(values)
+
+
+def why_not_continued(run: Run) -> str | None:
+    """Why a run cannot be given more steps; None if it can."""
+    last = last_event(run.log_file)
+    if isinstance(last, events.RunFinished) and last.as_meant:
+        return None
+    if run.is_alive():
+        return f"{run.name} is being trained; it can be continued when it is over"
+    return run.why_not_resumed(last) or (
+        f"{run.name} is not over, so it needs no run of its own to go on: {run.command('--headless', '--resume')}"
+    )
+
+
+def rate_in_words(phase: Phase) -> str:
+    """What becomes of the learning rate in a phase that `continued` made."""
+    training = phase.training
+    rate = f"the learning rate rises to {training.learning_rate:.3g} in {plural(training.warmup_iters, 'step')}"
+    if training.warmup_iters == 0:
+        rate = f"the learning rate begins at {training.learning_rate:.3g}"
+    if training.schedule == "constant":
+        return f"{rate} and stays there, as in its parent"
+    return f"{rate}, {percent(SHARE_OF_RATE)} of its parent's, and falls to {training.min_lr:g} along a cosine"
