@@ -7,6 +7,7 @@ from pathlib import Path
 from slmtui.config.errors import PhaseError, Problem, printable
 from slmtui.config.phase import Phase
 from slmtui.errors import UserError
+from slmtui.exchange.gpt2_folder import is_gpt2_folder, parent_from_folder
 from slmtui.runs.lineage import parent_from_run
 from slmtui.training.parent import Parent
 
@@ -19,7 +20,11 @@ def with_parent(phase: Phase, checkpoints: Path) -> tuple[Phase, Parent | None]:
     if phase.model.init_from is None:
         return phase, None
     try:
-        parent = parent_from_run(phase.model.init_from, checkpoints)
+        folder = Path(phase.model.init_from)
+        if is_gpt2_folder(folder):
+            parent = parent_from_folder(folder)
+        else:
+            parent = parent_from_run(phase.model.init_from, checkpoints)
     except UserError as error:
         raise PhaseError([Problem(printable(phase.name), "model.init_from", str(error))]) from None
     return parent.settle(phase), parent

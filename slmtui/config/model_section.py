@@ -49,8 +49,8 @@ class ModelSection(Section):
     )
     init_from: SourcePath | None = Field(
         None,
-        description="Model to start from: RUN, RUN@STEP, or a checkpoint's file. It gives weights and vocabulary, and "
-        "those keys of [model] and [tokenizer] that are left out.",
+        description="Model to start from: RUN, RUN@STEP, a checkpoint's file, or a folder of Hugging Face's GPT-2. It "
+        "gives weights and vocabulary, and those keys of [model] and [tokenizer] that are left out.",
     )
 
     @field_validator("n_embd")
