@@ -18,7 +18,7 @@ from slmtui.serve.asking import Answer, answers, parts
 from slmtui.serve.completion import LikelyToken, Wanted, spelled
 from slmtui.serve.errors import RequestError
 from slmtui.serve.infill import best_of
-from slmtui.serve.limits import MOST_PROMPT_TOKENS, MOST_TOKENS
+from slmtui.serve.limits import MOST_PROMPT_TOKENS, MOST_TOKENS, MOST_TOLD
 from slmtui.serve.models import Served
 
 _NUMBERS = itertools.count(1)
@@ -38,6 +38,12 @@ class Completions:
         seed = body.own_seed()
         defaults = served.saved.phase.sampling
         tokens = min(defaults.tokens, MOST_TOKENS) if body.max_tokens is None else body.max_tokens
+        told = sum(len(ids) for ids in self._ids) if body.echo else 0
+        if (told + self._n * len(self._ids) * tokens) * (1 + (body.logprobs or 0)) > MOST_TOLD:
+            raise RequestError(
+                f"max_tokens: {tokens:,} of each of {self._n * len(self._ids)} completions, with echo and logprobs, is "
+                f"more than {MOST_TOLD:,} tokens and alternatives in one request", param="max_tokens",
+            )  # fmt: skip
         stops = defaults.stop if body.stops is None else body.stops
         self._wanted = [
             Wanted(ids, tokens, sampling_of(body, served.saved), seed_after(seed, number), stops, body.logprobs)

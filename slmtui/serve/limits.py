@@ -1,7 +1,8 @@
 """What a client may ask for, and how much of it at once. Whatever is beyond it has an answer that says so.
 
 Memory, beside the models (at most 4): ROWS_MEMORY for what is being completed, or what one prompt of MOST_PROMPT_TOKENS
-takes if that is more; and MOST_CONNECTIONS bodies of MOST_BODY bytes, as they are and as JSON.
+takes if that is more; MOST_CONNECTIONS bodies of MOST_BODY bytes, as they are and as JSON; MOST_REQUESTS answers of
+MOST_TOLD tokens or alternatives, about 100 bytes each. In all, less than 2 GB.
 """
 
 MOST_BODY = 1 << 20  # bytes of a request
@@ -10,6 +11,7 @@ MOST_PROMPT_TOKENS = 16_384  # of a prompt with its context
 MOST_TOKENS = 4096  # of a completion
 MOST_CHOICES = 64  # completions of one request, over all of its prompts
 MOST_LOGPROBS = 20  # alternatives that are told of each token
+MOST_TOLD = 1 << 16  # tokens of one request's answer, with their alternatives
 MOST_STOPS, LONGEST_STOP = 16, 1000  # texts, and characters of each
 MOST_REQUESTS = 128  # that run or wait
 MOST_CONNECTIONS = 256

@@ -11,6 +11,7 @@ import threading
 import urllib.request
 from pathlib import Path
 
+import psutil
 import pytest
 
 from slmtui.cli import main
@@ -30,6 +31,7 @@ def test_sigterm_ends_it_once_what_runs_is_finished(processes: Processes, run: R
     asked = json.dumps({"prompt": "def ", "max_tokens": 1500, "stream": True, "seed": 1, "temperature": 5}).encode()
     with urllib.request.urlopen(f"{address}/v1/completions", asked, timeout=60) as answer:
         first = answer.readline()
+        assert psutil.Process(process.pid).nice() >= 10, "a training beside it goes first"
         process.send_signal(signal.SIGTERM)
         rest = answer.read().decode()
     assert first.startswith(b"data: {")

@@ -181,6 +181,8 @@ def test_a_model_that_is_not_there_is_not_found(client: Any, wrong: dict[str, An
     ("wrong", "param"),
     [
         ({"max_tokens": 1_000_000}, "max_tokens"),
+        ({"max_tokens": 4096, "n": 17}, "max_tokens"),
+        ({"max_tokens": 4096, "logprobs": 20}, "max_tokens"),
         ({"temperature": -1}, "temperature"),
         ({"top_p": 0}, "top_p"),
         ({"n": 100}, "n"),
