@@ -41,7 +41,7 @@ class ModelName:
 
 
 class Models:
-    """Used in the event loop's thread alone; files are read in others."""
+    """Used in the event loop's thread, but for `names()`; files are read in others."""
 
     def __init__(
         self, checkpoints: Path, names: Sequence[str], speed: Speed, say: Callable[[str], None] = lambda _: None
@@ -94,9 +94,12 @@ class Models:
             self._served[path] = self._served.pop(path)
             return self._served[path]
         try:
-            return await asyncio.shield(self._begin_to_read(path))
+            served = await asyncio.shield(self._begin_to_read(path))
         except CheckpointError as error:
             raise RequestError(f"the model {name or path.parent.name} cannot be read: {error}", status=503) from None
+        if name and "@" in name and not name.endswith(f"@{served.saved.step}") and path.parent.name != name:
+            raise self._unknown(name)  # another one landed meanwhile
+        return served
 
     async def begin(self) -> None:
         """Have what is likely to be asked for in memory; UserError if a chosen run cannot be read."""
