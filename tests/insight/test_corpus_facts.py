@@ -20,12 +20,12 @@ from slmtui.data.split_stats import dataset_baseline, dataset_leakage
 from slmtui.data.text_measures import measure_text
 from slmtui.insight import corpus_facts
 from slmtui.insight.corpus_facts import CorpusFacts, measure_corpus
+from slmtui.insight.estimates import parameters
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import before_the_start
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.size import noise
 from slmtui.insight.suggest import suggest
-from slmtui.model.size import count_parameters
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import RunStarted, Warned
 from slmtui.training.prepare import prepare_dataset
@@ -204,16 +204,12 @@ def test_a_text_without_spaces_is_not_learned_from_in_pairs(tmp_path: Path) -> N
 
 def said_before_the_start(phase: Phase) -> list[Warned]:
     """What the rules say of a phase and its data before the first step."""
-    dataset, model = prepare_dataset(phase), phase.model
+    dataset = prepare_dataset(phase)
     facts = facts_of(dataset, dataset_baseline(dataset))
     record = DataRecord(**vars(DataRecord.of(dataset)) | {"facts": facts})
-    parameters = count_parameters(
-        dataset.tokenizer.n_vocab, model.n_layer, model.n_embd, model.block_size, copy_head=model.copy_head
-    )
-    total = {"total": sum(parameters.values())}
-    started = RunStarted(
-        step=0, phase=phase.values(), parameters=parameters | total, data=record, machine={}, versions={}
-    )
+    parts = parameters(phase, dataset.tokenizer.n_vocab)
+    total = {"total": sum(parts.values())}
+    started = RunStarted(step=0, phase=phase.values(), parameters=parts | total, data=record, machine={}, versions={})
     return before_the_start(started)
 
 

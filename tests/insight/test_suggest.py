@@ -13,6 +13,7 @@ from slmtui.cli import main
 from slmtui.config.phase import DataSection
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.insight.corpus_facts import CorpusFacts, VocabularyTrial
+from slmtui.insight.estimates import parameters
 from slmtui.insight.suggest import Suggestion, size_for, steps_in_time, suggest
 from slmtui.insight.suggested_file import suggested_toml
 
@@ -111,6 +112,27 @@ def test_what_is_fixed_is_reckoned_with() -> None:
     assert suggestion.phase.evaluation.interval == 20
     training = suggest(DATA, FACTS, {("training", "batch_size"): 2}).phase.training
     assert training.max_iters * 2 * 512 / (50_000 / 2.2) == pytest.approx(size_for(50_000).passes, rel=0.05)
+
+
+def test_heads_of_an_odd_width_have_learned_positions() -> None:
+    assert suggest(DATA, FACTS).phase.model.positions == "rotary"
+    odd = suggest(DATA, FACTS, {("model", "n_embd"): 66, ("model", "n_head"): 2})
+    assert odd.phase.model.positions == "learned"
+    assert "even width" in reason(odd, "positions")
+
+
+def test_next_to_no_text_is_left_to_gpt2s_parts() -> None:
+    model = suggest(DATA, replace(FACTS, train_bytes=5_000)).phase.model
+    assert (model.positions, model.norm, model.mlp) == ("learned", "layer", "gelu")
+    model = suggest(DATA, replace(FACTS, train_bytes=8_000)).phase.model
+    assert (model.positions, model.norm, model.mlp) == ("rotary", "rms", "swiglu")
+
+
+def test_the_parameters_are_those_of_the_parts_that_are_asked_for() -> None:
+    for fixed in ({}, {("model", "positions"): "learned", ("model", "norm"): "rms", ("model", "mlp"): "gelu"}):
+        suggestion = suggest(DATA, FACTS, fixed)
+        body = parameters(suggestion.phase, 512)["body"]
+        assert f"body {body:,}" in reason(suggestion, "n_embd")
 
 
 def test_a_size_of_the_vocabulary_that_was_not_tried_is_kept_to() -> None:
