@@ -12,6 +12,7 @@ from pathlib import Path
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
 from slmtui.data.reading import at_start
+from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
@@ -28,9 +29,13 @@ from slmtui.training.events import Event
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom
 from slmtui.training.prepare import prepare_dataset
+from slmtui.training.speed import measure_step
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
 from slmtui.training.tuning import tuned_machine
+from slmtui.words import byte_size, duration
+
+LARGE = 5_000_000  # parameters from which on a child's price is told: a step may take seconds
 
 
 @dataclass(frozen=True)
@@ -57,11 +62,13 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
         phase, parent = with_parent(phase, checkpoints)
         dataset = prepare_dataset(phase, None if parent is None else parent.tokenizer)
         refuse_impossible(phase, dataset)
+        price = _price_of_child(phase, dataset)
         training = Training.start(phase, dataset, tuned_machine(phase, dataset), parent)
+        del parent  # its weights are the training's now
     run = create_run(checkpoints, phase)
     lock = run.lock()
     stream = watch(_with_last_looks(train(training, _control_file(run, wish)), run, training), dataset)
-    return Session(run, training, (), record(run, lock, training, stream), _at_start(dataset))
+    return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
 def resume(run: Run, wish: Wish = nothing) -> Session:
@@ -92,6 +99,17 @@ def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> I
 
 def _at_start(dataset: Dataset) -> tuple[str, ...]:
     return (*at_start(dataset.corpus), *dataset.notes)
+
+
+def _price_of_child(phase: Phase, dataset: Dataset) -> list[str]:
+    """What the training of a model that was made elsewhere takes: it may be of any size."""
+    n_vocab = dataset.tokenizer.n_vocab
+    if phase.model.init_from is None or sum(parameters(phase, n_vocab).values()) < LARGE:
+        return []
+    memory = byte_size(sum(memory_needed(phase, n_vocab, len(dataset.train.tokens)).values()))
+    step = measure_step(phase, dataset)
+    time = "" if step is None else f", and {duration(step * phase.training.max_iters)} without evaluations"
+    return [f"this training takes about {memory} of memory{time}"]
 
 
 def _control_file(run: Run, wish: Wish) -> ControlFile:

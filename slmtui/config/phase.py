@@ -230,6 +230,11 @@ class TrainingSection(Section):
     stop_on_spike: StrictBool = Field(
         True, description="Stop when the training loss shoots up and stays there, before a checkpoint is saved."
     )
+    freeze_layers: Whole | None = Field(
+        None, ge=1, le=48,
+        description="How many of the lowest blocks of a model that is started from stay as they are, with its "
+        "embeddings; unset: all is trained.",
+    )  # fmt: skip
     seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of every random draw.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Number format of matrix products; auto: bf16 where it is supported and faster."
@@ -318,6 +323,26 @@ class Phase(Section):
     early_stopping: EarlyStoppingSection = EarlyStoppingSection()
     sampling: SamplingSection = SamplingSection()
     gate: GateSection = GateSection()
+
+    @field_validator("training")
+    @classmethod
+    def _has_layers_to_freeze(cls, training: TrainingSection, info: ValidationInfo) -> TrainingSection:
+        model, frozen = info.data.get("model"), training.freeze_layers
+        if frozen is None or model is None:
+            return training
+        if model.init_from is None:
+            raise broken_rule(
+                "has no meaning without model.init_from: nothing would ever train these blocks",
+                got=f"{frozen} with new weights",
+                allowed="no freeze_layers, or model.init_from",
+                key="freeze_layers",
+            )
+        if "n_layer" in model.model_fields_set and frozen > model.n_layer:  # else it is the parent's
+            raise broken_rule(
+                "more than there are", got=f"{frozen} with n_layer = {model.n_layer}",
+                allowed=f"a whole number from 1 to {model.n_layer}", key="freeze_layers",
+            )  # fmt: skip
+        return training
 
     @field_validator("evaluation")
     @classmethod

@@ -137,7 +137,9 @@ def epochs(phase: Phase, train_tokens: int, train_length: int | None = None) -> 
 def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str, int]:
     """Bytes that training takes beside the program itself (0.3 GB), estimated; fp32 throughout.
 
-    state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each
+    state        16 P: parameters, their gradients, and Adam's two means, 4 bytes each; with freeze_layers 4 of those
+                 that are not trained, and L are only the blocks above them
+    parent       with init_from, 4 P: its weights, while the training is prepared
     activations  4 N C (17 L + 12): what a block keeps for its backward pass (input and output of two LayerNorms, q k v,
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
                  with dropout 4 N C more for each block, with rotary positions three times that (q and k turned, and
@@ -158,12 +160,16 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     model, batch = phase.model, phase.training.batch_size
     n_tokens = batch * model.block_size
     kept = 17 + 3 * (model.positions == "rotary") + 2 * (model.norm == "rms") + 3 * (model.mlp == "swiglu")
-    activations = n_tokens * model.n_embd * (kept * model.n_layer + 12)
+    parts = parameters(phase, n_vocab)
+    total, frozen = sum(parts.values()), phase.training.freeze_layers
+    n_layer = model.n_layer - (frozen or 0)
+    trained = total if frozen is None else parts["body"] - frozen * _block(phase)
+    activations = n_tokens * model.n_embd * (kept * n_layer + 12)
     squares = batch * model.block_size**2
     if model.dropout > 0:
-        activations += model.n_layer * 4 * n_tokens * model.n_embd
+        activations += n_layer * 4 * n_tokens * model.n_embd
     if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
-        activations += model.n_layer * 5 * model.n_head * squares
+        activations += n_layer * 5 * model.n_head * squares
     if model.copy_head:
         activations += 2 * squares
     logits = (1 if model.copy_head else 3) * n_tokens * n_vocab
@@ -172,13 +178,23 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
         logits = min(n_tokens, ROWS) * n_vocab
     counted = min(train_tokens, TOKEN_LIMIT)
     return {
-        "state": 16 * sum(parameters(phase, n_vocab).values()),
+        "state": 4 * total + 12 * trained,
+        "parent": 4 * total if model.init_from is not None else 0,
         "activations": 4 * activations,
         "logits": 4 * logits,
         "working": WORKING_MEMORY,
         "ngram": NGRAM_BYTES * counted if model.ngram_mix > 0 or model.context_mixing else 0,
         "counts": 2 * size_of_tables(_text_bytes(phase, n_vocab, counted)) if model.context_mixing else 0,
     }
+
+
+def _block(phase: Phase) -> int:
+    """The parameters of one of the blocks."""
+    model = phase.model
+    one, two = (
+        count_parameters(0, n_layer, model.n_embd, 0, norm=model.norm, mlp=model.mlp)["body"] for n_layer in (1, 2)
+    )
+    return two - one
 
 
 def _text_bytes(phase: Phase, n_vocab: int, tokens: int) -> int:

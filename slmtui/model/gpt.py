@@ -277,6 +277,15 @@ class GPT(nn.Module):
     def device(self) -> torch.device:
         return self.lm_head.weight.device
 
+    def freeze(self, n_layers: int) -> None:
+        """Leave the embeddings, the output matrix, which is one of them, and the lowest blocks as they are.
+
+        They get no gradients, and nothing is kept for a backward pass through them.
+        """
+        for module in (self.wte, self.wpe, *self.h[:n_layers]):
+            if module is not None:
+                module.requires_grad_(False)
+
     def use_dropout_generator(self, generator: torch.Generator) -> None:
         for module in self.modules():
             if isinstance(module, Dropout):
@@ -322,8 +331,10 @@ class _NothingDrawn(TorchFunctionMode):
         return func(*args, **(kwargs or {}))
 
 
-def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor]) -> GPT:
+def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor], *, copy: bool = True) -> GPT:
     """The model with these parameters, named as in `GPT.tensors`, after their names, shapes and values are checked.
+
+    copy: False if the tensors may become the model's own.
 
     Raises ValueError before any memory is allocated for the model.
     """
@@ -340,7 +351,7 @@ def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor]) -> GPT:
             )
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name} contains values that are not finite")
-    own = {name: tensor.clone() for name, tensor in tensors.items()}
+    own = {name: tensor.clone() if copy else tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, strict=False, assign=True)
     model.wte.weight = model.lm_head.weight
     return model

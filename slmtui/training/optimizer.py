@@ -125,8 +125,11 @@ def _fused_update_works() -> bool:
 
 
 def build_optimizer(model: GPT, settings: OptimizerSection) -> AdamW:
-    """AdamW over all parameters; `decay_on = "matrices"` exempts biases and LayerNorms from decay, as GPT-2 did."""
-    parameters = list(model.parameters())
+    """AdamW over all parameters that are not frozen.
+
+    `decay_on = "matrices"` exempts biases and LayerNorms from decay, as GPT-2 did.
+    """
+    parameters = [p for p in model.parameters() if p.requires_grad]
     decayed = tuple(p for p in parameters if settings.decay_on == "all" or p.dim() >= 2)
     undecayed = tuple(p for p in parameters if settings.decay_on != "all" and p.dim() < 2)
     groups = [Group(decayed, settings.weight_decay), *([Group(undecayed, 0.0)] if undecayed else [])]
@@ -144,7 +147,7 @@ def load_optimizer_state(optimizer: AdamW, model: GPT, state: dict[str, dict[str
 
     Raises ValueError if names or shapes are not those of this model's parameters, or a value is not finite.
     """
-    parameters = dict(model.named_parameters())
+    parameters = {name: p for name, p in model.named_parameters() if p.requires_grad}
     if state and state.keys() != parameters.keys():
         raise ValueError("the optimizer's state does not belong to this model's parameters")
     for name, saved in state.items():

@@ -10,9 +10,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 from torch import Tensor
 
-from slmtui.config.errors import PhaseError, Problem, shown
+from slmtui.config.errors import PhaseError, Problem, explain, key_text, shown
 from slmtui.config.model_section import ModelSection
 from slmtui.config.phase import Phase, TokenizerSection
 from slmtui.data.tokenizer import Tokenizer
@@ -25,7 +27,7 @@ FREE = NOT_OF_THE_NETWORK | {"block_size", "dropout", "attention_dropout"}  # of
 class Parent:
     """A model to start from. name: as logs have it, `quick-003@400`; source: as `model.init_from` finds it again.
 
-    tensors: as `GPT.tensors` has them.
+    tensors: as `GPT.tensors` has them; they become those of the training that starts with them.
     """
 
     name: str
@@ -57,7 +59,11 @@ class Parent:
             right_join = "published" if self.tokenizer.end is None else "documents"
             raise PhaseError([self._problem(phase, "data.join", phase.data.join, right_join)])
         values["model"]["init_from"] = self.source
-        return Phase.model_validate(values)
+        try:
+            return Phase.model_validate(values)
+        except ValidationError as error:
+            found = error.errors(include_url=False)
+        raise PhaseError([Problem(phase.name, _key(one), explain(one)) for one in found])
 
     def _problem(self, phase: Phase, key: str, found: object, right: object) -> Problem:
         remedy = f"{shown(right)}, or leave it out" if not key.startswith("data.") else shown(right)
@@ -75,3 +81,8 @@ class Parent:
         if (positions := tensors.get("wpe.weight")) is not None:
             tensors["wpe.weight"] = positions.repeat(-(-block_size // len(positions)), 1)[:block_size]
         return tensors
+
+
+def _key(error: ErrorDetails) -> str:
+    rule = error.get("ctx", {}) if error["type"] == "broken_rule" else {}
+    return key_text((*error["loc"], rule["key"]) if rule.get("key") else error["loc"])

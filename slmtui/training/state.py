@@ -21,6 +21,7 @@ from slmtui.training.batches import WindowSource
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
+from slmtui.words import plural
 
 
 class Training:
@@ -29,6 +30,8 @@ class Training:
     def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT, parent: str | None = None) -> None:
         self.phase, self.dataset, self.machine, self.parent = phase, dataset, machine, parent
         self.model = model.to(machine.device)
+        if phase.training.freeze_layers is not None:
+            model.freeze(phase.training.freeze_layers)
         self.optimizer = build_optimizer(self.model, phase.optimizer)
         self.batches = np.random.RandomState(phase.training.seed)
         self.dropout = torch.Generator(device=self.model.device).manual_seed(phase.training.seed)
@@ -67,7 +70,7 @@ class Training:
         config = model_config(phase, dataset.tokenizer.n_vocab)
         if parent is None:
             return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
-        model = gpt_from_tensors(config, parent.tensors_for(phase.model.block_size))
+        model = gpt_from_tensors(config, parent.tensors_for(phase.model.block_size), copy=False)
         return cls(phase, dataset, machine, model, parent.name)
 
     @property
@@ -158,6 +161,13 @@ def training_notes(training: Training) -> list[str]:
     """What a person should know of a training besides its data: a block that is too long, a mixture."""
     block_size, n_tokens = training.phase.model.block_size, len(training.dataset.train.tokens)
     notes = []
+    if (frozen := training.phase.training.freeze_layers) is not None:
+        parameters = list(training.model.parameters())
+        trained = sum(p.numel() for p in parameters if p.requires_grad)
+        notes.append(
+            f"the embeddings and the lowest {plural(frozen, 'block')} stay as they are (freeze_layers): {trained:,} of "
+            f"{sum(p.numel() for p in parameters):,} parameters are trained"
+        )
     if n_tokens <= block_size:
         how = (
             "each window holds the text more than once" if training.dataset.train.lines is None

@@ -124,6 +124,7 @@ def test_a_new_phase_is_right_and_says_every_default() -> None:
         "attention_dropout",
         "init_from",
         "target",
+        "freeze_layers",
         "decides",
         *GateSection.model_fields,
     }
