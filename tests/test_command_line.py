@@ -275,7 +275,7 @@ def test_a_wrong_option_is_named_with_the_help_of_its_command(
 def test_a_signal_while_the_data_is_read_ends_it_at_once(
     project: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def endless(_: object) -> None:
+    def endless(*_: object) -> None:
         os.kill(os.getpid(), signal.SIGTERM)
         pytest.fail("it was not heeded")
 

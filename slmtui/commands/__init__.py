@@ -12,6 +12,7 @@ COMMANDS = {
     "examine": "count what a run's model writes, and test what it knows by heart",
     "continue": "train a finished run on, as a run of its own",
     "study": "train the trials of a study, and say what they tell together",
+    "predict": "predict a phase's loss from the trials of a study",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
     "report": "report on a run, or compare several, as Markdown or HTML",

@@ -25,6 +25,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import least_squares
+from scipy.special import expit, logit
 
 from slmtui.config.phase import Phase
 from slmtui.runs.summary import RunSummary
@@ -34,6 +35,7 @@ from slmtui.studies.statistics import LEVEL
 Form = Literal["data", "repeats"]
 HALF_LIFE = 15.39  # passes, of Muennighoff et al. 2023
 FARTHEST = 4.0  # times what was measured
+MOST_EXPONENT = 3.0
 FEWEST_CELLS = 6  # five constants
 DRAWS = 200
 STARTS = tuple(itertools.product((0.1, 0.5, 0.9), (0.3, 1.0), (0.3, 1.0)))  # share of E in the least loss; α; β
@@ -180,26 +182,36 @@ def _fit(sizes: FloatArray, data: FloatArray, losses: FloatArray, near: Constant
     n, d, logs = np.log(sizes / middle_n), np.log(data / middle_d), np.log(losses)
 
     def residuals(x: FloatArray) -> FloatArray:
-        e, a, alpha, b, beta = x[0], x[1], np.exp(x[2]), x[3], np.exp(x[4])
+        e, a, b, (alpha, beta) = x[0], x[1], x[3], MOST_EXPONENT * expit(x[[2, 4]])
         found: FloatArray = np.logaddexp(np.logaddexp(e, a - alpha * n), b - beta * d) - logs
         return found
 
     fits = [least_squares(residuals, start, method="lm") for start in _starts(losses, near, middle_n, middle_d)]
-    e, a, log_alpha, b, log_beta = (float(value) for value in min(fits, key=lambda fit: float(fit.cost)).x)
-    alpha, beta = math.exp(log_alpha), math.exp(log_beta)
+    best = min(fits, key=lambda fit: float(fit.cost)).x
+    e, a, b, (alpha, beta) = (
+        float(best[0]),
+        float(best[1]),
+        float(best[3]),
+        (MOST_EXPONENT * expit(best[[2, 4]])).tolist(),
+    )
     return Constants(
         math.exp(e), math.exp(a + alpha * math.log(middle_n)), alpha, math.exp(b + beta * math.log(middle_d)), beta
     )
+
+
+def _inner(exponent: float) -> float:
+    """The number that the fit turns to have this exponent between 0 and the most."""
+    return float(logit(min(max(exponent / MOST_EXPONENT, 1e-6), 1 - 1e-6)))
 
 
 def _starts(losses: FloatArray, near: Constants | None, middle_n: float, middle_d: float) -> list[list[float]]:
     if near is not None:
         parts = (near.E, near.A / middle_n**near.alpha, near.B / middle_d**near.beta)
         e, a, b = (math.log(max(part, 1e-6)) for part in parts)
-        return [[e, a, math.log(near.alpha), b, math.log(near.beta)]]
+        return [[e, a, _inner(near.alpha), b, _inner(near.beta)]]
     least, mean = float(losses.min()), float(losses.mean())
     starts = []
     for share, alpha, beta in STARTS:
         rest = max(mean - share * least, 1e-3) / 2
-        starts.append([math.log(share * least), math.log(rest), math.log(alpha), math.log(rest), math.log(beta)])
+        starts.append([math.log(share * least), math.log(rest), _inner(alpha), math.log(rest), _inner(beta)])
     return starts

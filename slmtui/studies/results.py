@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError
 from slmtui.config.study import Cell, Study, Trial
 from slmtui.runs.log_reader import LogError, LogReader
@@ -155,8 +157,14 @@ def read_results(study: Study, checkpoints: Path) -> StudyResults:
 
 
 def trial_key(trial: Trial) -> str:
-    """What a trial's run is known by: all values of its phase."""
-    return trial.phase.model_dump_json()
+    """What a trial's run is known by."""
+    return phase_key(trial.phase)
+
+
+def phase_key(phase: Phase) -> str:
+    """All values of a phase, but for what it takes from the model that it starts from, which only its run knows."""
+    settled = ("model", "tokenizer") if phase.model.init_from is not None else ()
+    return json.dumps({name: keys for name, keys in phase.values().items() if name not in settled}, sort_keys=True)
 
 
 def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
@@ -166,7 +174,7 @@ def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
         if not run.name.startswith(f"{study.name}."):
             continue
         try:
-            found.setdefault(run.phase().model_dump_json(), run)
+            found.setdefault(phase_key(run.phase()), run)
         except PhaseError:
             continue  # damaged: its trial is trained anew
     return found

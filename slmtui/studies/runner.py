@@ -72,6 +72,9 @@ class Work:
                     self.refused[trial_key(trial)] = f"{trial.label}: {error}"
                     continue
                 result = self._look(trial)
+                if result.status == "missing":  # or it would be trained again and again
+                    self.refused[trial_key(trial)] = f"{trial.label}: its run cannot be told from others"
+                    continue
             yield result
 
     def _over(self) -> bool:

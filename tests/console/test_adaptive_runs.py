@@ -43,7 +43,7 @@ def test_the_chart_has_a_bar_for_static_and_one_for_adaptive_where_a_run_has_bot
     ]
     static = RunHistory(done_run(tmp_path, "plain-001", **FACTS))
     static.refresh()
-    assert [bar.short for bar in static.bars] == ["counting"]
+    assert [bar.short for bar in static.bars] == ["4-gram"]
 
 
 def test_the_line_of_numbers_fits_80_columns_up_to_what_decides(tmp_path: Path) -> None:

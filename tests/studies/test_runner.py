@@ -100,6 +100,18 @@ def test_a_trial_that_cannot_be_trained_here_stops_no_other(make_study: MakeStud
     assert all("*.none" in reason for reason in work.refused.values())
 
 
+def test_trials_that_start_from_a_model_are_trained_once(make_study: MakeStudy, tmp_path: Path) -> None:
+    """Their runs have the parent's shape, which the study does not know."""
+    checkpoints = tmp_path / "checkpoints"
+    worked(make_study(rest=""), checkpoints)
+    (parent, _) = all_runs(checkpoints)
+    rest = f'[[variant]]\nname = "child"\nmodel.init_from = "{parent.name}"\ntraining.learning_rate = 0.001\n'
+    child = make_study(rest=rest)
+    assert len(worked(child, checkpoints)) == 2
+    assert worked(child, checkpoints) == []
+    assert read_results(child, checkpoints).count("done") == 2
+
+
 def test_one_that_diverges_has_failed_and_is_not_tried_again(make_study: MakeStudy, tmp_path: Path) -> None:
     rest = '[[variant]]\nname = "wild"\ntraining.learning_rate = 10.0\noptimizer.grad_clip = 0.0\n'
     study, checkpoints = make_study(rest=rest + "training.warmup_iters = 0\n"), tmp_path / "checkpoints"
