@@ -27,6 +27,7 @@ def continued(run: Run, checkpoints: Path, steps: int | None = None, target: flo
     if reason := why_not_continued(run):
         raise RunError(reason)
     values = run.phase().values()
+    values["phase"]["study"] = ""  # whose trial it is no longer
     training = values["training"]
     inside = run.folder.absolute().parent == checkpoints.absolute()
     values["model"]["init_from"] = run.name if inside else str(run.folder)

@@ -28,7 +28,7 @@ def happened(run: Run) -> tuple[events.RunStarted, list[events.Evaluation], even
 def test_a_finished_run_gets_more_steps_in_a_run_of_its_own(
     make_phase: MakePhase, tmp_path: Path, capsys: Captured
 ) -> None:
-    parent = train_to_the_end(make_phase, tmp_path)
+    parent = train_to_the_end(make_phase, tmp_path, "phase.study=mine")
     before = {path.name: path.read_bytes() for path in parent.folder.iterdir()}
     best = load_checkpoint(parent.best_file)
     assert main(["continue", "tiny-001", "--steps", "40", "--checkpoints", str(tmp_path)]) == ExitStatus.DONE
@@ -40,6 +40,7 @@ def test_a_finished_run_gets_more_steps_in_a_run_of_its_own(
     assert started.parent == f"tiny-001@{best.step}"
     assert evaluations[0].val_loss == best.val_loss
     assert (end.step, end.reason) == (40, "completed")
+    assert started.phase["phase"]["study"] == ""
     assert started.phase["training"]["learning_rate"] == pytest.approx(5e-3)
 
 
