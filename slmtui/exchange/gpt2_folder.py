@@ -84,25 +84,31 @@ def _json(path: Path) -> Any:
 
 def _shape(path: Path, config: Any) -> ModelSection:
     if not isinstance(config, dict) or config.get("model_type") != "gpt2":
-        found = printable(str(config.get("model_type"))) if isinstance(config, dict) else "a list"
+        found = _found(config.get("model_type")) if isinstance(config, dict) else "no table"
         raise NotGpt2(f"{path}: model_type: not a model to start from (got {found}), allowed: gpt2")
     for key, right in _ALWAYS.items():
         if config.get(key, right) != right:
-            raise NotGpt2(f"{path}: {key}: our network does it otherwise (got {config[key]}), allowed: {right}")
+            raise NotGpt2(f"{path}: {key}: our network does it otherwise (got {_found(config[key])}), allowed: {right}")
     activation = config.get("activation_function", "gelu_new")
-    if activation not in _MLP:
+    if not isinstance(activation, str) or activation not in _MLP:
         allowed = ", ".join(_MLP)
-        raise NotGpt2(f"{path}: activation_function: (got {printable(str(activation))}), allowed: {allowed}")
+        raise NotGpt2(f"{path}: activation_function: (got {_found(activation)}), allowed: {allowed}")
     width = config.get("n_embd")
     if config.get("n_inner") not in (None, 4 * width if isinstance(width, int) else None):
-        raise NotGpt2(f"{path}: n_inner: our network's is 4 n_embd (got {config['n_inner']})")
+        raise NotGpt2(f"{path}: n_inner: our network's is 4 n_embd (got {_found(config['n_inner'])})")
     shape = {key: config.get(key) for key in ("n_layer", "n_head", "n_embd")}
     try:
         return ModelSection.model_validate({**shape, "block_size": config.get("n_positions"), "mlp": _MLP[activation]})
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        first["loc"] = ("model", *first["loc"])
-        raise NotGpt2(f"{path}: {first['loc'][-1]}: {explain(first)}") from None
+        key = str(first["loc"][-1])
+        first["loc"] = ("model", key)
+        name = "n_positions" if key == "block_size" else key
+        raise NotGpt2(f"{path}: {name}: {explain(first)}") from None
+
+
+def _found(value: object) -> str:
+    return printable(str(value), limit=60)
 
 
 def _tensors(path: Path, n_layer: int) -> dict[str, Tensor]:
@@ -157,9 +163,9 @@ def _tokenizer(folder: Path) -> tuple[Tokenizer, Any]:
             f"{folder}: a vocabulary of {len(tokens):,} tokens that is not GPT-2's, "
             f"allowed: {LARGEST_VOCABULARY:,} at most"
         )
-    if any(type(row) is not int or row < 0 for row in rows):
-        raise NotGpt2(f"{folder}: ids of its tokens that are not whole numbers")
     rows += [] if end is None else [end]
+    if any(type(row) is not int or not 0 <= row < 1 << 31 for row in rows):
+        raise NotGpt2(f"{folder}: its vocabulary has ids that no row of an embedding can have")
     return BpeTokenizer(pairs, end=end is not None), np.array(rows, np.int64)
 
 

@@ -95,6 +95,9 @@ def test_a_training_starts_from_a_folder_and_improves_on_it(tmp_path: Path, corp
         ({"layer_norm_epsilon": 1e-6}, r"layer_norm_epsilon: .* \(got 1e-06\), allowed: 1e-05"),
         ({"n_layer": 3}, r"transformer.h.2.ln_1.weight is missing"),
         ({"n_head": 3}, r"config.json: n_embd: not divisible by n_head"),
+        ({"activation_function": ["gelu"]}, r"activation_function: \(got \['gelu'\]\), allowed: "),
+        ({"model_type": "\x1b[31mllama"}, r"model_type: .*\(got \\u001b\[31mllama\), allowed: gpt2"),
+        ({"n_positions": None}, r"config.json: n_positions: not a whole number"),
         ({"n_layer": "two"}, r"config.json: n_layer: not a whole number"),
     ],
 )
@@ -121,6 +124,19 @@ def test_damaged_folders_are_refused_before_there_is_a_run(tmp_path: Path, corpu
     with pytest.raises(PhaseError, match=r"model.safetensors: not there; .*save_pretrained"):
         begin(phase, tmp_path)
     assert not list(tmp_path.glob("child-*"))
+
+
+@pytest.mark.parametrize("broken", [-1, 10**30, "7", 262, None, True])
+def test_ids_that_no_row_has_are_refused(tmp_path: Path, broken: object) -> None:
+    folder = tmp_path / "theirs"
+    own(folder)
+    values = json.loads((folder / "tokenizer.json").read_text())
+    values["model"]["vocab"]["def"] = broken
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(
+        NotGpt2, match=r"has ids that no row of an embedding can have|has a token 262, its embedding only 262 rows"
+    ):
+        parent_from_folder(folder)
 
 
 def test_logits_and_ids_are_those_of_transformers(tmp_path: Path) -> None:
