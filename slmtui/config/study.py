@@ -134,10 +134,6 @@ def parse_study(text: str, name_of_file: str, claims: Mapping[str, object]) -> S
             except PhaseError as error:
                 reader.problems += [problem for problem in error.problems if problem not in reader.problems]
                 break  # other seeds have the same faults
-            if (parent := trials[-1].phase.model.init_from) is not None:
-                message = f"a study's trials start with new weights (got {shown(parent)}), allowed: no init_from"
-                reader.problems.append(Problem(printable(base, limit=200), "model.init_from", message))
-                break
     reader.raise_problems()
     trials.sort(key=lambda trial: study.seeds.index(trial.seed))
     return Study(**{**vars(study), "cells": tuple(cells), "trials": tuple(trials)})

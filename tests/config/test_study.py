@@ -121,14 +121,6 @@ def test_all_faults_are_said_at_once_and_each_once() -> None:
     assert sum("mine.toml:6" in line for line in lines) == 1
 
 
-def test_a_study_of_trainings_that_start_from_a_model_is_refused() -> None:
-    with pytest.raises(PhaseError) as refused:
-        parsed(HEAD + '[set]\nmodel.init_from = "quick-003"\n')
-    assert str(refused.value).splitlines() == [
-        'base.toml: model.init_from: a study\'s trials start with new weights (got "quick-003"), allowed: no init_from'
-    ]
-
-
 def test_a_study_is_told_from_a_phase() -> None:
     assert is_study(HEAD)
     assert not is_study(PHASE)
