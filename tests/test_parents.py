@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from slmtui.cli import main
 from slmtui.commands.headless import train_phases
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError, parse_phase
 from slmtui.detach import start_detached
+from slmtui.insight.judging.examiner import dataset_of
 from slmtui.insight.report.build import write_report
 from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
@@ -124,6 +126,17 @@ def test_a_model_goes_on_to_other_text(make_phase: MakePhase, tmp_path: Path) ->
     assert started(run).data.n_vocab == load_checkpoint(tmp_path / "tiny-001" / "best.pt").tokenizer.n_vocab
     saved = load_checkpoint(run.best_file)
     assert saved.tokenizer.decode(saved.tokenizer.encode("größer")) == "größer"
+
+
+def test_the_texts_of_a_child_are_known_again_in_its_parents_vocabulary(
+    make_phase: MakePhase, tmp_path: Path, corpus: Path
+) -> None:
+    """For what is asked of a model and its texts later: copies, what is known by heart, lines completed."""
+    train_to_the_end(make_phase, tmp_path, "training.max_iters=4", *BPE)
+    (corpus / "orders.py").write_text("something_else = 1\n" * 30)
+    saved = load_checkpoint(trained(child(corpus, "tiny-001"), tmp_path).best_file)
+    assert dataset_of(saved).tokenizer.fingerprint == saved.tokenizer.fingerprint
+    assert main(["examine", "child-001", "--samples", "2", "--places", "2", "--checkpoints", str(tmp_path)]) == 0
 
 
 @pytest.mark.parametrize("block_size", [4, 8, 20])
