@@ -55,10 +55,17 @@ def test_the_smallest_bundled_size_ends_below_the_ngram_model(no_measuring: None
     assert best.step > 0
 
 
-def test_the_recommended_phase_is_what_is_suggested_for_the_bundled_corpus(no_measuring: None) -> None:
-    recommended = Path("phases/recommended.toml")
-    assert command.suggested([BUNDLED], []) == recommended.read_text(encoding="utf-8")
-    assert load_phase(recommended).model.copy_head
+def test_the_default_phase_is_what_is_suggested_for_the_bundled_corpus(no_measuring: None) -> None:
+    """But for its own name, and a prompt at the end."""
+    default = Path("phases/quick.toml")
+    suggested = command.suggested([BUNDLED], [])
+    recipe = suggested[suggested.index("[data]") :]
+    assert recipe in default.read_text(encoding="utf-8")
+    phase, plain = load_phase(default), parse_phase(suggested, "suggested")
+    same = plain.model_copy(update={"phase": phase.phase, "sampling": phase.sampling})
+    assert phase == same
+    assert phase.model.copy_head
+    assert phase.sampling.when == "end"
 
 
 @pytest.mark.soak
