@@ -44,8 +44,11 @@ def command(file: Path, at_once: int | None, show: bool, as_json: bool, checkpoi
     if not show:
         status = _train(study, file, at_once, checkpoints)
     results = read_results(study, checkpoints)
+    for result in results.trials:
+        if result.status == "failed":
+            say(f"{result.trial.label}: {_what_to_do(result)}")
     _tell(results, as_json=as_json)
-    if status == ExitStatus.DONE and not show and results.count("failed"):
+    if status != ExitStatus.INTERRUPTED and not show and results.count("failed"):
         status = ExitStatus.FAILED
     return status
 
@@ -53,7 +56,7 @@ def command(file: Path, at_once: int | None, show: bool, as_json: bool, checkpoi
 def _train(study: Study, file: Path, at_once: int | None, checkpoints: Path) -> ExitStatus:
     from slmtui.commands.headless import interrupts
     from slmtui.studies.results import read_results
-    from slmtui.studies.runner import Work, progress_words, workers_for
+    from slmtui.studies.runner import FAILURE, Work, progress_words, workers_for
 
     workers = workers_for(study) if at_once is None else min(at_once, len(study.trials))
     before = read_results(study, checkpoints).trials
@@ -67,7 +70,7 @@ def _train(study: Study, file: Path, at_once: int | None, checkpoints: Path) -> 
             work = Work(study, checkpoints, interrupted.wish, deadline)
             for result in work.run():
                 _say_trial(result)
-            refused = list(work.refused.values())
+            refused = [*work.refused.values(), *work.failures.values()]
         else:
             refused = _watch(study, file, workers, checkpoints, interrupted)
     for reason in refused:
@@ -77,6 +80,8 @@ def _train(study: Study, file: Path, at_once: int | None, checkpoints: Path) -> 
         return ExitStatus.INTERRUPTED
     if deadline is not None and time.time() > deadline:
         say(f"{study.name}: max_minutes are over; the same command goes on with it")
+    if any(FAILURE in reason for reason in refused):
+        return ExitStatus.FAILED
     return ExitStatus.USAGE if refused else ExitStatus.DONE
 
 
@@ -115,11 +120,24 @@ def _end(workers: Sequence[Worker]) -> None:
 
 def _say_trial(result: TrialResult) -> None:
     summary = result.summary
-    assert summary is not None
+    if summary is None:
+        return  # its log was damaged, as is said at the end
     bits = result.bits_per_byte
     loss = "no loss" if bits is None else f"{bits:.3f} bits per byte at step {summary.best_step:,}"
     how = "" if result.status == "done" else f", {result.status if summary.reason is None else summary.reason}"
     say(f"{result.trial.label}: {loss}, {duration(summary.seconds)}{how}")
+
+
+def _what_to_do(result: TrialResult) -> str:
+    """Why a trial has failed, and how it may come to its end all the same."""
+    run, summary = result.run, result.summary
+    assert run is not None
+    if summary is None:
+        return f"{run.log_file} is damaged; delete {run.folder}, and the same command trains it anew"
+    if summary.reason == "diverged":
+        return f"{run.name} diverged at step {summary.step:,}, as it would again; try a lower training.learning_rate"
+    again = run.command("--headless", "--resume")
+    return f"{run.name} {summary.reason} at step {summary.step:,}; to go on with it: {again}"
 
 
 def _tell(results: StudyResults, *, as_json: bool) -> None:

@@ -37,9 +37,11 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase, parse_toml, read_phase_text
 from slmtui.config.positions import KeyPath, Spot, spots
 from slmtui.config.source_path import source_path
+from slmtui.words import plural
 
 LARGEST_STUDY = 10_000  # trials
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}")  # leaves room for a cell's number in the name of a phase
+LONGEST_NAME = 60  # of a variant, in characters: it stands in tables
 _TEXTS = ("title", "question")
 _KEYS = ("name", *_TEXTS, "phase", "seeds", "max_minutes", "halving", "claims")
 
@@ -183,7 +185,9 @@ class _Reader:
         spot = self.place(path)
         line = spot.line if spot else 1
         key = ".".join(str(part) for part in path if not isinstance(part, int))
-        self.problems.append(Problem(f"{self.file}:{line}", key, message, line, spot.value_column if spot else None))
+        problem = Problem(f"{self.file}:{line}", key, message, line, spot.value_column if spot else None)
+        if problem not in self.problems:  # a table is asked for again and again
+            self.problems.append(problem)
 
     def wrong(self, path: KeyPath, got: object, allowed: str) -> None:
         self.fault(path, f"not possible (got {shown(got)}), allowed: {allowed}")
@@ -276,7 +280,8 @@ class _Reader:
 
     def _label(self, path: KeyPath) -> str:
         spot = self.place(path)
-        return f"{self.file}:{spot.line if spot else 1}"
+        key = ".".join(str(part) for part in path if not isinstance(part, int))
+        return f"{self.file}:{spot.line if spot else 1}: {printable(key)}"
 
     def ways(self) -> list[list[_Way]]:
         """What is combined: the values of each key of the grid, and the variants."""
@@ -301,7 +306,8 @@ class _Reader:
             ways.append(variants)
             n_cells *= len(variants)
         if n_cells * max(1, len(self.seeds())) > LARGEST_STUDY:
-            self.fault(("grid",), f"{n_cells:,} cells are too many, allowed: {LARGEST_STUDY:,} trials")
+            many = f"{plural(n_cells, 'cell')} with {plural(len(self.seeds()), 'seed')}"
+            self.fault(("grid",), f"{many} are too many, allowed: {LARGEST_STUDY:,} trials")
         return ways
 
     def _variants(self) -> list[_Way]:
@@ -313,8 +319,10 @@ class _Reader:
         for number, each in enumerate(found):
             path = ("variant", number)
             name = each.get("name")
-            if not isinstance(name, str) or not name or name in [way.label for way in variants]:
-                self.wrong((*path, "name"), name, "a name of its own for each variant")
+            good = isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+            if not isinstance(name, str) or not good or name in [way.label for way in variants]:
+                allowed = f"a name of its own for each variant, on one line, of up to {LONGEST_NAME} characters"
+                self.wrong((*path, "name"), name, allowed)
                 continue
             keys = self._keys({key: value for key, value in each.items() if key != "name"}, path)
             overrides = [Override(key, value, self._label((*path, *key))) for key, value in keys]

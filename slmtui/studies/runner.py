@@ -33,6 +33,7 @@ from slmtui.studies.results import Status, TrialResult, read_results, read_trial
 from slmtui.training.control import CommandKind
 from slmtui.words import plural
 
+FAILURE = "training failed: "
 LOCKS = ".studies"  # a folder beside the runs
 PROGRAM = 350 * 10**6  # bytes of a process that has imported torch
 UNFINISHED: tuple[Status, ...] = ("missing", "stopped")
@@ -46,7 +47,7 @@ class Work:
     """What one process does for a study.
 
     deadline: time.time() after which no trial is begun. refused: what could not be trained here, by trial, with the
-    reason.
+    reason. failures: what broke off, in the same way; neither is taken up again by this process.
     """
 
     study: Study
@@ -54,6 +55,7 @@ class Work:
     wish: Wish
     deadline: float | None = None
     refused: dict[str, str] = field(default_factory=dict)
+    failures: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> Iterator[TrialResult]:
         """Train what is missing, one trial after the other; each as it is when this process has done with it.
@@ -71,7 +73,11 @@ class Work:
                 except UserError as error:
                     self.refused[trial_key(trial)] = f"{trial.label}: {error}"
                     continue
+                except TrainingFailed as error:  # a full disk may keep even its log from saying so
+                    self.failures[trial_key(trial)] = f"{trial.label}: {FAILURE}{error}"
                 result = self._look(trial)
+                if trial_key(trial) in self.failures and result.status != "failed":
+                    continue
                 if result.status == "missing":  # or it would be trained again and again
                     self.refused[trial_key(trial)] = f"{trial.label}: its run cannot be told from others"
                     continue
@@ -89,7 +95,7 @@ class Work:
         else:
             wanted = [(result.trial, None) for result in results if result.status in UNFINISHED]
         for trial, stop_at in wanted:
-            if trial_key(trial) in self.refused:
+            if trial_key(trial) in self.refused or trial_key(trial) in self.failures:
                 continue
             lock = take_trial(self.study, trial, self.checkpoints)
             if lock is None:
@@ -104,7 +110,7 @@ class Work:
         return read_trial(trial, runs_of(self.study, self.checkpoints).get(trial_key(trial)))
 
     def _train(self, trial: Trial, stop_at: int | None) -> None:
-        """UserError if it cannot be begun, or gone on with."""
+        """UserError if it cannot be begun, or gone on with; TrainingFailed if it breaks off."""
         session: Session | None = None
 
         def wish() -> CommandKind | None:
@@ -113,12 +119,9 @@ class Work:
             return self.wish()
 
         run = self._look(trial).run
-        try:
-            session = begin(trial.phase, self.checkpoints, wish) if run is None else resume(run, wish)
-            for _ in session.events:
-                pass
-        except TrainingFailed:
-            pass  # the reason stands in the run's log
+        session = begin(trial.phase, self.checkpoints, wish) if run is None else resume(run, wish)
+        for _ in session.events:
+            pass
 
 
 def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
@@ -170,10 +173,11 @@ class Worker:
 
     def complaint(self) -> list[str]:
         """What it said, if it ended because of something that a person has to put right."""
-        if self.process.returncode in (ExitStatus.DONE, ExitStatus.INTERRUPTED, ExitStatus.FAILED):
+        if self.process.returncode in (ExitStatus.DONE, ExitStatus.INTERRUPTED):
             return []
         self.said.seek(0)
-        return self.said.read().decode(errors="replace").splitlines()
+        lines = self.said.read().decode(errors="replace").splitlines()
+        return [line for line in lines if FAILURE in line] if self.process.returncode == ExitStatus.FAILED else lines
 
 
 def progress_words(results: Sequence[TrialResult]) -> str:

@@ -82,15 +82,19 @@ def test_a_study_of_seeds_alone_has_one_cell() -> None:
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        (HEAD + "[grid]\nmodel.n_embed = [8, 16]\n", ["mine.toml:6: unknown key in [model]", "did you mean n_embd?"]),
-        (HEAD + "[grid]\nmodel.n_embd = [8, 0]\n", ["mine.toml:6: too small (got 0)"]),
-        (HEAD + "[[variant]]\nname = 'a'\n[[variant]]\nname = 'b'\nmodel.dropout = 2\n", ["mine.toml:9: too large"]),
+        (HEAD + "[grid]\nmodel.n_embed = [8, 16]\n",
+         ["mine.toml:6: grid.model.n_embed: unknown key in [model]", "did you mean n_embd?"]),
+        (HEAD + "[grid]\nmodel.n_embd = [8, 0]\n", ["mine.toml:6: grid.model.n_embd: too small (got 0)"]),
+        (HEAD + "[[variant]]\nname = 'a'\n[[variant]]\nname = 'b'\nmodel.dropout = 2\n",
+         ["mine.toml:9: variant.model.dropout: too large"]),
         (HEAD + "[set]\nmodel.n_head = 3\n", ["n_head", "3"]),
         (HEAD + "[grid]\nmodel.n_embd = 8\n", ["mine.toml:6: grid.model.n_embd: not possible", "a list"]),
         (HEAD + "[grid]\nmodel.n_embd = [8, 8]\n", ["a list of different values"]),
         (HEAD + "[grid]\nn_embd = [8]\n", ["mine.toml:6: grid.n_embd: not a key of a phase, which is section.key"]),
         (HEAD + "[set]\ntraining.seed = 3\n", ["mine.toml:6: set.training.seed: set by the study itself"]),
         (HEAD + "[[variant]]\nname = 'a'\n[[variant]]\nname = 'a'\n", ["mine.toml:8: variant.name: not possible"]),
+        (HEAD + '[[variant]]\nname = "a\\nb"\n', [r'mine.toml:6: variant.name: not possible (got "a\nb")', "one line"]),
+        (HEAD + f"[[variant]]\nname = '{'a' * 61}'\n", ["mine.toml:6: variant.name: not possible", "60 characters"]),
         (HEAD + "claims = ['gap_order_quality']\n", ["mine.toml:5", "did you mean gap_orders_quality?"]),
         (HEAD + "minutes = 3\n", ["mine.toml:5: study.minutes: unknown key of a study, did you mean max_minutes?"]),
         (HEAD + "max_minutes = 0\n", ["mine.toml:5: study.max_minutes: not possible (got 0)"]),
@@ -103,7 +107,8 @@ def test_a_study_of_seeds_alone_has_one_cell() -> None:
         ("[grid]\n", ["mine.toml:1: study: missing"]),
         (HEAD + "[grids]\nmodel.n_embd = [8]\n", ["mine.toml:5: grids: unknown key of a study, did you mean grid?"]),
         (HEAD + "[grid]\n" + "".join(f"training.{key} = {list(range(1, 30))}\n" for key in
-                                     ("max_iters", "batch_size", "warmup_iters")), ["24,389 cells are too many"]),
+                                     ("max_iters", "batch_size", "warmup_iters")),
+         ["24,389 cells with 2 seeds are too many"]),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_with_its_line(text: str, said: list[str]) -> None:
@@ -119,6 +124,13 @@ def test_all_faults_are_said_at_once_and_each_once() -> None:
     lines = str(error.value).splitlines()
     assert len(lines) == 3
     assert sum("mine.toml:6" in line for line in lines) == 1
+
+
+@pytest.mark.parametrize("text", ["study = 'mine'\n", "[[study]]\nname = 'mine'\n", HEAD.replace("[5, 6]", "[]")])
+def test_a_fault_of_a_table_that_is_asked_for_several_times_is_said_once(text: str) -> None:
+    with pytest.raises(PhaseError) as error:
+        parsed(text)
+    assert len(error.value.problems) == 1
 
 
 def test_a_study_is_told_from_a_phase() -> None:

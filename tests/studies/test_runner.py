@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import resource
+import shutil
 import signal
 import time
 from collections.abc import Callable
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from slmtui.cli import main
 from slmtui.config.study import Study
 from slmtui.runs.run import all_runs
 from slmtui.studies.results import StudyResults, read_results
@@ -118,6 +121,43 @@ def test_one_that_diverges_has_failed_and_is_not_tried_again(make_study: MakeStu
     worked(study, checkpoints)
     assert read_results(study, checkpoints).count("failed") == 2
     assert worked(study, checkpoints) == []
+
+
+def small_disk() -> None:
+    """No file of this process may grow past 3,000 bytes: a run's phase fits, the beginning of its log does, too."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3000, resource.RLIM_INFINITY))
+
+
+def test_a_full_disk_that_no_log_can_tell_of_is_no_endless_loop(
+    study_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, before = study_file(), resource.getrlimit(resource.RLIMIT_FSIZE)
+    small_disk()
+    try:
+        status = main(["study", str(file), "--at-once", "1", "--checkpoints", str(tmp_path / "checkpoints")])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    said = capsys.readouterr().err
+    assert status == 3
+    assert said.count("n_embd 8 · seed 1: training failed: ") == 1
+    assert said.count("File too large") == 4, "once for each trial"
+
+
+def test_a_trial_whose_log_is_damaged_is_named_with_what_to_do(
+    study_file: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, checkpoints = study_file(), tmp_path / "checkpoints"
+    arguments = ["study", str(file), "--at-once", "1", "--checkpoints", str(checkpoints)]
+    assert main(arguments) == 0
+    first = checkpoints / "small.01-001"
+    (first / "events.jsonl").write_bytes(b"no log\n" * 100)
+    capsys.readouterr()
+    assert main(arguments) == 3
+    said = capsys.readouterr().err
+    assert f"{first}/events.jsonl is damaged; delete {first}, and the same command trains it anew" in said
+    shutil.rmtree(first)
+    assert main(arguments) == 0
 
 
 def test_halving_gives_up_what_lags_behind(make_study: MakeStudy, tmp_path: Path) -> None:

@@ -35,4 +35,4 @@ def test_check_knows_studies(study_file: object, capsys: pytest.CaptureFixture[s
     assert json.loads(capsys.readouterr().out)["trials"] == 4
     file.write_text(file.read_text().replace("n_embd = [8, 16]", "n_embd = [8, 0]"))
     assert main(["check", str(file)]) == 2
-    assert "small.toml:11: too small (got 0)" in capsys.readouterr().err
+    assert "small.toml:11: grid.model.n_embd: too small (got 0)" in capsys.readouterr().err
