@@ -132,7 +132,7 @@ def build_optimizer(model: GPT, settings: OptimizerSection) -> AdamW:
     parameters = [p for p in model.parameters() if p.requires_grad]
     decayed = tuple(p for p in parameters if settings.decay_on == "all" or p.dim() >= 2)
     undecayed = tuple(p for p in parameters if settings.decay_on != "all" and p.dim() < 2)
-    groups = [Group(decayed, settings.weight_decay), *([Group(undecayed, 0.0)] if undecayed else [])]
+    groups = [Group(some, rate) for some, rate in ((decayed, settings.weight_decay), (undecayed, 0.0)) if some]
     kind = AdamW if _fused_update_works() else PublicAdamW
     return kind(groups, betas=(settings.betas[0], settings.betas[1]), eps=settings.eps)
 

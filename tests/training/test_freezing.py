@@ -39,6 +39,19 @@ def test_frozen_blocks_and_embeddings_stay_as_they_are(
     assert losses[-1] < losses[0]
 
 
+@pytest.mark.parametrize("public", [False, True])
+def test_with_all_blocks_frozen_the_last_norm_is_trained(
+    make_phase: MakePhase, tmp_path: Path, corpus: Path, monkeypatch: pytest.MonkeyPatch, public: bool
+) -> None:
+    if public:
+        monkeypatch.setattr("slmtui.training.optimizer._fused_update_works", lambda: False)
+    train_to_the_end(make_phase, tmp_path, "training.max_iters=4")
+    run = trained(child(corpus, "tiny-001", "training.freeze_layers=2"), tmp_path)
+    state = load_checkpoint(run.last_file).training
+    assert state is not None
+    assert state["optimizer"].keys() == {"ln_f.weight", "ln_f.bias"}
+
+
 def test_a_child_with_frozen_blocks_is_resumed_to_the_same_end(
     make_phase: MakePhase, tmp_path: Path, corpus: Path
 ) -> None:
