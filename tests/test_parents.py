@@ -168,6 +168,8 @@ def test_a_checkpoint_is_named_by_its_step_or_its_file(make_phase: MakePhase, tm
     from_file = trained(child(corpus, str(kept)), tmp_path / "elsewhere")
     assert started(from_file).parent == "kept.pt"
     assert evaluations(from_file)[0].val_loss == best.val_loss
+    with pytest.raises(PhaseError, match=r"child: model.init_from: tiny-001@9+….*: no such run"):
+        begin(child(corpus, f"tiny-001@{'9' * 5000}"), runs)
     with pytest.raises(
         PhaseError, match=rf"child: model.init_from: tiny-001 keeps no checkpoint of step 7, only of step {best.step} "
         r"\(best.pt\) and 12 \(last.pt\)",

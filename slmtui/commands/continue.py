@@ -15,6 +15,7 @@ import click
 from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument, whole
 from slmtui.output import ExitStatus, say
 from slmtui.runs.run import find_run
+from slmtui.words import plural
 
 
 def _loss(text: str) -> float:
@@ -42,5 +43,6 @@ def command(run: str, steps: int | None, until_val: float | None, as_json: bool,
 
     parent = find_run(checkpoints, run)
     phase = continued(parent, checkpoints, steps, until_val)
-    say(f"{parent.name}: going on for {phase.training.max_iters:,} steps in a run of its own; {rate_in_words(phase)}")
+    steps_more = plural(phase.training.max_iters, "step")
+    say(f"{parent.name}: going on for {steps_more} in a run of its own; {rate_in_words(phase)}")
     return train_phases([phase], checkpoints, as_json=as_json)

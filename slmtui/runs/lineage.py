@@ -15,7 +15,7 @@ from slmtui.runs.checkpoint import load_checkpoint, read_note
 from slmtui.runs.run import Run, RunError, find_run, run_at
 from slmtui.training.parent import Parent
 
-_AT_STEP = re.compile(r"(?P<run>.+)@(?P<step>\d+)")
+_AT_STEP = re.compile(r"(?P<run>.+)@(?P<step>[0-9]{1,18})")
 
 
 def parent_from_run(init_from: str, checkpoints: Path) -> Parent:
