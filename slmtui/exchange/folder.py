@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from slmtui import __version__
+from slmtui.config.errors import printable
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.runs.atomic_files import sync_folder
@@ -41,9 +42,10 @@ def refuse_foreign(folder: Path) -> None:
         raise UserError(f"{folder}: cannot be looked into ({error.strerror})") from None
     foreign = sorted(there - _written(folder) - {MANIFEST})
     if foreign:
+        named = ", ".join(printable(name, limit=200) for name in foreign[:NAMED])
         more = f" and {len(foreign) - NAMED:,} more" if len(foreign) > NAMED else ""
         raise UserError(
-            f"{folder}: holds files that no export wrote ({', '.join(foreign[:NAMED])}{more}); name a new folder, or "
+            f"{folder}: holds files that no export wrote ({named}{more}); name a new folder, or "
             "an earlier export, which is replaced"
         )
 
@@ -54,7 +56,7 @@ def _written(folder: Path) -> set[str]:
         with open_to_read(folder / MANIFEST, follow=False) as file:
             files = json.load(file)["files"]
         return {name for name in files if isinstance(name, str)}
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
 
 

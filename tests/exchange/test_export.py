@@ -227,6 +227,17 @@ def test_an_earlier_export_is_replaced_but_nobodys_files(make_run: MakeRun, tmp_
     assert "config.json" in files(out)
 
 
+def test_a_list_of_files_that_nests_too_deeply_or_a_name_of_two_lines_is_told_like_others(
+    make_run: MakeRun, tmp_path: Path, capsys: Captured
+) -> None:
+    run, out = make_run(), tmp_path / "out"
+    out.mkdir()
+    (out / "export.json").write_text('{"files":' + "[" * 100_000)
+    (out / "two\nlines").write_text("mine")
+    assert export(run.folder, "--to", "csv", "-o", str(out)) == 2
+    assert r"holds files that no export wrote (two\nlines)" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("to", ["hf", "csv"])
 def test_a_file_a_link_or_a_folder_of_ones_own_is_refused(make_run: MakeRun, tmp_path: Path, to: str) -> None:
     run = make_run()
