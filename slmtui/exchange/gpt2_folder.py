@@ -28,9 +28,9 @@ from slmtui.errors import UserError
 from slmtui.exchange.needs import wanted
 from slmtui.exchange.vocabulary import END
 from slmtui.files import is_there, open_to_read
-from slmtui.model.gpt import NORM_EPS
+from slmtui.model.gpt import NORM_EPS, GPTConfig, gpt_from_tensors
 from slmtui.model.gpt2_names import gpt2_names
-from slmtui.training.parent import Parent
+from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
 
 CONFIG, WEIGHTS = "config.json", "model.safetensors"
 LARGEST_JSON = 1 << 26  # bytes
@@ -46,8 +46,8 @@ class NotGpt2(UserError):
 
 
 def is_gpt2_folder(path: Path) -> bool:
-    """Whether this may be one: a folder with a configuration."""
-    return is_there(path / CONFIG)
+    """Whether this is meant to be one: a folder with a configuration, or with weights."""
+    return is_there(path / CONFIG) or is_there(path / WEIGHTS)
 
 
 def parent_from_folder(folder: Path) -> Parent:
@@ -57,14 +57,26 @@ def parent_from_folder(folder: Path) -> Parent:
     tokenizer, rows = _tokenizer(folder)
     tensors = _tensors(folder / WEIGHTS, model.n_layer)
     embedding = tensors["lm_head.weight"]
+    if embedding.ndim != 2:
+        raise NotGpt2(f"{folder / WEIGHTS}: transformer.wte.weight is {tuple(embedding.shape)}, not a matrix")
     if rows is not None and (most := int(rows.max())) >= len(embedding):
         raise NotGpt2(f"{folder}: its vocabulary has a token {most:,}, its embedding only {len(embedding):,} rows")
     if rows is None and len(embedding) < tokenizer.n_vocab:
         raise NotGpt2(f"{folder}: GPT-2's vocabulary needs {tokenizer.n_vocab:,} rows, not {len(embedding):,}")
     # Rows that stand for no token are left out: some embeddings are padded.
     tensors["lm_head.weight"] = embedding[: tokenizer.n_vocab] if rows is None else embedding[torch.from_numpy(rows)]
+    network = GPTConfig(n_vocab=tokenizer.n_vocab, **model.model_dump(exclude=NOT_OF_THE_NETWORK))
+    try:
+        gpt_from_tensors(network, tensors, copy=False)
+    except ValueError as error:
+        raise NotGpt2(f"{folder / WEIGHTS}: not as {CONFIG} says: {error}") from None
     size = {"vocab_size": tokenizer.n_vocab} if tokenizer.kind == "bpe" else {}
-    vocabulary = TokenizerSection.model_validate({"kind": tokenizer.kind, **size})
+    try:
+        vocabulary = TokenizerSection.model_validate({"kind": tokenizer.kind, **size})
+    except ValidationError as error:
+        (first, *_) = error.errors(include_url=False)
+        first["loc"] = ("tokenizer", *first["loc"])
+        raise NotGpt2(f"{folder}: its vocabulary: {first['loc'][-1]}: {explain(first)}") from None
     return Parent(folder.resolve().name, str(folder), model, vocabulary, tokenizer, tensors)
 
 
@@ -120,6 +132,7 @@ def _tensors(path: Path, n_layer: int) -> dict[str, Tensor]:
         raise NotGpt2(f"{path}: not there; in transformers, model.save_pretrained(folder) writes it, in one file")
     tensors = {}
     try:
+        open_to_read(path).close()  # safetensors would wait at a pipe
         with safetensors.safe_open(path, framework="pt") as file:
             there = set(file.keys())
             for name in gpt2_names(n_layer):
@@ -127,15 +140,22 @@ def _tensors(path: Path, n_layer: int) -> dict[str, Tensor]:
                 key = name.huggingface if name.huggingface in there else bare
                 if key not in there:
                     raise NotGpt2(f"{path}: {name.huggingface} is missing")
-                tensor = file.get_tensor(key).float()
-                tensors[name.ours] = tensor.T.contiguous() if name.transposed else tensor
+                tensor = file.get_tensor(key)
+                if not tensor.is_floating_point() or (name.transposed and tensor.ndim != 2):
+                    kind = f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+                    raise NotGpt2(f"{path}: {key} is {kind}, not {'a matrix of ' * name.transposed}real numbers")
+                tensors[name.ours] = tensor.float().T.contiguous() if name.transposed else tensor.float()
             if "lm_head.weight" in there and not torch.equal(
                 file.get_tensor("lm_head.weight").float(), tensors["lm_head.weight"]
             ):
                 raise NotGpt2(f"{path}: its output matrix is not its embedding, as in GPT-2 and in our network")
     except (OSError, ValueError, RuntimeError, safetensors.SafetensorError) as error:
-        raise NotGpt2(f"{path}: cannot be read ({printable(str(error), limit=200)})") from None
+        raise NotGpt2(f"{path}: cannot be read ({_reason(error)})") from None
     return tensors
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or printable(str(error), limit=200)
 
 
 def _tokenizer(folder: Path) -> tuple[Tokenizer, Any]:
@@ -193,12 +213,14 @@ def _from_tokenizer_json(folder: Path) -> Read:
 
 def _from_two(folder: Path) -> Read:
     vocab, path = _json(folder / "vocab.json"), folder / "merges.txt"
+    if not isinstance(vocab, dict):
+        raise NotGpt2(f"{folder / 'vocab.json'}: not the tokens of a GPT-2 with their ids")
     try:
         with open_to_read(path) as file:
             lines = file.read(LARGEST_JSON).decode().splitlines()
     except (OSError, UnicodeDecodeError) as error:
-        raise NotGpt2(f"{path}: cannot be read ({printable(str(error), limit=200)})") from None
+        raise NotGpt2(f"{path}: cannot be read ({_reason(error)})") from None
     pairs = [tuple(line.split(" ")) for line in lines if line and not line.startswith("#version")]
-    if not isinstance(vocab, dict) or any(len(pair) != 2 for pair in pairs):
+    if any(len(pair) != 2 for pair in pairs):
         raise NotGpt2(f"{path}: not the merges of a GPT-2, two tokens a line")
     return vocab, [(pair[0], pair[1]) for pair in pairs], vocab.get(END)

@@ -347,7 +347,7 @@ def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor], *, copy: 
         if tensor.shape != expected[name] or tensor.dtype != torch.float32:
             raise ValueError(
                 f"{name} is {tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}; "
-                f"the phase requires {tuple(expected[name])} float32"
+                f"the model requires {tuple(expected[name])} float32"
             )
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{name} contains values that are not finite")

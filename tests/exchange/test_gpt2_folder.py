@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -98,6 +99,7 @@ def test_a_training_starts_from_a_folder_and_improves_on_it(tmp_path: Path, corp
         ({"activation_function": ["gelu"]}, r"activation_function: \(got \['gelu'\]\), allowed: "),
         ({"model_type": "\x1b[31mllama"}, r"model_type: .*\(got \\u001b\[31mllama\), allowed: gpt2"),
         ({"n_positions": None}, r"config.json: n_positions: not a whole number"),
+        ({"n_positions": 16}, r"model.safetensors: not as config.json says: wpe.weight is \(8, 16\) .*\(16, 16\)"),
         ({"n_layer": "two"}, r"config.json: n_layer: not a whole number"),
     ],
 )
@@ -137,6 +139,73 @@ def test_ids_that_no_row_has_are_refused(tmp_path: Path, broken: object) -> None
         NotGpt2, match=r"has ids that no row of an embedding can have|has a token 262, its embedding only 262 rows"
     ):
         parent_from_folder(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "made", "said"),
+    [
+        ("lm_head.weight", np.float32(1), r"transformer.wte.weight is \(\), not a matrix"),
+        ("lm_head.weight", np.zeros((262, 8), np.float32), r"not as config.json says: lm_head.weight is \(262, 8\)"),
+        ("lm_head.weight", np.full((262, 16), np.nan, np.float32), r"weight contains values that are not finite"),
+        ("lm_head.weight", np.zeros((262, 16), np.int64), r"is \(262, 16\) int64, not real numbers"),
+        ("wpe.weight", np.zeros((0, 16), np.float32), r"not as config.json says: wpe.weight is \(0, 16\)"),
+        ("h.0.attn.c_attn.weight", np.zeros((1, 16, 48), np.float32), r"not a matrix of real numbers"),
+        ("h.0.attn.c_attn.weight", np.zeros((16, 16), np.float32), r"h.0.attn.c_attn.weight is \(16, 16\)"),
+    ],
+)  # fmt: skip
+def test_weights_of_another_shape_are_refused(tmp_path: Path, name: str, made: Any, said: str) -> None:
+    folder = tmp_path / "theirs"
+    own(folder)
+    load_file = pytest.importorskip("safetensors.numpy").load_file
+    arrays = load_file(folder / "model.safetensors")
+    (theirs,) = (one.huggingface for one in gpt2_names(2) if one.ours == name)
+    save_file({**arrays, theirs: np.asarray(made)}, folder / "model.safetensors")
+    with pytest.raises(NotGpt2, match=rf"model.safetensors: .*{said}"):
+        parent_from_folder(folder)
+
+
+@pytest.mark.parametrize("end", ["x", 10**30, -1, -9999, 3.7, True, [1], None])
+def test_an_end_whose_id_is_none_is_refused_or_left_out(tmp_path: Path, end: Any) -> None:
+    folder = tmp_path / "theirs"
+    own(folder)
+    values = json.loads((folder / "tokenizer.json").read_text())
+    (added,) = values["added_tokens"]
+    added["id"] = end
+    values["model"]["vocab"].pop(END, None)
+    (folder / "tokenizer.json").write_text(json.dumps(values))
+    if end is None:
+        assert parent_from_folder(folder).tokenizer.end is None
+        return
+    with pytest.raises(NotGpt2, match="ids that no row of an embedding can have"):
+        parent_from_folder(folder)
+
+
+def test_a_vocabulary_without_a_merge_or_an_end_is_refused(tmp_path: Path) -> None:
+    tokenizer = BpeTokenizer([], end=True)
+    vocabulary = vocabulary_of(tokenizer)
+    assert isinstance(vocabulary, ByteLevel)
+    gpt2_folder(tmp_path / "theirs", tokenizer.n_vocab, vocabulary)
+    values = json.loads((tmp_path / "theirs/tokenizer.json").read_text())
+    values["model"]["vocab"].pop(END, None)
+    (tmp_path / "theirs/tokenizer.json").write_text(json.dumps(values | {"added_tokens": []}))
+    with pytest.raises(NotGpt2, match="its vocabulary: vocab_size: too small"):
+        parent_from_folder(tmp_path / "theirs")
+
+
+def test_a_pipe_in_place_of_the_weights_is_not_waited_for(tmp_path: Path) -> None:
+    own(tmp_path / "theirs")
+    weights = tmp_path / "theirs/model.safetensors"
+    weights.unlink()
+    os.mkfifo(weights)
+    with pytest.raises(NotGpt2, match=r"model.safetensors: cannot be read .neither a file nor a folder"):
+        parent_from_folder(tmp_path / "theirs")
+
+
+def test_weights_without_a_configuration_are_told_from_a_run(tmp_path: Path, corpus: Path) -> None:
+    own(tmp_path / "theirs")
+    (tmp_path / "theirs/config.json").unlink()
+    with pytest.raises(PhaseError, match=r"theirs/config.json: cannot be read .No such file"):
+        begin(child(corpus, str(tmp_path / "theirs")), tmp_path)
 
 
 def test_logits_and_ids_are_those_of_transformers(tmp_path: Path) -> None:

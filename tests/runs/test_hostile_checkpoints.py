@@ -106,8 +106,8 @@ def test_tensors_that_are_not_what_they_seem_are_refused(run: Run, tmp_path: Pat
     refused("lm_head.weight", torch.zeros(1).expand(1 << 40), "do not lie in order")  # four terabytes
     refused("lm_head.weight", torch.empty(weight.shape, device="meta"), "not plain numbers|meta")
     refused("lm_head.weight", weight.to_sparse(), "not plain numbers|sparse|damaged")
-    refused("lm_head.weight", weight.double(), "float64; the phase requires")
-    refused("lm_head.weight", weight.t().contiguous(), "the phase requires")
+    refused("lm_head.weight", weight.double(), "float64; the model requires")
+    refused("lm_head.weight", weight.t().contiguous(), "the model requires")
     refused("ln_f.bias", torch.full((8,), float("inf")), "not finite")
     refused("extra", torch.zeros(1), "does not belong to this model")
 
