@@ -15,6 +15,7 @@ from typing import Any
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from slmtui.config.errors import printable
 from slmtui.errors import UserError
 from slmtui.serve.app import Endpoint
 from slmtui.serve.limits import HEAD_SECONDS, MOST_CONNECTIONS, MOST_HEAD, READ_SECONDS
@@ -32,11 +33,15 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
         return socket.create_server(address, family=family, backlog=128)
-    except OSError as error:
-        reason = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # UnicodeError: a name that no name of a machine can be
+        reason = _reason(error)
         raise UserError(
-            f"{host}:{port}: cannot be listened at ({reason}); choose another address with --host and --port"
+            f"{printable(host)}:{port}: cannot be listened at ({reason}); choose another address with --host and --port"
         ) from None
+
+
+def _reason(error: OSError | UnicodeError) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or printable(str(error), limit=200)
 
 
 def address_of(listening: socket.socket) -> str:
@@ -49,8 +54,8 @@ def is_local(host: str) -> bool:
     """Whether nobody but this machine can reach the address; UserError if it is none."""
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_STREAM)
-    except OSError as error:
-        raise UserError(f"--host {host}: no address ({error.strerror or error})") from None
+    except (OSError, UnicodeError) as error:
+        raise UserError(f"--host {printable(host)}: no address ({_reason(error)})") from None
     return all(str(address[0]).startswith("127.") or address[0] == "::1" for *_, address in found)
 
 
