@@ -30,6 +30,7 @@ def command(
     from slmtui.config.phase_file import load_phase
     from slmtui.config.study import load_study
     from slmtui.insight import estimates
+    from slmtui.parents import with_parent
     from slmtui.studies.claims import CLAIMS
     from slmtui.studies.laws import Prediction, fit_law
     from slmtui.studies.results import read_results
@@ -39,6 +40,7 @@ def command(
     law = fit_law(read_results(study, checkpoints))
     if isinstance(law, str):
         raise UserError(f"{study_file}: {law}")
+    phase, parent = with_parent(phase, checkpoints)
     others = [
         each.key
         for each in estimates.differences(phase, study.trials[0].phase)
@@ -46,7 +48,7 @@ def command(
     ]
     if others:
         say(f"{phase_file} also differs from the study's trials in {listed(others)}, which the law knows nothing of")
-    dataset = prepare_dataset(phase)
+    dataset = prepare_dataset(phase, None if parent is None else parent.tokenizer)
     n_train = dataset.train.n_text_tokens
     parameters = sum(estimates.parameters(phase, dataset.tokenizer.n_vocab).values())
     passes = estimates.epochs(phase, n_train, len(dataset.train.tokens)).number

@@ -36,6 +36,7 @@ Form = Literal["data", "repeats"]
 HALF_LIFE = 15.39  # passes, of Muennighoff et al. 2023
 FARTHEST = 4.0  # times what was measured
 MOST_EXPONENT = 3.0
+LARGEST_LOSS = 1e6  # bits per byte
 FEWEST_CELLS = 6  # five constants
 DRAWS = 200
 STARTS = tuple(itertools.product((0.1, 0.5, 0.9), (0.3, 1.0), (0.3, 1.0)))  # share of E in the least loss; α; β
@@ -151,6 +152,10 @@ def law_of(points: Sequence[Point]) -> Law | str:
     """The law of these points; or why there is none."""
     if len(points) < FEWEST_CELLS:
         return f"a law has five constants, so it takes {FEWEST_CELLS} cells or more that are done, not {len(points)}"
+    for point, loss in ((point, loss) for point in points for loss in point.losses):
+        if not 0 < loss < LARGEST_LOSS:  # a log that somebody has changed
+            where = f"{point.parameters:,} parameters and {point.tokens:,} training tokens"
+            return f"the cell with {where} has a loss of {loss:g} bits per byte, which no law can have"
     for what, values in (("parameters", {p.parameters for p in points}), ("data", {p.tokens for p in points})):
         if len(values) < 2:
             return f"all cells have the same {what}, so nothing can be said of others"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -77,3 +79,13 @@ def test_too_little_for_a_law() -> None:
     points = planted(0.01)
     assert "six cells" in law_of(points[:5]) or "6 cells" in law_of(points[:5])  # type: ignore[operator]
     assert "the same parameters" in law_of([*points[:5], points[0]])  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("loss", [0.0, -1.0, math.inf, math.nan, 1e300])
+def test_a_loss_that_no_training_can_have_is_named(loss: float) -> None:
+    points = [Point(n, d, 1.0, (1.0 + 100 / n + 100 / d,)) for n in (100, 200, 400) for d in (1000, 2000)]
+    said = law_of([*points, Point(800, 2000, 1.0, (2.0, loss))])
+    assert said == (
+        f"the cell with 800 parameters and 2,000 training tokens has a loss of {loss:g} bits per byte, "
+        "which no law can have"
+    )

@@ -50,3 +50,6 @@ def test_a_loss_is_predicted_as_an_interval_and_not_too_far(
     assert "dropout" in said
     assert out.startswith("as it is: ")
     assert "with twice the text: " in out
+    child = ["--set", "model.init_from=small.06-001", "--set", "model.n_embd=8"]
+    assert main([*command[:-1], *child]) == 2, "the parent's width is 32"
+    assert "does not fit the model to start from, small.06-001@" in capsys.readouterr().err
