@@ -152,7 +152,7 @@ def law_of(points: Sequence[Point]) -> Law | str:
     """The law of these points; or why there is none."""
     if len(points) < FEWEST_CELLS:
         return f"a law has five constants, so it takes {FEWEST_CELLS} cells or more that are done, not {len(points)}"
-    for point, loss in ((point, loss) for point in points for loss in point.losses):
+    for point, loss in ((each, loss) for each in points for loss in each.losses):
         if not 0 < loss < LARGEST_LOSS:  # a log that somebody has changed
             where = f"{point.parameters:,} parameters and {point.tokens:,} training tokens"
             return f"the cell with {where} has a loss of {loss:g} bits per byte, which no law can have"
