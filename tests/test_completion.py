@@ -13,6 +13,7 @@ import pytest
 from slmtui.cli import main
 from slmtui.commands import COMMANDS
 from slmtui.commands.completion import VARIABLE
+from slmtui.runs.tags import set_tags
 from tests.terminal import ROOT, Terminal
 
 SHELLS = {
@@ -31,6 +32,7 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
     for run in ("checkpoints/tiny-001", "checkpoints/tiny-002", "old/older-007"):
         (tmp_path / run).mkdir(parents=True)
         (tmp_path / run / "phase.toml").write_text(tiny_toml)
+    set_tags(tmp_path / "checkpoints", {"good": "tiny-002"})
     monkeypatch.chdir(tmp_path)
     return tmp_path
 
@@ -45,8 +47,9 @@ PHASES = ["phases/other.toml", "phases/tiny.toml"]
         ("r", ["runs", "report"]),
         ("--che", ["--checkpoints"]),
         ("runs --", ["--json", "--checkpoints", "--help"]),
-        ("watch ", ["tiny-001", "tiny-002", "latest"]),
-        ("watch --checkpoints old ", ["older-007", "latest"]),
+        ("watch ", ["tiny-001", "tiny-002", "good", "latest", "best"]),
+        ("tag tiny-001 ", ["good"]),
+        ("watch --checkpoints old ", ["older-007", "latest", "best"]),
         ("--checkpoints old report older-007 ol", ["older-007"]),
         ("--resume tiny-002 --resume tiny-001", ["tiny-001"]),
         ("--checkpoints old r", ["runs", "report"]),

@@ -15,6 +15,7 @@ COMMANDS = {
     "predict": "predict a phase's loss from the trials of a study",
     "watch": "print what a run does as it happens, here or in another process",
     "runs": "list the runs and what became of them",
+    "tag": "give runs names and notes",
     "report": "report on a run, or compare several, as Markdown or HTML",
     "export": "write a run's model or curves for other programs",
     "init": "set up a project with phases and a sample corpus",

@@ -29,7 +29,10 @@ def _show_help(ctx: click.Context, _option: click.Parameter, wanted: bool) -> No
 
 
 USAGE = re.compile(r"\Aslmtui [^:]*: ")  # at the beginning of a command's docstring
-RUN_HELP = "RUN is the name of a run, the word latest, or the path of its folder, wherever that is."
+RUN_HELP = (
+    "RUN is the name of a run, a tag, the path of its folder, wherever that is, or one of two words: latest, and best, "
+    "the one with the fewest bits per byte of those with the newest one's validation text."
+)
 
 HELP = click.Option(
     ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
@@ -94,14 +97,30 @@ def setting(name: str) -> Callable[[str], float]:
 
 
 def run_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
-    """The runs of the folder that was chosen, and `latest`; where none begins so, files (a checkpoint may be one)."""
+    """The runs of the folder that was chosen, their tags, latest and best; where none begins so, files."""
     from slmtui.runs.run import all_runs  # pydantic, which --help does not need
+    from slmtui.runs.tags import WORDS
 
     try:
-        names = [run.name for run in all_runs(ctx.params.get("checkpoints") or DEFAULT_CHECKPOINTS)]
+        names = [run.name for run in all_runs(_checkpoints(ctx))]
     except UserError:
         names = []
-    return _or_files([*names, "latest"] if names else [], incomplete)
+    return _or_files([*names, *_tags(ctx), *WORDS] if names else [], incomplete)
+
+
+def tag_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The tags of the runs in the folder that was chosen."""
+    return [CompletionItem(tag) for tag in _tags(ctx) if tag.startswith(incomplete)]
+
+
+def _tags(ctx: click.Context) -> list[str]:
+    from slmtui.runs.tags import read_tags
+
+    return sorted(read_tags(_checkpoints(ctx)).tags)
+
+
+def _checkpoints(ctx: click.Context) -> Path:
+    return ctx.params.get("checkpoints") or DEFAULT_CHECKPOINTS
 
 
 def saved_model(run: Run, *, last: bool) -> Path:

@@ -12,11 +12,12 @@ import click
 
 from slmtui import words
 from slmtui.commands.options import Job, checkpoints_option, json_option
-from slmtui.output import ExitStatus, put, say
+from slmtui.output import ExitStatus, put, say, visible
 from slmtui.project import how_to_train
 from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import State, runs_and_faults
 from slmtui.runs.summary import RunSummary, summarise
+from slmtui.runs.tags import read_tags
 
 HEADER = (
     "run",
@@ -31,10 +32,10 @@ HEADER = (
     "b/byte",
     "time",
 )
-WORDS = 2  # of the columns are words, the others numbers
+WORDS = {"run", "state", "tags"}  # columns of words, the others are numbers
 NARROW = (  # given up in this order
     "counting", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
-    "verdict",
+    "verdict", "tags",
 )  # fmt: skip
 MIXED = ("mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
 ADAPTIVE = ("static", "static b/byte", "adaptive", "adaptive b/byte", "decides")  # instead, where one learns on
@@ -47,6 +48,9 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     runs, faults = runs_and_faults(checkpoints)
     for run, fault in faults.items():  # the others are to be seen all the same
         say(f"{run.folder}: {fault}")
+    tags = read_tags(checkpoints)
+    for fault in tags.faults:
+        say(fault)
     found = []
     for run in runs:
         try:
@@ -56,7 +60,8 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if as_json:
         for summary, state in found:
             first = {"name": summary.name, "phase": summary.phase, "state": state}
-            put(json.dumps(first | dataclasses.asdict(summary)))
+            named = {"tags": tags.of(summary.name), "note": tags.note(summary.name)}
+            put(json.dumps(first | dataclasses.asdict(summary) | named))
         return ExitStatus.DONE
     if not found:
         if runs or faults:
@@ -68,6 +73,9 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     further = ADAPTIVE if adaptive else MIXED if mixed else ()
     header = (*HEADER, *further, *(("counting",) if further else ()))
     rows = [header, *(cells(summary, state, n_mixed=len(further)) for summary, state in found)]
+    if any(tags.of(summary.name) for summary, _ in found):
+        words = ("tags", *(visible(", ".join(tags.of(summary.name))) for summary, _ in found))
+        rows = [(*row, word) for row, word in zip(rows, words, strict=True)]
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     shown, left_out = fitting(rows, width)
     for line in aligned(shown):
@@ -93,12 +101,13 @@ def fitting(rows: list[Row], width: int | None) -> tuple[list[Row], list[str]]:
 
 
 def aligned(rows: list[Row]) -> list[str]:
-    """A table as lines: words at the left, numbers at the right."""
+    """A table as lines, its header first: words at the left, numbers at the right."""
+    left = [name in WORDS for name in rows[0]]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         "  ".join(
-            cell.ljust(width) if i < WORDS else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+            cell.ljust(width) if is_word else cell.rjust(width)
+            for cell, width, is_word in zip(row, widths, left, strict=True)
         ).rstrip()
         for row in rows
     ]

@@ -5,7 +5,7 @@ A long log is almost all step lines, and none of them but the last matters here,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -13,6 +13,7 @@ from slmtui.data.baseline import Baseline
 from slmtui.runs.log_reader import LogChunk, LogError, LogReader
 from slmtui.runs.run import ALIVE, Run, State, modified, runs_and_faults
 from slmtui.runs.summary import RunSummary, SummaryFold
+from slmtui.runs.tags import TAGS_FILE, Tags, read_tags
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Event
@@ -47,6 +48,8 @@ class RunListing:
     data: DataRecord | None  # None before the run has begun
     quality: str = ""  # the label of the newest sample
     problem: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""  # what a person noted of it
 
     @property
     def name(self) -> str:
@@ -71,13 +74,25 @@ class RunIndex:
     def __init__(self, checkpoints: Path) -> None:
         self.checkpoints = checkpoints
         self._readers: dict[str, _Reader] = {}
+        self._tags, self._tags_stamp = Tags(), (0, 0)
 
     def look(self) -> list[RunListing]:
         """By name; RunError if the folder cannot be read."""
         runs, faults = runs_and_faults(self.checkpoints)
         there = sorted([*runs, *faults], key=lambda run: run.name)
         self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in there}
-        return [reader.look(faults.get(reader.run, "")) for reader in self._readers.values()]
+        if (stamp := _stamp(self.checkpoints / TAGS_FILE)) != self._tags_stamp:
+            self._tags, self._tags_stamp = read_tags(self.checkpoints), stamp
+        return [reader.look(faults.get(reader.run, ""), self._tags) for reader in self._readers.values()]
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    """What changes when a file does: its size and time; zeros where there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return status.st_size, status.st_mtime_ns
 
 
 class _Reader:
@@ -98,15 +113,18 @@ class _Reader:
         self._data: DataRecord | None = None
         self._quality = ""
 
-    def look(self, fault: str) -> RunListing:
+    def look(self, fault: str, tags: Tags) -> RunListing:
         """fault: why the run cannot be looked into, "" if it can."""
+        listed = self._look(fault)
+        named, note = tags.of(self.run.name), tags.note(self.run.name)
+        if (listed.tags, listed.note) != (named, note):
+            listed = self._listed = replace(listed, tags=named, note=note)
+        return listed
+
+    def _look(self, fault: str) -> RunListing:
         if fault:
             return self._listed_with(fault)
-        try:
-            status = self.run.log_file.stat()
-            stamp = (status.st_size, status.st_mtime_ns)
-        except OSError:  # not begun yet, or being deleted
-            stamp = (0, 0)
+        stamp = _stamp(self.run.log_file)  # zeros: not begun yet, or being deleted
         changed = stamp != self._stamp
         if changed:
             self._stamp = stamp if self._read() else None

@@ -30,6 +30,7 @@ from slmtui.project import shown_command
 from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.runs.lock import Lock, holder, is_held, take
 from slmtui.runs.log_reader import read_events
+from slmtui.runs.tags import read_tags
 from slmtui.training import events
 from slmtui.training.events import Event
 
@@ -174,10 +175,14 @@ class Run:
 
 
 def create_run(checkpoints: Path, phase: Phase) -> Run:
-    """Take the next free number for this phase and freeze the phase in its folder."""
+    """Take the next free number for this phase and freeze the phase in its folder.
+
+    The number of a run that is gone is not free while tags.jsonl speaks of it: what was said is not true of another.
+    """
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
-        taken = [Run(path).number or ("", 0) for path in checkpoints.iterdir()]
+        paths = [*checkpoints.iterdir(), *(checkpoints / name for name in read_tags(checkpoints).named)]
+        taken = [Run(path).number or ("", 0) for path in paths]
         number = max((n for name, n in taken if name == phase.phase.name), default=0) + 1
         while True:
             folder = checkpoints / f"{phase.phase.name}-{number:03}"
@@ -272,16 +277,28 @@ def modified(path: Path) -> float:
 
 
 def find_run(checkpoints: Path, name: str) -> Run:
-    """A run by its name, "latest", or the path of its folder, wherever that is, or of a checkpoint in it.
+    """A run by its name, a tag, "latest", "best", or the path of its folder or of a checkpoint in it.
 
-    RunError with those there are.
+    A path leads wherever it says. RunError with those there are.
     """
     runs = all_runs(checkpoints)
     if name == "latest" and runs:
         return newest_first(runs)[0]
-    for run in runs:
-        if run.name == name:
-            return run
+    if name == "best" and runs:
+        from slmtui.runs.best import best_run  # which reads logs, and they know runs
+
+        if (best := best_run(newest_first(runs))) is None:
+            raise RunError(f"no run in {checkpoints} was evaluated yet, so none is the best")
+        return best
+    names = {run.name: run for run in runs}
+    if name in names:
+        return names[name]
+    tags = read_tags(checkpoints)
+    if (tagged := tags.tags.get(name)) in names:
+        return names[tagged]
+    if tagged is not None:
+        again = shown_command("tag", "RUN", name, checkpoints=checkpoints)
+        raise RunError(f"{name}: the run that it tags, {printable(tagged, limit=100)}, is gone; tag another: {again}")
     path = Path(name.replace("\0", "\ufffd"))
     folder = path.parent if path.suffix == ".pt" else path
     if len(path.parts) > 1 and (found := run_at(folder)) is not None:
@@ -289,6 +306,7 @@ def find_run(checkpoints: Path, name: str) -> Run:
     for place in (checkpoints / path, folder):
         if run_at(place) is None and (fault := fault_of(place)):
             raise RunError(f"{place}: {fault}")
-    there = ", ".join(printable(run.name, limit=100) for run in runs) or "none yet"
+    there = ", ".join(printable(one, limit=100) for one in [*names, *sorted(tags.tags)]) or "none yet"
     shown = printable(name, limit=200) or '""'
-    raise RunError(f"{shown}: no such run in {checkpoints} (there: {there}), and no run's folder")
+    lines = "".join(f"\n{fault}" for fault in tags.faults)
+    raise RunError(f"{shown}: no such run in {checkpoints} (there: {there}), and no run's folder{lines}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from slmtui.config.deciding import Decides
@@ -28,7 +29,9 @@ class RunSummary:
     val_tokens: int = 0
     n_vocab: int = 0
     tokenizer: str = ""
-    parent: str | None = None  # the model that it started from
+    parent: str | None = None  # the model that it started from: run@step, or a folder
+    data: str = ""  # fingerprint of the corpus and its tokens
+    code: str = ""  # the version of slmtui that began it, with the commit where it is known
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
     best_step: int | None = None
     best_val_loss: float | None = None
@@ -70,6 +73,7 @@ class RunSummary:
                 self.phase = event.phase["phase"]["name"]
                 self.max_iters = event.phase["training"]["max_iters"]
                 self.parameters = event.parameters["total"]
+                self.data, self.code = event.data.fingerprint, code_of(event.versions)
                 data = event.data
                 self.train_tokens, self.val_tokens, self.n_vocab = data.train_tokens, data.val_tokens, data.n_vocab
                 self.tokenizer, self.val_text, self.parent = data.tokenizer, data.val_text, event.parent
@@ -107,6 +111,12 @@ class RunSummary:
             case events.RunFinished():
                 self.paused = False
                 self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds
+
+
+def code_of(versions: Mapping[str, str]) -> str:
+    """The version of slmtui among those of a run: 0.1.0 (376fa90c12)."""
+    commit = versions.get("commit")
+    return versions.get("slmtui", "") + (f" ({commit})" if commit else "")
 
 
 class SummaryFold:

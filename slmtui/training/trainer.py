@@ -9,16 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import platform
 import time
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from importlib import metadata
 
-import numpy as np
 import torch
 
-from slmtui import __version__
 from slmtui.data.baseline import bits_per_byte
 from slmtui.training import events
 from slmtui.training.control import Control, NoControl
@@ -31,6 +27,7 @@ from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.state import Training, training_notes
 from slmtui.training.uniform import ended_diverged
+from slmtui.training.versions import versions
 
 MOST_STEP_EVENTS = 10_000  # in a log, however long the training is
 
@@ -267,13 +264,7 @@ def run_started(training: Training) -> events.RunStarted:
         parameters=parameters | {"total": sum(parameters.values())},
         data=DataRecord.of(training.dataset, notes=tuple(training_notes(training))),
         machine=training.machine.to_dict(),
-        versions={
-            "slmtui": __version__,
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "numpy": np.__version__,
-            "tiktoken": metadata.version("tiktoken"),
-        },
+        versions=versions(),
         parent=training.parent,
     )
 

@@ -84,7 +84,11 @@ def _table(groups: Sequence[Sequence[RunFacts]]) -> Table:
     for index, group in enumerate(groups, start=1):
         for run in group:
             best, bar = run.best, run.bar
-            row = [run.name, *([str(index)] if len(groups) > 1 else []), f"{run.started.parameters['total']:,}"]
+            row = [
+                f"{run.name} ({', '.join(run.tags)})" if run.tags else run.name,
+                *([str(index)] if len(groups) > 1 else []),
+                f"{run.started.parameters['total']:,}",
+            ]
             row += [f"{run.data.train_tokens:,}", *([] if one_vocabulary else [f"{run.data.n_vocab:,}"])]
             row += [number(best.bits_per_byte if best else None, ".2f")]
             if with_baseline:

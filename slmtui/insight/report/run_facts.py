@@ -1,4 +1,7 @@
-"""What a report knows of a run: its folder, read once. Nothing of the clock, the machine or other processes gets in."""
+"""What a report knows of a run: its folder and its tags, read once.
+
+Nothing of the clock, the machine or other processes gets in.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from slmtui.insight.rules.diagnosis import diagnose, findings_in
 from slmtui.insight.rules.gate import BestEvaluation
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import Run, RunError
+from slmtui.runs.tags import read_tags
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Evaluation, Finding, RunFinished, RunStarted, Sample, SampleRates, Warned
@@ -27,6 +31,8 @@ class RunFacts:
     best_so_far: BestEvaluation  # what the gate judges
     findings: list[Finding]  # the heaviest first
     examination: Examination | None  # what `slmtui examine` found, if it was asked
+    tags: tuple[str, ...]
+    note: str  # what a person noted of it
 
     @property
     def run(self) -> Run:
@@ -142,6 +148,7 @@ def read_facts(run: Run) -> RunFacts:
         raise RunError(f"{run.name} has no log yet, so there is nothing to report")
     if history.started is None:
         raise RunError(f"{run.name}: its log does not begin with run_started, so there is nothing to report")
+    tags = read_tags(run.folder.parent)
     return RunFacts(
         history,
         run.phase(),
@@ -152,4 +159,6 @@ def read_facts(run: Run) -> RunFacts:
         ),
         findings,
         kept(run),
+        tags.of(run.name),
+        tags.note(run.name),
     )

@@ -22,6 +22,8 @@ IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
 
 def summary(facts: RunFacts, level: int) -> list[ReportBlock]:
     blocks: list[ReportBlock] = [Heading("Summary", level), Paragraph(" ".join((_trained(facts), _ended(facts))))]
+    known = {"Tags:": listed(facts.tags), "Note:": facts.note, "Began as:": facts.started.parent}
+    blocks += [Paragraph(f"{text.rstrip('.')}.", lead=lead) for lead, text in known.items() if text]
     if facts.best is not None:
         blocks.append(Paragraph(_verdict(facts), lead="Verdict:"))
     blocks += [Paragraph(text, lead=lead) for lead, text in _results(facts)]

@@ -17,6 +17,7 @@ from slmtui.words import NOTHING, clock, number
 MARK, UNMARKED = "●", " "
 GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
+LONGEST_TAGS = 24
 ALWAYS = 10
 SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
 
@@ -32,11 +33,13 @@ class RunColumn:
     keep: int = ALWAYS  # the column with the lowest goes first when they do not all fit
     mixed: bool = False  # only where a run has a mixture
     adaptive: bool = False  # only where one learns on
+    rare: bool = False  # only where a run has something in it
 
 
 COLUMNS = (
     RunColumn("run", "run", lambda r: (visible(r.name), ""), right=False),
     RunColumn("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),
+    RunColumn("tags", "tags", lambda r: (visible(", ".join(r.tags)), "$accent"), right=False, keep=8, rare=True),
     RunColumn("state", "state", lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
     RunColumn("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
     RunColumn("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
@@ -63,7 +66,7 @@ COLUMNS = (
     RunColumn("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
 )
 
-RUN, PHASE = 0, 1  # places in it
+RUN, PHASE, TAGS = 0, 1, 2  # places in it
 MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
 ADAPTIVE = next(at for at, column in enumerate(COLUMNS) if column.adaptive)
 
@@ -133,10 +136,15 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
     """
     full = [max([cell_len(c.label), *(cell_len(row[at][0]) for row in rows)]) for at, c in enumerate(COLUMNS)]
     full[RUN] = min(full[RUN], max(SHORTEST_NAME, width // 4)) + len(MARK) + 1
+    full[TAGS] = min(full[TAGS], LONGEST_TAGS)
     mixes = any(row[MIXED][0] != NOTHING for row in rows)
     learns_on = any(row[ADAPTIVE][0] != NOTHING for row in rows)
     columns = [
-        at for at, column in enumerate(COLUMNS) if (mixes or not column.mixed) and (learns_on or not column.adaptive)
+        at
+        for at, column in enumerate(COLUMNS)
+        if (mixes or not column.mixed)
+        and (learns_on or not column.adaptive)
+        and (not column.rare or any(row[at][0] for row in rows))
     ]
     while True:
         widths = {at: full[at] for at in columns}

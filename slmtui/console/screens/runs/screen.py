@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -23,7 +25,7 @@ from slmtui.console.screens.runs.columns import SORTS, sort_runs
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.run_list import RunList
-from slmtui.console.screens.runs.words import sentence, why_not_deleted, why_not_resumed
+from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed, wrong_tags
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
@@ -31,6 +33,7 @@ from slmtui.project import how_to_train
 from slmtui.runs.continuing import continued, why_not_continued
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
+from slmtui.runs.tags import set_note, set_tags, wrong_note
 from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
@@ -49,6 +52,8 @@ NEED_A_RUN = {
     "pause",
     "stop",
     "sort",
+    "tag",
+    "note",
 }
 
 
@@ -85,6 +90,8 @@ class RunsScreen(ConsoleScreen):
         Binding("C", "complete", "complete", tooltip="talk to this run's model"),
         Binding("x,delete", "delete", "delete", tooltip="delete this run's folder (asks first)"),
         Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
+        Binding("a", "tag", "tag", show=False, tooltip="give this run tags, which name it on the command line, too"),
+        Binding("N", "note", "note", show=False, tooltip="note something of this run"),
         Binding("s", "sort", "sort", tooltip="sort by name, by time or by bits per byte"),
     ]
 
@@ -207,7 +214,7 @@ class RunsScreen(ConsoleScreen):
     def _show_current(self) -> None:
         if (run := self.current) is None:
             return
-        self.query_one("#about", Static).update(visible(f"{run.name} · {sentence(run)}"))
+        self.query_one("#about", Static).update(visible(f"{run.name} · {sentence(run)}{told_of(run)}"))
         roles = self._roles(run)
         self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
 
@@ -343,6 +350,43 @@ class RunsScreen(ConsoleScreen):
             self.app.call_from_thread(self._say, f"{run.name} was not deleted: {error}", wrong=True)
         else:
             self.app.call_from_thread(self._say, f"{run.name} is deleted")
+
+    @work
+    async def action_tag(self) -> None:
+        if (run := self.current) is None:
+            return
+        answer = await self.app.push_screen_wait(
+            InputDialog(
+                f"Tags of {visible(run.name)}, with blanks between. One that another run has moves here.",
+                title="tag", value=" ".join(run.tags), wrong=lambda typed: wrong_tags(typed, list(self.runs)),
+            )
+        )  # fmt: skip
+        if answer is not None:
+            wanted = answer.split()
+            changes = {tag: run.name if tag in wanted else None for tag in {*wanted} ^ {*run.tags}}
+            self._write(partial(set_tags, self.host.checkpoints, changes))
+
+    @work
+    async def action_note(self) -> None:
+        if (run := self.current) is None:
+            return
+        answer = await self.app.push_screen_wait(
+            InputDialog(
+                f"What is to be known of {visible(run.name)}, in a line; an empty one removes it.",
+                title="note", value=run.note, wrong=wrong_note,
+            )
+        )  # fmt: skip
+        if answer is not None:
+            self._write(partial(set_note, self.host.checkpoints, run.name, answer))
+
+    @work(thread=True, group="tags")
+    def _write(self, what: Callable[[], object]) -> None:
+        try:
+            what()
+        except UserError as error:
+            self.app.call_from_thread(self._say, str(error), wrong=True)
+        else:
+            self._looked_at = 0.0
 
     def action_report(self) -> None:
         if (run := self.current) is None:

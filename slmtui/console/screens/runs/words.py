@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
+from slmtui.runs.tags import refuse_name
 from slmtui.training.data_record import same_vocabulary
 from slmtui.training.events import DIVERGED
 from slmtui.words import duration
@@ -44,6 +46,22 @@ def sentence(run: RunListing, now: float | None = None) -> str:
             return f"Failed at {how_far}. {_best(run)} {_resume(run)}"
         case _:
             return f"{run.problem}. What is shown ends there."
+
+
+def told_of(run: RunListing) -> str:
+    """What it came from, and what a person noted; "" for neither."""
+    parent = f" It began as {run.summary.parent}." if run.summary.parent else ""
+    return parent + (f" Note: {run.note}" if run.note else "")
+
+
+def wrong_tags(typed: str, runs: Sequence[str]) -> str:
+    """Why what is typed is not a list of tags, as a sentence; "" if it is. runs: the names of all."""
+    try:
+        for tag in typed.split():
+            refuse_name(tag, list(runs))
+    except UserError as error:
+        return visible(str(error))
+    return ""
 
 
 def why_not_resumed(run: RunListing) -> str | None:
