@@ -216,7 +216,7 @@ def test_init_without_a_folder_sets_up_this_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["init"]) == 0
-    assert capsys.readouterr().out == ".: phases/ and data/chromadb/ are there. Next: slmtui\n"
+    assert capsys.readouterr().out == ".: phases/, studies/ and data/chromadb/ are there. Next: slmtui\n"
     (tmp_path / "phases" / "quick.toml").write_text("mine")
     assert main(["init"]) == 2
     assert "already exists" in capsys.readouterr().err

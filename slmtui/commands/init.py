@@ -18,5 +18,5 @@ def command(folder: Path) -> ExitStatus:
     set_up(folder)
     here = folder.resolve() == Path.cwd()
     next_command = "slmtui" if here else f"cd {shlex.quote(str(folder))} && slmtui"
-    put(f"{folder}: phases/ and data/chromadb/ are there. Next: {next_command}")
+    put(f"{folder}: phases/, studies/ and data/chromadb/ are there. Next: {next_command}")
     return ExitStatus.DONE

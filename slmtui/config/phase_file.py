@@ -15,7 +15,8 @@ from slmtui.config.errors import PhaseError, Problem, explain, key_text, printab
 from slmtui.config.overrides import Override, apply_override, parse_overrides
 from slmtui.config.phase import Phase
 from slmtui.config.positions import KeyPath, Spot, spots
-from slmtui.files import open_to_read
+from slmtui.files import is_folder, open_to_read
+from slmtui.project import PHASES
 
 __all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase", "read_phase_text"]
 
@@ -160,5 +161,10 @@ def _nearest_file(path: FilePath) -> str:
         names = [other.name for other in path.parent.glob("*.toml")]
     except OSError:
         return ""
+    if path.parent == PHASES and not is_folder(PHASES):
+        return (
+            "; there is no phases/ here. To set up a project: slmtui init. To have a phase for a folder of yours: "
+            "slmtui suggest FOLDER -o mine.toml"
+        )
     near = difflib.get_close_matches(path.name, names, n=1)
     return f", did you mean {printable(str(path.with_name(near[0])), limit=200)}?" if near else ""

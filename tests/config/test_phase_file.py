@@ -91,3 +91,18 @@ def test_whatever_is_in_a_file_there_is_a_phase_or_a_message(start: int, cut: in
     except PhaseError as error:
         problems = error.problems or pytest.fail("an error without a word")
     assert all(re.match(r"phase\.toml(:\d+)?: ", str(problem)) for problem in problems)
+
+
+def test_a_phase_of_a_project_is_missing_where_there_is_no_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(PhaseError) as missing:
+        load_phase("phases/quick.toml")
+    assert str(missing.value).startswith(
+        "phases/quick.toml: no such file; there is no phases/ here. To set up a project: "
+    )
+    (tmp_path / "phases").mkdir()
+    with pytest.raises(PhaseError) as missing:
+        load_phase("phases/quick.toml")
+    assert str(missing.value) == "phases/quick.toml: no such file"
