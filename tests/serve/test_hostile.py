@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from slmtui.inference.batch import Batch, Draw
 from slmtui.runs.run import Run
 from slmtui.serve import app, limits, running
 from tests.patience import wait_for
@@ -175,6 +176,19 @@ def test_slow_heads_bodies_and_readers_are_given_up(run: Run, monkeypatch: pytes
             wait_for(lambda: health(server)["running"] == 0, "it is given up")
 
 
+@pytest.fixture
+def slow_model(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a quick machine, even many long completions are soon over, since each ends by chance."""
+    at_its_own_speed = Batch.step
+
+    def slowly(batch: Batch) -> Draw:
+        time.sleep(0.1)
+        return at_its_own_speed(batch)
+
+    monkeypatch.setattr(Batch, "step", slowly)
+
+
+@pytest.mark.usefixtures("slow_model")
 def test_an_answer_that_takes_too_long_is_cut_off_with_an_error(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "ANSWER_SECONDS", 0.2)
     with serving(run.folder.parent) as server:
@@ -186,6 +200,7 @@ def test_an_answer_that_takes_too_long_is_cut_off_with_an_error(run: Run, monkey
         assert b"took longer than 0.2 s" in streamed
 
 
+@pytest.mark.usefixtures("slow_model")
 def test_too_many_at_once_are_told_so(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app, "MOST_REQUESTS", 2)
     with serving(run.folder.parent) as server:
