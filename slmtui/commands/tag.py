@@ -48,16 +48,16 @@ def command(
         refuse_name(name, there)
     for name in remove:
         set_tags(checkpoints, {name: None})
-        say(f"{name}: removed from {before.tags[name]}")
+        put(f"{name}: removed from {before.tags[name]}")
     if found is not None:
         for name in names:
             was = before.tags.get(name)
             set_tags(checkpoints, {name: found.name})
             moved = "" if was in (None, found.name) else f", and no longer {was}"
-            say(f"{name}: {found.name}{moved}")
+            put(f"{name}: {found.name}{moved}")
         if note is not None:
             set_note(checkpoints, found.name, note)
-            say(f"{found.name}: noted" if note.strip() else f"{found.name}: no note any more")
+            put(f"{found.name}: noted" if note.strip() else f"{found.name}: no note any more")
     if names or remove or note is not None:
         return ExitStatus.DONE
     tags = read_tags(checkpoints)

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from slmtui.config.errors import printable
 from slmtui.inference.batch import Batch, Row
 from slmtui.serve.completion import Completion, LikelyToken, Wanted
 from slmtui.serve.limits import MOST_ROWS, ROWS_MEMORY
@@ -45,10 +46,13 @@ class Job:
 
 
 class Engine:
-    """`submit()` from any thread; `close()` lets what was submitted come to its end."""
+    """`submit()` from any thread; `close()` lets what was submitted come to its end.
 
-    def __init__(self, model: GPT, tokenizer: Tokenizer, speed: Speed) -> None:
-        self._model, self._tokenizer, self._speed = model, tokenizer, speed
+    say: told, in the engine's thread, of what it failed at.
+    """
+
+    def __init__(self, model: GPT, tokenizer: Tokenizer, speed: Speed, say: Callable[[str], None]) -> None:
+        self._model, self._tokenizer, self._speed, self._say = model, tokenizer, speed, say
         self._batch = Batch(model, apart=True)
         self._going: dict[Row, Job] = {}
         self._waiting: deque[Job] = deque()
@@ -77,7 +81,8 @@ class Engine:
                     return
             try:
                 self._turn()
-            except Exception:  # memory, or a fault of ours: those who wait are told, and the next ones are served
+            except Exception as error:  # memory, or a fault of ours: all are told, and the next ones are served
+                self._say(printable(f"a completion failed: {type(error).__name__}: {error}", limit=300))
                 self._begin_anew()
 
     def _turn(self) -> None:

@@ -141,7 +141,7 @@ class Models:
             del self._reading[path]
         self._say(f"{path}: step {saved.step:,}, {saved.losses}")
         self._drop(path)
-        self._served[path] = served = Served(saved, state, Engine(saved.model, saved.tokenizer, self._speed))
+        self._served[path] = served = Served(saved, state, Engine(saved.model, saved.tokenizer, self._speed, self._say))
         while len(self._served) > MOST_MODELS:
             self._drop(next(iter(self._served)))
         return served

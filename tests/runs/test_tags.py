@@ -33,7 +33,7 @@ def test_a_tag_names_a_run_and_moves(checkpoints: Path, capsys: Captured) -> Non
     assert main(["tag", "tiny-001", "good", "v1.2"]) == 0
     assert find_run(checkpoints, "good").name == "tiny-001"
     assert main(["tag", "tiny-002", "good"]) == 0
-    assert "good: tiny-002, and no longer tiny-001" in capsys.readouterr().err
+    assert "good: tiny-002, and no longer tiny-001" in capsys.readouterr().out
     assert find_run(checkpoints, "good").name == "tiny-002"
     assert find_run(checkpoints, "v1.2").name == "tiny-001"
     lines = [json.loads(line) for line in (checkpoints / "tags.jsonl").read_text().splitlines()]

@@ -150,7 +150,7 @@ class SourceDialog(ModalScreen[Path | None]):
 
     def _show(self, folder: Path, found: list[TextFolder]) -> None:
         if folder == self.folder:
-            self._listed = found
+            self._listed = [one for one in found if one.path != folder] if self.only_files else found
             self._fill()
             self._left = None
 

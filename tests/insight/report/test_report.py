@@ -1,4 +1,4 @@
-"""Reports: what they say of a log written by hand, that they say it the same each time, and obey no text in it."""
+"""Reports: what they say of a log written by hand, that they say it the same each time."""
 
 from __future__ import annotations
 
@@ -7,22 +7,18 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from html import escape as escape_html
-from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
-from markdown_it import MarkdownIt
 
 from slmtui.cli import main
 from slmtui.config.phase_file import parse_phase
 from slmtui.errors import UserError
 from slmtui.insight.report.build import build_report, write_report
 from slmtui.insight.report.html import to_html
-from slmtui.insight.report.markdown import escape, to_markdown
+from slmtui.insight.report.markdown import to_markdown
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -39,7 +35,6 @@ JUDGEMENT = {
     "label": "copy", "parses": True, "longest_copy": 31, "copied_from": "a.py:12", "made_up": ["get_gets"],
     "doubled": [],
 }  # fmt: skip
-HOSTILE = "</pre><script>alert(1)</script>![x](http://a.b/c.png) [y](javascript:z) | ``` \x1b[31m <b>&amp; $\\evil{"
 
 
 def telling_run(checkpoints: Path, name: str = "phase2-001") -> Run:
@@ -113,75 +108,6 @@ def test_the_command_that_repeats_a_run_fixes_what_was_measured(
     phase = make_phase("tiny", training=training)
     run = write_run(tmp_path, "tiny-001", phase, [started(phase), *evaluations([(3.0, 3.0)])])
     assert f"\nslmtui --headless phases/tiny.toml{options}\n" in markdown(run)
-
-
-class Tags(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: set[str] = set()
-        self.attributes: set[str] = set()
-
-    def handle_starttag(self, tag: str, attrs: Sequence[tuple[str, str | None]]) -> None:
-        self.seen.add(tag)
-        self.attributes |= {name for name, _ in attrs}
-
-
-def tags_without_harm(html: str) -> None:
-    tags = Tags()
-    tags.feed(html)
-    assert not tags.seen & {"script", "img", "b", "a", "iframe"}
-    assert not {name for name in tags.attributes if name.startswith("on") or name in ("src", "href")}
-
-
-def hostile_run(checkpoints: Path) -> Run:
-    phase = make_phase("evil", phase={"title": HOSTILE, "description": HOSTILE, "hypothesis": HOSTILE})
-    happened: list[Event] = [started(phase, notes=[HOSTILE], tokenizer=HOSTILE), *evaluations([(3.0, 3.0), (2.0, 2.5)])]
-    happened += [
-        events.Warned(step=100, time=BEGAN, code=HOSTILE, message=HOSTILE, advice=HOSTILE),
-        events.Sample(step=100, time=BEGAN, prompt=HOSTILE, text=HOSTILE, judgement={"label": HOSTILE}),
-    ]
-    return write_run(checkpoints, "<img src=x onerror=y>$\\evil-001", phase, [*happened, finished(happened)])
-
-
-def test_hostile_text_stays_text_in_html(tmp_path: Path) -> None:
-    write_report([hostile_run(tmp_path), done_run(tmp_path, "plain-001")], tmp_path / "report.html")
-    text = (tmp_path / "report.html").read_text()
-    tags_without_harm(text)
-    assert "\x1b" not in text
-    assert "&lt;script&gt;" in text
-
-
-def test_hostile_text_stays_text_in_markdown(tmp_path: Path) -> None:
-    text = markdown(hostile_run(tmp_path))
-    assert "\x1b" not in text
-    html = MarkdownIt("commonmark").enable("table").render(text)
-    tags_without_harm(html)
-    for harmless in (
-        "</pre><script>alert(1)</script>![x](http://a.b/c.png) [y](javascript:z) | ```",
-        "<b>&amp; $\\evil{",
-    ):
-        assert escape_html(harmless) in html
-    for table in re.findall("(?s)<table>.*?</table>", html):
-        assert (
-            len({len(re.findall("<t[hd][ >]", row)) for row in table.split("</tr>")[:-1]}) == 1
-        )  # no cell was torn in two
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("# no heading", r"\# no heading"),
-        ("- no list", r"\- no list"),
-        ("1. no list", r"1\. no list"),
-        ("model.n_embd is _so_ wide", r"model.n_embd is \_so\_ wide"),
-        ("a < b & c", "a < b & c"),
-        ("&lt;", "&amp;lt;"),
-        ("two\n\nparagraphs", "two paragraphs"),
-        ("www.example.com", "www&#46;example.com"),
-    ],
-)
-def test_markdown_is_escaped(text: str, expected: str) -> None:
-    assert escape(text) == expected
 
 
 def test_runs_on_one_text_are_ranked_in_bits_per_byte(tmp_path: Path) -> None:

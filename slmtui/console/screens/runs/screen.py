@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
@@ -24,8 +23,9 @@ from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.screens.runs.columns import SORTS, sort_runs
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.exporting import export_run
+from slmtui.console.screens.runs.naming import ask_note, ask_tags
 from slmtui.console.screens.runs.run_list import RunList
-from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed, wrong_tags
+from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
@@ -33,28 +33,15 @@ from slmtui.project import how_to_train
 from slmtui.runs.continuing import continued, why_not_continued
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
-from slmtui.runs.tags import set_note, set_tags, wrong_note
 from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 SORT_MEMORY = "sort of runs"
 NEED_A_RUN = {
-    "mark",
-    "resume",
-    "continue",
-    "report",
-    "export",
-    "serve",
-    "complete",
-    "delete",
-    "copy",
-    "pause",
-    "stop",
-    "sort",
-    "tag",
-    "note",
-}
+    "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
+    "tag", "note",
+}  # fmt: skip
 
 
 def _wrong_steps(answer: str) -> str:
@@ -294,8 +281,12 @@ class RunsScreen(ConsoleScreen):
                 title="more steps", value=str(run.summary.max_iters), wrong=_wrong_steps,
             )
         )  # fmt: skip
-        if answer is not None:
+        if answer is None:
+            return
+        try:
             self.host.train(continued(run.run, self.host.checkpoints, int(answer)))
+        except UserError as error:  # such as a phase that can no longer be read
+            self._say(str(error), wrong=True)
 
     def action_complete(self) -> None:
         if (run := self.current) is None:
@@ -353,36 +344,19 @@ class RunsScreen(ConsoleScreen):
 
     @work
     async def action_tag(self) -> None:
-        if (run := self.current) is None:
-            return
-        answer = await self.app.push_screen_wait(
-            InputDialog(
-                f"Tags of {visible(run.name)}, with blanks between. One that another run has moves here.",
-                title="tag", value=" ".join(run.tags), wrong=lambda typed: wrong_tags(typed, list(self.runs)),
-            )
-        )  # fmt: skip
-        if answer is not None:
-            wanted = answer.split()
-            changes = {tag: run.name if tag in wanted else None for tag in {*wanted} ^ {*run.tags}}
-            self._write(partial(set_tags, self.host.checkpoints, changes))
+        if (run := self.current) is not None:
+            self._write(await ask_tags(self.app, run, list(self.runs), self.host.checkpoints))
 
     @work
     async def action_note(self) -> None:
-        if (run := self.current) is None:
-            return
-        answer = await self.app.push_screen_wait(
-            InputDialog(
-                f"What is to be known of {visible(run.name)}, in a line; an empty one removes it.",
-                title="note", value=run.note, wrong=wrong_note,
-            )
-        )  # fmt: skip
-        if answer is not None:
-            self._write(partial(set_note, self.host.checkpoints, run.name, answer))
+        if (run := self.current) is not None:
+            self._write(await ask_note(self.app, run, self.host.checkpoints))
 
     @work(thread=True, group="tags")
-    def _write(self, what: Callable[[], object]) -> None:
+    def _write(self, what: Callable[[], object] | None) -> None:
         try:
-            what()
+            if what is not None:
+                what()
         except UserError as error:
             self.app.call_from_thread(self._say, str(error), wrong=True)
         else:

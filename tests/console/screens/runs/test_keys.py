@@ -7,11 +7,14 @@ import time
 from pathlib import Path
 
 import pytest
+from textual.widgets import Static
 
 from slmtui.config.phase import Phase
 from slmtui.console.app import Console
+from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
 from slmtui.runs.run import Run
+from slmtui.runs.tags import read_tags, set_tags
 from slmtui.training.events import Paused, Resumed, to_json
 from tests.console.screen_text import toasts
 from tests.console.screens.runs.driver import open_runs
@@ -188,3 +191,22 @@ async def test_report_of_marked_runs_is_one_report(checkpoints: Path) -> None:
         assert "phase1-001" in text
         assert "phase1-002" in text
         assert "phase1-003" not in text
+
+
+async def test_a_run_gets_tags_and_a_note_and_loses_them(checkpoints: Path) -> None:
+    done_run(checkpoints, "a-001")
+    done_run(checkpoints, "b-001")
+    set_tags(checkpoints, {"good": "b-001"})
+    async with open_runs(checkpoints) as opened:
+        await opened.press("a", *"good v1", "enter")
+        await opened.until(lambda: read_tags(checkpoints).of("a-001") == ("good", "v1"))
+        assert read_tags(checkpoints).of("b-001") == (), "a tag moves"
+        await opened.press("N", *"lower rate", "enter")
+        await opened.until(lambda: read_tags(checkpoints).note("a-001") == "lower rate")
+        await opened.until(lambda: "lower rate" in opened.text("#about"))
+        await opened.press("a", *"a-001", "enter")  # the name of a run: it stays in the dialog
+        assert isinstance(opened.app.screen, InputDialog)
+        assert str(opened.app.screen.query_one("#wrong", Static).render())
+        await opened.press("escape", "N", "backspace", "enter")
+        await opened.until(lambda: read_tags(checkpoints).note("a-001") == "")
+        assert read_tags(checkpoints).of("a-001") == ("good", "v1")

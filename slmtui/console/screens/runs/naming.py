@@ -1,0 +1,39 @@
+"""What a person names the run under the cursor, and notes of it: the questions, and what is to be written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slmtui.console.dialogs.input import InputDialog
+from slmtui.console.screens.runs.words import wrong_tags
+from slmtui.output import visible
+from slmtui.runs.index import RunListing
+from slmtui.runs.tags import set_note, set_tags, wrong_note
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from textual.app import App
+
+
+async def ask_tags(
+    app: App[Any], run: RunListing, names: Sequence[str], checkpoints: Path
+) -> Callable[[], object] | None:
+    """What writes the tags that a person wants it to have; None if the question is left. names: of all runs."""
+    question = f"Tags of {visible(run.name)}, with blanks between. One that another run has moves here."
+    dialog = InputDialog(question, title="tag", value=" ".join(run.tags), wrong=lambda typed: wrong_tags(typed, names))
+    if (answer := await app.push_screen_wait(dialog)) is None:
+        return None
+    wanted = answer.split()
+    changes = {tag: run.name if tag in wanted else None for tag in {*wanted} ^ {*run.tags}}
+    return partial(set_tags, checkpoints, changes)
+
+
+async def ask_note(app: App[Any], run: RunListing, checkpoints: Path) -> Callable[[], object] | None:
+    """What writes the note that a person gives it; None if the question is left."""
+    question = f"What is to be known of {visible(run.name)}, in a line; an empty one removes it."
+    answer = await app.push_screen_wait(InputDialog(question, title="note", value=run.note, wrong=wrong_note))
+    return None if answer is None else partial(set_note, checkpoints, run.name, answer)
