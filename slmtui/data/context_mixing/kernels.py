@@ -10,6 +10,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from slmtui.data.context_mixing.contexts import append_byte, hash_contexts
+from slmtui.data.context_mixing.lending import lent_scratch, lent_tables, lent_tree
 from slmtui.data.context_mixing.mixing import (
     END_NODE,
     NO_NETWORK,
@@ -21,7 +22,7 @@ from slmtui.data.context_mixing.mixing import (
     predict,
     slow_down,
 )  # fmt: skip
-from slmtui.data.context_mixing.tables import WEIGHING_RATE, Scratch, Tables
+from slmtui.data.context_mixing.tables import IN_BUCKET, WEIGHING_RATE, Scratch, Tables
 from slmtui.data.context_mixing.vocabulary import ByteTree
 
 # Learn nothing; only count, without predicting; predict, and learn everything; predict, and learn how to mix counts
@@ -72,7 +73,7 @@ def end_logit(sums, low, high):
     return -logit_between(sums, low, low + 1, high)
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, error_model="numpy", fastmath=True)
 def _decide(t: Tables, w: Scratch, node: int, bits: int, decision: int, network: float, bit: int, mode: int) -> float:
     """The loss of one decision; then what is learned from it."""
     loss = 0.0
@@ -98,6 +99,11 @@ def read(
 
     sums: (n, V + 1), the network's probabilities of each token, summed up by rank; (0, 0) if it takes no part.
     """
+    _read(lent_tables(t), lent_scratch(w), lent_tree(tree), tokens, sums, mode, losses)
+
+
+@njit(cache=True, error_model="numpy")
+def _read(t, w, tree, tokens, sums, mode, losses):
     none, counts = np.zeros(0), mode in (COUNTING, LEARNING)
     for k in range(len(tokens)):
         rank = tree.ranks[tokens[k]]
@@ -148,6 +154,11 @@ def distribution(
 
     sums: (V + 1,), or (0,), as in `read`. `place` is room for where the text stands, which is the same afterwards.
     """
+    _distribution(lent_tables(t), lent_scratch(w), lent_tree(tree), sums, place, out)
+
+
+@njit(cache=True, error_model="numpy")
+def _distribution(t, w, tree, sums, place, out):
     _keep(t, place)
     # Sets of tokens that agree in their first bytes: low, high, how many bytes; and how likely each set is.
     sets = np.empty((len(out) + 1, 3), np.int64)
@@ -249,15 +260,10 @@ def exchange(t: Tables, enter: bool) -> None:
     for k in range(n):
         at = k if enter else n - 1 - k
         bucket = t.changed_bucket[at]
-        t.changed_check[at], t.checks[bucket] = t.checks[bucket], t.changed_check[at]
-        t.changed_used[at], t.used[bucket] = t.used[bucket], t.changed_used[at]
-        for node in range(16):
-            p, history = t.probability[bucket, node], t.history[bucket, node]
-            t.probability[bucket, node], t.history[bucket, node] = (
-                t.changed_probability[at, node],
-                t.changed_history[at, node],
-            )
-            t.changed_probability[at, node], t.changed_history[at, node] = p, history
+        for number in range(IN_BUCKET):
+            kept = t.changed_nodes[at, number]
+            t.changed_nodes[at, number] = t.buckets[bucket, number]
+            t.buckets[bucket, number] = kept
     for k in range(m):
         change = t.changed_place[k if enter else m - 1 - k]
         place = np.int64(t.places[change[0], change[1]])

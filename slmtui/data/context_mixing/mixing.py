@@ -29,6 +29,7 @@ from slmtui.data.context_mixing.tables import (
     MATCHES,
     NETWORK,
     NOT_KEPT,
+    OWNER,
     RECENT,
     REFINES,
     SET_STARTS,
@@ -44,7 +45,9 @@ NO_BUCKET, NO_NODE = -1, -1
 LAST, BEFORE = np.int64(1), np.int64(2)  # bytes back
 NO_NETWORK = 1e9  # instead of a logit
 PROBES = 4  # buckets that a context may be found in
-END_NODE = np.int64(15)  # of a bucket: does the token end here?
+END_NODE = np.int64(0)  # of a bucket: does the token end here?
+COUNT, RECENT_BITS, USED = np.int64(16), np.int64(22), np.int64(16)  # where they begin in a bucket's numbers
+LOW = np.int64(0xFFFF)  # what is below them
 MOST, FARTHEST = 15.0, 7.99  # logits of the mixer, and of the curves
 LEAST = 1e-5  # of any bit's probability
 RATE_SCALE = 1.3  # the mixer's rate after n bytes: this / √n
@@ -75,44 +78,52 @@ def node_in_half(bits, decision):
 def find_buckets(t: Tables, w: Scratch, half: int, value: int, learn: bool) -> None:
     """The bucket of each context. half: 0 for the end of a token, 1 and 2 for the halves of a byte. `value` tells the
     first which token may end, the second whether the byte begins a token, the third the bits before it."""
-    w.seen[0] = 0
-    for i in range(CONTEXTS):
+    buckets, seen, keeping = t.buckets, 0, learn and t.changed[0] != NOT_KEPT
+    last = np.uint64(len(buckets) - 1)
+    for i in range(CONTEXTS):  # apart from what follows, so that the memory is waited for once, not for each context
         if half == 0:
-            h = hashed(w.hashes[i], value if ENDS_BY_TOKEN[i] else 0)
+            w.keys[i] = hashed(w.hashes[i], 128 + (value if ENDS_BY_TOKEN[i] else 0))
         else:
-            h = hashed(w.hashes[i], half * 32 + value)
-        bucket = _find(t, h, learn)
-        w.buckets[i] = bucket
-        if bucket == NO_BUCKET:
-            continue
-        if 1 <= i <= HASHED_ORDERS and t.used[bucket] > 0:
-            w.seen[0] += 1
-        if learn and t.used[bucket] < 255:
-            t.used[bucket] += 1
+            w.keys[i] = hashed(w.hashes[i], half * 32 + value)
+        w.buckets[i] = np.int64(buckets[np.int64(w.keys[i] & last), OWNER])
+    for i in range(CONTEXTS):
+        check = _check(w.keys[i])
+        bucket = _find(buckets, w.keys[i], check)
+        owner = np.int64(buckets[bucket, OWNER])
+        known = owner & LOW == check
+        w.buckets[i] = bucket if known or learn else NO_BUCKET
+        if 1 <= i <= HASHED_ORDERS and known and owner >> USED > 0:
+            seen += 1
+        if learn:
+            if keeping:
+                _keep(t, bucket)
+            if not known:
+                if owner != 0:
+                    buckets[bucket] = 0
+                owner = check
+            if owner >> USED < 255:
+                owner += 1 << USED
+            buckets[bucket, OWNER] = owner
+    w.seen[0] = seen
 
 
 @njit(cache=True, error_model="numpy")
-def _find(t: Tables, h: np.uint64, learn: bool) -> int:
-    check = np.uint16(h >> np.uint64(48)) | np.uint16(1)
-    first = np.int64(h & np.uint64(len(t.checks) - 1))
-    worst = first
+def _check(key):
+    return np.int64(key >> np.uint64(48)) | 1
+
+
+@njit(cache=True, error_model="numpy")
+def _find(buckets, key, check):
+    """The bucket of this key, or a free one, or the least used of those that it may have."""
+    first = np.int64(key & np.uint64(len(buckets) - 1))
+    worst, least = first, 256
     for probe in range(PROBES):
         at = first ^ probe
-        if t.checks[at] == check or t.checks[at] == 0:
-            if learn:
-                _keep(t, at)
-                t.checks[at] = check
-            elif t.checks[at] == 0:
-                return NO_BUCKET
+        owner = np.int64(buckets[at, OWNER])
+        if owner & LOW == check or owner == 0:
             return at
-        if t.used[at] < t.used[worst]:
-            worst = at
-    if not learn:
-        return NO_BUCKET
-    _keep(t, worst)
-    t.checks[worst], t.used[worst] = check, 0
-    t.probability[worst] = 0
-    t.history[worst] = 0
+        if owner >> USED < least:
+            worst, least = at, owner >> USED
     return worst
 
 
@@ -120,11 +131,8 @@ def _find(t: Tables, h: np.uint64, learn: bool) -> int:
 def _keep(t: Tables, bucket: int) -> None:
     """Keep a bucket as it is, in a branch that is about to change it."""
     n = t.changed[0]
-    if n == NOT_KEPT:
-        return
-    t.changed_bucket[n], t.changed_check[n], t.changed_used[n] = bucket, t.checks[bucket], t.used[bucket]
-    t.changed_probability[n] = t.probability[bucket]
-    t.changed_history[n] = t.history[bucket]
+    t.changed_bucket[n] = bucket
+    t.changed_nodes[n] = t.buckets[bucket]
     t.changed[0] += 1
 
 
@@ -180,19 +188,18 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     return min(max(0.5 * p + 0.5 * corrected / CORRECTIONS, LEAST), 1 - LEAST)
 
 
-@njit(cache=True, error_model="numpy", fastmath=True)
+@njit(inline="always", cache=True, error_model="numpy", fastmath=True)
 def _ask_contexts(t: Tables, w: Scratch, node: int) -> None:
     x = w.inputs
     for i in range(CONTEXTS):
         coarser = x[CHAINED + REFINES[i]] if REFINES[i] >= 0 else np.float32(0)
         bucket = w.buckets[i]
-        history = np.int64(t.history[bucket, node]) if bucket >= 0 else 0
-        if history == 0:
+        met = np.int64(t.buckets[bucket, node]) if bucket >= 0 else 0
+        if met >> COUNT == 0:
             x[2 * i], x[2 * i + 1], x[CHAINED + i] = 0, 0, coarser
             w.map_at[i] = NO_NODE
             continue
-        count, recent = history & 63, history >> 6
-        p = np.int64(t.probability[bucket, node])
+        p, count, recent = met & LOW, met >> COUNT & 63, met >> RECENT_BITS
         level = COUNT_LEVEL[count] * RECENT + recent
         w.map_at[i] = level * MAP_STEPS + p * MAP_STEPS // 65536
         w.chain_at[i] = level * CHAIN_STEPS + p * CHAIN_STEPS // 65536
@@ -202,7 +209,7 @@ def _ask_contexts(t: Tables, w: Scratch, node: int) -> None:
         x[CHAINED + i] = min(max(refined, np.float32(-9)), np.float32(9))
 
 
-@njit(cache=True, error_model="numpy", fastmath=True)
+@njit(inline="always", cache=True, error_model="numpy", fastmath=True)
 def _ask_matches(t: Tables, w: Scratch, bits: int, decision: int) -> int:
     """The class of the longest match that agrees with the bits so far."""
     longest = 0
@@ -227,7 +234,7 @@ def _ask_matches(t: Tables, w: Scratch, bits: int, decision: int) -> int:
     return longest
 
 
-@njit(cache=True, error_model="numpy", fastmath=True)
+@njit(inline="always", cache=True, error_model="numpy", fastmath=True)
 def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int, share: float) -> None:
     """Move the weights, maps and chains of the last prediction towards the bit that came.
 
@@ -259,7 +266,7 @@ def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int, share: float) -
             t.match_map[m, w.match_at[m], first] = min(max(p + (right - p) * map_rate, 1e-4), 1 - 1e-4)
 
 
-@njit(cache=True, error_model="numpy", fastmath=True)
+@njit(inline="always", cache=True, error_model="numpy", fastmath=True)
 def learn_corrections(t: Tables, w: Scratch, bit: int) -> None:
     """Move the curves of the last prediction towards the bit that came."""
     low, high, rate = w.seen[1], w.parts[0], t.rate[0]
@@ -270,19 +277,19 @@ def learn_corrections(t: Tables, w: Scratch, bit: int) -> None:
             t.corrections[c, at, point] += (bit - p) * (CORRECTION_RATE + rate) * share
 
 
-@njit(cache=True, error_model="numpy")
+@njit(inline="always", cache=True, error_model="numpy")
 def count_bit(t: Tables, w: Scratch, node: int, bit: int) -> None:
     """Count the bit in each context's bucket."""
+    buckets, length = t.buckets, t.registers[LENGTH]
     for i in range(CONTEXTS):
         bucket = w.buckets[i]
-        history = np.int64(t.history[bucket, node])
-        count = history & 63
-        p = np.int64(t.probability[bucket, node]) if count else 32768
+        met = np.int64(buckets[bucket, node])
+        count = met >> COUNT & 63
+        p = met & LOW if count else 32768
         p += int(((65535 if bit else 0) - p) * STEP[count])
-        t.probability[bucket, node] = p
-        if count < EXACT or (count < HIGHEST_COUNT and (t.registers[LENGTH] + i) % THINNED == 0):
+        if count < EXACT or (count < HIGHEST_COUNT and (length + i) % THINNED == 0):
             count += 1
-        t.history[bucket, node] = count | (history >> 7 << 6) | bit << 7
+        buckets[bucket, node] = p | count << COUNT | (met >> RECENT_BITS >> 1 | bit << 1) << RECENT_BITS
 
 
 @njit(cache=True, error_model="numpy")

@@ -1,7 +1,8 @@
 """Everything that is counted and learned, as arrays that the compiled functions work on in place.
 
-A context's counts stand in buckets: one for each half of a byte (its 15 inner nodes) and one node for "does the token
-end here". A node has the probability of a 1, how often it was met, and the last two bits that were met in it.
+A context's counts stand in buckets of a cache line: one for each half of a byte (its 15 inner nodes) and one for "does
+the token end here" (its first node alone). A node has the probability of a 1, how often it was met, and the last two
+bits that were met in it.
 """
 
 from __future__ import annotations
@@ -48,13 +49,16 @@ CORRECTION_CONTEXTS = 1 << 16
 
 LENGTH_CLASSES = 32  # of a match
 
+IN_BUCKET, OWNER = 16, 15  # numbers in a bucket; which of them says whose it is
+LINE_BYTES = 64  # of a cache line, which a bucket fills
+
 # Registers, and words by their hashes.
 LINE, PREVIOUS_LINE, INDENT, IN_LINE, BRACKETS, KIND, LENGTH = range(7)
 WORD, LAST_WORD, WORD_BEFORE, LINE_WORD, LINE_WORD_SET = range(5)
 LINE_BREAK = 9  # the kind of the last byte: letters 1 to 7 by their place in the word, others from 8 on
 
 BUCKETS_PER_BYTE = 0.6 * CONTEXTS  # of text; 0.42 are used of a text of 100 KB
-FEWEST_BUCKETS, MOST_BUCKETS = 1 << 12, 1 << 22  # of 48 bytes each
+FEWEST_BUCKETS, MOST_BUCKETS = 1 << 12, 1 << 22
 FIRST_RATE, LAST_RATE = 0.03, 0.0015  # of the mixer, per bit
 WEIGHING_RATE, LAST_WEIGHING_RATE = 0.015, 0.001  # the same where counts stay as they are
 
@@ -69,10 +73,9 @@ class Tables(NamedTuple):
     match_length: Ints  # (MATCHES,), 0: no match
     match_place: Ints  # (MATCHES,): of the byte that is expected next
     # Counts, which grow with the text.
-    checks: NDArray[np.uint16]  # (buckets,), 0: free
-    used: NDArray[np.uint8]  # (buckets,): how often, at most 255
-    probability: NDArray[np.uint16]  # (buckets, 16), in 65,536ths
-    history: NDArray[np.uint8]  # (buckets, 16): count in the low six bits, the last two bits above them
+    # Fifteen nodes, each from its lowest bits: 16 of probability, in 65,536ths, six of count, and the last two that
+    # were met; and last, 16 bits of whose the bucket is (0: free), and eight of how often it was used, at most 255.
+    buckets: NDArray[np.uint32]  # (buckets, 16)
     places: NDArray[np.int32]  # (MATCHES, room): where each hash of a few bytes was met last
     # What the counts are worth, which does not grow.
     maps: Floats  # (CONTEXTS, COUNT_LEVELS · RECENT · MAP_STEPS)
@@ -85,27 +88,21 @@ class Tables(NamedTuple):
     # What a branch changed, in its order: each bucket and each place of a match as it was before (branch.py).
     changed: Ints  # (2,): how many of both; NOT_KEPT where nothing is kept
     changed_bucket: Ints  # (most,)
-    changed_check: NDArray[np.uint16]  # (most,)
-    changed_used: NDArray[np.uint8]  # (most,)
-    changed_probability: NDArray[np.uint16]  # (most, 16)
-    changed_history: NDArray[np.uint8]  # (most, 16)
+    changed_nodes: NDArray[np.uint32]  # (most, 16)
     changed_place: Ints  # (most, 3): which match model, where, the place
 
 
 NOT_KEPT = -1
-CHANGES = (
-    "changed", "changed_bucket", "changed_check", "changed_used", "changed_probability", "changed_history",
-    "changed_place",
-)  # fmt: skip
+CHANGES = ("changed", "changed_bucket", "changed_nodes", "changed_place")
 MIXING = ("maps", "chains", "match_map", "weights", "final")  # what counts that stay as they are have of their own
-GROWING = ("text", "registers", "words", "match_length", "match_place", "checks", "used", "probability", "history",
-           "places")  # fmt: skip
+GROWING = ("text", "registers", "words", "match_length", "match_place", "buckets", "places")
 
 
 class Scratch(NamedTuple):
     """What one bit's prediction leaves for the learning that follows it."""
 
     hashes: NDArray[np.uint64]  # (CONTEXTS,)
+    keys: NDArray[np.uint64]  # (CONTEXTS,): of the buckets
     buckets: Ints  # (CONTEXTS,), −1: unknown context
     map_at: Ints  # (CONTEXTS,), −1: unknown node
     chain_at: Ints  # (CONTEXTS,)
@@ -121,7 +118,8 @@ class Scratch(NamedTuple):
 
 def new_scratch() -> Scratch:
     return Scratch(
-        hashes=np.zeros(CONTEXTS, np.uint64), buckets=np.zeros(CONTEXTS, np.int64),
+        hashes=np.zeros(CONTEXTS, np.uint64), keys=np.zeros(CONTEXTS, np.uint64),
+        buckets=np.zeros(CONTEXTS, np.int64),
         map_at=np.zeros(CONTEXTS, np.int64), chain_at=np.zeros(CONTEXTS, np.int64),
         inputs=np.zeros(INPUTS, np.float32), rows=np.zeros(SETS, np.int64), outputs=np.zeros(SETS, np.float32),
         match_at=np.zeros(MATCHES, np.int64), expected=np.zeros(MATCHES, np.int64),
@@ -131,7 +129,6 @@ def new_scratch() -> Scratch:
 
 def new_tables(n_bytes: int) -> Tables:
     """Tables that know nothing, with room for a text of about `n_bytes`."""
-    buckets = _buckets(n_bytes)
     curve = 1 / (1 + np.exp(8 - np.arange(CURVE) / 2))
     return Tables(
         text=np.zeros(n_bytes, np.uint8),
@@ -139,10 +136,7 @@ def new_tables(n_bytes: int) -> Tables:
         words=np.zeros(5, np.uint64),
         match_length=np.zeros(MATCHES, np.int64),
         match_place=np.zeros(MATCHES, np.int64),
-        checks=np.zeros(buckets, np.uint16),
-        used=np.zeros(buckets, np.uint8),
-        probability=np.zeros((buckets, 16), np.uint16),
-        history=np.zeros((buckets, 16), np.uint8),
+        buckets=_in_lines(_buckets(n_bytes)),
         places=np.zeros((MATCHES, _places(n_bytes)), np.int32),
         maps=_initial_maps(),
         chains=_initial_chains(),
@@ -159,7 +153,7 @@ def size_of_tables(n_bytes: int) -> int:
     """The bytes of memory that `new_tables` takes, but for some hundred."""
     standing = CONTEXTS * COUNT_LEVELS * RECENT * (MAP_STEPS + 2 * CHAIN_STEPS) + MATCHES * LENGTH_CLASSES * 2
     standing += int(SET_SIZES.sum()) * INPUTS + 256 * SETS + CORRECTIONS * CORRECTION_CONTEXTS * CURVE
-    return n_bytes + (2 + 1 + 16 * 2 + 16) * _buckets(n_bytes) + 4 * MATCHES * _places(n_bytes) + 4 * standing
+    return n_bytes + LINE_BYTES * _buckets(n_bytes) + 4 * MATCHES * _places(n_bytes) + 4 * standing
 
 
 def no_changes(buckets: int = 0, places: int = 0) -> dict[str, Any]:
@@ -167,16 +161,20 @@ def no_changes(buckets: int = 0, places: int = 0) -> dict[str, Any]:
     return {
         "changed": np.full(2, 0 if buckets else NOT_KEPT),
         "changed_bucket": np.zeros(buckets, np.int64),
-        "changed_check": np.zeros(buckets, np.uint16),
-        "changed_used": np.zeros(buckets, np.uint8),
-        "changed_probability": np.zeros((buckets, 16), np.uint16),
-        "changed_history": np.zeros((buckets, 16), np.uint8),
+        "changed_nodes": np.zeros((buckets, IN_BUCKET), np.uint32),
         "changed_place": np.zeros((places, 3), np.int64),
     }
 
 
 def _buckets(n_bytes: int) -> int:
     return _power_of_two(n_bytes * BUCKETS_PER_BYTE, FEWEST_BUCKETS, MOST_BUCKETS)
+
+
+def _in_lines(buckets: int) -> NDArray[np.uint32]:
+    """Each in one cache line, since what a bucket costs is to fetch it."""
+    numbers = np.zeros((buckets + 1) * IN_BUCKET, np.uint32)
+    begin = -numbers.ctypes.data % LINE_BYTES // numbers.itemsize
+    return numbers[begin : begin + buckets * IN_BUCKET].reshape(buckets, IN_BUCKET)
 
 
 def _places(n_bytes: int) -> int:
