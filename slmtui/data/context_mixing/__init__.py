@@ -13,6 +13,7 @@ What the vocabulary leaves no choice about costs nothing.
     vocabulary   the tokens as a sorted list of byte strings: the tree
     tables       everything that is counted and learned, as arrays
     contexts     what the next byte is looked up under
+    lending      the tables for compiled functions, without what numba would spend on owning them
     mixing       one bit: predict, learn
     kernels      whole texts, and the distribution of the next token
     static       how counts are mixed that stay as they are
