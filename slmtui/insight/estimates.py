@@ -144,7 +144,7 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
                  the attention's output twice, the MLP's 4 C twice), embeddings, final LayerNorm and passing gradients;
                  with dropout 4 N C more for each block, with rotary positions three times that (q and k turned, and
                  the attention's output in another order), with RMSNorm twice, with SwiGLU three times; with
-                 attention_dropout attention written out, 5 matrices of B H T²; with copy_head 2 of B T²
+                 attention_dropout attention written out, 5 matrices of B H T²; with copy_head not on the CPU 8 of B T²
     logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient; with copy_head
                  4 N V: softmax
     working      55 MB of PyTorch's own, the corpus and the tokenizer
@@ -170,11 +170,12 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
         activations += n_layer * 4 * n_tokens * model.n_embd
     if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
         activations += n_layer * 5 * model.n_head * squares
-    if model.copy_head:
-        activations += 2 * squares
+    on_cpu = phase.training.device in ("auto", "cpu")
+    if model.copy_head and not on_cpu:
+        activations += 8 * squares
     logits = (1 if model.copy_head else 3) * n_tokens * n_vocab
     plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
-    if phase.training.device in ("auto", "cpu") and not plain:
+    if on_cpu and not plain:
         logits = min(n_tokens, ROWS) * n_vocab
     counted = min(train_tokens, TOKEN_LIMIT)
     return {

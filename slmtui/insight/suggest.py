@@ -25,7 +25,10 @@ MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolat
 LITTLE = 7_000  # bytes of training text, of which a network has next to nothing to learn
 LEAST_ITERS, MOST_ITERS = 400, 20_000
 FEWEST_ITERS = 100  # where there is no time for more
-LOOKS, PATIENCE = 30, 12  # evaluations in a training, and how many of them without a new best end it
+# Evaluations in a training, and how many of them without a new best end it. A small text is read in no time, and what a
+# network adds to its counts is soon over.
+LOOKS, PATIENCE = 15, 6
+LOOKS_AT_LITTLE, PATIENCE_WITH_LITTLE = 30, 12
 SHORTEST_BLOCK = 16
 # By how much an n-gram model must do better in another vocabulary than in the usual one. By 6 %, and a network with its
 # mixture gained nothing, by 13 % all of it (docs/log.md, "Vocabularies by measurement").
@@ -275,7 +278,8 @@ def _training_lines(facts: CorpusFacts, fixed: Fixed, most_iters: int) -> list[S
     most = FEWEST_ITERS if facts.is_trivial else LEAST_ITERS if facts.has_nothing_to_learn else MOST_ITERS
     max_iters = fixed.get(("training", "max_iters"), min(wanted, most_iters, most))
     cut = f", as many as this machine makes in {size.seconds:,.0f} s" if most_iters < wanted else ""
-    interval = max(10, round(max_iters / LOOKS / 10) * 10)
+    looks, patience = (LOOKS, PATIENCE) if size.most > LITTLE else (LOOKS_AT_LITTLE, PATIENCE_WITH_LITTLE)
+    interval = max(10, round(max_iters / looks / 10) * 10)
     passes = max_iters * step_tokens / tokens
     decay = "a small text is soon memorised" if size.weight_decay >= 1 else "the larger the text, the less is needed"
     return [
@@ -289,7 +293,7 @@ def _training_lines(facts: CorpusFacts, fixed: Fixed, most_iters: int) -> list[S
         SuggestedValue("training", "warmup_iters", max(5, min(30, max_iters // 10)), "the first gradients are noisy"),
         SuggestedValue("evaluation", "interval", interval, f"{max_iters // interval} evaluations"),
         SuggestedValue(
-            "early_stopping", "patience", PATIENCE, "records and logs are learned late; best.pt keeps the best model"
+            "early_stopping", "patience", patience, "records and logs are learned late; best.pt keeps the best model"
         ),
     ]
 

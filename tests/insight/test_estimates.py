@@ -68,8 +68,10 @@ def test_memory_counts_what_it_says() -> None:
     values = more.values()
     values["model"] |= {"attention_dropout": 0.0, "copy_head": True}
     copying = memory_needed(Phase.model_validate(values), 7)
-    assert copying["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2 + 2 * 5 * 9)
+    assert copying["activations"] == 4 * (15 * 2 * 29 + 4 * 15 * 2)
     assert copying["logits"] == 4 * 15 * 7
+    on_gpu = Phase.model_validate(values | {"training": values["training"] | {"device": "cuda"}})
+    assert memory_needed(on_gpu, 7)["activations"] == copying["activations"] + 4 * 8 * 5 * 9
     assert copying["state"] == need["state"] + 16 * (33 * 2 + 8)
     values["model"] |= {"positions": "rotary", "norm": "rms", "mlp": "swiglu"}
     turning = memory_needed(Phase.model_validate(values), 7)

@@ -109,7 +109,7 @@ def test_what_is_fixed_is_reckoned_with() -> None:
 
     suggestion = suggest(DATA, FACTS, {("model", "block_size"): 128, ("training", "max_iters"): 600})
     assert suggestion.phase.training.batch_size * 128 == size_for(50_000).batch_tokens
-    assert suggestion.phase.evaluation.interval == 20
+    assert suggestion.phase.evaluation.interval == 40
     training = suggest(DATA, FACTS, {("training", "batch_size"): 2}).phase.training
     assert training.max_iters * 2 * 512 / (50_000 / 2.2) == pytest.approx(size_for(50_000).passes, rel=0.05)
 

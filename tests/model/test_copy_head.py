@@ -11,6 +11,7 @@ from torch import Tensor
 
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
+from slmtui.model import copy_head
 from slmtui.model.copy_head import LONGEST_MATCH, CopyHead
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 
@@ -104,7 +105,12 @@ def test_the_loss_is_that_of_the_distributions_which_sum_to_one(model: GPT) -> N
 
 @pytest.mark.parametrize("first", [0, 9])
 @pytest.mark.parametrize("shifted", [False, True])
-def test_every_parameter_learns_what_the_definition_says(model: GPT, first: int, shifted: bool) -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_every_parameter_learns_what_the_definition_says(
+    model: GPT, first: int, shifted: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By the compiled functions, and as it is elsewhere than on a CPU."""
+    monkeypatch.setattr(copy_head, "_is_compiled_for", lambda _: compiled)
     idx = tokens(2, 25, seed=8)
     targets = idx[:, 1:] if shifted else tokens(2, 24, seed=9, n_vocab=9)
     idx = idx[:, :-1]
