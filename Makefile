@@ -3,6 +3,7 @@
 # make soak           the long tests
 # make bench          the measurements of docs/benchmarks.md
 # make yardstick      docs/yardstick.md: suggested phases beside compressors, for hours (ARGS="--no-training": minutes)
+# make study          docs/studies/data-scaling.md: 45 trainings of the sample corpus, about half an hour on two cores
 # make release-check  build wheel and sdist, install them into a fresh environment, and run them
 # make pictures       remake the pictures of README and docs
 #
@@ -24,7 +25,7 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 endif
 
-.PHONY: run install torch test lint types flow unit soak bench yardstick release-check pictures clean
+.PHONY: run install torch test lint types flow unit soak bench yardstick study release-check pictures clean
 run: $(INSTALLED)
 	$(BIN)/slmtui $(ARGS)
 	@echo "Where a line above says slmtui, type $(BIN)/slmtui, or first: . $(BIN)/activate" >&2
@@ -75,6 +76,11 @@ bench: $(INSTALLED)-bench
 
 yardstick: $(INSTALLED)-bench
 	$(BIN)/python -m benchmarks.yardstick $(ARGS)
+
+study: $(INSTALLED)
+	$(BIN)/slmtui study studies/data-scaling.toml
+	mkdir -p docs/studies
+	$(BIN)/slmtui report studies/data-scaling.toml -o docs/studies/data-scaling.md
 
 release-check: $(INSTALLED)
 	$(BIN)/python -m tools.release_check

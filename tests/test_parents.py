@@ -13,7 +13,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError, parse_phase
 from slmtui.detach import start_detached
 from slmtui.insight.judging.examiner import dataset_of
-from slmtui.insight.report.build import write_report
+from slmtui.insight.report.build import build_report, write_report
 from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
@@ -208,7 +208,7 @@ def test_what_became_of_the_parents_loss_is_said(
     gain = f"the best is {first.val_loss - last.val_loss:.2f} nats better"
     assert f"parent: tiny-001@4 has {first.val_loss:.4f} on the same split; {gain}\n" in printed
     assert "starting from tiny-001@4" in printed
-    write_report([better], tmp_path / "better.md")
+    write_report(build_report([better]), tmp_path / "better.md")
     report = (tmp_path / "better.md").read_text()
     assert f"**Against tiny-001@4:** its weights, with which this training started, have {first.val_loss:.4f}" in report
     assert f"on the same text; {gain}." in report
@@ -216,7 +216,7 @@ def test_what_became_of_the_parents_loss_is_said(
     parent = started(worse).parent
     kept = "no step made it better, and best.pt still holds its weights"
     assert f"parent: {parent} has {evaluations(worse)[0].val_loss:.4f} on the same split; {kept}\n" in printed
-    write_report([worse], tmp_path / "worse.md")
+    write_report(build_report([worse]), tmp_path / "worse.md")
     report = (tmp_path / "worse.md").read_text()
     assert f"on the same text; {kept}." in report
     assert "What is wrong, the worst first: worse than the model that it started from" in report

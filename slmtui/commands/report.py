@@ -1,19 +1,24 @@
-"""slmtui report RUN …: what came of one run, or of several compared, as Markdown or HTML.
+"""slmtui report RUN …: what came of one run, or of several compared, or of a study, as Markdown or HTML.
 
 slmtui report latest                      Markdown on stdout, without the curves
 slmtui report phase2-001 -o report.html   one file with everything in it
 slmtui report phase1-001 phase2-001 -o docs/phases.md   Markdown, with its curves as SVG beside it
+slmtui report studies/recipes.toml -o recipes.html      of a study: question, design, results, what is not known
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from slmtui.commands.options import PATH, Job, checkpoints_option, run_names
+from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
-from slmtui.runs.run import find_run
+
+if TYPE_CHECKING:
+    from slmtui.insight.report.blocks import Report
 
 
 @click.command(cls=Job, help=__doc__)
@@ -21,14 +26,40 @@ from slmtui.runs.run import find_run
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="FILE.md or FILE.html")
 @checkpoints_option
 def command(names: tuple[str, ...], output: Path | None, checkpoints: Path) -> ExitStatus:
-    runs = [find_run(checkpoints, name) for name in names]
-    from slmtui.insight.report.build import build_report, write_report  # matplotlib, which --help does not need
+    from slmtui.insight.report.build import refuse_other_kinds, write_report  # matplotlib, which --help does not need
     from slmtui.insight.report.markdown import to_markdown
 
+    if output is not None:
+        refuse_other_kinds(output)
+    report = _report(names, checkpoints)
     if output is None:
-        put(to_markdown(build_report(runs), []).rstrip("\n"))
+        put(to_markdown(report, []).rstrip("\n"))
         say("the curves are left out; -o FILE includes them")
         return ExitStatus.DONE
-    for path in write_report(runs, output):
+    for path in write_report(report, output):
         say(f"written: {path}")
     return ExitStatus.DONE
+
+
+def _report(names: tuple[str, ...], checkpoints: Path) -> Report:
+    from slmtui.insight.report.build import build_report
+    from slmtui.runs.run import find_run
+
+    studies = [name for name in names if name.endswith(".toml")]
+    if not studies:
+        return build_report([find_run(checkpoints, name) for name in names])
+    if len(names) > 1:
+        raise UserError(f"a report is on runs, or on one study: {studies[0]} cannot stand beside others")
+    return _of_study(Path(studies[0]), checkpoints)
+
+
+def _of_study(file: Path, checkpoints: Path) -> Report:
+    from slmtui.config.phase_file import read_phase_text
+    from slmtui.config.study import parse_study
+    from slmtui.studies.claims import CLAIMS
+    from slmtui.studies.report import study_report
+    from slmtui.studies.results import read_results
+
+    text = read_phase_text(file)
+    study = parse_study(text, str(file), CLAIMS)
+    return study_report(read_results(study, checkpoints), str(file), text)

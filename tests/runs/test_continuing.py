@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.insight.report.build import write_report
+from slmtui.insight.report.build import build_report, write_report
 from slmtui.output import ExitStatus
 from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
@@ -54,7 +54,7 @@ def test_it_goes_on_until_a_loss_is_reached(make_phase: MakePhase, tmp_path: Pat
     assert end.reason == "early stopping"
     assert evaluations[-1].val_loss <= wanted < evaluations[-2].val_loss
     assert started.phase["training"]["learning_rate"] == 1e-2
-    write_report([run], tmp_path / "report.md")
+    write_report(build_report([run]), tmp_path / "report.md")
     report = (tmp_path / "report.md").read_text()
     assert f"validation loss was as low as it was to be, {wanted:g}." in report
     assert "topped too early" not in report

@@ -1,6 +1,6 @@
 """The report on one run or many: a pure function of their folders, the same to the byte each time.
 
-    write_report([run], Path("report.html"))
+    write_report(build_report([run]), Path("report.html"))
 
 What is said is put together here out of blocks; markdown and html write them out.
 """
@@ -51,11 +51,15 @@ def _run(facts: RunFacts, level: int) -> list[ReportBlock]:
     return blocks
 
 
-def write_report(runs: Sequence[Run], path: Path) -> list[Path]:
-    """Write one HTML file, or Markdown with its figures beside it, as the path's ending says; returns the files."""
+def refuse_other_kinds(path: Path) -> None:
+    """UserError where the ending of a report's path says no kind."""
     if path.suffix not in KINDS:
         raise UserError(f"{path}: a report is written as {' or '.join(KINDS)}, and the ending says which")
-    report = build_report(runs)
+
+
+def write_report(report: Report, path: Path) -> list[Path]:
+    """Write one HTML file, or Markdown with its figures beside it, as the path's ending says; returns the files."""
+    refuse_other_kinds(path)
     files: dict[Path, str] = {}
     if path.suffix == ".html":
         files[path] = to_html(report)

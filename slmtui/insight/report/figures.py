@@ -78,7 +78,7 @@ def run_figure(facts: RunFacts) -> str:
         gaps.set_ylabel("gap")
         _steps(gaps, facts.step if facts.is_over else facts.max_iters)
 
-    return _svg(draw, (6.4, 4.6), f"losses and gap of {facts.name}")
+    return svg(draw, (6.4, 4.6), f"losses and gap of {facts.name}")
 
 
 def overlay_figure(curves: Sequence[Curve], unit: str) -> str:
@@ -89,12 +89,12 @@ def overlay_figure(curves: Sequence[Curve], unit: str) -> str:
         for number, (name, steps, losses) in enumerate(curves):
             style = "-" if number < len(RUNS) else "--"
             mark = "o" if len(steps) == 1 else ""
-            axes.plot(steps, losses, style, marker=mark, color=RUNS[number % len(RUNS)], label=_label(name))
+            axes.plot(steps, losses, style, marker=mark, color=RUNS[number % len(RUNS)], label=legend_name(name))
         axes.set_ylabel(f"validation loss ({unit})")
         _legend(axes)
         _steps(axes, max(steps[-1] for _, steps, _ in curves))
 
-    return _svg(draw, (6.4, 3.4), "validation losses of the runs")
+    return svg(draw, (6.4, 3.4), "validation losses of the runs")
 
 
 def thinned(steps: Iterable[float], losses: Iterable[float], most: int) -> tuple[list[int], list[float]]:
@@ -122,13 +122,13 @@ def _steps(axes: Axes, last: float) -> None:
     axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
 
 
-def _label(name: str) -> str:
+def legend_name(name: str) -> str:
     """matplotlib leaves names that begin with "_" out of a legend."""
     name = visible(name)
     return f" {name}" if name.startswith("_") else name
 
 
-def _svg(draw: Any, size: tuple[float, float], description: str) -> str:
+def svg(draw: Any, size: tuple[float, float], description: str) -> str:
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure

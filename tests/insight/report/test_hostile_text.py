@@ -50,7 +50,7 @@ def hostile_run(checkpoints: Path) -> Run:
 
 
 def test_hostile_text_stays_text_in_html(tmp_path: Path) -> None:
-    write_report([hostile_run(tmp_path), done_run(tmp_path, "plain-001")], tmp_path / "report.html")
+    write_report(build_report([hostile_run(tmp_path), done_run(tmp_path, "plain-001")]), tmp_path / "report.html")
     text = (tmp_path / "report.html").read_text()
     tags_without_harm(text)
     assert "\x1b" not in text

@@ -75,7 +75,7 @@ def test_a_report_says_what_the_log_says(tmp_path: Path, monkeypatch: pytest.Mon
 
 def test_two_renderings_are_equal_to_the_byte(tmp_path: Path) -> None:
     runs = [telling_run(tmp_path), done_run(tmp_path, "phase2-002")]
-    here = write_report(runs, tmp_path / "report.md")
+    here = write_report(build_report(runs), tmp_path / "report.md")
     assert [path.name for path in here] == ["report-1.svg", "report-2.svg", "report-3.svg", "report.md"]
     (there := tmp_path / "there").mkdir()
     command = [sys.executable, "-m", "slmtui", "report", *(run.name for run in runs)]
@@ -86,7 +86,7 @@ def test_two_renderings_are_equal_to_the_byte(tmp_path: Path) -> None:
 
 
 def test_figures_are_svg_that_holds_the_curves(tmp_path: Path) -> None:
-    files = write_report([telling_run(tmp_path)], tmp_path / "report.md")
+    files = write_report(build_report([telling_run(tmp_path)]), tmp_path / "report.md")
     svg = ElementTree.fromstring((tmp_path / "report-1.svg").read_text())
     words = [text.text for text in svg.iter("{http://www.w3.org/2000/svg}text")]
     assert {"train", "val", "best 4.20", "7-gram 3.90", "steps", "excellent"} <= set(words)
@@ -303,7 +303,7 @@ def test_many_evaluations_are_thinned_but_keep_the_best(tmp_path: Path) -> None:
 def test_what_cannot_be_reported_says_why(tmp_path: Path) -> None:
     run = done_run(tmp_path, "phase1-001")
     with pytest.raises(UserError, match=r"\.md or \.html"):
-        write_report([run], tmp_path / "report.pdf")
+        write_report(build_report([run]), tmp_path / "report.pdf")
     run.log_file.write_text(run.log_file.read_text() + "{}\n")
     with pytest.raises(RunError, match="not an event"):
         build_report([run])
@@ -317,7 +317,7 @@ def test_what_cannot_be_reported_says_why(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="no log yet"):
         build_report([run])
     with pytest.raises(UserError, match="cannot be written"):
-        write_report([done_run(tmp_path, "phase1-002")], tmp_path / "nowhere" / "report.html")
+        write_report(build_report([done_run(tmp_path, "phase1-002")]), tmp_path / "nowhere" / "report.html")
 
 
 def test_the_command_prints_markdown_and_writes_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

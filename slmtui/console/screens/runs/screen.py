@@ -370,11 +370,11 @@ class RunsScreen(ConsoleScreen):
 
     @work(thread=True, group="report")
     def _report(self, chosen: list[RunListing], folder: Path) -> None:
-        from slmtui.insight.report.build import write_report  # matplotlib
+        from slmtui.insight.report.build import build_report, write_report  # matplotlib
 
         try:
             for kind in ("md", "html"):
-                write_report([run.run for run in chosen], folder / f"report.{kind}")
+                write_report(build_report([run.run for run in chosen]), folder / f"report.{kind}")
         except (UserError, OSError) as error:
             self.app.call_from_thread(self._say, f"no report: {error}", wrong=True)
         else:

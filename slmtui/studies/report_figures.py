@@ -1,0 +1,126 @@
+"""The figures of a study's report: cells with their intervals, curves with bands over seeds, and the law."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from slmtui.insight.report.figures import BEST, INK, RUNS, legend_name, svg
+from slmtui.insight.report.words import clipped
+from slmtui.studies.laws import Law, Prediction
+from slmtui.studies.results import CellResult
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MOST_CELLS = 30  # in one figure: the best
+MOST_CURVES = 6
+LONGEST_LABEL = 40
+ALIKE = 1.1  # numbers of parameters that are one line: vocabularies differ a little between texts
+
+
+def cells_figure(order: Sequence[CellResult]) -> str:
+    """Mean and interval of each cell, the best on top; a dot is a seed."""
+    cells = order[:MOST_CELLS]
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for place, cell in enumerate(cells):
+            estimate, colour = cell.estimate, BEST if place == 0 else RUNS[0]
+            assert estimate is not None
+            if estimate.low is not None and estimate.high is not None:
+                axes.plot([estimate.low, estimate.high], [place, place], color=colour, linewidth=1.2)
+            losses = [trial.bits_per_byte for trial in cell.measured if trial.bits_per_byte is not None]
+            axes.plot(losses, [place] * len(losses), "o", color=colour, markersize=3, alpha=0.6)
+            axes.plot([estimate.mean], [place], "|", color=INK, markersize=11)
+        axes.set_yticks(range(len(cells)), [clipped(legend_name(cell.cell.label), LONGEST_LABEL) for cell in cells])
+        axes.set_ylim(len(cells) - 0.5, -0.5)
+        axes.set_xlabel("bits per byte on the validation side")
+
+    return svg(draw, (6.4, 1.1 + 0.24 * len(cells)), "the cells of the study, with intervals")
+
+
+def curves_figure(order: Sequence[CellResult]) -> str:
+    """Loss over steps for the best cell, the worst, and some between: mean, lowest and highest of the seeds."""
+    places = np.unique(np.linspace(0, len(order) - 1, min(MOST_CURVES, len(order))).round().astype(int))
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for number, place in enumerate(places):
+            cell = order[int(place)]
+            by_step: dict[int, list[float]] = {}
+            for trial in cell.measured:
+                for step, bits in trial.evaluations:
+                    by_step.setdefault(step, []).append(bits)
+            most = max((len(losses) for losses in by_step.values()), default=0)
+            steps = sorted(step for step, losses in by_step.items() if len(losses) == most)
+            losses = [by_step[step] for step in steps]
+            colour, label = RUNS[number], clipped(legend_name(cell.cell.label), LONGEST_LABEL)
+            axes.fill_between(steps, [min(each) for each in losses], [max(each) for each in losses],
+                              color=colour, alpha=0.2, linewidth=0)  # fmt: skip
+            axes.plot(steps, [float(np.mean(each)) for each in losses], color=colour, label=label)
+        axes.set_ylabel("bits per byte")
+        axes.set_xlabel("steps")
+        axes.legend(loc="upper right", fontsize=8)
+
+    return svg(draw, (6.4, 3.6), "validation losses of some cells while training")
+
+
+def law_figure(law: Law) -> str:
+    """Loss over training tokens on log axes: a line for each number of parameters, up to twice what was measured."""
+    sizes = sorted({point.parameters for point in law.points})
+    tokens = sorted({point.tokens for point in law.points})
+    groups = _groups(sizes)
+
+    def draw(figure: Figure) -> None:
+        axes = figure.subplots()
+        for number, group in enumerate(groups):
+            colour = RUNS[number % len(RUNS)]
+            points = sorted(
+                (point for point in law.points if point.parameters in group), key=lambda point: point.tokens
+            )
+            size = round(math.exp(np.mean([math.log(each) for each in group])))
+            axes.plot([p.tokens for p in points], [p.mean for p in points], "o", color=colour, markersize=4,
+                      label=f"{size:,} parameters")  # fmt: skip
+            seen = np.mean([point.tokens * point.passes for point in points])  # tokens, repeats counted
+            at = np.geomspace(tokens[0], 2 * tokens[-1], 40)
+            found = [(float(each), law.predict(size, float(each), float(seen / each))) for each in at]
+            known = [(each, of.loss, of.low, of.high) for each, of in found if isinstance(of, Prediction)]
+            x, loss, low, high = (list(column) for column in zip(*known, strict=True))
+            inside = sum(each <= tokens[-1] for each in x)
+            axes.plot(x[:inside], loss[:inside], color=colour)
+            axes.plot(x[inside - 1 :], loss[inside - 1 :], color=colour, linestyle=(0, (3, 2)))
+            axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        _plain_ticks(axes)
+        axes.set_xlabel("training tokens; dashed: beyond what was measured")
+        axes.set_ylabel("bits per byte")
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
+
+    return svg(draw, (6.4, 3.8), "the law of loss over training tokens")
+
+
+def _groups(sizes: Sequence[int]) -> list[list[int]]:
+    """Numbers in order, those that are nearly the same together."""
+    groups: list[list[int]] = []
+    for size in sizes:
+        if groups and size < ALIKE * groups[-1][0]:
+            groups[-1].append(size)
+        else:
+            groups.append([size])
+    return groups
+
+
+def _plain_ticks(axes: Axes) -> None:
+    """Numbers as they are written, not as powers of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis, form in ((axes.xaxis, ",.0f"), (axes.yaxis, "g")):
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _, form=form: f"{value:{form}}"))
+        axis.set_minor_formatter(NullFormatter())
