@@ -39,10 +39,12 @@ def command(run: str, steps: int | None, until_val: float | None, as_json: bool,
     if steps is None and until_val is None:
         raise click.UsageError("how far? Give --steps N, or --until-val X, or both.")
     from slmtui.commands.headless import train_phases  # torch
+    from slmtui.parents import with_parent
     from slmtui.runs.continuing import continued, rate_in_words
 
     parent = find_run(checkpoints, run)
     phase = continued(parent, checkpoints, steps, until_val)
+    with_parent(phase, checkpoints)  # a damaged one is refused before anything is said
     steps_more = plural(phase.training.max_iters, "step")
     say(f"{parent.name}: going on for {steps_more} in a run of its own; {rate_in_words(phase)}")
     return train_phases([phase], checkpoints, as_json=as_json)

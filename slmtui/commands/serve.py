@@ -51,6 +51,8 @@ def command(
 
     if api_key == "":
         raise UserError("--api-key: empty; leave it out, or give a key")
+    if api_key is not None and not (api_key.isascii() and api_key.isprintable() and api_key == api_key.strip()):
+        raise UserError("--api-key: no client can send it; allowed are ASCII letters, digits and signs")
     if api_key is None and not running.is_local(host):
         raise UserError(f"--host {host} can be reached by others: give --api-key KEY, which clients then have to send")
     with running.listen(host, port) as listening:

@@ -1,17 +1,21 @@
 """The folder that an export fills: there is a whole one in the end, or none, and nobody's files are lost.
 
-It is written beside its place, under another name, and takes the place when all is done. MANIFEST says whose it is, and
-which files belong to it: only a folder that holds nothing else is replaced.
+It is written beside its place, under a name of its process, and takes the place when all is done. MANIFEST says whose
+it is, and which files belong to it: only a folder that holds nothing else is replaced.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from slmtui import __version__
 from slmtui.config.errors import printable
@@ -37,7 +41,7 @@ def refuse_foreign(folder: Path) -> None:
     if Path.cwd().is_relative_to(folder.resolve()):
         raise UserError(f"{folder}: is where this command runs; name a new folder for the export")
     try:
-        there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()}
+        there = {str(path.relative_to(folder)) for path in folder.rglob("*") if not _holds_something(path)}
     except OSError as error:
         raise UserError(f"{folder}: cannot be looked into ({error.strerror})") from None
     foreign = sorted(there - _written(folder) - {MANIFEST})
@@ -50,6 +54,11 @@ def refuse_foreign(folder: Path) -> None:
         )
 
 
+def _holds_something(path: Path) -> bool:
+    """Is it a folder with something in it, which is named by what it holds?"""
+    return path.is_dir() and not path.is_symlink() and any(path.iterdir())
+
+
 def _written(folder: Path) -> set[str]:
     """The files that an earlier export says are its own."""
     try:
@@ -58,6 +67,13 @@ def _written(folder: Path) -> set[str]:
         return {name for name in files if isinstance(name, str)}
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return set()
+
+
+def _left_behind(folder: Path) -> list[Path]:
+    """What processes that were killed have left of an export into this folder, and this one's own."""
+    name = re.compile(rf"\.{re.escape(folder.name)}\.(\d+)\.(draft|before)")
+    found = [(path, name.fullmatch(path.name)) for path in folder.parent.iterdir()]
+    return [path for path, of in found if of and (int(of[1]) == os.getpid() or not psutil.pid_exists(int(of[1])))]
 
 
 @contextmanager
@@ -69,11 +85,11 @@ def export_folder(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
     """
     refuse_foreign(folder)
     folder = folder.resolve()
-    draft = folder.with_name(f".{folder.name}.draft")
-    before = folder.with_name(f".{folder.name}.before")
+    draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
+    before = folder.with_name(f".{folder.name}.{os.getpid()}.before")
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        for left in (draft, before):  # by a process that was killed
+        for left in _left_behind(folder):
             shutil.rmtree(left, ignore_errors=True)
         draft.mkdir()
         try:

@@ -104,7 +104,7 @@ class Models:
     async def begin(self) -> None:
         """Have what is likely to be asked for in memory; UserError if a chosen run cannot be read."""
         for run in self._chosen[:MOST_MODELS]:
-            await self._begin_to_read(run.best_file)
+            await self._begin_to_read(run.best_file, asked=True)
         if not self._chosen:
             with suppress(UserError, RequestError):  # it may be asked for another one; this one's fault was said
                 await self._begin_to_read(self.path(None))
@@ -122,20 +122,22 @@ class Models:
         for path in list(self._served):
             self._drop(path)
 
-    def _begin_to_read(self, path: Path) -> asyncio.Task[Served]:
+    def _begin_to_read(self, path: Path, *, asked: bool = False) -> asyncio.Task[Served]:
+        """asked: what is wrong with it is told to whoever waits for it, and need not be said."""
         task = self._reading.get(path)
         if task is None:
-            task = self._reading[path] = asyncio.create_task(self._read(path))
+            task = self._reading[path] = asyncio.create_task(self._read(path, asked=asked))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is said in _read
         return task
 
-    async def _read(self, path: Path) -> Served:
+    async def _read(self, path: Path, *, asked: bool) -> Served:
         state = file_state(path)
         try:
             saved = await asyncio.to_thread(_load, path)
         except CheckpointError as error:
             self._refused[path] = state
-            self._say(str(error))
+            if not asked:
+                self._say(str(error))
             raise
         finally:
             del self._reading[path]

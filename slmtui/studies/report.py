@@ -59,8 +59,8 @@ def _answer(results: StudyResults, law: Law | str) -> list[str]:
     counted = [verdict.word for verdict in judge_claims(results)]
     if counted:
         words = [(word, counted.count(word)) for word in ("supported", "contradicted", "not decided")]
-        found = [f"{number} {'is' if number == 1 else 'are'} {word}" for word, number in words if number]
-        sentences.append(f"Of {plural(len(counted), 'claim')} tested, {listed(found)}.")
+        clauses = [f"{number} {'is' if number == 1 else 'are'} {word}" for word, number in words if number]
+        sentences.append(f"Of {plural(len(counted), 'claim')} tested, {listed(clauses)}.")
     if isinstance(law, Law):
         sentences += _twice(law, best)
     return sentences

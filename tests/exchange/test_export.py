@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -281,11 +282,33 @@ def test_what_fails_half_way_leaves_what_was_there(tmp_path: Path, error: BaseEx
 
 
 def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
-    (tmp_path / ".out.draft").mkdir()
-    (tmp_path / ".out.draft" / "half").write_text("half")
+    no_longer = subprocess.Popen([sys.executable, "-c", ""])
+    no_longer.wait()
+    for end in ("draft", "before"):
+        (tmp_path / f".out.{no_longer.pid}.{end}").mkdir()
+        (tmp_path / f".out.{no_longer.pid}.{end}" / "half").write_text("half")
     with export_folder(tmp_path / "out", {}) as draft:
         (draft / "a").write_text("whole")
     assert (files(tmp_path), files(tmp_path / "out")) == ({"out"}, {"a", "export.json"})
+
+
+def test_what_another_process_writes_is_let_be_and_the_first_of_two_is_whole(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        (tmp_path / f".out.{other.pid}.draft").mkdir()
+        with export_folder(tmp_path / "out", {}) as draft:
+            (draft / "a").write_text("whole")
+        assert files(tmp_path) == {"out", f".out.{other.pid}.draft"}
+        other.communicate(b"\n")
+
+
+def test_an_empty_folder_of_somebody_in_an_earlier_export_is_not_lost(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with export_folder(out, {}) as draft:
+        (draft / "a").write_text("whole")
+    (out / "mine").mkdir()
+    with pytest.raises(UserError, match="no export wrote"), export_folder(out, {}):
+        pass
+    assert (out / "mine").is_dir()
 
 
 def test_options_that_mean_nothing_are_refused(make_run: MakeRun, tmp_path: Path, capsys: Captured) -> None:

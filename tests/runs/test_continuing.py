@@ -71,3 +71,15 @@ def test_what_is_not_over_is_not_continued(make_phase: MakePhase, tmp_path: Path
     assert main(["continue", "tiny-001", "--until-val", "nan", "--checkpoints", str(tmp_path)]) == ExitStatus.USAGE
     assert "'nan' is not a loss, a number of at least 0." in capsys.readouterr().err
     assert [path.name for path in tmp_path.glob("tiny-*")] == ["tiny-001"]
+
+
+def test_a_damaged_model_is_refused_before_anything_is_said(
+    make_phase: MakePhase, tmp_path: Path, capsys: Captured
+) -> None:
+    run = train_to_the_end(make_phase, tmp_path)
+    run.best_file.write_bytes(b"nothing of that kind")
+    capsys.readouterr()
+    assert main(["continue", run.name, "--checkpoints", str(tmp_path), "--steps", "4"]) == ExitStatus.USAGE
+    said = capsys.readouterr().err
+    assert "not a checkpoint" in said
+    assert "going on" not in said

@@ -18,7 +18,7 @@ from slmtui.cli import main
 from slmtui.runs.run import Run
 from tests.patience import wait_for
 from tests.processes import Processes
-from tests.serve.conftest import serving
+from tests.serve.conftest import serving, trained
 
 
 def test_sigterm_ends_it_once_what_runs_is_finished(processes: Processes, run: Run, tmp_path: Path) -> None:
@@ -69,6 +69,8 @@ def test_it_ends_with_its_stdin_if_asked(processes: Processes, run: Run, tmp_pat
         (["--host", "a" * 300, "--api-key", "k"], "…:8000: cannot be listened at"),
         (["--host", "\udcff"], r"--host \udcff: no address"),
         (["--api-key", ""], "--api-key: empty"),
+        (["--api-key", "two\nlines"], "--api-key: no client can send it"),
+        (["--api-key", "schlüssel"], "--api-key: no client can send it"),
         (["--port", "70000"], "'70000' is not a whole number from 0 to 65,535"),
     ],
 )
@@ -77,6 +79,13 @@ def test_what_is_wrong_is_said_before_it_serves(
 ) -> None:
     assert main(["serve", *arguments, "--checkpoints", str(run.folder.parent)]) == 2
     assert says in capsys.readouterr().err
+
+
+def test_a_model_that_is_damaged_is_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run = trained(tmp_path)
+    run.best_file.write_bytes(b"nothing of that kind")
+    assert main(["serve", run.name, "--port", "0", "--checkpoints", str(run.folder.parent)]) == 2
+    assert capsys.readouterr().err.count("not a checkpoint") == 1
 
 
 def test_a_port_that_is_taken_is_named(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
