@@ -18,7 +18,6 @@ from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.parents import with_parent
 from slmtui.runs.atomic_files import clear_drafts
-from slmtui.runs.block_losses import with_block_losses
 from slmtui.runs.control import ControlFile, Wish, nothing
 from slmtui.runs.final_test import with_final_test
 from slmtui.runs.recorder import record
@@ -94,7 +93,7 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
 
 def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> Iterator[Event]:
     """With what is asked of the best model once, before the training's last event."""
-    return with_block_losses(with_final_test(with_lines_completed(stream, run, training), run, training), run, training)
+    return with_final_test(with_lines_completed(stream, run, training), run, training)
 
 
 def _at_start(dataset: Dataset) -> tuple[str, ...]:

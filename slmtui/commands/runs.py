@@ -35,7 +35,7 @@ HEADER = (
 WORDS = {"run", "state", "tags"}  # columns of words, the others are numbers
 NARROW = (  # given up in this order
     "counting", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
-    "verdict", "tags",
+    "verdict", "test b/byte", "tags",
 )  # fmt: skip
 MIXED = ("mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
 ADAPTIVE = ("static", "static b/byte", "adaptive", "adaptive b/byte", "decides")  # instead, where one learns on
@@ -60,8 +60,8 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if as_json:
         for summary, state in found:
             first = {"name": summary.name, "phase": summary.phase, "state": state}
-            named = {"tags": tags.of(summary.name), "note": tags.note(summary.name)}
-            put(json.dumps(first | dataclasses.asdict(summary) | named))
+            told = {"tags": tags.of(summary.name), "note": tags.note(summary.name)}
+            put(json.dumps(first | dataclasses.asdict(summary) | told))
         return ExitStatus.DONE
     if not found:
         if runs or faults:
@@ -73,9 +73,12 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     further = ADAPTIVE if adaptive else MIXED if mixed else ()
     header = (*HEADER, *further, *(("counting",) if further else ()))
     rows = [header, *(cells(summary, state, n_mixed=len(further)) for summary, state in found)]
+    if any(summary.test_judged_bits_per_byte is not None for summary, _ in found):
+        tested = (words.number(s.test_judged_bits_per_byte, ".2f").replace("−", "-") for s, _ in found)
+        rows = [(*row, cell) for row, cell in zip(rows, ("test b/byte", *tested), strict=True)]
     if any(tags.of(summary.name) for summary, _ in found):
-        words = ("tags", *(visible(", ".join(tags.of(summary.name))) for summary, _ in found))
-        rows = [(*row, word) for row, word in zip(rows, words, strict=True)]
+        named = ("tags", *(visible(", ".join(tags.of(summary.name))) for summary, _ in found))
+        rows = [(*row, word) for row, word in zip(rows, named, strict=True)]
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     shown, left_out = fitting(rows, width)
     for line in aligned(shown):

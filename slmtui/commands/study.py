@@ -141,11 +141,11 @@ def _what_to_do(result: TrialResult) -> str:
 
 
 def _tell(results: StudyResults, *, as_json: bool) -> None:
-    from slmtui.studies.tables import cell_record, claims_lines, table
+    from slmtui.studies.tables import cell_record, claims_lines, table, test_lines
 
     if as_json:
         for cell in results.cells:
             put_json(json.dumps(cell_record(results, cell), ensure_ascii=False))
         return
-    for line in [*table(results), *claims_lines(results)]:
+    for line in [*table(results), *test_lines(results), *claims_lines(results)]:
         put(line)

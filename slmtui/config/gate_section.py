@@ -15,6 +15,9 @@ class GateSection(Section):
         None, ge=0, description="Largest validation loss of what decides (evaluation.decides), in nats per token."
     )
     max_bits_per_byte: Number | None = Field(None, ge=0, description="The same in bits per byte.")
+    max_test_bits_per_byte: Number | None = Field(
+        None, ge=0, description="Largest loss on the test side of what decides, in bits per byte."
+    )
     min_parse_rate: Number | None = Field(
         None, ge=0, le=1,
         description="Smallest share of samples that must parse, for a Python corpus; "

@@ -115,8 +115,12 @@ class DataSection(Section):
     test: Texts = Field(
         (), description="Files to look at once, after the training, as .gitignore patterns; empty: none."
     )
+    test_fraction: Number = Field(
+        0.0, ge=0, lt=1,
+        description="Share of the tokens to look at once, after the training, in place of files that test names.",
+    )  # fmt: skip
     train_fraction: Number = Field(
-        0.9, gt=0, lt=1, description="Share of the tokens to train on; the rest is for validation."
+        0.9, gt=0, lt=1, description="Share of the tokens to train on, the test's left out; the rest is for validation."
     )
     split: Split = Field(
         "contiguous", description="Validate on the last documents (of a single one: its end), or on some from all over."
@@ -127,7 +131,7 @@ class DataSection(Section):
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
 
-    @field_validator("documents", "field", "separator", "dedupe", "validation", "test")
+    @field_validator("documents", "field", "separator", "dedupe", "validation", "test", "test_fraction")
     @classmethod
     def _needs_documents(cls, value: Any, info: ValidationInfo) -> Any:
         if info.data.get("join") == "published" and value not in ("files", "", (), False):
@@ -136,6 +140,18 @@ class DataSection(Section):
                 got=f'{value!r} with join = "published"',
                 allowed=f'no {info.field_name}, or join = "documents"',
                 beside="join",
+            )
+        return value
+
+    @field_validator("test_fraction")
+    @classmethod
+    def _one_test(cls, value: float, info: ValidationInfo) -> float:
+        if value and info.data.get("test"):
+            raise broken_rule(
+                "says what the test side is, as test does",
+                got="both test and test_fraction",
+                allowed="one of test and test_fraction",
+                beside="test",
             )
         return value
 

@@ -187,6 +187,7 @@ class DatasetSettings:
     split: str = _DATA.split
     validation: tuple[str, ...] = _DATA.validation
     test: tuple[str, ...] = _DATA.test
+    test_fraction: float = _DATA.test_fraction
     dedupe: bool = _DATA.dedupe
 
     def __post_init__(self) -> None:
@@ -194,10 +195,15 @@ class DatasetSettings:
             check_value("tokenizer", "kind", self.kind)
             if self.kind == "bpe":
                 check_value("tokenizer", "vocab_size", self.vocab_size)
-            for name in ("dataset_size", "train_fraction", "split", "validation", "test", "dedupe"):
+            for name in ("dataset_size", "train_fraction", "split", "validation", "test", "test_fraction", "dedupe"):
                 check_value("data", name, getattr(self, name))
         except ValueError as error:
             raise DataError(str(error)) from None
+
+    @property
+    def has_test(self) -> bool:
+        """Whether some of the corpus is kept for a test."""
+        return bool(self.test or self.test_fraction)
 
 
 def build_dataset(corpus: Corpus, settings: DatasetSettings, tokenizer: Tokenizer | None = None) -> Dataset:
@@ -220,10 +226,11 @@ def split_prefix(
         notes.append(f"{asked} but the corpus has {n_tokens:,}: training on all of it")
     sides = choose_sides(
         corpus, prefix, train_fraction=settings.train_fraction, split=settings.split,
-        validation=settings.validation, test=settings.test, dedupe=settings.dedupe,
+        validation=settings.validation, test=settings.test, test_fraction=settings.test_fraction,
+        dedupe=settings.dedupe,
     )  # fmt: skip
     notes += sides.notes
-    chosen = {"training": sides.train, "validation": sides.val} | ({"test": sides.test} if settings.test else {})
+    chosen = {"training": sides.train, "validation": sides.val} | ({"test": sides.test} if settings.has_test else {})
     for name, parts in chosen.items():
         if not any(part.n_tokens for part in parts):
             raise _too_few(corpus, n_tokens, 0, name)
@@ -253,7 +260,7 @@ def split_prefix(
         val_bytes.update(data)
     return Dataset(
         train, val, tokenizer, files, fingerprint.hexdigest(), val_bytes.hexdigest(), tuple(notes), corpus,
-        test if settings.test else None, sides.by_document_differs,
+        test if settings.has_test else None, sides.by_document_differs,
     )  # fmt: skip
 
 

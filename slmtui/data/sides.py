@@ -1,13 +1,13 @@
 """Which tokens of a prefix train, which validate, and which are kept for a test.
 
-No document is on two sides: a single document is cut, where a share of it is to validate; of several, whole ones are
-held back. In the published form the text is cut wherever the share ends.
+No document is on two sides: a single document is cut, where a share of it is to validate or to test; of several, whole
+ones are held back. In the published form the text is cut wherever the share ends.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -39,9 +39,10 @@ class Sides:
 
 def choose_sides(
     corpus: Corpus, prefix: TokenPrefix, *, train_fraction: float, split: str,
-    validation: Sequence[str] = (), test: Sequence[str] = (), dedupe: bool = False,
+    validation: Sequence[str] = (), test: Sequence[str] = (), test_fraction: float = 0.0, dedupe: bool = False,
 ) -> Sides:  # fmt: skip
     """The sides of a phase's settings. `validation` and `test`: names and patterns of files, as in .gitignore.
+    `test_fraction`: of the tokens that are not named, the share for the test; `train_fraction` is of the others.
     `dedupe`: copies of an earlier document are on no side.
 
     Raises DataError for patterns that match no file or none of the prefix, if nothing is left to train on, and for a
@@ -73,26 +74,31 @@ def choose_sides(
         keys = " and ".join(key for key, names in (("data.validation", validation), ("data.test", test)) if names)
         all_of_it = f"{'take' if validation and test else 'takes'} all documents{' but copies' * dedupe}"
         raise DataError(f"{corpus.source}: nothing is left to train on: {keys} {all_of_it}; name fewer files")
-    differs = False
-    if not validation:  # else all of the rest trains
+    differs, cut = False, dict[int, float]()  # of a document that is cut: the share of it that each cut leaves
+    to_come = ([(TEST, 1 - test_fraction)] if test_fraction else []) + ([] if validation else [(VAL, train_fraction)])
+    for number, (which, kept) in enumerate(to_come):
+        rest, others = np.flatnonzero(side == TRAIN), len(to_come) - number  # sides that are to have some of the rest
         if len(rest) == 1 and split == "contiguous":
-            return replace(_cut(prefix, documents, side, int(rest[0]), train_fraction), notes=tuple(notes))
-        if split == "contiguous":
-            last = rest[_last(documents.sizes[rest], 1 - train_fraction) :]
-            differs = _by_document_differs(corpus, prefix, documents, rest, last, 1 - train_fraction)
-            side[last] = VAL
+            cut[which] = kept
+        elif split == "contiguous":
+            last = rest[_last(documents.sizes[rest], 1 - kept, leave=min(others, len(rest) - 1)) :]
+            differs |= _by_document_differs(corpus, prefix, documents, rest, last, 1 - kept, others)
+            side[last] = which
         else:
-            side[rest[_held_out(corpus, prefix, documents, rest, 1 - train_fraction)]] = VAL
+            side[rest[_held_out(corpus, prefix, documents, rest, 1 - kept, others)]] = which
+    if cut:
+        return replace(_cut(prefix, documents, side, int(rest[0]), cut), notes=tuple(notes))
     used = side != LEFT_OUT
+    asked = {TEST: test_fraction, VAL: 0.0 if validation else (1 - train_fraction) * (1 - test_fraction)}
     for which, name in ((VAL, "validation"), (TEST, "test")):
         held_out = side == which
         share = documents.sizes[held_out].sum() / max(1, documents.sizes[used].sum())
         if which == VAL or held_out.any():
             n = int(np.count_nonzero(held_out))
             notes.append(f"{name} is {n:,} of {np.count_nonzero(used):,} {kind}, {share:.1%} of the tokens")
-            if which == VAL and not validation and not 0.5 <= share / (1 - train_fraction) <= 2:
-                notes[-1] += f" ({1 - train_fraction:.0%} were asked for, but no {kind.removesuffix('s')} is cut; name "
-                notes[-1] += "files with data.validation to choose)"
+            if asked[which] and not 0.5 <= share / asked[which] <= 2:
+                notes[-1] += f" ({asked[which]:.0%} were asked for, but no {kind.removesuffix('s')} is cut; name "
+                notes[-1] += f"files with data.{name} to choose)"
     train, val, held_back = (_parts(documents, prefix, side == which) for which in (TRAIN, VAL, TEST))
     return Sides(train, val, held_back, tuple(notes), differs)
 
@@ -116,71 +122,74 @@ def _named(corpus: Corpus, documents: DocumentTable, names: Sequence[str], key: 
     return named
 
 
-def _last(sizes: NDArray[np.int64], share: float) -> int:
-    """Where the last documents begin that hold about a share of the tokens; at least one document is on each side."""
+def _last(sizes: NDArray[np.int64], share: float, leave: int) -> int:
+    """Where the last documents begin that hold about a share of the tokens: at least one, and not the first `leave`."""
     from_the_end = np.cumsum(sizes[::-1])[::-1]
-    return 1 + int(np.argmin(np.abs(from_the_end[1:] - share * sizes.sum())))
+    return leave + int(np.argmin(np.abs(from_the_end[leave:] - share * sizes.sum())))
 
 
 def _held_out(
-    corpus: Corpus, prefix: TokenPrefix, documents: DocumentTable, rest: NDArray[np.int64], share: float
+    corpus: Corpus, prefix: TokenPrefix, documents: DocumentTable, rest: NDArray[np.int64], share: float, leave: int
 ) -> NDArray[np.bool_]:
-    """Which of the documents `rest` are held out for validation, with about a share of their tokens.
+    """Which of the documents `rest` are held out for one side, with about a share of their tokens, so that at least
+    `leave` different ones are left.
 
     Copies of a document go to the same side. They are tried in the order of a hash of their places: it looks random, is
     the same everywhere, and does not change when a document is edited.
     """
-    if len(rest) < 2:
-        raise DataError(
-            f"{corpus.source}: a split by document needs 2 different documents (found {len(rest):,}); "
-            'use data.split = "contiguous", or more text'
-        )
+    needed = f"{corpus.source}: a split by document needs {leave + 1} different documents"
+    instead = 'use data.split = "contiguous", or more text'
+    if len(rest) <= leave:
+        raise DataError(f"{needed} (found {len(rest):,}); {instead}")
     _, first, group = np.unique(content_digests(prefix, documents, rest), return_index=True, return_inverse=True)
-    if len(first) < 2:
-        raise DataError(
-            f"{corpus.source}: a split by document needs 2 different documents (found {len(rest):,}, all alike); "
-            'use data.split = "contiguous", or more text'
-        )
+    if len(first) <= leave:
+        alike = "all alike" if len(first) == 1 else f"{len(first)} different"
+        raise DataError(f"{needed} (found {len(rest):,}, {alike}); {instead}")
     sizes = np.bincount(group, documents.sizes[rest])
     places = np.empty(len(first), "S16")
     rows = zip(documents.files[rest[first]].tolist(), documents.lines[rest[first]].tolist(), strict=True)
     for i, (file, line) in enumerate(rows):
         places[i] = digest(f"{corpus.files[file].name}:{line}".encode())
     order = np.argsort(places, kind="stable")
-    held_out = _about(sizes[order], share * float(sizes.sum()))
+    held_out = _about(sizes[order], share * float(sizes.sum()), leave)
     return np.isin(group, order[held_out])
 
 
 def _by_document_differs(
     corpus: Corpus, prefix: TokenPrefix, documents: DocumentTable, rest: NDArray[np.int64], last: NDArray[np.int64],
-    share: float,
+    share: float, leave: int,
 ) -> bool:  # fmt: skip
     try:
-        return not np.array_equal(rest[_held_out(corpus, prefix, documents, rest, share)], last)
+        return not np.array_equal(rest[_held_out(corpus, prefix, documents, rest, share, leave)], last)
     except DataError:  # they are all alike
         return False
 
 
-def _about(sizes: NDArray[Any], wanted: float) -> list[int]:
-    """Indices of sizes, in order, that together come near to what is wanted: at least one, and not all."""
+def _about(sizes: NDArray[Any], wanted: float, leave: int = 1) -> list[int]:
+    """Indices of sizes, in order, that together come near to what is wanted: at least one, and not the last `leave`."""
     taken, found = 0.0, list[int]()
     for i, size in enumerate(sizes.tolist()):
-        if abs(taken + size - wanted) < abs(taken - wanted) and len(found) < len(sizes) - 1:
+        if abs(taken + size - wanted) < abs(taken - wanted) and len(found) < len(sizes) - leave:
             found.append(i)
             taken += size
     return found or [int(np.argmin(sizes))]  # each is larger than twice what is wanted
 
 
 def _cut(
-    prefix: TokenPrefix, documents: DocumentTable, side: NDArray[np.int8], one: int, train_fraction: float
+    prefix: TokenPrefix, documents: DocumentTable, side: NDArray[np.int8], one: int, cut: Mapping[int, float]
 ) -> Sides:
-    """The only document that is on no side yet, cut in two; the others stay whole."""
+    """The only document that is on no side yet, cut; the others stay whole.
+
+    cut: for each side that gets the end of what is left of it, the share that stays.
+    """
     start, stop = int(documents.starts[one]), int(documents.stops[one])
-    border = start + int(train_fraction * (stop - start))
-    file = int(documents.files[one])
-    end = stop + int(stop < len(prefix.tokens))
-    test = _parts(documents, prefix, side == TEST)
-    return Sides([PrefixPart(file, start, border)], [PrefixPart(file, border, end)], test)
+    file, border, end = int(documents.files[one]), stop, stop + int(stop < len(prefix.tokens))
+    parts = {which: _parts(documents, prefix, side == which) for which in (VAL, TEST)}
+    for which, kept in cut.items():
+        border = start + int(kept * (border - start))
+        parts[which] = [PrefixPart(file, border, end)]
+        end = border
+    return Sides([PrefixPart(file, start, border)], parts[VAL], parts[TEST])
 
 
 def _parts(documents: DocumentTable, prefix: TokenPrefix, chosen: NDArray[np.bool_]) -> list[PrefixPart]:

@@ -1,59 +1,56 @@
-"""A study's trial ends with a look at how its best model does on each stretch of the validation side."""
+"""How a model does on each stretch of a side: block by block, so that it is known how much the text matters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.config.deciding import Decides
+from slmtui.data.baseline import bits_per_byte
 from slmtui.data.dataset import SideTokens
 from slmtui.data.tokenizer import Tokenizer
+from slmtui.model.gpt import GPT
 from slmtui.model.mixture import NgramMixture
-from slmtui.runs.checkpoint import CheckpointError, load_model
-from slmtui.runs.run import Run
-from slmtui.training import events
-from slmtui.training.evaluation import each_loss
-from slmtui.training.events import Event
-from slmtui.training.state import Training
+from slmtui.runs.text_interval import known_to
+from slmtui.training.evaluation import each_loss, not_negative
 
 MOST_BLOCKS, LEAST_BYTES = 40, 100
+NAMES: tuple[Decides, ...] = ("network", "static", "adaptive")
 
 
-def with_block_losses(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
-    """The events of a training; those of a study's trial that came to its end with the blocks' losses before the last.
+@dataclass(frozen=True)
+class BlockSums:
+    """What a model has on a side, by who predicts. Means in nats per token of text, sums in nats by block."""
 
-    Checkpoints are saved as they come.
-    """
-    for event in stream:
-        if isinstance(event, events.RunFinished) and event.as_meant and training.phase.phase.study:
-            yield from _measured(run, training)
-        yield event
+    n_bytes: list[int]  # of each block
+    nats: dict[Decides, list[float]]
+    loss: dict[Decides, float]
+    bits_per_byte: dict[Decides, float]
+
+    def known_to(self, who: Decides) -> float | None:
+        """Half of the interval (95 %) of the bits per byte; None where there is too little text to say."""
+        return known_to(self.nats[who], self.n_bytes)
 
 
-def _measured(run: Run, training: Training) -> Iterator[Event]:
-    try:
-        saved = load_model(run.best_file)
-    except CheckpointError as error:
-        yield events.Warned(step=training.step, code="no_blocks", message=f"the blocks were not measured: {error}")
-        return
-    model, side = saved.model.to(training.model.device), training.dataset.val
+def block_sums(model: GPT, side: SideTokens, tokenizer: Tokenizer, *, bf16: bool = False) -> BlockSums:
+    """Predict a side once, each of its tokens but the first."""
     ngram = model.mixture.ngram_losses(side.tokens) if isinstance(model.mixture, NgramMixture) else None
-    lengths = text_bytes(side, training.dataset.tokenizer)[1:]  # the first token is not predicted
+    lengths = text_bytes(side, tokenizer)[1:]  # the first token is not predicted
     block_of = blocks_of(lengths)
     n_blocks = int(block_of[-1]) + 1
     is_text = np.ones(len(lengths), bool) if side.end is None else side.tokens[1:] != side.end
-    names = ("network", "static", "adaptive")
-    sums = {
-        name: np.bincount(block_of[is_text], losses.double().numpy()[is_text], n_blocks).tolist()
-        for name, losses in zip(names, each_loss(model, side, ngram, bf16=training.bf16), strict=False)
+    found = {
+        name: losses.double().numpy()[is_text]
+        for name, losses in zip(NAMES, each_loss(model, side, ngram, bf16=bf16), strict=False)
     }
-    yield events.BlockLosses(
-        step=training.step,
-        best_step=saved.step,
-        n_bytes=np.bincount(block_of, lengths, n_blocks).astype(int).tolist(),
-        decides=training.phase.decides or ("network" if model.mixture is None else "static"),
-        **sums,
+    loss = {name: not_negative(float(losses.mean())) for name, losses in found.items()}
+    return BlockSums(
+        np.bincount(block_of, lengths, n_blocks).astype(int).tolist(),
+        {name: np.bincount(block_of[is_text], losses, n_blocks).tolist() for name, losses in found.items()},
+        loss,
+        {name: bits_per_byte(mean, side.n_text_tokens, side.n_bytes) for name, mean in loss.items()},
     )
 
 

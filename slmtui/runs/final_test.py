@@ -1,54 +1,84 @@
-"""The test side is looked at once: when the training is over, with the best model."""
+"""What is asked of the best model once, when the training is over: the test side, and how it does on blocks of text.
+
+The test side is looked at once. None of its losses is asked for by a training that diverged, and none yet by one that
+was stopped or interrupted: it may be resumed, and then what a look had told could be followed.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 
-from slmtui.data.baseline import bits_per_byte
-from slmtui.model.mixture import NgramMixture
+from slmtui.config.deciding import Decides
+from slmtui.runs.block_losses import BlockSums, block_sums
 from slmtui.runs.checkpoint import CheckpointError, load_model
 from slmtui.runs.run import Run
 from slmtui.training import events
-from slmtui.training.evaluation import side_losses
 from slmtui.training.events import Event
 from slmtui.training.state import Training
 
 
 def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
-    """The events of a training, whose checkpoints are saved as they come; before the last one, the test, if due.
-
-    None for a training that diverged, and none yet for one that was stopped or interrupted: it may be resumed, and then
-    what a look at the test side had told could be followed.
-    """
+    """The events of a training, whose checkpoints are saved as they come; before the last one, the test, if there is a
+    test side, and the blocks of the validation side of a study's trial."""
     for event in stream:
         if isinstance(event, events.RunFinished) and event.as_meant and event.best_step is not None:
-            yield from _final_test(run, training)
+            yield from _measured(run, training)
         yield event
 
 
-def _final_test(run: Run, training: Training) -> Iterator[Event]:
-    side = training.dataset.test
-    if side is None:
+def _measured(run: Run, training: Training) -> Iterator[Event]:
+    dataset, is_trial = training.dataset, bool(training.phase.phase.study)
+    if dataset.test is None and not is_trial:
         return
     try:
         saved = load_model(run.best_file)
     except CheckpointError as error:
-        message = f"the test side was not looked at: {error}"
-        yield events.Warned(step=training.step, code="no_test", message=message)
+        codes = [("no_test", "the test side was not looked at")] if dataset.test is not None else []
+        codes += [("no_blocks", "the blocks were not measured")] if is_trial else []
+        for code, what in codes:
+            yield events.Warned(step=training.step, code=code, message=f"{what}: {error}")
         return
     model = saved.model.to(training.model.device)
-    ngram = model.mixture.ngram_losses(side.tokens) if isinstance(model.mixture, NgramMixture) else None
-    losses = side_losses(model, side, ngram, bf16=training.bf16)
-    lengths = side.n_text_tokens, side.n_bytes
-    yield events.FinalTest(
+    decides: Decides = training.phase.decides or ("network" if model.mixture is None else "static")
+    val = block_sums(model, dataset.val, dataset.tokenizer, bf16=training.bf16)
+    if dataset.test is not None:
+        test = block_sums(model, dataset.test, dataset.tokenizer, bf16=training.bf16)
+        yield _final_test(test, val, training, saved.step, dataset.test.n_text_tokens, decides)
+    if is_trial:
+        yield events.BlockLosses(
+            step=training.step,
+            best_step=saved.step,
+            n_bytes=val.n_bytes,
+            network=val.nats["network"],
+            static=val.nats.get("static"),
+            adaptive=val.nats.get("adaptive"),
+            decides=decides,
+        )
+
+
+def _final_test(
+    test: BlockSums, val: BlockSums, training: Training, best_step: int, tokens: int, decides: Decides
+) -> events.FinalTest:
+    bits, half, of_val = test.bits_per_byte[decides], test.known_to(decides), val.known_to(decides)
+    flattered = bits - val.bits_per_byte[decides]
+    apart = None if half is None or of_val is None else math.hypot(half, of_val)  # of two texts, each uncertain
+    return events.FinalTest(
         step=training.step,
-        best_step=saved.step,
-        tokens=side.n_text_tokens,
-        test_loss=losses.network,
-        bits_per_byte=bits_per_byte(losses.network, *lengths),
-        mixed_loss=losses.static,
-        mixed_bits_per_byte=None if losses.static is None else bits_per_byte(losses.static, *lengths),
-        adaptive_loss=losses.adaptive,
-        adaptive_bits_per_byte=None if losses.adaptive is None else bits_per_byte(losses.adaptive, *lengths),
+        best_step=best_step,
+        tokens=tokens,
+        test_loss=test.loss["network"],
+        bits_per_byte=test.bits_per_byte["network"],
+        mixed_loss=test.loss.get("static"),
+        mixed_bits_per_byte=test.bits_per_byte.get("static"),
+        adaptive_loss=test.loss.get("adaptive"),
+        adaptive_bits_per_byte=test.bits_per_byte.get("adaptive"),
         decides=training.phase.decides,
+        low=None if half is None else bits - half,
+        high=None if half is None else bits + half,
+        flattered=flattered,
+        flattered_low=None if apart is None else flattered - apart,
+        flattered_high=None if apart is None else flattered + apart,
+        n_bytes=test.n_bytes,
+        nats=test.nats[decides],
     )

@@ -90,7 +90,28 @@ def _to_test(data: DataRecord) -> str:
 
 def test_line(result: events.FinalTest) -> str:
     """Losses and bits per byte on the test side: loss 3.0412, 2.10 bits/byte, mixed loss 2.6112, 1.80 bits/byte."""
-    return f"loss {result.test_loss:.4f}, {result.bits_per_byte:.2f} bits/byte{_rest(result, 'loss')}"
+    losses = f"loss {result.test_loss:.4f}, {result.bits_per_byte:.2f} bits/byte{_rest(result, 'loss')}"
+    return f"{losses}; {flattery_words(result)}" if result.flattered is not None else losses
+
+
+def flattery_words(result: events.FinalTest) -> str:
+    """How well the loss of who predicts is known, and how far the validation loss, by which it was chosen, flattered:
+    95 % interval 2.05 to 2.15; validation flattered by 0.03 (−0.02 to 0.08), no more than noise."""
+    if result.flattered is None:
+        return "how far validation flattered was not measured"
+    what = f"validation flattered by {number(result.flattered, '.2f')}"
+    low, high = result.flattered_low, result.flattered_high
+    if low is None or high is None or result.low is None or result.high is None:
+        return f"{what}, and how well that is known cannot be said of so little text"
+    known = f"95 % interval {number(result.low, '.2f')} to {number(result.high, '.2f')}"
+    return f"{known}; {what} ({number(low, '.2f')} to {number(high, '.2f')}), {flattery_verdict(low, high)}"
+
+
+def flattery_verdict(low: float, high: float) -> str:
+    """What the interval of a test loss less a validation loss means."""
+    if low > 0:
+        return "more than noise"
+    return "no more than noise" if high >= 0 else "since the test text is easier"
 
 
 def _label(sample: events.Sample) -> str:

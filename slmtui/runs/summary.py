@@ -51,6 +51,12 @@ class RunSummary:
     test_mixed_bits_per_byte: float | None = None
     test_adaptive_loss: float | None = None
     test_adaptive_bits_per_byte: float | None = None
+    test_judged_bits_per_byte: float | None = None  # of what the checkpoint predicts with; the next two, its interval
+    test_low: float | None = None
+    test_high: float | None = None
+    flattered: float | None = None  # how far the validation loss lies below the test loss, in bits per byte
+    flattered_low: float | None = None
+    flattered_high: float | None = None
     baseline: float | None = None  # the n-gram model's loss, where the log knows it
     counting: float | None = None  # the best static counting's: the n-gram model's, or a context mixer's
     counting_bits_per_byte: float | None = None  # of the same
@@ -97,6 +103,9 @@ class RunSummary:
                 self.test_mixed_loss, self.test_mixed_bits_per_byte = event.mixed_loss, event.mixed_bits_per_byte
                 self.test_adaptive_loss = event.adaptive_loss
                 self.test_adaptive_bits_per_byte = event.adaptive_bits_per_byte
+                self.test_judged_bits_per_byte = event.judged_bits_per_byte
+                self.test_low, self.test_high, self.flattered = event.low, event.high, event.flattered
+                self.flattered_low, self.flattered_high = event.flattered_low, event.flattered_high
             case events.Warned(of_the_run=True, code="gate"):
                 self.gate_failed = True
             case events.Warned(of_the_run=True):
@@ -108,6 +117,8 @@ class RunSummary:
                 self.test_loss = self.test_bits_per_byte = None
                 self.test_mixed_loss = self.test_mixed_bits_per_byte = None
                 self.test_adaptive_loss = self.test_adaptive_bits_per_byte = None
+                self.test_judged_bits_per_byte = self.test_low = self.test_high = None
+                self.flattered = self.flattered_low = self.flattered_high = None
             case events.RunFinished():
                 self.paused = False
                 self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds

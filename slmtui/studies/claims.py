@@ -18,8 +18,8 @@ from scipy.stats import t as student
 
 from slmtui.insight.rules.limits import HOUSE_RULE
 from slmtui.runs.summary import RunSummary
+from slmtui.runs.text_interval import LEVEL
 from slmtui.studies.results import CellResult, StudyResults, TrialResult, compare_cells
-from slmtui.studies.statistics import LEVEL
 
 Word = Literal["supported", "contradicted", "not decided"]
 DRAWS = 1000  # of a bootstrap over cells

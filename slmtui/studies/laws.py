@@ -29,8 +29,8 @@ from scipy.special import expit, logit
 
 from slmtui.config.phase import Phase
 from slmtui.runs.summary import RunSummary
+from slmtui.runs.text_interval import LEVEL
 from slmtui.studies.results import StudyResults
-from slmtui.studies.statistics import LEVEL
 
 Form = Literal["data", "repeats"]
 HALF_LIFE = 15.39  # passes, of Muennighoff et al. 2023

@@ -13,7 +13,7 @@ from slmtui.studies.claims import judge_claims
 from slmtui.studies.laws import FARTHEST, Law, Prediction, fit_law, passes_of
 from slmtui.studies.report_figures import cells_figure, curves_figure, law_figure
 from slmtui.studies.results import CellResult, StudyResults
-from slmtui.studies.tables import against_words, interval_words
+from slmtui.studies.tables import against_words, interval_words, test_words
 from slmtui.words import duration, listed, plural
 
 FORMS = {
@@ -128,10 +128,8 @@ def _found(results: StudyResults) -> list[ReportBlock]:
     if not measured:
         return []
     order = sorted(measured, key=lambda cell: cell.estimate.mean if cell.estimate is not None else math.inf)
-    with_test = any(cell.test_mean is not None for cell in order)
-    header = ["cell", "parameters", "train tokens", "seeds", "bits/byte", "95 %", "spread"]
-    header += [*(["test"] if with_test else []), "against the best"]
-    rows = [tuple(_row(results, cell, with_test=with_test)) for cell in order]
+    header = ["cell", "parameters", "train tokens", "seeds", "bits/byte", "95 %", "spread", "against the best"]
+    rows = [tuple(_row(results, cell)) for cell in order]
     blocks: list[ReportBlock] = [
         Heading("Results", 2),
         Table(tuple(header), tuple(rows), left=frozenset({0, len(header) - 1})),
@@ -140,12 +138,7 @@ def _found(results: StudyResults) -> list[ReportBlock]:
             "there is none."
         ),
     ]
-    if with_test:
-        blocks.append(
-            Paragraph(
-                "Test is the loss on text that no choice was made by, and in brackets how far validation flattered."
-            )
-        )
+    blocks += [Paragraph(line, lead="On the test side:") for line in [test_words(results)] if line]
     blocks.append(Figure(cells_figure(order), "Each cell's mean with its interval; a dot is a seed."))
     if any(len(trial.evaluations) > 1 for cell in order for trial in cell.measured):
         caption = (
@@ -155,11 +148,10 @@ def _found(results: StudyResults) -> list[ReportBlock]:
     return blocks
 
 
-def _row(results: StudyResults, cell: CellResult, *, with_test: bool) -> list[str]:
+def _row(results: StudyResults, cell: CellResult) -> list[str]:
     estimate, summary = cell.estimate, cell.measured[0].summary
     assert estimate is not None
     assert summary is not None
-    test = "–" if cell.test_mean is None else f"{cell.test_mean:.3f} ({cell.test_mean - estimate.mean:+.3f})"
     return [
         cell.cell.label,
         f"{summary.parameters:,}",
@@ -168,7 +160,6 @@ def _row(results: StudyResults, cell: CellResult, *, with_test: bool) -> list[st
         f"{estimate.mean:.3f}",
         interval_words(estimate),
         "–" if estimate.spread is None else f"{estimate.spread:.3f}",
-        *([test] if with_test else []),
         against_words(results, cell),
     ]
 

@@ -17,7 +17,7 @@ from slmtui.config.study import Cell, Study, Trial
 from slmtui.runs.log_reader import LogError, LogReader
 from slmtui.runs.run import Run, State, all_runs
 from slmtui.runs.summary import RunSummary, SummaryFold
-from slmtui.studies.statistics import Comparison, Estimate, compare, estimate, level_for
+from slmtui.studies.statistics import Comparison, Estimate, compare, estimate, flattery, level_for
 from slmtui.training import events
 
 Status = Literal["missing", "running", "stopped", "done", "failed"]
@@ -38,6 +38,7 @@ class TrialResult:
     blocks: events.BlockLosses | None = None
     labels: dict[str, int] = field(default_factory=dict)  # of the samples at the best evaluation
     evaluations: tuple[tuple[int, float], ...] = ()  # (step, bits per byte) of who predicts
+    test: events.FinalTest | None = None
 
     @property
     def step(self) -> int:
@@ -50,15 +51,6 @@ class TrialResult:
     @property
     def bits_per_byte(self) -> float | None:
         return self.summary.judged_bits_per_byte if self.summary is not None else None
-
-    @property
-    def test_bits_per_byte(self) -> float | None:
-        """On the test side, of who predicts; None without such a side, or before the end."""
-        if self.summary is None:
-            return None
-        of = {"static": self.summary.test_mixed_bits_per_byte, "adaptive": self.summary.test_adaptive_bits_per_byte}
-        found = of.get(self.summary.judged or "network")
-        return self.summary.test_bits_per_byte if found is None else found
 
 
 @dataclass(frozen=True)
@@ -77,11 +69,14 @@ class CellResult:
         measured = self.measured
         return _estimate(measured) if measured else None
 
-    @property
-    def test_mean(self) -> float | None:
-        found = [result.test_bits_per_byte for result in self.measured]
-        known = [bits for bits in found if bits is not None]
-        return float(np.mean(known)) if known and len(known) == len(found) else None
+
+@dataclass(frozen=True)
+class CellOnTest:
+    """The best cell on the test side: its loss, and how far its validation loss lies below. Bits per byte."""
+
+    cell: CellResult
+    estimate: Estimate
+    flattered: Estimate
 
 
 @dataclass(frozen=True)
@@ -104,6 +99,29 @@ class StudyResults:
         most = max((len(cell.measured) for cell in known), default=0)
         full = [cell for cell in known if len(cell.measured) == most]
         return min(full, key=_mean, default=None)
+
+    @property
+    def test(self) -> CellOnTest | None:
+        """How the best cell does on the test side; None without one, and until the study is over.
+
+        Each trial notes its test loss at its end. None is looked at before the choice is made, and none but the best
+        cell's then, so that nothing is chosen by them.
+        """
+        best = self.best
+        if best is None or any(trial.status in ("missing", "running") for trial in self.trials):
+            return None
+        if any(trial.status == "stopped" for trial in (self.trials if not self.study.halving else best.trials)):
+            return None
+        found = [(trial.test, trial.blocks) for trial in best.measured]
+        pairs = [
+            (test.nats, test.n_bytes, blocks) for test, blocks in found
+            if test is not None and test.nats is not None and test.n_bytes is not None and blocks is not None
+        ]  # fmt: skip
+        if not pairs or len(pairs) < len(found):
+            return None
+        nats, n_bytes = [each for each, _, _ in pairs], pairs[0][1]
+        val, val_bytes = [blocks.judged for _, _, blocks in pairs], pairs[0][2].n_bytes
+        return CellOnTest(best, estimate(nats, n_bytes), flattery(nats, n_bytes, val, val_bytes))
 
     def against_best(self, cell: CellResult) -> Comparison | None:
         """How much better the best cell is than this one, on the seeds that both have; the level is that of as many
@@ -184,6 +202,7 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
     if run is None:
         return TrialResult(trial)
     fold, blocks, labels, evaluations = SummaryFold(run.name), None, dict[str, int](), list[tuple[int, float]]()
+    test: events.FinalTest | None = None
     try:
         for chunk in LogReader(run.log_file).read():
             for event in chunk.skim():
@@ -191,13 +210,15 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
                 match event:
                     case events.BlockLosses():
                         blocks = event
+                    case events.FinalTest():
+                        test = event
                     case events.Evaluation():
                         evaluations.append((event.step, event.judged_bits_per_byte))
                     case events.SampleRates() if event.step == fold.summary.best_step:
                         labels = event.labels
                     case events.Resumed() | events.Step():
-                        blocks = None
+                        blocks = test = None
     except LogError:
         return TrialResult(trial, run, "failed")
     state = run.state(fold.last, paused=fold.summary.paused)
-    return TrialResult(trial, run, _STATUS[state], fold.so_far(), blocks, labels, tuple(evaluations))
+    return TrialResult(trial, run, _STATUS[state], fold.so_far(), blocks, labels, tuple(evaluations), test)

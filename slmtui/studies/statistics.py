@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import t as student
 
-LEVEL = 0.95
+from slmtui.runs.text_interval import LEVEL, student_factor, text_variance
+
 MOST_SEEDS = 100  # beyond that a difference is not worth deciding
 
 FloatArray = NDArray[np.float64]
@@ -73,9 +73,7 @@ def estimate(losses: ArrayLike, n_bytes: ArrayLike, level: float = LEVEL) -> Est
     if seeds < 2 or blocks < 2:
         return Estimate(mean, seeds, None, None, None)
     by_seed = float(of_seed.var(ddof=1)) / seeds
-    of_block = bits.mean(axis=0)  # (K,)
-    residual = of_block - mean * sizes
-    by_text = float(blocks / (blocks - 1) * (residual**2).sum() / total**2)
+    by_text = text_variance(bits.mean(axis=0), sizes)
     half = _half_width(by_seed, seeds, by_text, blocks, level)
     return Estimate(mean, seeds, float(of_seed.std(ddof=1)), mean - half, mean + half, by_seed, by_text)
 
@@ -87,11 +85,31 @@ def compare(first: ArrayLike, second: ArrayLike, n_bytes: ArrayLike, level: floa
     return Comparison(difference, _seeds_needed(difference, gained.shape[1], level))
 
 
+def flattery(
+    test: ArrayLike, test_bytes: ArrayLike, val: ArrayLike, val_bytes: ArrayLike, level: float = LEVEL
+) -> Estimate:
+    """By how much lower the validation losses of S seeds are than their test losses, (S, K) and (S, M) in nats.
+
+    Each seed is compared with itself; the two texts are uncertain each for itself.
+    """
+    of_test, of_val = (np.asarray(nats, np.float64) / math.log(2) for nats in (test, val))
+    sizes = [np.asarray(n_bytes, np.float64) for n_bytes in (test_bytes, val_bytes)]
+    of_seed = of_test.sum(axis=1) / sizes[0].sum() - of_val.sum(axis=1) / sizes[1].sum()
+    mean, seeds = float(of_seed.mean()), len(of_seed)
+    if seeds < 2 or min(map(len, sizes)) < 2:
+        return Estimate(mean, seeds, None, None, None)
+    by_seed = float(of_seed.var(ddof=1)) / seeds
+    by_text = [text_variance(bits.mean(axis=0), n) for bits, n in zip((of_test, of_val), sizes, strict=True)]
+    of_text = [student_factor(len(n), level) * math.sqrt(v) for n, v in zip(sizes, by_text, strict=True)]
+    half = math.hypot(student_factor(seeds, level) * math.sqrt(by_seed), *of_text)
+    return Estimate(mean, seeds, float(of_seed.std(ddof=1)), mean - half, mean + half, by_seed, sum(by_text))
+
+
 def _half_width(by_seed: float, seeds: int, by_text: float, blocks: int, level: float) -> float:
     """Of the sum of two uncertain variances: Student's half-widths of both, added as squares."""
-    of_seeds = float(student.ppf((1 + level) / 2, seeds - 1)) * math.sqrt(by_seed)
-    of_text = float(student.ppf((1 + level) / 2, blocks - 1)) * math.sqrt(by_text)
-    return math.hypot(of_seeds, of_text)
+    return math.hypot(
+        student_factor(seeds, level) * math.sqrt(by_seed), student_factor(blocks, level) * math.sqrt(by_text)
+    )
 
 
 def _seeds_needed(difference: Estimate, blocks: int, level: float) -> int | None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from slmtui.runs.lines import flattery_verdict
 from slmtui.studies.claims import judge_claims
 from slmtui.studies.results import CellResult, StudyResults
 from slmtui.studies.statistics import Comparison, Estimate
+from slmtui.words import number
 
 HEADER = ("cell", "seeds", "bits per byte", "95 %", "spread", "against the best")
 
@@ -14,11 +16,14 @@ HEADER = ("cell", "seeds", "bits per byte", "95 %", "spread", "against the best"
 def table(results: StudyResults) -> list[str]:
     """The cells, the best first, each with its interval and what is shown of its distance to the best."""
     order = sorted(results.cells, key=lambda cell: cell.estimate.mean if cell.estimate is not None else float("inf"))
-    with_test = any(cell.test_mean is not None for cell in results.cells)
-    rows = [[*HEADER, *(["test"] if with_test else [])]]
+    rows = [list(HEADER)]
     for cell in order:
-        row = [cell.cell.label, f"{len(cell.measured)}/{len(cell.trials)}", *_numbers(cell.estimate)]
-        rows.append([*row, against_words(results, cell), *([_test(cell)] if with_test else [])])
+        row = [
+            f"{cell.cell.number:02}  {cell.cell.label}",
+            f"{len(cell.measured)}/{len(cell.trials)}",
+            *_numbers(cell.estimate),
+        ]
+        rows.append([*row, against_words(results, cell)])
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -39,11 +44,23 @@ def interval_words(estimate: Estimate) -> str:
     return f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
-def _test(cell: CellResult) -> str:
-    """The loss on the test side, and by how much validation flattered."""
-    if cell.test_mean is None or cell.estimate is None:
-        return "–"
-    return f"{cell.test_mean:.3f} ({cell.test_mean - cell.estimate.mean:+.3f})"
+def test_words(results: StudyResults) -> str:
+    """How the best cell does on the test side, and whether validation flattered it; "" before that is known."""
+    if (test := results.test) is None:
+        return ""
+    flattered = test.flattered
+    words = f"{test.cell.cell.label} has {test.estimate.mean:.3f} bits per byte ({interval_words(test.estimate)}) on "
+    words += f"text that nothing was chosen by; validation flattered by {number(flattered.mean, '.3f')}"
+    if flattered.low is None or flattered.high is None:
+        return f"{words}."
+    noise = flattery_verdict(flattered.low, flattered.high)
+    return f"{words} ({number(flattered.low, '.3f')} to {number(flattered.high, '.3f')}), {noise}."
+
+
+def test_lines(results: StudyResults) -> list[str]:
+    """The same, under the table of a terminal."""
+    words = test_words(results)
+    return ["", f"test: {words}"] if words else []
 
 
 def against_words(results: StudyResults, cell: CellResult) -> str:
@@ -86,7 +103,7 @@ def cell_record(results: StudyResults, cell: CellResult) -> dict[str, Any]:
         "low": None if estimate is None else estimate.low,
         "high": None if estimate is None else estimate.high,
         "spread": None if estimate is None else estimate.spread,
-        "test_mean": cell.test_mean,
+        "test": None,  # of the best cell alone, once the study is over
         "best": cell is results.best,
         "worse_than_best": None,
         "trials": [
@@ -96,11 +113,17 @@ def cell_record(results: StudyResults, cell: CellResult) -> dict[str, Any]:
                 "status": result.status,
                 "step": result.step,
                 "bits_per_byte": result.bits_per_byte,
-                "test_bits_per_byte": result.test_bits_per_byte,
             }
             for result in cell.trials
         ],
     }
+    if (test := results.test) is not None and test.cell is cell:
+        record["test"] = {
+            "mean": test.estimate.mean,
+            "low": test.estimate.low,
+            "high": test.estimate.high,
+            "flattered": {"mean": test.flattered.mean, "low": test.flattered.low, "high": test.flattered.high},
+        }
     if comparison is not None:
         record["worse_than_best"] = {
             "mean": comparison.difference.mean,

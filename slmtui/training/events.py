@@ -135,7 +135,10 @@ class Evaluation(Base):
 
 @dataclass(frozen=True, kw_only=True)
 class FinalTest(Base):
-    """What the best model has on the test side (data.test), which is looked at once, when the training is over."""
+    """What the best model has on the test side, which is looked at once, when the training is over.
+
+    The interval (95 %) and how far validation flattered are of who predicts with the best model, in bits per byte.
+    """
 
     event: Literal["final_test"] = "final_test"
     best_step: Count  # of the model that was tested
@@ -147,11 +150,28 @@ class FinalTest(Base):
     adaptive_loss: float | None = None
     adaptive_bits_per_byte: float | None = None
     decides: Decides | None = None  # None: the mixture, if there is one
+    low: float | None = None  # None, too, of a text too short to say
+    high: float | None = None
+    flattered: float | None = None  # the test loss less the validation loss, of the same model
+    flattered_low: float | None = None
+    flattered_high: float | None = None
+    n_bytes: list[Count] | None = None  # of each block of the test text
+    nats: list[Real] | None = None  # what who predicts has on each
 
     @property
     def judged(self) -> Decides:
         """Who predicts with the best model."""
         return self.decides or ("network" if self.mixed_loss is None else "static")
+
+    @property
+    def judged_bits_per_byte(self) -> float:
+        found = {"static": self.mixed_bits_per_byte, "adaptive": self.adaptive_bits_per_byte}.get(self.judged)
+        return self.bits_per_byte if found is None else found
+
+    @property
+    def judged_loss(self) -> float:
+        found = {"static": self.mixed_loss, "adaptive": self.adaptive_loss}.get(self.judged)
+        return self.test_loss if found is None else found
 
 
 class NamedLoss(NamedTuple):

@@ -49,6 +49,7 @@ def dataset_settings(phase: Phase) -> DatasetSettings:
         split=data.split,
         validation=data.validation,
         test=data.test,
+        test_fraction=data.test_fraction,
         dedupe=data.dedupe,
     )
 

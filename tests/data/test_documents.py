@@ -226,6 +226,48 @@ def test_the_test_side_is_kept_out_of_the_rest(poems: Path) -> None:
     assert (poems / "03.txt").read_text() not in train + val
 
 
+@pytest.mark.parametrize("split", ["contiguous", "by-document"])
+@pytest.mark.parametrize("named", [(), ("00.txt",)])
+def test_a_share_for_the_test_is_of_whole_documents(poems: Path, split: str, named: tuple[str, ...]) -> None:
+    built = dataset(open_corpus(poems), split=split, test_fraction=0.2, train_fraction=0.75, validation=named)
+    assert built.test is not None
+    train, val = sides(built)
+    test = [text for text in built.tokenizer.decode(built.test.tokens, "\0").split("\0") if text]
+    assert sorted(train + val + test) == sorted(path.read_text() for path in poems.iterdir())
+    sizes = [sum(map(len, side)) for side in (test, val, train)]
+    assert sizes[0] / sum(sizes) == pytest.approx(0.2, abs=0.06)
+    assert named or sizes[1] / sum(sizes) == pytest.approx(0.2, abs=0.06)  # a quarter of the rest
+    if split == "contiguous" and not named:
+        assert train + val + test == sorted(
+            train + val + test, key=[p.read_text() for p in sorted(poems.iterdir())].index
+        )
+
+
+def test_a_single_document_is_cut_in_three(tmp_path: Path) -> None:
+    text = "".join(f"line {number}\n" for number in range(200))
+    (tmp_path / "a.txt").write_text(text)
+    built = dataset(open_corpus(tmp_path / "a.txt"), kind="bytes", test_fraction=0.2, train_fraction=0.5)
+    assert built.test is not None
+    parts = [built.tokenizer.decode(side.tokens, "") for side in (built.train, built.val, built.test)]
+    assert "".join(parts) == text
+    assert [len(part) / len(text) for part in parts] == pytest.approx([0.4, 0.4, 0.2], abs=0.04)
+    assert built.locate("test", 0)[1] == 1 + "".join(parts[:2]).count("\n")
+
+
+def test_copies_are_on_one_of_three_sides_and_too_few_documents_are_refused(tmp_path: Path) -> None:
+    texts = [f"poem {number} of its own, {number * 7}\n" for number in range(6)]
+    write(tmp_path, {f"{number}{twin}.txt": text for number, text in enumerate(texts) for twin in "ab"})
+    built = dataset(open_corpus(tmp_path), split="by-document", test_fraction=0.3, train_fraction=0.5)
+    assert built.test is not None
+    parts = [set(built.tokenizer.decode(side.tokens, "\0").split("\0")) - {""} for side in built.sides]
+    assert sum(map(len, parts)) == len(texts)
+    write(tmp_path / "few", {"a.txt": texts[0], "b.txt": texts[1], "c.txt": texts[1]})
+    with pytest.raises(DataError, match=r"needs 3 different documents \(found 3, 2 different\)"):
+        dataset(open_corpus(tmp_path / "few"), split="by-document", test_fraction=0.3)
+    with pytest.raises(DataError, match=r"1 for test, at least 2 are needed"):
+        dataset(open_corpus(tmp_path / "few" / "a.txt"), test_fraction=0.1, train_fraction=0.5)
+
+
 def test_a_share_that_whole_documents_cannot_give_is_said(tmp_path: Path) -> None:
     write(tmp_path, {"a.txt": "first text of some length\n", "b.txt": "second text that is as long as the first\n"})
     (note,) = dataset(open_corpus(tmp_path)).notes

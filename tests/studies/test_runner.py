@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import resource
@@ -14,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.config.study import Study
+from slmtui.config.study import Study, load_study
 from slmtui.runs.run import all_runs
+from slmtui.studies.claims import CLAIMS
 from slmtui.studies.results import StudyResults, read_results
 from slmtui.studies.runner import Work, take_trial
 from slmtui.training.control import CommandKind
 from tests.processes import Processes
-from tests.studies.conftest import MakeStudy
+from tests.studies.conftest import GRID, MakeStudy
 
 
 def never() -> CommandKind | None:
@@ -216,3 +218,30 @@ def test_a_study_killed_at_random_twenty_times_ends_with_the_same_numbers(
         process.communicate()
     assert processes.run(*command, cwd=tmp_path).returncode == 0
     assert numbers(read_results(study, tmp_path / "killed")) == numbers(read_results(study, tmp_path / "whole"))
+
+
+def test_the_best_cell_alone_is_judged_on_the_test_side_and_only_at_the_end(
+    study_file: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    rest = "data.test_fraction = 0.3\n" + GRID
+    file = str(study_file(rest=rest))
+    study = load_study(file, CLAIMS)
+    three = itertools.islice(Work(study, Path("checkpoints"), never).run(), 3)
+    assert len(list(three)) == 3
+    assert read_results(study, Path("checkpoints")).test is None
+    assert main(["study", file, "--at-once", "1", "--checkpoints", "checkpoints"]) == 0
+    results = read_results(study, Path("checkpoints"))
+    assert results.test is not None
+    assert results.best is not None
+    tested = [trial.test for trial in results.best.measured]
+    assert results.test.estimate.mean == pytest.approx(
+        sum(test.judged_bits_per_byte for test in tested if test is not None) / 2, rel=0.03
+    )
+    out = capsys.readouterr().out
+    (line,) = [line for line in out.splitlines() if line.startswith("test: ")]
+    assert line.startswith(f"test: {results.best.cell.label} has {results.test.estimate.mean:.3f} bits per byte (")
+    assert "validation flattered by" in line
+    assert main(["study", file, "--show", "--json", "--checkpoints", "checkpoints"]) == 0
+    cells = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [cell["test"] is not None for cell in cells] == [cell["best"] for cell in cells]
+    assert not any("test" in key for cell in cells for trial in cell["trials"] for key in trial)

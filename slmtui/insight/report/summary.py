@@ -11,7 +11,7 @@ from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
-from slmtui.runs.lines import NOT_TESTED, kept_of
+from slmtui.runs.lines import NOT_TESTED, flattery_words, kept_of
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding, judged_name, mixtures
 from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, mixtures_against, standing
 from slmtui.words import duration, listed, number, percent, plural
@@ -22,7 +22,11 @@ IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
 
 def summary(facts: RunFacts, level: int) -> list[ReportBlock]:
     blocks: list[ReportBlock] = [Heading("Summary", level), Paragraph(" ".join((_trained(facts), _ended(facts))))]
-    known = {"Tags:": listed(facts.tags), "Note:": facts.note, "Began as:": facts.started.parent}
+    known = {
+        "Tags:": listed(facts.tags),
+        "Note:": facts.note,
+        "Began as:": facts.started.parent,
+    }
     blocks += [Paragraph(f"{text.rstrip('.')}.", lead=lead) for lead, text in known.items() if text]
     if facts.best is not None:
         blocks.append(Paragraph(_verdict(facts), lead="Verdict:"))
@@ -143,7 +147,7 @@ def _tested(test: FinalTest) -> str:
     return (
         f"on the {plural(test.tokens, 'token')} that were looked at once, at the end, the model of step "
         f"{test.best_step:,} has {words}."
-    )
+    ) + (f" In bits per byte: {flattery_words(test)}." if test.flattered is not None else "")
 
 
 _NAMES = {"network": "the network alone"}

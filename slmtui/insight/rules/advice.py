@@ -118,6 +118,7 @@ WITHOUT_COPIES = Option("leave the copies out with data.dedupe = true", can_leav
 EXCLUDED = Option("remove the copies (data.exclude takes patterns)")
 BY_DOCUMENT = Option('data.split = "by-document"', can_split_by_document)
 HOLD_BACK_MORE = Option("a smaller data.train_fraction", can_hold_back_more)
+MORE_TEST = Option("a larger data.test_fraction", lambda trace: trace.setting("data", "test_fraction") > 0)
 NAMED_FILES = Option("other files to validate on (data.validation)", can_name_validation)
 COMPACT = Option('tokenizer.kind = "gpt2-compact"', _is("tokenizer", "kind", "gpt2"))
 BPE = Option('tokenizer.kind = "bpe"', _is("tokenizer", "kind", "gpt2", "gpt2-compact"))

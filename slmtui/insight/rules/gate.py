@@ -1,7 +1,7 @@
 """The gate: limits of a phase that make a run fail in CI, judged at the best evaluation, the one that best.pt holds.
 
-Limits on rates are judged on the samples that were drawn at that evaluation, the one on characters saved on the lines
-that its model completed at the end.
+Limits on rates are judged on the samples that were drawn at that evaluation, those on the test side and on characters
+saved on what its model did at the end.
 """
 
 from __future__ import annotations
@@ -11,7 +11,15 @@ from dataclasses import dataclass
 
 from slmtui.config.gate_section import GateSection
 from slmtui.insight.judging.proportion import counted
-from slmtui.training.events import CharactersSaved, Evaluation, Event, RunStarted, SampleRates, judged_name
+from slmtui.training.events import (
+    CharactersSaved,
+    Evaluation,
+    Event,
+    FinalTest,
+    RunStarted,
+    SampleRates,
+    judged_name,
+)
 from slmtui.training.uniform import has_learned
 from slmtui.words import plural
 
@@ -26,6 +34,7 @@ class BestEvaluation:
     evaluation: Evaluation | None = None
     rates: SampleRates | None = None
     saved: CharactersSaved | None = None
+    test: FinalTest | None = None
     started: RunStarted | None = None  # None before the run's first event
     inherited: Evaluation | None = None  # of the weights that it started with, those of its parent, if it has one
 
@@ -40,7 +49,7 @@ class BestEvaluation:
         if isinstance(event, RunStarted):
             self.started = event
         elif isinstance(event, Evaluation) and event.best:
-            self.evaluation, self.rates, self.saved = event, None, None
+            self.evaluation, self.rates, self.saved, self.test = event, None, None, None
             if event.step == 0 and self.started is not None and self.started.parent is not None:
                 self.inherited = event
         elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
@@ -51,6 +60,8 @@ class BestEvaluation:
             and event.best_step == self.evaluation.step
         ):
             self.saved = event
+        elif isinstance(event, FinalTest) and self.evaluation is not None and event.best_step == self.evaluation.step:
+            self.test = event
 
     @property
     def has_learned(self) -> bool:
@@ -98,7 +109,18 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         for key, limit, value in losses
         if limit is not None
     ]
-    return found + _rates(gate, best) + _saved(gate, best)
+    return found + _tested(gate, best) + _rates(gate, best) + _saved(gate, best)
+
+
+def _tested(gate: GateSection, best: BestEvaluation) -> list[Limit]:
+    limit, test = gate.max_test_bits_per_byte, best.test
+    if limit is None:
+        return []
+    if test is None:
+        return [_limit("max_test_bits_per_byte", limit, False, "the test side was not looked at")]
+    bits = test.judged_bits_per_byte
+    words = f"{bits:.4f}{'' if test.judged == 'network' else f', {judged_name(test)},'} on the test side"
+    return [_limit("max_test_bits_per_byte", limit, bits <= limit, words)]
 
 
 def _rates(gate: GateSection, best: BestEvaluation) -> list[Limit]:

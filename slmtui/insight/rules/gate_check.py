@@ -21,6 +21,11 @@ def refuse_impossible(phase: Phase, dataset: Dataset) -> None:
     if gate.wants_rates and not phase.sampling.prompts:
         key = "min_parse_rate" if gate.min_parse_rate is not None else "max_copied_share"
         raise UserError(f"{phase.name}: gate.{key} judges samples, and sampling.prompts is empty; give it a prompt")
+    if gate.max_test_bits_per_byte is not None and dataset.test is None:
+        raise UserError(
+            f"{phase.name}: gate.max_test_bits_per_byte = {gate.max_test_bits_per_byte:g} is a limit on the test side, "
+            "and there is none; set data.test_fraction or data.test, or take the limit out"
+        )
     if gate.min_characters_saved is not None and not line_places(dataset.val, dataset.tokenizer, 1, SEED):
         raise UserError(
             f"{phase.name}: gate.min_characters_saved = {gate.min_characters_saved:g} asks for completions of lines, "

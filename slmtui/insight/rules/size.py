@@ -13,6 +13,7 @@ from slmtui.insight.rules.advice import (
     COMPACT,
     EXCLUDED,
     HOLD_BACK_MORE,
+    MORE_TEST,
     MORE_TEXT,
     NAMED_FILES,
     NARROWER,
@@ -113,6 +114,13 @@ def trivial(trace: RunTrace) -> Evidence | None:
 def tiny_validation(trace: RunTrace) -> Evidence | None:
     tokens = trace.data.val_tokens
     if tokens >= SMALL_VALIDATION:
+        return None
+    return Evidence(values={"tokens": tokens, "known_to": val_uncertainty(tokens)}, number=tokens)
+
+
+def tiny_test(trace: RunTrace) -> Evidence | None:
+    tokens = trace.data.test_tokens
+    if tokens is None or tokens >= SMALL_VALIDATION:
         return None
     return Evidence(values={"tokens": tokens, "known_to": val_uncertainty(tokens)}, number=tokens)
 
@@ -224,6 +232,19 @@ RULES = (
             title="validation too small",
             evidence="{tokens:,} validation tokens: their loss is known to about ± {known_to:.1f} nats",
             remedy=Advice("use {options}, and believe no difference smaller than that", (MORE_TEXT, HOLD_BACK_MORE)),
+        ),
+    ),
+    Rule(
+        code="tiny_test", when=ALWAYS, applies=tiny_test, source=SPREAD_OF_LOSS, weight=_weight_of_tiny_validation,
+        live=Live(
+            message="the test has {tokens:,} tokens: its loss is known to about ± {known_to:.1f} nats, too little to "
+            "judge by",
+            advice=Advice("use {options}", (MORE_TEXT, MORE_TEST)),
+        ),
+        diagnosis=Diagnosis(
+            title="test too small",
+            evidence="{tokens:,} test tokens: their loss is known to about ± {known_to:.1f} nats",
+            remedy=Advice("use {options}", (MORE_TEXT, MORE_TEST)),
         ),
     ),
     Rule(

@@ -34,6 +34,13 @@ def test_a_small_validation_text_has_one_level_before_the_start_and_at_the_end(t
     assert (warning.level, finding.level) == (level, level)
 
 
+@pytest.mark.parametrize(("tokens", "level"), [(100, "warning"), (999, "note"), (1000, None), (None, None)])
+def test_a_small_test_has_the_levels_of_a_small_validation(tokens: int | None, level: str | None) -> None:
+    start = knowing(started(), SOUND)
+    start = replace(start, data=replace(start.data, test_tokens=tokens))
+    assert [(one.code, one.level) for one in before_the_start(start)] == ([("tiny_test", level)] if level else [])
+
+
 @pytest.mark.parametrize(
     ("code", "rows"),
     [

@@ -13,7 +13,7 @@ from slmtui.runs.index import RunListing
 from slmtui.runs.tags import refuse_name
 from slmtui.training.data_record import same_vocabulary
 from slmtui.training.events import DIVERGED
-from slmtui.words import duration
+from slmtui.words import duration, number
 
 STATE_COLOURS = {
     "running": "$train", "paused": "$warning", "stalled": "$warning", "done": "$foreground", "stopped": "$quiet",
@@ -96,6 +96,10 @@ def _judged(run: RunListing) -> str:
         said += f" Of {summary.samples:,} samples {round(summary.parse_rate * summary.samples):,} parse."
     if summary.samples and summary.copied_share is not None:
         said += f" Copied: {summary.copied_share:.0%} of the tokens.".replace("%", " %")
+    if (test := summary.test_judged_bits_per_byte) is not None:
+        low, high = summary.test_low, summary.test_high
+        known = "" if low is None or high is None else f" ({number(low, '.2f')} to {number(high, '.2f')})"
+        said += f" Test: {number(test, '.2f')}{known} bits per byte."
     if summary.gate_failed:
         said += " Its gate failed."
     return f"{said} Diagnosis: {summary.finding}." if summary.finding else said

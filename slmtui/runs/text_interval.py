@@ -1,0 +1,37 @@
+"""How well the loss over a text is known, from how much stretches of the text differ.
+
+The text is cut into K blocks of b[k] bytes, with L[k] nats each. With m = Σ L / (Σ b · ln 2) bits per byte, the
+variance of m for other text of the kind is that of a ratio estimate (Cochran 1977, "Sampling Techniques", 6.3), and the
+interval is that of Student's t with K − 1 degrees of freedom.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.stats import t as student
+
+LEVEL = 0.95
+
+
+def text_variance(bits: ArrayLike, n_bytes: ArrayLike) -> float:
+    """The variance of the mean in bits per byte, of K ≥ 2 blocks with (K,) bits and (K,) bytes."""
+    of_block, sizes = np.asarray(bits, np.float64), np.asarray(n_bytes, np.float64)
+    blocks, total = len(sizes), sizes.sum()
+    residual = of_block - of_block.sum() / total * sizes
+    return float(blocks / (blocks - 1) * (residual**2).sum() / total**2)
+
+
+def known_to(nats: ArrayLike, n_bytes: ArrayLike, level: float = LEVEL) -> float | None:
+    """Half of the interval of a loss in bits per byte, of K blocks with nats and bytes each; None of one."""
+    of_block = np.asarray(nats, np.float64) / math.log(2)
+    if len(of_block) < 2 or not np.isfinite(of_block).all():
+        return None
+    return student_factor(len(of_block), level) * math.sqrt(text_variance(of_block, n_bytes))
+
+
+def student_factor(n: int, level: float = LEVEL) -> float:
+    """How many standard errors half of the interval of a mean of n values has."""
+    return float(student.ppf((1 + level) / 2, n - 1))
