@@ -30,10 +30,10 @@ def start_detached(phases: Sequence[Phase], checkpoints: Path, tell: Callable[[s
     from slmtui.data.reading import at_start
     from slmtui.training.prepare import phase_corpus  # numpy
 
-    if any(phase.model.init_from for phase in phases):
-        from slmtui.parents import with_parent  # torch
+    if any(phase.model.init_from or phase.training.distill_from for phase in phases):
+        from slmtui.parents import with_parent, with_teacher  # torch
 
-        phases = [with_parent(phase, checkpoints)[0] for phase in phases]
+        phases = [with_teacher(with_parent(phase, checkpoints)[0], checkpoints)[0] for phase in phases]
     for phase in phases:
         for line in at_start(phase_corpus(phase)):
             tell(f"{phase.name}: {line}")

@@ -1,4 +1,4 @@
-"""The model that a phase starts from, wherever that comes from: here the rooms meet that can read one."""
+"""The models that a phase starts from, or learns from: here the rooms meet that can read one."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from slmtui.config.errors import PhaseError, Problem, printable
 from slmtui.config.phase import Phase
 from slmtui.errors import UserError
 from slmtui.exchange.gpt2_folder import is_gpt2_folder, parent_from_folder
-from slmtui.runs.lineage import parent_from_run
+from slmtui.runs.lineage import parent_from_run, teacher_from_runs
 from slmtui.training.parent import Parent
+from slmtui.training.teacher import Teacher
 
 
 def with_parent(phase: Phase, checkpoints: Path) -> tuple[Phase, Parent | None]:
@@ -28,3 +29,17 @@ def with_parent(phase: Phase, checkpoints: Path) -> tuple[Phase, Parent | None]:
     except UserError as error:
         raise PhaseError([Problem(printable(phase.name), "model.init_from", str(error))]) from None
     return parent.settle(phase), parent
+
+
+def with_teacher(phase: Phase, checkpoints: Path) -> tuple[Phase, Teacher | None]:
+    """The phase with its teachers named for good, and them as one model; the same phase, and None, if it names none.
+
+    checkpoints: as above. PhaseError if there are no such models.
+    """
+    if not phase.training.distill_from:
+        return phase, None
+    try:
+        teacher = teacher_from_runs(phase.training.distill_from, checkpoints)
+    except UserError as error:
+        raise PhaseError([Problem(printable(phase.name), "training.distill_from", str(error))]) from None
+    return teacher.settle(phase), teacher

@@ -16,7 +16,7 @@ from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
-from slmtui.parents import with_parent
+from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile, Wish, nothing
 from slmtui.runs.final_test import with_final_test
@@ -59,10 +59,11 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         phase, parent = with_parent(phase, checkpoints)
+        phase, teacher = with_teacher(phase, checkpoints)
         dataset = prepare_dataset(phase, None if parent is None else parent.tokenizer)
         refuse_impossible(phase, dataset)
         price = _price_of_child(phase, dataset)
-        training = Training.start(phase, dataset, tuned_machine(phase, dataset), parent)
+        training = Training.start(phase, dataset, tuned_machine(phase, dataset), parent, teacher)
         del parent  # its weights are the training's now
     run = create_run(checkpoints, phase)
     lock = run.lock()
@@ -80,7 +81,8 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
         clear_drafts(run.folder)
         commands = _control_file(run, wish)
         with translate_oom(run.phase()):
-            resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1])
+            teacher = with_teacher(run.phase(), run.folder.parent)[1]
+            resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
     except BaseException:
         lock.release()
         raise

@@ -11,6 +11,7 @@ COMMANDS = {
     "serve": "answer editors and OpenAI's clients over HTTP",
     "examine": "count what a run's model writes, and test what it knows by heart",
     "continue": "train a finished run on, as a run of its own",
+    "distill": "train one network from the predictions of a study's cell, or of a run",
     "study": "train the trials of a study, and say what they tell together",
     "predict": "predict a phase's loss from the trials of a study",
     "watch": "print what a run does as it happens, here or in another process",

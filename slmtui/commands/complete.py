@@ -1,7 +1,8 @@
 """slmtui complete RUN ["prompt" …]: complete prompts with the model of a run.
 
 Prompts may come from a pipe, one a line; with neither, at a terminal, they are asked for line by line. The first
-completion is drawn with the seed, each further one with the next. The path of a checkpoint file may stand for the run.
+completion is drawn with the seed, each further one with the next. The path of a checkpoint file may stand for the run,
+and STUDY/CELL for the seeds of a study's cell, whose networks then predict together.
 A model that learns on ([model] context_mixing) also learns from the files named with --context.
 """
 
@@ -19,6 +20,7 @@ from slmtui.commands.options import (
     Job,
     checkpoints_option,
     json_option,
+    models_of,
     run_argument,
     saved_model,
     seed_option,
@@ -30,6 +32,7 @@ from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.inference.context_file import decoded, read_context
 from slmtui.output import ExitStatus, put, put_json, say
+from slmtui.runs.cells import find_cell
 from slmtui.runs.run import find_run
 
 
@@ -64,13 +67,14 @@ def command(
     as_json: bool,
     checkpoints: Path,
 ) -> ExitStatus:
-    path = checkpoint_path(run, checkpoints, last=last)
+    cell = find_cell(checkpoints, run)
+    paths = [checkpoint_path(run, checkpoints, last=last)] if cell is None else models_of(cell, last=last)
     before = [read_context(Path(name), "--context ") for name in context]
     from slmtui.inference.batch import Sampling
     from slmtui.inference.generation import complete  # torch, which a wrong name need not wait for
-    from slmtui.runs.checkpoint import load_model
+    from slmtui.runs.ensemble import load_models
 
-    saved = load_model(path)
+    saved, named = load_models(paths), str(cell or paths[0])
     settings = saved.phase.sampling
     sampling = Sampling(
         temperature=settings.temperature if temperature is None else temperature,
@@ -79,7 +83,7 @@ def command(
     )
     n_tokens = settings.tokens if tokens is None else tokens
     stops = tuple(text for text in stop if text) or settings.stop
-    say(f"{path}: step {saved.step:,}, {saved.losses}")
+    say(f"{named}: step {saved.step:,}, {saved.losses}")
     asked = ((where, prompt) for where, prompt in prompts(given) for _ in range(samples))
     for number, (where, prompt) in enumerate(asked):
         if number and not as_json:
@@ -92,7 +96,7 @@ def command(
         own_seed = (seed + number) % (LARGEST_SEED + 1)
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops, before)
         if as_json:
-            put_json(json.dumps({"checkpoint": str(path), "step": saved.step, "seed": own_seed,
+            put_json(json.dumps({"checkpoint": named, "step": saved.step, "seed": own_seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
             continue
         put(prompt, end="")

@@ -3,20 +3,32 @@ it is to somebody who writes: how much of a line it completes rightly, at many p
 
 slmtui examine latest                     samples judged; text asked for, lines completed
 slmtui examine phase2-001 --tokens 32     32 tokens given, are the next 32 exact?
+slmtui examine recipes/02                 the seeds of a study's cell together, and what they gain by it
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import click
 
-from slmtui.commands.options import Job, checkpoints_option, json_option, run_argument, saved_model, seed_option, whole
+from slmtui.commands.options import (
+    Job,
+    checkpoints_option,
+    json_option,
+    models_of,
+    run_argument,
+    saved_model,
+    seed_option,
+    whole,
+)
 from slmtui.errors import UserError
 from slmtui.insight.judging import examination
 from slmtui.insight.judging.examination import Examination, Questions
 from slmtui.output import ExitStatus, put, put_json, say, visible
+from slmtui.runs.cells import find_cell
 from slmtui.runs.run import find_run
 
 NETWORK_ALONE = "what it knows by heart was asked of the network alone, without the n-gram model mixed into it"
@@ -62,23 +74,32 @@ def command(
     as_json: bool,
     checkpoints: Path,
 ) -> ExitStatus:
-    examined = find_run(checkpoints, run)
+    cell = find_cell(checkpoints, run)
+    examined = find_run(checkpoints, run) if cell is None else None
     last = last or _names_the_last(run)
     from slmtui.insight.judging.examiner import dataset_of, examine  # torch, which --help does not need
-    from slmtui.runs.checkpoint import load_model
+    from slmtui.insight.judging.together import together
+    from slmtui.runs.ensemble import SavedEnsemble, load_models
 
-    path = saved_model(examined, last=last)
-    saved = load_model(path)
+    paths = models_of(cell, last=last) if cell is not None else []
+    paths = paths if examined is None else [saved_model(examined, last=last)]
+    saved, path = load_models(paths), str(cell or paths[0])
     asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed, bleu=bleu)
     say(f"{path}: step {saved.step:,}, {saved.losses}")
-    found = examine(saved, dataset_of(saved), asked)
+    dataset = dataset_of(saved)
+    found = examine(saved, dataset, asked)
+    gain = together(saved, dataset) if isinstance(saved, SavedEnsemble) else None
     if as_json:
-        put_json(json.dumps({"run": examined.name, "checkpoint": str(path), **found.to_dict()}))
+        of_ensemble = {} if gain is None else {"together": dataclasses.asdict(gain)}
+        named = {"run": run if examined is None else examined.name, "checkpoint": path}
+        put_json(json.dumps({**named, **found.to_dict(), **of_ensemble}))
     else:
         show(found)
+        if gain is not None:
+            put(visible(gain.words))
         if saved.model.mixture is not None:
             put(NETWORK_ALONE)
-    if not last:
+    if examined is not None and not last:
         try:
             examination.keep(examined, found)
             say(f"kept in {examined.folder / examination.FILE}, where {examined.command('report')} finds it")

@@ -13,10 +13,12 @@ from click.shell_completion import CompletionItem
 from slmtui.config.limits import SEED
 from slmtui.errors import UserError
 from slmtui.files import is_there
-from slmtui.output import put
+from slmtui.output import put, say
 from slmtui.project import DEFAULT_CHECKPOINTS, project_phases
+from slmtui.words import plural
 
 if TYPE_CHECKING:
+    from slmtui.runs.cells import Cell
     from slmtui.runs.run import Run
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -31,7 +33,8 @@ def _show_help(ctx: click.Context, _option: click.Parameter, wanted: bool) -> No
 USAGE = re.compile(r"\Aslmtui [^:]*: ")  # at the beginning of a command's docstring
 RUN_HELP = (
     "RUN is the name of a run, a tag, the path of its folder, wherever that is, or one of two words: latest, and best, "
-    "the one with the fewest bits per byte of those with the newest one's validation text."
+    "the one with the fewest bits per byte of those with the newest one's validation text. complete, examine, serve, "
+    "report and distill also take STUDY/CELL, such as recipes/02: the seeds of a study's cell."
 )
 
 HELP = click.Option(
@@ -121,6 +124,15 @@ def _tags(ctx: click.Context) -> list[str]:
 
 def _checkpoints(ctx: click.Context) -> Path:
     return ctx.params.get("checkpoints") or DEFAULT_CHECKPOINTS
+
+
+def models_of(cell: Cell, *, last: bool = False) -> list[Path]:
+    """The best models of a cell, which predict together; UserError where the `last` are asked for."""
+    if last:
+        raise UserError(f"{cell}: the runs of a cell predict with their best models, and --last asks for the newest")
+    if cell.unfinished:
+        say(f"{cell}: {plural(cell.unfinished, 'seed')} did not come to its end yet, and is left out")
+    return list(cell.files)
 
 
 def saved_model(run: Run, *, last: bool) -> Path:

@@ -2,6 +2,7 @@
 
 slmtui report latest                      Markdown on stdout, without the curves
 slmtui report phase2-001 -o report.html   one file with everything in it
+slmtui report recipes/02                  the seeds of a study's cell, compared
 slmtui report phase1-001 phase2-001 -o docs/phases.md   Markdown, with its curves as SVG beside it
 slmtui report studies/recipes.toml -o recipes.html      of a study: question, design, results, what is not known
 """
@@ -43,11 +44,16 @@ def command(names: tuple[str, ...], output: Path | None, checkpoints: Path) -> E
 
 def _report(names: tuple[str, ...], checkpoints: Path) -> Report:
     from slmtui.insight.report.build import build_report
-    from slmtui.runs.run import find_run
+    from slmtui.runs.cells import find_cell
+    from slmtui.runs.run import Run, find_run
 
     studies = [name for name in names if name.endswith(".toml")]
     if not studies:
-        return build_report([find_run(checkpoints, name) for name in names])
+        runs = list[Run]()
+        for name in names:
+            cell = find_cell(checkpoints, name)
+            runs += [find_run(checkpoints, name)] if cell is None else cell.runs
+        return build_report(runs)
     if len(names) > 1:
         raise UserError(f"a report is on runs, or on one study: {studies[0]} cannot stand beside others")
     return _of_study(Path(studies[0]), checkpoints)

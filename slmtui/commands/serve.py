@@ -1,8 +1,8 @@
 """slmtui serve [RUN …]: answer editors and OpenAI's clients over HTTP, with the models of runs.
 
 Without a RUN, all runs are served, and a request that names no model means the newest. A model's name is its run's, for
-the best model, or RUN@STEP for the checkpoint of that step. When training finds a better model, it is served from then
-on. How to point an editor at it: docs/editors.md.
+the best model, or RUN@STEP for the checkpoint of that step; STUDY/CELL means the seeds of a study's cell together. When
+training finds a better model, it is served from then on. How to point an editor at it: docs/editors.md.
 
 slmtui serve latest
 curl http://127.0.0.1:8000/v1/completions -d '{"prompt": "def "}'
@@ -19,9 +19,10 @@ from pathlib import Path
 
 import click
 
-from slmtui.commands.options import Job, checkpoints_option, run_names, saved_model, whole
+from slmtui.commands.options import Job, checkpoints_option, models_of, run_names, saved_model, whole
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
+from slmtui.runs.cells import find_cell
 from slmtui.runs.run import find_run
 
 EXTRA = "the packages of the extra are missing: pip install 'slmtui[serve]'"
@@ -41,7 +42,11 @@ def command(
     runs: tuple[str, ...], host: str, port: int, api_key: str | None, until_eof: bool, checkpoints: Path
 ) -> ExitStatus:
     for name in runs:
-        saved_model(find_run(checkpoints, name), last=False)
+        cell = find_cell(checkpoints, name)
+        if cell is None:
+            saved_model(find_run(checkpoints, name), last=False)
+        else:
+            models_of(cell)
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401

@@ -251,6 +251,11 @@ class TrainingSection(Section):
         description="How many of the lowest blocks of a model that is started from stay as they are, with its "
         "embeddings; unset: all is trained.",
     )  # fmt: skip
+    distill_from: Texts = Field(
+        (),
+        description="Models whose mean prediction is learned beside the text: RUN, RUN@STEP or STUDY/CELL; of the "
+        "same vocabulary.",
+    )
     seed: Whole = Field(42, ge=0, le=2**32 - 1, description="Seed of every random draw.")
     precision: Literal["auto", "fp32", "bf16"] = Field(
         "auto", description="Number format of matrix products; auto: bf16 where it is supported and faster."

@@ -5,7 +5,7 @@ cached; beyond it the window slides over the text, every position shifts, and th
 so that the result is the same with and without the cache.
 
 A model that has a mixture predicts with it here, and therefore wherever text is generated; the mixture sees the whole
-text.
+text. Of an ensemble, each network reads with a cache of its own, and the mean of what they say is mixed.
 """
 
 from __future__ import annotations
@@ -73,12 +73,9 @@ class Batch:
 
     def __init__(self, model: GPT, *, apart: bool) -> None:
         self.rows: list[Row] = []  # their order changes when one of them leaves
-        self._model, self._apart = model, apart
-        # The weights of a model that is being trained change, so it should not keep a second output matrix.
-        self._output = DecodeHead(model.lm_head) if model.training else model.decode_head
+        self._model = model
+        self._readers = [_Reader(network, apart=apart) for network in model.networks]
         self._mixed: Continued | None = None if model.mixture is None else model.mixture.begin([])
-        self._cached: list[Row] = []  # in the cache's order
-        self._cache = _new_cache(model, 0)
 
     def join(self, prompt: np.ndarray, sampling: Sampling, seed: int, given: Sequence[int] = ()) -> Row:
         """Begin with a prompt, (n,) token ids; ValueError if it has none.
@@ -101,8 +98,8 @@ class Batch:
         at = _take_out(self.rows, row)
         if self._mixed is not None:
             self._mixed.leave(at)
-        if row in self._cached:
-            self._cache.remove(_take_out(self._cached, row))
+        for reader in self._readers:
+            reader.leave(row)
 
     @torch.inference_mode()
     def step(self) -> Draw:
@@ -111,27 +108,57 @@ class Batch:
         was_training = model.training
         model.eval()  # each time, because the caller may train the same model between two steps
         try:
-            views = [*self._go_on(), *self._begin()]
-            network = self._logits(views).softmax(dim=-1)  # (B, V)
-            head = model.copy_head
-            copies = [] if head is None else [_add_copies(view, head, network) for view in views]
+            read = [reader.read(rows) for reader in self._readers]
         finally:
             model.train(was_training)
+        network = read[0].network if len(read) == 1 else torch.stack([one.network for one in read]).mean(dim=0)
         probabilities = network if self._mixed is None else self._mixed.probabilities(network)
         tokens = self._draw(probabilities)
         counts = [None] * len(rows) if self._mixed is None else self._mixed.append(tokens.tolist())
         for row, token in zip(rows, tokens, strict=True):
             row.text = torch.cat([row.text, token[None]])
-        copied: list[float | None] = [None] * len(rows)
-        for view, shares in zip(views, copies, strict=False):
-            repeated = (shares * (view.tokens == tokens[view.at][:, None])).sum(dim=1)
-            for at, share in zip(view.at, repeated.tolist(), strict=True):
-                copied[at] = share
+        copied = [_mean(shares) for shares in zip(*(one.copied(tokens) for one in read), strict=True)]
         likely = network.gather(1, tokens[:, None])[:, 0].tolist()
         origins = [Origin(*parts) for parts in zip(likely, copied, counts, strict=True)]
         return Draw(tokens, probabilities, origins)
 
-    def _go_on(self) -> list[_View]:
+    def _draw(self, probabilities: Tensor) -> Tensor:
+        """(B, V) -> (B,)"""
+        rows = self.rows
+        settings = {row.sampling for row in rows}
+        if len(settings) == 1:
+            tokens = draw_tokens(probabilities.log(), settings.pop(), [row.stream for row in rows])
+        else:
+            one_by_one = zip(rows, probabilities.log()[:, None], strict=True)
+            tokens = torch.cat([draw_tokens(logits, row.sampling, [row.stream]) for row, logits in one_by_one])
+        for at, row in enumerate(rows):
+            if row.given:
+                tokens[at] = row.given.pop(0)
+        return tokens
+
+
+class _Reader:
+    """A network that reads the rows of a batch, and what it keeps of them."""
+
+    def __init__(self, network: GPT, *, apart: bool) -> None:
+        self._model, self._apart = network, apart
+        # The weights of a model that is being trained change, so it should not keep a second output matrix.
+        self._output = DecodeHead(network.lm_head) if network.training else network.decode_head
+        self._cached: list[Row] = []  # in the cache's order
+        self._cache = _new_cache(network, 0)
+
+    def leave(self, row: Row) -> None:
+        if row in self._cached:
+            self._cache.remove(_take_out(self._cached, row))
+
+    def read(self, rows: list[Row]) -> _Read:
+        """What the network says of the next token of each row."""
+        views = [*self._go_on(rows), *self._begin(rows)]
+        network = self._logits(views).softmax(dim=-1)  # (B, V)
+        head = self._model.copy_head
+        return _Read(network, views, [] if head is None else [_add_copies(view, head, network) for view in views])
+
+    def _go_on(self, everyone: list[Row]) -> list[_View]:
         """Have the network read the last token of each row that the cache has room for."""
         cache, rows = self._cache, self._cached
         for row in [row for row, length in zip(rows, cache.lengths, strict=True) if length == cache.block_size]:
@@ -141,7 +168,7 @@ class Batch:
         last = torch.stack([row.text[-1:] for row in rows])  # (B, 1)
         with _threads_for(1 if self._apart else len(rows)), RowsApart(cache) if self._apart else nullcontext():
             hidden = self._model(last, cache)[:, 0]
-        at = [self.rows.index(row) for row in rows]
+        at = [everyone.index(row) for row in rows]
         ends = [(i, i + 1) for i in range(len(rows))] if self._apart else [(0, len(rows))]
         views = []
         for i, j in ends:
@@ -150,13 +177,13 @@ class Batch:
             views.append(_View(at[i:j], hidden[i:j], *seen, cache.lengths[i:j]))
         return views
 
-    def _begin(self) -> list[_View]:
+    def _begin(self, everyone: list[Row]) -> list[_View]:
         """Have the network read the whole window of each row that is not in the cache, and cache what fits."""
         cached = set(self._cached)
-        fresh = [at for at, row in enumerate(self.rows) if row not in cached]
+        fresh = [at for at, row in enumerate(everyone) if row not in cached]
         views = []
         for group in [[at] for at in fresh] if self._apart else [fresh] if fresh else []:
-            rows = [self.rows[at] for at in group]
+            rows = [everyone[at] for at in group]
             windows = [row.text[-self._cache.block_size :] for row in rows]
             tokens = torch.nn.utils.rnn.pad_sequence(windows, batch_first=True)  # on the right: attention is causal
             lengths = [len(window) for window in windows]
@@ -184,20 +211,6 @@ class Batch:
         hidden = hidden.float()
         return torch.cat([self._output(row) for row in hidden[:, None]]) if self._apart else self._output(hidden)
 
-    def _draw(self, probabilities: Tensor) -> Tensor:
-        """(B, V) -> (B,)"""
-        rows = self.rows
-        settings = {row.sampling for row in rows}
-        if len(settings) == 1:
-            tokens = draw_tokens(probabilities.log(), settings.pop(), [row.stream for row in rows])
-        else:
-            one_by_one = zip(rows, probabilities.log()[:, None], strict=True)
-            tokens = torch.cat([draw_tokens(logits, row.sampling, [row.stream]) for row, logits in one_by_one])
-        for at, row in enumerate(rows):
-            if row.given:
-                tokens[at] = row.given.pop(0)
-        return tokens
-
 
 @dataclass(frozen=True)
 class _View:
@@ -208,6 +221,29 @@ class _View:
     tokens: Tensor  # (B, T)
     hidden: Tensor  # (B, T, C), for a copy head
     lengths: Sequence[int]  # number of tokens in each of the B rows; the rest is padding
+
+
+@dataclass(frozen=True)
+class _Read:
+    """What a network says of the next token of B rows."""
+
+    network: Tensor  # (B, V), probabilities
+    views: list[_View]
+    shares: list[Tensor]  # of each view, of what a copy head repeats
+
+    def copied(self, tokens: Tensor) -> list[float | None]:
+        """How likely each of these tokens, (B,), was by repeating one of the window; None without a copy head."""
+        found: list[float | None] = [None] * len(tokens)
+        for view, shares in zip(self.views, self.shares, strict=False):
+            repeated = (shares * (view.tokens == tokens[view.at][:, None])).sum(dim=1)
+            for at, share in zip(view.at, repeated.tolist(), strict=True):
+                found[at] = share
+        return found
+
+
+def _mean(shares: Sequence[float | None]) -> float | None:
+    known = [share for share in shares if share is not None]
+    return sum(known) / len(known) if known else None
 
 
 def _add_copies(view: _View, copy_head: CopyHead, network: Tensor) -> Tensor:

@@ -146,7 +146,7 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
                  the attention's output in another order), with RMSNorm twice, with SwiGLU three times; with
                  attention_dropout attention written out, 5 matrices of B H T²; with copy_head not on the CPU 8 of B T²
     logits       on the CPU 4 V for each of 384 positions; elsewhere 12 N V: logits, softmax, gradient; with copy_head
-                 4 N V: softmax
+                 4 N V: softmax; with distill_from 20 N V: two distributions, their sum, logarithm and gradient
     working      55 MB of PyTorch's own, the corpus and the tokenizer
     ngram        with ngram_mix or context_mixing, 130 for each training token, of the first million: the table, and
                  counting it
@@ -171,11 +171,12 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     if (model.dropout if model.attention_dropout is None else model.attention_dropout) > 0:
         activations += n_layer * 5 * model.n_head * squares
     on_cpu = phase.training.device in ("auto", "cpu")
-    if model.copy_head and not on_cpu:
+    if model.copy_head and (not on_cpu or phase.training.distill_from):
         activations += 8 * squares
-    logits = (1 if model.copy_head else 3) * n_tokens * n_vocab
+    taught = 5 * n_tokens * n_vocab if phase.training.distill_from else 0
+    logits = taught or (1 if model.copy_head else 3) * n_tokens * n_vocab
     plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
-    if on_cpu and not plain:
+    if on_cpu and not plain and not taught:
         logits = min(n_tokens, ROWS) * n_vocab
     counted = min(train_tokens, TOKEN_LIMIT)
     return {

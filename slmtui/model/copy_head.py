@@ -65,7 +65,6 @@ class CopyHead(nn.Module):
         p = weights[:, :, 0] * torch.exp(-losses) + torch.where(same, weights, 0.0).sum(dim=-1)
         return -p.clamp(min=MIN_PROBABILITY).log()
 
-    @torch.no_grad()
     def shares(self, idx: Tensor, hidden: Tensor, n: int) -> tuple[Tensor, Tensor]:
         """Tokens (B, T) and their hidden states (B, T, C) -> (own, weights) after each of the last n tokens.
 
@@ -73,9 +72,7 @@ class CopyHead(nn.Module):
         is 0 for the first one and for those that come later.
         """
         weights = _softmax(idx, *self._scored(hidden, n))
-        own = weights[:, :, 0].clone()
-        weights[:, :, 0] = 0.0
-        return own, weights
+        return weights[:, :, 0], F.pad(weights[:, :, 1:], (1, 0))
 
     def _scored(self, hidden: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """What `_softmax` takes. Only differences count in it, so that what does not match at all scores no extra."""

@@ -274,6 +274,11 @@ class GPT(nn.Module):
         return hidden
 
     @property
+    def networks(self) -> list[GPT]:
+        """Those that predict together: this one alone; of an ensemble, its members."""
+        return [self]
+
+    @property
     def device(self) -> torch.device:
         return self.lm_head.weight.device
 

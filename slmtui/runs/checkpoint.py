@@ -163,10 +163,15 @@ def load_model(path: Path) -> SavedModel:
     """
     saved = dataclasses.replace(load_checkpoint(path), training=None)  # an optimizer's state is three times the model
     saved.model.eval()
-    worse = saved.mixed_loss is not None and saved.mixed_loss >= saved.val_loss
-    if saved.phase.decides == "network" or (saved.phase.decides is None and worse):
+    if predicts_alone(saved.phase, saved.val_loss, saved.mixed_loss):
         saved.model.mixture = None
     return saved
+
+
+def predicts_alone(phase: Phase, val_loss: float, mixed_loss: float | None) -> bool:
+    """Whether a network completes without its mixture: the phase says so, or it does better than an n-gram mixture."""
+    worse = mixed_loss is not None and mixed_loss >= val_loss
+    return phase.decides == "network" or (phase.decides is None and worse)
 
 
 def _mixture(record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixture | None:

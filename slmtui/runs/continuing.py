@@ -1,4 +1,5 @@
-"""More steps for a run that is over, as a run of their own whose parent it is. Resuming is another thing: it is exact.
+"""Phases made from runs that are over: one network that learns from several, and more steps for one, as a run of their
+own whose parent it is. Resuming is another thing: it is exact.
 
 The optimizer is new, and so is the learning rate's course. The parent's has fallen to next to nothing by its end, where
 more steps would change nothing; from the whole rate, they first undo what the end of the course had gained. So it rises
@@ -7,15 +8,19 @@ to half of the parent's rate, and goes from there as the parent's did.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from slmtui.config.overrides import Override
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import dump_phase, parse_phase
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.words import percent, plural
 
 SHARE_OF_RATE = 0.5  # of the parent's learning rate, with a cosine; measured in docs/log.md
+LONGEST_NAME = 54  # of what a distilled run is named after, in characters
 WARM_UP, LONGEST_WARM_UP = 0.05, 100  # of the steps, and at most
 
 
@@ -39,6 +44,19 @@ def continued(run: Run, checkpoints: Path, steps: int | None = None, target: flo
     if target is not None:
         values["early_stopping"]["target"] = target
     return Phase.model_validate(values)
+
+
+def distilled(teachers: Sequence[Run], name: str, source: str, overrides: Sequence[str] = ()) -> Phase:
+    """The phase of these runs, to learn from the predictions of their networks. name: of the run or cell; source: as
+    `training.distill_from` finds it. PhaseError for overrides that are wrong."""
+    given = {
+        ("phase", "name"): f"{name.replace('/', '-')[:LONGEST_NAME]}-distilled",
+        ("phase", "title"): f"distilled from {name}",
+        ("phase", "study"): "",
+        ("training", "distill_from"): [source],
+    }
+    own = [Override(path, value, "") for path, value in given.items()]
+    return parse_phase(dump_phase(teachers[0].phase()), name, [*own, *overrides])
 
 
 def why_not_continued(run: Run) -> str | None:

@@ -8,12 +8,16 @@ kept/old.pt      a checkpoint, wherever it is
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from slmtui.files import is_there
+from slmtui.runs.cells import find_cell
 from slmtui.runs.checkpoint import load_checkpoint, read_note
+from slmtui.runs.ensemble import load_models
 from slmtui.runs.run import Run, RunError, find_run, run_at
 from slmtui.training.parent import Parent
+from slmtui.training.teacher import Teacher
 
 _AT_STEP = re.compile(r"(?P<run>.+)@(?P<step>[0-9]{1,18})")
 
@@ -22,13 +26,30 @@ def parent_from_run(init_from: str, checkpoints: Path) -> Parent:
     """The model that `init_from` names; UserError if it is not there, or is no such model."""
     path, run = find_checkpoint(init_from, checkpoints)
     saved = load_checkpoint(path, with_mixture=False)
-    if run is None:
-        name, source = path.name, init_from
-    else:
-        name = f"{run.name}@{saved.step}"
-        inside = run.folder.absolute().parent == checkpoints.absolute()
-        source = name if inside else f"{run.folder}@{saved.step}"
+    name = path.name if run is None else f"{run.name}@{saved.step}"
+    source = init_from if run is None else _source(run, saved.step, checkpoints)
     return Parent(name, source, saved.phase.model, saved.phase.tokenizer, saved.tokenizer, saved.model.tensors())
+
+
+def _source(run: Run, step: int, checkpoints: Path) -> str:
+    """What finds a run's model again."""
+    inside = run.folder.absolute().parent == checkpoints.absolute()
+    return f"{run.name if inside else run.folder}@{step}"
+
+
+def teacher_from_runs(names: Sequence[str], checkpoints: Path) -> Teacher:
+    """The models that `distill_from` names, a cell of a study for all of its seeds; UserError as above."""
+    paths, sources = list[Path](), list[str]()
+    for name in names:
+        cell = find_cell(checkpoints, name)
+        each = [find_checkpoint(name, checkpoints)] if cell is None else [(run.best_file, run) for run in cell.runs]
+        for path, run in each:
+            paths.append(path)
+            sources.append(name if run is None else _source(run, read_note(path).step, checkpoints))
+    saved = load_models(paths)
+    saved.model.mixture = None
+    saved.model.requires_grad_(False)
+    return Teacher(tuple(sources), saved.model, saved.tokenizer)
 
 
 def find_checkpoint(init_from: str, checkpoints: Path) -> tuple[Path, Run | None]:

@@ -44,6 +44,7 @@ def line_of(event: Event, progress: Progress) -> str | None:
                 f"{event.phase['phase']['name']}: {parameters['total']:,} parameters "
                 f"({parameters.get('token_embedding', 0):,} of them for {data.n_vocab:,} tokens), "
                 f"{f'starting from {event.parent}, ' if event.parent else ''}"
+                f"{f'learning from {event.teacher}, ' if event.teacher else ''}"
                 f"{data.train_tokens:,} tokens to train on, {data.val_tokens:,} to validate, {_to_test(data)}"
                 f"{machine.get('device')}, {how}"
             )

@@ -20,6 +20,7 @@ from slmtui.training.hardware import Machine, choose_machine
 from slmtui.training.parent import Parent
 from slmtui.training.prepare import CorpusChanged, dataset_as_trained, prepare_dataset
 from slmtui.training.state import Training
+from slmtui.training.teacher import Teacher
 from slmtui.training.tuning import tuned_machine
 
 
@@ -31,10 +32,12 @@ class RestoredTraining:
     notes: tuple[str, ...]  # what cannot be continued exactly
 
 
-def restore_training(run: Run, parent_of: Callable[[Phase], Parent | None]) -> RestoredTraining:
+def restore_training(
+    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None = None
+) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
-    parent_of: reads what a phase starts from, which only a beginning needs.
+    parent_of: reads what a phase starts from, which only a beginning needs. teacher: what it learns from to its end.
 
     For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over or diverged, its
     checkpoint is gone or does not belong to its log, its phase or its corpus has changed.
@@ -42,7 +45,7 @@ def restore_training(run: Run, parent_of: Callable[[Phase], Parent | None]) -> R
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
     if not is_there(run.last_file):
-        return _from_the_beginning(run, parent_of)
+        return _from_the_beginning(run, parent_of, teacher)
     saved = load_checkpoint(run.last_file)
     if saved.training is None:
         raise RunError(f"{run.last_file} holds a model only, not the state of a training")
@@ -54,7 +57,7 @@ def restore_training(run: Run, parent_of: Callable[[Phase], Parent | None]) -> R
     assert isinstance(started, events.RunStarted)
     dataset = _dataset(run, phase, saved.data, saved.tokenizer)
     machine = choose_machine(phase.training, like=started.machine)
-    training = Training(phase, dataset, machine, saved.model)
+    training = Training(phase, dataset, machine, saved.model, teacher=teacher)
     try:
         training.load_state_dict(saved.training)
         if training.step != saved.step:
@@ -64,7 +67,9 @@ def restore_training(run: Run, parent_of: Callable[[Phase], Parent | None]) -> R
     return RestoredTraining(training, log_size, history, tuple(_differences(started, machine)))
 
 
-def _from_the_beginning(run: Run, parent_of: Callable[[Phase], Parent | None]) -> RestoredTraining:
+def _from_the_beginning(
+    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None
+) -> RestoredTraining:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if is_there(run.log_file) else []
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
@@ -80,7 +85,7 @@ def _from_the_beginning(run: Run, parent_of: Callable[[Phase], Parent | None]) -
     else:
         dataset = prepare_dataset(phase, tokenizer)
         machine = tuned_machine(phase, dataset)
-    return RestoredTraining(Training.start(phase, dataset, machine, parent), 0, (), ())
+    return RestoredTraining(Training.start(phase, dataset, machine, parent, teacher), 0, (), ())
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:

@@ -299,6 +299,14 @@ def find_run(checkpoints: Path, name: str) -> Run:
     if tagged is not None:
         again = shown_command("tag", "RUN", name, checkpoints=checkpoints)
         raise RunError(f"{name}: the run that it tags, {printable(tagged, limit=100)}, is gone; tag another: {again}")
+    from slmtui.runs.cells import find_cell  # which reads logs, too
+
+    if (cell := find_cell(checkpoints, name)) is not None:
+        runs_of_it = ", ".join(run.name for run in cell.runs)
+        raise RunError(
+            f"{name} is a cell of a study, whose networks predict together; here one run is needed: {runs_of_it}. For "
+            f"one network that has learned from all of them: {shown_command('distill', name, checkpoints=checkpoints)}"
+        )
     path = Path(name.replace("\0", "\ufffd"))
     folder = path.parent if path.suffix == ".pt" else path
     if len(path.parts) > 1 and (found := run_at(folder)) is not None:

@@ -30,6 +30,7 @@ class RunSummary:
     n_vocab: int = 0
     tokenizer: str = ""
     parent: str | None = None  # the model that it started from: run@step, or a folder
+    teacher: str | None = None  # the models whose predictions it learned from: run@step, with commas
     data: str = ""  # fingerprint of the corpus and its tokens
     code: str = ""  # the version of slmtui that began it, with the commit where it is known
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
@@ -83,6 +84,7 @@ class RunSummary:
                 data = event.data
                 self.train_tokens, self.val_tokens, self.n_vocab = data.train_tokens, data.val_tokens, data.n_vocab
                 self.tokenizer, self.val_text, self.parent = data.tokenizer, data.val_text, event.parent
+                self.teacher = event.teacher
                 if (baseline := data.baseline) is not None:
                     self.baseline = baseline.loss
                     self.counting, self.counting_bits_per_byte = baseline.static.loss, baseline.static.bits_per_byte

@@ -84,7 +84,7 @@ class Endpoint:
         name = request.path_params["name"]
         found = [each for each in await asyncio.to_thread(self._models.names) if each.id == name]
         if not found:
-            self._models.path(name)  # says what there is
+            self._models.files(name)  # says what there is
         return _json(_model(name, found[0].created if found else 0))
 
     async def _completions(self, request: Request) -> Response:
@@ -104,7 +104,7 @@ class Endpoint:
         return await self._answered(request, InfillBody, answer)
 
     def _named(self, name: str | None) -> str:
-        return name or self._models.path(None).parent.name
+        return name or self._models.default()
 
     async def _answered(
         self, request: Request, kind: type[AnyBody], answer: Callable[[AnyBody], Awaitable[Response]]

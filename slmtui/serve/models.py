@@ -1,6 +1,7 @@
 """Which models there are, by name, and those of them in memory.
 
-A run's name means its best model, `run@step` the checkpoint of that step, as long as it is kept. When a better best.pt
+A run's name means its best model, `run@step` the checkpoint of that step, as long as it is kept, and `study/cell` the
+best models of a cell together. When a better best.pt
 lands, it is read beside the one in use, and takes its place for whoever asks next; what has begun ends with the old.
 """
 
@@ -17,12 +18,17 @@ from slmtui.errors import UserError
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
 from slmtui.inference.model_cache import FileState, file_state
-from slmtui.runs.checkpoint import CheckpointError, SavedModel, load_model, read_note
+from slmtui.runs.cells import Cell, find_cell
+from slmtui.runs.checkpoint import CheckpointError, SavedModel, read_note
+from slmtui.runs.ensemble import load_models
 from slmtui.runs.run import Run, find_run, newest_runs
 from slmtui.serve.engine import Engine
 from slmtui.serve.errors import MISSING, RequestError
 from slmtui.serve.limits import MOST_MODELS
 from slmtui.serve.speed import Speed
+
+Files = tuple[Path, ...]  # of a model: its checkpoint, or those of the networks that predict together
+FilesState = tuple[FileState, ...]
 
 
 @dataclass(frozen=True)
@@ -30,7 +36,7 @@ class Served:
     """A model in memory."""
 
     saved: SavedModel
-    state: FileState | None  # of its file when it was read
+    state: FilesState | None  # of its files when they were read
     engine: Engine
 
 
@@ -48,108 +54,115 @@ class Models:
     ) -> None:
         """names: of the runs to serve; none: all there are, and that come. UserError if one cannot be served."""
         self._checkpoints, self._speed, self._say = checkpoints, speed, say
-        self._chosen = [find_run(checkpoints, name) for name in names]
-        self._served: dict[Path, Served] = {}  # most recently used last
-        self._reading: dict[Path, asyncio.Task[Served]] = {}
-        self._refused: dict[Path, FileState | None] = {}  # what could not be read, and was said
+        self._chosen = [find_cell(checkpoints, name) or find_run(checkpoints, name) for name in names]
+        self._served: dict[Files, Served] = {}  # most recently used last
+        self._reading: dict[Files, asyncio.Task[Served]] = {}
+        self._refused: dict[Files, FilesState | None] = {}  # what could not be read, and was said
         self._steps: dict[Path, tuple[FileState | None, int]] = {}
 
-    def runs(self) -> list[Run]:
+    def runs(self) -> list[Run | Cell]:
         """Those that have a model; the first one is meant where none is named."""
         runs = self._chosen or newest_runs(self._checkpoints)
-        return [run for run in runs if file_state(run.best_file) is not None]
+        return [run for run in runs if _state(_best(run)) is not None]
 
     def names(self) -> list[ModelName]:
         """Every name that means a model."""
         found = []
         for run in self.runs():
-            found.append(ModelName(run.name, _when(run.best_file)))
+            found.append(ModelName(run.name, max(map(_when, _best(run)))))
+            if isinstance(run, Cell):
+                continue
             steps = {step: path for path in (run.last_file, run.best_file) if (step := self._step(path)) is not None}
             found += [ModelName(f"{run.name}@{step}", _when(path)) for step, path in sorted(steps.items())]
         return found
 
-    def path(self, name: str | None) -> Path:
-        """The checkpoint that a name means; RequestError with the names there are."""
+    def default(self) -> str:
+        """The name that is meant where none is given; RequestError if there is none."""
+        if not (runs := self.runs()):
+            raise self._unknown("")
+        return runs[0].name
+
+    def files(self, name: str | None) -> Files:
+        """The checkpoint that a name means, or those of a cell; RequestError with the names there are."""
+        name = name or self.default()
         runs = self.runs()
-        if not name:
-            if not runs:
-                raise self._unknown("")
-            return runs[0].best_file
         run_name, at, step = name.rpartition("@") if "@" in name else (name, "", "")
         for run in runs:
             if run.name == name:
-                return run.best_file
-            if at and run.name == run_name:
+                return _best(run)
+            if at and run.name == run_name and isinstance(run, Run):
                 for path in (run.best_file, run.last_file):
                     if str(self._step(path)) == step:
-                        return path
+                        return (path,)
         raise self._unknown(name)
 
     async def get(self, name: str | None) -> Served:
         """The model that a name means; RequestError if there is none or it cannot be read."""
-        path = self.path(name)
-        if "@" in (name or "") and path in self._served and self._served[path].state != file_state(path):
-            self._drop(path)  # a step is asked for, and the one in memory is no longer it
-        if path in self._served:
-            self._served[path] = self._served.pop(path)
-            return self._served[path]
+        files = self.files(name)
+        if "@" in (name or "") and files in self._served and self._served[files].state != _state(files):
+            self._drop(files)  # a step is asked for, and the one in memory is no longer it
+        if files in self._served:
+            self._served[files] = self._served.pop(files)
+            return self._served[files]
         try:
-            served = await asyncio.shield(self._begin_to_read(path))
+            served = await asyncio.shield(self._begin_to_read(files))
         except CheckpointError as error:
-            raise RequestError(f"the model {name or path.parent.name} cannot be read: {error}", status=503) from None
-        if name and "@" in name and not name.endswith(f"@{served.saved.step}") and path.parent.name != name:
+            raise RequestError(f"the model {name or _named(files)} cannot be read: {error}", status=503) from None
+        if name and "@" in name and not name.endswith(f"@{served.saved.step}") and _named(files) != name:
             raise self._unknown(name)  # another one landed meanwhile
         return served
 
     async def begin(self) -> None:
         """Have what is likely to be asked for in memory; UserError if a chosen run cannot be read."""
         for run in self._chosen[:MOST_MODELS]:
-            await self._begin_to_read(run.best_file, asked=True)
+            await self._begin_to_read(_best(run), asked=True)
         if not self._chosen:
             with suppress(UserError, RequestError):  # it may be asked for another one; this one's fault was said
-                await self._begin_to_read(self.path(None))
+                await self._begin_to_read(self.files(None))
 
     def look(self) -> None:
         """Have what changed on the disk be read, and forget what is gone."""
-        for path, served in list(self._served.items()):
-            state = file_state(path)
+        for files, served in list(self._served.items()):
+            state = _state(files)
             if state is None:
-                self._drop(path)
-            elif state != served.state and self._refused.get(path) != state:
-                self._begin_to_read(path)
+                self._drop(files)
+            elif state != served.state and self._refused.get(files) != state:
+                self._begin_to_read(files)
 
     def close(self) -> None:
-        for path in list(self._served):
-            self._drop(path)
+        for files in list(self._served):
+            self._drop(files)
 
-    def _begin_to_read(self, path: Path, *, asked: bool = False) -> asyncio.Task[Served]:
+    def _begin_to_read(self, files: Files, *, asked: bool = False) -> asyncio.Task[Served]:
         """asked: what is wrong with it is told to whoever waits for it, and need not be said."""
-        task = self._reading.get(path)
+        task = self._reading.get(files)
         if task is None:
-            task = self._reading[path] = asyncio.create_task(self._read(path, asked=asked))
+            task = self._reading[files] = asyncio.create_task(self._read(files, asked=asked))
             task.add_done_callback(lambda done: done.cancelled() or done.exception())  # it is said in _read
         return task
 
-    async def _read(self, path: Path, *, asked: bool) -> Served:
-        state = file_state(path)
+    async def _read(self, files: Files, *, asked: bool) -> Served:
+        state = _state(files)
         try:
-            saved = await asyncio.to_thread(_load, path)
+            saved = await asyncio.to_thread(_load, files)
         except CheckpointError as error:
-            self._refused[path] = state
+            self._refused[files] = state
             if not asked:
                 self._say(str(error))
             raise
         finally:
-            del self._reading[path]
-        self._say(f"{path}: step {saved.step:,}, {saved.losses}")
-        self._drop(path)
-        self._served[path] = served = Served(saved, state, Engine(saved.model, saved.tokenizer, self._speed, self._say))
+            del self._reading[files]
+        self._say(f"{', '.join(map(str, files))}: step {saved.step:,}, {saved.losses}")
+        self._drop(files)
+        self._served[files] = served = Served(
+            saved, state, Engine(saved.model, saved.tokenizer, self._speed, self._say)
+        )
         while len(self._served) > MOST_MODELS:
             self._drop(next(iter(self._served)))
         return served
 
-    def _drop(self, path: Path) -> None:
-        if served := self._served.pop(path, None):
+    def _drop(self, files: Files) -> None:
+        if served := self._served.pop(files, None):
             served.engine.close()
 
     def _step(self, path: Path) -> int | None:
@@ -173,9 +186,24 @@ class Models:
         )  # fmt: skip
 
 
-def _load(path: Path) -> SavedModel:
+def _best(run: Run | Cell) -> Files:
+    return run.files if isinstance(run, Cell) else (run.best_file,)
+
+
+def _state(files: Files) -> FilesState | None:
+    """What changes when one of the files does; None if one is not there."""
+    states = [state for path in files if (state := file_state(path)) is not None]
+    return tuple(states) if len(states) == len(files) else None
+
+
+def _named(files: Files) -> str:
+    """A run's name, or those of the runs that predict together."""
+    return ", ".join(path.parent.name for path in files)
+
+
+def _load(files: Files) -> SavedModel:
     """The model, once it has completed something: the first time, parts of it are still compiled or loaded."""
-    saved = load_model(path)
+    saved = load_models(files)
     prompt = saved.tokenizer.encode_prompt(" ")
     for _ in generate(saved.model, [prompt], 2, Sampling(), [0]):
         pass

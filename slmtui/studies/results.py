@@ -180,9 +180,12 @@ def trial_key(trial: Trial) -> str:
 
 
 def phase_key(phase: Phase) -> str:
-    """All values of a phase, but for what it takes from the model that it starts from, which only its run knows."""
+    """All values of a phase, but for what it takes from the models that it starts or learns from, which only its run
+    knows."""
     settled = ("model", "tokenizer") if phase.model.init_from is not None else ()
-    return json.dumps({name: keys for name, keys in phase.values().items() if name not in settled}, sort_keys=True)
+    values = {name: keys for name, keys in phase.values().items() if name not in settled}
+    values["training"].pop("distill_from", None)
+    return json.dumps(values, sort_keys=True)
 
 
 def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:

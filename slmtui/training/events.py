@@ -76,6 +76,7 @@ class RunStarted(Base):
     machine: dict[str, Any] = field(compare=False)
     versions: dict[str, str] = field(compare=False)
     parent: str | None = None  # whose weights it started with, such as quick-003@400
+    teacher: str | None = None  # whose predictions it learned from; several with commas
 
     @property
     def tokens_per_step(self) -> int:

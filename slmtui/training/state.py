@@ -21,15 +21,23 @@ from slmtui.training.batches import WindowSource
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
+from slmtui.training.teacher import Teacher
 from slmtui.words import plural
 
 
 class Training:
     """A phase in training: settings, data, model, optimizer, random streams, and progress."""
 
-    def __init__(self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT, parent: str | None = None) -> None:
-        self.phase, self.dataset, self.machine, self.parent = phase, dataset, machine, parent
+    def __init__(
+        self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT, parent: str | None = None,
+        teacher: Teacher | None = None,
+    ) -> None:  # fmt: skip
+        """UserError for a teacher whose vocabulary is not that of the dataset."""
+        self.phase, self.dataset, self.machine, self.parent, self.teacher = phase, dataset, machine, parent, teacher
         self.model = model.to(machine.device)
+        if teacher is not None:
+            teacher.refuse_another(dataset.tokenizer)
+            teacher.model.to(machine.device)
         if phase.training.freeze_layers is not None:
             model.freeze(phase.training.freeze_layers)
         self.optimizer = build_optimizer(self.model, phase.optimizer)
@@ -65,13 +73,16 @@ class Training:
         self.seconds = 0.0
 
     @classmethod
-    def start(cls, phase: Phase, dataset: Dataset, machine: Machine, parent: Parent | None = None) -> Training:
+    def start(
+        cls, phase: Phase, dataset: Dataset, machine: Machine, parent: Parent | None = None,
+        teacher: Teacher | None = None,
+    ) -> Training:  # fmt: skip
         """With the weights of `parent`, whose vocabulary the dataset has, or with new ones."""
         config = model_config(phase, dataset.tokenizer.n_vocab)
         if parent is None:
-            return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed))
+            return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed), teacher=teacher)
         model = gpt_from_tensors(config, parent.tensors_for(phase.model.block_size), copy=False)
-        return cls(phase, dataset, machine, model, parent.name)
+        return cls(phase, dataset, machine, model, parent.name, teacher)
 
     @property
     def is_network_alone(self) -> bool:

@@ -106,7 +106,10 @@ def update(training: Training) -> events.Step:
     idx, targets = training.windows["train"].random_batch(training.batches, settings.batch_size)
     with _denormals_flushed():
         training.optimizer.zero_grad()  # before the loss, which reuses the old gradient's memory for the new one
-        loss = training.model.loss(idx, targets, bf16=training.bf16)
+        if training.teacher is None:
+            loss = training.model.loss(idx, targets, bf16=training.bf16)
+        else:
+            loss = training.teacher.loss(training.model, idx, targets, bf16=training.bf16)
         value, norm = not_negative(loss.item()), math.nan
         if math.isfinite(value):
             loss.backward()  # type: ignore[no-untyped-call]
@@ -266,6 +269,7 @@ def run_started(training: Training) -> events.RunStarted:
         machine=training.machine.to_dict(),
         versions=versions(),
         parent=training.parent,
+        teacher=None if training.teacher is None else training.teacher.name,
     )
 
 

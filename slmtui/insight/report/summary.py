@@ -26,6 +26,7 @@ def summary(facts: RunFacts, level: int) -> list[ReportBlock]:
         "Tags:": listed(facts.tags),
         "Note:": facts.note,
         "Began as:": facts.started.parent,
+        "Learned from:": facts.started.teacher,
     }
     blocks += [Paragraph(f"{text.rstrip('.')}.", lead=lead) for lead, text in known.items() if text]
     if facts.best is not None:

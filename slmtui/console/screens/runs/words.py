@@ -51,7 +51,8 @@ def sentence(run: RunListing, now: float | None = None) -> str:
 def told_of(run: RunListing) -> str:
     """What it came from, and what a person noted; "" for neither."""
     parent = f" It began as {run.summary.parent}." if run.summary.parent else ""
-    return parent + (f" Note: {run.note}" if run.note else "")
+    teacher = f" It learned from {run.summary.teacher}." if run.summary.teacher else ""
+    return parent + teacher + (f" Note: {run.note}" if run.note else "")
 
 
 def wrong_tags(typed: str, runs: Sequence[str]) -> str:
