@@ -5,7 +5,7 @@ With t the teacher's probabilities, p the network's and y the token that stands 
 
     −(1 − w) ln p(y) − w Σ t(v) ln p(v)
 
-The temperature is 1, and what is mixed into either of them takes no part. w was measured: docs/log.md.
+The temperature is 1, and what is mixed into either of them takes no part. w was chosen on one text: docs/log.md.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from slmtui.errors import UserError
 from slmtui.model.copy_head import MIN_PROBABILITY
 from slmtui.model.gpt import GPT
 
-WEIGHT = 0.9
+WEIGHT = 0.5
 
 
 @dataclass(frozen=True)
