@@ -141,7 +141,7 @@ def load_checkpoint(path: Path, *, with_mixture: bool = True) -> SavedModel:
         tokenizer = tokenizer_from_state(record["tokenizer"])
         model = gpt_from_tensors(model_config(phase, tokenizer.n_vocab), record["model"])
         if with_mixture:
-            model.mixture = _mixture(record, phase, tokenizer)
+            model.mixture = _mixture(path, record, phase, tokenizer)
         return SavedModel(
             model,
             tokenizer,
@@ -174,7 +174,7 @@ def predicts_alone(phase: Phase, val_loss: float, mixed_loss: float | None) -> b
     return phase.decides == "network" or (phase.decides is None and worse)
 
 
-def _mixture(record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixture | None:
+def _mixture(path: Path, record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixture | None:
     """What the phase mixes into the model's predictions, checked; None if it mixes nothing."""
     share = phase.model.ngram_mix
     if phase.model.context_mixing != ("context_mixing" in record):
@@ -183,9 +183,16 @@ def _mixture(record: dict[str, Any], phase: Phase, tokenizer: Tokenizer) -> Mixt
     if (share > 0) != ("ngram" in record):
         raise ValueError(f"with ngram_mix = {share:g}, an n-gram table {'is missing' if share else 'has no place'}")
     if phase.model.context_mixing:
-        from slmtui.runs.packed_mixture import unpacked
+        from slmtui.data.context_mixing.kernels import VERSION
+        from slmtui.runs.packed_mixture import unpacked, version_of
 
-        mixture = unpacked(_of_type(record, "context_mixing", dict), tokenizer)
+        counts = _of_type(record, "context_mixing", dict)
+        if (version := version_of(counts)) != VERSION:
+            raise CheckpointError(
+                f"{path}: its counts (context_mixing) are of version {version} of the context mixer, and this slmtui "
+                f"has version {VERSION}, which predicts otherwise; use the slmtui that wrote it, or train it again"
+            )
+        mixture = unpacked(counts, tokenizer)
         return mixture.deciding(adaptive=phase.decides == "adaptive")
     if share == 0:
         return None

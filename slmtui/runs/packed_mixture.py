@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slmtui.data.context_mixing.mixer import ContextMixer, without_static
+from slmtui.data.context_mixing.kernels import VERSION
+from slmtui.data.context_mixing.mixer import ContextMixer
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.context_mixture import ContextMixture, vocabulary
@@ -31,8 +32,21 @@ def packed(mixture: ContextMixture) -> Packed:
     """Tensors and plain values from which `unpacked` makes the same mixture."""
     if mixture.mixer not in _known:
         state = {name: compressed(array) for name, array in mixture.mixer.state().items()}
-        _known[mixture.mixer] = {"n_tokens": len(mixture.text), "tokens": compressed(mixture.text), "state": state}
+        _known[mixture.mixer] = {
+            "version": VERSION,
+            "n_tokens": len(mixture.text),
+            "tokens": compressed(mixture.text),
+            "state": state,
+        }
     return _known[mixture.mixer]
+
+
+def version_of(record: Packed) -> int:
+    """The first was not written down. ValueError where it is no number."""
+    version = record.get("version", 1)
+    if type(version) is not int:
+        raise ValueError("context_mixing: its version is no number")
+    return version
 
 
 def unpacked(record: Packed, tokenizer: Tokenizer) -> ContextMixture:
@@ -45,7 +59,7 @@ def unpacked(record: Packed, tokenizer: Tokenizer) -> ContextMixture:
         raise ValueError(f"context_mixing: a token is not of the vocabulary, {int(text.max()):,}")
     tokens = vocabulary(tokenizer)
     expected = ContextMixer.fit(tokens, [0, 0]).state()  # its shapes do not depend on the text
-    if type(state) is not dict or state.keys() not in (expected.keys(), without_static(expected).keys()):
+    if type(state) is not dict or state.keys() != expected.keys():
         raise ValueError("context_mixing: the state has other parts than it should")
     arrays = {name: decompressed(name, state[name], expected[name].shape, expected[name].dtype) for name in state}
     for name, array in arrays.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from slmtui.data.context_mixing.mixer import ContextMixer, without_static
+from slmtui.data.context_mixing.mixer import ContextMixer
 from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 
@@ -76,19 +76,6 @@ def test_from_its_state_and_the_text_it_is_the_same(vocabulary: list[bytes]) -> 
     again = ContextMixer.from_state(vocabulary, training, mixer.state())
     for adaptive in (False, True):
         assert np.array_equal(again.losses(text, adaptive=adaptive), mixer.losses(text, adaptive=adaptive))
-
-
-def test_a_state_of_before_there_were_static_weights_predicts_as_it_did() -> None:
-    """The losses are those of 2026-11-27."""
-    training, text = ids(TRAINING), ids(b"another cat and dog")
-    state = ContextMixer.fit(BYTES, training).state()
-    older = without_static(state)
-    assert len(older) < len(state)
-    mixer = ContextMixer.from_state(BYTES, training, older)
-    network = np.random.default_rng(1).dirichlet(np.ones(256), len(text))
-    assert mixer.copy().losses(text, adaptive=False).sum() == pytest.approx(33.102280, rel=1e-4)
-    assert mixer.copy().losses(text, [network], adaptive=False).sum() == pytest.approx(25.842565, rel=1e-4)
-    assert mixer.losses(text, [network], adaptive=True).sum() == pytest.approx(30.034497, rel=1e-4)
 
 
 def test_frozen_it_learns_nothing_and_adaptive_it_does() -> None:

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from slmtui.cli import main
-from slmtui.data.context_mixing.mixer import ContextMixer, without_static
+from slmtui.data.context_mixing.mixer import ContextMixer
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
 from slmtui.model.context_mixture import ContextMixture
@@ -153,27 +153,25 @@ def test_the_test_side_has_all_three_losses(make_phase: MakePhase, tmp_path: Pat
     assert found.adaptive_loss < found.mixed_loss < found.test_loss
 
 
-def test_a_checkpoint_of_before_there_were_static_weights_predicts_as_it_did(run: Run, tmp_path: Path) -> None:
-    """Static, it mixes as it learned to while counts learned on."""
+@pytest.mark.parametrize("version", [None, 1, 3])
+def test_counts_of_another_version_are_refused_with_the_reason(run: Run, tmp_path: Path, version: object) -> None:
+    """The first version was not written down. What the network alone needs is still there."""
 
-    def older(record: dict[str, Any]) -> None:
-        packed = record["context_mixing"]
-        packed["state"] = without_static(packed["state"])
+    def other(record: dict[str, Any]) -> None:
+        record["context_mixing"].pop("version") if version is None else record["context_mixing"].update(version=version)
 
-    now, before = load_model(run.best_file), load_model(resaved(run, tmp_path / "older.pt", older))
-    tokens = now.tokenizer.encode("def load_route(path):\n")
-    network = [np.full((len(tokens), now.tokenizer.n_vocab), 1 / now.tokenizer.n_vocab)]
-    losses = {}
-    for name, saved in {"now": now, "before": before}.items():
-        assert isinstance(saved.model.mixture, ContextMixture)
-        mixer = saved.model.mixture.mixer
-        losses[name] = [mixer.copy().losses(tokens, network, adaptive=adaptive) for adaptive in (True, False)]
-        assert losses[name][1].mean() < math.log(now.tokenizer.n_vocab)
-    assert np.array_equal(losses["now"][0], losses["before"][0])
-    assert not np.array_equal(losses["now"][1], losses["before"][1])
+    path = resaved(run, tmp_path / "other.pt", other)
+    why = f"other.pt: its counts .* are of version {version or 1} of the context mixer, and this slmtui has version 2"
+    with pytest.raises(CheckpointError, match=why):
+        load_model(path)
+    assert load_checkpoint(path, with_mixture=False).model.mixture is None
 
 
 Packed = dict[str, Any]
+
+
+def a_version_that_is_none(packed: Packed) -> None:
+    packed["version"] = torch.zeros(2)
 
 
 def a_token_too_few(packed: Packed) -> None:
@@ -227,6 +225,7 @@ def change_a_number(packed: Packed, number: float) -> None:
 @pytest.mark.parametrize(
     ("damage", "why"),
     [
+        (a_version_that_is_none, "is inconsistent .context_mixing: its version is no number"),
         (a_token_too_few, r"context_mixing: tokens has not the [\d,]+ bytes"),
         (a_bomb, r"context_mixing: tokens has not the [\d,]+ bytes"),
         (a_claim, "context_mixing: n_tokens is no number of tokens"),

@@ -25,6 +25,10 @@ from slmtui.data.context_mixing.mixing import (
 from slmtui.data.context_mixing.tables import IN_BUCKET, WEIGHING_RATE, Scratch, Tables
 from slmtui.data.context_mixing.vocabulary import ByteTree
 
+# Of what is counted and of what is made of it: a state of another version would not mean what it meant. 1, until
+# 2026-11-27, had coarser classes of probabilities. numba keeps what it compiled from this file until the file changes,
+# whatever becomes of the others that it calls: so with each change of theirs this number rises.
+VERSION = 2
 # Learn nothing; only count, without predicting; predict, and learn everything; predict, and learn how to mix counts
 # that stay as they are (static.py).
 FROZEN, COUNTING, LEARNING, WEIGHING = 0, 1, 2, 3

@@ -48,7 +48,7 @@ from slmtui.data.ngram_baseline import fit_ngram
 
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
 # The weight that a network begins with, and what it takes from those of the counts; the static one is that of mixers
-# without `Static` (of runs before 2026-11-28), which mix with weights that were learned while counts learned on.
+# without `Static`, which mix with weights that were learned while counts learned on.
 ADAPTIVE_SHARE, STATIC_SHARE = 0.25, 0.5
 LEAST = 1e-12  # probability of a token by a network
 STATIC = "static_"  # before the names of what `Static` mixes with, in a state
@@ -343,11 +343,6 @@ class Branch:
         tables = self._mixer._tables
         exchange(tables._replace(**self._own), False)
         self._text = tables.text[self._begin : self._length].copy()
-
-
-def without_static(state: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    """A state as it was before there was `Static`."""
-    return {name: array for name, array in state.items() if not name.startswith(STATIC)}
 
 
 def _n_bytes(tree: ByteTree, text: Tokens) -> int:

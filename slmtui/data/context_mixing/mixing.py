@@ -9,6 +9,7 @@ from numba import njit
 
 from slmtui.data.context_mixing.contexts import HASHED_ORDERS, byte_back, hashed, length_class
 from slmtui.data.context_mixing.tables import (
+    CHAIN_STEP,
     CHAIN_STEPS,
     CHAINED,
     CONSTANT,
@@ -16,6 +17,7 @@ from slmtui.data.context_mixing.tables import (
     CORRECTION_CONTEXTS,
     CORRECTIONS,
     COUNT_LEVEL,
+    COUNT_LEVELS,
     ENDS_BY_TOKEN,
     EXACT,
     HIGHEST_COUNT,
@@ -24,12 +26,14 @@ from slmtui.data.context_mixing.tables import (
     LAST_RATE,
     LENGTH,
     LENGTH_CLASSES,
+    MAP_STEP,
     MAP_STEPS,
     MATCHED,
     MATCHES,
     NETWORK,
     NOT_KEPT,
     OWNER,
+    PRECISION,
     RECENT,
     REFINES,
     SET_STARTS,
@@ -50,9 +54,10 @@ COUNT, RECENT_BITS, USED = np.int64(16), np.int64(22), np.int64(16)  # where the
 LOW = np.int64(0xFFFF)  # what is below them
 MOST, FARTHEST = 15.0, 7.99  # logits of the mixer, and of the curves
 LEAST = 1e-5  # of any bit's probability
-RATE_SCALE = 1.3  # the mixer's rate after n bytes: this / √n
+RATE_SCALE = 0.8  # the mixer's rate after n bytes: this / √n
 # The others', beside a share of the mixer's.
-FINAL_RATE, CHAIN_RATE, MAP_RATE, CORRECTION_RATE = 0.002, 0.008, 0.004, 0.006
+FINAL_RATE, CHAIN_RATE, MAP_RATE, CORRECTION_RATE = 0.0005, 0.008, 0.004, 0.006
+CORRECTED = 0.65  # what the last stage's curves weigh beside what goes into them
 CHAIN_WEIGHT_RATE = 0.3  # in proportion to that of the bias
 
 
@@ -143,7 +148,7 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     node: in the buckets. bits: those of the byte so far, after a leading 1; 0 for the end of a token. decision: 0 for
     the end of a token, 1 to 8 for the bits. network: the neural network's logit, or NO_NETWORK.
     """
-    _ask_contexts(t, w, node)
+    _ask_contexts(t, w, node, decision)
     longest = _ask_matches(t, w, bits, decision)
     x = w.inputs
     x[CONSTANT] = 0.4
@@ -156,9 +161,9 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     w.rows[0] = bits + 256 * (0 if longest == 0 else 1 if longest < 4 else 2)
     w.rows[1] = (seen * 8 + longest) * 9 + decision
     w.rows[2] = c1 * 9 + decision
-    w.rows[3] = sure * 64 + seen * 8 + longest
+    w.rows[3] = ((sure * 8 + seen) * 8 + longest) * 2 + (decision == 0)
     w.rows[4] = t.registers[KIND] * 9 + decision
-    w.rows[5] = c2 * 8 + longest
+    w.rows[5] = (c2 * 8 + longest) * 2 + (decision == 0)
     total = 0.0
     for s in range(SETS):
         w.rows[s] += SET_STARTS[s]
@@ -185,12 +190,12 @@ def predict(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     for c in range(CORRECTIONS):
         at = w.correction_at[c]
         corrected += t.corrections[c, at, low] * (1 - high) + t.corrections[c, at, low + 1] * high
-    return min(max(0.5 * p + 0.5 * corrected / CORRECTIONS, LEAST), 1 - LEAST)
+    return min(max((1 - CORRECTED) * p + CORRECTED * corrected / CORRECTIONS, LEAST), 1 - LEAST)
 
 
 @njit(inline="always", cache=True, error_model="numpy", fastmath=True)
-def _ask_contexts(t: Tables, w: Scratch, node: int) -> None:
-    x = w.inputs
+def _ask_contexts(t: Tables, w: Scratch, node: int, decision: int) -> None:
+    x, kind = w.inputs, 1 if decision == 0 else 0
     for i in range(CONTEXTS):
         coarser = x[CHAINED + REFINES[i]] if REFINES[i] >= 0 else np.float32(0)
         bucket = w.buckets[i]
@@ -200,9 +205,10 @@ def _ask_contexts(t: Tables, w: Scratch, node: int) -> None:
             w.map_at[i] = NO_NODE
             continue
         p, count, recent = met & LOW, met >> COUNT & 63, met >> RECENT_BITS
-        level = COUNT_LEVEL[count] * RECENT + recent
-        w.map_at[i] = level * MAP_STEPS + p * MAP_STEPS // 65536
-        w.chain_at[i] = level * CHAIN_STEPS + p * CHAIN_STEPS // 65536
+        level = (kind * COUNT_LEVELS + COUNT_LEVEL[count]) * RECENT + recent
+        step = p // (65536 // PRECISION)
+        w.map_at[i] = level * MAP_STEPS + MAP_STEP[step]
+        w.chain_at[i] = level * CHAIN_STEPS + CHAIN_STEP[step]
         x[2 * i] = stretch(t.maps[i, w.map_at[i]])
         x[2 * i + 1] = ((p + 0.5) / 65536 - 0.5) * TRUST[min(count, 15)]
         refined = t.chains[i, w.chain_at[i], 0] * coarser + t.chains[i, w.chain_at[i], 1]
@@ -242,7 +248,7 @@ def learn_mixing(t: Tables, w: Scratch, bit: int, decision: int, share: float) -
     """
     x = w.inputs
     rate, final_error = t.rate[0], np.float32((bit - w.parts[1]) * FINAL_RATE * share)
-    map_rate = MAP_RATE * share + 2 * rate
+    map_rate = MAP_RATE * share + rate
     for s in range(SETS):
         error = np.float32((bit - squash(w.outputs[s])) * rate)
         weights = t.weights[w.rows[s]]

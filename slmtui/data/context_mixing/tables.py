@@ -32,7 +32,7 @@ NETWORK = CONSTANT + 1
 INPUTS = NETWORK + 1
 
 # Six sets of weights are chosen at each bit, by different circumstances (mixing.py); a second layer mixes their six.
-SET_SIZES = np.array([3 * 256, 64 * 9, 256 * 9, 13 * 64, 16 * 9, 256 * 8])
+SET_SIZES = np.array([3 * 256, 64 * 9, 256 * 9, 2 * 13 * 64, 16 * 9, 2 * 256 * 8])
 SETS = len(SET_SIZES)
 SET_STARTS = np.concatenate([[0], np.cumsum(SET_SIZES)[:-1]])
 
@@ -40,7 +40,14 @@ COUNT_LEVELS, RECENT = 12, 4  # classes of how often a node was met, and of its 
 HIGHEST_COUNT, EXACT, THINNED = 63, 24, 6  # counts are exact to 24; from there on only one in six is counted
 MET = np.maximum(np.arange(HIGHEST_COUNT + 1), (np.arange(HIGHEST_COUNT + 1) - EXACT) * THINNED + EXACT)
 COUNT_LEVEL = np.searchsorted([1, 2, 3, 4, 5, 6, 8, 10, 13, 18, 32], MET, side="right")  # the class of each count
-MAP_STEPS, CHAIN_STEPS = 32, 8  # classes of a node's probability, for its two refinements
+KINDS = 2  # of decisions, whose counts are worth something else: a bit, and whether a token ends
+LEVELS = COUNT_LEVELS * RECENT * KINDS
+MAP_STEPS, CHAIN_STEPS = 32, 12  # classes of a node's probability, for its two refinements: even steps of its logit
+PRECISION = 4096
+_LOGITS = np.log((np.arange(PRECISION) + 0.5) / (PRECISION - 0.5 - np.arange(PRECISION)))
+_SHARE = (_LOGITS / _LOGITS.max() + 1) / 2  # of the way from the least to the greatest
+MAP_STEP = np.minimum(_SHARE * MAP_STEPS, MAP_STEPS - 1).astype(np.int64)  # the class of each 4,096th
+CHAIN_STEP = np.minimum(_SHARE * CHAIN_STEPS, CHAIN_STEPS - 1).astype(np.int64)
 STEP = (1 / (MET + 1.6)).astype(np.float32)  # how far a node moves towards a new bit
 TRUST = np.minimum(4.0, 1 + 0.4 * np.arange(16)).astype(np.float32)  # in a node that was met so often
 
@@ -78,8 +85,8 @@ class Tables(NamedTuple):
     buckets: NDArray[np.uint32]  # (buckets, 16)
     places: NDArray[np.int32]  # (MATCHES, room): where each hash of a few bytes was met last
     # What the counts are worth, which does not grow.
-    maps: Floats  # (CONTEXTS, COUNT_LEVELS · RECENT · MAP_STEPS)
-    chains: Floats  # (CONTEXTS, COUNT_LEVELS · RECENT · CHAIN_STEPS, 2): weight of the coarser prediction, and bias
+    maps: Floats  # (CONTEXTS, LEVELS · MAP_STEPS)
+    chains: Floats  # (CONTEXTS, LEVELS · CHAIN_STEPS, 2): weight of the coarser prediction, and bias
     match_map: Floats  # (MATCHES, LENGTH_CLASSES, 2): how likely the expected bit is
     weights: Floats  # (all sets, INPUTS)
     final: Floats  # (256, SETS)
@@ -151,7 +158,7 @@ def new_tables(n_bytes: int) -> Tables:
 
 def size_of_tables(n_bytes: int) -> int:
     """The bytes of memory that `new_tables` takes, but for some hundred."""
-    standing = CONTEXTS * COUNT_LEVELS * RECENT * (MAP_STEPS + 2 * CHAIN_STEPS) + MATCHES * LENGTH_CLASSES * 2
+    standing = CONTEXTS * LEVELS * (MAP_STEPS + 2 * CHAIN_STEPS) + MATCHES * LENGTH_CLASSES * 2
     standing += int(SET_SIZES.sum()) * INPUTS + 256 * SETS + CORRECTIONS * CORRECTION_CONTEXTS * CURVE
     return n_bytes + LINE_BYTES * _buckets(n_bytes) + 4 * MATCHES * _places(n_bytes) + 4 * standing
 
@@ -186,14 +193,18 @@ def _power_of_two(wanted: float, least: int, most: int) -> int:
 
 
 def _initial_maps() -> Floats:
-    p = (np.arange(MAP_STEPS) + 0.5) / MAP_STEPS
-    return np.tile(p.clip(0.005, 0.995), (CONTEXTS, COUNT_LEVELS * RECENT)).astype(np.float32)
+    p = 1 / (1 + np.exp(-_middles(MAP_STEP, MAP_STEPS)))
+    return np.tile(p.clip(0.001, 0.999), (CONTEXTS, LEVELS)).astype(np.float32)
+
+
+def _middles(steps: NDArray[np.int64], n: int) -> NDArray[np.float64]:
+    """The mean logit of each of n classes."""
+    return np.bincount(steps, _LOGITS, n) / np.bincount(steps, minlength=n)
 
 
 def _initial_chains() -> Floats:
-    p = ((np.arange(CHAIN_STEPS) + 0.5) / CHAIN_STEPS).clip(0.02, 0.98)
-    chains = np.full((CONTEXTS, COUNT_LEVELS * RECENT * CHAIN_STEPS, 2), 0.8, np.float32)
-    chains[:, :, 1] = np.tile(np.log(p / (1 - p)) * 0.4, COUNT_LEVELS * RECENT)
+    chains = np.full((CONTEXTS, LEVELS * CHAIN_STEPS, 2), 0.8, np.float32)
+    chains[:, :, 1] = np.tile(_middles(CHAIN_STEP, CHAIN_STEPS).clip(-5.3, 5.3) * 0.4, LEVELS)
     chains[REFINES < 0, :, 1] *= 2.5
     return chains
 
