@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui.config.phase import Phase
+from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset
 from slmtui.data.reading import at_start
 from slmtui.insight.estimates import memory_needed, parameters
@@ -27,6 +28,7 @@ from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom
+from slmtui.training.parent import Parent
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.speed import measure_step
 from slmtui.training.state import Training
@@ -51,16 +53,26 @@ class Session:
     notes: tuple[str, ...]
 
 
-def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
+@dataclass(frozen=True)
+class Brought:
+    """What a phase names, from another machine: its text, and the model that it starts from, if that is needed."""
+
+    corpus: Corpus
+    parent: Parent | None
+
+
+def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None) -> Session:
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here.
 
-    wish: asked between two steps whether this process wants something of the training, such as its end.
+    wish: asked between two steps whether this process wants something of the training, such as its end. brought: in
+    place of what the phase names, whose keys are settled then.
     """
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
-        phase, parent = with_parent(phase, checkpoints)
+        phase, parent = with_parent(phase, checkpoints) if brought is None else (phase, brought.parent)
         phase, teacher = with_teacher(phase, checkpoints)
-        dataset = prepare_dataset(phase, None if parent is None else parent.tokenizer)
+        tokenizer = None if parent is None else parent.tokenizer
+        dataset = prepare_dataset(phase, tokenizer, None if brought is None else brought.corpus)
         refuse_impossible(phase, dataset)
         price = _price_of_child(phase, dataset)
         training = Training.start(phase, dataset, tuned_machine(phase, dataset), parent, teacher)
@@ -71,8 +83,8 @@ def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing) -> Session:
     return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
-def resume(run: Run, wish: Wish = nothing) -> Session:
-    """Take up a run where its last checkpoint left it; RunError if that cannot be done.
+def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None) -> Session:
+    """Take up a run where its last checkpoint left it; RunError if that cannot be done. The arguments: as for `begin`.
 
     The lock comes first: what another process is still writing must not be read as if it were the end.
     """
@@ -82,7 +94,10 @@ def resume(run: Run, wish: Wish = nothing) -> Session:
         commands = _control_file(run, wish)
         with translate_oom(run.phase()):
             teacher = with_teacher(run.phase(), run.folder.parent)[1]
-            resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
+            if brought is None:
+                resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
+            else:
+                resumed = restore_training(run, lambda _: brought.parent, teacher, brought.corpus)
     except BaseException:
         lock.release()
         raise

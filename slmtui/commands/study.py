@@ -31,10 +31,13 @@ OVER = ("done", "failed")
 @click.command(cls=Job, help=__doc__)
 @click.argument("file", type=PATH, metavar="FILE")
 @click.option("--at-once", type=whole(1, 1024), metavar="N", help="trials at a time (default: as many as fit)")
+@click.option("--on", metavar="ADDRESS", help="train on the Dask cluster with this scheduler: tcp://HOST:8786")
 @click.option("--show", is_flag=True, help="train nothing; say what is known")
 @json_option("one JSON line for each cell")
 @checkpoints_option
-def command(file: Path, at_once: int | None, show: bool, as_json: bool, checkpoints: Path) -> ExitStatus:
+def command(
+    file: Path, at_once: int | None, on: str | None, show: bool, as_json: bool, checkpoints: Path
+) -> ExitStatus:
     from slmtui.config.study import load_study
     from slmtui.studies.claims import CLAIMS
     from slmtui.studies.results import read_results
@@ -42,7 +45,7 @@ def command(file: Path, at_once: int | None, show: bool, as_json: bool, checkpoi
     study = load_study(file, CLAIMS)
     status = ExitStatus.DONE
     if not show:
-        status = _train(study, file, at_once, checkpoints)
+        status = _train(study, file, at_once, on, checkpoints)
     results = read_results(study, checkpoints)
     for result in results.trials:
         if result.status == "failed":
@@ -53,8 +56,8 @@ def command(file: Path, at_once: int | None, show: bool, as_json: bool, checkpoi
     return status
 
 
-def _train(study: Study, file: Path, at_once: int | None, checkpoints: Path) -> ExitStatus:
-    from slmtui.commands.headless import interrupts
+def _train(study: Study, file: Path, at_once: int | None, on: str | None, checkpoints: Path) -> ExitStatus:
+    from slmtui.commands.headless import interrupts, tell
     from slmtui.studies.results import read_results
     from slmtui.studies.runner import FAILURE, Work, progress_words, workers_for
 
@@ -63,10 +66,26 @@ def _train(study: Study, file: Path, at_once: int | None, checkpoints: Path) -> 
     if all(result.status in ("done", "failed") for result in before):
         say(f"{study.name}: {progress_words(before)}")
         return ExitStatus.DONE
-    say(f"{study.name}: {progress_words(before)}; {workers} at a time into {checkpoints}")
+    if on is None:
+        say(f"{study.name}: {progress_words(before)}; {workers} at a time into {checkpoints}")
     deadline = None if study.max_minutes is None else time.time() + 60 * study.max_minutes
     with interrupts() as interrupted:
-        if workers == 1:
+        if on is not None:
+            from slmtui.studies.cluster import ClusterWork
+            from slmtui.studies.dask_client import connect, unlike
+
+            with connect(on) as client:
+                say(f"{study.name}: {progress_words(before)}; trained on {on}, into {checkpoints}")
+                for note in unlike(client):
+                    say(note)
+                there = ClusterWork(
+                    study, checkpoints, interrupted.wish, deadline,
+                    client=client, at_once=at_once, tell=lambda text: tell(say, text),
+                )  # fmt: skip
+                for result in there.run():
+                    _say_trial(result)
+            refused = [*there.refused.values(), *there.failures.values()]
+        elif workers == 1:
             work = Work(study, checkpoints, interrupted.wish, deadline)
             for result in work.run():
                 _say_trial(result)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from slmtui import __version__
 from slmtui.config.phase import Phase
+from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.files import is_there, open_to_read
@@ -33,11 +34,15 @@ class RestoredTraining:
 
 
 def restore_training(
-    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None = None
+    run: Run,
+    parent_of: Callable[[Phase], Parent | None],
+    teacher: Teacher | None = None,
+    corpus: Corpus | None = None,
 ) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
     parent_of: reads what a phase starts from, which only a beginning needs. teacher: what it learns from to its end.
+    corpus: as for `prepare_dataset`.
 
     For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over or diverged, its
     checkpoint is gone or does not belong to its log, its phase or its corpus has changed.
@@ -45,7 +50,7 @@ def restore_training(
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
     if not is_there(run.last_file):
-        return _from_the_beginning(run, parent_of, teacher)
+        return _from_the_beginning(run, parent_of, teacher, corpus)
     saved = load_checkpoint(run.last_file)
     if saved.training is None:
         raise RunError(f"{run.last_file} holds a model only, not the state of a training")
@@ -55,7 +60,7 @@ def restore_training(
     history, log_size = _history(run, saved)
     started = history[0]
     assert isinstance(started, events.RunStarted)
-    dataset = _dataset(run, phase, saved.data, saved.tokenizer)
+    dataset = _dataset(run, phase, saved.data, saved.tokenizer, corpus)
     machine = choose_machine(phase.training, like=started.machine)
     training = Training(phase, dataset, machine, saved.model, teacher=teacher)
     try:
@@ -68,7 +73,7 @@ def restore_training(
 
 
 def _from_the_beginning(
-    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None
+    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None, corpus: Corpus | None
 ) -> RestoredTraining:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if is_there(run.log_file) else []
@@ -80,10 +85,10 @@ def _from_the_beginning(
     parent = parent_of(phase)
     tokenizer = None if parent is None else parent.tokenizer
     if log and isinstance(started := log[0], events.RunStarted):
-        dataset = _dataset(run, phase, started.data.fingerprint, tokenizer)
+        dataset = _dataset(run, phase, started.data.fingerprint, tokenizer, corpus)
         machine = choose_machine(phase.training, like=started.machine)
     else:
-        dataset = prepare_dataset(phase, tokenizer)
+        dataset = prepare_dataset(phase, tokenizer, corpus)
         machine = tuned_machine(phase, dataset)
     return RestoredTraining(Training.start(phase, dataset, machine, parent, teacher), 0, (), ())
 
@@ -114,9 +119,9 @@ def _ends_a_line(log: Path, position: int) -> bool:
         raise LogError(log, f": cannot be read ({error.strerror})") from None
 
 
-def _dataset(run: Run, phase: Phase, fingerprint: str, tokenizer: Tokenizer | None) -> Dataset:
+def _dataset(run: Run, phase: Phase, fingerprint: str, tokenizer: Tokenizer | None, corpus: Corpus | None) -> Dataset:
     try:
-        return dataset_as_trained(phase, fingerprint, tokenizer)
+        return dataset_as_trained(phase, fingerprint, tokenizer, corpus)
     except CorpusChanged as error:
         raise RunError(f"{run.name}: {error}; restore it, or train the phase again") from None
 

@@ -72,16 +72,21 @@ class Work:
                     self._train(trial, stop_at)
                 except UserError as error:
                     self.refused[trial_key(trial)] = f"{trial.label}: {error}"
-                    continue
                 except TrainingFailed as error:  # a full disk may keep even its log from saying so
                     self.failures[trial_key(trial)] = f"{trial.label}: {FAILURE}{error}"
-                result = self._look(trial)
-                if trial_key(trial) in self.failures and result.status != "failed":
-                    continue
-                if result.status == "missing":  # or it would be trained again and again
-                    self.refused[trial_key(trial)] = f"{trial.label}: its run cannot be told from others"
-                    continue
-            yield result
+                result = self.settle(trial)
+            if result is not None:
+                yield result
+
+    def settle(self, trial: Trial) -> TrialResult | None:
+        """A trial that this process has done with; None if there is nothing to say of it but why."""
+        result = self.look(trial)
+        if trial_key(trial) in self.refused or (trial_key(trial) in self.failures and result.status != "failed"):
+            return None
+        if result.status == "missing":  # or it would be trained again and again
+            self.refused[trial_key(trial)] = f"{trial.label}: its run cannot be told from others"
+            return None
+        return result
 
     def _over(self) -> bool:
         return self.wish() is not None or (self.deadline is not None and time.time() > self.deadline)
@@ -100,13 +105,13 @@ class Work:
             lock = take_trial(self.study, trial, self.checkpoints)
             if lock is None:
                 continue
-            now = self._look(trial)  # between the list and the lock somebody may have trained it
+            now = self.look(trial)  # between the list and the lock somebody may have trained it
             if now.status in UNFINISHED and (stop_at is None or now.step < stop_at):
                 return trial, lock, stop_at
             lock.release()
         return None
 
-    def _look(self, trial: Trial) -> TrialResult:
+    def look(self, trial: Trial) -> TrialResult:
         return read_trial(trial, runs_of(self.study, self.checkpoints).get(trial_key(trial)))
 
     def _train(self, trial: Trial, stop_at: int | None) -> None:
@@ -118,7 +123,7 @@ class Work:
                 return "interrupt"
             return self.wish()
 
-        run = self._look(trial).run
+        run = self.look(trial).run
         session = begin(trial.phase, self.checkpoints, wish) if run is None else resume(run, wish)
         for _ in session.events:
             pass
@@ -137,12 +142,12 @@ def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
 def workers_for(study: Study) -> int:
     """How many trials at once: a core each, as far as the largest fit into half of the memory that is free."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    largest = max(_memory(trial.phase) for trial in study.trials)
+    largest = max(memory_of(trial.phase) for trial in study.trials)
     fit = psutil.virtual_memory().available // 2 // largest
     return max(1, min(cores, fit, len(study.trials)))
 
 
-def _memory(phase: Phase) -> int:
+def memory_of(phase: Phase) -> int:
     """Bytes that a process takes which trains this phase."""
     n_vocab = phase.tokenizer.vocab_size or N_VOCAB
     return PROGRAM + sum(memory_needed(phase, n_vocab, TOKEN_LIMIT).values())

@@ -54,17 +54,20 @@ def dataset_settings(phase: Phase) -> DatasetSettings:
     )
 
 
-def prepare_dataset(phase: Phase, tokenizer: Tokenizer | None = None) -> Dataset:
+def prepare_dataset(phase: Phase, tokenizer: Tokenizer | None = None, corpus: Corpus | None = None) -> Dataset:
     """Read the corpus of a phase, tokenise it and choose its sides; DataError if it is not fit to train on.
 
-    tokenizer: the vocabulary of the model that the training starts from; None: the phase says which.
+    tokenizer: the vocabulary of the model that the training starts from; None: the phase says which. corpus: the
+    phase's, where it is not what stands at data.source.
     """
-    return build_dataset(phase_corpus(phase), dataset_settings(phase), tokenizer)
+    return build_dataset(phase_corpus(phase) if corpus is None else corpus, dataset_settings(phase), tokenizer)
 
 
-def dataset_as_trained(phase: Phase, fingerprint: str, tokenizer: Tokenizer | None) -> Dataset:
+def dataset_as_trained(
+    phase: Phase, fingerprint: str, tokenizer: Tokenizer | None, corpus: Corpus | None = None
+) -> Dataset:
     """The dataset of a phase whose model has this vocabulary; CorpusChanged if it no longer has this fingerprint."""
-    dataset = prepare_dataset(phase, tokenizer if phase.model.init_from else None)
+    dataset = prepare_dataset(phase, tokenizer if phase.model.init_from else None, corpus)
     if dataset.fingerprint != fingerprint:
         raise CorpusChanged(
             f"the corpus or its tokens have changed since the model was trained (fingerprint now "
