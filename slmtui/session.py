@@ -5,7 +5,7 @@ Here the packages meet: data → training → insight → runs. Headless and the
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from slmtui.data.reading import at_start
 from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
-from slmtui.insight.watch import watch
+from slmtui.insight.watch import nobody, tell_of_compiling, watch
 from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile, Wish, nothing
@@ -33,9 +33,11 @@ from slmtui.training.prepare import prepare_dataset
 from slmtui.training.speed import measure_step
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
-from slmtui.training.tuning import tuned_machine
+from slmtui.training.tuning import is_measured, tuned_machine
 from slmtui.words import byte_size, duration
 
+Tell = Callable[[str], None]
+READING = "reading and tokenizing its text"
 LARGE = 5_000_000  # parameters from which on a child's price is told: a step may take seconds
 
 
@@ -61,29 +63,36 @@ class Brought:
     parent: Parent | None
 
 
-def begin(phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None) -> Session:
+def begin(
+    phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = nobody
+) -> Session:
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here.
 
     wish: asked between two steps whether this process wants something of the training, such as its end. brought: in
-    place of what the phase names, whose keys are settled then.
+    place of what the phase names, whose keys are settled then. tell: hears, before it begins, of what takes a while.
     """
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         phase, parent = with_parent(phase, checkpoints) if brought is None else (phase, brought.parent)
         phase, teacher = with_teacher(phase, checkpoints)
         tokenizer = None if parent is None else parent.tokenizer
+        tell(READING)
         dataset = prepare_dataset(phase, tokenizer, None if brought is None else brought.corpus)
         refuse_impossible(phase, dataset)
         price = _price_of_child(phase, dataset)
-        training = Training.start(phase, dataset, tuned_machine(phase, dataset), parent, teacher)
+        if is_measured(phase):
+            tell("timing its steps with different threads and precisions: seconds")
+        machine = tuned_machine(phase, dataset)
+        _tell_of_counts(phase, tell)
+        training = Training.start(phase, dataset, machine, parent, teacher)
         del parent  # its weights are the training's now
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    stream = watch(_with_last_looks(train(training, _control_file(run, wish)), run, training), dataset)
+    stream = watch(_with_last_looks(train(training, _control_file(run, wish)), run, training), dataset, tell=tell)
     return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
-def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None) -> Session:
+def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = nobody) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done. The arguments: as for `begin`.
 
     The lock comes first: what another process is still writing must not be read as if it were the end.
@@ -94,6 +103,9 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None) -> Se
         commands = _control_file(run, wish)
         with translate_oom(run.phase()):
             teacher = with_teacher(run.phase(), run.folder.parent)[1]
+            tell(READING)
+            if run.phase().model.context_mixing:
+                tell_of_compiling(tell)
             if brought is None:
                 resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
             else:
@@ -102,7 +114,7 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None) -> Se
         lock.release()
         raise
     looked_at = _with_last_looks(train(resumed.training, commands), run, resumed.training)
-    stream = watch(looked_at, resumed.training.dataset, resumed.history)
+    stream = watch(looked_at, resumed.training.dataset, resumed.history, tell)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, _at_start(resumed.training.dataset))
@@ -111,6 +123,15 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None) -> Se
 def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> Iterator[Event]:
     """With what is asked of the best model once, before the training's last event."""
     return with_final_test(with_lines_completed(stream, run, training), run, training)
+
+
+def _tell_of_counts(phase: Phase, tell: Tell) -> None:
+    """Before what is mixed into the network's predictions is fitted, or read back and made to go on."""
+    if phase.model.context_mixing:
+        tell_of_compiling(tell)
+        tell("counting contexts in the training text: seconds, or a minute for megabytes")
+    elif phase.model.ngram_mix > 0:
+        tell("counting n-grams in the training text: seconds")
 
 
 def _at_start(dataset: Dataset) -> tuple[str, ...]:

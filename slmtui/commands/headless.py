@@ -25,6 +25,7 @@ from slmtui.output import ExitStatus, put, put_json, say, silence
 from slmtui.runs.lines import line_of, outcome, summary, worst_first
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run
+from slmtui.runs.verdict import Course
 from slmtui.session import Session, begin, resume
 from slmtui.training import events
 from slmtui.training.control import CommandKind
@@ -91,13 +92,18 @@ def tell(how: Callable[[str], None], text: str) -> None:
         silence(2 if how is say else 1)
 
 
+def preparing(name: str) -> Callable[[str], None]:
+    """Says what takes a while before a training's first step."""
+    return lambda words: tell(say, f"{name}: {words} …")
+
+
 def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -> ExitStatus:
     """Train phases in order, each into a run of its own; the status is that of the worst."""
     status = ExitStatus.DONE
     with interrupts() as interrupted:
         for phase in phases:
             with interrupted.at_once(phase.phase.name):
-                session = begin(phase, checkpoints, interrupted.wish)
+                session = begin(phase, checkpoints, interrupted.wish, tell=preparing(phase.phase.name))
             tell(say, f"{phase.phase.name}: training into {session.run.folder}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:
@@ -111,7 +117,7 @@ def resume_runs(runs: Sequence[Run], *, as_json: bool) -> ExitStatus:
     with interrupts() as interrupted:
         for run in runs:
             with interrupted.at_once(run.name):
-                session = resume(run, interrupted.wish)
+                session = resume(run, interrupted.wish, tell=preparing(run.name))
             tell(say, f"{run.name}: resuming from step {session.training.step:,}")
             status = max(status, follow(session, as_json=as_json))
             if status == ExitStatus.INTERRUPTED:
@@ -126,11 +132,13 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
         tell(say, f"{run.name}: {note}")
     progress = Progress()
     best = BestEvaluation()
+    course = Course()
     finished: events.RunFinished | None = None
     test: events.FinalTest | None = None
     for event in session.history:
         progress.add(event)
         best.add(event)
+        course.add(event)
     try:
         with progress_bar(phase) as bar:
             for event in session.events if as_json else worst_first(session.events):
@@ -141,6 +149,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                 elif (line := line_of(event, progress)) is not None:
                     tell(put, line)
                 best.add(event)
+                course.add(event)
                 if isinstance(event, events.FinalTest):
                     test = event
                 if isinstance(event, events.RunFinished):
@@ -151,7 +160,7 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
     assert best.started is not None, "a training begins with run_started"
     assert finished is not None, "and ends with run_finished"
     if not as_json:
-        for line in summary(run, best.started, finished, best.evaluation, test, best.inherited):
+        for line in summary(run, best.started, finished, best.evaluation, test, best.inherited, course.verdict):
             tell(put, line)
     status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
     for sentence in sentences:

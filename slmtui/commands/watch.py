@@ -73,7 +73,7 @@ def watch(run: Run, *, as_json: bool) -> ExitStatus:
         say(f"{run.name}: crashed {step}; its process is gone. Resume it with: {resume}")
         return ExitStatus.FAILED
     if best.started is not None and not as_json:
-        for line in summary(run, best.started, last, best.evaluation, test, best.inherited):
+        for line in summary(run, best.started, last, best.evaluation, test, best.inherited, fold.course.verdict):
             put(line)
     status, sentences = outcome(run, last, limits_in_words(run.phase().gate, best))
     for sentence in sentences:

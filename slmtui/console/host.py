@@ -45,6 +45,8 @@ class Host(App[str]):
         if not self.backend.ready:
             return self.backend.words()
         if (run := self.trainer.run_now) is not None:
+            if self.trainer.doing:
+                return f"preparing {run.name}"
             waiting = len(self.trainer.waiting())
             return f"training {run.name}" + (f", {waiting} waiting" if waiting else "")
         if (name := self.trainer.preparing) is not None:

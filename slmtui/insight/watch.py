@@ -9,9 +9,10 @@ events alone, so a run that is taken up again (`history`: its events so far) say
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from slmtui.config.gate_section import GateSection
+from slmtui.data.context_mixing.compiled import COMPILING, is_compiled
 from slmtui.data.dataset import Dataset
 from slmtui.data.split_stats import whole_baseline
 from slmtui.insight.judging.quality import Judge, rates
@@ -22,14 +23,24 @@ from slmtui.insight.rules.rule import as_warning
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import events
 from slmtui.training.events import Event, RunFinished, Warned
+from slmtui.training.gap import with_class
 
+MEASURING = "measuring what counting reaches on the validation text: up to half a minute"
 GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
 
 
-def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = ()) -> Iterator[Event]:
-    """Pass events on as they come; the first one gets what is known of the data, baseline and leakage included.
+def nobody(words: str) -> None:
+    """Tell nobody what takes a while."""
 
-    The corpus is read again for its copies and words only when there is a first sample.
+
+def watch(
+    stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = (), tell: Callable[[str], None] = nobody
+) -> Iterator[Event]:
+    """Pass events on as they come; the first one gets what is known of the data, baseline and leakage included, and
+    the gaps of evaluations the class that they deserve beside that baseline.
+
+    tell: hears, before it begins, of what takes a while. The corpus is read again for its copies and
+    words only when there is a first sample.
     """
     watcher = Watcher(history)
     judge: Judge | None = None
@@ -41,8 +52,12 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
             judge = judge or Judge.build(dataset)
             found = rates(judge(prompt, text) for prompt, text in event.completions)
             event = dataclasses.replace(event, completions=[], **dataclasses.asdict(found))
+        if isinstance(event, events.Evaluation) and watcher.trace.started is not None:
+            event = with_class(event, watcher.trace.started)
         said: list[Warned] = []
         if isinstance(event, events.RunStarted):
+            tell_of_compiling(tell)
+            tell(MEASURING)
             facts = facts_of(dataset, whole_baseline(dataset))
             event = dataclasses.replace(event, data=dataclasses.replace(event.data, facts=facts))
             said = before_the_start(event)
@@ -54,6 +69,12 @@ def watch(stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = 
         watcher_says = watcher.add(event)
         yield from said
         yield from watcher_says
+
+
+def tell_of_compiling(tell: Callable[[str], None]) -> None:
+    """Before the counts are used for the first time."""
+    if tell is not nobody and not is_compiled():
+        tell(COMPILING)
 
 
 class Watcher:

@@ -145,8 +145,12 @@ def summary(
     best: events.Evaluation | None,
     test: events.FinalTest | None = None,
     inherited: events.Evaluation | None = None,
+    verdict: str = "",
 ) -> list[str]:
-    """The lines that stand under a finished run. inherited: of the weights of its parent, where it has one."""
+    """The lines that stand under a finished run. inherited: of the weights of its parent, where it has one.
+
+    verdict: the sentence about network, mixture and bar, which comes before what there is to type.
+    """
     lines = [f"{run.name}: {finished.reason} at step {finished.step:,} after {duration(finished.seconds)}"]
     if best is not None:
         gap = in_words(best.gap, best.verdict)
@@ -176,8 +180,10 @@ def summary(
             lines.append(f"test: {test_line(test)} on {test.tokens:,} tokens, looked at once")
         elif started.data.test_tokens is not None and finished.may_go_on:
             lines.append(f"test: {NOT_TESTED}")
-        if best.step > 0:
-            lines.append(f'try it: {run.command("complete")} "your prompt"')
+    if verdict:
+        lines.append(f"verdict: {verdict[:1].lower()}{verdict[1:]}")
+    if best is not None and best.step > 0:
+        lines.append(f'try it: {run.command("complete")} "your prompt"')
     return lines
 
 

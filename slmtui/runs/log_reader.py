@@ -10,14 +10,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.training.events import Evaluation, Event, RunStarted, from_json
-from slmtui.training.gap import verdict_of
+from slmtui.training.gap import with_class
 
 CHUNK = 1 << 20  # bytes read at a time: they and what is made of them stay in the processor's cache
 OVERLAP = 256  # bytes before the place where reading goes on, which must still be what they were
@@ -61,16 +61,15 @@ class LogChunk:
     def event(self, index: int) -> Event:
         """The event of one of the lines; LogError if it is none.
 
-        An evaluation has the word that its gap deserves: older logs praise models that have learned nothing,
-        and on a handful of tokens.
+        An evaluation has the word that its gap deserves: older logs praise models that have learned nothing
+        or less than a table of counts, and on a handful of tokens.
         """
         try:
             event = from_json(self.lines[index])
         except ValueError as error:
             raise LogError.at(self.path, self.first + index, str(error)) from None
-        if isinstance(event, Evaluation) and self.started is not None and self.started.parent is None:
-            sizes = {"n_vocab": self.started.data.n_vocab, "val_tokens": self.started.data.val_tokens}
-            return replace(event, verdict=verdict_of(event.gap, event.val_loss, event.step, **sizes))
+        if isinstance(event, Evaluation) and self.started is not None:
+            return with_class(event, self.started)
         return event
 
     def events(self) -> Iterator[Event]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from slmtui.config.deciding import Decides
 from slmtui.runs.log_reader import LogReader
 from slmtui.runs.run import Run, State
+from slmtui.runs.verdict import Course
 from slmtui.training import events
 from slmtui.training.events import Cause, Event
 
@@ -37,7 +38,7 @@ class RunSummary:
     best_step: int | None = None
     best_val_loss: float | None = None
     gap: float | None = None
-    verdict: str | None = None  # the gap's class; None, too, where the best model has learned nothing
+    verdict: str | None = None  # the gap's class; None, too, where it means nothing or would be undeserved praise
     bits_per_byte: float | None = None
     best_mixed_loss: float | None = None
     mixed_bits_per_byte: float | None = None
@@ -70,6 +71,7 @@ class RunSummary:
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
     cause: Cause = ""  # of its divergence
+    sentence: str = ""  # the verdict: network, mixture and bar
     seconds: float = 0.0  # of training, once it has ended; else from the first event to the last, pauses left out
 
     def add(self, event: Event) -> None:
@@ -139,6 +141,7 @@ class SummaryFold:
         self.summary = RunSummary(name=name)
         self.first: Event | None = None
         self.last: Event | None = None
+        self.course = Course()
         self._idle = 0.0  # seconds of pauses, and between processes
 
     def add(self, event: Event) -> None:
@@ -147,11 +150,12 @@ class SummaryFold:
         self.first = self.first or event
         self.last = event
         self.summary.add(event)
+        self.course.add(event)
 
     def so_far(self) -> RunSummary:
         """The summary as it is now; it stays so when more is added."""
         seconds = self.summary.seconds if self.summary.reason is not None else self._lasted()
-        return replace(self.summary, seconds=seconds)
+        return replace(self.summary, seconds=seconds, sentence=self.course.verdict)
 
     def _lasted(self) -> float:
         if self.first is None or self.last is None:

@@ -103,7 +103,7 @@ class Evaluation(Base):
     train_loss: Real
     val_loss: Real
     gap: Real
-    verdict: str  # the gap's class on the house scale; "" if the model has learned nothing
+    verdict: str  # the gap's class on the house scale; "" if it means nothing, or counting beats what it praises
     bits_per_byte: Real  # of the validation loss
     best: bool  # the lowest `judged_loss` so far
     requested: bool = False  # by a person, in addition to the scheduled ones

@@ -1,24 +1,28 @@
 """The gap between validation and training loss, the house scale that classifies it, and two losses on one text.
 
 The gap, val − train, is signed and in nats per token. It is meaningful only if the model has learned something, since
-one that has not predicts no text better than any other, and only on more than a handful of tokens. The scale uses the
-absolute value, because a large negative gap is as suspicious as a large positive one: it means that the two sides of
-the split differ.
+one that has not predicts no text better than any other, and only on more than a handful of tokens. A small one is
+praised only in a network that counting does not beat, since one that has learned little has a small gap, too. The scale
+uses the absolute value, because a large negative gap is as suspicious as a large positive one: it means that the two
+sides of the split differ.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from slmtui.data.baseline import Bar, Baseline
-from slmtui.training.events import Evaluation, mixtures
+from slmtui.training.events import Evaluation, RunStarted, mixtures
 from slmtui.training.uniform import has_learned
 
 SCALE: tuple[tuple[float, str], ...] = ((0.5, "excellent"), (1.0, "good"), (3.0, "moderate"), (5.0, "severe"))
 HANDFUL = 64  # validation tokens: with fewer, the loss is known to ± 1 nat at best, and no word rests on it
+LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
 ALIKE = 0.01  # nats: two losses on one text that differ by less are a tie
 Standing = Literal["better", "as good", "worse"]
 WORST = "catastrophic"
+PRAISE = ("excellent", "good")
 LIMITS = tuple(limit for limit, _ in SCALE)
 WORDS = (*(word for _, word in SCALE), WORST)
 
@@ -38,6 +42,18 @@ def verdict_of(gap: float, val_loss: float, step: int, *, n_vocab: int, val_toke
     return verdict(gap) if val_tokens >= HANDFUL and has_learned(val_loss, n_vocab, step) else ""
 
 
+def with_class(event: Evaluation, started: RunStarted) -> Evaluation:
+    """The evaluation with the class that its gap deserves, now that it is known what counting reaches.
+
+    A network that has learned less than a table of counts is not praised for a small gap: it has no class then.
+    """
+    steps = event.step + (started.parent is not None)  # its parent's count as one
+    sizes = {"n_vocab": started.data.n_vocab, "val_tokens": started.data.val_tokens}
+    word = verdict_of(event.gap, event.val_loss, steps, **sizes)
+    beaten = word in PRAISE and above_baseline(event.val_loss, started.data.baseline)
+    return replace(event, verdict="" if beaten else word)
+
+
 def in_words(gap: float, word: str) -> str:
     """The gap and its class, as in "+0.31 excellent"; only the number if there is no class."""
     return f"{gap:+.2f} {word}".rstrip()
@@ -46,6 +62,11 @@ def in_words(gap: float, word: str) -> str:
 def above_baseline(val_loss: float, baseline: Baseline | None) -> bool:
     """Whether counting beats the network alone, both static: then even a small gap is nothing to praise."""
     return baseline is not None and standing(val_loss, baseline.static.loss) == "worse"
+
+
+def is_clear_rise(rise: float, best: float) -> bool:
+    """Whether a loss is so much above the best, in nats per token, that the run was overfitting."""
+    return not rise < max(LEAST_RISE, RISE * best)
 
 
 class AgainstCounting(NamedTuple):

@@ -53,6 +53,11 @@ def tuned_machine(phase: Phase, dataset: Dataset) -> Machine:
     return replace(machine, threads=fastest.threads, precision=fastest.precision, choice=_reason(fastest, seconds))
 
 
+def is_measured(phase: Phase) -> bool:
+    """Whether there is anything to choose for this phase, so that its steps are timed first."""
+    return phase.training.max_iters >= MIN_STEPS and len(candidates(phase, choose_machine(phase.training))) > 1
+
+
 def candidates(phase: Phase, machine: Machine) -> list[Candidate]:
     """What can be chosen from; the first is the default, taken unless another is clearly faster."""
     settings = phase.training

@@ -137,7 +137,8 @@ def test_a_tie_of_mixing_and_counting_is_called_one_wherever_it_is_judged(
     lines = summary(run, begun, end, BestEvaluation.of(happened).evaluation)
     assert lines[2].endswith(f"; the mixture, {words} counting alone")
     text, word = report(run), words.replace("0.01 nats ", "").rsplit(" ", 1)[0]
-    assert f"**Verdict:** the network alone is worse than a 4-gram model, and the mixture {word}, with " in text
+    stands = {"as good": "no better than", "better": "below", "worse": "above"}[word]
+    assert f"bits per byte, {stands} counting alone (a 4-gram model, {3.9 * BITS:.2f})" in text
     assert f"Mixed with an n-gram model (0.4 of each prediction), it is {words} counting alone." in text
     (found,) = [one for one in diagnose(happened, begun.data.facts) if one.code == "above_baseline"]
     assert found.evidence.endswith(f"and the network mixed with an n-gram model {mixed:.2f}, {words} counting alone")

@@ -41,6 +41,7 @@ class TrainerThread(threading.Thread):
         self.checkpoints = checkpoints
         self.run_now: Run | None = None  # being trained
         self.preparing: str | None = None  # the name of what will be, while it is read and built
+        self.doing = ""  # what takes a while before the first event, such as "counting contexts"; "" for nothing
         self.last_run: Run | None = None  # the one that was trained last, or is
         self.failures: deque[Failure] = deque()
         self.finished: deque[Run] = deque()
@@ -106,6 +107,7 @@ class TrainerThread(threading.Thread):
                 self.failures.append(Failure(_name(job), visible(f"{type(error).__name__}: {error}"), error))
             finally:
                 self.preparing = self.run_now = None
+                self.doing = ""
 
     def _train(self, job: Phase | Run) -> None:
         from slmtui.session import begin, resume  # torch
@@ -113,11 +115,18 @@ class TrainerThread(threading.Thread):
         def wish() -> CommandKind | None:
             return self._leaving
 
-        session = resume(job, wish) if isinstance(job, Run) else begin(job, self.checkpoints, wish)
+        def tell(words: str) -> None:
+            self.doing = words
+
+        if isinstance(job, Run):
+            session = resume(job, wish, tell=tell)
+        else:
+            session = begin(job, self.checkpoints, wish, tell=tell)
         self.run_now = self.last_run = session.run
         self.preparing = None
         settled = False
         for event in session.events:
+            self.doing = ""
             if not settled and isinstance(event, Step):
                 settled = True
                 settle()  # the first optimizer imports a large part of torch

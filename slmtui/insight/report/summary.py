@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from slmtui.data.baseline import Baseline
 from slmtui.insight.judging.examination import knows_by_heart
 from slmtui.insight.report.advice import advise, is_leaky, is_rise
 from slmtui.insight.report.blocks import Bullets, Heading, Paragraph, ReportBlock
 from slmtui.insight.report.run_facts import RunFacts
 from slmtui.insight.report.words import val_loss
 from slmtui.insight.rules.gate import limits_in_words
-from slmtui.insight.rules.overfitting import is_clear_rise
 from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.runs.lines import NOT_TESTED, flattery_words, kept_of
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding, judged_name, mixtures
-from slmtui.training.gap import HANDFUL, SCALE, above_baseline, beside, compared, mixtures_against, standing
+from slmtui.training.gap import HANDFUL, above_baseline, compared, is_clear_rise, mixtures_against
 from slmtui.words import duration, listed, number, percent, plural
 
-LITTLE_LEARNED = {"rate_too_low", "rate_too_high", "too_few_steps", "too_small", "underfitting", "diverged"}
 IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
 
 
@@ -38,39 +35,16 @@ def summary(facts: RunFacts, level: int) -> list[ReportBlock]:
 
 
 def _verdict(facts: RunFacts) -> str:
-    """The whole report in a sentence: the gap's class, what is wrong, the worst first, and whether counting wins."""
-    assert facts.best is not None
-    found, baseline = facts.findings, facts.baseline
-    word = facts.best.verdict
-    gap = f"{'an' if word[:1] in tuple('aeiou') else 'a'} {word} gap" if word else "a gap"
-    if not word:
-        gap += " that means nothing, since nothing was learned"
-    elif is_leaky(facts):
-        gap += " that means nothing, since validation repeats training"
-    elif LITTLE_LEARNED & {one.code for one in found} and abs(facts.best.gap) < SCALE[0][0]:
-        gap += " that means nothing, since little was learned"
-    few = facts.data.val_tokens < HANDFUL
-    if few:
-        gap = f"none, since {plural(facts.data.val_tokens, 'validation token')} are too few to judge by"
-    elif baseline is not None:
-        gap = f"{_standings(facts.best, baseline)}, with {gap}"
+    """The whole report in short: network, mixture and bar in a sentence, then what is wrong, the worst first."""
+    found = facts.findings
     titles = listed([one.title for one in found if one.code not in IN_THE_VERDICT])
     heart = facts.examination is not None and knows_by_heart(facts.examination.extraction)
     by_heart = " It knows training text by heart: see the examination." if heart else ""
+    sentence = facts.history.summary.sentence
     if titles:
-        return f"{gap}. What is wrong, the worst first: {titles}.{by_heart}"
-    return f"{gap}.{by_heart}" if few or found or heart else f"{gap}. The rules find nothing wrong."
-
-
-def _standings(best: Evaluation, baseline: Baseline) -> str:
-    """The network and its mixtures, each beside counting of the same way, static or adaptive."""
-    bar = baseline.static
-    alone = beside(standing(best.val_loss, bar.loss), bar.model)
-    each = [
-        f"{'the mixture' if name == 'mixed' else name} {beside(standing(loss, own.loss), own.model * (own != bar))}"
-        for name, loss, own in mixtures_against(best, baseline)
-    ]
-    return f"the network alone is {alone}, {'and ' * (len(each) == 1)}{listed(each)}" if each else alone
+        return f"{sentence} What is wrong, the worst first: {titles}.{by_heart}"
+    few = facts.data.val_tokens < HANDFUL
+    return f"{sentence}{by_heart}" if few or found or heart else f"{sentence} The rules find nothing wrong."
 
 
 def _trained(facts: RunFacts) -> str:
@@ -116,7 +90,7 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
             "Result:",
             f"{_lowest(best)}. Training loss was "
             f"{number(best.train_loss, '.4f')} there, which makes a gap of {number(best.gap, '+.2f')}: "
-            f"{_class_of(best, facts.data.val_tokens)}.",
+            f"{_class_of(best, facts)}.",
         )
     ]
     if course := after_the_best(facts):
@@ -158,11 +132,13 @@ def _both(loss: float, bits: float | None) -> str:
     return f"{number(loss, '.4f')} nats per token, {number(bits, '.2f')} bits per byte"
 
 
-def _class_of(best: Evaluation, val_tokens: int) -> str:
-    if val_tokens < HANDFUL:
+def _class_of(best: Evaluation, facts: RunFacts) -> str:
+    if facts.data.val_tokens < HANDFUL:
         return "of no meaning, since so few tokens say nothing"
-    if not best.verdict:
+    if not facts.best_so_far.has_learned:
         return "of no meaning, since nothing was learned yet"
+    if not best.verdict:
+        return "small, but no praise, as counting does better than the network alone"
     if best.gap <= NEGATIVE_GAP:
         return f"{best.verdict} by its size on the house scale, but no praise, as it is below zero"
     return f"{best.verdict} on the house scale"

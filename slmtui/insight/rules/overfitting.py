@@ -27,9 +27,8 @@ from slmtui.insight.rules.rates import fall
 from slmtui.insight.rules.rule import END, EVALUATION, EVALUATION_AND_END, Diagnosis, Evidence, Live, Rule
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.insight.rules.sources import MUENNIGHOFF
-from slmtui.training.gap import LIMITS, WORDS, WORST
+from slmtui.training.gap import LIMITS, WORDS, WORST, is_clear_rise
 
-LEAST_RISE, RISE = 0.05, 0.02  # nats, and a share of the best: by how much val must have risen after its best
 RISING = 3  # evaluations above the best before it is said that val rises
 WASTED = 6  # evaluations after the best, and half of all steps, before it is said that they were for nothing
 FLAT = 5  # evaluations that progress is looked for in
@@ -41,11 +40,6 @@ MODERATE, NEGATIVE = 2, 1  # the classes from which a gap above and below zero i
 def is_rise(rise: float, best: float) -> bool:
     """Whether a loss this much above the best is more than evaluations waver."""
     return not rise <= max(LEAST_NOISE, NOISE * best)
-
-
-def is_clear_rise(rise: float, best: float) -> bool:
-    """Whether it is so much above the best that the run was overfitting."""
-    return not rise < max(LEAST_RISE, RISE * best)
 
 
 def negative_gap(trace: RunTrace) -> Evidence | None:

@@ -22,7 +22,7 @@ from slmtui.insight.report.markdown import to_markdown
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
 from slmtui.training.events import Event
-from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
+from tests.written_runs import BEGAN, BITS, done_run, evaluations, finished, make_phase, started, write_run
 
 GOLDEN = Path(__file__).parent / "golden_report.md"
 DATA_FACTS: dict[str, Any] = {  # as insight/watch.py writes them
@@ -127,7 +127,7 @@ def test_runs_on_one_text_are_ranked_in_bits_per_byte(tmp_path: Path) -> None:
 def test_an_untrained_best_is_neither_praised_nor_recommended(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (9.0, 9.1), (9.5, 9.6)], reason="diverged"))
     assert (
-        " a gap that means nothing, since nothing was learned" in text.lower().split("**verdict:**")[1].splitlines()[0]
+        " its network has learned nothing, since no step made" in text.lower().split("**verdict:**")[1].splitlines()[0]
     )
     assert "Use best.pt" not in text.split("## What to do next")[1]
 
@@ -157,12 +157,15 @@ def test_what_became_of_it_after_the_best(tmp_path: Path, losses: list[tuple[flo
 
 def test_the_verdict_is_one_sentence_with_the_worst_first(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=3.0, baseline_order=2))
-    assert "**Verdict:** worse than a 2-gram model, with a good gap." in text
+    assert (
+        f"{3.5 * BITS:.2f} bits per byte, above counting alone (a 2-gram model, {3 * BITS:.2f}), which predicts" in text
+    )
+    assert "gap of +0.50: small, but no praise, as counting does better than the network alone." in text
     slow = done_run(tmp_path, "c-001", [(6.6, 6.6), (6.4, 6.5)], baseline=3.0, baseline_order=2)
-    assert "with a gap that means nothing, since nothing was learned. What is wrong, " in markdown(slow)
+    assert "**Verdict:** Its network has learned next to nothing. What is wrong, " in markdown(slow)
     overfitted = [(6.6, 6.6), (3.0, 3.5), (2.0, 4.0), (1.5, 4.5), (1.0, 5.0)]
     text = markdown(done_run(tmp_path, "b-001", overfitted, baseline=3.6, baseline_order=2))
-    assert "**Verdict:** better than a 2-gram model, with a good gap. What is wrong, the worst first: " in text
+    assert f"below counting alone (a 2-gram model, {3.6 * BITS:.2f}); after step 100 it overfitted. What is " in text
     assert "slmtui suggest" not in text.split("## What was trained")[0]
 
 
@@ -174,7 +177,7 @@ def test_sides_without_a_common_token_are_told_so(tmp_path: Path) -> None:
 
 def test_equal_within_what_can_be_measured_is_neither_better_nor_worse(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.504)], baseline=3.5, baseline_order=2))
-    assert "**Verdict:** as good as a 2-gram model, with a good gap." in text
+    assert f"bits per byte, no better than counting alone (a 2-gram model, {3.5 * BITS:.2f})" in text
     assert "this model is as good.\n" in text
     better = done_run(tmp_path, "b-001", [(6.6, 6.6), (3.0, 3.4)], baseline=3.5, baseline_order=2)
     tie = Run(tmp_path / "a-001")
@@ -189,7 +192,7 @@ def test_equal_within_what_can_be_measured_is_neither_better_nor_worse(tmp_path:
 
 def test_a_handful_of_validation_tokens_gives_no_verdict(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001", [(6.6, 6.6), (3.0, 3.5)], baseline=4.0, baseline_order=2, val_tokens=5))
-    assert "**Verdict:** none, since 5 validation tokens are too few to judge by." in text
+    assert "**Verdict:** None, since 5 validation tokens are too few to judge by." in text
     assert "which makes a gap of +0.50: of no meaning, since so few tokens say nothing." in text
 
 

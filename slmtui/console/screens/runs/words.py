@@ -34,7 +34,7 @@ def sentence(run: RunListing, now: float | None = None) -> str:
             return f"Silent for {silence} at {how_far}, but its process is alive. S asks it to stop and save."
         case "done":
             early = "stopped early at" if summary.reason == "early stopping" else "done:"
-            return f"{early.capitalize()} {how_far}. {_best(run)}"
+            return f"{early.capitalize()} {how_far}. {summary.sentence} {_best(run)}"
         case "stopped":
             return f"{(summary.reason or 'stopped').capitalize()} at {how_far}. {_resume(run)}"
         case "crashed":

@@ -11,10 +11,10 @@ from dataclasses import replace
 from typing import ClassVar
 
 from rich.cells import cell_len
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Static
 
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.widget import Chart
@@ -81,6 +81,8 @@ class TrainScreen(ConsoleScreen):
     CSS = """
     TrainScreen #phase-title { height: 1; color: $foreground; text-style: bold; padding: 0 1; }
     TrainScreen #progress { height: 1; }
+    TrainScreen #verdict { height: auto; max-height: 3; padding: 0 1; display: none; }
+    TrainScreen.-over #verdict { display: block; }
     TrainScreen #upper { height: 3fr; }
     TrainScreen #lower { height: 2fr; min-height: 7; }
     TrainScreen #loss, TrainScreen #gap { width: 3fr; }
@@ -112,6 +114,8 @@ class TrainScreen(ConsoleScreen):
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
         self._title, self._progress = NewsLine(id="phase-title"), NewsLine(id="progress")
+        self._empty = NewsLine(id="empty", grows=True)
+        self._verdict = NewsLine(id="verdict", grows=True)
         self._numbers = NewsLine(id="numbers", classes="line")
         self._warnings, self._warning = WarningsPanel(), NewsLine(id="warning-line", classes="line")
         self._samples, self._sample = SamplePanel(), NewsLine(id="sample-line", classes="line")
@@ -121,9 +125,10 @@ class TrainScreen(ConsoleScreen):
         self._stale = True
 
     def body(self) -> ComposeResult:
-        yield Static(EMPTY, id="empty", markup=False)
+        yield self._empty
         yield self._title
         yield self._progress
+        yield self._verdict
         with Horizontal(id="upper"):
             yield Chart(id="loss", classes="panel")
             with Vertical(id="evaluations", classes="panel") as panel:
@@ -162,6 +167,7 @@ class TrainScreen(ConsoleScreen):
             self.toggle_class("-empty")
         if history is None:
             self._set_steerable(False)
+            self._empty.tell(self._preparing() or EMPTY)
             return
         try:
             changed = history.refresh()
@@ -175,7 +181,16 @@ class TrainScreen(ConsoleScreen):
         if changed or self._stale or left_out:
             self._show(history, summary, history.state())
         machine = self.meter.words() if self.host.trainer.run_now == history.run else ""
-        self._progress.tell(view.progress_line(history, summary, self.app.size.width, machine))
+        line = view.progress_line(history, summary, self.app.size.width, machine)
+        if self.host.trainer.run_now == history.run and (words := self._preparing()):
+            line = Text(f" {words}")
+        self._progress.tell(line)
+
+    def _preparing(self) -> str:
+        """What takes a while before our own trainer's next event; "" for nothing."""
+        trainer = self.host.trainer
+        name = trainer.preparing or (trainer.run_now.name if trainer.run_now is not None and trainer.doing else "")
+        return f"preparing {name}: {trainer.doing or 'loading'} …" if name else ""
 
     def _choose_run(self) -> None:
         """The watched run; a new one of our own trainer takes its place, unless a person chose another."""
@@ -208,6 +223,8 @@ class TrainScreen(ConsoleScreen):
         judged = f" · {history.evaluations[-1].judged} decides" if kind == "adaptive" and history.evaluations else ""
         self.query_one("#evaluations").border_title = f"evaluations{judged}"
         self._numbers.tell(view.numbers_line(history, summary))
+        self._verdict.tell(summary.sentence)
+        self.set_class(history.finished is not None, "-over")
         self._warnings.show(history.warnings)
         last = history.warnings[-1] if history.warnings else None
         line = f" ! {visible(last.message)}" if last else " no warnings"
