@@ -281,7 +281,9 @@ def test_a_signal_while_the_data_is_read_ends_it_at_once(
 
     monkeypatch.setattr("slmtui.session.prepare_dataset", endless)
     assert main(["--headless", "phases/tiny.toml"]) == 130
-    assert capsys.readouterr().err == "tiny: interrupted before its training began\n"
+    assert capsys.readouterr().err == (
+        "tiny: reading and tokenizing its text …\ntiny: interrupted before its training began\n"
+    )
     assert not (project / "checkpoints").exists()
 
 
