@@ -25,7 +25,7 @@ from slmtui.training import events
 from slmtui.training.events import Event, RunFinished, Warned
 from slmtui.training.gap import with_class
 
-MEASURING = "measuring what counting reaches on the validation text: up to half a minute"
+MEASURING = "measuring what counting reaches: up to half a minute"
 GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
 
 

@@ -90,7 +90,7 @@ class Course:
         if best.judged == "network":
             return words
         counts = _bits(best.judged_bits_per_byte, best.judged_loss)
-        return f"{words}; the counts that are mixed in give {counts} without it"
+        return f"{words}; with counts mixed in, it reaches {counts}, which is their work"
 
     def _beside_its_parent(self, best: Evaluation) -> str:
         if self.inherited is None or self.started is None:

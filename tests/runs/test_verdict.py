@@ -110,7 +110,7 @@ def test_a_network_that_has_learned_nothing() -> None:
     assert verdict(run([(6.6, 6.6), (6.7, 6.7)])) == f"I{nothing[1:]}, since no step made its predictions better."
     assert verdict(run([(6.6, 6.6), (6.4, 6.4)])) == "Its network has learned next to nothing."
     assert verdict(run([(6.6, 6.6)], None, mixed=(4.4,))).endswith(
-        f"{nothing}; the counts that are mixed in give {bits(4.4)} bits per byte without it."
+        f"{nothing}; with counts mixed in, it reaches {bits(4.4)} bits per byte, which is their work."
     )
 
 
