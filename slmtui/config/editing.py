@@ -82,6 +82,24 @@ def with_value(text: str, key: Key, typed: str) -> str:
     )
 
 
+def with_seeds(text: str, seeds: Sequence[int]) -> str:
+    """The text of a study with these seeds; UserError if they cannot be changed without disturbing the rest."""
+    try:
+        document, expected = tomlkit.parse(text), tomllib.loads(text)
+        expected["study"]["seeds"] = list(seeds)
+        head: Any = document["study"]
+        before = head.get("seeds")
+        if isinstance(before, Array):
+            _set_items(before, list(seeds))
+        else:
+            head["seeds"] = list(seeds)
+        if tomllib.loads(edited := document.as_string()) == expected:
+            return edited
+    except (TOMLKitError, ValueError, KeyError, IndexError, AttributeError, TypeError):
+        pass
+    raise UserError("study.seeds cannot be changed here without disturbing the rest; edit the file itself")
+
+
 def new_phase(name: str) -> str:
     """The text of a new phase: every key with its default and a comment on what it means."""
     lines = []
@@ -178,7 +196,7 @@ def _set(document: tomlkit.TOMLDocument, key: Key, value: Any, *, whole: bool) -
         section[key.name] = _text_item(value) if isinstance(value, str) else value
 
 
-def _set_items(array: Array, items: list[str]) -> None:
+def _set_items(array: Array, items: Sequence[str] | Sequence[int]) -> None:
     """Change only what lies between the common beginning and the common end of the two lists."""
     start = 0
     while start < min(len(array), len(items)) and array[start] == items[start]:

@@ -1,4 +1,4 @@
-"""The console: five screens over the project's phases and runs, and one thread that trains.
+"""The console: six screens over the project's phases, runs and studies, and one thread that trains.
 
 Nothing here imports torch; that happens in the background once the first frame is on the screen.
 """
@@ -23,7 +23,7 @@ from textual.screen import Screen
 from textual.widget import AwaitMount, Widget
 
 from slmtui.config.phase import Phase
-from slmtui.console.base import MODES
+from slmtui.console.base import KEYS, MODES
 from slmtui.console.dialogs.help import help_for, is_ours
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
@@ -60,7 +60,7 @@ def _screen(mode: str) -> Callable[[], Screen[None]]:
 
 
 MODE_KEYS = [
-    Binding(mode[0], f"switch_mode('{mode}')", mode.capitalize(), show=False, tooltip=f"the screen {what}")
+    Binding(KEYS[mode], f"switch_mode('{mode}')", mode.capitalize(), show=False, tooltip=f"the screen {what}")
     for mode, what in MODES.items()
 ]
 

@@ -27,7 +27,9 @@ MODES = {  # and what they are for
     "train": "of the run that is trained or watched",
     "complete": "to talk to a model, token by token",
     "runs": "of all runs, their curves and reports",
+    "studies": "of the studies: their cells, curves, law and claims",
 }
+KEYS = {mode: "Y" if mode == "studies" else mode[0] for mode in MODES}  # y and s have a meaning on the other screens
 PULSE = 0.25  # seconds between two looks at what is going on; nothing is redrawn when nothing has changed
 # While a training of ours wants the cores, looks become rarer until they take no more than this share of the time.
 SHARE, LONGEST_PULSE = 0.01, 1.0
@@ -40,7 +42,7 @@ def is_due(waited: float, spent: float, *, training: bool) -> bool:
 
 
 class Tab(Static):
-    """The name of a screen in the top bar; narrow terminals show its first letter."""
+    """The name of a screen in the top bar; narrow terminals show its key."""
 
     def __init__(self, mode: str) -> None:
         super().__init__(id=f"tab-{mode}", markup=False)
@@ -48,7 +50,7 @@ class Tab(Static):
         self._shown = ""
 
     def show(self, *, current: bool, narrow: bool) -> None:
-        name = self.mode[0].upper() if narrow else self.mode.capitalize()
+        name = KEYS[self.mode].upper() if narrow else self.mode.capitalize()
         text = f"▌{name}▐" if current else f" {name} "
         if text != self._shown:
             self._shown = text
@@ -60,7 +62,7 @@ class Tab(Static):
 
 
 class TopBar(Horizontal):
-    """` slmtui  Data  Phases ▌Train▐ Complete  Runs            what is going on`"""
+    """` slmtui  Data  Phases ▌Train▐ Complete  Runs  Studies   what is going on`"""
 
     def __init__(self) -> None:
         super().__init__(id="top")
@@ -86,7 +88,7 @@ class TopBar(Horizontal):
 
 
 class ConsoleScreen(Screen[None]):
-    """One of the five screens. Subclasses yield their widgets from `body` and look for news in `pulse`.
+    """One of the six screens. Subclasses yield their widgets from `body` and look for news in `pulse`.
 
     Textual calls the on_… methods of every class in the line; a subclass that adds one must not call this one's.
     """

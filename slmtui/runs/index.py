@@ -81,12 +81,12 @@ class RunIndex:
         runs, faults = runs_and_faults(self.checkpoints)
         there = sorted([*runs, *faults], key=lambda run: run.name)
         self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in there}
-        if (stamp := _stamp(self.checkpoints / TAGS_FILE)) != self._tags_stamp:
+        if (stamp := file_stamp(self.checkpoints / TAGS_FILE)) != self._tags_stamp:
             self._tags, self._tags_stamp = read_tags(self.checkpoints), stamp
         return [reader.look(faults.get(reader.run, ""), self._tags) for reader in self._readers.values()]
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def file_stamp(path: Path) -> tuple[int, int]:
     """What changes when a file does: its size and time; zeros where there is none."""
     try:
         status = path.stat()
@@ -124,7 +124,7 @@ class _Reader:
     def _look(self, fault: str) -> RunListing:
         if fault:
             return self._listed_with(fault)
-        stamp = _stamp(self.run.log_file)  # zeros: not begun yet, or being deleted
+        stamp = file_stamp(self.run.log_file)  # zeros: not begun yet, or being deleted
         changed = stamp != self._stamp
         if changed:
             self._stamp = stamp if self._read() else None

@@ -39,6 +39,7 @@ MOST_EXPONENT = 3.0
 LARGEST_LOSS = 1e6  # bits per byte
 FEWEST_CELLS = 6  # five constants
 DRAWS = 200
+ALIKE = 1.1  # numbers of parameters that are one line: vocabularies differ a little between texts
 STARTS = tuple(itertools.product((0.1, 0.5, 0.9), (0.3, 1.0), (0.3, 1.0)))  # share of E in the least loss; α; β
 
 FloatArray = NDArray[np.float64]
@@ -116,6 +117,46 @@ class Law:
         loss = self.fitted.loss(parameters, data)
         more = 2 * self.error
         return Prediction(loss, loss - math.hypot(loss - low, more), loss + math.hypot(high - loss, more))
+
+
+@dataclass(frozen=True)
+class LawLine:
+    """What a law says of one number of parameters over training tokens, and the points that were measured with it."""
+
+    parameters: int
+    points: tuple[Point, ...]  # in the order of their tokens
+    tokens: tuple[float, ...]
+    predicted: tuple[Prediction, ...]  # one for each of `tokens`
+    inside: int  # how many of them lie within what was measured
+
+
+def law_lines(law: Law, places: int = 40) -> list[LawLine]:
+    """A line for each number of parameters, up to twice the tokens that were measured."""
+    tokens = sorted({point.tokens for point in law.points})
+    lines = []
+    for group in _groups(sorted({point.parameters for point in law.points})):
+        points = sorted((point for point in law.points if point.parameters in group), key=lambda point: point.tokens)
+        size = round(math.exp(np.mean([math.log(each) for each in group])))
+        seen = float(np.mean([point.tokens * point.passes for point in points]))  # tokens, repeats counted
+        at = [float(each) for each in np.geomspace(tokens[0], 2 * tokens[-1], places)]
+        found = [(each, law.predict(size, each, seen / each)) for each in at]
+        known = [(each, of) for each, of in found if isinstance(of, Prediction)]
+        inside = sum(each <= tokens[-1] for each, _ in known)
+        lines.append(
+            LawLine(size, tuple(points), tuple(each for each, _ in known), tuple(of for _, of in known), inside)
+        )
+    return lines
+
+
+def _groups(sizes: Sequence[int]) -> list[list[int]]:
+    """Numbers in order, those that are nearly the same together."""
+    groups: list[list[int]] = []
+    for size in sizes:
+        if groups and size < ALIKE * groups[-1][0]:
+            groups[-1].append(size)
+        else:
+            groups.append([size])
+    return groups
 
 
 def effective(form: Form, tokens: float, passes: float) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -10,7 +9,7 @@ import numpy as np
 
 from slmtui.insight.report.figures import BEST, INK, RUNS, legend_name, svg
 from slmtui.insight.report.words import clipped
-from slmtui.studies.laws import Law, Prediction
+from slmtui.studies.laws import Law, law_lines
 from slmtui.studies.results import CellResult
 
 if TYPE_CHECKING:
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 MOST_CELLS = 30  # in one figure: the best
 MOST_CURVES = 6
 LONGEST_LABEL = 40
-ALIKE = 1.1  # numbers of parameters that are one line: vocabularies differ a little between texts
 
 
 def cells_figure(order: Sequence[CellResult]) -> str:
@@ -72,28 +70,18 @@ def curves_figure(order: Sequence[CellResult]) -> str:
 
 def law_figure(law: Law) -> str:
     """Loss over training tokens on log axes: a line for each number of parameters, up to twice what was measured."""
-    sizes = sorted({point.parameters for point in law.points})
-    tokens = sorted({point.tokens for point in law.points})
-    groups = _groups(sizes)
+    lines = law_lines(law)
 
     def draw(figure: Figure) -> None:
         axes = figure.subplots()
-        for number, group in enumerate(groups):
+        for number, line in enumerate(lines):
             colour = RUNS[number % len(RUNS)]
-            points = sorted(
-                (point for point in law.points if point.parameters in group), key=lambda point: point.tokens
-            )
-            size = round(math.exp(np.mean([math.log(each) for each in group])))
-            axes.plot([p.tokens for p in points], [p.mean for p in points], "o", color=colour, markersize=4,
-                      label=f"{size:,} parameters")  # fmt: skip
-            seen = np.mean([point.tokens * point.passes for point in points])  # tokens, repeats counted
-            at = np.geomspace(tokens[0], 2 * tokens[-1], 40)
-            found = [(float(each), law.predict(size, float(each), float(seen / each))) for each in at]
-            known = [(each, of.loss, of.low, of.high) for each, of in found if isinstance(of, Prediction)]
-            x, loss, low, high = (list(column) for column in zip(*known, strict=True))
-            inside = sum(each <= tokens[-1] for each in x)
-            axes.plot(x[:inside], loss[:inside], color=colour)
-            axes.plot(x[inside - 1 :], loss[inside - 1 :], color=colour, linestyle=(0, (3, 2)))
+            axes.plot([p.tokens for p in line.points], [p.mean for p in line.points], "o", color=colour, markersize=4,
+                      label=f"{line.parameters:,} parameters")  # fmt: skip
+            x, loss = line.tokens, [each.loss for each in line.predicted]
+            axes.plot(x[: line.inside], loss[: line.inside], color=colour)
+            axes.plot(x[line.inside - 1 :], loss[line.inside - 1 :], color=colour, linestyle=(0, (3, 2)))
+            low, high = [each.low for each in line.predicted], [each.high for each in line.predicted]
             axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
         axes.set_xscale("log")
         axes.set_yscale("log")
@@ -103,17 +91,6 @@ def law_figure(law: Law) -> str:
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
 
     return svg(draw, (6.4, 3.8), "the law of loss over training tokens")
-
-
-def _groups(sizes: Sequence[int]) -> list[list[int]]:
-    """Numbers in order, those that are nearly the same together."""
-    groups: list[list[int]] = []
-    for size in sizes:
-        if groups and size < ALIKE * groups[-1][0]:
-            groups[-1].append(size)
-        else:
-            groups.append([size])
-    return groups
 
 
 def _plain_ticks(axes: Axes) -> None:

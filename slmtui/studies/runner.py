@@ -29,12 +29,12 @@ from slmtui.output import ExitStatus
 from slmtui.runs.lock import Lock, take
 from slmtui.session import Session, begin, resume
 from slmtui.studies import halving
+from slmtui.studies.processes import lock_file
 from slmtui.studies.results import Status, TrialResult, read_results, read_trial, runs_of, trial_key
 from slmtui.training.control import CommandKind
 from slmtui.words import plural
 
 FAILURE = "training failed: "
-LOCKS = ".studies"  # a folder beside the runs
 PROGRAM = 350 * 10**6  # bytes of a process that has imported torch
 UNFINISHED: tuple[Status, ...] = ("missing", "stopped")
 OTHERS: tuple[Status, ...] = ("running", "stopped", "failed")  # that are counted beside those done
@@ -131,12 +131,12 @@ class Work:
 
 def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
     """The lock of a trial, None if another process has it. UserError if it cannot be made."""
-    folder = checkpoints / LOCKS / study.name
+    path = lock_file(study, trial, checkpoints)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        return take(folder / f"{trial.cell.number:02}-{trial.seed}", patience=0)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return take(path, patience=0)
     except OSError as error:
-        raise UserError(f"{folder}: trials cannot be locked here ({error.strerror})") from None
+        raise UserError(f"{path.parent}: trials cannot be locked here ({error.strerror})") from None
 
 
 def workers_for(study: Study) -> int:

@@ -1,4 +1,4 @@
-"""The five screens at two sizes, compared letter by letter and colour by colour with tests/golden/screens/.
+"""The six screens at two sizes, compared letter by letter and colour by colour with tests/golden/screens/.
 
 When a screen is meant to look different: REMAKE_GOLDEN=1 pytest tests/console/test_pictures.py, and look at the
 difference before it is committed. Everything seen is made up or counted, so that no machine shows anything else: runs
@@ -27,6 +27,7 @@ from slmtui.console.screens.data.screen import DataScreen
 from slmtui.console.screens.phases.screen import PhasesScreen
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.screen import RunsScreen
+from slmtui.console.screens.studies.screen import StudiesScreen
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.trainer_thread import TrainerThread
@@ -36,6 +37,7 @@ from slmtui.runs.run import Run
 from slmtui.training import events
 from tests.console.conftest import NARROW, WIDE, Until
 from tests.console.screen_text import screen_text
+from tests.console.screens.studies.written_studies import write_study, write_trials
 from tests.patience import PATIENCE
 from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
 
@@ -223,4 +225,16 @@ async def runs(app: Console, pilot: Pilot[str], until: Until) -> None:
     table.move_cursor(row=4)
 
 
-SCREENS = {"data": data, "phases": phases, "train": train, "complete": complete, "runs": runs}
+async def studies(app: Console, pilot: Pilot[str], until: Until) -> None:
+    write_trials(app.checkpoints, write_study(Path()), lambda trial: trial.cell.number + trial.seed < 11)
+    await pilot.press("Y")
+    await until(pilot, lambda: isinstance(app.screen, StudiesScreen) and app.screen.finding)
+    await pilot.press("enter")
+    if app.size.width >= WIDE[0]:
+        await pilot.press("v")
+        await until(
+            pilot, lambda: app.screen.query(Chart) and (spec := app.screen.query_one(Chart).spec) and spec.log_x
+        )
+
+
+SCREENS = {"data": data, "phases": phases, "train": train, "complete": complete, "runs": runs, "studies": studies}

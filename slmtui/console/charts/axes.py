@@ -61,6 +61,18 @@ def log_axis(low: float, high: float, rows: int) -> Axis:
     return Axis(math.log10(bottom), math.log10(top), labels)
 
 
+def fine_log_axis(low: float, high: float, rows: int) -> Axis:
+    """The same for values of which the largest is less than three times the smallest: with ticks at round numbers, as
+    few of them are 1, 2 or 5 times a power of ten."""
+    low, high = _apart(low, high)
+    if low <= 0.0 or high >= 3.0 * low:
+        return log_axis(low, high, rows)
+    plain = y_axis(low, high, rows)
+    return Axis(
+        math.log10(plain.low), math.log10(plain.high), tuple((math.log10(value), label) for value, label in plain.ticks)
+    )
+
+
 def x_axis(low: float, high: float, columns: int, *, clock: bool = False) -> Axis:
     """An axis of counts with exactly these limits, since the end of a run is planned; clock: x is in seconds."""
     low, high = _apart(low, high)

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.console.charts.axes import MINUS, Axis, log_axis, signed_number, x_axis, y_axis
+from slmtui.console.charts.axes import MINUS, Axis, fine_log_axis, log_axis, signed_number, x_axis, y_axis
 from slmtui.console.charts.cells import CellRow, Drawing
 from slmtui.console.charts.legend import Entry, put_legend
 from slmtui.console.charts.raster import DOTS, GLYPHS, SPACE, GlyphSet, Points, draw_line, over
@@ -38,13 +38,15 @@ class RenderedChart:
     left: int = 0  # columns left of the canvas
     x: Axis | None = None  # None where there was no room to draw
     columns: int = 0  # of the canvas
+    log_x: bool = False
 
     def x_at(self, column: int) -> float | None:
         """The x in the middle of a column; None beside the canvas."""
         at = column - self.left
         if self.x is None or not 0 <= at < self.columns:
             return None
-        return self.x.low + (self.x.high - self.x.low) * at / max(1, self.columns - 1)
+        drawn = self.x.low + (self.x.high - self.x.low) * at / max(1, self.columns - 1)
+        return 10.0**drawn if self.log_x else drawn
 
 
 def draw_chart(
@@ -70,13 +72,17 @@ def draw_chart(
     margin = max([MARGIN, *(len(label) for _, label in y.ticks)])
     drawing.left = margin + 1
     drawing.columns = columns = width - drawing.left
-    x = x_axis(*spec.x_limits, columns, clock=spec.clock)
+    x = _x_axis(spec, columns)
 
     def row_of(value: float) -> int:
         return rows - 1 - y.place(value, rows * dots_y) // dots_y
 
     def column_of(value: float) -> int:
+        """Of a value as it is drawn."""
         return drawing.left + x.place(value, columns * dots_x) // dots_x
+
+    def x_of(value: float) -> float:
+        return math.log10(value) if spec.log_x else value
 
     for row in range(rows):
         drawing.put(row, margin, glyph.vertical, "axis")
@@ -99,17 +105,17 @@ def draw_chart(
             lines = over(lines, line)
     ink = lines != SPACE
     for mark in spec.marks:
-        value = _scaled(mark.y, spec)
-        if x.low <= mark.x <= x.high and y.low <= value <= y.high:
-            drawing.put(row_of(value), column_of(mark.x), glyph.mark, mark.role)
-            ink[row_of(value), column_of(mark.x) - drawing.left] = True
+        value, at = _scaled(mark.y, spec), x_of(mark.x)
+        if x.low <= at <= x.high and y.low <= value <= y.high:
+            drawing.put(row_of(value), column_of(at), glyph.mark, mark.role)
+            ink[row_of(value), column_of(at) - drawing.left] = True
     _put_band_words(drawing, spec, y, row_of, ink)
-    if cursor is not None and x.low <= cursor <= x.high:
-        _put_cursor(drawing, column_of(cursor), glyph, ink)
+    if cursor is not None and x.low <= x_of(cursor) <= x.high:
+        _put_cursor(drawing, column_of(x_of(cursor)), glyph, ink)
         put_legend(drawing, _values(spec, glyph, cursor), ink)
     else:
         put_legend(drawing, _names(spec, glyph), ink)
-    return RenderedChart(drawing.rows(colour=colour), drawing.left, x, columns)
+    return RenderedChart(drawing.rows(colour=colour), drawing.left, x, columns, spec.log_x)
 
 
 def _scaled(value: float, spec: ChartSpec) -> float:
@@ -120,11 +126,23 @@ def _scaled(value: float, spec: ChartSpec) -> float:
 
 
 def _seen(series: Series, spec: ChartSpec, width: int) -> Points:
-    xs, ys = decimate(series.xs, series.ys, width, spec.x_limits)
+    if spec.log_x:
+        xs, ys = np.log10(series.xs), np.asarray(series.ys, dtype=np.float64)  # a law's few points
+    else:
+        xs, ys = decimate(series.xs, series.ys, width, spec.x_limits)
     if spec.log_y:
         ys = np.log10(np.where(ys > 0.0, ys, np.nan))
     # math.nan is one object, and equal to itself inside a tuple: so a line with gaps is found among those drawn before.
     return tuple(xs.tolist()), tuple(math.nan if math.isnan(y) else y for y in ys.tolist())
+
+
+def _x_axis(spec: ChartSpec, columns: int) -> Axis:
+    if not spec.log_x:
+        return x_axis(*spec.x_limits, columns, clock=spec.clock)
+    low, high = spec.x_limits
+    axis = log_axis(low, high, columns // 6)
+    low, high = math.log10(low), math.log10(high)
+    return Axis(low, high, tuple((value, label) for value, label in axis.ticks if low <= value <= high))
 
 
 def _y_axis(spec: ChartSpec, points: Sequence[Points], rows: int) -> Axis:
@@ -132,7 +150,8 @@ def _y_axis(spec: ChartSpec, points: Sequence[Points], rows: int) -> Axis:
     values += [_scaled(value, spec) for value in (*(level.value for level in spec.levels), *(spec.y_limits or ()))]
     values = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if spec.log_y:
-        return log_axis(10 ** min(values), 10 ** max(values), rows)
+        low, high = 10 ** min(values), 10 ** max(values)
+        return fine_log_axis(low, high, rows) if spec.log_x else log_axis(low, high, rows)
     axis = y_axis(min(values), max(values), rows, signed=spec.signed)
     if not spec.bands:
         return axis
@@ -180,7 +199,7 @@ def _put_cursor(drawing: Drawing, column: int, glyph: GlyphSet, ink: NDArray[np.
 def _names(spec: ChartSpec, glyph: GlyphSet) -> list[Entry]:
     """The legend: none where there is only one thing to tell."""
     entries = [Entry(_symbol(series, glyph), series.name, series.role) for series in spec.series if series.name]
-    entries += [Entry(glyph.mark, mark.name, mark.role) for mark in spec.marks]
+    entries += [Entry(glyph.mark, mark.name, mark.role) for mark in spec.marks if mark.name]
     entries += [Entry(glyph.level, level.name, level.role) for level in spec.levels]
     return entries if len(entries) > 1 else []
 

@@ -33,7 +33,7 @@ class ReferenceLine:
 
 @dataclass(frozen=True)
 class Mark:
-    name: str
+    name: str  # "" leaves it out of the legend
     x: float
     y: float
     role: Role = "best"
@@ -60,6 +60,7 @@ class ChartSpec:
     marks: Sequence[Mark] = ()
     bands: Sequence[Band] = ()
     log_y: bool = False
+    log_x: bool = False
     signed: bool = False  # y is a difference: +0.5, −0.5
     clock: bool = False  # x is in seconds
     x_ticks: bool = True  # False leaves out the axis below, for a chart of few rows

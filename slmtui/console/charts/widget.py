@@ -145,8 +145,10 @@ class Chart(Widget, can_focus=True):
             self.read_at(float(stops[-1]))
             return
         here = int(np.argmin(np.abs(stops - self.cursor)))
-        x = self._drawn.x
-        there = int(np.argmin(np.abs(stops - self.cursor - columns * (x.high - x.low) / self._drawn.columns)))
+        x, drawn = self._drawn.x, np.append(stops, self.cursor)
+        if self._drawn.log_x:
+            drawn = np.log10(drawn)
+        there = int(np.argmin(np.abs(drawn[:-1] - drawn[-1] - columns * (x.high - x.low) / self._drawn.columns)))
         if there == here:
             there = min(max(0, here + (1 if columns > 0 else -1)), stops.size - 1)
         self.read_at(float(stops[there]))

@@ -1,1 +1,1 @@
-"""The five screens."""
+"""The six screens."""

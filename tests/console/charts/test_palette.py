@@ -6,7 +6,7 @@ from pathlib import Path
 
 from textual.widgets import Button
 
-from slmtui.console.base import MODES
+from slmtui.console.base import KEYS, MODES
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.hints import Hints
 from tests import written_runs
@@ -27,7 +27,7 @@ async def test_the_palette_has_every_action_once_with_its_key(
     titles, helps = [command.title for command in commands], [command.help for command in commands]
     assert len(set(titles)) == len(titles)
     elsewhere = [mode for mode in MODES if mode != "train"]  # here, t shows the table
-    assert {f"{mode.capitalize()}  ·  {mode[0]}" for mode in elsewhere} <= set(titles)
+    assert {f"{mode.capitalize()}  ·  {KEYS[mode]}" for mode in elsewhere} <= set(titles)
     assert {"Pause  ·  space", "Stop  ·  s", "Lower rate  ·  -", "Queue  ·  u", "Theme"} <= set(titles)
     assert "the screen of all runs, their curves and reports" in helps
     assert not [title for title in titles if "Cursor" in title or "Focus" in title or "Scroll" in title]

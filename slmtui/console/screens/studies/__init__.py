@@ -1,0 +1,1 @@
+"""Studies: what is known of each, cell by cell, and the processes that train its trials."""

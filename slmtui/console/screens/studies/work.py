@@ -1,0 +1,151 @@
+"""What a person does with a study: start, pause and stop its trials, and add seeds; and what is asked first."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from slmtui.console.base import ConsoleScreen
+from slmtui.console.dialogs.input import InputDialog
+from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.screens.studies.looking import StudyListing
+from slmtui.console.screens.studies.words import is_paused, more_seeds, price_words, wrong_seeds
+from slmtui.errors import UserError
+from slmtui.output import visible
+from slmtui.words import listed, plural
+
+if TYPE_CHECKING:
+    from slmtui.studies.processes import StudyProcess
+
+
+class StudyWork:
+    """Starts processes that outlive the console, and asks those that train."""
+
+    def __init__(self, screen: ConsoleScreen) -> None:
+        self._screen = screen
+        self.started: dict[str, StudyProcess] = {}  # by the study's file
+
+    def look(self) -> None:
+        """Has a process that was started here ended? If it had something to say, show that."""
+        for key, process in list(self.started.items()):
+            if not process.alive:
+                del self.started[key]
+                if words := process.complaint():
+                    self._screen.app.push_screen(Message(visible(words), title=f"{key} has ended"))
+
+    def starting(self, studies: list[StudyListing]) -> set[str]:
+        """Files of which a process that was started here has no trial yet."""
+        idle = {
+            str(study.path) for study in studies if study.results is not None and not study.results.count("running")
+        }
+        return {key for key, process in self.started.items() if key in idle and process.alive}
+
+    def start(self, study: StudyListing) -> None:
+        from slmtui.studies.processes import StudyProcess
+
+        results, key = study.results, str(study.path)
+        assert results is not None
+        left = [trial for trial in results.trials if trial.status in ("missing", "stopped")]
+        if (process := self.started.get(key)) is not None and process.alive:
+            self._say(f"{study.name} is being trained (process {process.process.pid})", wrong=True)
+        elif results.count("running"):
+            by = listed([f"{pid}" for pid in sorted(set(study.trainers.values()))])
+            self._say(f"{study.name} is being trained" + (f" (process {by})" if by else ""), wrong=True)
+        elif not left:
+            failed = results.count("failed")
+            words = f"; {failed} failed, `slmtui study {study.path} --show` says why" if failed else ""
+            self._say(f"{study.name} has nothing left to train{words}; + adds seeds", wrong=True)
+        else:
+            try:
+                self.started[key] = StudyProcess.start(study.path, results.study, self._screen.host.checkpoints)
+            except UserError as error:
+                self._say(str(error), wrong=True)
+                return
+            self._say(f"{study.name}: {plural(len(left), 'trial')} to train; goes on when slmtui is left")
+            self._screen.look_soon()
+
+    def pause(self, study: StudyListing) -> None:
+        """Pause all trials that run, or let them go on where all are paused."""
+        assert study.results is not None
+        running = [trial for trial in study.results.trials if trial.status == "running" and trial.run is not None]
+        if not running:
+            self._say(f"no trial of {study.name} is running", wrong=True)
+            return
+        awake = [trial for trial in running if not is_paused(trial)]
+        for trial in awake or running:
+            if trial.run is None or not self._screen.ask_trainer(trial.run, "pause" if awake else "resume"):
+                return
+        asked = "pause" if awake else "go on"
+        self._say(f"{plural(len(awake or running), 'trial')} of {study.name}: asked to {asked}")
+
+    async def stop(self, study: StudyListing) -> None:
+        from slmtui.studies.processes import end_study
+
+        assert study.results is not None
+        process = self.started.get(str(study.path))
+        if not study.results.count("running") and (process is None or not process.alive):
+            self._say(f"{study.name} is not being trained", wrong=True)
+            return
+        asked = await asyncio.to_thread(end_study, study.results.study, self._screen.host.checkpoints, process)
+        if asked:
+            self._say(f"{study.name}: asked to save and stop; s goes on with it")
+        else:
+            self._say(f"{study.name} is trained by nobody on this machine; stop it where it was started", wrong=True)
+
+    async def add_seeds(self, study: StudyListing) -> None:
+        """Ask how many, say what that means, and write them to the file."""
+        results, app = study.results, self._screen.app
+        assert results is not None
+        at_once = await asyncio.to_thread(_at_once, study)
+        seeds = results.study.seeds
+        question = (
+            f"How many seeds more for {study.name}? It has {len(seeds)}: {listed([f'{seed}' for seed in seeds])}.\n"
+            f"One more: {price_words(results, 1, at_once)}."
+        )
+        answer = await app.push_screen_wait(
+            InputDialog(visible(question), title="more seeds", value="2", wrong=wrong_seeds)
+        )
+        if answer is None:
+            return
+        new = more_seeds(seeds, int(answer))
+        words = listed([f"{seed}" for seed in new])
+        question = f"Add to {study.path} the seeds {words}?\n{price_words(results, len(new), at_once)}."
+        answers = {"add": "Add them", "cancel": "Cancel"}
+        if await app.push_screen_wait(Question(visible(question), answers, title="more seeds")) != "add":
+            return
+        try:
+            await asyncio.to_thread(write_seeds, study.path, new)
+        except (UserError, OSError) as error:
+            self._say(str(error), wrong=True)
+            return
+        waits = " once the processes that work on it now have ended" if results.count("running") else ""
+        self._say(f"{study.path} has {plural(len(seeds) + len(new), 'seed')}; s trains what is missing{waits}")
+        self._screen.look_soon()
+
+    def _say(self, words: str, *, wrong: bool = False) -> None:
+        self._screen.notify(visible(words), severity="warning" if wrong else "information", markup=False)
+
+
+def write_seeds(path: Path, new: list[int]) -> None:
+    """Add seeds to a study's file, as it is by now. UserError if that would leave it with a fault."""
+    from slmtui.config.editing import with_seeds
+    from slmtui.config.phase_file import read_phase_text
+    from slmtui.config.study import parse_study
+    from slmtui.runs.atomic_files import atomic_write
+    from slmtui.studies.claims import CLAIMS
+
+    text = read_phase_text(path)
+    seeds = parse_study(text, str(path), CLAIMS).seeds
+    edited = with_seeds(text, [*seeds, *(seed for seed in new if seed not in seeds)])
+    parse_study(edited, str(path), CLAIMS)
+    with atomic_write(path.resolve()) as file:
+        file.write(edited.encode())
+
+
+def _at_once(study: StudyListing) -> int:
+    """How many trials would train at a time here."""
+    from slmtui.studies.runner import workers_for
+
+    assert study.results is not None
+    return workers_for(study.results.study)
