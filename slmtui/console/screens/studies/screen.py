@@ -98,6 +98,7 @@ class StudiesScreen(ConsoleScreen):
         self._reader: StudiesReader | None = None
         self._finders: dict[str, Finder] = {}
         self._problem, self._looking, self._looked_at = "", False, 0.0
+        self._entered = False  # the keys are for what is seen of a study, and not for the list
         self._seen: object = None  # what the panels show
         self._sought: object = None  # the results that are being worked out
 
@@ -315,18 +316,19 @@ class StudiesScreen(ConsoleScreen):
         views = self._views
         here = self._lower if self.has_class("-roomy") else self.view
         self.view = views[(views.index(here) + step) % len(views)]
-        in_list = isinstance(self.focused, StudyList)
         self._arrange()
         self._show_view()
-        if not in_list:
+        if self._entered:
             self.call_after_refresh(self._focus_view)
 
     def action_list(self) -> None:
+        self._entered = False
         self.query_one(StudyList).focus()
 
     @on(DataTable.RowSelected, "#studies-list")
     def _focus_view(self) -> None:
-        """Go to what is seen of the study."""
+        """Go to what is seen of the study; to the list where that has nothing to move in."""
+        self._entered = True
         from slmtui.console.charts.widget import Chart
 
         view = "grid" if self.view == "grid" else self._lower
@@ -340,6 +342,7 @@ class StudiesScreen(ConsoleScreen):
 
     @on(DescendantFocus)
     def _keys_have_changed(self) -> None:
+        self._entered = self._entered or not isinstance(self.focused, StudyList)  # a click or tab enters, too
         self.refresh_bindings()
 
     @on(HeatMap.Chosen)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Callable
@@ -19,7 +20,7 @@ from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
 from slmtui.console.screens.studies.heat_map import HeatMap
-from slmtui.console.screens.studies.lists import StudyList, TrialList
+from slmtui.console.screens.studies.lists import TrialList
 from slmtui.console.screens.studies.screen import StudiesScreen
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import all_runs
@@ -166,7 +167,7 @@ async def test_enter_shows_the_best_trial_of_a_cell_on_train_or_the_one_that_run
         await opened.press("enter", "enter")
         assert opened.app.current_mode == "train"
         assert opened.app.watched is not None
-        assert opened.app.watched.name == "width.09-002"
+        assert opened.app.watched.name == "width.09-001"  # the luckiest seed
         running = write_trial(RUNS, study.trials[-1], done=False)
         with running.lock():
             await opened.press("Y")
@@ -211,7 +212,7 @@ async def test_seeds_are_added_to_the_file_once_their_price_was_said(folder: Pat
         await opened.press("enter")
         await opened.until(lambda: isinstance(opened.app.screen, Question))
         assert file.read_text() == before
-        assert "18 trials" in opened.app.screen.question  # type: ignore[attr-defined]
+        assert "18 trials" in opened.app.screen.question
         await opened.press("a")
         await opened.until(lambda: "27 of 45" in opened.all_text)
     assert file.read_text() == before.replace("[1, 2, 3]", "[1, 2, 3, 4, 5]")
@@ -275,11 +276,17 @@ async def test_no_key_waits_long_where_a_hundred_trials_are_shown(folder: Path) 
     async with open_studies() as opened:
         await opened.until(lambda: "102 of 102" in opened.all_text and opened.screen.finding is not None)
         await opened.press("enter")
-        taken = []
-        for key in ("down", "down", "v", "v", "v", "v", "v", "v", "up"):
-            began = time.perf_counter()
-            opened.app.simulate_key(key)
-            await opened.pilot.pause(0)
-            taken.append(time.perf_counter() - began)
-        assert max(taken) < 2.0, taken  # an eighth of it on an idle machine
-        assert isinstance(opened.screen.focused, HeatMap | StudyList)
+        longest = 0.0
+
+        async def feel() -> None:
+            nonlocal longest
+            while True:
+                began = time.perf_counter()
+                await asyncio.sleep(0.005)
+                longest = max(longest, time.perf_counter() - began)
+
+        feeling = asyncio.create_task(feel())
+        await opened.press("down", "down", "v", "v", "v", "v", "v", "v", "up")
+        feeling.cancel()
+        assert longest < 2.0  # seconds that the screen stood still; below 0.25 on an idle machine
+        assert isinstance(opened.screen.focused, HeatMap)
