@@ -23,6 +23,7 @@ Row = tuple[str, ...]
 class Rows(DataTable[Text]):
     """Rows of text, each with a key; what has not changed is not drawn anew, and the cursor stays on its row."""
 
+    BINDING_GROUP_TITLE = "List"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("down,j", "cursor_down", "next row", show=False),
         Binding("up,k", "cursor_up", "previous row", show=False),
