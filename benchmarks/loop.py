@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from benchmarks.table import paired_ratio
 from benchmarks.work import Found, published
 from slmtui.commands.headless import follow, interrupts
+from slmtui.commands.outcomes import Outcome
 from slmtui.session import begin
 from slmtui.training import events
 from slmtui.training.events import Event
@@ -44,7 +45,7 @@ def headless_and_bare(phase_name: str, turns: int, steps: int) -> Found:
         bare.evaluated_at = 0  # as if the evaluation before the first step were done
         other = (event for event in train(bare) if isinstance(event, events.Step))
         stream = in_turns(session.events, other, steps, clocks)
-        follow(dataclasses.replace(session, events=stream), as_json=False)
+        follow(dataclasses.replace(session, events=stream), Outcome(phase.name), as_json=False)
     return {
         "headless": median(clocks.headless),
         "bare": median(clocks.bare),

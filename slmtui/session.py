@@ -22,6 +22,7 @@ from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile, Wish, nothing
 from slmtui.runs.final_test import with_final_test
 from slmtui.runs.recorder import record
+from slmtui.runs.reference import refuse_other_text, started_with, with_reference
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
@@ -73,12 +74,14 @@ def begin(
     """
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
+        phase, reference = with_reference(phase, checkpoints)
         phase, parent = with_parent(phase, checkpoints) if brought is None else (phase, brought.parent)
         phase, teacher = with_teacher(phase, checkpoints)
         tokenizer = None if parent is None else parent.tokenizer
         tell(READING)
         dataset = prepare_dataset(phase, tokenizer, None if brought is None else brought.corpus)
         refuse_impossible(phase, dataset)
+        refuse_other_text(phase, reference, dataset)
         price = _price_of_child(phase, dataset)
         if is_measured(phase):
             tell("timing its steps with different threads and precisions: seconds")
@@ -88,7 +91,8 @@ def begin(
         del parent  # its weights are the training's now
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    stream = watch(_with_last_looks(train(training, _control_file(run, wish)), run, training), dataset, tell=tell)
+    happens = started_with(train(training, _control_file(run, wish)), reference)
+    stream = watch(_with_last_looks(happens, run, training), dataset, tell=tell)
     return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
@@ -110,10 +114,15 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell:
                 resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
             else:
                 resumed = restore_training(run, lambda _: brought.parent, teacher, brought.corpus)
+            reference = None
+            if not resumed.history:  # it begins only now
+                _, reference = with_reference(run.phase(), run.folder.parent)
+                refuse_other_text(run.phase(), reference, resumed.training.dataset)
     except BaseException:
         lock.release()
         raise
-    looked_at = _with_last_looks(train(resumed.training, commands), run, resumed.training)
+    happens = started_with(train(resumed.training, commands), reference)
+    looked_at = _with_last_looks(happens, run, resumed.training)
     stream = watch(looked_at, resumed.training.dataset, resumed.history, tell)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)

@@ -18,9 +18,10 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
+from slmtui.commands.outcomes import Outcome, append_summary, write_junit
 from slmtui.config.phase import Phase
-from slmtui.errors import TrainingFailed
-from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.insight.rules.gate import limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say, silence
 from slmtui.runs.lines import line_of, outcome, summary, worst_first
 from slmtui.runs.progress import Progress
@@ -34,6 +35,9 @@ from slmtui.words import duration
 
 Handler = Callable[[int, FrameType | None], object]
 ShowProgress = Callable[[Progress], None]
+
+
+Begin = Callable[["Interrupted"], Session]
 
 
 class Interrupted:
@@ -97,42 +101,74 @@ def preparing(name: str) -> Callable[[str], None]:
     return lambda words: tell(say, f"{name}: {words} …")
 
 
-def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool) -> ExitStatus:
+def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool, junit: Path | None = None) -> ExitStatus:
     """Train phases in order, each into a run of its own; the status is that of the worst."""
-    status = ExitStatus.DONE
-    with interrupts() as interrupted:
-        for phase in phases:
-            with interrupted.at_once(phase.phase.name):
-                session = begin(phase, checkpoints, interrupted.wish, tell=preparing(phase.phase.name))
-            tell(say, f"{phase.phase.name}: training into {session.run.folder}")
-            status = max(status, follow(session, as_json=as_json))
-            if status == ExitStatus.INTERRUPTED:
-                break
-    return status
+
+    def beginning(phase: Phase) -> Begin:
+        def begun(interrupted: Interrupted) -> Session:
+            session = begin(phase, checkpoints, interrupted.wish, tell=preparing(phase.name))
+            tell(say, f"{phase.name}: training into {session.run.folder}")
+            return session
+
+        return begun
+
+    return _train([(phase.name, beginning(phase)) for phase in phases], as_json=as_json, junit=junit)
 
 
-def resume_runs(runs: Sequence[Run], *, as_json: bool) -> ExitStatus:
+def resume_runs(runs: Sequence[Run], *, as_json: bool, junit: Path | None = None) -> ExitStatus:
     """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst."""
-    status = ExitStatus.DONE
-    with interrupts() as interrupted:
-        for run in runs:
-            with interrupted.at_once(run.name):
-                session = resume(run, interrupted.wish, tell=preparing(run.name))
+
+    def resuming(run: Run) -> Begin:
+        def resumed(interrupted: Interrupted) -> Session:
+            session = resume(run, interrupted.wish, tell=preparing(run.name))
             tell(say, f"{run.name}: resuming from step {session.training.step:,}")
-            status = max(status, follow(session, as_json=as_json))
-            if status == ExitStatus.INTERRUPTED:
-                break
+            return session
+
+        return resumed
+
+    return _train([(run.name, resuming(run)) for run in runs], as_json=as_json, junit=junit)
+
+
+def _train(trainings: Sequence[tuple[str, Begin]], *, as_json: bool, junit: Path | None) -> ExitStatus:
+    """Each in its turn, by its name; at the end, whatever it is, the files for those who were not there."""
+    status, outcomes = ExitStatus.DONE, list[Outcome]()
+    try:
+        with interrupts() as interrupted:
+            for name, begun in trainings:
+                outcomes.append(outcome_of := Outcome(name))
+                try:
+                    with interrupted.at_once(name):
+                        session = begun(interrupted)
+                except (UserError, KeyboardInterrupt) as error:
+                    outcome_of.failure = str(error) or "interrupted before it began"
+                    raise
+                status = max(status, follow(session, outcome_of, as_json=as_json))
+                if status == ExitStatus.INTERRUPTED:
+                    break
+    finally:
+        _report(outcomes, junit)
     return status
 
 
-def follow(session: Session, *, as_json: bool) -> ExitStatus:
-    """Print events as they come; sum up when they end."""
+def _report(outcomes: Sequence[Outcome], junit: Path | None) -> None:
+    """What cannot be written is said; it is no reason for another exit status."""
+    if fault := append_summary(outcomes):
+        tell(say, fault)
+    if junit is not None:
+        try:
+            write_junit(junit, outcomes)
+        except UserError as error:
+            tell(say, f"--junit: {error}")
+
+
+def follow(session: Session, told: Outcome, *, as_json: bool) -> ExitStatus:
+    """Print events as they come; sum up when they end, and take down in `told` what became of it."""
     run, phase = session.run, session.training.phase
+    told.name = run.name
     for note in session.notes:
         tell(say, f"{run.name}: {note}")
     progress = Progress()
-    best = BestEvaluation()
-    course = Course()
+    best, course = told.best, Course()
     finished: events.RunFinished | None = None
     test: events.FinalTest | None = None
     for event in session.history:
@@ -150,21 +186,30 @@ def follow(session: Session, *, as_json: bool) -> ExitStatus:
                     tell(put, line)
                 best.add(event)
                 course.add(event)
+                if isinstance(event, events.Warned) and event.finding is not None and event.of_the_run:
+                    told.findings = [event.finding, *told.findings]  # the heaviest comes last
                 if isinstance(event, events.FinalTest):
                     test = event
                 if isinstance(event, events.RunFinished):
                     finished = event
     except TrainingFailed as error:
         tell(say, f"{run.name}: training failed: {error}")
+        told.failure = str(error)
         return ExitStatus.FAILED
     assert best.started is not None, "a training begins with run_started"
     assert finished is not None, "and ends with run_finished"
     if not as_json:
         for line in summary(run, best.started, finished, best.evaluation, test, best.inherited, course.verdict):
             tell(put, line)
-    status, sentences = outcome(run, finished, limits_in_words(phase.gate, best))
+    limits = limits_in_words(phase.gate, best)
+    status, sentences = outcome(run, finished, limits)
     for sentence in sentences:
         tell(say, sentence)
+    told.finished = finished
+    if finished.as_meant:
+        told.limits = limits
+    else:
+        told.failure = " ".join(sentence.removeprefix(f"{run.name}: ") for sentence in sentences)
     return status
 
 

@@ -32,7 +32,7 @@ HEADER = (
     "b/byte",
     "time",
 )
-WORDS = {"run", "state", "tags"}  # columns of words, the others are numbers
+WORDS = {"run", "state", "gate", "tags"}  # columns of words, the others are numbers
 NARROW = (  # given up in this order
     "counting", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
     "verdict", "test b/byte", "tags",
@@ -76,6 +76,9 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if any(summary.test_judged_bits_per_byte is not None for summary, _ in found):
         tested = (words.number(s.test_judged_bits_per_byte, ".2f").replace("−", "-") for s, _ in found)
         rows = [(*row, cell) for row, cell in zip(rows, ("test b/byte", *tested), strict=True)]
+    if any(summary.gate for summary, _ in found):
+        gates = ("gate", *(summary.gate or "–" for summary, _ in found))
+        rows = [(*row, word) for row, word in zip(rows, gates, strict=True)]
     if any(tags.of(summary.name) for summary, _ in found):
         named = ("tags", *(visible(", ".join(tags.of(summary.name))) for summary, _ in found))
         rows = [(*row, word) for row, word in zip(rows, named, strict=True)]

@@ -71,6 +71,9 @@ def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomple
     "--resume", multiple=True, metavar="RUN", shell_complete=run_names,
     help="resume an interrupted run, or the latest; may be repeated",
 )  # fmt: skip
+@click.option(
+    "--junit", type=PATH, metavar="FILE", help="also write how it ended, and each limit of the gate, as JUnit's XML"
+)
 @click.option("--detach", "detached", is_flag=True, help="train without a terminal, and return at once")
 @click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
 @click.option(
@@ -88,6 +91,7 @@ def command(
     headless: bool,
     as_json: bool,
     resume: tuple[str, ...],
+    junit: Path | None,
     detached: bool,
     no_mouse: bool,
     glyphs: Literal["braille", "block", "ascii"] | None,
@@ -97,9 +101,9 @@ def command(
     refuse_words(phases)
     if resume and (phases or overrides):
         raise click.UsageError("--resume continues a run exactly as it was; it takes no phases and no --set")
-    if detached and (headless or as_json):
+    if detached and (headless or as_json or junit is not None):
         raise click.UsageError("--detach prints nothing of the training; watch it with: slmtui watch RUN")
-    headless = headless or as_json or bool(resume) or detached
+    headless = headless or as_json or bool(resume) or detached or junit is not None
     on_screen = not headless and has_terminal(training=bool(phases))
     if not phases and not on_screen and not resume:
         phases = (default_phase_file(),)
@@ -118,8 +122,8 @@ def command(
     from slmtui.commands.headless import resume_runs, train_phases
 
     if runs:
-        return resume_runs(runs, as_json=as_json)
-    return train_phases(loaded, checkpoints, as_json=as_json)
+        return resume_runs(runs, as_json=as_json, junit=junit)
+    return train_phases(loaded, checkpoints, as_json=as_json, junit=junit)
 
 
 def refuse_words(phases: Sequence[Path]) -> None:

@@ -1,8 +1,10 @@
 """[gate]: the limits of a phase that make a run fail."""
 
-from pydantic import Field
+from typing import Self
 
-from slmtui.config.fields import Number
+from pydantic import Field, model_validator
+
+from slmtui.config.fields import Number, SourcePath, broken_rule
 from slmtui.config.limits import GATE_SAMPLES, SHORTEST_COPY
 from slmtui.config.section import Section
 
@@ -33,6 +35,31 @@ class GateSection(Section):
         description="Smallest share of the validation text's lines that completions must save typing; measured at the "
         "end, with the best model.",
     )  # fmt: skip
+
+    against: SourcePath | None = Field(
+        None, description="A run, by its name or a tag, that this one is judged against on the same validation text.",
+        json_schema_extra={"allowed": "the name of a run, or a tag"},
+    )  # fmt: skip
+    max_loss_increase: Number | None = Field(
+        None, ge=0,
+        description="How far above that run's the loss of what decides may lie, in bits per byte (0 unless set); it "
+        "fails if that is exceeded by more than the noise of the text.",
+    )  # fmt: skip
+
+    @model_validator(mode="after")
+    def _has_what_it_increases(self) -> Self:
+        if self.max_loss_increase is not None and self.against is None:
+            raise broken_rule(
+                "has no meaning without gate.against", got=f"{self.max_loss_increase:g}",
+                allowed="no max_loss_increase, or the run that it is an increase over in gate.against",
+                key="max_loss_increase",
+            )  # fmt: skip
+        return self
+
+    def limits(self) -> dict[str, float]:
+        """The limits that are set, by key."""
+        found: dict[str, float] = self.model_dump(exclude_none=True, exclude={"against"})
+        return found | ({"max_loss_increase": self.max_loss_increase or 0.0} if self.against is not None else {})
 
     @property
     def wants_rates(self) -> bool:

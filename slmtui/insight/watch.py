@@ -18,7 +18,7 @@ from slmtui.data.split_stats import whole_baseline
 from slmtui.insight.judging.quality import Judge, rates
 from slmtui.insight.rules.data_facts import facts_of
 from slmtui.insight.rules.diagnosis import Said, before_the_start, findings_of, while_it_trains
-from slmtui.insight.rules.gate import limits_in_words
+from slmtui.insight.rules.gate import Limit, limits_in_words
 from slmtui.insight.rules.rule import as_warning
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import events
@@ -64,7 +64,9 @@ def watch(
         if isinstance(event, events.RunFinished) and event.reason != "interrupted":
             summed_up = watcher.sum_up(event)
             yield from summed_up
-            event = dataclasses.replace(event, findings=sum(one.finding is not None for one in summed_up))
+            failed = [limit.key for limit in watcher.limits if not limit.kept] if watcher.limits else None
+            n_findings = sum(one.finding is not None for one in summed_up)
+            event = dataclasses.replace(event, findings=n_findings, gate_failed=failed)
         yield event
         watcher_says = watcher.add(event)
         yield from said
@@ -83,6 +85,7 @@ class Watcher:
     def __init__(self, history: Iterable[Event] = ()) -> None:
         self.trace = RunTrace()
         self.said: Said = {}
+        self.limits: list[Limit] = []  # of the gate, once the run is over
         for event in history:
             self.add(event)
 
@@ -104,8 +107,9 @@ class Watcher:
         if self.trace.started is None or not self.trace.has_run_its_course:
             return said
         gate = GateSection.model_validate(self.trace.phase.get("gate", {}))
-        failed = [sentence for kept, sentence in limits_in_words(gate, self.trace.best_so_far) if not kept]
+        self.limits = limits_in_words(gate, self.trace.best_so_far)
         return said + [
-            Warned(step=end.step, code="gate", level="serious", message=sentence, advice=GATE, of_the_run=True)
-            for sentence in failed
+            Warned(step=end.step, code="gate", level="serious", message=limit.sentence, advice=GATE, of_the_run=True)
+            for limit in self.limits
+            if not limit.kept
         ]

@@ -20,7 +20,7 @@ from slmtui.training.state import Training
 
 def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
     """The events of a training, whose checkpoints are saved as they come; before the last one, the test, if there is a
-    test side, and the blocks of the validation side of a study's trial."""
+    test side, and the blocks of the validation side."""
     for event in stream:
         if isinstance(event, events.RunFinished) and event.as_meant and event.best_step is not None:
             yield from _measured(run, training)
@@ -28,14 +28,12 @@ def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> It
 
 
 def _measured(run: Run, training: Training) -> Iterator[Event]:
-    dataset, is_trial = training.dataset, bool(training.phase.phase.study)
-    if dataset.test is None and not is_trial:
-        return
+    dataset = training.dataset
     try:
         saved = load_model(run.best_file)
     except CheckpointError as error:
         codes = [("no_test", "the test side was not looked at")] if dataset.test is not None else []
-        codes += [("no_blocks", "the blocks were not measured")] if is_trial else []
+        codes.append(("no_blocks", "the blocks of the validation side were not measured"))
         for code, what in codes:
             yield events.Warned(step=training.step, code=code, message=f"{what}: {error}")
         return
@@ -45,16 +43,15 @@ def _measured(run: Run, training: Training) -> Iterator[Event]:
     if dataset.test is not None:
         test = block_sums(model, dataset.test, dataset.tokenizer, bf16=training.bf16)
         yield _final_test(test, val, training, saved.step, dataset.test.n_text_tokens, decides)
-    if is_trial:
-        yield events.BlockLosses(
-            step=training.step,
-            best_step=saved.step,
-            n_bytes=val.n_bytes,
-            network=val.nats["network"],
-            static=val.nats.get("static"),
-            adaptive=val.nats.get("adaptive"),
-            decides=decides,
-        )
+    yield events.BlockLosses(
+        step=training.step,
+        best_step=saved.step,
+        n_bytes=val.n_bytes,
+        network=val.nats["network"],
+        static=val.nats.get("static"),
+        adaptive=val.nats.get("adaptive"),
+        decides=decides,
+    )
 
 
 def _final_test(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Literal
 
 from slmtui.config.deciding import Decides
 from slmtui.runs.log_reader import LogReader
@@ -67,6 +68,7 @@ class RunSummary:
     parse_rate: float | None = None
     copied_share: float | None = None
     finding: str = ""  # what the diagnosis at its end names first
+    gate: Literal["passed", "failed"] | None = None  # None: no limit is set, or the run is not over
     gate_failed: bool = False
     paused: bool = False
     reason: str | None = None  # why it ended, once it has
@@ -111,13 +113,13 @@ class RunSummary:
                 self.test_low, self.test_high, self.flattered = event.low, event.high, event.flattered
                 self.flattered_low, self.flattered_high = event.flattered_low, event.flattered_high
             case events.Warned(of_the_run=True, code="gate"):
-                self.gate_failed = True
+                self.gate, self.gate_failed = "failed", True
             case events.Warned(of_the_run=True):
                 self.finding = event.message
             case events.Paused():
                 self.paused = True
             case events.Resumed() | events.Step():
-                self.paused, self.finding, self.gate_failed = False, "", False
+                self.paused, self.finding, self.gate, self.gate_failed = False, "", None, False
                 self.test_loss = self.test_bits_per_byte = None
                 self.test_mixed_loss = self.test_mixed_bits_per_byte = None
                 self.test_adaptive_loss = self.test_adaptive_bits_per_byte = None
@@ -125,6 +127,8 @@ class RunSummary:
                 self.flattered = self.flattered_low = self.flattered_high = None
             case events.RunFinished():
                 self.paused = False
+                if event.gate_failed is not None:
+                    self.gate = "failed" if event.gate_failed else "passed"
                 self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds
 
 

@@ -35,3 +35,19 @@ def known_to(nats: ArrayLike, n_bytes: ArrayLike, level: float = LEVEL) -> float
 def student_factor(n: int, level: float = LEVEL) -> float:
     """How many standard errors half of the interval of a mean of n values has."""
     return float(student.ppf((1 + level) / 2, n - 1))
+
+
+def paired_difference(
+    nats: ArrayLike, n_bytes: ArrayLike, other_nats: ArrayLike, other_bytes: ArrayLike, level: float = LEVEL
+) -> float | None:
+    """Half of the interval of the difference of two losses on one text, in bits per byte, from both blocks.
+
+    None where the text was cut otherwise, and of one block. The tokens of two vocabularies end at other bytes, and so
+    do blocks, by a few: what counts is the loss per byte.
+    """
+    first, second = (np.asarray(each, np.float64) for each in (n_bytes, other_bytes))
+    if len(first) != len(second):
+        return None
+    sizes = (first + second) / 2
+    apart = np.asarray(nats, np.float64) / first - np.asarray(other_nats, np.float64) / second
+    return known_to(apart * sizes, sizes, level)

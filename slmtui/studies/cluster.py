@@ -316,6 +316,8 @@ def _pack(one: Away, archive: Any, checkpoints: Path) -> None:
         phase, parent = with_parent(phase, checkpoints)
     if phase.training.distill_from:
         raise UserError("training.distill_from: teachers do not travel to a cluster; train this study without --on")
+    if phase.gate.against is not None:
+        raise UserError("gate.against: other runs do not travel to a cluster; train this study without --on")
     one.phase = phase
     corpus = phase_corpus(phase)
     names: dict[Path, Path] = {}

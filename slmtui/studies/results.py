@@ -182,7 +182,8 @@ def trial_key(trial: Trial) -> str:
 def phase_key(phase: Phase) -> str:
     """All values of a phase, but for what it takes from the models that it starts or learns from, which only its run
     knows."""
-    settled = ("model", "tokenizer") if phase.model.init_from is not None else ()
+    settled = ["model", "tokenizer"] if phase.model.init_from is not None else []
+    settled += ["gate"] if phase.gate.against is not None else []
     values = {name: keys for name, keys in phase.values().items() if name not in settled}
     values["training"].pop("distill_from", None)
     return json.dumps(values, sort_keys=True)

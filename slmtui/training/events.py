@@ -68,6 +68,18 @@ def with_total(parameters: dict[str, int]) -> dict[str, int]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Reference:
+    """The best model of the run that a gate judges this one against, as it was when this one started."""
+
+    run: str  # name@step
+    val_text: str  # fingerprint of the validation text
+    bits_per_byte: Real  # of who predicts
+    decides: Decides
+    n_bytes: list[Count]  # of each block of the validation side; none of a run whose log has no blocks
+    nats: list[Real]  # of each block, of who predicts
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunStarted(Base):
     event: Literal["run_started"] = "run_started"
     phase: Annotated[dict[str, Any], AfterValidator(whole_phase)]
@@ -77,6 +89,7 @@ class RunStarted(Base):
     versions: dict[str, str] = field(compare=False)
     parent: str | None = None  # whose weights it started with, such as quick-003@400
     teacher: str | None = None  # whose predictions it learned from; several with commas
+    reference: Reference | None = None  # that its gate judges it against
 
     @property
     def tokens_per_step(self) -> int:
@@ -213,9 +226,9 @@ class CharactersSaved(Base):
 
 @dataclass(frozen=True, kw_only=True)
 class BlockLosses(Base):
-    """What the best model has on stretches of the validation side, measured at the end of a study's trial.
+    """What the best model has on stretches of the validation side, measured at the end.
 
-    Sums in nats, block by block, of the tokens that are text; so that trials are compared on the same text, and it is
+    Sums in nats, block by block, of the tokens that are text; so that runs are compared on the same text, and it is
     known how much the choice of the text matters.
     """
 
@@ -336,6 +349,7 @@ class RunFinished(Base):
     best_mixed_loss: float | None = None
     best_adaptive_loss: float | None = None
     seconds: float = field(compare=False)  # of training, without pauses, in all processes that trained this run
+    gate_failed: list[str] | None = None  # keys of the limits that were not kept; None: none is set, or it is not over
     findings: Count | None = None  # how many findings precede this event in the log; None: no diagnosis was made
 
     @property

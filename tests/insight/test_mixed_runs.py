@@ -12,7 +12,7 @@ from slmtui.cli import main
 from slmtui.config.gate_section import GateSection
 from slmtui.insight.report.build import build_report
 from slmtui.insight.report.markdown import to_markdown
-from slmtui.insight.rules.gate import BestEvaluation, limits_in_words
+from slmtui.insight.rules.gate import BestEvaluation, Limit, limits_in_words
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.runs.lines import line_of, summary
 from slmtui.runs.progress import Progress
@@ -93,7 +93,7 @@ def test_the_list_of_runs_has_both_and_ranks_by_what_is_predicted_with(
 def test_the_gate_judges_the_mixture() -> None:
     best = BestEvaluation.of(mixed_events())
 
-    def words(**limits: float) -> list[tuple[bool, str]]:
+    def words(**limits: float) -> list[Limit]:
         return limits_in_words(GateSection(**limits), best)
 
     assert all(kept for kept, _ in words(max_val_loss=3.6, max_bits_per_byte=3.61 * BITS))

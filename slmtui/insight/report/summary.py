@@ -107,8 +107,8 @@ def _results(facts: RunFacts) -> list[tuple[str, str]]:
         found.append(("Leakage:", f"{share} of the validation tokens repeat training text word for word. The gap and "
                       "the validation loss say little about text that is new."))  # fmt: skip
     if limits := limits_in_words(facts.phase.gate, facts.best_so_far):
-        verdict = "passed" if all(kept for kept, _ in limits) else "failed"
-        found.append(("Gate:", f"{verdict}: {'; '.join(sentence for _, sentence in limits)}."))
+        verdict = "passed" if all(limit.kept for limit in limits) else "failed"
+        found.append(("Gate:", f"{verdict}: {'; '.join(limit.sentence for limit in limits)}."))
     return found
 
 

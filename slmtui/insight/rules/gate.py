@@ -1,17 +1,21 @@
 """The gate: limits of a phase that make a run fail in CI, judged at the best evaluation, the one that best.pt holds.
 
 Limits on rates are judged on the samples that were drawn at that evaluation, those on the test side and on characters
-saved on what its model did at the end.
+saved on what its model did at the end. The one on another run's loss is judged block by block of the validation text
+of both: what is common to both, such as a hard stretch, cancels.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from slmtui.config.gate_section import GateSection
 from slmtui.insight.judging.proportion import counted
+from slmtui.runs.text_interval import paired_difference
 from slmtui.training.events import (
+    BlockLosses,
     CharactersSaved,
     Evaluation,
     Event,
@@ -35,6 +39,7 @@ class BestEvaluation:
     rates: SampleRates | None = None
     saved: CharactersSaved | None = None
     test: FinalTest | None = None
+    blocks: BlockLosses | None = None
     started: RunStarted | None = None  # None before the run's first event
     inherited: Evaluation | None = None  # of the weights that it started with, those of its parent, if it has one
 
@@ -49,7 +54,7 @@ class BestEvaluation:
         if isinstance(event, RunStarted):
             self.started = event
         elif isinstance(event, Evaluation) and event.best:
-            self.evaluation, self.rates, self.saved, self.test = event, None, None, None
+            self.evaluation, self.rates, self.saved, self.test, self.blocks = event, None, None, None, None
             if event.step == 0 and self.started is not None and self.started.parent is not None:
                 self.inherited = event
         elif isinstance(event, SampleRates) and self.evaluation is not None and event.step == self.evaluation.step:
@@ -62,6 +67,8 @@ class BestEvaluation:
             self.saved = event
         elif isinstance(event, FinalTest) and self.evaluation is not None and event.best_step == self.evaluation.step:
             self.test = event
+        elif isinstance(event, BlockLosses) and self.evaluation is not None and event.best_step == self.evaluation.step:
+            self.blocks = event
 
     @property
     def has_learned(self) -> bool:
@@ -73,7 +80,16 @@ class BestEvaluation:
 
 
 UNTRAINED = "the best model is that of step 0, before it was trained"
-Limit = tuple[bool, str]  # was it kept, and a sentence that says so
+
+
+class Limit(NamedTuple):
+    kept: bool
+    sentence: str  # that says so: "max_gap = 0.5 is kept: …"
+
+    @property
+    def key(self) -> str:
+        """Of [gate]."""
+        return self.sentence.partition(" = ")[0]
 
 
 def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
@@ -83,8 +99,7 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
     """
     one = best.evaluation
     if one is not None and one.step == 0 and not best.has_learned:
-        limits = gate.model_dump(exclude_none=True)
-        return [_limit(key, limit, False, UNTRAINED) for key, limit in limits.items()]
+        return [_limit(key, limit, False, UNTRAINED) for key, limit in gate.limits().items()]
     if one is not None and gate.max_gap is not None and not best.has_learned:
         why = (
             f"the model of the best evaluation, step {one.step:,}, has learned too little for its gap to mean anything"
@@ -109,7 +124,28 @@ def limits_in_words(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         for key, limit, value in losses
         if limit is not None
     ]
-    return found + _tested(gate, best) + _rates(gate, best) + _saved(gate, best)
+    return found + _against(gate, best) + _tested(gate, best) + _rates(gate, best) + _saved(gate, best)
+
+
+def _against(gate: GateSection, best: BestEvaluation) -> list[Limit]:
+    """Failed only if the increase is shown to be larger than the limit: if all of its interval lies above it."""
+    if gate.against is None:
+        return []
+    key, limit = "max_loss_increase", gate.max_loss_increase or 0.0
+    one, reference = best.evaluation, None if best.started is None else best.started.reference
+    if one is None or reference is None:
+        why = "there was no evaluation" if one is None else f"the log does not say what {gate.against} had"
+        return [_limit(key, limit, False, why)]
+    increase, half = one.judged_bits_per_byte - reference.bits_per_byte, None
+    if best.blocks is not None and reference.n_bytes:
+        half = paired_difference(best.blocks.judged, best.blocks.n_bytes, reference.nats, reference.n_bytes)
+    who = "" if one.judged == reference.decides else f" ({judged_name(one)} against {reference.decides})"
+    words = f"{increase:+.4f} bits per byte beside {reference.run}{who}"
+    if half is None:
+        return [_limit(key, limit, increase <= limit, f"{words}, with no blocks to tell the noise of the text by")]
+    words += f", {increase - half:+.4f} to {increase + half:+.4f} with the noise of the text (95 %)"
+    noise = ", so more than that is not shown" if limit < increase <= limit + half else ""
+    return [_limit(key, limit, increase - half <= limit, words + noise)]
 
 
 def _tested(gate: GateSection, best: BestEvaluation) -> list[Limit]:
@@ -157,4 +193,4 @@ def _saved(gate: GateSection, best: BestEvaluation) -> list[Limit]:
 
 
 def _limit(key: str, limit: float, kept: bool, why: str) -> Limit:
-    return kept, f"{key} = {limit:g} is {'' if kept else 'not '}kept: {why}"
+    return Limit(kept, f"{key} = {limit:g} is {'' if kept else 'not '}kept: {why}")

@@ -1,0 +1,209 @@
+"""A gate in CI: against another run, JUnit's XML, GitHub's summary, and the workflow of docs/ci.md, which is run."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+import pytest
+
+from slmtui.cli import main
+from slmtui.project import set_up
+from slmtui.runs.run import Run
+from slmtui.training import events
+
+ROOT = Path(__file__).parents[1]
+TRAIN = ["--headless", "tiny.toml"]
+Captured = pytest.CaptureFixture[str]
+
+
+@pytest.fixture
+def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a tiny phase and a run of it, tagged as the baseline, as the current folder."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    Path("tiny.toml").write_text(tiny_toml)
+    assert main(TRAIN) == 0
+    assert main(["tag", "latest", "baseline"]) == 0
+    return tmp_path
+
+
+def last(project: Path, name: str) -> events.RunFinished:
+    *_, end = Run(project / "checkpoints" / name).events()
+    assert isinstance(end, events.RunFinished)
+    return end
+
+
+def test_the_same_training_is_as_good_as_itself(project: Path, capsys: Captured) -> None:
+    assert main([*TRAIN, "--set", "gate.against=baseline"]) == 0
+    said = capsys.readouterr().err
+    assert "gate passed: max_loss_increase = 0 is kept: +0.0000 bits per byte beside tiny-001@12" in said
+    assert last(project, "tiny-002").gate_failed == []
+    started = next(iter(Run(project / "checkpoints/tiny-002").events()))
+    assert isinstance(started, events.RunStarted)
+    assert started.reference is not None
+    assert started.reference.run == "tiny-001@12"
+    assert started.phase["gate"]["against"] == "tiny-001", "the tag may move"
+
+
+def test_a_training_that_is_worse_by_more_than_noise_fails(project: Path, capsys: Captured) -> None:
+    worse = ["--set", "training.learning_rate=1e-4", "--set", "gate.against=baseline"]
+    assert main([*TRAIN, *worse]) == 1
+    assert "gate failed: max_loss_increase = 0 is not kept: +" in capsys.readouterr().err
+    assert last(project, "tiny-002").gate_failed == ["max_loss_increase"]
+    assert main([*TRAIN, *worse, "--set", "gate.max_loss_increase=9"]) == 0
+    capsys.readouterr()
+    assert main(["runs"]) == 0
+    rows = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert "failed" in rows["tiny-002"]
+    assert "passed" in rows["tiny-003"]
+    assert "passed" not in rows["tiny-001"]
+    assert main(["runs", "--json"]) == 0
+    found = {one["name"]: one for one in map(json.loads, capsys.readouterr().out.splitlines())}
+    assert [found[f"tiny-00{n}"]["gate"] for n in (1, 2, 3)] == [None, "failed", "passed"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        (["gate.against=nobody"], "gate.against: not possible (got 'nobody'): nobody: no such run"),
+        (["gate.against=baseline", "data.train_fraction=0.6"], "was judged on another validation text"),
+        (["gate.max_loss_increase=0.1"], "has no meaning without gate.against"),
+        (["gate.against="], "gate.against=: empty"),
+    ],
+)
+def test_what_cannot_be_judged_is_refused_before_it_is_trained(
+    project: Path, changes: list[str], says: str, capsys: Captured
+) -> None:
+    assert main([*TRAIN, *(word for change in changes for word in ("--set", change))]) == 2
+    assert says in capsys.readouterr().err.replace('"', "'")
+    assert [path.name for path in (project / "checkpoints").glob("tiny-*")] == ["tiny-001"]
+
+
+def test_a_run_that_is_trained_or_was_never_evaluated_is_no_reference(project: Path, capsys: Captured) -> None:
+    run = Run(project / "checkpoints/tiny-001")
+    with run.lock():
+        assert main([*TRAIN, "--set", "gate.against=baseline"]) == 2
+    assert "tiny-001 is being trained" in capsys.readouterr().err
+    first = run.log_file.read_bytes().splitlines(keepends=True)[0]
+    run.log_file.write_bytes(first)
+    assert main([*TRAIN, "--set", "gate.against=baseline"]) == 2
+    assert "tiny-001 has no evaluation that it could be judged by" in capsys.readouterr().err
+
+
+def test_a_run_from_before_there_were_blocks_is_judged_by_the_plain_difference(project: Path, capsys: Captured) -> None:
+    log = project / "checkpoints/tiny-001/events.jsonl"
+    log.write_text("".join(line for line in log.read_text().splitlines(keepends=True) if "block_losses" not in line))
+    assert main([*TRAIN, "--set", "gate.against=baseline"]) == 0
+    assert "with no blocks to tell the noise of the text by" in capsys.readouterr().err
+
+
+def test_a_resumed_run_is_judged_against_what_it_started_with(project: Path) -> None:
+    import itertools
+
+    from slmtui.config.phase_file import load_phase
+    from slmtui.session import begin, resume
+
+    session = begin(load_phase("tiny.toml", ["gate.against=baseline"]), Path("checkpoints"))
+    for _ in itertools.islice(session.events, 9):
+        pass
+    session.events.close()  # type: ignore[attr-defined]
+    Run(project / "checkpoints/tiny-001").delete()
+    for _ in resume(session.run).events:
+        pass
+    assert last(project, session.run.name).gate_failed == []
+
+
+def suites(path: Path) -> dict[str, ET.Element]:
+    return {suite.attrib["name"]: suite for suite in ET.parse(path).getroot()}
+
+
+def test_junit_has_a_suite_for_each_phase_and_a_case_for_each_limit(project: Path) -> None:
+    other = Path("tiny.toml").read_text().replace('name = "tiny"', 'name = "other"')
+    Path("other.toml").write_text(other + "\n[gate]\nmax_gap = 0.0\nmax_val_loss = 99\n")
+    assert main([*TRAIN, "other.toml", "--junit", "out.xml"]) == 1
+    root = ET.parse("out.xml").getroot()
+    assert (root.tag, root.attrib["tests"], root.attrib["failures"], root.attrib["errors"]) == (
+        "testsuites",
+        "4",
+        "1",
+        "0",
+    )
+    found = suites(Path("out.xml"))
+    assert list(found) == ["tiny-002", "other-001"]
+    cases = {case.attrib["name"]: case for case in found["other-001"]}
+    assert list(cases) == ["training", "gate.max_gap", "gate.max_val_loss"]
+    failure = cases["gate.max_gap"].find("failure")
+    assert failure is not None
+    assert "max_gap = 0 is not kept" in failure.attrib["message"]
+    assert cases["gate.max_val_loss"].find("failure") is None
+
+
+def test_junit_tells_of_a_training_that_diverged_and_of_one_that_could_not_begin(project: Path) -> None:
+    Path("gone.toml").write_text(Path("tiny.toml").read_text() + '\n[gate]\nagainst = "nobody"\n')
+    assert main([*TRAIN, "gone.toml", "--set", "training.learning_rate=10", "--junit", "out.xml"]) == 2
+    found = suites(Path("out.xml"))
+    for name, words in (("tiny-002", "training failed"), ("tiny", "nobody")):
+        error = found[name][0].find("error")
+        assert error is not None
+        assert words in error.attrib["message"]
+
+
+def test_junit_is_xml_whatever_is_in_it(tmp_path: Path) -> None:
+    from slmtui.commands.outcomes import Outcome, write_junit
+
+    write_junit(tmp_path / "out.xml", [Outcome("a<b>&\x00\x1b\ud800\ufffe", failure='"\x07]]>')])
+    suite = next(iter(suites(tmp_path / "out.xml").values()))
+    assert suite.attrib["name"] == "a<b>&����"
+
+
+def test_a_place_that_cannot_be_written_is_told_and_changes_no_status(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "nowhere" / "summary.md"))
+    assert main([*TRAIN, "--junit", "nowhere/out.xml"]) == 0
+    said = capsys.readouterr().err
+    assert "--junit: nowhere/out.xml: cannot be written" in said
+    assert "GITHUB_STEP_SUMMARY: " in said
+
+
+def test_githubs_summary_says_what_came_of_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    summary = project / "summary.md"
+    summary.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    assert main([*TRAIN, "--set", "gate.max_gap=0", "--set", "gate.max_val_loss=99"]) == 1
+    text = summary.read_text()
+    assert text.startswith("before\n")
+    assert "## tiny-002" in text
+    assert "**Gate failed:** completed at step 12" in text
+    assert re.search(r"^\| network alone +\| +\d\.\d{3} \|$", text, re.M)
+    assert re.search(r"^\| to beat: a \d+-gram model +\| +\d\.\d{3} \|$", text, re.M)
+    assert re.search(r"^\| not kept +\| max_gap = 0 is not kept", text, re.M)
+
+
+def test_the_workflow_of_the_docs_does_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its commands, in the order in which they stand there, with less to train; twice, as for two commits."""
+    page = (ROOT / "docs/ci.md").read_text()
+    (workflow,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
+    (tags,) = re.findall(r"hashFiles\('(.+?)'\)", workflow)
+    first, *others = re.findall(r"(?:run: |^ +)(slmtui .+)$", workflow, flags=re.M)
+    set_up(tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    less = ["model.context_mixing=false", "training.max_iters=4", "evaluation.interval=2", "training.warmup_iters=0",
+            "model.block_size=16", "sampling.prompts=[]"]  # fmt: skip
+
+    def done(line: str) -> int:
+        words = shlex.split(line)[1:]
+        return main(words + [word for change in less for word in ("--set", change)] * ("--headless" in words))
+
+    assert not Path(tags).exists()
+    assert [done(line) for line in (first, others[0])] == [0, 0]
+    assert Path(tags).exists()
+    assert [done(line) for line in others[1:]] == [0, 0]
+    assert [done(line) for line in others[1:]] == [0, 0]
+    assert list(suites(Path("slmtui.xml"))) == ["quick-003"]
+    assert (tmp_path / "summary.md").read_text().count("Gate passed:") == 2
