@@ -11,6 +11,9 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
+from slmtui.commands import headless
+from slmtui.errors import TrainingFailed
+from slmtui.insight.report.markdown import escape_inside
 from slmtui.project import set_up
 from slmtui.runs.run import Run
 from slmtui.training import events
@@ -152,10 +155,50 @@ def test_junit_tells_of_a_training_that_diverged_and_of_one_that_could_not_begin
         assert words in error.attrib["message"]
 
 
+@pytest.mark.parametrize(
+    ("error", "words", "status"),
+    [(TrainingFailed("out of memory"), "out of memory", 3), (KeyboardInterrupt(), "interrupted", 130)],
+)
+@pytest.mark.parametrize("when", ["begin", "follow"])
+def test_no_training_that_did_not_end_is_told_as_passed_nor_one_that_never_began(
+    project: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException, words: str, status: int, when: str
+) -> None:
+    def ends(*_: object, **__: object) -> None:
+        raise error
+
+    Path("other.toml").write_text(Path("tiny.toml").read_text().replace('name = "tiny"', 'name = "other"'))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "summary.md"))
+    monkeypatch.setattr(headless, when, ends)
+    assert main([*TRAIN, "other.toml", "--junit", "out.xml"]) == status
+    first, second = ET.parse("out.xml").getroot()
+    assert (first.attrib["errors"], second.attrib["errors"], second.attrib["skipped"]) == ("1", "0", "1")
+    fault = first[0].find("error")
+    assert fault is not None
+    assert words in fault.attrib["message"]
+    assert second[0].find("skipped") is not None
+    text = (project / "summary.md").read_text()
+    assert f"**Training failed:** {words}" in text
+    assert "**Not trained:**" in text
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_the_summary_names_the_worst_finding_first_as_a_report_does(
+    project: Path, monkeypatch: pytest.MonkeyPatch, form: list[str]
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "summary.md"))
+    assert main([*TRAIN, *form]) == 0
+    logged = [event.finding.title for event in Run(project / "checkpoints/tiny-002").events()
+              if isinstance(event, events.Warned) and event.of_the_run and event.finding is not None]  # fmt: skip
+    assert len(set(logged)) > 1, "so that there is an order"
+    text = (project / "summary.md").read_text()
+    places = [text.index(f"| {escape_inside(title)} ") for title in reversed(logged)]
+    assert places == sorted(places)
+
+
 def test_junit_is_xml_whatever_is_in_it(tmp_path: Path) -> None:
     from slmtui.commands.outcomes import Outcome, write_junit
 
-    write_junit(tmp_path / "out.xml", [Outcome("a<b>&\x00\x1b\ud800\ufffe", failure='"\x07]]>')])
+    write_junit(tmp_path / "out.xml", [Outcome("a<b>&\x00\x1b\ud800\ufffe", failure='"\x07]]>', has_begun=True)])
     suite = next(iter(suites(tmp_path / "out.xml").values()))
     assert suite.attrib["name"] == "a<b>&����"
 

@@ -30,7 +30,7 @@ from slmtui.runs.verdict import Course
 from slmtui.session import Session, begin, resume
 from slmtui.training import events
 from slmtui.training.control import CommandKind
-from slmtui.training.events import to_json
+from slmtui.training.events import Finding, to_json
 from slmtui.words import duration
 
 Handler = Callable[[int, FrameType | None], object]
@@ -131,23 +131,29 @@ def resume_runs(runs: Sequence[Run], *, as_json: bool, junit: Path | None = None
 
 def _train(trainings: Sequence[tuple[str, Begin]], *, as_json: bool, junit: Path | None) -> ExitStatus:
     """Each in its turn, by its name; at the end, whatever it is, the files for those who were not there."""
-    status, outcomes = ExitStatus.DONE, list[Outcome]()
+    status, outcomes = ExitStatus.DONE, [Outcome(name) for name, _ in trainings]
     try:
         with interrupts() as interrupted:
-            for name, begun in trainings:
-                outcomes.append(outcome_of := Outcome(name))
+            for told, (name, begun) in zip(outcomes, trainings, strict=True):
+                told.has_begun = True
                 try:
                     with interrupted.at_once(name):
                         session = begun(interrupted)
-                except (UserError, KeyboardInterrupt) as error:
-                    outcome_of.failure = str(error) or "interrupted before it began"
+                    status = max(status, follow(session, told, as_json=as_json))
+                except BaseException as error:  # whatever it was: what did not end has not passed
+                    told.failure = _why(error)
                     raise
-                status = max(status, follow(session, outcome_of, as_json=as_json))
                 if status == ExitStatus.INTERRUPTED:
                     break
     finally:
         _report(outcomes, junit)
     return status
+
+
+def _why(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "interrupted"
+    return str(error) or type(error).__name__
 
 
 def _report(outcomes: Sequence[Outcome], junit: Path | None) -> None:
@@ -171,6 +177,7 @@ def follow(session: Session, told: Outcome, *, as_json: bool) -> ExitStatus:
     best, course = told.best, Course()
     finished: events.RunFinished | None = None
     test: events.FinalTest | None = None
+    findings: list[Finding] = []
     for event in session.history:
         progress.add(event)
         best.add(event)
@@ -187,7 +194,7 @@ def follow(session: Session, told: Outcome, *, as_json: bool) -> ExitStatus:
                 best.add(event)
                 course.add(event)
                 if isinstance(event, events.Warned) and event.finding is not None and event.of_the_run:
-                    told.findings = [event.finding, *told.findings]  # the heaviest comes last
+                    findings.append(event.finding)
                 if isinstance(event, events.FinalTest):
                     test = event
                 if isinstance(event, events.RunFinished):
@@ -206,6 +213,7 @@ def follow(session: Session, told: Outcome, *, as_json: bool) -> ExitStatus:
     for sentence in sentences:
         tell(say, sentence)
     told.finished = finished
+    told.findings = findings[::-1] if as_json else findings  # a log has the worst last
     if finished.as_meant:
         told.limits = limits
     else:

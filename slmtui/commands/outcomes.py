@@ -25,12 +25,13 @@ from slmtui.training.gap import in_words
 from slmtui.words import duration, number
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
+NOT_BEGUN = "the training before it was refused, failed to start, or was interrupted"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 @dataclass
 class Outcome:
-    """Of one phase. Without `finished` its training did not come to an end: `failure` says why."""
+    """Of one phase. A training that has begun and has no `finished` did not come to an end: `failure` says why."""
 
     name: str  # of the run; of the phase, before there is one
     best: BestEvaluation = field(default_factory=BestEvaluation)
@@ -38,6 +39,7 @@ class Outcome:
     limits: Sequence[Limit] = ()
     findings: Sequence[Finding] = ()
     failure: str = ""  # of the training
+    has_begun: bool = False  # not so after one that was refused or interrupted
 
     @property
     def seconds(self) -> float:
@@ -49,7 +51,7 @@ def write_junit(path: Path, outcomes: Sequence[Outcome]) -> None:
     suites = ET.Element("testsuites", name="slmtui")
     for outcome in outcomes:
         suites.append(_suite(outcome))
-    for attribute in ("tests", "failures", "errors"):
+    for attribute in ("tests", "failures", "errors", "skipped"):
         suites.set(attribute, str(sum(int(suite.get(attribute, "0")) for suite in suites)))
     suites.set("time", f"{sum(outcome.seconds for outcome in outcomes):.3f}")
     ET.indent(suites)
@@ -64,7 +66,9 @@ def _suite(outcome: Outcome) -> ET.Element:
     name = _xml(outcome.name)
     suite = ET.Element("testsuite", name=name, tests=str(1 + len(outcome.limits)), time=f"{outcome.seconds:.3f}")
     training = ET.SubElement(suite, "testcase", name="training", classname=name, time=f"{outcome.seconds:.3f}")
-    if outcome.failure:
+    if not outcome.has_begun:
+        ET.SubElement(training, "skipped", message=NOT_BEGUN)
+    elif outcome.failure:
         ET.SubElement(training, "error", message=_xml(outcome.failure))
     elif outcome.best.evaluation is not None:
         best = outcome.best.evaluation
@@ -79,6 +83,7 @@ def _suite(outcome: Outcome) -> ET.Element:
             ET.SubElement(case, "failure", message=_xml(limit.sentence))
     suite.set("failures", str(sum(not limit.kept for limit in outcome.limits)))
     suite.set("errors", str(int(bool(outcome.failure))))
+    suite.set("skipped", str(int(not outcome.has_begun)))
     return suite
 
 
@@ -103,7 +108,9 @@ def append_summary(outcomes: Sequence[Outcome]) -> str | None:
 
 def _summary(outcome: Outcome) -> list[ReportBlock]:
     blocks: list[ReportBlock] = [Heading(outcome.name, 2)]
-    if outcome.failure:
+    if not outcome.has_begun:
+        blocks.append(Paragraph(f"{NOT_BEGUN}.", lead="Not trained:"))
+    elif outcome.failure:
         blocks.append(Paragraph(outcome.failure, lead="Training failed:"))
     elif outcome.finished is not None:
         words = f"{outcome.finished.reason} at step {outcome.finished.step:,} after {duration(outcome.seconds)}."

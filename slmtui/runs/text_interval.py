@@ -42,11 +42,11 @@ def paired_difference(
 ) -> float | None:
     """Half of the interval of the difference of two losses on one text, in bits per byte, from both blocks.
 
-    None where the text was cut otherwise, and of one block. The tokens of two vocabularies end at other bytes, and so
-    do blocks, by a few: what counts is the loss per byte.
+    None where the text was cut otherwise, and of one block or one without bytes. The tokens of two vocabularies end at
+    other bytes, and so do blocks, by a few: what counts is the loss per byte.
     """
     first, second = (np.asarray(each, np.float64) for each in (n_bytes, other_bytes))
-    if len(first) != len(second):
+    if len(first) != len(second) or not (first.all() and second.all()):
         return None
     sizes = (first + second) / 2
     apart = np.asarray(nats, np.float64) / first - np.asarray(other_nats, np.float64) / second
