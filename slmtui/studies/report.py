@@ -51,6 +51,7 @@ def _answer(results: StudyResults, law: Law | str) -> list[str]:
         f"The best of {plural(len(results.cells), 'cell')}, {best.cell.label}, reaches {best.estimate.mean:.3f} bits "
         f"per byte{_bounds(best.estimate.low, best.estimate.high)}."
     ]
+    sentences += _beside_counting(best)
     others = [cell for cell in results.cells if cell is not best and cell.measured]
     shown = [cell for cell in others if (found := results.against_best(cell)) is not None and found.better]
     if others:
@@ -64,6 +65,18 @@ def _answer(results: StudyResults, law: Law | str) -> list[str]:
     if isinstance(law, Law):
         sentences += _twice(law, best)
     return sentences
+
+
+def _beside_counting(best: CellResult) -> list[str]:
+    """What counting alone reaches, with the best cell's training text and on the same validation text."""
+    summary, estimate = best.measured[0].summary, best.estimate
+    assert summary is not None
+    adaptive = summary.judged == "adaptive"
+    bits = summary.counting_adaptive_bits_per_byte if adaptive else summary.counting_bits_per_byte
+    if bits is None or estimate is None:
+        return []
+    better = ", less than any cell, so these models have learned too little to be of use" * (bits < estimate.mean)
+    return [f"Counting alone reaches {bits:.3f} with the same training text{better}."]
 
 
 def _twice(law: Law, cell: CellResult) -> list[str]:

@@ -50,6 +50,14 @@ def test_it_says_which_cell_is_the_best_and_how_sure_that_is() -> None:
     assert text.index("worse by 0.2") < text.index("worse by 0.8"), "the best first"
 
 
+@pytest.mark.parametrize(("counting", "useless"), [(2.0, True), (2.5, False)])
+def test_it_says_what_counting_alone_reaches(counting: float, useless: bool) -> None:
+    seeds = [{"bits": 2.2 + seed, "counting_bits_per_byte": counting} for seed in SEEDS]
+    text = said(study_results([({"a": 1}, seeds)]))
+    assert f"Counting alone reaches {counting:.3f} with the same training text" in text
+    assert ("less than any cell" in text) is useless
+
+
 def test_the_law_its_constants_and_what_twice_would_bring() -> None:
     text = said(law_like())
     assert "L = E + A / N^α + B / D" in text

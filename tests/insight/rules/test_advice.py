@@ -43,6 +43,7 @@ DATA: dict[str, tuple[Any, ...]] = {
     "val_tokens": (100, 2_200),
     "train_tokens": (5_000, 10**6),
     "train_bytes": (60_000,),
+    "test_tokens": (None, 100, 2_200),
 }
 BODY = (800, 300_000, 8_000_000)
 ROWS: dict[str, list[Row]] = {
