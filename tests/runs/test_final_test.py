@@ -49,7 +49,7 @@ def test_the_best_model_is_tested_at_the_end(make_phase: MakePhase, tmp_path: Pa
     phase = make_phase(TEST, f"model.ngram_mix={mix}", "training.learning_rate=0.2")
     session = begin(phase, tmp_path)
     happened = list(session.events)
-    *_, found, last = [e for e in happened if not isinstance(e, events.Warned)]
+    *_, found, _, last = [e for e in happened if not isinstance(e, events.Warned)]
     assert isinstance(found, events.FinalTest)
     assert isinstance(last, events.RunFinished)
     assert final_tests(session.run) == [found]
