@@ -35,7 +35,7 @@ def measured(run: Run) -> list[events.CharactersSaved]:
 def test_the_best_model_completes_lines_at_the_end(make_phase: MakePhase, tmp_path: Path, mix: str) -> None:
     phase = make_phase(GATE.format(0.0), f"model.ngram_mix={mix}")
     session = begin(phase, tmp_path)
-    *_, found, last = [event for event in session.events if not isinstance(event, events.Warned)]
+    *_, found, _, last = [event for event in session.events if not isinstance(event, events.Warned)]
     assert isinstance(found, events.CharactersSaved)
     assert isinstance(last, events.RunFinished)
     expected = characters_saved(

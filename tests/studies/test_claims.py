@@ -97,7 +97,7 @@ def test_the_table_has_the_best_first_and_says_what_is_shown() -> None:
     ]  # fmt: skip
     results = study_results(cells, ["more_data_is_better"])
     lines = table(results)
-    assert [line.split()[1] for line in lines[1:]] == ["16", "32", "8"]
+    assert [line.split()[2] for line in lines[1:]] == ["16", "32", "8"]
     assert lines[1].endswith("the best")
     assert "not shown (" in lines[2]
     assert "worse by 0.3" in lines[3]

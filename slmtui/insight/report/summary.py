@@ -12,6 +12,7 @@ from slmtui.insight.rules.size import NEGATIVE_GAP
 from slmtui.runs.lines import NOT_TESTED, flattery_words, kept_of
 from slmtui.training.events import DIVERGED, Evaluation, FinalTest, Finding, judged_name, mixtures
 from slmtui.training.gap import HANDFUL, above_baseline, compared, is_clear_rise, mixtures_against
+from slmtui.training.uniform import has_learned
 from slmtui.words import duration, listed, number, percent, plural
 
 IN_THE_VERDICT = ("above_baseline",)  # findings that it says itself
@@ -135,7 +136,8 @@ def _both(loss: float, bits: float | None) -> str:
 def _class_of(best: Evaluation, facts: RunFacts) -> str:
     if facts.data.val_tokens < HANDFUL:
         return "of no meaning, since so few tokens say nothing"
-    if not facts.best_so_far.has_learned:
+    steps = best.step + (facts.started.parent is not None)  # its parent's count as one
+    if not has_learned(best.val_loss, facts.data.n_vocab, steps):
         return "of no meaning, since nothing was learned yet"
     if not best.verdict:
         return "small, but no praise, as counting does better than the network alone"

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from slmtui.config.gate_section import GateSection
 from slmtui.insight.judging.proportion import counted
-from slmtui.runs.text_interval import paired_difference
 from slmtui.training.events import (
     BlockLosses,
     CharactersSaved,
@@ -138,6 +137,8 @@ def _against(gate: GateSection, best: BestEvaluation) -> list[Limit]:
         return [_limit(key, limit, False, why)]
     increase, half = one.judged_bits_per_byte - reference.bits_per_byte, None
     if best.blocks is not None and reference.n_bytes:
+        from slmtui.runs.text_interval import paired_difference  # scipy, which other limits do not need
+
         half = paired_difference(best.blocks.judged, best.blocks.n_bytes, reference.nats, reference.n_bytes)
     who = "" if one.judged == reference.decides else f" ({judged_name(one)} against {reference.decides})"
     words = f"{increase:+.4f} bits per byte beside {reference.run}{who}"
