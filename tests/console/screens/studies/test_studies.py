@@ -159,6 +159,7 @@ async def test_a_file_with_a_fault_is_listed_with_it_and_read_again_when_it_is_m
         await opened.until(lambda: "other" in opened.all_text and not opened.screen.has_class("-fault"))
 
 
+@pytest.mark.soak  # beside other work it once waited two minutes in vain
 async def test_enter_shows_the_best_trial_of_a_cell_on_train_or_the_one_that_runs(folder: Path) -> None:
     study = write_study(folder)
     write_trials(RUNS, study, lambda trial: trial.seed < 3)
@@ -234,7 +235,7 @@ model.n_embd = [8, 16]
 """
 
 
-@pytest.mark.long
+@pytest.mark.soak  # beside other work they once waited two minutes in vain
 async def test_a_study_is_started_and_ends(folder: Path, tiny_toml: str) -> None:
     (folder / "phases" / "tiny.toml").write_text(tiny_toml)
     (folder / "studies").mkdir()
