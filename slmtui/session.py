@@ -6,13 +6,16 @@ Here the packages meet: data → training → insight → runs. Headless and the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui.config.phase import Phase
+from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset
 from slmtui.data.reading import at_start
+from slmtui.data.split_stats import whole_baseline
 from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
@@ -87,12 +90,13 @@ def begin(
             tell("timing its steps with different threads and precisions: seconds")
         machine = tuned_machine(phase, dataset)
         _tell_of_counts(phase, tell)
+        baseline = _measured_meanwhile(dataset)
         training = Training.start(phase, dataset, machine, parent, teacher)
         del parent  # its weights are the training's now
     run = create_run(checkpoints, phase)
     lock = run.lock()
     happens = started_with(train(training, _control_file(run, wish)), reference)
-    stream = watch(_with_last_looks(happens, run, training), dataset, tell=tell)
+    stream = watch(_with_last_looks(happens, run, training), dataset, baseline=baseline)
     return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
@@ -108,8 +112,7 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell:
         with translate_oom(run.phase()):
             teacher = with_teacher(run.phase(), run.folder.parent)[1]
             tell(READING)
-            if run.phase().model.context_mixing:
-                tell_of_compiling(tell)
+            tell_of_compiling(tell)
             if brought is None:
                 resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
             else:
@@ -123,7 +126,7 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell:
         raise
     happens = started_with(train(resumed.training, commands), reference)
     looked_at = _with_last_looks(happens, run, resumed.training)
-    stream = watch(looked_at, resumed.training.dataset, resumed.history, tell)
+    stream = watch(looked_at, resumed.training.dataset, resumed.history)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, _at_start(resumed.training.dataset))
@@ -135,12 +138,18 @@ def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> I
 
 
 def _tell_of_counts(phase: Phase, tell: Tell) -> None:
-    """Before what is mixed into the network's predictions is fitted, or read back and made to go on."""
-    if phase.model.context_mixing:
-        tell_of_compiling(tell)
-        tell("counting contexts in the training text: seconds, or a minute for megabytes")
-    elif phase.model.ngram_mix > 0:
-        tell("counting n-grams in the training text: seconds")
+    """Before it is measured what counting reaches, and counts that are mixed into the predictions are fitted."""
+    tell_of_compiling(tell)
+    long = ", or a minute for megabytes" if phase.model.context_mixing else ""
+    tell(f"counting contexts in the training text: seconds{long}")
+
+
+def _measured_meanwhile(dataset: Dataset) -> Callable[[], Baseline | None]:
+    """What counting reaches, measured beside what else happens before the first step; asking for it waits for it."""
+    pool = ThreadPoolExecutor(1, "baseline")
+    found = pool.submit(whole_baseline, dataset)
+    pool.shutdown(wait=False)
+    return found.result
 
 
 def _at_start(dataset: Dataset) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ def _characters_saved(run: Run, training: Training) -> Iterator[Event]:
     if training.phase.gate.min_characters_saved is None or training.best_step is None:
         return
     try:
-        saved = load_model(run.best_file)
+        saved = load_model(run.best_file, training.model.mixture)
     except CheckpointError as error:
         message = f"no line was completed for gate.min_characters_saved: {error}"
         yield events.Warned(step=training.step, code="no_lines", message=message)

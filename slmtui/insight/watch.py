@@ -1,4 +1,4 @@
-"""Watching a training: its events pass through unchanged, samples get their judgement, and warnings are put in.
+"""Watching a training: samples get their judgement, evaluations the class of their gap, and warnings are put in.
 
     for event in watch(train(training), dataset, history): ...
 
@@ -12,6 +12,7 @@ import dataclasses
 from collections.abc import Callable, Iterable, Iterator
 
 from slmtui.config.gate_section import GateSection
+from slmtui.data.baseline import Baseline
 from slmtui.data.context_mixing.compiled import COMPILING, is_compiled
 from slmtui.data.dataset import Dataset
 from slmtui.data.split_stats import whole_baseline
@@ -25,7 +26,6 @@ from slmtui.training import events
 from slmtui.training.events import Event, RunFinished, Warned
 from slmtui.training.gap import with_class
 
-MEASURING = "measuring what counting reaches: up to half a minute"
 GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
 
 
@@ -34,13 +34,16 @@ def nobody(words: str) -> None:
 
 
 def watch(
-    stream: Iterable[Event], dataset: Dataset, history: Iterable[Event] = (), tell: Callable[[str], None] = nobody
+    stream: Iterable[Event],
+    dataset: Dataset,
+    history: Iterable[Event] = (),
+    baseline: Callable[[], Baseline | None] | None = None,
 ) -> Iterator[Event]:
     """Pass events on as they come; the first one gets what is known of the data, baseline and leakage included, and
     the gaps of evaluations the class that they deserve beside that baseline.
 
-    tell: hears, before it begins, of what takes a while. The corpus is read again for its copies and
-    words only when there is a first sample.
+    history: those before. baseline: asked for once, when the training begins; None: it is measured then. The corpus is
+    read again for its copies and words only when there is a first sample.
     """
     watcher = Watcher(history)
     judge: Judge | None = None
@@ -56,9 +59,7 @@ def watch(
             event = with_class(event, watcher.trace.started)
         said: list[Warned] = []
         if isinstance(event, events.RunStarted):
-            tell_of_compiling(tell)
-            tell(MEASURING)
-            facts = facts_of(dataset, whole_baseline(dataset))
+            facts = facts_of(dataset, whole_baseline(dataset) if baseline is None else baseline())
             event = dataclasses.replace(event, data=dataclasses.replace(event.data, facts=facts))
             said = before_the_start(event)
         if isinstance(event, events.RunFinished) and event.reason != "interrupted":

@@ -154,15 +154,20 @@ def load_checkpoint(path: Path, *, with_mixture: bool = True) -> SavedModel:
         raise CheckpointError(f"{path}: is inconsistent ({_first_line(error)})") from None
 
 
-def load_model(path: Path) -> SavedModel:
+def load_model(path: Path, mixture: Mixture | None = None) -> SavedModel:
     """The model of a checkpoint for inference: in evaluation mode for good, and without the training's state.
+
+    mixture: that of the training that has written it, in place of the saved one, which takes its time to load.
 
     Without its mixture, too, where the network alone decides, or has a lower validation loss than an n-gram mixture.
 
     Two completions may share it; a model that is in training mode for a moment drops units.
     """
-    saved = dataclasses.replace(load_checkpoint(path), training=None)  # an optimizer's state is three times the model
+    saved = load_checkpoint(path, with_mixture=mixture is None)
+    saved = dataclasses.replace(saved, training=None)  # an optimizer's state is three times the model
     saved.model.eval()
+    if mixture is not None:
+        saved.model.mixture = mixture
     if predicts_alone(saved.phase, saved.val_loss, saved.mixed_loss):
         saved.model.mixture = None
     return saved

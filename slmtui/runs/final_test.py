@@ -30,7 +30,7 @@ def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> It
 def _measured(run: Run, training: Training) -> Iterator[Event]:
     dataset = training.dataset
     try:
-        saved = load_model(run.best_file)
+        saved = load_model(run.best_file, training.model.mixture)
     except CheckpointError as error:
         codes = [("no_test", "the test side was not looked at")] if dataset.test is not None else []
         codes.append(("no_blocks", "the blocks of the validation side were not measured"))

@@ -11,7 +11,7 @@ import math
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 LEVEL = 0.95
 
@@ -34,7 +34,7 @@ def known_to(nats: ArrayLike, n_bytes: ArrayLike, level: float = LEVEL) -> float
 
 def student_factor(n: int, level: float = LEVEL) -> float:
     """How many standard errors half of the interval of a mean of n values has."""
-    return float(student.ppf((1 + level) / 2, n - 1))
+    return float(stdtrit(n - 1, (1 + level) / 2))
 
 
 def paired_difference(

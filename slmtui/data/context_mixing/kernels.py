@@ -94,7 +94,7 @@ def _decide(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
     return loss
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def read(
     t: Tables, w: Scratch, tree: ByteTree, tokens: NDArray[np.int64], sums: NDArray[np.float64],
     mode: int, losses: NDArray[np.float64],
@@ -150,7 +150,7 @@ def _read(t, w, tree, tokens, sums, mode, losses):
         losses[k] = loss
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def distribution(
     t: Tables, w: Scratch, tree: ByteTree, sums: NDArray[np.float64], place: Place, out: NDArray[np.float64]
 ) -> None:
@@ -254,7 +254,7 @@ def _restore(t: Tables, place: Place) -> None:
     t.match_length[:], t.match_place[:] = place.match_length, place.match_place
 
 
-@njit(cache=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def exchange(t: Tables, enter: bool) -> None:
     """Put a branch's changes into the tables, or take them out again; what was there is kept in their place.
 
