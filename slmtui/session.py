@@ -19,7 +19,8 @@ from slmtui.data.split_stats import whole_baseline
 from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
-from slmtui.insight.watch import nobody, tell_of_compiling, watch
+from slmtui.insight.watch import watch
+from slmtui.model.compiled import tell_of_compiling
 from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile, Wish, nothing
@@ -45,6 +46,10 @@ READING = "reading and tokenizing its text"
 LARGE = 5_000_000  # parameters from which on a child's price is told: a step may take seconds
 
 
+def _nobody(words: str) -> None:
+    """Hears of what takes a while, and does nothing."""
+
+
 @dataclass(frozen=True)
 class Session:
     """A training under way; nothing happens until its events are asked for.
@@ -68,7 +73,7 @@ class Brought:
 
 
 def begin(
-    phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = nobody
+    phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = _nobody
 ) -> Session:
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here.
 
@@ -100,7 +105,7 @@ def begin(
     return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
-def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = nobody) -> Session:
+def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = _nobody) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done. The arguments: as for `begin`.
 
     The lock comes first: what another process is still writing must not be read as if it were the end.

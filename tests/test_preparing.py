@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from slmtui.data.context_mixing import compiled, kernels
+from slmtui.commands.options import saved_model
+from slmtui.model.compiled import COMPILING, is_compiled
 from slmtui.session import READING, begin, resume
 from slmtui.training.events import RunStarted
 from tests.conftest import MakePhase
+from tests.written_runs import make_phase as make_written_phase
+from tests.written_runs import started, write_run
 
 COUNTING = "counting contexts in the training text"
 
@@ -34,22 +38,42 @@ def test_a_phase_without_counts_counts_for_its_baseline_alone(make_phase: MakePh
     assert told[-1] == f"{COUNTING}: seconds"
 
 
-def test_counts_are_compiled_again_once_their_code_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    code = tmp_path / "kernels.py"
-    code.touch()
+@pytest.mark.parametrize(
+    ("tokens", "compiled", "said"),
+    [
+        (4_500, True, []),
+        (4_500, False, [COMPILING]),
+        (900_000, True, ["tiny-001: counting its 900,000 training tokens again: up to half a minute"]),
+    ],
+)
+def test_a_model_with_counts_says_what_takes_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    tokens: int, compiled: bool, said: list[str],
+) -> None:  # fmt: skip
+    monkeypatch.setattr("slmtui.model.compiled.is_compiled", lambda _: compiled)
+    phase = make_written_phase(model={"context_mixing": True})
+    run = write_run(tmp_path, "tiny-001", phase, [started(phase, train_tokens=tokens)])
+    run.best_file.touch()
+    saved_model(run, last=False)
+    assert capsys.readouterr().err.splitlines() == said
 
-    class Stats:
-        cache_path = str(tmp_path)
 
-    class Read:
-        stats = Stats
+def test_counts_are_compiled_again_once_their_code_has_changed(tmp_path: Path) -> None:
+    code = tmp_path / "counting.py"
+    code.write_text("def read(): pass\n")
+    read: dict[str, Any] = {}
+    exec(compile(code.read_text(), str(code), "exec"), read)
 
-    monkeypatch.setattr(kernels, "__file__", str(code))
-    monkeypatch.setattr(kernels, "read", Read)
-    assert not compiled.is_compiled()
-    kept = tmp_path / "kernels.read-97.py311.nbi"
+    class Compiled:
+        py_func = read["read"]
+
+        class stats:
+            cache_path = str(tmp_path)
+
+    assert not is_compiled(Compiled)
+    kept = tmp_path / "counting.read-97.py311.nbi"
     kept.touch()
-    assert compiled.is_compiled()
+    assert is_compiled(Compiled)
     later = kept.stat().st_mtime + 10
     os.utime(code, (later, later))
-    assert not compiled.is_compiled()
+    assert not is_compiled(Compiled)

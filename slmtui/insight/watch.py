@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Iterator
 
 from slmtui.config.gate_section import GateSection
 from slmtui.data.baseline import Baseline
-from slmtui.data.context_mixing.compiled import COMPILING, is_compiled
 from slmtui.data.dataset import Dataset
 from slmtui.data.split_stats import whole_baseline
 from slmtui.insight.judging.quality import Judge, rates
@@ -27,10 +26,6 @@ from slmtui.training.events import Event, RunFinished, Warned
 from slmtui.training.gap import with_class
 
 GATE = "this run fails in CI; do what the diagnosis says, or change [gate] if it asks too much"
-
-
-def nobody(words: str) -> None:
-    """Tell nobody what takes a while."""
 
 
 def watch(
@@ -72,12 +67,6 @@ def watch(
         watcher_says = watcher.add(event)
         yield from said
         yield from watcher_says
-
-
-def tell_of_compiling(tell: Callable[[str], None]) -> None:
-    """Before the counts are used for the first time."""
-    if tell is not nobody and not is_compiled():
-        tell(COMPILING)
 
 
 class Watcher:
