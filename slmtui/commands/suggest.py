@@ -68,6 +68,7 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str], *, timed: bool 
     from slmtui.data.reading import at_start
     from slmtui.data.split_stats import dataset_leakage
     from slmtui.insight.corpus_facts import measure_corpus
+    from slmtui.insight.estimates import memory_of_machine
     from slmtui.insight.suggest import steps_in_time, suggest
     from slmtui.insight.suggested_file import suggested_toml
     from slmtui.training.prepare import dataset_settings, phase_corpus
@@ -88,9 +89,10 @@ def suggested(sources: Sequence[Path], overrides: Sequence[str], *, timed: bool 
     facts = measure_corpus(corpus, counted.dataset, settings, dataset_leakage(counted.dataset), fixed)
     if facts.note:
         say(f"warning: {facts.note}")
-    suggestion = suggest(phase.data, facts, fixed)
+    memory = memory_of_machine() / 2  # what else runs wants some, too
+    suggestion = suggest(phase.data, facts, fixed, most_memory=memory)
     if timed and (step := step_seconds(suggestion.phase)):
-        suggestion = suggest(phase.data, facts, fixed, steps_in_time(facts, step))
+        suggestion = suggest(phase.data, facts, fixed, steps_in_time(facts, step), memory)
         total = duration(step * suggestion.phase.training.max_iters)
         say(f"a step takes {duration_of_step(step)} on this machine: {total} for all of them, evaluations aside")
     return suggested_toml(suggestion)

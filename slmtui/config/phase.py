@@ -237,6 +237,11 @@ class TrainingSection(Section):
 
     max_iters: Whole = Field(1000, ge=1, le=10**9, description="Steps to train; one step is one optimiser update.")
     batch_size: Whole = Field(16, ge=1, le=65_536, description="Windows of block_size tokens per step.")
+    accumulate: Whole = Field(
+        1, ge=1, le=65_536,
+        description="Parts in which a batch is computed, one after the other: the same losses with less memory; at "
+        "most batch_size.",
+    )  # fmt: skip
     learning_rate: Number = Field(1e-3, gt=0, le=10, description="Learning rate after the warm-up.")
     schedule: Literal["constant", "cosine"] = Field(
         "cosine", description="Keep the learning rate constant, or let it fall to min_lr along half a cosine."
@@ -268,6 +273,19 @@ class TrainingSection(Section):
         description="CPU threads; auto: all cores, or fewer if that is faster, as measured at the start.",
         json_schema_extra={"allowed": '"auto" or a whole number from 1 to 1,024'},
     )
+
+    @field_validator("accumulate")
+    @classmethod
+    def _not_above_batch_size(cls, accumulate: int, info: ValidationInfo) -> int:
+        batch_size = info.data.get("batch_size", accumulate)
+        if accumulate > batch_size:
+            raise broken_rule(
+                "more parts than windows",
+                got=f"{accumulate:,} with batch_size = {batch_size:,}",
+                allowed=f"a whole number from 1 to {batch_size:,}",
+                beside="batch_size",
+            )
+        return accumulate
 
     @field_validator("min_lr")
     @classmethod

@@ -134,6 +134,13 @@ def epochs(phase: Phase, train_tokens: int, train_length: int | None = None) -> 
     return Epochs(number, FULL_VALUE, LAST_VALUE)
 
 
+def memory_of_machine() -> int:
+    """In bytes."""
+    import psutil
+
+    return int(psutil.virtual_memory().total)
+
+
 def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str, int]:
     """Bytes that training takes beside the program itself (0.3 GB), estimated; fp32 throughout.
 
@@ -155,9 +162,10 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
 
     Measured on the CPU over seven shapes, 0.5 M to 30 M parameters: within 15 % (docs/log.md).
 
-    P parameters, N = B T tokens in a step (B batch_size, T block_size), C n_embd, L n_layer, H n_head, V n_vocab.
+    P parameters, N = B T tokens computed at once (B batch_size / accumulate, T block_size), C n_embd, L n_layer,
+    H n_head, V n_vocab.
     """
-    model, batch = phase.model, phase.training.batch_size
+    model, batch = phase.model, -(-phase.training.batch_size // phase.training.accumulate)
     n_tokens = batch * model.block_size
     kept = 17 + 3 * (model.positions == "rotary") + 2 * (model.norm == "rms") + 3 * (model.mlp == "swiglu")
     parts = parameters(phase, n_vocab)

@@ -16,6 +16,7 @@ from typing import Any
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.config.phase import DataSection, Phase
 from slmtui.insight.corpus_facts import BPE_SIZES, CorpusFacts, VocabularyTrial
+from slmtui.insight.estimates import memory_needed
 from slmtui.insight.rules.advice import SMALLEST_FRACTION
 from slmtui.insight.rules.limits import LEAK, TINY_VALIDATION
 from slmtui.model.size import count_parameters
@@ -92,13 +93,14 @@ class Suggestion:
 
 
 def suggest(
-    data: DataSection, facts: CorpusFacts, fixed: Fixed | None = None, most_iters: int = MOST_ITERS
+    data: DataSection, facts: CorpusFacts, fixed: Fixed | None = None, most_iters: int = MOST_ITERS,
+    most_memory: float = math.inf,
 ) -> Suggestion:  # fmt: skip
     """A phase for the dataset that `data` names.
 
     fixed: values by (section, key) that are not to be chosen, and that the others are chosen for; a kind of vocabulary
     other than bpe must be the measured dataset's, or among the trials. most_iters: what there is time for on this
-    machine.
+    machine. most_memory: bytes that the training may take; a batch that takes more is computed in parts.
     """
     fixed = fixed or {}
     lines = [
@@ -119,7 +121,26 @@ def suggest(
     values: dict[str, dict[str, Any]] = {"phase": _phase_section(data) | named, "data": _data_values(data)}
     for line in lines:
         values.setdefault(line.section, {})[line.key] = line.value
-    return Suggestion(tuple(lines), Phase.model_validate(values))
+    suggestion = Suggestion(tuple(lines), Phase.model_validate(values))
+    return suggestion if ("training", "accumulate") in fixed else _in_parts(suggestion, facts, fixed, most_memory)
+
+
+def _in_parts(suggestion: Suggestion, facts: CorpusFacts, fixed: Fixed, most_memory: float) -> Suggestion:
+    """The suggestion with its batch in as many parts as it takes to stay within the memory."""
+    n_vocab, tokens = _vocabulary(facts, fixed).n_vocab, round(_tokens(facts, fixed))
+    phase, lines = suggestion.phase, list(suggestion.lines)
+    whole = sum(memory_needed(phase, n_vocab, tokens).values())
+    while (training := phase.training).accumulate < training.batch_size and (
+        sum(memory_needed(phase, n_vocab, tokens).values()) > most_memory
+    ):
+        parts = min(training.batch_size, 2 * training.accumulate)
+        phase = phase.model_copy(update={"training": training.model_copy(update={"accumulate": parts})})
+    if training.accumulate == 1:
+        return suggestion
+    why = f"parts of a batch, which would take {byte_size(whole, decimals=1)} all at once; the losses are the same"
+    at = next(number for number, line in enumerate(lines, 1) if line.key == "batch_size")
+    lines.insert(at, SuggestedValue("training", "accumulate", training.accumulate, why))
+    return Suggestion(tuple(lines), phase)
 
 
 def steps_in_time(facts: CorpusFacts, step_seconds: float) -> int:

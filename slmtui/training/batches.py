@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slmtui.data.dataset import SideTokens
+from slmtui.model.gpt import Part
 
 
 class WindowSource:
@@ -40,6 +41,12 @@ class WindowSource:
         windows = self.tokens[starts[:, None] + np.arange(self.block_size + 1)]  # (B, T + 1)
         batch = torch.from_numpy(windows.astype(np.int64)).to(self.device)
         return batch[:, :-1], batch[:, 1:]
+
+
+def parts_of_batch(batch_size: int, n_parts: int) -> list[Part]:
+    """A batch in parts of about the same number of rows."""
+    ends = [batch_size * (number + 1) // n_parts for number in range(n_parts)]
+    return [Part(slice(first, end), batch_size) for first, end in zip([0, *ends], ends, strict=False)]
 
 
 def windows_in_order(

@@ -34,12 +34,15 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def proposal(phase: Phase) -> str:
-    """The next smaller training: half the batch; if the batch is one window, half the window; else a smaller model."""
+    """The same training in less memory: the batch in twice as many parts. If each is one window already, the next
+    smaller training: half the window; else a smaller model."""
     batch_size, block_size, n_embd = phase.training.batch_size, phase.model.block_size, phase.model.n_embd
-    if batch_size > 1:
-        return f"try a smaller batch: --set training.batch_size={batch_size // 2}"
+    if phase.training.accumulate < batch_size:
+        parts = min(batch_size, 2 * phase.training.accumulate)
+        return f"compute each batch in {parts} parts, with the same losses: --set training.accumulate={parts}"
     if block_size > 16:
-        return f"the batch is already a single window; try a shorter one: --set model.block_size={block_size // 2}"
+        shorter = f"--set model.block_size={block_size // 2}"
+        return f"no more than a window at a time is computed already; try a shorter one: {shorter}"
     return f"the batch is already small; try a smaller model than n_embd = {n_embd}, n_layer = {phase.model.n_layer}"
 
 

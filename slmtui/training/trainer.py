@@ -14,9 +14,11 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 
 import torch
+from torch import Tensor
 
 from slmtui.data.baseline import bits_per_byte
 from slmtui.training import events
+from slmtui.training.batches import parts_of_batch
 from slmtui.training.control import Control, NoControl
 from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, not_negative, sampled_losses
@@ -106,19 +108,36 @@ def update(training: Training) -> events.Step:
     idx, targets = training.windows["train"].random_batch(training.batches, settings.batch_size)
     with _denormals_flushed():
         training.optimizer.zero_grad()  # before the loss, which reuses the old gradient's memory for the new one
-        if training.teacher is None:
-            loss = training.model.loss(idx, targets, bf16=training.bf16)
-        else:
-            loss = training.teacher.loss(training.model, idx, targets, bf16=training.bf16)
-        value, norm = not_negative(loss.item()), math.nan
+        value, norm = not_negative(_gradients(training, idx, targets)), math.nan
         if math.isfinite(value):
-            loss.backward()  # type: ignore[no-untyped-call]
             norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()
             training.optimizer.step(learning_rate)
             training.step += 1
     training.seconds += time.perf_counter() - begin
     tokens = training.step * settings.batch_size * training.windows["train"].block_size
     return events.Step(step=training.step, loss=value, learning_rate=learning_rate, grad_norm=norm, tokens=tokens)
+
+
+def _gradients(training: Training, idx: Tensor, targets: Tensor) -> float:
+    """Compute the gradients of the mean loss of a batch, (B, T) each, part by part, as far as it is finite; return it.
+
+    Each part draws its dropout from the state that the whole batch would.
+    """
+    total, drawn = 0.0, training.dropout.get_state()
+    for part in parts_of_batch(len(idx), training.phase.training.accumulate):
+        training.dropout.set_state(drawn)
+        training.model.drop_in(part)
+        rows = idx[part.rows], targets[part.rows]
+        if training.teacher is None:
+            loss = training.model.loss(*rows, bf16=training.bf16)
+        else:
+            loss = training.teacher.loss(training.model, *rows, bf16=training.bf16)
+        share = len(rows[0]) / part.of
+        total += loss.item() * share
+        if not math.isfinite(total):
+            break
+        (loss if share == 1 else loss * share).backward()  # type: ignore[no-untyped-call]
+    return total
 
 
 @contextmanager

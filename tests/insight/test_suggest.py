@@ -13,7 +13,7 @@ from slmtui.cli import main
 from slmtui.config.phase import DataSection
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.insight.corpus_facts import CorpusFacts, VocabularyTrial
-from slmtui.insight.estimates import parameters
+from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.suggest import Suggestion, size_for, steps_in_time, suggest
 from slmtui.insight.suggested_file import suggested_toml
 
@@ -44,6 +44,22 @@ def test_larger_texts_get_larger_models_and_every_size_is_a_phase(train_bytes: i
     assert larger.tokenizer.vocab_size >= phase.tokenizer.vocab_size
     assert phase.evaluation.interval * 10 <= phase.training.max_iters
     assert phase.early_stopping.patience > 0
+
+
+def test_a_batch_that_takes_too_much_memory_is_computed_in_parts() -> None:
+    facts = replace(FACTS, train_bytes=10**9)
+    plenty = suggest(DATA, facts)
+    whole = sum(memory_needed(plenty.phase, plenty.phase.tokenizer.vocab_size, 10**6).values())
+    assert plenty.phase.training.accumulate == 1
+    little = suggest(DATA, facts, most_memory=0.6 * whole)
+    assert little.phase.training.batch_size == plenty.phase.training.batch_size
+    parts = little.phase.training.accumulate
+    needed = sum(memory_needed(little.phase, little.phase.tokenizer.vocab_size, 10**6).values())
+    assert 1 < parts < plenty.phase.training.batch_size
+    assert needed <= 0.6 * whole
+    assert f"accumulate = {parts}" in suggested_toml(little)
+    assert suggest(DATA, facts, most_memory=0).phase.training.accumulate == plenty.phase.training.batch_size
+    assert suggest(DATA, facts, {("training", "accumulate"): 2}, most_memory=0).phase.training.accumulate == 2
 
 
 def test_there_are_no_more_steps_than_there_is_time_for() -> None:

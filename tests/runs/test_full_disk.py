@@ -293,7 +293,7 @@ def test_out_of_memory_is_status_3_with_a_proposal(
     assert main(["--headless", "tiny.toml", "--set", "training.max_iters=500"]) == 3
     err = capsys.readouterr().err
     assert "out of memory" in err
-    assert "--set training.batch_size=2" in err
+    assert "--set training.accumulate=2" in err
     assert "Traceback" not in err
     run = Run(tmp_path / "checkpoints" / "tiny-001")
     assert load_checkpoint(run.last_file).step % 4 == 0

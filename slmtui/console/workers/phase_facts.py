@@ -119,12 +119,6 @@ def _prepared(phase: Phase, checkpoints: Path) -> tuple[Phase, Dataset]:
     return phase, prepare_dataset(phase, None if parent is None else parent.tokenizer)
 
 
-def memory_of_machine() -> int:
-    import psutil
-
-    return int(psutil.virtual_memory().total)
-
-
 def _unless_too_large(phase: Phase) -> NoCounts | None:
     total = 0
     for source in phase.data.source:

@@ -82,6 +82,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     from slmtui.data.selection import left_out_by_patterns
     from slmtui.data.split_stats import baseline_and_scripts, dataset_leakage, token_counts
     from slmtui.insight.corpus_facts import measure_corpus
+    from slmtui.insight.estimates import memory_of_machine
     from slmtui.insight.suggest import suggest
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
@@ -116,7 +117,9 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         yield overview
         say("trying vocabularies …")
         facts = measure_corpus(corpus, dataset, dataset_settings(phase), leakage)
-        overview = replace(overview, facts=facts, suggestion=suggest(phase.data, facts))
+        overview = replace(
+            overview, facts=facts, suggestion=suggest(phase.data, facts, most_memory=memory_of_machine() / 2)
+        )
         yield overview
         say("looking for near-copies …")
         copies = near_copies(dataset, one_document_a_file=corpus.one_document_a_file)
@@ -136,6 +139,7 @@ def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Sugges
     Unmeasured, and so as it was, if `stop` becomes true before.
     """
     from slmtui.console.workers.phase_facts import measure
+    from slmtui.insight.estimates import memory_of_machine
     from slmtui.insight.suggest import steps_in_time, suggest
 
     if found.suggestion is None or found.facts is None:
@@ -143,4 +147,5 @@ def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Sugges
     _, speed = measure(found.suggestion.phase, stop)
     if not isinstance(speed, Speed):
         return found.suggestion
-    return suggest(found.phase.data, found.facts, most_iters=steps_in_time(found.facts, speed.step))
+    iters, memory = steps_in_time(found.facts, speed.step), memory_of_machine() / 2
+    return suggest(found.phase.data, found.facts, most_iters=iters, most_memory=memory)

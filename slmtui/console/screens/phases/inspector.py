@@ -14,12 +14,19 @@ from slmtui.console.workers.phase_facts import (
     data_key,
     find_previews,
     measure,
-    memory_of_machine,
     read_counts,
     shape_key,
     speed_from_run,
 )
-from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed, known_vocabulary, memory_needed, settled
+from slmtui.insight.estimates import (
+    DatasetCounts,
+    NoCounts,
+    Speed,
+    known_vocabulary,
+    memory_needed,
+    memory_of_machine,
+    settled,
+)
 
 if TYPE_CHECKING:
     from slmtui.runs.preview import RunPreview
