@@ -56,7 +56,8 @@ class PhaseForm(Vertical):
         super().__init__(id="form")
         self.section = next(iter(sections()))
         self.text = ""
-        self.values: dict[tuple[str, str], str] = {}
+        self.values: dict[tuple[str, str], str] = {}  # of the text, or as they were typed
+        self._refused: dict[tuple[str, str], str] = {}  # what was typed that the text cannot take, and why
         self.problems: tuple[Problem, ...] = ()
         # What the field being edited had around it before the first change: what is typed in between, an empty field
         # say, leaves no trace in the comments and the order of the file.
@@ -76,7 +77,7 @@ class PhaseForm(Vertical):
         """Show the values of a text; False, and nothing to edit, if it is no TOML."""
         if text != self.text:
             self._base = None
-        self.text = text
+        self.text, self._refused = text, {}
         try:
             self.values = form_values(text)
         except ValueError:
@@ -125,19 +126,25 @@ class PhaseForm(Vertical):
         event.stop()
         if self._base is None or self._base[0] != event.key:
             self._base = event.key, self.text
+        place = event.key.section, event.key.name
+        self.values[place] = event.typed
+        self._refused.pop(place, None)
         try:
             text = with_value(self._base[1], event.key, event.typed)
         except UserError as error:
-            self.notify(str(error), severity="error")
+            self._refused[place] = str(error)
+            self._mark()
             return
-        if text != self.text:
+        if text == self.text:
+            self._mark()
+        else:
             self.text = text
             self.post_message(self.Edited(text))
 
     def _mark(self) -> None:
-        by_field: dict[tuple[str, str], list[str]] = {}
+        by_field = {place: [why] for place, why in self._refused.items()}
         elsewhere: list[str] = []
-        broken = set()
+        broken = {section for section, _ in self._refused}
         for problem in self.problems:
             section, name = _place(problem.key)
             broken.add(section)

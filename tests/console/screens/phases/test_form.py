@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from textual.pilot import Pilot
-from textual.widgets import Static, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from slmtui.console.app import Console
 from slmtui.console.screens.phases.field import Choices
@@ -59,6 +59,36 @@ async def test_mistakes_are_said_under_the_field_as_on_the_command_line() -> Non
         assert wrong.startswith('not a whole number (got "1x")')
         await type_in(app, pilot, "n_embd", "10")
         assert not field(app, "n_embd").has_class("-wrong")
+
+
+async def test_a_field_keeps_what_was_typed_while_other_sections_are_seen() -> None:
+    async with console() as (app, pilot):
+        for typed in ("150x", "150", "0150", "1_5", "150"):
+            await to_section(app, pilot, "training")
+            await type_in(app, pilot, "max_iters", typed)
+            await to_section(app, pilot, "model")
+            await to_section(app, pilot, "training")
+            shown = field(app, "max_iters").editor
+            assert isinstance(shown, Input)
+            assert shown.value == typed
+        draft = screen(app).draft
+        assert draft is not None
+        assert "max_iters = 150\n" in draft.text
+        await type_in(app, pilot, "max_iters", "2x")
+        await pilot.press("escape", "u", "u")  # undone: as the file has it
+        await until(pilot, lambda: field(app, "max_iters").value == "20")
+
+
+async def test_what_the_file_cannot_take_stays_in_its_field_with_the_reason(project: Path) -> None:
+    (project / "phases/alpha.toml").write_text(ALPHA.replace("[model]\n", "[[model]]\n"))
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "model")
+        await type_in(app, pilot, "n_head", "3")
+        await to_section(app, pilot, "training")
+        await to_section(app, pilot, "model")
+        shown = field(app, "n_head")
+        assert shown.value == "3"
+        assert shown.wrong == "model is not a section here; fix it in the file itself"
 
 
 async def insert(app: Console, pilot: Pilot[str], section: str, name: str, lines: str) -> None:
