@@ -30,6 +30,7 @@ from slmtui.runs.reference import refuse_other_text, started_with, with_referenc
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
+from slmtui.training.control import nobody
 from slmtui.training.events import Event
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom
@@ -100,8 +101,9 @@ def begin(
         del parent  # its weights are the training's now
     run = create_run(checkpoints, phase)
     lock = run.lock()
-    happens = started_with(train(training, _control_file(run, wish)), reference)
-    stream = watch(_with_last_looks(happens, run, training), dataset, baseline=baseline)
+    commands = _control_file(run, wish)
+    happens = started_with(train(training, commands), reference)
+    stream = watch(_with_last_looks(happens, run, training), dataset, baseline=_waited_for(baseline, commands))
     return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
 
 
@@ -155,6 +157,16 @@ def _measured_meanwhile(dataset: Dataset) -> Callable[[], Baseline | None]:
     found = pool.submit(whole_baseline, dataset)
     pool.shutdown(wait=False)
     return found.result
+
+
+def _waited_for(baseline: Callable[[], Baseline | None], commands: ControlFile) -> Callable[[], Baseline | None]:
+    """Whoever looks at the run sees what it waits for."""
+
+    def found() -> Baseline | None:
+        commands.tell("measuring what counting reaches")
+        return baseline()
+
+    return found
 
 
 def _at_start(dataset: Dataset) -> tuple[str, ...]:

@@ -197,7 +197,7 @@ class Console(Host):
         if self.unsaved:
             question = f"{', '.join(self.unsaved)}: unsaved changes. Quit anyway?"
             answers = {"leave": "Leave without saving", "stay": "Cancel"}
-            if await self.push_screen_wait(Question(question, answers, title=QUIT)) != "leave":
+            if await self.push_screen_wait(Question(question, answers, title=QUIT, destroys=("leave",))) != "leave":
                 return
         if not self.trainer.busy:
             self.exit("quit")

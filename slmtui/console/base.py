@@ -13,13 +13,13 @@ from textual.events import ScreenResume
 from textual.screen import Screen
 from textual.widgets import Static
 
+from slmtui.console.asking import ask
 from slmtui.console.hints import Hints
 from slmtui.console.host import Host
 from slmtui.errors import UserError
 from slmtui.output import visible
-from slmtui.runs.control import send
 from slmtui.runs.run import Run
-from slmtui.training.control import Command, CommandKind
+from slmtui.training.control import CommandKind
 
 MODES = {  # and what they are for
     "data": "of the corpus: its text, its split, what to beat",
@@ -123,13 +123,13 @@ class ConsoleScreen(Screen[None]):
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
 
     def ask_trainer(self, run: Run, kind: CommandKind, value: float | None = None) -> bool:
-        """Ask whoever trains the run for something. False, and a notification, if the request cannot be written."""
+        """Ask whoever trains the run for something, or take that back. False, and a toast, if it cannot be written."""
         try:
-            send(run.control_file, Command(kind, value))
+            ask(run, kind, value)
         except UserError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
             return False
-        self.look_soon()
+        self.call_later(self._beat)  # it is acknowledged at once
         return True
 
     def on_mount(self) -> None:

@@ -11,9 +11,10 @@ from slmtui.config.errors import PhaseError, Problem
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import LARGEST_FILE, load_phase, parse_phase
 from slmtui.errors import UserError
-from slmtui.files import is_folder, open_to_read
+from slmtui.files import is_folder, is_there, open_to_read
 from slmtui.project import PHASES
 from slmtui.runs.atomic_files import atomic_write, sync_folder
+from slmtui.trash import throw_away
 
 GONE = (-1, -1)  # the stamp of a file that is not there, or cannot be seen
 
@@ -136,10 +137,9 @@ class Drafts:
         return path
 
     def delete(self, path: Path) -> None:
-        try:
-            path.unlink(missing_ok=True)
-        except OSError as error:
-            raise UserError(f"{path} cannot be deleted: {error.strerror}") from None
+        """Move a file to the trash, with what is saved of it; UserError if that cannot be done."""
+        if is_there(path):
+            throw_away(path)
         self.by_path.pop(path, None)
 
 

@@ -30,6 +30,7 @@ def with_lines_completed(stream: Iterable[Event], run: Run, training: Training) 
 def _characters_saved(run: Run, training: Training) -> Iterator[Event]:
     if training.phase.gate.min_characters_saved is None or training.best_step is None:
         return
+    training.tell("completing lines of the validation text")
     try:
         saved = load_model(run.best_file, training.model.mixture)
     except CheckpointError as error:

@@ -29,6 +29,7 @@ def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> It
 
 def _measured(run: Run, training: Training) -> Iterator[Event]:
     dataset = training.dataset
+    training.tell("measuring the best model")
     try:
         saved = load_model(run.best_file, training.model.mixture)
     except CheckpointError as error:

@@ -68,6 +68,7 @@ def _save(run: Run, log: EventLog, training: Training, event: events.Checkpoint)
     path, resumable, size_before = run.folder / event.file, event.kind == "last", log.size
     file_before = inode(path)
     try:
+        training.tell("saving", event.file)
         with _refusals_named(run):
             log.append(event)
             log.sync()

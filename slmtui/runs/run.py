@@ -5,6 +5,7 @@ checkpoints/<phase>-<nnn>/
     events.jsonl     all that happened, one event a line
     last.pt best.pt  the newest state, and the model with the lowest validation loss (with ngram_mix, the mixed one)
     control.jsonl    what was asked of it while it ran
+    now.json         how much of that its trainer has read, and what it did last besides its steps
     lock             held by the process that trains it, whose id is in it; a dead one holds nothing
 """
 
@@ -33,6 +34,7 @@ from slmtui.runs.log_reader import read_events
 from slmtui.runs.tags import read_tags
 from slmtui.training import events
 from slmtui.training.events import Event
+from slmtui.trash import throw_away, thrown_in
 
 State = Literal["running", "paused", "stalled", "done", "stopped", "failed", "crashed"]
 ALIVE: tuple[State, ...] = ("running", "paused", "stalled")  # somebody trains it
@@ -163,11 +165,19 @@ class Run:
             return False
         return is_empty and (is_there(self.last_file) or is_there(self.best_file))
 
-    def delete(self) -> None:
-        """Remove the folder and all that is in it; RunError if it is being trained, or if that cannot be done."""
+    def throw_away(self) -> None:
+        """Move the folder to the trash beside it; UserError if it is being trained, or if that cannot be done."""
+        with self._locked_to_go():
+            throw_away(self.folder)
+
+    def _locked_to_go(self) -> Lock:
         if self.folder.is_symlink():
             raise RunError(f"{self.name} is a link to another folder; remove the link by hand")
-        with self.lock():
+        return self.lock()
+
+    def delete(self) -> None:
+        """Remove the folder and all that is in it; RunError if it is being trained, or if that cannot be done."""
+        with self._locked_to_go():
             try:
                 shutil.rmtree(self.folder)
             except OSError as error:
@@ -177,11 +187,13 @@ class Run:
 def create_run(checkpoints: Path, phase: Phase) -> Run:
     """Take the next free number for this phase and freeze the phase in its folder.
 
-    The number of a run that is gone is not free while tags.jsonl speaks of it: what was said is not true of another.
+    The number of a run that is gone is not free while tags.jsonl speaks of it, since what was said is not true of
+    another, nor while it can be brought back.
     """
     try:
         checkpoints.mkdir(parents=True, exist_ok=True)
-        paths = [*checkpoints.iterdir(), *(checkpoints / name for name in read_tags(checkpoints).named)]
+        gone = {*read_tags(checkpoints).named, *(thrown.name for thrown in thrown_in(checkpoints))}
+        paths = [*checkpoints.iterdir(), *(checkpoints / name for name in gone)]
         taken = [Run(path).number or ("", 0) for path in paths]
         number = max((n for name, n in taken if name == phase.phase.name), default=0) + 1
         while True:

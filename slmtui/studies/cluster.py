@@ -27,7 +27,7 @@ from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.parents import with_parent
 from slmtui.runs.atomic_files import atomic_write, clear_drafts
-from slmtui.runs.control import ControlFile
+from slmtui.runs.control import make_control_file
 from slmtui.runs.lock import Lock
 from slmtui.runs.log import EventLog
 from slmtui.runs.run import Run, create_run
@@ -69,7 +69,7 @@ class Away:
         self.run, self.run_lock = run, run.lock()
         clear_drafts(run.folder)
         try:
-            self.control_position = ControlFile(run.control_file).position
+            self.control_position = make_control_file(run.control_file)
         except OSError as error:
             raise UserError(f"{run.control_file}: cannot be made ({error.strerror})") from None
 

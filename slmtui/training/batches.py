@@ -74,6 +74,12 @@ def windows_in_order(
             yield batch[:, :-1], batch[:, 1:], first
 
 
+def n_windows(side: SideTokens, block_size: int, limit: int | None = None) -> int:
+    """How many windows `windows_in_order` has."""
+    n = len(_window_positions(len(side.tokens) - 1, block_size)[0])
+    return n if limit is None else min(n, max(1, limit // (block_size - block_size // 2)))
+
+
 def _window_positions(n_targets: int, block_size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Where the windows begin, (n,), and how many targets of each window earlier windows have counted, (n,)."""
     context = block_size // 2

@@ -1,4 +1,4 @@
-"""The commands that a person may give to a training between two steps."""
+"""What a person may ask of a training between two steps, and what the training says of itself meanwhile."""
 
 from __future__ import annotations
 
@@ -14,12 +14,25 @@ class Command:
     value: float | None = None  # learning_rate: the factor to multiply the schedule by from now on
 
 
+class Tell(Protocol):
+    """Says what takes a while, such as "evaluating", and how far it is, "3 of 12 windows"; "" for steps again."""
+
+    def __call__(self, what: str, how_far: str = "", /) -> None: ...
+
+
+def nobody(what: str, how_far: str = "", /) -> None:
+    """Tell nobody what takes a while."""
+
+
 class Control(Protocol):
     def poll(self) -> list[Command]:
-        """The commands that have arrived since the last call, oldest first; never blocks."""
+        """The next command that has arrived, or several, oldest first; never blocks."""
 
     def wait(self) -> list[Command]:
         """The same while paused: may sleep briefly if there are none."""
+
+    def tell(self, what: str, how_far: str = "", /) -> None:
+        """See Tell."""
 
 
 class NoControl:
@@ -30,3 +43,6 @@ class NoControl:
 
     def wait(self) -> list[Command]:
         return [Command("resume")]
+
+    def tell(self, what: str, how_far: str = "", /) -> None:
+        """Nobody listens."""

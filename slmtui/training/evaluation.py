@@ -13,7 +13,7 @@ after it was predicted. The whole side is read for them, in order, after the tra
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,20 @@ from slmtui.data.dataset import Dataset, Side, SideTokens
 from slmtui.model.copy_head import MIN_PROBABILITY
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import NgramMixture
-from slmtui.training.batches import WindowSource, windows_in_order
+from slmtui.training.batches import WindowSource, n_windows, windows_in_order
+from slmtui.training.control import Tell, nobody
 
 if TYPE_CHECKING:
     from slmtui.model.context_mixture import ContextMixture
 
 SAMPLED_BATCHES = 20  # at most; eval_iters of the published script
 TOKENS_AT_ONCE = 4096
+
+Seen = Callable[[int], None]  # hears of windows that are done
+
+
+def unseen(n: int) -> None:
+    """Nobody counts the windows."""
 
 
 @dataclass(frozen=True)
@@ -54,37 +61,55 @@ class Losses:
     adaptive: float | None = None
 
 
-def full_losses(model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *, bf16: bool = False) -> Losses:
+def full_losses(
+    model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *, bf16: bool = False, tell: Tell = nobody
+) -> Losses:
     """Losses by the full method, on as many tokens of the training side as the validation side has.
 
     val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture.
     """
-    train = full_loss(model, dataset.train, limit=len(dataset.val.tokens), bf16=bf16)
-    val = side_losses(model, dataset.val, val_ngram, bf16=bf16)
+    limit, block_size = len(dataset.val.tokens), model.config.block_size
+    total = n_windows(dataset.train, block_size, limit) + n_windows(dataset.val, block_size)
+    done = 0
+
+    def seen(n: int) -> None:
+        nonlocal done
+        done += n
+        tell("evaluating", f"{done:,} of {total:,} windows")
+
+    train = full_loss(model, dataset.train, limit=limit, bf16=bf16, seen=seen)
+    val = side_losses(model, dataset.val, val_ngram, bf16=bf16, seen=seen)
     return Losses(train, val.network, val.static, val.adaptive)
 
 
-def side_losses(model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False) -> SideLosses:
+def side_losses(
+    model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False, seen: Seen = unseen
+) -> SideLosses:
     """Losses over a side, each of its tokens but the first predicted once.
 
     ngram: the n-gram model's loss for each token of the side, (n,), for a model that mixes one in.
     """
     mixture = model.mixture
     if mixture is None or (isinstance(mixture, NgramMixture) and ngram is None):
-        return SideLosses(full_loss(model, side, bf16=bf16))
+        return SideLosses(full_loss(model, side, bf16=bf16, seen=seen))
     is_text = _is_text(torch.from_numpy(side.tokens[1:].astype(np.int64)), side.end)
-    return SideLosses(*(_mean(losses[is_text]) for losses in each_loss(model, side, ngram, bf16=bf16)))
+    return SideLosses(*(_mean(losses[is_text]) for losses in each_loss(model, side, ngram, bf16=bf16, seen=seen)))
 
 
-def each_loss(model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False) -> list[Tensor]:
+def each_loss(
+    model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False, seen: Seen = unseen
+) -> list[Tensor]:
     """The losses of a side's tokens but the first, (n − 1,) each: the network's, then those of mixtures, if any."""
     model.eval()
     mixture = model.mixture
     if mixture is not None and not isinstance(mixture, NgramMixture):
-        found = context_losses(model, side, bf16=bf16)
+        found = context_losses(model, side, bf16=bf16, seen=seen)
     else:
-        batches = windows_in_order(side, model.config.block_size, _rows(model))
-        found = [torch.cat([_token_losses(model, *batch, bf16=bf16) for batch in batches])]  # (n - 1,)
+        losses = []
+        for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model)):
+            losses.append(_token_losses(model, idx, targets, first, bf16=bf16))
+            seen(len(idx))
+        found = [torch.cat(losses)]  # (n - 1,)
         if mixture is not None and ngram is not None:
             found.append(mixture.losses(found[0], ngram[1 : len(side.tokens)]))
     model.train()
@@ -92,7 +117,7 @@ def each_loss(model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16
 
 
 @torch.no_grad()
-def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False) -> list[Tensor]:
+def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False, seen: Seen = unseen) -> list[Tensor]:
     """The losses of a side's tokens but the first, (n − 1,) each: of the network, static, adaptive.
 
     Of a network whose probabilities are not numbers, all are NaN from there on.
@@ -119,13 +144,16 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False) -> list[
             if static is not None:
                 found[1].append(static.losses(tokens, [rows], adaptive=False))
             found[2].append(adaptive.losses(tokens, [rows], adaptive=True))
+        seen(len(idx))
     if counted is not None:
         found[1].append(counted.after(1).with_network(np.concatenate(found[0]), np.concatenate(sureness)))
     return [torch.from_numpy(np.concatenate(losses)) for losses in found]
 
 
 @torch.no_grad()
-def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False) -> float:
+def full_loss(
+    model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False, seen: Seen = unseen
+) -> float:
     """Mean loss in nats per token of text over a side, each of its tokens but the first predicted once.
 
     NaN if none of those tokens is text.
@@ -135,6 +163,7 @@ def full_loss(model: GPT, side: SideTokens, *, limit: int | None = None, bf16: b
     for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model), limit):
         batch_total, batch_count = _total(model, idx, targets, side.end, first=first, bf16=bf16)
         total, count = total + batch_total, count + batch_count
+        seen(len(idx))
     model.train()
     return not_negative(total / count) if count else math.nan
 

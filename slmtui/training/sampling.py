@@ -21,6 +21,7 @@ from slmtui.model.mixture import network_alone
 from slmtui.training import events
 from slmtui.training.events import Event
 from slmtui.training.state import Training
+from slmtui.words import plural
 
 
 def samples(training: Training) -> Iterator[Event]:
@@ -47,6 +48,7 @@ def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event
 
 def _draw(training: Training, n: int) -> list[tuple[str, str]]:
     begin = time.perf_counter()
+    training.tell("sampling", plural(n, "completion"))
     seed = training.phase.training.seed + 1000 * training.step
     with network_alone(training.model) if training.is_network_alone else nullcontext():
         drawn = completions(training.model, training.dataset.tokenizer, training.phase.sampling, n, seed)

@@ -18,6 +18,7 @@ from slmtui.data.ngram_baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.model.gpt import GPT, GPTConfig, gpt_from_tensors, initial_gpt
 from slmtui.model.mixture import Mixture, NgramMixture
 from slmtui.training.batches import WindowSource
+from slmtui.training.control import Tell, nobody
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
@@ -53,6 +54,7 @@ class Training:
         # The n-gram model's loss for each validation token, which stays the same throughout the training.
         ngram = model.mixture if isinstance(model.mixture, NgramMixture) else None
         self.val_ngram = None if ngram is None else ngram.ngram_losses(self.windows["val"].tokens)
+        self.tell: Tell = nobody  # what takes a while besides the steps
         self.announced = False  # whether run_started has been emitted
         self.step = 0
         self.evaluated_at = -1  # the step of the last scheduled evaluation

@@ -37,6 +37,7 @@ MOST_STEP_EVENTS = 10_000  # in a log, however long the training is
 def train(training: Training, control: Control | None = None) -> Iterator[Event]:
     """Train from the current step to the end; the last event says why the training ended."""
     control = control or NoControl()
+    training.tell = control.tell
     if not training.announced:
         training.announced = True
         yield run_started(training)
@@ -71,6 +72,7 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
             return _judged(training, "completed")
         if 0 < patience <= training.evaluations_since_best or training.best_loss <= target:
             return _judged(training, "early stopping")
+        training.tell("")
         step = update(training)
         cause = _divergence(training, step.loss)
         if cause or step.step % log_interval(settings.max_iters) == 0:
@@ -186,9 +188,10 @@ def _save_best(training: Training) -> Iterator[events.Checkpoint]:
 def evaluate(training: Training, *, requested: bool = False) -> events.Evaluation:
     """The current training and validation loss. A requested evaluation leaves every random stream unchanged."""
     begin = time.perf_counter()
+    training.tell("evaluating")
     phase, dataset = training.phase, training.dataset
     if phase.evaluation.method == "full":
-        losses = full_losses(training.model, dataset, training.val_ngram, bf16=training.bf16)
+        losses = full_losses(training.model, dataset, training.val_ngram, bf16=training.bf16, tell=training.tell)
     else:
         before = training.batches.get_state(legacy=True)
         losses = sampled_losses(
@@ -265,7 +268,8 @@ def _handle_commands(training: Training, control: Control) -> Generator[Event, N
                     yield _change_learning_rate(training, command.value)
                 case _:  # pausing a paused training or resuming a running one: nothing to do
                     pass
-        commands = control.wait() if paused else []
+            training.tell("")
+        commands = control.wait() if paused else control.poll()
     return None
 
 

@@ -49,6 +49,9 @@ class Script:
     def wait(self) -> list[Command]:
         return [Command("resume")]
 
+    def tell(self, what: str, how_far: str = "", /) -> None:
+        pass
+
 
 def test_a_training_tells_its_story_in_order(make_phase: MakePhase) -> None:
     happened = list(train(start(make_phase())))

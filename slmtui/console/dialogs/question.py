@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -22,10 +23,13 @@ class Question(ModalScreen[str | None]):
         Binding("right,l", "app.focus_next", show=False),
     ]
 
-    def __init__(self, question: str, answers: dict[str, str], *, title: str = "") -> None:
-        """answers: what is returned, and what stands on the button; its first letter is its key."""
+    def __init__(
+        self, question: str, answers: dict[str, str], *, title: str = "", destroys: Collection[str] = ()
+    ) -> None:
+        """answers: what is returned, and what stands on the button; its first letter is its key. destroys: those after
+        which something is lost; the focus is on the first of the others."""
         super().__init__()
-        self.question, self.answers, self.heading = question, answers, title
+        self.question, self.answers, self.heading, self.destroys = question, answers, title, destroys
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
@@ -35,12 +39,14 @@ class Question(ModalScreen[str | None]):
             with Horizontal(classes="answers"):
                 for answer, label in self.answers.items():
                     key = Content.assemble((label[0], "underline"), label[1:])
-                    yield Button(key, id=f"answer-{answer}", compact=True)
+                    classes = "-destroys" if answer in self.destroys else None
+                    yield Button(key, id=f"answer-{answer}", classes=classes, compact=True)
 
     def on_mount(self) -> None:
         for answer, label in self.answers.items():
             self._bindings.bind(label[0].lower(), f"answer('{answer}')", label)
-        self.query(Button).first().focus()
+        safe = next(answer for answer in self.answers if answer not in self.destroys)
+        self.query_one(f"#answer-{safe}", Button).focus()
 
     def action_answer(self, answer: str) -> None:
         self.dismiss(answer or None)

@@ -362,6 +362,7 @@ class DataScreen(ConsoleScreen):
                     f"{SUGGESTED} already exists. Overwrite it with the new suggestion?",
                     {"overwrite": "Overwrite it", "new": f"New file {other}.toml", "cancel": "Cancel"},
                     title="save the suggestion",
+                    destroys=("overwrite",),
                 )
             )
         if answer not in ("overwrite", "new"):

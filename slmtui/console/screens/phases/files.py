@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from slmtui.config.editing import new_phase, with_value
@@ -15,6 +15,8 @@ from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.errors import UserError
 from slmtui.files import is_there
+from slmtui.output import visible
+from slmtui.trash import bring_back
 
 
 class PhaseFiles:
@@ -48,9 +50,11 @@ class PhaseFiles:
 
     async def delete(self, draft: Draft) -> None:
         answer = await self._question(
-            f"Delete {draft.path}? This cannot be undone. Its runs stay.",
-            {"delete": "Delete", "cancel": "Cancel"},
+            f"Delete {draft.path}? Its runs stay, and u brings it back"
+            + (", without what is not saved." if draft.changed else "."),
+            {"delete": "Delete it", "keep": "Keep it"},
             title="delete a phase",
+            destroys=("delete",),
         )
         if answer == "delete":
             try:
@@ -59,14 +63,26 @@ class PhaseFiles:
                 self._say(error, "delete a phase")
             self._refresh()
 
-    async def revert(self, draft: Draft) -> None:
-        """Forget what was not saved."""
-        if not draft.changed:
+    async def undo(self, draft: Draft | None) -> None:
+        """Forget what was not saved of a phase; if all of it is, bring back the phase that was deleted last."""
+        if draft is not None and draft.changed:
+            await self._revert(draft)
             return
+        try:
+            back = bring_back(self._drafts.folder)
+        except UserError as error:
+            self._host.notify(visible(str(error)), markup=False)
+            return
+        self._drafts.look()
+        self._go_to(back)
+        self._host.notify(visible(f"{back} is back"), markup=False)
+
+    async def _revert(self, draft: Draft) -> None:
         answer = await self._question(
             f"Undo all changes to {draft.path} that are not saved?",
             {"undo": "Undo them", "cancel": "Cancel"},
             title="undo changes",
+            destroys=("undo",),
         )
         if answer == "undo":
             draft.reload()
@@ -123,6 +139,7 @@ class PhaseFiles:
                 {"overwrite": "Overwrite it" if there else "Write it again", "reload": "Reload it and lose my changes",
                  "cancel": "Cancel"},
                 title="changed on disk",
+                destroys=("overwrite", "reload") if there else (),
             )  # fmt: skip
             if answer == "reload":
                 draft.reload()
@@ -149,8 +166,10 @@ class PhaseFiles:
         answer = await self._host.push_screen_wait(InputDialog(question, title=title, value=value, wrong=wrong))
         return answer or None
 
-    async def _question(self, question: str, answers: dict[str, str], *, title: str) -> str | None:
-        return await self._host.push_screen_wait(Question(question, answers, title=title))
+    async def _question(
+        self, question: str, answers: dict[str, str], *, title: str, destroys: Collection[str] = ()
+    ) -> str | None:
+        return await self._host.push_screen_wait(Question(question, answers, title=title, destroys=destroys))
 
     def _go_to(self, path: Path) -> None:
         self._host.phase_file = path

@@ -88,7 +88,7 @@ class PhaseList(OptionList):
         Binding("y", "screen.copy", "copy", tooltip="save as a new phase"),
         Binding("v", "screen.against", "versus", show=False, tooltip="compare with another phase"),
         Binding("m", "screen.measure", "measure", show=False, tooltip="measure a few steps"),
-        Binding("u", "screen.revert", "undo changes", show=False, tooltip="undo all changes that are not saved"),
+        Binding("u", "screen.undo", "undo", show=False, tooltip="undo what is not saved, or the last deletion"),
         Binding("x", "screen.delete", "delete", show=False, tooltip="delete the file"),
         Binding("i", "screen.set_up", "set up", tooltip="set up a project in this folder"),
         Binding("ctrl+s", "screen.save", "save", show=False, tooltip="save the changes"),

@@ -234,10 +234,9 @@ class PhasesScreen(ConsoleScreen):
             await self.files.delete(self.draft)
 
     @work
-    async def action_revert(self) -> None:
-        """Undo what was not saved."""
-        if self.draft is not None:
-            await self.files.revert(self.draft)
+    async def action_undo(self) -> None:
+        """Undo what was not saved; else bring back what was deleted last."""
+        await self.files.undo(self.draft)
 
     @work
     async def action_set_up(self) -> None:

@@ -15,13 +15,14 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
+from slmtui.console.asking import asked_words, doing_words, pause_or_resume
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.dialogs.input import InputDialog
-from slmtui.console.dialogs.question import Question
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.screens.runs.columns import SORTS, sort_runs
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
+from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash
 from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.naming import ask_note, ask_tags
 from slmtui.console.screens.runs.run_list import RunList
@@ -31,12 +32,14 @@ from slmtui.files import is_there
 from slmtui.output import visible
 from slmtui.project import how_to_train
 from slmtui.runs.continuing import continued, why_not_continued
+from slmtui.runs.control import now
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
 from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
+KEYS: dict[CommandKind, str] = {"pause": "P", "resume": "P", "stop": "S"}
 SORT_MEMORY = "sort of runs"
 NEED_A_RUN = {
     "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
@@ -75,7 +78,9 @@ class RunsScreen(ConsoleScreen):
         Binding("e", "export", "export", show=False, tooltip="export this run's model or curves for other programs"),
         Binding("v", "serve", "serve", show=False, tooltip="serve this run's model to editors, over HTTP"),
         Binding("C", "complete", "complete", tooltip="talk to this run's model"),
-        Binding("x,delete", "delete", "delete", tooltip="delete this run's folder (asks first)"),
+        Binding("x,delete", "delete", "delete", tooltip="delete this run, or the marked ones (asks first)"),
+        Binding("u", "undo", "undo", show=False, tooltip="bring back the run that was deleted last"),
+        Binding("X", "empty_trash", "empty trash", show=False, tooltip="delete for good what u would bring back"),
         Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
         Binding("a", "tag", "tag", show=False, tooltip="give this run tags, which name it on the command line, too"),
         Binding("N", "note", "note", show=False, tooltip="note something of this run"),
@@ -201,7 +206,9 @@ class RunsScreen(ConsoleScreen):
     def _show_current(self) -> None:
         if (run := self.current) is None:
             return
-        self.query_one("#about", Static).update(visible(f"{run.name} · {sentence(run)}{told_of(run)}"))
+        said = now(run.run.control_file) if run.alive else None
+        words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, KEYS), sentence(run))))
+        self.query_one("#about", Static).update(visible(words + told_of(run)))
         roles = self._roles(run)
         self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
 
@@ -299,7 +306,7 @@ class RunsScreen(ConsoleScreen):
 
     def action_pause(self) -> None:
         if run := self.current:
-            self._ask(run, "resume" if run.state == "paused" else "pause")
+            self._ask(run, pause_or_resume(run.run, paused=run.state == "paused"))
 
     def action_stop(self) -> None:
         if run := self.current:
@@ -311,36 +318,23 @@ class RunsScreen(ConsoleScreen):
             self._say(f"{run.name} is not alive ({run.state})", wrong=True)
             return
         if self.ask_trainer(run.run, kind):
-            self._say({"pause": "asked to pause", "resume": "asked to resume"}.get(kind, "asked to stop"), run)
+            self._show_current()
 
     @work
     async def action_delete(self) -> None:
-        if (run := self.current) is None:
-            return
-        reason = why_not_deleted(run)
-        if self._is_queued(run):
-            reason = f"{run.name} is waiting to be trained"
-        if reason:
-            self._say(reason, wrong=True)
-            return
-        answer = await self.app.push_screen_wait(
-            Question(
-                f"Delete {visible(run.name)}, with its log and its models? This cannot be undone.\n{run.run.folder}",
-                {"keep": "Keep it", "delete": "Delete it"},
-                title="delete",
-            )
-        )
-        if answer == "delete":
-            self._delete(run)
+        if run := self.current:
+            await delete_runs(self.app, run, [self.runs[name] for name in self.marked], self._why_kept, self._say)
 
-    @work(thread=True, group="delete")
-    def _delete(self, run: RunListing) -> None:
-        try:
-            run.run.delete()
-        except (UserError, OSError) as error:
-            self.app.call_from_thread(self._say, f"{run.name} was not deleted: {error}", wrong=True)
-        else:
-            self.app.call_from_thread(self._say, f"{run.name} is deleted")
+    def _why_kept(self, run: RunListing) -> str | None:
+        return f"{run.name} is waiting to be trained" if self._is_queued(run) else why_not_deleted(run)
+
+    def action_undo(self) -> None:
+        if back := bring_back_last(self.host.checkpoints, self._say):
+            self._wanted, self._left_at = back, self.query_one(RunList).current
+
+    @work
+    async def action_empty_trash(self) -> None:
+        await empty_the_trash(self.app, self.host.checkpoints, self._say)
 
     @work
     async def action_tag(self) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slmtui.config.phase_file import load_phase
+from slmtui.console.asking import LastAsked, pause_or_resume
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.errors import UserError
 from slmtui.project import default_phase_file
+from slmtui.runs.control import now
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import ALIVE, State
 from slmtui.training.control import CommandKind
@@ -22,6 +24,7 @@ class RunControls:
 
     def __init__(self, screen: ConsoleScreen, shown: Callable[[], RunHistory | None]) -> None:
         self.screen, self._shown = screen, shown
+        self.asked = LastAsked()
 
     @property
     def state(self) -> State | None:
@@ -34,16 +37,24 @@ class RunControls:
         if history is None or self.state not in ALIVE:
             self.screen.notify("nothing is being trained here", severity="warning")
             return False
+        self.asked.note(kind)
         return self.screen.ask_trainer(history.run, kind, value)
 
     def pause_or_resume(self) -> None:
-        self.ask("resume" if self.state == "paused" else "pause")
+        if (history := self._shown()) is not None:
+            self.ask(pause_or_resume(history.run, paused=self.state == "paused"))
 
     def change_rate(self, direction: int) -> None:
         """Multiply the learning rate by 1.25, or divide it by that."""
         self.ask("learning_rate", RATE_FACTOR**direction)
 
     def stop(self) -> None:
+        """Ask first; but a stop that waits is taken back at once."""
+        history = self._shown()
+        said = now(history.run.control_file) if history is not None else None
+        if said is not None and said.waits_for("stop"):
+            self.ask("stop")
+            return
         self._confirm_stop("stop", "Stop this run and save it? Runs can resume it later.")
 
     def next_phase(self) -> None:

@@ -16,6 +16,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 
+from slmtui.console.asking import doing_words
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.question import Message
@@ -29,6 +30,7 @@ from slmtui.console.screens.train.view import X_AXES, TrainView
 from slmtui.console.screens.train.warnings_panel import WarningsPanel
 from slmtui.console.text.columns import cut
 from slmtui.output import visible
+from slmtui.runs.control import now
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import ALIVE, Run, State, newest_runs
 from slmtui.runs.summary import RunSummary
@@ -46,6 +48,10 @@ NEXT: dict[State, str] = {  # what to do about a run in such a state
     "stalled": "silent for ten minutes",
     "paused": "space resumes it, c talks to it",
 }
+
+KEYS: dict[CommandKind, str] = {
+    "pause": "space", "resume": "space", "stop": "s", "evaluate": "e", "sample": "g", "checkpoint": "k",
+}  # fmt: skip
 
 EMPTY = """\
 Nothing is being trained, and no run is watched.
@@ -123,6 +129,8 @@ class TrainScreen(ConsoleScreen):
         self._drawn_evaluations = -1
         self._gap_drawn: tuple[object, ...] = ()
         self._stale = True
+        self._state: State | None = None
+        self._doing = ("", "")
 
     def body(self) -> ComposeResult:
         yield self._empty
@@ -176,15 +184,25 @@ class TrainScreen(ConsoleScreen):
             self.history = None
             self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
             return
-        summary = history.summary
+        summary, state = history.summary, history.state()
+        doing = self._doing_words(history, state)
         left_out = self._left_out and time.monotonic() - self._drawn_at >= CHART_SECONDS
-        if changed or self._stale or left_out:
-            self._show(history, summary, history.state())
+        stale = self._stale
+        if changed or stale or left_out or state != self._state:
+            self._show(history, summary)
+        if (state, doing) != (self._state, self._doing) or changed or stale:
+            self._state, self._doing = state, doing
+            self._show_title(history, state)
         machine = self.meter.words() if self.host.trainer.run_now == history.run else ""
         line = view.progress_line(history, summary, self.app.size.width, machine)
         if self.host.trainer.run_now == history.run and (words := self._preparing()):
             line = Text(f" {words}")
         self._progress.tell(line)
+
+    def _doing_words(self, history: RunHistory, state: State) -> tuple[str, str]:
+        """What the run's trainer does besides its steps, and what it is asked for."""
+        said = now(history.run.control_file) if state in ALIVE else None
+        return doing_words(said), self.controls.asked.words(said, KEYS) if state in ALIVE else ""
 
     def _preparing(self) -> str:
         """What takes a while before our own trainer's next event; "" for nothing."""
@@ -208,7 +226,7 @@ class TrainScreen(ConsoleScreen):
             self.history = RunHistory(self.host.watched)
             self._stale = True
 
-    def _show(self, history: RunHistory, summary: RunSummary, state: State) -> None:
+    def _show(self, history: RunHistory, summary: RunSummary) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)
         news = evaluations != self._drawn_evaluations or history.finished is not None
         due = self._stale or news or now - self._drawn_at >= CHART_SECONDS
@@ -216,7 +234,6 @@ class TrainScreen(ConsoleScreen):
             self._drawn_at, self._drawn_evaluations, self._stale = now, evaluations, False
             self._draw_charts(history)
         self._left_out = not due  # a later beat will draw it
-        self._show_title(history, state)
         kind = view.mixture_kind(history)
         self.set_class(bool(kind), "-mixed")
         self.query_one(EvaluationTable).show(history.evaluations, kind=kind)
@@ -248,7 +265,14 @@ class TrainScreen(ConsoleScreen):
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
         early = history.finished is not None and history.finished.reason == "early stopping"
         words = f"{state}, stopped early" if early and state == "done" else state
+        doing, asked = self._doing
+        if doing:
+            words, rate = f"{doing}{', paused' if state == 'paused' else ''}", ""
+        if asked:
+            words, detail, rate = f"{words} · {asked}", "", ""
         line, width = f"{history.run.name} · {words}{detail}{rate}", self.app.size.width - 2
+        if asked and cell_len(line) > width:
+            line = asked
         shown = cut(visible(title), width - cell_len(line) - len(DASH))
         if cell_len(shown) >= min(LEAST_TITLE, cell_len(visible(title))):
             line = f"{shown}{DASH}{line}"
@@ -273,8 +297,7 @@ class TrainScreen(ConsoleScreen):
         self.controls.pause_or_resume()
 
     def action_ask(self, kind: CommandKind) -> None:
-        if self.controls.ask(kind):
-            self.notify(f"{kind} asked for")
+        self.controls.ask(kind)
 
     def action_rate(self, direction: int) -> None:
         self.controls.change_rate(direction)

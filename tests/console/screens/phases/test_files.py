@@ -11,6 +11,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.phases.phase_list import PhaseList
+from tests.console.screen_text import toasts
 from tests.console.screens.phases.driver import (
     ALPHA,
     BETA,
@@ -146,14 +147,46 @@ async def test_a_new_phase_has_every_default_and_is_right(project: Path) -> None
 
 async def test_delete_asks(project: Path) -> None:
     async with console() as (app, pilot):
-        for key, left in (("c", ["alpha.toml", "beta.toml"]), ("d", ["beta.toml"])):
+        for key, left in (
+            ("enter", ["alpha.toml", "beta.toml"]),
+            ("k", ["alpha.toml", "beta.toml"]),
+            ("d", ["beta.toml"]),
+        ):
             await pilot.press("x")
             await until(pilot, lambda: dialog(app) == "Question")
             await pilot.press(key)
             await until(pilot, lambda: dialog(app) == "PhasesScreen")
             await pilot.pause()
-            assert sorted(path.name for path in (project / "phases").iterdir()) == left
+            assert sorted(path.name for path in (project / "phases").glob("*.toml")) == left
         assert app.phase_file == Path("phases/beta.toml")
+        await pilot.press("x", "d")
+        await until(pilot, lambda: not screen(app).drafts.paths())
+        for name, text in (("beta", BETA), ("alpha", ALPHA)):
+            await pilot.press("u")
+            await until(pilot, lambda name=name: app.phase_file == Path(f"phases/{name}.toml"))  # type: ignore[misc]
+            assert (project / f"phases/{name}.toml").read_text() == text
+        await pilot.press("u")
+        await until(pilot, lambda: any("left to bring back" in toast for toast in toasts(app)))
+
+
+async def test_the_answer_that_destroys_does_not_have_the_focus(project: Path) -> None:
+    """What enter gives, right after a key that asks."""
+    file = project / "phases/alpha.toml"
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "model")
+        await type_in(app, pilot, "n_layer", "5")
+        file.write_text(theirs := ALPHA.replace("as small as can be", "theirs"))
+        for key in ("ctrl+s", "escape", "u", "q"):
+            await pilot.press(key)
+            if key == "escape":
+                continue
+            await until(pilot, lambda: dialog(app) == "Question")
+            await pilot.press("enter")
+            await until(pilot, lambda: dialog(app) == "PhasesScreen")
+        draft = screen(app).draft
+        assert draft is not None
+        assert draft.text == ALPHA.replace("n_layer = 1 ", "n_layer = 5 ")
+        assert file.read_text() == theirs
 
 
 async def test_an_empty_folder_is_offered_a_project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

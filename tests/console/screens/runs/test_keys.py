@@ -13,9 +13,10 @@ from slmtui.config.phase import Phase
 from slmtui.console.app import Console
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
-from slmtui.runs.run import Run
+from slmtui.runs.run import Run, create_run
 from slmtui.runs.tags import read_tags, set_tags
 from slmtui.training.events import Paused, Resumed, to_json
+from slmtui.trash import thrown_in
 from tests.console.screen_text import toasts
 from tests.console.screens.runs.driver import open_runs
 from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
@@ -151,6 +152,37 @@ async def test_delete_asks_first(checkpoints: Path, key: str) -> None:
         await opened.until(lambda: not run.folder.exists())
         assert other.folder.exists()
         await opened.until(lambda: opened.names == ["phase1-002"])
+
+
+async def test_what_is_deleted_comes_back_until_the_trash_is_emptied(checkpoints: Path) -> None:
+    runs = [done_run(checkpoints, f"phase1-{number:03}") for number in (1, 2, 3)]
+    log = runs[2].log_file.read_text()
+    async with open_runs(checkpoints) as opened:
+        await opened.press("space", "j", "space", "j", "x", "enter")  # the safe answer has the focus
+        assert len(opened.names) == 3
+        assert len(thrown_in(checkpoints)) == 0
+        await opened.press("x", "d")
+        await opened.until(lambda: opened.names == ["phase1-001", "phase1-002"])
+        assert create_run(checkpoints, make_phase("phase1")).name == "phase1-004", "its number is kept for it"
+        await opened.press("k", "x", "m")
+        await opened.until(lambda: opened.names == ["phase1-004"])
+        for n in (2, 3):
+            await opened.press("u")
+            await opened.until(lambda n=n: len(opened.names) == n)  # type: ignore[misc]
+        await opened.press("u")
+        await opened.until(lambda: len(opened.names) == 4)
+        assert runs[2].log_file.read_text() == log
+        assert opened.table.current == "phase1-003"
+        await opened.press("u")
+        assert "nothing that was deleted" in opened.said
+        await opened.press("x", "d")
+        await opened.until(lambda: len(opened.names) == 3)
+        await opened.press("X", "enter")
+        assert len(thrown_in(checkpoints)) == 1
+        await opened.press("X", "d")
+        await opened.until(lambda: not thrown_in(checkpoints))
+        await opened.press("u")
+        assert "nothing that was deleted" in opened.said
 
 
 async def test_complete_takes_the_run_along(checkpoints: Path) -> None:

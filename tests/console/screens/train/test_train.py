@@ -15,8 +15,10 @@ from slmtui.console.dialogs.question import Message
 from slmtui.console.hints import Hints
 from slmtui.console.screens.train import view
 from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.runs.control import ControlFile
 from slmtui.runs.run import Run, all_runs
 from slmtui.training import events
+from slmtui.training.control import Command
 from slmtui.training.events import Event, Reason, to_json
 from tests import written_runs
 from tests.conftest import MakePhase
@@ -152,6 +154,65 @@ async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: Ma
         finished = said(run, events.RunFinished)[0]
         assert finished.reason == "stopped"
         await until(pilot, lambda: "stopped" in text_of(app, "#phase-title"))
+
+
+class Trainer:
+    """The other end of a run that nobody trains: it takes a command when the test says so."""
+
+    def __init__(self, run: Run) -> None:
+        self.lock, self.control = run.lock(), ControlFile(run.control_file)
+
+    def log(self, run: Run, event: Event) -> None:
+        with run.log_file.open("a") as log:
+            log.write(to_json(event) + "\n")
+
+
+@pytest.mark.parametrize("size", [(60, 15), NARROW, WIDE])
+async def test_what_is_asked_for_is_said_until_it_is_done_and_can_be_taken_back(
+    make_console: MakeConsole, project: Path, until: Until, size: tuple[int, int]
+) -> None:
+    happened = [written_runs.started(phase := written_runs.make_phase()), *written_runs.evaluations([(6.0, 6.1)])]
+    run = written_runs.write_run(project / "checkpoints", "tiny-001", phase, happened)
+    trainer = Trainer(run)
+    trainer.control.tell("evaluating", "3 of 12 windows")
+    app = make_console("train")
+    async with app.run_test(size=size) as pilot:
+
+        def title() -> str:
+            return text_of(app, "#phase-title")
+
+        await until(pilot, lambda: "evaluating 3 of 12 windows" in title())
+        await pilot.press("space")
+        await until(pilot, lambda: "pause asked for, after this evaluation · space undoes it" in title())
+        await pilot.press("space")
+        await until(pilot, lambda: "asked for" not in title())
+        assert trainer.control.poll() == []
+        for key, name in (("e", "evaluation"), ("g", "sample"), ("k", "checkpoint")):
+            await pilot.press(key)
+            await until(pilot, lambda name=name: f"{name} asked for, after this evaluation" in title())  # type: ignore[misc]
+            await pilot.press(key)
+            await until(pilot, lambda: "asked for" not in title())
+        assert trainer.control.poll() == []
+        await pilot.press("s", "s")
+        await until(pilot, lambda: "stop asked for" in title())
+        await pilot.press("s")
+        await until(pilot, lambda: "asked for" not in title())
+        assert trainer.control.poll() == []
+        await pilot.press("space")
+        await until(pilot, lambda: "asked for" in title())
+        trainer.control.tell("")
+        assert trainer.control.poll() == [Command("pause")]
+        trainer.log(run, events.Paused(step=1))
+        assert trainer.control.wait() == []
+        await until(pilot, lambda: "paused" in title() and "asked for" not in title())
+        await pilot.press("space")
+        await until(pilot, lambda: "going on asked for" in title())
+        assert trainer.control.wait() == [Command("resume")]
+        await pilot.press("k")
+        await until(pilot, lambda: "checkpoint asked for" in title())
+        assert trainer.control.poll() == [Command("checkpoint")]
+        await until(pilot, lambda: "checkpoint saved" in title())
+    trainer.lock.release()
 
 
 async def test_next_goes_on_with_the_queue(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
