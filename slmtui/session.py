@@ -30,7 +30,6 @@ from slmtui.runs.reference import refuse_other_text, started_with, with_referenc
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
-from slmtui.training.control import nobody
 from slmtui.training.events import Event
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom

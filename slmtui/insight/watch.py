@@ -22,7 +22,6 @@ from slmtui.insight.rules.gate import Limit, limits_in_words
 from slmtui.insight.rules.rule import as_warning
 from slmtui.insight.rules.run_trace import RunTrace
 from slmtui.training import events
-from slmtui.training.control import nobody
 from slmtui.training.events import Event, RunFinished, Warned
 from slmtui.training.gap import with_class
 
