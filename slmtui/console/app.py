@@ -133,7 +133,9 @@ class Console(Host):
             failure = self.trainer.failures.popleft()
             if failure.unexpected is not None:
                 self.write_log(failure.unexpected)
-            self.push_screen(Message(failure.message, title=f"{failure.name} could not be trained"))
+            self.failures.append((f"{failure.name} could not be trained", failure.message))
+            if self.current_mode != "train":
+                self.notify(f"{failure.name} could not be trained: t says why", severity="error", markup=False)
         while self.trainer.finished:
             run = self.trainer.finished.popleft()
             self.finished.append(run)

@@ -21,11 +21,15 @@ AFTER = {  # what the trainer does before it looks at what it was asked
 DONE_SHOWN = 4.0  # seconds
 
 
-def ask(run: Run, kind: CommandKind, value: float | None = None) -> None:
-    """Ask for something, or take it back if it was asked for and has not begun; UserError if it cannot be written."""
+def ask(run: Run, kind: CommandKind, value: float | None = None, *, twice_undoes: bool = True) -> None:
+    """Ask for something; UserError if it cannot be written.
+
+    If it was asked for already and has not begun, it is taken back (twice_undoes), or asked for once only.
+    """
     said = now(run.control_file)
-    again = said is not None and kind != "learning_rate" and said.waits_for(kind)
-    send(run.control_file, Command(kind, value), take_back=again)
+    waits = said is not None and kind != "learning_rate" and said.waits_for(kind)
+    if twice_undoes or not waits:
+        send(run.control_file, Command(kind, value), take_back=waits)
 
 
 def pause_or_resume(run: Run, *, paused: bool) -> CommandKind:

@@ -10,12 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.events import ScreenResume
-from textual.screen import Screen
 from textual.widgets import Static
 
 from slmtui.console.asking import ask
 from slmtui.console.hints import Hints
-from slmtui.console.host import Host
+from slmtui.console.host import Host, ModeScreen
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.run import Run
@@ -87,7 +86,7 @@ class TopBar(Horizontal):
             line.update(text, layout=False)
 
 
-class ConsoleScreen(Screen[None]):
+class ConsoleScreen(ModeScreen):
     """One of the six screens. Subclasses yield their widgets from `body` and look for news in `pulse`.
 
     Textual calls the on_… methods of every class in the line; a subclass that adds one must not call this one's.
@@ -98,6 +97,8 @@ class ConsoleScreen(Screen[None]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.mode = type(self).__name__.removesuffix("Screen").lower()
+        self.mode_key = KEYS[self.mode]
         self._last_beat = -math.inf  # when, in seconds
         self._cpu_then = 0.0  # the CPU time that this thread had taken then, in seconds
 
@@ -122,10 +123,12 @@ class ConsoleScreen(Screen[None]):
     def pulse(self) -> None:
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
 
-    def ask_trainer(self, run: Run, kind: CommandKind, value: float | None = None) -> bool:
-        """Ask whoever trains the run for something, or take that back. False, and a toast, if it cannot be written."""
+    def ask_trainer(
+        self, run: Run, kind: CommandKind, value: float | None = None, *, twice_undoes: bool = True
+    ) -> bool:
+        """Ask whoever trains the run for something, or take it back. False, and a toast, if that cannot be written."""
         try:
-            ask(run, kind, value)
+            ask(run, kind, value, twice_undoes=twice_undoes)
         except UserError as error:
             self.notify(visible(str(error)), severity="error", markup=False)
             return False

@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 import traceback
 from pathlib import Path
+from typing import Any
 
 from textual.app import App
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.worker import NoActiveWorker, get_current_worker
 
 from slmtui.config.phase import Phase
 from slmtui.console.ui_state import UIState
@@ -15,6 +19,22 @@ from slmtui.console.workers.torch_import import Backend
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.files import open_to_append
 from slmtui.runs.run import Run
+
+
+class ModeScreen(Screen[None]):
+    """A screen with a key of its own, as opposed to a dialog above one."""
+
+    mode: str  # its name among the app's modes
+    mode_key: str
+
+
+def _asking_screen() -> Screen[object] | None:
+    """The screen on whose behalf something is done now; None if that is the app."""
+    try:
+        node = get_current_worker().node
+    except NoActiveWorker:  # such as in the action of a key, whose screen is seen
+        return None
+    return node if isinstance(node, Screen) else node.screen if isinstance(node, Widget) and node.is_attached else None
 
 
 class Host(App[str]):
@@ -28,6 +48,7 @@ class Host(App[str]):
         self.server = RunServer()
         self.watched: Run | None = None  # what Train shows and Complete talks to
         self.phase_file: Path | None = None  # what Phases shows and Data describes
+        self.failures: list[tuple[str, str]] = []  # what could not be trained, and why, until it is read on Train
         self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks
 
     def watch_run(self, run: Run) -> None:
@@ -39,6 +60,17 @@ class Host(App[str]):
         """Train a phase or go on with a run, after what is queued already, and show it."""
         self.trainer.put(job)
         self.switch_mode("train")
+
+    def push_screen(
+        self, screen: Any, callback: Any = None, wait_for_dismiss: bool = False, *, mode: str | None = None
+    ) -> Any:
+        """A dialog belongs to the screen whose worker asks. If another one is seen by now, the dialog waits, as a toast
+        says, and takes no keys that are meant for that one."""
+        asking = _asking_screen()
+        if mode is None and isinstance(asking, ModeScreen) and asking.mode != self.current_mode:
+            mode = asking.mode
+            self.notify(f"{mode.capitalize()} has something to say: {asking.mode_key} goes there", markup=False)
+        return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
 
     def going_on(self) -> str:
         """A few words on what this process is doing, for the top bar."""

@@ -192,7 +192,7 @@ class CompleteScreen(ConsoleScreen):
             self.show_checkpoints(paths)
             self._go_to(at)
         panel = next(panel for panel in self.panels if panel.path == run.last_file)
-        if self.ask_trainer(run, "checkpoint"):
+        if self.ask_trainer(run, "checkpoint", twice_undoes=False):
             self.call_after_refresh(panel.await_checkpoint, self.request)
 
     # ---- one of several ----

@@ -345,18 +345,10 @@ class DataScreen(ConsoleScreen):
             return
         from slmtui.insight.suggested_file import suggested_toml
 
-        suggestion = self.found.suggestion
-        if self.host.trainer.busy:
-            self.notify("how many steps there is time for is not measured while something is trained")
-        else:
-            self.notify("measuring a few steps on this machine …")
-            app = self.host
-            measured = to_thread(suggestion_for_here, self.found, lambda: app.trainer.busy or not app.is_running)
-            suggestion = await measured or suggestion
-        text, drafts, there = suggested_toml(suggestion), Drafts(SUGGESTED.parent), Draft(SUGGESTED)
+        found, suggestion, drafts = self.found, self.found.suggestion, Drafts(SUGGESTED.parent)
         other = free_name(drafts.folder, SUGGESTED.stem)
         answer: str | None = "overwrite"
-        if is_there(SUGGESTED) and there.text != text:
+        if is_there(SUGGESTED):  # asked before anything is measured, while whoever pressed the key is still there
             answer = await self.host.push_screen_wait(
                 Question(
                     f"{SUGGESTED} already exists. Overwrite it with the new suggestion?",
@@ -367,6 +359,14 @@ class DataScreen(ConsoleScreen):
             )
         if answer not in ("overwrite", "new"):
             return
+        if self.host.trainer.busy:
+            self.notify("how many steps there is time for is not measured while something is trained")
+        else:
+            self.notify("measuring a few steps on this machine …")
+            app = self.host
+            measured = to_thread(suggestion_for_here, found, lambda: app.trainer.busy or not app.is_running)
+            suggestion = await measured or suggestion
+        text, there = suggested_toml(suggestion), Draft(SUGGESTED)
         path, there.text = SUGGESTED, text
         try:
             if answer == "new":  # with a name of its own, by which its runs are told apart

@@ -169,6 +169,9 @@ class TrainScreen(ConsoleScreen):
     # What is shown
 
     def pulse(self) -> None:
+        while self.host.failures and not self.host.screen.is_modal:
+            title, words = self.host.failures.pop(0)
+            self.host.push_screen(Message(words, title=title))
         self._choose_run()
         history = self.history
         if self.has_class("-empty") != (history is None):

@@ -168,6 +168,25 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         await until(pilot, lambda: not path.read_text().endswith("# mine\n"))
 
 
+async def test_whether_to_overwrite_is_asked_before_anything_is_measured(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured: list[object] = []
+    monkeypatch.setattr(facts, "measure", lambda *_: (measured.append(1), (NoCounts(""), "not measured"))[1])
+    Path("phases").mkdir(exist_ok=True)
+    Path("phases/suggested.toml").write_text("# mine\n")
+    async with console() as (app, pilot):
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press("enter")  # the first answer after which nothing is lost
+        await until(pilot, lambda: Path("phases/suggested-2.toml").exists())
+        assert Path("phases/suggested.toml").read_text() == "# mine\n"
+        await until(pilot, lambda: complete(app))
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert measured == [1]
+
+
 async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> None:
     Path("phases/suggested.toml").mkdir(parents=True)
     async with console() as (app, pilot):
