@@ -172,7 +172,12 @@ async def test_whether_to_overwrite_is_asked_before_anything_is_measured(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     measured: list[object] = []
-    monkeypatch.setattr(facts, "measure", lambda *_: (measured.append(1), (NoCounts(""), "not measured"))[1])
+
+    def measure(*given: object) -> tuple[NoCounts, str]:
+        measured.append(given)
+        return NoCounts(""), "not measured"
+
+    monkeypatch.setattr(facts, "measure", measure)
     Path("phases").mkdir(exist_ok=True)
     Path("phases/suggested.toml").write_text("# mine\n")
     async with console() as (app, pilot):
@@ -184,7 +189,7 @@ async def test_whether_to_overwrite_is_asked_before_anything_is_measured(
         await until(pilot, lambda: complete(app))
         await pilot.press("s")
         await until(pilot, lambda: isinstance(app.screen, Question))
-        assert measured == [1]
+        assert len(measured) == 1
 
 
 async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> None:
