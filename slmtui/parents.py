@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from slmtui.config.errors import PhaseError, Problem, printable
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import fault
 from slmtui.errors import UserError
 from slmtui.exchange.gpt2_folder import is_gpt2_folder, parent_from_folder
 from slmtui.runs.lineage import parent_from_run, teacher_from_runs
@@ -27,7 +27,7 @@ def with_parent(phase: Phase, checkpoints: Path) -> tuple[Phase, Parent | None]:
         else:
             parent = parent_from_run(phase.model.init_from, checkpoints)
     except UserError as error:
-        raise PhaseError([Problem(printable(phase.name), "model.init_from", str(error))]) from None
+        raise fault(phase, "model.init_from", str(error)) from None
     return parent.settle(phase), parent
 
 
@@ -41,5 +41,5 @@ def with_teacher(phase: Phase, checkpoints: Path) -> tuple[Phase, Teacher | None
     try:
         teacher = teacher_from_runs(phase.training.distill_from, checkpoints)
     except UserError as error:
-        raise PhaseError([Problem(printable(phase.name), "training.distill_from", str(error))]) from None
+        raise fault(phase, "training.distill_from", str(error)) from None
     return teacher.settle(phase), teacher

@@ -12,7 +12,7 @@ import pytest
 
 from slmtui.cli import main
 from slmtui.commands import headless
-from slmtui.errors import TrainingFailed
+from slmtui.errors import TrainingFailed, UserError
 from slmtui.insight.report.markdown import escape_inside
 from slmtui.project import set_up
 from slmtui.runs.run import Run
@@ -72,7 +72,7 @@ def test_a_training_that_is_worse_by_more_than_noise_fails(project: Path, capsys
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        (["gate.against=nobody"], "gate.against: not possible (got 'nobody'): nobody: no such run"),
+        (["gate.against=nobody"], "--set gate.against=nobody: not possible (got 'nobody'): nobody: no such run"),
         (["gate.against=baseline", "data.train_fraction=0.6"], "was judged on another validation text"),
         (["gate.max_loss_increase=0.1"], "has no meaning without gate.against"),
         (["gate.against="], "gate.against=: empty"),
@@ -146,10 +146,13 @@ def test_junit_has_a_suite_for_each_phase_and_a_case_for_each_limit(project: Pat
 
 
 def test_junit_tells_of_a_training_that_diverged_and_of_one_that_could_not_begin(project: Path) -> None:
-    Path("gone.toml").write_text(Path("tiny.toml").read_text() + '\n[gate]\nagainst = "nobody"\n')
+    Path("gone.toml").write_text('[gate]\nagainst = "nobody"\n\n' + Path("tiny.toml").read_text())
     assert main([*TRAIN, "gone.toml", "--set", "training.learning_rate=10", "--junit", "out.xml"]) == 2
     found = suites(Path("out.xml"))
-    for name, words in (("tiny-002", "training failed"), ("tiny", "nobody")):
+    for name, words in (
+        ("tiny-002", "training failed"),
+        ("tiny", 'gone.toml:2: gate.against: not possible (got "nobody"): nobody'),
+    ):
         error = found[name][0].find("error")
         assert error is not None
         assert words in error.attrib["message"]
@@ -203,14 +206,64 @@ def test_junit_is_xml_whatever_is_in_it(tmp_path: Path) -> None:
     assert suite.attrib["name"] == "a<b>&����"
 
 
-def test_a_place_that_cannot_be_written_is_told_and_changes_no_status(
+@pytest.mark.parametrize(("place", "why"), [("nowhere/out.xml", "No such file"), ("checkpoints", "Is a directory")])
+def test_a_file_for_junit_that_cannot_be_written_is_refused_at_the_start(
+    project: Path, place: str, why: str, capsys: Captured
+) -> None:
+    assert main([*TRAIN, "--junit", place]) == 2
+    assert capsys.readouterr().err.startswith(f"slmtui: --junit: {place}: cannot be written ({why}")
+    assert [path.name for path in (project / "checkpoints").glob("tiny-*")] == ["tiny-001"]
+
+
+def test_to_try_whether_it_can_be_written_leaves_what_is_there(project: Path) -> None:
+    from slmtui.commands.outcomes import refuse_unwritable
+
+    before = sorted(project.iterdir())
+    refuse_unwritable(Path("out.xml"))
+    assert sorted(project.iterdir()) == before
+    Path("out.xml").write_text("of the last training")
+    refuse_unwritable(Path("out.xml"))
+    assert Path("out.xml").read_text() == "of the last training"
+
+
+def test_what_cannot_be_written_once_all_is_trained_is_told_and_changes_no_status(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: Captured
 ) -> None:
+    from slmtui.commands import outcomes
+
+    def full(*_: object) -> None:
+        raise UserError("out.xml: cannot be written (No space left on device)")
+
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "nowhere" / "summary.md"))
-    assert main([*TRAIN, "--junit", "nowhere/out.xml"]) == 0
+    monkeypatch.setattr(outcomes, "write_junit", full)
+    assert main([*TRAIN, "--junit", "out.xml"]) == 0
     said = capsys.readouterr().err
-    assert "--junit: nowhere/out.xml: cannot be written" in said
+    assert "--junit: out.xml: cannot be written" in said
     assert "GITHUB_STEP_SUMMARY: " in said
+
+
+@pytest.mark.parametrize(
+    ("words", "failed", "why"),
+    [
+        (["--headless", "gone.toml", "tiny.toml"], "gone.toml", "no such file"),
+        (["--headless", "tiny.toml", "gone.toml"], "gone.toml", "no such file"),
+        (["--resume", "gone-001"], "gone-001", "no such run"),
+    ],
+)
+def test_what_cannot_be_read_is_an_error_and_the_others_are_not_trained(
+    project: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], failed: str, why: str
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(project / "summary.md"))
+    assert main([*words, "--junit", "out.xml"]) == 2
+    found = suites(Path("out.xml"))
+    fault = found.pop(failed)[0].find("error")
+    assert fault is not None
+    assert why in fault.attrib["message"]
+    assert [suite.attrib["skipped"] for suite in found.values()] == ["1"] * (len(words) - 2)
+    text = (project / "summary.md").read_text()
+    assert re.search(rf"## {failed}\n+\*\*Training failed:\*\* .*{why}", text)
+    assert text.count("**Not trained:**") == len(found)
+    assert [path.name for path in (project / "checkpoints").glob("tiny-*")] == ["tiny-001"]
 
 
 def test_githubs_summary_says_what_came_of_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

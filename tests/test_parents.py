@@ -99,10 +99,11 @@ def test_all_that_does_not_fit_is_said_at_once(make_phase: MakePhase, tmp_path: 
     with pytest.raises(PhaseError) as refused:
         begin(child(corpus, "tiny-001", *wrong), tmp_path)
     assert str(refused.value).splitlines() == [
-        "child: model.n_embd: does not fit the model to start from, tiny-001@4 (got 32), allowed: 16, or leave it out",
-        "child: model.copy_head: does not fit the model to start from, tiny-001@4 (got true), "
+        "--set model.n_embd=32: does not fit the model to start from, tiny-001@4 (got 32), "
+        "allowed: 16, or leave it out",
+        "--set model.copy_head=true: does not fit the model to start from, tiny-001@4 (got true), "
         "allowed: false, or leave it out",
-        'child: tokenizer.kind: does not fit the model to start from, tiny-001@4 (got "bpe"), '
+        '--set tokenizer.kind=bpe: does not fit the model to start from, tiny-001@4 (got "bpe"), '
         'allowed: "gpt2-compact", or leave it out',
     ]
     assert [path.name for path in tmp_path.glob("*-00?")] == ["tiny-001"]
@@ -168,14 +169,15 @@ def test_a_checkpoint_is_named_by_its_step_or_its_file(make_phase: MakePhase, tm
     from_file = trained(child(corpus, str(kept)), tmp_path / "elsewhere")
     assert started(from_file).parent == "kept.pt"
     assert evaluations(from_file)[0].val_loss == best.val_loss
-    with pytest.raises(PhaseError, match=r"child: model.init_from: tiny-001@9+….*: no such run"):
+    with pytest.raises(PhaseError, match=r"child.toml:\d+: model.init_from: tiny-001@9+….*: no such run"):
         begin(child(corpus, f"tiny-001@{'9' * 5000}"), runs)
     with pytest.raises(
-        PhaseError, match=rf"child: model.init_from: tiny-001 keeps no checkpoint of step 7, only of step {best.step} "
+        PhaseError, match=rf"child.toml:\d+: model.init_from: tiny-001 keeps no checkpoint of step 7, "
+        rf"only of step {best.step} "
         r"\(best.pt\) and 12 \(last.pt\)",
     ):  # fmt: skip
         begin(child(corpus, "tiny-001@7"), runs)
-    with pytest.raises(PhaseError, match=r"child: model.init_from: other-001: no such run in .* \(there: "):
+    with pytest.raises(PhaseError, match=r"child.toml:\d+: model.init_from: other-001: no such run in .* \(there: "):
         begin(child(corpus, "other-001"), runs)
 
 

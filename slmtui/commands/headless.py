@@ -18,9 +18,9 @@ from rich.console import Console
 from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
-from slmtui.commands.outcomes import Outcome, append_summary, write_junit
+from slmtui.commands.outcomes import Outcome, report_outcomes
 from slmtui.config.phase import Phase
-from slmtui.errors import TrainingFailed, UserError
+from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say, silence
 from slmtui.runs.lines import line_of, outcome, summary, worst_first
@@ -146,7 +146,8 @@ def _train(trainings: Sequence[tuple[str, Begin]], *, as_json: bool, junit: Path
                 if status == ExitStatus.INTERRUPTED:
                     break
     finally:
-        _report(outcomes, junit)
+        for fault in report_outcomes(outcomes, junit):  # no reason for another exit status
+            tell(say, fault)
     return status
 
 
@@ -154,17 +155,6 @@ def _why(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "interrupted"
     return str(error) or type(error).__name__
-
-
-def _report(outcomes: Sequence[Outcome], junit: Path | None) -> None:
-    """What cannot be written is said; it is no reason for another exit status."""
-    if fault := append_summary(outcomes):
-        tell(say, fault)
-    if junit is not None:
-        try:
-            write_junit(junit, outcomes)
-        except UserError as error:
-            tell(say, f"--junit: {error}")
 
 
 def follow(session: Session, told: Outcome, *, as_json: bool) -> ExitStatus:

@@ -10,11 +10,14 @@ import os
 import re
 import xml.etree.ElementTree as ET
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from errno import EISDIR
 from pathlib import Path
 
 from slmtui.data.baseline import Baseline
 from slmtui.errors import UserError
+from slmtui.files import is_folder
 from slmtui.insight.report.blocks import Heading, Paragraph, Report, ReportBlock, Table
 from slmtui.insight.report.markdown import to_markdown
 from slmtui.insight.rules.gate import BestEvaluation, Limit
@@ -25,7 +28,7 @@ from slmtui.training.gap import in_words
 from slmtui.words import duration, number
 
 SUMMARY = "GITHUB_STEP_SUMMARY"
-NOT_BEGUN = "the training before it was refused, failed to start, or was interrupted"
+NOT_BEGUN = "another training was refused, failed to start, or was interrupted"
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -33,7 +36,7 @@ _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 class Outcome:
     """Of one phase. A training that has begun and has no `finished` did not come to an end: `failure` says why."""
 
-    name: str  # of the run; of the phase, before there is one
+    name: str  # of the run; before there is one, of the phase; of the file, where that cannot be read
     best: BestEvaluation = field(default_factory=BestEvaluation)
     finished: events.RunFinished | None = None
     limits: Sequence[Limit] = ()
@@ -44,6 +47,32 @@ class Outcome:
     @property
     def seconds(self) -> float:
         return 0.0 if self.finished is None else self.finished.seconds
+
+
+def refuse_unwritable(junit: Path) -> None:
+    """UserError if the file cannot be written, before an hour is trained."""
+    try:
+        if is_folder(junit):
+            raise IsADirectoryError(EISDIR, os.strerror(EISDIR))
+        with suppress(_Tried), atomic_write(junit):
+            raise _Tried
+    except OSError as error:
+        raise UserError(f"--junit: {junit}: cannot be written ({error.strerror})") from None
+
+
+class _Tried(Exception):
+    """So that what was there stays."""
+
+
+def report_outcomes(outcomes: Sequence[Outcome], junit: Path | None) -> list[str]:
+    """Write GitHub's summary, and JUnit's XML if a file is named; returns what is wrong where that cannot be done."""
+    faults = [fault] if (fault := append_summary(outcomes)) else []
+    if junit is not None:
+        try:
+            write_junit(junit, outcomes)
+        except UserError as error:
+            faults.append(f"--junit: {error}")
+    return faults
 
 
 def write_junit(path: Path, outcomes: Sequence[Outcome]) -> None:

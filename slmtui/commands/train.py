@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -32,6 +32,13 @@ if TYPE_CHECKING:
     from slmtui.config.phase import Phase
     from slmtui.runs.run import Run
 
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_HasName)  # a phase or a run
 STATUSES = (
     "exit status: 0 done, gate passed · 1 gate failed · 2 usage, phase or data at fault · "
     "3 training failed · 130 interrupted"
@@ -109,14 +116,23 @@ def command(
         phases = (default_phase_file(),)
         reason = "no phase named" if headless else "no terminal"
         say(f"{reason}: training {phases[0]} headless")
-    loaded = load_phases(phases, overrides)
+    if junit is not None:
+        from slmtui.commands.outcomes import refuse_unwritable
+
+        refuse_unwritable(junit)
+    reported = not (on_screen or detached)
+    from slmtui.config.phase_file import load_phase
+
+    loaded = load_all(
+        [str(path) for path in phases], lambda path: load_phase(path, overrides), headless=reported, junit=junit
+    )
     if on_screen:
         from slmtui.console.start import run_console
 
         return run_console(loaded, checkpoints, mouse=not no_mouse, glyphs=glyphs)
     from slmtui.runs.run import find_run
 
-    runs = [find_run(checkpoints, name) for name in resume]
+    runs = load_all(resume, lambda name: find_run(checkpoints, name), headless=reported, junit=junit)
     if detached:
         return detach(loaded, runs, checkpoints)
     from slmtui.commands.headless import resume_runs, train_phases
@@ -142,19 +158,30 @@ def refuse_words(phases: Sequence[Path]) -> None:
         raise click.UsageError(f"{path}: neither a command nor a phase file. {remedy}")
 
 
-def load_phases(paths: Sequence[Path], overrides: Sequence[str]) -> list[Phase]:
-    """All of them, or a UserError with what is wrong with each."""
-    from slmtui.config.phase_file import PhaseError, load_phase
+def load_all(names: Sequence[str], read: Callable[[str], Named], *, headless: bool, junit: Path | None) -> list[Named]:
+    """What each name stands for, or a UserError with all that is wrong; nobody may be there, and then it is reported,
+    too."""
+    found = [_read_or_fault(name, read) for name in names]
+    faults = [error for error in found if isinstance(error, UserError)]
+    if faults and headless:
+        from slmtui.commands.outcomes import Outcome, report_outcomes
 
-    phases, mistakes = [], []
-    for path in paths:
-        try:
-            phases.append(load_phase(path, overrides))
-        except PhaseError as error:
-            mistakes.append(str(error))
-    if mistakes:
-        raise UserError("\n".join(mistakes))
-    return phases
+        outcomes = [
+            Outcome(name, failure=str(one), has_begun=True) if isinstance(one, UserError) else Outcome(one.name)
+            for name, one in zip(names, found, strict=True)
+        ]
+        for fault in report_outcomes(outcomes, junit):
+            say(fault)
+    if faults:
+        raise UserError("\n".join(map(str, faults)))
+    return [one for one in found if not isinstance(one, UserError)]
+
+
+def _read_or_fault(name: str, read: Callable[[str], Named]) -> Named | UserError:
+    try:
+        return read(name)
+    except UserError as error:
+        return error
 
 
 def has_terminal(*, training: bool) -> bool:

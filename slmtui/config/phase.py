@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import (
     Field,
+    PrivateAttr,
     SerializerFunctionWrapHandler,
     StrictBool,
     ValidationInfo,
@@ -43,6 +44,7 @@ from slmtui.config.limits import (
     TokenizerKind,
 )
 from slmtui.config.model_section import ModelSection
+from slmtui.config.origin import Origin
 from slmtui.config.section import Section
 
 
@@ -362,6 +364,7 @@ class Phase(Section):
     early_stopping: EarlyStoppingSection = EarlyStoppingSection()
     sampling: SamplingSection = SamplingSection()
     gate: GateSection = GateSection()
+    _origin: Origin = PrivateAttr(Origin())
 
     @field_validator("training")
     @classmethod
@@ -397,6 +400,16 @@ class Phase(Section):
     @property
     def name(self) -> str:
         return self.phase.name
+
+    @property
+    def origin(self) -> Origin:
+        return self._origin
+
+    def read_from(self, origin: Origin) -> "Phase":
+        """The same phase, of which messages say that it was read there."""
+        phase = self.model_copy()
+        phase._origin = origin
+        return phase
 
     @property
     def decides(self) -> Decides | None:

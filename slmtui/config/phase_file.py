@@ -12,13 +12,16 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from slmtui.config.errors import PhaseError, Problem, explain, key_text, printable
+from slmtui.config.origin import Origin
 from slmtui.config.overrides import Override, apply_override, parse_overrides
 from slmtui.config.phase import Phase
-from slmtui.config.positions import KeyPath, Spot, spots
+from slmtui.config.positions import KeyPath, Spot
 from slmtui.files import is_folder, open_to_read
 from slmtui.project import PHASES
 
-__all__ = ["PhaseError", "Problem", "dump_phase", "load_phase", "parse_phase", "read_phase_text"]
+__all__ = [
+    "PhaseError", "Problem", "dump_phase", "fault", "load_phase", "parse_phase", "problem_of", "read_phase_text",
+]  # fmt: skip
 
 MOST_EXPLAINED = 500  # faults of a file; to find the name that was meant takes a while for each
 LARGEST_FILE = 1 << 20  # bytes; a typical phase has two thousand
@@ -45,21 +48,19 @@ def parse_phase(
     text = text.replace("\r\n", "\n")
     file = printable(name_of_file, limit=200)
     document = parse_toml(text, file)
-    places: dict[KeyPath, Spot | Override] = dict(spots(text))
     settings, problems = parse_overrides(overrides)
     for override in settings:
         apply_override(document, override)
-        places = {path: spot for path, spot in places.items() if path[: len(override.path)] != override.path}
-        places[override.path] = override
-        places.setdefault(override.path[:1], override)  # a section missing from the file
+    origin = Origin(file, text, tuple(settings))
     document.setdefault("phase", {})  # so that the missing name is reported, not a missing section
     more = 0
     try:
         phase = validate(document)
         if not problems:
-            return phase
+            return phase.read_from(origin)
     except ValidationError as error:
         found = error.errors(include_url=False)
+        places = origin.places()
         problems += [_problem(detail, places, file) for detail in found[:MOST_EXPLAINED]]
         more = len(found[MOST_EXPLAINED:])
     problems.sort(key=lambda problem: problem.line or float("inf"))
@@ -123,6 +124,27 @@ def _problem(error: ErrorDetails, places: dict[KeyPath, Spot | Override], file: 
     if error["type"] != "missing":
         column = place.column if error["type"] == "extra_forbidden" else place.value_column
     return Problem(f"{file}:{place.line}", key_text(path), message, place.line, column)
+
+
+def fault(phase: Phase, key: str, message: str) -> PhaseError:
+    """What turned out to be wrong with a key, `section.key`, of a phase that was read without fault."""
+    return PhaseError([problem_of(phase, key, message)], phase.origin.text)
+
+
+def problem_of(phase: Phase, key: str, message: str) -> Problem:
+    """The same, as one of several. Its place is in the file that the phase was read from, if it was."""
+    origin, path = phase.origin, tuple(key.split("."))
+    if not origin.file:
+        return Problem(printable(phase.name), key, message)
+    places = origin.places()
+    place = places.get(path)
+    if isinstance(place, Override):
+        return Problem(place.place, "", message)
+    if place is not None:
+        return Problem(f"{origin.file}:{place.line}", key, message, place.line, place.value_column)
+    section = places.get(path[:1])  # the key has its default
+    line = section.line if isinstance(section, Spot) else 1
+    return Problem(f"{origin.file}:{line}", key, message, line)
 
 
 def read_phase_text(path: FilePath, *, follow: bool = True) -> str:

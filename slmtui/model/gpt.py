@@ -29,6 +29,7 @@ from slmtui.model.size import mlp_width
 LOGITS_AT_ONCE = 1 << 20  # of the distributions of a text: 4 MB
 ROTARY_BASE = 10_000.0  # of the wavelengths: from 2 pi tokens to nearly this times 2 pi
 NORM_EPS = 1e-5
+TOKENS_TRIED = 64  # of a model that was read, before it is used
 
 
 @dataclass(frozen=True)
@@ -380,7 +381,25 @@ def gpt_from_tensors(config: GPTConfig, tensors: Mapping[str, Tensor], *, copy: 
     own = {name: tensor.clone() if copy else tensor for name, tensor in tensors.items()}
     model.load_state_dict(own, strict=False, assign=True)
     model.wte.weight = model.lm_head.weight
+    if not _predicts_numbers(model):
+        raise ValueError("its weights are so large that what it predicts overflows")
     return model
+
+
+@torch.no_grad()
+def _predicts_numbers(model: GPT) -> bool:
+    """Whether it does after a few tokens from all over the vocabulary."""
+    config = model.config
+    tokens = torch.linspace(0, config.n_vocab - 1, min(TOKENS_TRIED, config.block_size)).long()[None]
+    was_training = model.training
+    try:
+        hidden = model.eval()(tokens)
+    finally:
+        model.train(was_training)
+    found = [hidden, model.lm_head(hidden[:, -1])]
+    if model.copy_head is not None:
+        found += model.copy_head.shares(tokens, hidden, 1)
+    return all(bool(torch.isfinite(one).all()) for one in found)
 
 
 def _draw_initial_values(module: nn.Module) -> None:

@@ -9,8 +9,9 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from slmtui.config.errors import PhaseError, Problem, printable, shown
+from slmtui.config.errors import PhaseError, shown
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import fault
 from slmtui.data.dataset import Dataset
 from slmtui.errors import UserError
 from slmtui.runs.log_reader import LogReader
@@ -80,5 +81,4 @@ def _read(run: Run) -> Reference:
 
 
 def _refused(phase: Phase, why: str) -> PhaseError:
-    message = f"not possible (got {shown(phase.gate.against)}): {why}"
-    return PhaseError([Problem(printable(phase.name), "gate.against", message)])
+    return fault(phase, "gate.against", f"not possible (got {shown(phase.gate.against)}): {why}")

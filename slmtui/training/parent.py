@@ -17,6 +17,7 @@ from torch import Tensor
 from slmtui.config.errors import PhaseError, Problem, explain, key_text, shown
 from slmtui.config.model_section import ModelSection
 from slmtui.config.phase import Phase, TokenizerSection
+from slmtui.config.phase_file import problem_of
 from slmtui.data.tokenizer import Tokenizer
 
 NOT_OF_THE_NETWORK = {"ngram_mix", "context_mixing", "init_from"}  # keys of [model] that the network does not know
@@ -54,21 +55,22 @@ class Parent:
                 elif key not in FREE and getattr(asked, key) != value:
                     problems.append(self._problem(phase, f"{section}.{key}", getattr(asked, key), value))
         if problems:
-            raise PhaseError(problems)
+            raise PhaseError(problems, phase.origin.text)
         if (phase.data.join == "published") != (self.tokenizer.end is None):
             right_join = "published" if self.tokenizer.end is None else "documents"
-            raise PhaseError([self._problem(phase, "data.join", phase.data.join, right_join)])
+            problem = self._problem(phase, "data.join", phase.data.join, right_join)
+            raise PhaseError([problem], phase.origin.text)
         values["model"]["init_from"] = self.source
         try:
-            return Phase.model_validate(values)
+            return Phase.model_validate(values).read_from(phase.origin)
         except ValidationError as error:
             found = error.errors(include_url=False)
-        raise PhaseError([Problem(phase.name, _key(one), explain(one)) for one in found])
+        raise PhaseError([problem_of(phase, _key(one), explain(one)) for one in found], phase.origin.text)
 
     def _problem(self, phase: Phase, key: str, found: object, right: object) -> Problem:
         remedy = f"{shown(right)}, or leave it out" if not key.startswith("data.") else shown(right)
         message = f"does not fit the model to start from, {self.name} (got {shown(found)}), allowed: {remedy}"
-        return Problem(phase.name, key, message)
+        return problem_of(phase, key, message)
 
     def tensors_for(self, block_size: int) -> dict[str, Tensor]:
         """The weights for windows of this length.

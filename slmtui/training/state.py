@@ -33,11 +33,11 @@ class Training:
         self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT, parent: str | None = None,
         teacher: Teacher | None = None,
     ) -> None:  # fmt: skip
-        """UserError for a teacher whose vocabulary is not that of the dataset."""
+        """PhaseError for a teacher whose vocabulary is not that of the dataset."""
         self.phase, self.dataset, self.machine, self.parent, self.teacher = phase, dataset, machine, parent, teacher
         self.model = model.to(machine.device)
         if teacher is not None:
-            teacher.refuse_another(dataset.tokenizer)
+            teacher.refuse_another(phase, dataset.tokenizer)
             teacher.model.to(machine.device)
         if phase.training.freeze_layers is not None:
             model.freeze(phase.training.freeze_layers)

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import fault
 from slmtui.data.tokenizer import Tokenizer
-from slmtui.errors import UserError
 from slmtui.model.copy_head import MIN_PROBABILITY
 from slmtui.model.gpt import GPT
 
@@ -42,14 +42,15 @@ class Teacher:
         training = phase.training.model_copy(update={"distill_from": self.sources})
         return phase.model_copy(update={"training": training})
 
-    def refuse_another(self, tokenizer: Tokenizer) -> None:
-        """UserError for another vocabulary than the teacher's."""
+    def refuse_another(self, phase: Phase, tokenizer: Tokenizer) -> None:
+        """PhaseError for another vocabulary than the teacher's."""
         mine = self.tokenizer
         if tokenizer.fingerprint != mine.fingerprint:
-            raise UserError(
-                f"training.distill_from: {self.name} has another vocabulary ({mine.kind} of {mine.n_vocab:,} tokens, "
-                f"here {tokenizer.kind} of {tokenizer.n_vocab:,}); take its [tokenizer] and its training text"
-            )
+            raise fault(
+                phase, "training.distill_from",
+                f"{self.name} has another vocabulary ({mine.kind} of {mine.n_vocab:,} tokens, here {tokenizer.kind} of "
+                f"{tokenizer.n_vocab:,}); take its [tokenizer] and its training text",
+            )  # fmt: skip
 
     def loss(self, student: GPT, idx: Tensor, targets: Tensor, *, bf16: bool = False) -> Tensor:
         """Mean loss of targets (B, T) given idx (B, T), in nats per token; a scalar."""

@@ -119,7 +119,7 @@ def test_damaged_folders_are_refused_before_there_is_a_run(tmp_path: Path, corpu
     }.items():  # fmt: skip
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(content)
-        with pytest.raises(PhaseError, match=rf"child: model.init_from: .*{name}: "):
+        with pytest.raises(PhaseError, match=rf"child.toml:\d+: model.init_from: .*{name}: "):
             begin(phase, tmp_path)
         (folder / name).write_bytes(whole)
     (folder / "model.safetensors").unlink()

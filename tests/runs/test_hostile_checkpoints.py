@@ -109,6 +109,8 @@ def test_tensors_that_are_not_what_they_seem_are_refused(run: Run, tmp_path: Pat
     refused("lm_head.weight", weight.double(), "float64; the model requires")
     refused("lm_head.weight", weight.t().contiguous(), "the model requires")
     refused("ln_f.bias", torch.full((8,), float("inf")), "not finite")
+    attention = "h.0.attn.c_attn.weight"
+    refused(attention, torch.full(model[attention].shape, 1e38), "so large that what it predicts overflows")
     refused("extra", torch.zeros(1), "does not belong to this model")
 
 

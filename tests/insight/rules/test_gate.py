@@ -95,11 +95,13 @@ def test_what_no_training_could_keep_is_refused(tmp_path: Path) -> None:
     in_python, in_prose = python_dataset(python), build_dataset(open_corpus(text), DatasetSettings(kind="gpt2"))
     asks = parse_phase("[phase]\nname = 'p'\n[gate]\nmin_parse_rate = 0.5", "p.toml")
     refuse_impossible(asks, in_python)
-    with pytest.raises(UserError, match=r"p: gate\.min_parse_rate = 0\.5 .* the corpus is not Python"):
+    with pytest.raises(
+        UserError, match=r"p.toml:4: gate\.min_parse_rate: .*\(got 0\.5\), and the corpus is not Python"
+    ):
         refuse_impossible(asks, in_prose)
     for key in ("min_parse_rate", "max_copied_share"):
         silent = parse_phase(f"[phase]\nname = 'p'\n[gate]\n{key} = 0.5\n[sampling]\nprompts = []", "p.toml")
-        with pytest.raises(UserError, match=f"gate.{key} judges samples, and sampling.prompts is empty"):
+        with pytest.raises(UserError, match=f"p.toml:4: gate.{key}: judges samples, and sampling.prompts is empty"):
             refuse_impossible(silent, in_python)
     refuse_impossible(parse_phase("[phase]\nname = 'p'\n[gate]\nmax_gap = 1.0", "p.toml"), in_prose)
 
