@@ -114,7 +114,10 @@ def _add_ends(writer: Any, vocabulary: Vocabulary, *, never: int) -> None:
 
 
 def _modelfile(sampling: SamplingSection, block_size: int) -> str:
-    """For `ollama create NAME -f Modelfile`: the prompt as it is, and the phase's sampling."""
+    """For `ollama create NAME -f Modelfile`: the prompt as it is, and the phase's sampling.
+
+    Its values know no escapes: between three quotes all is as it stands, line breaks too.
+    """
     lines = [
         f"FROM ./{FILE}",
         'TEMPLATE "{{ .Prompt }}"',
@@ -124,5 +127,6 @@ def _modelfile(sampling: SamplingSection, block_size: int) -> str:
         f"PARAMETER top_k {sampling.top_k}",
         f"PARAMETER top_p {sampling.top_p}",
         "PARAMETER repeat_penalty 1.0",
+        *(f'PARAMETER stop """{stop}"""' for stop in sampling.stop if '"""' not in stop),
     ]
     return "\n".join(lines) + "\n"

@@ -61,19 +61,20 @@ class Draw:
 
     tokens: Tensor  # (B,) int64
     probabilities: Tensor  # (B, V): the model's, mixture included, before temperature, top-k and top-p
-    origins: Sequence[Origin] = ()  # of the B tokens
+    origins: Sequence[Origin] = ()  # of the B tokens, if they are told
 
 
 class Batch:
     """`step()` goes on with every row by a token.
 
     apart: a row is computed as it would be alone, to the last bit, on the CPU; otherwise several are a little faster,
-    and equal but for rounding. A model in training mode is in it again after each step.
+    and equal but for rounding. told: whether draws have origins, which cost a little. A model in training mode is in
+    it again after each step.
     """
 
-    def __init__(self, model: GPT, *, apart: bool) -> None:
+    def __init__(self, model: GPT, *, apart: bool, told: bool = True) -> None:
         self.rows: list[Row] = []  # their order changes when one of them leaves
-        self._model = model
+        self._model, self._told = model, told
         self._readers = [_Reader(network, apart=apart) for network in model.networks]
         self._mixed: Continued | None = None if model.mixture is None else model.mixture.begin([])
 
@@ -105,18 +106,18 @@ class Batch:
     def step(self) -> Draw:
         """Draw a token for each row, and append it."""
         model, rows = self._model, self.rows
-        was_training = model.training
-        model.eval()  # each time, because the caller may train the same model between two steps
-        try:
+        with _evaluated(model):  # each time, because the caller may train the same model between two steps
             read = [reader.read(rows) for reader in self._readers]
-        finally:
-            model.train(was_training)
         network = read[0].network if len(read) == 1 else torch.stack([one.network for one in read]).mean(dim=0)
         probabilities = network if self._mixed is None else self._mixed.probabilities(network)
         tokens = self._draw(probabilities)
-        counts = [None] * len(rows) if self._mixed is None else self._mixed.append(tokens.tolist())
         for row, token in zip(rows, tokens, strict=True):
             row.text = torch.cat([row.text, token[None]])
+        if not self._told:
+            if self._mixed is not None:
+                self._mixed.go_on(tokens.tolist())
+            return Draw(tokens, probabilities)
+        counts = [None] * len(rows) if self._mixed is None else self._mixed.append(tokens.tolist())
         copied = [_mean(shares) for shares in zip(*(one.copied(tokens) for one in read), strict=True)]
         likely = network.gather(1, tokens[:, None])[:, 0].tolist()
         origins = [Origin(*parts) for parts in zip(likely, copied, counts, strict=True)]
@@ -156,7 +157,7 @@ class _Reader:
         views = [*self._go_on(rows), *self._begin(rows)]
         network = self._logits(views).softmax(dim=-1)  # (B, V)
         head = self._model.copy_head
-        return _Read(network, views, [] if head is None else [_add_copies(view, head, network) for view in views])
+        return _Read(network, views, [] if head is None else [view.add_copies(head, network) for view in views])
 
     def _go_on(self, everyone: list[Row]) -> list[_View]:
         """Have the network read the last token of each row that the cache has room for."""
@@ -168,14 +169,9 @@ class _Reader:
         last = torch.stack([row.text[-1:] for row in rows])  # (B, 1)
         with _threads_for(1 if self._apart else len(rows)), RowsApart(cache) if self._apart else nullcontext():
             hidden = self._model(last, cache)[:, 0]
-        at = [everyone.index(row) for row in rows]
-        ends = [(i, i + 1) for i in range(len(rows))] if self._apart else [(0, len(rows))]
-        views = []
-        for i, j in ends:
-            longest = max(cache.lengths[i:j])
-            seen = cache.tokens[i:j, :longest], cache.hidden[i:j, :longest]
-            views.append(_View(at[i:j], hidden[i:j], *seen, cache.lengths[i:j]))
-        return views
+        at = {row: place for place, row in enumerate(everyone)}
+        n = len(rows)
+        return [_View([at[row] for row in rows], hidden, cache.tokens[:n], cache.hidden[:n], cache.lengths)]
 
     def _begin(self, everyone: list[Row]) -> list[_View]:
         """Have the network read the whole window of each row that is not in the cache, and cache what fits."""
@@ -222,6 +218,9 @@ class _View:
     hidden: Tensor  # (B, T, C), for a copy head
     lengths: Sequence[int]  # number of tokens in each of the B rows; the rest is padding
 
+    def add_copies(self, head: CopyHead, network: Tensor) -> Tensor:
+        return head.add_copies(network, self.at, self.tokens, self.hidden, self.lengths)
+
 
 @dataclass(frozen=True)
 class _Read:
@@ -235,7 +234,8 @@ class _Read:
         """How likely each of these tokens, (B,), was by repeating one of the window; None without a copy head."""
         found: list[float | None] = [None] * len(tokens)
         for view, shares in zip(self.views, self.shares, strict=False):
-            repeated = (shares * (view.tokens == tokens[view.at][:, None])).sum(dim=1)
+            seen = view.tokens[:, : shares.size(1)]
+            repeated = (shares * (seen == tokens[view.at][:, None])).sum(dim=1)
             for at, share in zip(view.at, repeated.tolist(), strict=True):
                 found[at] = share
         return found
@@ -246,11 +246,17 @@ def _mean(shares: Sequence[float | None]) -> float | None:
     return sum(known) / len(known) if known else None
 
 
-def _add_copies(view: _View, copy_head: CopyHead, network: Tensor) -> Tensor:
-    """Add what is copied to the network's probabilities, (all rows, V); the share of each token, (B, T)."""
-    own, shares = copy_head.at_end(view.tokens, view.hidden, torch.tensor(view.lengths, device=view.tokens.device))
-    network[view.at] = (own[:, None] * network[view.at]).scatter_add_(1, view.tokens, shares)
-    return shares
+@contextmanager
+def _evaluated(model: GPT) -> Iterator[None]:
+    """Have a model in evaluation mode; to go through its modules takes as long as a small one takes for a token."""
+    was_training = model.training
+    if was_training:
+        model.eval()
+    try:
+        yield
+    finally:
+        if was_training:
+            model.train()
 
 
 def _new_cache(model: GPT, rows: int) -> KVCache:

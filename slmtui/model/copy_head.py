@@ -15,9 +15,9 @@ Shapes: B sequences, T tokens in each, C = n_embd, K = KEY_SIZE.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -81,8 +81,33 @@ class CopyHead(nn.Module):
         sentinel, extra = self.sentinel(hidden[:, -n:])[..., 0] - self.match[0], self.match - self.match[0]
         return query, before, sentinel, extra
 
-    def at_end(self, idx: Tensor, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """The same at the last position of each sequence only: lengths (B,) -> own (B,), weights (B, T)."""
+    def add_copies(
+        self, network: Tensor, at: Sequence[int], idx: Tensor, hidden: Tensor, lengths: Sequence[int]
+    ) -> Tensor:
+        """Add what is copied after the last of each row's tokens to the network's probabilities, (all rows, V).
+
+        at: where the B rows are among all. idx (B, T) and hidden (B, T, C): their tokens, and padding. Returns the
+        share of each token, (B, T). Compiled, on a CPU, a row is to the last bit what it is alone.
+        """
+        if not _is_compiled_for(idx.device):
+            longest = max(lengths)
+            idx, hidden = idx[:, :longest], hidden[:, :longest]
+            own, shares = self._at_end(idx, hidden, torch.tensor(lengths, device=idx.device))
+            network[at] = (own[:, None] * network[at]).scatter_add_(1, idx, shares)
+            return shares
+        from slmtui.model.copy_kernels import add_copies  # numba, which other networks do not need
+
+        weights = [_array(x) for x in (self.query.weight, self.key.weight, self.sentinel.weight[0])]
+        bias, match = np.float32(self.sentinel.bias.item()), _array(self.match)
+        shares, compiled = torch.zeros(idx.shape), cast("Callable[..., None]", add_copies)
+        compiled(
+            _array(idx), _array(hidden), np.array(lengths), *weights, bias, match, np.array(at), network.numpy(),
+            shares.numpy(),
+        )  # fmt: skip
+        return shares
+
+    def _at_end(self, idx: Tensor, hidden: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """`shares` at the last position of each sequence only: lengths (B,) -> own (B,), weights (B, T)."""
         B, T = idx.shape
         rows, last = torch.arange(B, device=idx.device), lengths - 1
         end = hidden[rows, last][:, None]  # (B, 1, C)

@@ -185,3 +185,45 @@ def copying_backward(
             by_extra[matched(tokens, t, earlier, len(extra) - 1)] += row[earlier + 1]
             earlier = before[earlier]
         pass_on(row, t + 1, query[i], keys, by_query[i], by_keys)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
+def add_copies(tokens, hidden, lengths, query, key, sentinel, bias, match, at, network, shares):
+    """Add what is copied after the last token of each of B rows to the network's probabilities, one row by itself.
+
+    tokens (B, T), hidden (B, T, C), lengths (B,): the rest of a row is padding. query and key (K, C), sentinel (C,),
+    bias, match (M + 1,): the weights. network: row at[b] of (all rows, V) is changed. shares (B, T), zeros, are set.
+    """
+    C = hidden.shape[2]
+    for b in range(len(lengths)):
+        last = lengths[b] - 1
+        end, text, scores = hidden[b, last], tokens[b], shares[b]
+        towards = np.zeros(C, np.float32)  # a key's score is query · (key @ h) = (query @ key) · h
+        for k in range(len(query)):
+            q = np.float32(0)
+            for c in range(C):
+                q += query[k, c] * end[c]
+            for c in range(C):
+                towards[c] += q * key[k, c]
+        own = bias
+        for c in range(C):
+            own += sentinel[c] * end[c]
+        most = own
+        for j in range(1, last + 1):
+            found = np.float32(0)
+            for c in range(C):
+                found += towards[c] * hidden[b, j - 1, c]
+            alike = matched(text, last, j - 1, len(match) - 1) if text[j - 1] == text[last] else 0
+            scores[j] = found + match[alike]
+            most = max(most, scores[j])
+        own = np.exp(own - most)
+        whole = own
+        for j in range(1, last + 1):
+            scores[j] = np.exp(scores[j] - most)
+            whole += scores[j]
+        row = network[at[b]]
+        for v in range(len(row)):
+            row[v] *= own / whole
+        for j in range(1, last + 1):
+            scores[j] /= whole
+            row[text[j]] += scores[j]

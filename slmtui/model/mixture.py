@@ -42,6 +42,9 @@ class Continued(Protocol):
     def append(self, tokens: Sequence[int]) -> list[Counted]:
         """The token that each text goes on with; what counting alone had said of it."""
 
+    def go_on(self, tokens: Sequence[int]) -> None:
+        """The same, where nobody asks what counting had said."""
+
     def join(self, prompt: np.ndarray) -> None:
         """One more text, (n,) ids, after those that are there."""
 
@@ -104,8 +107,11 @@ class NgramContinued:
             end, ngram = self._ends[row], self._mixture.ngram
             p = math.exp(-ngram.losses(np.append(end, token))[-1])
             counted.append(Counted(p, ngram.longest_context(end), "token"))
-            self._ends[row] = self._end(np.append(end, token))
+        self.go_on(tokens)
         return counted
+
+    def go_on(self, tokens: Sequence[int]) -> None:
+        self._ends = [self._end(np.append(end, token)) for end, token in zip(self._ends, tokens, strict=True)]
 
     def join(self, prompt: np.ndarray) -> None:
         self._ends.append(self._end(prompt))

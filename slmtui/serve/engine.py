@@ -53,7 +53,7 @@ class Engine:
 
     def __init__(self, model: GPT, tokenizer: Tokenizer, speed: Speed, say: Callable[[str], None]) -> None:
         self._model, self._tokenizer, self._speed, self._say = model, tokenizer, speed, say
-        self._batch = Batch(model, apart=True)
+        self._batch = Batch(model, apart=True, told=False)
         self._going: dict[Row, Job] = {}
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
@@ -145,6 +145,6 @@ class Engine:
     def _begin_anew(self) -> None:
         going = list(self._going.values())
         self._going.clear()
-        self._batch = Batch(self._model, apart=True)
+        self._batch = Batch(self._model, apart=True, told=False)
         for job in going:
             job.tell(Part("", [], 0, "failed"))

@@ -147,6 +147,25 @@ def test_branches_know_what_they_read_and_leave_the_mixer_alone() -> None:
 
 
 @pytest.mark.parametrize("adaptive", [False, True])
+def test_a_branch_that_begins_like_another_and_one_of_a_mixer_beside_it_say_the_same(adaptive: bool) -> None:
+    mixer, prompt = ContextMixer.fit(BYTES, ids(TRAINING)), ids(b"Quokkas, the dog. Quo")
+    first, other = mixer.branch(prompt, adaptive=adaptive), mixer.branch(ids(b"the d"), adaptive=adaptive)
+    for token in ids(b"rum"):
+        first.append(token)
+        other.go_on(token)
+    like_it = [first.again(), mixer.branch(prompt, adaptive=adaptive), mixer.beside().branch(prompt, adaptive=adaptive)]
+    assert first.begins_with(prompt)
+    assert not first.begins_with(ids(b"the d"))
+    for token in ids(b"kka ate"):
+        said = [branch.distribution() for branch in like_it]
+        assert all(np.array_equal(one, said[0]) for one in said)
+        like_it[0].go_on(token)
+        assert like_it[1].append(token) == like_it[2].append(token)
+        other.distribution()
+        first.distribution()
+
+
+@pytest.mark.parametrize("adaptive", [False, True])
 def test_a_branch_says_what_the_counts_alone_said_of_a_token(adaptive: bool) -> None:
     branch = ContextMixer.fit(BYTES, ids(TRAINING)).branch(ids(b"the other "), adaptive=adaptive)
     for token in ids(b"dog ate"):

@@ -30,7 +30,14 @@ gguf = pytest.importorskip("gguf", reason="gguf, which writes what is tested her
 
 
 def write(folder: Path, tokenizer: Tokenizer, model: GPT, *, f16: bool = False) -> Path:
-    write_gguf(folder, model, vocabulary_of(tokenizer), SamplingSection(temperature=0.5), name="a run", f16=f16)
+    write_gguf(
+        folder,
+        model,
+        vocabulary_of(tokenizer),
+        SamplingSection(temperature=0.5, stop=("\n\n", 'say "no"')),
+        name="a run",
+        f16=f16,
+    )
     return folder / "model.gguf"
 
 
@@ -55,6 +62,7 @@ def test_the_file_has_all_parameters_and_the_shape(tmp_path: Path, f16: bool) ->
     modelfile = (tmp_path / "Modelfile").read_text()
     assert modelfile.startswith("FROM ./model.gguf\n")
     assert "PARAMETER temperature 0.5\n" in modelfile
+    assert modelfile.endswith('PARAMETER stop """\n\n"""\nPARAMETER stop """say "no""""\n')
 
 
 @torch.no_grad()

@@ -115,3 +115,20 @@ def test_a_batch_may_become_empty_and_fill_again() -> None:
         assert drawn == [token for token, _, _ in alone(made, np.array([1, 2, 3]), 5, SETTINGS[0], seed)]
         batch.leave(row)
         assert batch.rows == []
+
+
+@pytest.mark.parametrize("choices", [{"copy_head": True, "mixture": "context"}, {"mixture": "ngram"}])
+def test_rows_that_begin_alike_and_draws_whose_origins_are_not_told_are_what_they_are_alone(
+    choices: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    made = model(16, **choices)
+    prompt = np.arange(1, 12)
+    batch = Batch(made, apart=True, told=False)
+    rows = [batch.join(prompt if seed % 3 else prompt[:5], SETTINGS[0], seed) for seed in range(6)]
+    draws = [batch.step() for _ in range(8)]
+    assert not draws[0].origins
+    for seed, row in enumerate(rows):
+        expected = alone(made, row.text[:-8].numpy(), 8, SETTINGS[0], seed)
+        assert row.text[-8:].tolist() == [token for token, _, _ in expected]
+        assert all(torch.equal(draw.probabilities[seed], p) for draw, (_, p, _) in zip(draws, expected, strict=True))

@@ -17,5 +17,6 @@ What the vocabulary leaves no choice about costs nothing.
     mixing       one bit: predict, learn
     kernels      whole texts, and the distribution of the next token
     static       how counts are mixed that stay as they are
+    branch       a completion that goes on with them, and learns from its prompt
     mixer        the class that the rest of slmtui uses
 """

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from slmtui.data.context_mixing.branch import Branch
 from slmtui.data.context_mixing.kernels import (
     COUNTING,
     FROZEN,
@@ -16,7 +17,6 @@ from slmtui.data.context_mixing.kernels import (
     WEIGHING,
     Place,
     distribution,
-    exchange,
     read,
 )
 from slmtui.data.context_mixing.static import (
@@ -32,18 +32,17 @@ from slmtui.data.context_mixing.static import (
 )
 from slmtui.data.context_mixing.tables import (
     CHANGES,
-    CONTEXTS,
     GROWING,
     LENGTH,
-    MATCHES,
     MIXING,
     NETWORK,
+    STANDING,
     Tables,
+    empty_buckets,
     new_scratch,
     new_tables,
-    no_changes,
 )
-from slmtui.data.context_mixing.vocabulary import ByteTree, byte_tree
+from slmtui.data.context_mixing.vocabulary import ByteTree, byte_tree, n_bytes_of
 from slmtui.data.ngram_baseline import fit_ngram
 
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
@@ -52,7 +51,6 @@ TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its count
 ADAPTIVE_SHARE, STATIC_SHARE = 0.25, 0.5
 LEAST = 1e-12  # probability of a token by a network
 STATIC = "static_"  # before the names of what `Static` mixes with, in a state
-STANDING = ("registers", "words", "match_length", "match_place")  # where a text stands, in the tables
 ROOM = 1 << 16  # bytes that the text's array grows by
 
 FloatArray = NDArray[np.float64]
@@ -84,7 +82,7 @@ class ContextMixer:
         """
         text = np.asarray(tokens, np.int64)
         tree = byte_tree(vocabulary)
-        n_bytes = _n_bytes(tree, text)
+        n_bytes = n_bytes_of(tree, text)
         mixer = cls(tree, new_tables(n_bytes))
         if n_bytes <= TWO_PASSES:  # what was learned of the counts' worth is kept; they begin anew
             mixer._read(text, LEARNING)
@@ -116,6 +114,26 @@ class ContextMixer:
         mixer._end = self._end
         return mixer
 
+    def beside(self) -> ContextMixer:
+        """A mixer whose branches may go on at the same time as those of this one, in another thread.
+
+        It has what a branch changes for itself, and shares what counts are worth.
+        """
+        with self._lock:
+            self._settle()
+            tables = self._tables._asdict()
+            own = {name: tables[name].copy() for name in GROWING if name != "buckets"}
+            own["buckets"] = empty_buckets(len(tables["buckets"]))
+            own["buckets"][:] = tables["buckets"]
+            mixer = ContextMixer(self._tree, self._tables._replace(**own), self._static)
+            mixer._end = self._end
+            return mixer
+
+    @property
+    def size(self) -> int:
+        """Bytes that `beside` takes."""
+        return sum(getattr(self._tables, name).nbytes for name in GROWING)
+
     def losses(self, tokens: ArrayLike, network: Iterable[FloatArray] = (), *, adaptive: bool) -> FloatArray:
         """Read on; the loss of each of (n,) tokens in nats, (n,).
 
@@ -134,7 +152,7 @@ class ContextMixer:
         if adaptive or self._static is None:
             return self._read(text, LEARNING if adaptive else FROZEN, network)
         self._settle()
-        self._reserve(_n_bytes(self._tree, text))
+        self._reserve(n_bytes_of(self._tree, text))
         counted = self._read_static(self._static, self._mixing(False, False), self._end, text, FROZEN)
         self._end = with_end(self._end, text)
         if network is None:
@@ -149,7 +167,7 @@ class ContextMixer:
         text = np.asarray(tokens, np.int64)
         with self._lock:
             self._settle()
-            self._reserve(_n_bytes(self._tree, text))
+            self._reserve(n_bytes_of(self._tree, text))
             own: dict[str, Any] = {name: getattr(self._tables, name).copy() for name in STANDING}
             tables = self._mixing(False, False)._replace(**own)
             return self._read_static(self._static, tables, self._end, text, FROZEN)
@@ -203,7 +221,7 @@ class ContextMixer:
         arrays = {name: array.copy() for name, array in state.items()}
         mixing = {name: arrays.pop(STATIC + name) for name in MIXING if STATIC + name in arrays}
         static = Static(mixing, fit_ngram(text, len(tree.ids))) if mixing else None
-        mixer = cls(tree, new_tables(_n_bytes(tree, text))._replace(**arrays), static)
+        mixer = cls(tree, new_tables(n_bytes_of(tree, text))._replace(**arrays), static)
         mixer._read(text, COUNTING)
         return mixer
 
@@ -211,7 +229,7 @@ class ContextMixer:
         self._settle()
         if mode == LEARNING:
             self._shares.clear()
-        self._reserve(_n_bytes(self._tree, text))
+        self._reserve(n_bytes_of(self._tree, text))
         losses = np.zeros(len(text))
         sums = np.zeros((0, 0)) if network is None else self._sums(network)
         tables = self._mixing(network is not None, mode == LEARNING, learn=mode == LEARNING)
@@ -270,80 +288,3 @@ class ContextMixer:
             longer = np.zeros(needed + ROOM, np.uint8)
             longer[: len(text)] = text
             self._tables = self._tables._replace(text=longer)
-
-
-class Branch:
-    """A text that goes on by itself, token by token, with its mixer's counts and what it changed of them.
-
-    Branches of one mixer share its tables: one at a time has its changes in them. It is quick to go on with the same.
-    """
-
-    def __init__(self, mixer: ContextMixer, tokens: Tokens, adaptive: bool) -> None:
-        self._mixer, self._adaptive = mixer, adaptive
-        n_bytes = _n_bytes(mixer._tree, tokens)
-        with mixer._lock:
-            mixer._settle()
-            shared = mixer._tables
-            self._begin = int(shared.registers[LENGTH])
-            self._text = shared.text[self._begin : self._begin]
-            own = {name: getattr(shared, name).copy() for name in STANDING}
-            # Each byte has two halves, and the token may end before each byte and after the last.
-            room = ((3 * n_bytes + len(tokens)) * CONTEXTS, n_bytes * MATCHES) if adaptive else (0, 0)
-            self._own = own | no_changes(*room)
-            self._end = mixer._end
-            mixer._inside = self
-            self._read(tokens, COUNTING if adaptive else FROZEN)
-
-    def distribution(self, network: FloatArray | None = None) -> FloatArray:
-        """The probabilities of the next token, (V,), with the network's, (V,), if it takes part."""
-        mixer = self._mixer
-        with mixer._lock:
-            self._enter()
-            mixer._reserve(mixer._tree.token_bytes.shape[1], self._length)
-            return mixer._distribution(self._end, network, self._adaptive, self._own)
-
-    @property
-    def matched(self) -> int:
-        """How many bytes before the next one stand, just so, earlier in the text; 0 where they are too few to tell."""
-        return int(self._own["match_length"].max())
-
-    def append(self, token: int) -> float:
-        """The token that was drawn; nothing is learned from it. Its loss by the counts alone, in nats."""
-        with self._mixer._lock:
-            self._enter()
-            return float(self._read(np.array([token], np.int64), FROZEN)[0])
-
-    @property
-    def _length(self) -> int:
-        return int(self._own["registers"][LENGTH])
-
-    def _read(self, tokens: Tokens, mode: int) -> FloatArray:
-        mixer, end = self._mixer, self._end
-        mixer._reserve(_n_bytes(mixer._tree, tokens), self._length)
-        self._end = with_end(end, tokens)
-        tables = mixer._mixing(False, self._adaptive)._replace(**self._own)
-        if not self._adaptive and mixer._static is not None:
-            return mixer._read_static(mixer._static, tables, end, tokens, mode).losses
-        losses = np.zeros(len(tokens))
-        read(tables, mixer._scratch, mixer._tree, tokens, np.zeros((0, 0)), mode, losses)
-        return losses
-
-    def _enter(self) -> None:
-        mixer = self._mixer
-        if mixer._inside is self:
-            return
-        mixer._settle()
-        mixer._reserve(len(self._text), self._begin)
-        mixer._tables.text[self._begin : self._begin + len(self._text)] = self._text
-        exchange(mixer._tables._replace(**self._own), True)
-        mixer._inside = self
-
-    def leave(self) -> None:
-        """Take the changes out of the mixer's tables."""
-        tables = self._mixer._tables
-        exchange(tables._replace(**self._own), False)
-        self._text = tables.text[self._begin : self._length].copy()
-
-
-def _n_bytes(tree: ByteTree, text: Tokens) -> int:
-    return int(np.maximum(tree.lengths[tree.ranks[text]], 1).sum())

@@ -102,6 +102,7 @@ class Tables(NamedTuple):
 NOT_KEPT = -1
 CHANGES = ("changed", "changed_bucket", "changed_nodes", "changed_place")
 MIXING = ("maps", "chains", "match_map", "weights", "final")  # what counts that stay as they are have of their own
+STANDING = ("registers", "words", "match_length", "match_place")  # where a text stands
 GROWING = ("text", "registers", "words", "match_length", "match_place", "buckets", "places")
 
 
@@ -143,7 +144,7 @@ def new_tables(n_bytes: int) -> Tables:
         words=np.zeros(5, np.uint64),
         match_length=np.zeros(MATCHES, np.int64),
         match_place=np.zeros(MATCHES, np.int64),
-        buckets=_in_lines(_buckets(n_bytes)),
+        buckets=empty_buckets(_buckets(n_bytes)),
         places=np.zeros((MATCHES, _places(n_bytes)), np.int32),
         maps=_initial_maps(),
         chains=_initial_chains(),
@@ -177,7 +178,7 @@ def _buckets(n_bytes: int) -> int:
     return _power_of_two(n_bytes * BUCKETS_PER_BYTE, FEWEST_BUCKETS, MOST_BUCKETS)
 
 
-def _in_lines(buckets: int) -> NDArray[np.uint32]:
+def empty_buckets(buckets: int) -> NDArray[np.uint32]:
     """Each in one cache line, since what a bucket costs is to fetch it."""
     numbers = np.zeros((buckets + 1) * IN_BUCKET, np.uint32)
     begin = -numbers.ctypes.data % LINE_BYTES // numbers.itemsize

@@ -30,3 +30,8 @@ def byte_tree(tokens: Sequence[bytes]) -> ByteTree:
     ranks = np.empty_like(ids)
     ranks[ids] = np.arange(len(ids))
     return ByteTree(token_bytes, lengths, ranks, ids)
+
+
+def n_bytes_of(tree: ByteTree, text: NDArray[np.int64]) -> int:
+    """Of a text, (n,) ids; the end of a document takes one."""
+    return int(np.maximum(tree.lengths[tree.ranks[text]], 1).sum())
