@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, settings
 
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
+from slmtui.project import set_up
 from tests.digits import other_torch
 
 # The same examples each time, and none refused for the speed of a busy machine.
@@ -30,7 +31,7 @@ settings.load_profile("slmtui")
 gc.set_threshold(50_000, 10, 10)
 
 MakePhase = Callable[..., Phase]
-pytest_plugins = ["tests.cpu_times", "tests.processes"]
+pytest_plugins = ["tests.cpu_times", "tests.processes", "tests.compiled", "tests.counted_once"]
 
 
 def pytest_report_header() -> list[str]:
@@ -74,10 +75,8 @@ tokens = 5
 """
 
 
-@pytest.fixture
-def corpus(tmp_path: Path) -> Path:
-    """A folder of six small Python files that differ."""
-    folder = tmp_path / "corpus"
+def write_corpus(folder: Path) -> Path:
+    """Into a new folder: six small Python files that differ."""
     folder.mkdir()
     for i, noun in enumerate(("order", "ticket", "invoice", "sensor", "route", "parcel")):
         (folder / f"{noun}s.py").write_text(
@@ -89,6 +88,27 @@ def corpus(tmp_path: Path) -> Path:
     return folder
 
 
+def set_up_small(folder: Path) -> None:
+    """What `slmtui init` makes, with a third of the corpus, whose length is what most commands take their time for."""
+    set_up(folder)
+    for number, script in enumerate(sorted((folder / "data" / "chromadb").iterdir())):
+        if number % 3:
+            script.unlink()
+
+
+def phases_of(toml: str) -> MakePhase:
+    def make(*overrides: str) -> Phase:
+        return parse_phase(toml, "tiny.toml", overrides)
+
+    return make
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> Path:
+    """A folder of six small Python files that differ."""
+    return write_corpus(tmp_path / "corpus")
+
+
 @pytest.fixture
 def tiny_toml(corpus: Path) -> str:
     return TINY.format(source=corpus)
@@ -97,11 +117,13 @@ def tiny_toml(corpus: Path) -> str:
 @pytest.fixture
 def make_phase(tiny_toml: str) -> MakePhase:
     """A tiny phase, with overrides as on the command line: make_phase("training.max_iters=3")."""
+    return phases_of(tiny_toml)
 
-    def make(*overrides: str) -> Phase:
-        return parse_phase(tiny_toml, "tiny.toml", overrides)
 
-    return make
+@pytest.fixture(scope="module")
+def make_shared_phase(tmp_path_factory: pytest.TempPathFactory) -> MakePhase:
+    """The same with a corpus that the tests of a file share, for runs that are trained once for all of them."""
+    return phases_of(TINY.format(source=write_corpus(tmp_path_factory.mktemp("shared") / "corpus")))
 
 
 @pytest.fixture(autouse=True)

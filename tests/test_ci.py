@@ -14,9 +14,9 @@ from slmtui.cli import main
 from slmtui.commands import headless
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.insight.report.markdown import escape_inside
-from slmtui.project import set_up
 from slmtui.runs.run import Run
 from slmtui.training import events
+from tests.conftest import set_up_small
 
 ROOT = Path(__file__).parents[1]
 TRAIN = ["--headless", "tiny.toml"]
@@ -286,7 +286,7 @@ def test_the_workflow_of_the_docs_does_what_it_says(tmp_path: Path, monkeypatch:
     (workflow,) = re.findall(r"```yaml\n(.*?)```", page, flags=re.S)
     (tags,) = re.findall(r"hashFiles\('(.+?)'\)", workflow)
     first, *others = re.findall(r"(?:run: |^ +)(slmtui .+)$", workflow, flags=re.M)
-    set_up(tmp_path / "project")
+    set_up_small(tmp_path / "project")
     monkeypatch.chdir(tmp_path / "project")
     monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
     less = ["model.context_mixing=false", "training.max_iters=4", "evaluation.interval=2", "training.warmup_iters=0",

@@ -163,7 +163,10 @@ def test_static_counting_is_no_worse_than_ngrams(text: Text, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("mixture", ["model.ngram_mix=0.5", "model.context_mixing=true"])
-def test_a_trained_phase_has_every_way_to_predict(make_phase: MakePhase, mixture: str) -> None:
+def test_a_trained_phase_has_every_way_to_predict(
+    make_phase: MakePhase, mixture: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measure, "PLACES", 30)
     phase = make_phase(mixture, "tokenizer.kind=bpe", "tokenizer.vocab_size=280")
     found = measure.trained(phase, 43)
     assert found.steps == 12

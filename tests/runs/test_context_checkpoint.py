@@ -32,9 +32,10 @@ PROMPT = "def load_route(path):\n    with"
 DRAW = Sampling(0.8, 40)
 
 
-@pytest.fixture
-def run(make_phase: MakePhase, tmp_path: Path) -> Run:
-    return train_to_the_end(make_phase, tmp_path / "runs", MIXING)
+@pytest.fixture(scope="module")
+def run(make_shared_phase: MakePhase, tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Trained once for all tests: none changes its folder."""
+    return train_to_the_end(make_shared_phase, tmp_path_factory.mktemp("trained"), MIXING)
 
 
 def evaluations(run: Run) -> list[events.Evaluation]:
@@ -42,8 +43,10 @@ def evaluations(run: Run) -> list[events.Evaluation]:
 
 
 @pytest.mark.parametrize("step", [0, 4, 6])
-def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, run: Run, step: int) -> None:
-    stopped = stop_at(make_phase, tmp_path / "stopped", step, MIXING)
+def test_a_stopped_run_goes_on_to_the_same_end(
+    make_shared_phase: MakePhase, tmp_path: Path, run: Run, step: int
+) -> None:
+    stopped = stop_at(make_shared_phase, tmp_path / "stopped", step, MIXING)
     for _ in resume(stopped).events:
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]

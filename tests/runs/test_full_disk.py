@@ -30,7 +30,10 @@ from slmtui.training import events
 from slmtui.training.events import Event
 from tests.conftest import MakePhase
 
-SHORT = ("training.max_iters=2", "evaluation.interval=2", "model.n_layer=1", "model.n_embd=8", "model.dropout=0.1")
+SHORT = (
+    "training.max_iters=2", "evaluation.interval=2", "model.n_layer=1", "model.n_embd=8", "model.dropout=0.1",
+    "sampling.prompts=[]",
+)  # fmt: skip
 CALLS = ("open", "write", "fsync", "ftruncate", "replace", "mkdir")
 
 

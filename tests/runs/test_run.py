@@ -7,7 +7,9 @@ import re
 import shutil
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -85,35 +87,44 @@ def test_checkpoints_load_as_tensors_and_plain_values_only(make_phase: MakePhase
     assert torch.load(run.last_file, weights_only=True)["step"] == 12
 
 
-@pytest.mark.parametrize("step", [0, 1, 4, 6, 11])
+@pytest.fixture(scope="module")
+def undisturbed(make_shared_phase: MakePhase, tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Run]:
+    """The run with these overrides that nobody stopped, trained once."""
+    checkpoints = tmp_path_factory.mktemp("undisturbed")
+    return cache(lambda *overrides: train_to_the_end(make_shared_phase, checkpoints, *overrides))
+
+
 @pytest.mark.parametrize(
-    "setting",
+    ("setting", "step"),
     [
-        "evaluation.method=full",
-        "evaluation.method=sampled",
-        "model.copy_head=true",
-        "model.positions=rotary model.norm=rms model.mlp=swiglu",
+        *(("evaluation.method=full", step) for step in (0, 1, 4, 6, 11)),
+        *(("evaluation.method=sampled", step) for step in (0, 1, 4, 6, 11)),
+        *(("model.copy_head=true", step) for step in (4, 6)),
+        *(("model.positions=rotary model.norm=rms model.mlp=swiglu", step) for step in (4, 6)),
     ],
 )
-def test_a_stopped_run_goes_on_to_the_same_end(make_phase: MakePhase, tmp_path: Path, step: int, setting: str) -> None:
+def test_a_stopped_run_goes_on_to_the_same_end(
+    make_shared_phase: MakePhase, undisturbed: Callable[..., Run], tmp_path: Path, step: int, setting: str
+) -> None:
     overrides = (*setting.split(), "model.dropout=0.2")
-    whole = train_to_the_end(make_phase, tmp_path / "whole", *overrides)
-    stopped = stop_at(make_phase, tmp_path / "stopped", step, *overrides)
+    whole = undisturbed(*overrides)
+    stopped = stop_at(make_shared_phase, tmp_path, step, *overrides)
     assert summarise(stopped)[1] == "stopped"
     for _ in resume(stopped).events:
         pass
     ours = [e for e in without_resumes(list(stopped.events())) if not isinstance(e, events.Checkpoint)]
     assert ours == [e for e in whole.events() if not isinstance(e, events.Checkpoint)]
     for file in ("last_file", "best_file"):
-        ended, undisturbed = (load_checkpoint(getattr(run, file)).model.tensors() for run in (stopped, whole))
-        assert all(torch.equal(ended[name], undisturbed[name]) for name in undisturbed)
+        ended, expected = (load_checkpoint(getattr(run, file)).model.tensors() for run in (stopped, whole))
+        assert all(torch.equal(ended[name], expected[name]) for name in expected)
 
 
 def test_a_crash_between_two_writes_is_made_up_for(make_phase: MakePhase, tmp_path: Path) -> None:
     """Killed after each event, the first ones, too: it ends as if nothing had happened; nothing twice or missing."""
-    whole = list(train_to_the_end(make_phase, tmp_path / "whole", "training.max_iters=6").events())
+    short = ("training.max_iters=3", "evaluation.interval=2", "model.n_layer=1", "sampling.tokens=1")
+    whole = list(train_to_the_end(make_phase, tmp_path / "whole", *short).events())
     for kill_after in range(len(whole) - 1):
-        session = begin(make_phase("training.max_iters=6"), tmp_path / f"killed-{kill_after}")
+        session = begin(make_phase(*short), tmp_path / f"killed-{kill_after}")
         for _ in range(kill_after + 1):
             next(session.events)
         session.events.close()  # type: ignore[attr-defined]
