@@ -11,11 +11,13 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ.setdefault("GOMP_SPINCOUNT", "0")
 
 from collections.abc import Callable, Iterator
+from contextlib import chdir
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from slmtui.cli import main
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
 from slmtui.project import set_up
@@ -94,6 +96,15 @@ def set_up_small(folder: Path) -> None:
     for number, script in enumerate(sorted((folder / "data" / "chromadb").iterdir())):
         if number % 3:
             script.unlink()
+
+
+def trained_project(folder: Path, *words: str) -> Path:
+    """A folder with tiny.toml and a run of it, to copy to wherever a test wants one: its corpus is named from there."""
+    write_corpus(folder / "corpus")
+    (folder / "tiny.toml").write_text(TINY.format(source="corpus"))
+    with chdir(folder):
+        assert main(["--headless", "tiny.toml", *words]) == 0
+    return folder
 
 
 def phases_of(toml: str) -> MakePhase:

@@ -91,6 +91,9 @@ def import_everything() -> None:
     slmtui = importlib.import_module("slmtui")
     for module in pkgutil.walk_packages(slmtui.__path__, "slmtui."):
         importlib.import_module(module.name)
+    from slmtui.data.context_mixing.mixer import ContextMixer
+
+    ContextMixer.fit([b"a", b""], [0, 1] * 9)  # numba reads what it has kept of the mixer: half a second
     gc.collect()
     gc.freeze()  # what all have in common need be looked through by none of them
 

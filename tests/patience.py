@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.pilot import Pilot
 
-PATIENCE = 120.0  # seconds; only a test that fails waits for all of them
+PATIENCE = 300.0  # seconds; only a test that fails waits for all of them
 
 
 def wait_for(true: Callable[[], object], what: str = "what was waited for") -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import shutil
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
@@ -16,22 +17,28 @@ from slmtui.errors import TrainingFailed, UserError
 from slmtui.insight.report.markdown import escape_inside
 from slmtui.runs.run import Run
 from slmtui.training import events
-from tests.conftest import set_up_small
+from tests.conftest import set_up_small, trained_project
 
 ROOT = Path(__file__).parents[1]
 TRAIN = ["--headless", "tiny.toml"]
 Captured = pytest.CaptureFixture[str]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    with pytest.MonkeyPatch.context() as patched:
+        patched.delenv("GITHUB_STEP_SUMMARY", raising=False)
+        return trained_project(tmp_path_factory.mktemp("trained"))
+
+
 @pytest.fixture
-def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
+def project(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a tiny phase and a run of it, tagged as the baseline, as the current folder."""
-    monkeypatch.chdir(tmp_path)
+    folder = Path(shutil.copytree(trained, tmp_path / "project"))
+    monkeypatch.chdir(folder)
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
-    Path("tiny.toml").write_text(tiny_toml)
-    assert main(TRAIN) == 0
     assert main(["tag", "latest", "baseline"]) == 0
-    return tmp_path
+    return folder
 
 
 def last(project: Path, name: str) -> events.RunFinished:

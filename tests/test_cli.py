@@ -17,7 +17,7 @@ from torch import Tensor
 from slmtui.cli import main
 from slmtui.model.gpt import GPT
 from slmtui.training.gap import SCALE, WORST
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.processes import Processes
 
 SCALE_WORDS = [*(word for _, word in SCALE), WORST]
@@ -268,7 +268,7 @@ def test_light_commands_import_neither_torch_nor_textual() -> None:
             "import sys\nfrom slmtui.cli import main\n"
             f"sys.exit(main({arguments!r}) or sorted(set(sys.modules) & {heavy!r}) or 0)"
         )
-        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+        done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 0, done.stderr
 
 
@@ -278,5 +278,7 @@ def test_inspect_imports_no_torch(project: Path) -> None:
         "sys.exit('torch' in sys.modules or 'textual' in sys.modules)"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project, env=environment, capture_output=True, timeout=PATIENCE
+    )
     assert done.returncode == 0, done.stderr

@@ -17,6 +17,7 @@ from slmtui import commands
 from slmtui.cli import main
 from slmtui.commands.runs import HEADER, MIXED, aligned, cells, fitting
 from slmtui.runs.summary import RunSummary
+from tests.patience import PATIENCE
 from tests.terminal import ROOT
 
 Captured = pytest.CaptureFixture[str]
@@ -228,7 +229,7 @@ def test_a_terminal_that_shows_no_screen_starts_no_training(project: Path, kind:
     (project / "phases" / "tiny.toml").rename(project / "phases" / "quick.toml")
     master, slave = pty.openpty()
     done = subprocess.run(
-        [sys.executable, "-m", "slmtui"], cwd=project, stdin=slave, stdout=slave, stderr=slave, timeout=60,
+        [sys.executable, "-m", "slmtui"], cwd=project, stdin=slave, stdout=slave, stderr=slave, timeout=PATIENCE,
         env=os.environ | {"PYTHONPATH": str(ROOT), "TERM": kind},
     )  # fmt: skip
     os.close(slave)
@@ -248,7 +249,9 @@ def test_on_windows_it_says_what_it_needs() -> None:
         "from slmtui.__main__ import main\nsys.exit(main())"
     )
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert "WSL" in line

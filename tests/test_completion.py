@@ -14,6 +14,7 @@ from slmtui.cli import main
 from slmtui.commands import COMMANDS
 from slmtui.commands.completion import VARIABLE
 from slmtui.runs.tags import set_tags
+from tests.patience import PATIENCE
 from tests.terminal import ROOT, Terminal
 
 SHELLS = {
@@ -102,7 +103,9 @@ def test_completion_imports_neither_torch_nor_textual(project: Path) -> None:
         "sys.exit('torch' in sys.modules or 'numpy' in sys.modules or 'textual' in sys.modules)"
     )
     environment = with_slmtui(project) | {VARIABLE: "bash_complete", "COMP_WORDS": "slmtui\nwatch\n", "COMP_CWORD": "2"}
-    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=PATIENCE
+    )
     assert (done.returncode, done.stdout.split()[0]) == (0, "plain,tiny-001"), done.stderr
 
 
@@ -150,6 +153,6 @@ def test_fish_completes(project: Path) -> None:
     script = 'slmtui completion fish | source; complete -C "slmtui --checkpoints old watch o"; complete -C "slmtui ru"'
     done = subprocess.run(
         ["fish", "--no-config", "-c", script], cwd=project, env=with_slmtui(project), stdin=subprocess.DEVNULL,
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert [line.split("\t")[0] for line in done.stdout.splitlines()] == ["older-007", "runs"], done.stderr

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.openmp import SPINS
+from tests.patience import PATIENCE
 
 BEGIN = "from slmtui.cli import main; main(['runs']); "
 IMPORT_TORCH = "import torch"
@@ -39,7 +40,7 @@ def test_how_threads_wait(tmp_path: Path, before: dict[str, str], load: str, aft
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("OMP_", "GOMP_"))}
     done = subprocess.run(
         [sys.executable, "-c", BEGIN + load, openmp_runtime()], cwd=tmp_path, capture_output=True,
-        text=True, check=True, timeout=60, env=environment | before | {"OMP_DISPLAY_ENV": "verbose"},
+        text=True, check=True, timeout=PATIENCE, env=environment | before | {"OMP_DISPLAY_ENV": "verbose"},
     )  # fmt: skip
     settings = dict(line.strip().split(" = ", 1) for line in done.stderr.splitlines() if " = " in line)
     assert {key: settings[key].strip("'") for key in after} == after

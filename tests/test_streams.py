@@ -6,6 +6,7 @@ import io
 import json
 import os
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,25 +16,31 @@ import pytest
 
 from slmtui.cli import main
 from slmtui.runs.run import Run
+from tests.conftest import trained_project
+from tests.patience import PATIENCE
 from tests.processes import Processes
 
 ROOT = Path(__file__).parents[1]
 
 
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return trained_project(tmp_path_factory.mktemp("trained"), "--set", "training.max_iters=3")
+
+
 @pytest.fixture
-def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with a finished run of three steps."""
-    (tmp_path / "tiny.toml").write_text(tiny_toml)
-    monkeypatch.chdir(tmp_path)
-    assert main(["--headless", "tiny.toml", "--set", "training.max_iters=3"]) == 0
-    return tmp_path
+def project(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a finished run of three steps, as the current folder."""
+    folder = Path(shutil.copytree(trained, tmp_path / "project"))
+    monkeypatch.chdir(folder)
+    return folder
 
 
 def in_a_shell(project: Path, arguments: str) -> subprocess.CompletedProcess[bytes]:
     """With a fresh interpreter; the other processes here are forks, whose streams `tests/forking.py` opens."""
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     return subprocess.run(
-        f"exec {sys.executable} -m slmtui {arguments}", shell=True, cwd=project, capture_output=True, timeout=120,
+        f"exec {sys.executable} -m slmtui {arguments}", shell=True, cwd=project, capture_output=True, timeout=PATIENCE,
         env=environment | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 

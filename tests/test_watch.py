@@ -27,7 +27,7 @@ from slmtui.training.control import Command
 from slmtui.training.events import Event
 from tests import written_runs
 from tests.conftest import MakePhase
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.processes import Processes
 
 ROOT = Path(__file__).parents[1]
@@ -176,7 +176,7 @@ def test_watching_needs_no_torch(project: Path) -> None:
         "import sys\nfrom slmtui.cli import main\nmain(['watch', 'latest'])\n"
         "sys.exit(sorted({'torch', 'numpy', 'numba', 'textual'} & set(sys.modules)) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
 
 

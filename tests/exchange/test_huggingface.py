@@ -20,6 +20,7 @@ from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
 from slmtui.model.gpt import GPT, GPTConfig, initial_gpt
 from tests.exchange.vocabularies import KINDS, made_from
+from tests.patience import PATIENCE
 
 pytest.importorskip("safetensors", reason="safetensors, which writes what is tested here: .[export]")
 TEXT = Path("tests/golden/corpus.txt").read_text(encoding="utf-8")
@@ -119,7 +120,7 @@ def test_it_loads_without_our_code_and_without_a_network(tmp_path: Path) -> None
     tokenizer = made_from("bpe", TEXT)
     write_huggingface(tmp_path, network(tokenizer, (1, 2, 16, 24)), vocabulary_of(tokenizer), SamplingSection())
     done = subprocess.run(
-        [sys.executable, "-c", ALONE, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path, timeout=120
+        [sys.executable, "-c", ALONE, str(tmp_path)], capture_output=True, text=True, cwd=tmp_path, timeout=PATIENCE
     )
     assert done.returncode == 0, done.stderr
     text, end = done.stdout.rsplit("\n", 2)[:2]

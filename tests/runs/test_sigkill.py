@@ -22,7 +22,7 @@ from tests.processes import Processes
 
 ROOT = Path(__file__).parents[2]
 CHANGES = (
-    "training.max_iters=120", "evaluation.interval=15", "model.dropout=0.2", "model.n_layer=1",
+    "training.max_iters=80", "evaluation.interval=10", "model.dropout=0.2", "model.n_layer=1",
     "early_stopping.patience=50", "training.warmup_iters=5",
 )  # fmt: skip
 

@@ -16,7 +16,7 @@ import pytest
 
 from slmtui.cli import main
 from slmtui.runs.run import Run
-from tests.patience import wait_for
+from tests.patience import PATIENCE, wait_for
 from tests.processes import Processes
 from tests.serve.conftest import serving, trained
 
@@ -29,7 +29,7 @@ def test_sigterm_ends_it_once_what_runs_is_finished(processes: Processes, run: R
     wait_for(lambda: b"\n" in (tmp_path / "out").read_bytes(), "an address")
     address = (tmp_path / "out").read_text().strip()
     asked = json.dumps({"prompt": "def ", "max_tokens": 1500, "stream": True, "seed": 1, "temperature": 5}).encode()
-    with urllib.request.urlopen(f"{address}/v1/completions", asked, timeout=60) as answer:
+    with urllib.request.urlopen(f"{address}/v1/completions", asked, timeout=PATIENCE) as answer:
         first = answer.readline()
         assert psutil.Process(process.pid).nice() >= 10, "a training beside it goes first"
         process.send_signal(signal.SIGTERM)

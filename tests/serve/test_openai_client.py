@@ -12,6 +12,7 @@ from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
 from slmtui.runs.checkpoint import SavedModel, load_model
 from slmtui.runs.run import Run
+from tests.patience import PATIENCE
 from tests.serve.conftest import Server
 
 PROMPT = "def load_"
@@ -19,7 +20,7 @@ PROMPT = "def load_"
 
 @pytest.fixture(scope="module")
 def client(server: Server) -> Iterator[Any]:
-    with openai.OpenAI(base_url=f"{server.address}/v1", api_key="none", max_retries=0, timeout=60) as made:
+    with openai.OpenAI(base_url=f"{server.address}/v1", api_key="none", max_retries=0, timeout=PATIENCE) as made:
         yield made
 
 
