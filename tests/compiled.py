@@ -52,8 +52,13 @@ def pytest_configure(config: pytest.Config) -> None:
             [sys.executable, "-m", "tests.compiled"], pass_fds=[file.fileno()], cwd=ROOT, env=environment,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
-    config.add_cleanup(lambda: Path(file.name).unlink())
-    config.add_cleanup(lambda: [compiler.terminate(), compiler.wait()])
+
+    def end() -> None:
+        compiler.terminate()
+        compiler.wait()
+        Path(file.name).unlink()
+
+    config.add_cleanup(end)
 
 
 @pytest.hookimpl(optionalhook=True)
