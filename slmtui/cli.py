@@ -13,6 +13,7 @@ from click.shell_completion import shell_complete
 
 from slmtui import openmp
 from slmtui.commands import COMMANDS, completion, train
+from slmtui.commands.together import keep_status
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.output import ExitStatus, StreamError, fill_closed_streams, say, silence_broken
 
@@ -25,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     openmp.set_wait_policy()
     fill_closed_streams()
     try:
-        return _status_of(arguments)
+        return keep_status(_status_of(arguments))
     except BrokenPipeError:  # whoever read our output has seen enough
         silence_broken()
         return ExitStatus.DONE

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from slmtui.config.phase import Phase
 from slmtui.data.baseline import Baseline
@@ -16,6 +17,7 @@ from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset
 from slmtui.data.reading import at_start
 from slmtui.data.split_stats import whole_baseline
+from slmtui.errors import UserError
 from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
@@ -23,18 +25,19 @@ from slmtui.insight.watch import watch
 from slmtui.model.compiled import tell_of_compiling
 from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.atomic_files import clear_drafts
-from slmtui.runs.control import ControlFile, Wish, nothing
+from slmtui.runs.control import ControlFile, Wish, Wishes, nothing
 from slmtui.runs.final_test import with_final_test
 from slmtui.runs.recorder import record
 from slmtui.runs.reference import refuse_other_text, started_with, with_reference
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
-from slmtui.training.events import Event
+from slmtui.training.events import Event, Reference
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom
 from slmtui.training.parent import Parent
 from slmtui.training.prepare import prepare_dataset
+from slmtui.training.ranks import ALONE, Ranks
 from slmtui.training.speed import measure_step
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
@@ -73,13 +76,52 @@ class Brought:
 
 
 def begin(
-    phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = _nobody
-) -> Session:
+    phase: Phase, checkpoints: Path, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = _nobody,
+    ranks: Ranks = ALONE,
+) -> Session:  # fmt: skip
     """Prepare a phase and open a run for it. UserError before there is a run, if the phase cannot be trained here.
 
     wish: asked between two steps whether this process wants something of the training, such as its end. brought: in
     place of what the phase names, whose keys are settled then. tell: hears, before it begins, of what takes a while.
+    ranks: this process, the first, among those that train together; the others `take_part`.
     """
+    prepared = _prepared(phase, checkpoints, brought, tell, ranks)
+    training, dataset = prepared.training, prepared.training.dataset
+    run = create_run(checkpoints, training.phase)
+    lock = run.lock()
+    commands = _control_file(run, wish)
+    happens = started_with(train(training, commands), prepared.reference)
+    baseline = _waited_for(prepared.baseline, commands)
+    stream = watch(_with_last_looks(happens, run, training), dataset, baseline=baseline)
+    notes = *_at_start(dataset), *prepared.price
+    return Session(run, training, (), record(run, lock, training, stream), notes)
+
+
+def take_part(phase: Phase, checkpoints: Path, wish: Wish, ranks: Ranks) -> Iterator[Event]:
+    """Train as one of several processes of which another one, the first, begins the run and keeps its events."""
+    return train(_prepared(phase, checkpoints, None, _nobody, ranks).training, Wishes(wish))
+
+
+class _Prepared(NamedTuple):
+    training: Training
+    reference: Reference | None
+    price: list[str]
+    baseline: Callable[[], Baseline | None]
+
+
+def refuse_more_than_rows(phase: Phase, ranks: Ranks) -> None:
+    """UserError for processes that no window of a batch is left for, or that cannot train together here."""
+    if phase.training.batch_size < ranks.size:
+        raise UserError(
+            f"training.batch_size: {phase.training.batch_size} windows are too few for {ranks.size} processes, each of "
+            f"which computes one or more; use {ranks.size} or more, or fewer processes"
+        )
+    if ranks.size > 1 and phase.training.device == "mps":
+        raise UserError('training.device: several processes cannot train together on "mps"; use "cpu"')
+
+
+def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Tell, ranks: Ranks) -> _Prepared:
+    refuse_more_than_rows(phase, ranks)
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         phase, reference = with_reference(phase, checkpoints)
@@ -93,20 +135,16 @@ def begin(
         price = _price_of_child(phase, dataset)
         if is_measured(phase):
             tell("timing its steps with different threads and precisions: seconds")
-        machine = tuned_machine(phase, dataset)
+        machine = tuned_machine(phase, dataset, ranks)
         _tell_of_counts(phase, tell)
-        baseline = _measured_meanwhile(dataset)
-        training = Training.start(phase, dataset, machine, parent, teacher)
-        del parent  # its weights are the training's now
-    run = create_run(checkpoints, phase)
-    lock = run.lock()
-    commands = _control_file(run, wish)
-    happens = started_with(train(training, commands), reference)
-    stream = watch(_with_last_looks(happens, run, training), dataset, baseline=_waited_for(baseline, commands))
-    return Session(run, training, (), record(run, lock, training, stream), (*_at_start(dataset), *price))
+        baseline = _measured_meanwhile(dataset) if ranks.is_first else lambda: None
+        training = Training.start(phase, dataset, machine, parent, teacher, ranks)
+    return _Prepared(training, reference, price, baseline)
 
 
-def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = _nobody) -> Session:
+def resume(
+    run: Run, wish: Wish = nothing, brought: Brought | None = None, tell: Tell = _nobody, ranks: Ranks = ALONE
+) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done. The arguments: as for `begin`.
 
     The lock comes first: what another process is still writing must not be read as if it were the end.
@@ -119,10 +157,9 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell:
             teacher = with_teacher(run.phase(), run.folder.parent)[1]
             tell(READING)
             tell_of_compiling(tell)
-            if brought is None:
-                resumed = restore_training(run, lambda phase: with_parent(phase, run.folder.parent)[1], teacher)
-            else:
-                resumed = restore_training(run, lambda _: brought.parent, teacher, brought.corpus)
+            parent = _parent_of(run) if brought is None else lambda _: brought.parent
+            corpus = None if brought is None else brought.corpus
+            resumed = restore_training(run, parent, teacher, corpus, ranks)
             reference = None
             if not resumed.history:  # it begins only now
                 _, reference = with_reference(run.phase(), run.folder.parent)
@@ -136,6 +173,18 @@ def resume(run: Run, wish: Wish = nothing, brought: Brought | None = None, tell:
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
     return Session(run, resumed.training, resumed.history, recorded, _at_start(resumed.training.dataset))
+
+
+def take_part_again(run: Run, wish: Wish, ranks: Ranks) -> Iterator[Event]:
+    """`take_part` in a run that another process, the first, has taken up again."""
+    with translate_oom(run.phase()):
+        teacher = with_teacher(run.phase(), run.folder.parent)[1]
+        training = restore_training(run, _parent_of(run), teacher, None, ranks).training
+    return train(training, Wishes(wish))
+
+
+def _parent_of(run: Run) -> Callable[[Phase], Parent | None]:
+    return lambda phase: with_parent(phase, run.folder.parent)[1]
 
 
 def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> Iterator[Event]:

@@ -24,13 +24,15 @@ from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import limits_in_words
 from slmtui.output import ExitStatus, put, put_json, say, silence
 from slmtui.runs.lines import line_of, outcome, summary, worst_first
+from slmtui.runs.log_reader import last_event
 from slmtui.runs.progress import Progress
-from slmtui.runs.run import Run
+from slmtui.runs.run import Run, runs_of_launch
 from slmtui.runs.verdict import Course
-from slmtui.session import Session, begin, resume
+from slmtui.session import Session, begin, resume, take_part, take_part_again
 from slmtui.training import events
 from slmtui.training.control import CommandKind
 from slmtui.training.events import Finding, to_json
+from slmtui.training.ranks import Ranks, is_started_again, ranks_here
 from slmtui.words import duration
 
 Handler = Callable[[int, FrameType | None], object]
@@ -38,6 +40,7 @@ ShowProgress = Callable[[Progress], None]
 
 
 Begin = Callable[["Interrupted"], Session]
+TakePart = Callable[["Interrupted"], Iterator[events.Event]]
 
 
 class Interrupted:
@@ -46,10 +49,12 @@ class Interrupted:
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
         self._preparing = False
+        self.is_one_of_several = False  # then ctrl+c arrives here, and SIGTERM from torchrun, which got it, too
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        second, self.by = self.by is not None, signal.Signals(number)
-        if second or self._preparing:
+        again = self.by is not None and (self.by == number or not self.is_one_of_several)
+        self.by = self.by or signal.Signals(number)
+        if again or self._preparing:
             raise KeyboardInterrupt
 
     @contextmanager
@@ -102,44 +107,102 @@ def preparing(name: str) -> Callable[[str], None]:
 
 
 def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool, junit: Path | None = None) -> ExitStatus:
-    """Train phases in order, each into a run of its own; the status is that of the worst."""
+    """Train phases in order, each into a run of its own; the status is that of the worst.
 
-    def beginning(phase: Phase) -> Begin:
+    By all processes that torchrun has started, together. Where it has started them anew, what they had begun goes on.
+    """
+
+    def beginning(phase: Phase, ranks: Ranks) -> Begin:
         def begun(interrupted: Interrupted) -> Session:
-            session = begin(phase, checkpoints, interrupted.wish, tell=preparing(phase.name))
+            if (run := begun_before.get(phase.name)) is not None:
+                return _resumed(run, interrupted, ranks)
+            session = begin(phase, checkpoints, interrupted.wish, tell=preparing(phase.name), ranks=ranks)
             tell(say, f"{phase.name}: training into {session.run.folder}")
             return session
 
         return begun
 
-    return _train([(phase.name, beginning(phase)) for phase in phases], as_json=as_json, junit=junit)
+    def taking_part(phase: Phase, ranks: Ranks) -> TakePart:
+        def part(interrupted: Interrupted) -> Iterator[events.Event]:
+            if (run := begun_before.get(phase.name)) is not None:
+                return take_part_again(run, interrupted.wish, ranks)
+            return take_part(phase, checkpoints, interrupted.wish, ranks)
+
+        return part
+
+    begun_before: dict[str, Run] = {}
+    with ranks_here() as ranks:
+        if is_started_again():
+            begun_before = ranks.told(runs_of_launch(checkpoints, ranks.launch) if ranks.is_first else {})
+            done = ranks.told({name for name, run in begun_before.items() if is_done(run)} if ranks.is_first else set())
+            phases = [phase for phase in phases if phase.name not in done]
+        if ranks.is_first:
+            trainings = [(phase.name, beginning(phase, ranks)) for phase in phases]
+            return _train(trainings, ranks, as_json=as_json, junit=junit)
+        return _attend([taking_part(phase, ranks) for phase in phases], ranks)
 
 
 def resume_runs(runs: Sequence[Run], *, as_json: bool, junit: Path | None = None) -> ExitStatus:
     """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst."""
 
-    def resuming(run: Run) -> Begin:
-        def resumed(interrupted: Interrupted) -> Session:
-            session = resume(run, interrupted.wish, tell=preparing(run.name))
-            tell(say, f"{run.name}: resuming from step {session.training.step:,}")
-            return session
+    def resuming(run: Run, ranks: Ranks) -> Begin:
+        return lambda interrupted: _resumed(run, interrupted, ranks)
 
-        return resumed
+    def taking_part(run: Run, ranks: Ranks) -> TakePart:
+        return lambda interrupted: take_part_again(run, interrupted.wish, ranks)
 
-    return _train([(run.name, resuming(run)) for run in runs], as_json=as_json, junit=junit)
+    with ranks_here() as ranks:
+        if ranks.is_first:
+            trainings = [(run.name, resuming(run, ranks)) for run in runs]
+            return _train(trainings, ranks, as_json=as_json, junit=junit)
+        return _attend([taking_part(run, ranks) for run in runs], ranks)
 
 
-def _train(trainings: Sequence[tuple[str, Begin]], *, as_json: bool, junit: Path | None) -> ExitStatus:
+def is_done(run: Run) -> bool:
+    last = last_event(run.log_file)
+    return isinstance(last, events.RunFinished) and last.as_meant
+
+
+def _resumed(run: Run, interrupted: Interrupted, ranks: Ranks) -> Session:
+    session = resume(run, interrupted.wish, tell=preparing(run.name), ranks=ranks)
+    tell(say, f"{run.name}: resuming from step {session.training.step:,}")
+    return session
+
+
+def _attend(parts: Sequence[TakePart], ranks: Ranks) -> ExitStatus:
+    """Take part in trainings that the first process tells of; with its status."""
+    status = ExitStatus.DONE
+    silence(1, 2)
+    with interrupts() as interrupted:
+        interrupted.is_one_of_several = True
+        for part in parts:
+            with interrupted.at_once(""):
+                stream = part(interrupted)
+            for _ in stream:
+                pass
+            status = max(status, ranks.told(status))
+            if status == ExitStatus.INTERRUPTED:
+                break
+    return status
+
+
+def _train(
+    trainings: Sequence[tuple[str, Begin]], ranks: Ranks, *, as_json: bool, junit: Path | None
+) -> ExitStatus:  # fmt: skip
     """Each in its turn, by its name; at the end, whatever it is, the files for those who were not there."""
     status, outcomes = ExitStatus.DONE, [Outcome(name) for name, _ in trainings]
     try:
         with interrupts() as interrupted:
+            interrupted.is_one_of_several = ranks.size > 1
             for told, (name, begun) in zip(outcomes, trainings, strict=True):
                 told.has_begun = True
                 try:
                     with interrupted.at_once(name):
                         session = begun(interrupted)
                     status = max(status, follow(session, told, as_json=as_json))
+                    if status == ExitStatus.FAILED and ranks.size > 1:
+                        break  # the others are in the middle of it, and end when this process does
+                    ranks.told(status)
                 except BaseException as error:  # whatever it was: what did not end has not passed
                     told.failure = _why(error)
                     raise

@@ -81,6 +81,10 @@ def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomple
 @click.option(
     "--junit", type=PATH, metavar="FILE", help="also write how it ended, and each limit of the gate, as JUnit's XML"
 )
+@click.option(
+    "--nproc", type=click.IntRange(1, 256), default=1, metavar="N",
+    help="train each phase in N processes together, on this machine; torchrun does so on several",
+)  # fmt: skip
 @click.option("--detach", "detached", is_flag=True, help="train without a terminal, and return at once")
 @click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
 @click.option(
@@ -99,6 +103,7 @@ def command(
     as_json: bool,
     resume: tuple[str, ...],
     junit: Path | None,
+    nproc: int,
     detached: bool,
     no_mouse: bool,
     glyphs: Literal["braille", "block", "ascii"] | None,
@@ -110,7 +115,9 @@ def command(
         raise click.UsageError("--resume continues a run exactly as it was; it takes no phases and no --set")
     if detached and (headless or as_json or junit is not None):
         raise click.UsageError("--detach prints nothing of the training; watch it with: slmtui watch RUN")
-    headless = headless or as_json or bool(resume) or detached or junit is not None
+    if nproc > 1 and detached:
+        raise click.UsageError("--detach trains in one process; for --nproc: nohup slmtui --headless --nproc N … &")
+    headless = headless or as_json or bool(resume) or detached or junit is not None or nproc > 1
     on_screen = not headless and has_terminal(training=bool(phases))
     if not phases and not on_screen and not resume:
         phases = (default_phase_file(),)
@@ -135,6 +142,13 @@ def command(
     runs = load_all(resume, lambda name: find_run(checkpoints, name), headless=reported, junit=junit)
     if detached:
         return detach(loaded, runs, checkpoints)
+    if nproc > 1:
+        from slmtui.commands.together import train_together
+
+        options = ["--headless", f"--checkpoints={checkpoints}", *(["--json"] if as_json else [])]
+        options += [] if junit is None else [f"--junit={junit}"]
+        options += [f"--set={one}" for one in overrides] + [f"--resume={one}" for one in resume]
+        return train_together(nproc, [*options, "--", *map(str, phases)])
     from slmtui.commands.headless import resume_runs, train_phases
 
     if runs:

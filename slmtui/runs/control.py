@@ -94,27 +94,45 @@ def nothing() -> None:
     return None
 
 
+class Wishes:
+    """What the own process asks for, and nothing else."""
+
+    def __init__(self, wish: Wish) -> None:
+        self.wish = wish
+
+    def poll(self) -> list[Command]:
+        kind = self.wish()
+        return [] if kind is None else [Command(kind)]
+
+    def wait(self) -> list[Command]:
+        time.sleep(PAUSED_SLEEP)
+        return self.poll()
+
+    def tell(self, what: str, how_far: str = "", /) -> None:
+        """Nobody listens."""
+
+
 class ControlFile:
     """The trainer's end. What was in the file when training began was for an earlier process, and is skipped."""
 
     def __init__(self, path: Path, wish: Wish = nothing) -> None:
         """OSError if the file cannot be made."""
-        self.path, self.wish = path, wish
+        self.path, self._wishes = path, Wishes(wish)
         self.position = make_control_file(path)
         self._now = Now(self.position)
         self._told_at = 0.0
         self._say(self._now)
 
     def poll(self) -> list[Command]:
-        return self._wished() or self._read(paused=False)
+        return self._wishes.poll() or self._read(paused=False)
 
     def wait(self) -> list[Command]:
-        if wished := self._wished():
+        if wished := self._wishes.poll():
             return wished
         if found := self._read(paused=True):
             return found
         time.sleep(PAUSED_SLEEP)
-        return self._wished() or self._read(paused=True)
+        return self._wishes.poll() or self._read(paused=True)
 
     def tell(self, what: str, how_far: str = "", /) -> None:
         """Whoever watches sees it in now.json. What cannot be written is no reason to stop."""
@@ -134,10 +152,6 @@ class ControlFile:
                 os.pwrite(descriptor, text, 0)
             finally:
                 os.close(descriptor)
-
-    def _wished(self) -> list[Command]:
-        kind = self.wish()
-        return [] if kind is None else [Command(kind)]
 
     def _read(self, *, paused: bool) -> list[Command]:
         """The next command that nobody has taken back; what it comes after is passed over."""

@@ -20,6 +20,7 @@ from slmtui.training.events import Event
 from slmtui.training.hardware import Machine, choose_machine
 from slmtui.training.parent import Parent
 from slmtui.training.prepare import CorpusChanged, dataset_as_trained, prepare_dataset
+from slmtui.training.ranks import ALONE, Ranks
 from slmtui.training.state import Training
 from slmtui.training.teacher import Teacher
 from slmtui.training.tuning import tuned_machine
@@ -38,11 +39,12 @@ def restore_training(
     parent_of: Callable[[Phase], Parent | None],
     teacher: Teacher | None = None,
     corpus: Corpus | None = None,
+    ranks: Ranks = ALONE,
 ) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
     parent_of: reads what a phase starts from, which only a beginning needs. teacher: what it learns from to its end.
-    corpus: as for `prepare_dataset`.
+    corpus: as for `prepare_dataset`. ranks: the processes that go on with it.
 
     For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over or diverged, its
     checkpoint is gone or does not belong to its log, its phase or its corpus has changed.
@@ -50,7 +52,7 @@ def restore_training(
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
     if not is_there(run.last_file):
-        return _from_the_beginning(run, parent_of, teacher, corpus)
+        return _from_the_beginning(run, parent_of, teacher, corpus, ranks)
     saved = load_checkpoint(run.last_file)
     if saved.training is None:
         raise RunError(f"{run.last_file} holds a model only, not the state of a training")
@@ -61,19 +63,19 @@ def restore_training(
     started = history[0]
     assert isinstance(started, events.RunStarted)
     dataset = _dataset(run, phase, saved.data, saved.tokenizer, corpus)
-    machine = choose_machine(phase.training, like=started.machine)
-    training = Training(phase, dataset, machine, saved.model, teacher=teacher)
+    machine = _machine(phase, started, ranks)
+    training = Training(phase, dataset, machine, saved.model, teacher=teacher, ranks=ranks)
     try:
         training.load_state_dict(saved.training)
         if training.step != saved.step:
             raise ValueError(f"it is at step {training.step:,}, its model at {saved.step:,}")
     except ValueError as error:
         raise RunError(f"{run.last_file}: {error}") from None
-    return RestoredTraining(training, log_size, history, tuple(_differences(started, machine)))
+    return RestoredTraining(training, log_size, history, tuple(_differences(started, machine, ranks)))
 
 
 def _from_the_beginning(
-    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None, corpus: Corpus | None
+    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None, corpus: Corpus | None, ranks: Ranks
 ) -> RestoredTraining:
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if is_there(run.log_file) else []
@@ -86,11 +88,11 @@ def _from_the_beginning(
     tokenizer = None if parent is None else parent.tokenizer
     if log and isinstance(started := log[0], events.RunStarted):
         dataset = _dataset(run, phase, started.data.fingerprint, tokenizer, corpus)
-        machine = choose_machine(phase.training, like=started.machine)
+        machine = _machine(phase, started, ranks)
     else:
         dataset = prepare_dataset(phase, tokenizer, corpus)
-        machine = tuned_machine(phase, dataset)
-    return RestoredTraining(Training.start(phase, dataset, machine, parent, teacher), 0, (), ())
+        machine = tuned_machine(phase, dataset, ranks)
+    return RestoredTraining(Training.start(phase, dataset, machine, parent, teacher, ranks), 0, (), ())
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:
@@ -126,13 +128,21 @@ def _dataset(run: Run, phase: Phase, fingerprint: str, tokenizer: Tokenizer | No
         raise RunError(f"{run.name}: {error}; restore it, or train the phase again") from None
 
 
-def _differences(started: events.RunStarted, machine: Machine) -> list[str]:
+def _machine(phase: Phase, started: events.RunStarted, ranks: Ranks) -> Machine:
+    """As it was, but for the threads of as many processes as there were."""
+    like = started.machine
+    if like.get("processes", 1) != ranks.size:
+        like = {key: value for key, value in like.items() if key not in ("threads", "choice")}
+    return choose_machine(phase.training, like, ranks.on_this_machine)
+
+
+def _differences(started: events.RunStarted, machine: Machine, ranks: Ranks) -> list[str]:
     import torch
 
-    now = machine.to_dict() | {"torch": torch.__version__, "slmtui": __version__}
-    then = started.machine | started.versions
+    now = machine.to_dict() | {"torch": torch.__version__, "slmtui": __version__, "processes": ranks.size}
+    then = {"processes": 1} | started.machine | started.versions
     return [
         f"{key} was {then.get(key)} and is {now[key]}: the digits may differ from here on"
-        for key in ("torch", "slmtui", "device", "precision", "threads", "processor")
+        for key in ("torch", "slmtui", "device", "precision", "threads", "processor", "processes")
         if then.get(key) != now[key]
     ]

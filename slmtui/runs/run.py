@@ -280,6 +280,17 @@ def newest_runs(checkpoints: Path) -> list[Run]:
         return []
 
 
+def runs_of_launch(checkpoints: Path, launch: str) -> dict[str, Run]:
+    """The newest run of each phase, by the phase's name, among those that processes of one launch have begun."""
+    found: dict[str, Run] = {}
+    for run in newest_runs(checkpoints):
+        with suppress(UserError):
+            started = next(run.events(), None)
+            if isinstance(started, events.RunStarted) and started.machine.get("launch") == launch:
+                found.setdefault(started.phase["phase"]["name"], run)
+    return found
+
+
 def modified(path: Path) -> float:
     """When a file or folder was changed last, in seconds since 1970; 0 if it is not there."""
     try:

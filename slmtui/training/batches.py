@@ -43,10 +43,12 @@ class WindowSource:
         return batch[:, :-1], batch[:, 1:]
 
 
-def parts_of_batch(batch_size: int, n_parts: int) -> list[Part]:
-    """A batch in parts of about the same number of rows."""
-    ends = [batch_size * (number + 1) // n_parts for number in range(n_parts)]
-    return [Part(slice(first, end), batch_size) for first, end in zip([0, *ends], ends, strict=False)]
+def parts_of_batch(batch_size: int, n_parts: int, rank: int = 0, of: int = 1) -> list[Part]:
+    """The rows of a batch that one process computes `of` several, in `n_parts` of about the same size, or fewer."""
+    begin, end = batch_size * rank // of, batch_size * (rank + 1) // of
+    n_parts = max(1, min(n_parts, end - begin))
+    ends = [begin + (end - begin) * (number + 1) // n_parts for number in range(n_parts)]
+    return [Part(slice(first, last), batch_size) for first, last in zip([begin, *ends], ends, strict=False)]
 
 
 def windows_in_order(

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
@@ -28,6 +28,7 @@ from slmtui.model.gpt import GPT
 from slmtui.model.mixture import NgramMixture
 from slmtui.training.batches import WindowSource, n_windows, windows_in_order
 from slmtui.training.control import Tell, nobody
+from slmtui.training.ranks import ALONE, Ranks
 
 if TYPE_CHECKING:
     from slmtui.model.context_mixture import ContextMixture
@@ -62,11 +63,18 @@ class Losses:
 
 
 def full_losses(
-    model: GPT, dataset: Dataset, val_ngram: Tensor | None = None, *, bf16: bool = False, tell: Tell = nobody
+    model: GPT,
+    dataset: Dataset,
+    val_ngram: Tensor | None = None,
+    *,
+    bf16: bool = False,
+    tell: Tell = nobody,
+    ranks: Ranks = ALONE,
 ) -> Losses:
     """Losses by the full method, on as many tokens of the training side as the validation side has.
 
-    val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture.
+    val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture. ranks: those
+    that share the work, and have the same result.
     """
     limit, block_size = len(dataset.val.tokens), model.config.block_size
     total = n_windows(dataset.train, block_size, limit) + n_windows(dataset.val, block_size)
@@ -74,24 +82,35 @@ def full_losses(
 
     def seen(n: int) -> None:
         nonlocal done
-        done += n
+        done = min(total, done + n)
         tell("evaluating", f"{done:,} of {total:,} windows")
 
-    train = full_loss(model, dataset.train, limit=limit, bf16=bf16, seen=seen)
-    val = side_losses(model, dataset.val, val_ngram, bf16=bf16, seen=seen)
+    train = full_loss(model, dataset.train, limit=limit, bf16=bf16, seen=seen, ranks=ranks)
+    if model.mixture is None:
+        val = side_losses(model, dataset.val, bf16=bf16, seen=seen, ranks=ranks)
+    else:  # counts that learn on read the text in order: a single process does
+        found = side_losses(model, dataset.val, val_ngram, bf16=bf16, seen=seen) if ranks.is_first else None
+        val = ranks.told(cast(SideLosses, found))
     return Losses(train, val.network, val.static, val.adaptive)
 
 
 def side_losses(
-    model: GPT, side: SideTokens, ngram: Tensor | None = None, *, bf16: bool = False, seen: Seen = unseen
+    model: GPT,
+    side: SideTokens,
+    ngram: Tensor | None = None,
+    *,
+    bf16: bool = False,
+    seen: Seen = unseen,
+    ranks: Ranks = ALONE,
 ) -> SideLosses:
     """Losses over a side, each of its tokens but the first predicted once.
 
-    ngram: the n-gram model's loss for each token of the side, (n,), for a model that mixes one in.
+    ngram: the n-gram model's loss for each token of the side, (n,), for a model that mixes one in. ranks: those that
+    share the work of a network alone.
     """
     mixture = model.mixture
     if mixture is None or (isinstance(mixture, NgramMixture) and ngram is None):
-        return SideLosses(full_loss(model, side, bf16=bf16, seen=seen))
+        return SideLosses(full_loss(model, side, bf16=bf16, seen=seen, ranks=ranks))
     is_text = _is_text(torch.from_numpy(side.tokens[1:].astype(np.int64)), side.end)
     return SideLosses(*(_mean(losses[is_text]) for losses in each_loss(model, side, ngram, bf16=bf16, seen=seen)))
 
@@ -152,19 +171,29 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False, seen: Se
 
 @torch.no_grad()
 def full_loss(
-    model: GPT, side: SideTokens, *, limit: int | None = None, bf16: bool = False, seen: Seen = unseen
+    model: GPT,
+    side: SideTokens,
+    *,
+    limit: int | None = None,
+    bf16: bool = False,
+    seen: Seen = unseen,
+    ranks: Ranks = ALONE,
 ) -> float:
     """Mean loss in nats per token of text over a side, each of its tokens but the first predicted once.
 
-    NaN if none of those tokens is text.
+    NaN if none of those tokens is text. ranks: those that share the batches; the sum is the same, in the same order.
     """
+
+    def of_batch(batch: tuple[Tensor, Tensor, int]) -> tuple[float, int]:
+        idx, targets, first = batch
+        total = _total(model, idx, targets, side.end, first=first, bf16=bf16)
+        seen(len(idx) * ranks.size)  # of the others, as many
+        return total
+
     model.eval()
-    total, count = 0.0, 0
-    for idx, targets, first in windows_in_order(side, model.config.block_size, _rows(model), limit):
-        batch_total, batch_count = _total(model, idx, targets, side.end, first=first, bf16=bf16)
-        total, count = total + batch_total, count + batch_count
-        seen(len(idx))
+    found = ranks.each(windows_in_order(side, model.config.block_size, _rows(model), limit), of_batch)
     model.train()
+    total, count = sum(total for total, _ in found), sum(count for _, count in found)
     return not_negative(total / count) if count else math.nan
 
 

@@ -36,11 +36,12 @@ class Machine:
         return asdict(self)
 
 
-def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = None) -> Machine:
+def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = None, processes: int = 1) -> Machine:
     """Resolve "auto" for this machine, and set torch's thread count. Without measuring: all cores, and fp32 on a CPU.
 
     like: `Machine.to_dict()` of a run to be resumed. Where the phase says "auto", its choices are used, so that the
-    digits stay the same. Raises UserError if the machine does not have the phase's device.
+    digits stay the same. processes: of this training on this machine, which share its cores. Raises UserError if the
+    machine does not have the phase's device.
     """
     like = like or {}
     device: str = _best_device() if settings.device == "auto" else settings.device
@@ -50,7 +51,7 @@ def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = N
             f'{", ".join(d for d in ("cpu", "cuda", "mps") if _has(d))}); use "auto"'
         )
     cores = psutil.cpu_count(logical=False) or 1
-    threads: int = like.get("threads", cores) if settings.threads == "auto" else settings.threads
+    threads: int = like.get("threads", max(1, cores // processes)) if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)
     precision: Precision
     if settings.precision != "auto":

@@ -25,8 +25,13 @@ from slmtui.words import plural
 
 
 def samples(training: Training) -> Iterator[Event]:
-    """One completion of each prompt and, if [sampling] samples is set, the completions to estimate rates from."""
+    """One completion of each prompt and, if [sampling] samples is set, the completions to estimate rates from.
+
+    Of several processes, the first one draws them.
+    """
     settings = training.phase.sampling
+    if not training.ranks.is_first:
+        return
     drawn = _draw(training, max(len(settings.prompts), settings.samples))
     for prompt, text in drawn[: len(settings.prompts)]:
         yield events.Sample(step=training.step, prompt=prompt, text=text)
@@ -40,7 +45,11 @@ def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event
     requested: the evaluation was requested by a person, for which `samples` has not run.
     """
     settings, gate = training.phase.sampling, training.phase.gate
-    if not gate.wants_rates or (settings.samples and settings.when == "evaluation" and not requested):
+    if (
+        not gate.wants_rates
+        or not training.ranks.is_first
+        or (settings.samples and settings.when == "evaluation" and not requested)
+    ):
         return
     if drawn := _draw(training, settings.samples or GATE_SAMPLES):
         yield events.SampleRates(step=training.step, samples=len(drawn), completions=drawn)

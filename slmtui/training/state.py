@@ -22,6 +22,7 @@ from slmtui.training.control import Tell, nobody
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
+from slmtui.training.ranks import ALONE, Ranks
 from slmtui.training.teacher import Teacher
 from slmtui.words import plural
 
@@ -31,10 +32,11 @@ class Training:
 
     def __init__(
         self, phase: Phase, dataset: Dataset, machine: Machine, model: GPT, parent: str | None = None,
-        teacher: Teacher | None = None,
+        teacher: Teacher | None = None, ranks: Ranks = ALONE,
     ) -> None:  # fmt: skip
-        """PhaseError for a teacher whose vocabulary is not that of the dataset."""
+        """ranks: the processes that train together. PhaseError for a teacher whose vocabulary is not the dataset's."""
         self.phase, self.dataset, self.machine, self.parent, self.teacher = phase, dataset, machine, parent, teacher
+        self.ranks = ranks
         self.model = model.to(machine.device)
         if teacher is not None:
             teacher.refuse_another(phase, dataset.tokenizer)
@@ -77,14 +79,14 @@ class Training:
     @classmethod
     def start(
         cls, phase: Phase, dataset: Dataset, machine: Machine, parent: Parent | None = None,
-        teacher: Teacher | None = None,
+        teacher: Teacher | None = None, ranks: Ranks = ALONE,
     ) -> Training:  # fmt: skip
         """With the weights of `parent`, whose vocabulary the dataset has, or with new ones."""
         config = model_config(phase, dataset.tokenizer.n_vocab)
         if parent is None:
-            return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed), teacher=teacher)
+            return cls(phase, dataset, machine, initial_gpt(config, phase.training.seed), teacher=teacher, ranks=ranks)
         model = gpt_from_tensors(config, parent.tensors_for(phase.model.block_size), copy=False)
-        return cls(phase, dataset, machine, model, parent.name, teacher)
+        return cls(phase, dataset, machine, model, parent.name, teacher, ranks)
 
     @property
     def is_network_alone(self) -> bool:

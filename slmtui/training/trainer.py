@@ -25,6 +25,7 @@ from slmtui.training.evaluation import full_losses, not_negative, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import verdict_of
 from slmtui.training.optimizer import clip_gradients, learning_rate_at
+from slmtui.training.ranks import SharedControl
 from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
 from slmtui.training.state import Training, training_notes
@@ -36,7 +37,7 @@ MOST_STEP_EVENTS = 10_000  # in a log, however long the training is
 
 def train(training: Training, control: Control | None = None) -> Iterator[Event]:
     """Train from the current step to the end; the last event says why the training ended."""
-    control = control or NoControl()
+    control = SharedControl(control or NoControl(), training.ranks)
     training.tell = control.tell
     if not training.announced:
         training.announced = True
@@ -123,10 +124,11 @@ def update(training: Training) -> events.Step:
 def _gradients(training: Training, idx: Tensor, targets: Tensor) -> float:
     """Compute the gradients of the mean loss of a batch, (B, T) each, part by part, as far as it is finite; return it.
 
-    Each part draws its dropout from the state that the whole batch would.
+    Each process computes its rows, and all have the same result. Each part draws its dropout from the state that the
+    whole batch would.
     """
-    total, drawn = 0.0, training.dropout.get_state()
-    for part in parts_of_batch(len(idx), training.phase.training.accumulate):
+    total, drawn, ranks = 0.0, training.dropout.get_state(), training.ranks
+    for part in parts_of_batch(len(idx), training.phase.training.accumulate, ranks.rank, ranks.size):
         training.dropout.set_state(drawn)
         training.model.drop_in(part)
         rows = idx[part.rows], targets[part.rows]
@@ -139,7 +141,7 @@ def _gradients(training: Training, idx: Tensor, targets: Tensor) -> float:
         if not math.isfinite(total):
             break
         (loss if share == 1 else loss * share).backward()  # type: ignore[no-untyped-call]
-    return total
+    return ranks.add_up(training.model, total)
 
 
 @contextmanager
@@ -191,7 +193,9 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
     training.tell("evaluating")
     phase, dataset = training.phase, training.dataset
     if phase.evaluation.method == "full":
-        losses = full_losses(training.model, dataset, training.val_ngram, bf16=training.bf16, tell=training.tell)
+        losses = full_losses(
+            training.model, dataset, training.val_ngram, bf16=training.bf16, tell=training.tell, ranks=training.ranks
+        )
     else:
         before = training.batches.get_state(legacy=True)
         losses = sampled_losses(
@@ -200,6 +204,7 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
         )  # fmt: skip
         if requested:
             training.batches.set_state(before)
+    losses = training.ranks.told(losses)
     training.seconds += time.perf_counter() - begin
     lengths = dataset.val.n_text_tokens, dataset.val.n_bytes
     steps = training.step + (training.parent is not None)  # its parent's count as one
@@ -289,7 +294,7 @@ def run_started(training: Training) -> events.RunStarted:
         phase=training.phase.values(),
         parameters=parameters | {"total": sum(parameters.values())},
         data=DataRecord.of(training.dataset, notes=tuple(training_notes(training))),
-        machine=training.machine.to_dict(),
+        machine=training.machine.to_dict() | training.ranks.to_dict(),
         versions=versions(),
         parent=training.parent,
         teacher=None if training.teacher is None else training.teacher.name,

@@ -16,6 +16,7 @@ import torch
 from slmtui.config.phase import Phase
 from slmtui.data.dataset import Dataset
 from slmtui.training.hardware import Machine, Precision, choose_machine, multiplies_bf16
+from slmtui.training.ranks import ALONE, Ranks
 from slmtui.training.speed import steps_alone
 from slmtui.training.state import Training
 from slmtui.training.trainer import update
@@ -39,9 +40,17 @@ class Candidate:
         return f"{plural(self.threads, 'thread')}, {self.precision}"
 
 
-def tuned_machine(phase: Phase, dataset: Dataset) -> Machine:
-    """The machine with the fastest threads and precision for this phase, and why; sets torch's thread count."""
-    machine = choose_machine(phase.training)
+def tuned_machine(phase: Phase, dataset: Dataset, ranks: Ranks = ALONE) -> Machine:
+    """The machine with the fastest threads and precision for this phase, and why; sets torch's thread count.
+
+    ranks: the processes that train together. They measure at the same time, and take what the first one chooses.
+    """
+    machine = ranks.told(_tuned(phase, dataset, choose_machine(phase.training, processes=ranks.on_this_machine)))
+    torch.set_num_threads(machine.threads)
+    return machine
+
+
+def _tuned(phase: Phase, dataset: Dataset, machine: Machine) -> Machine:
     default, *others = candidates(phase, machine)
     if not others or phase.training.max_iters < MIN_STEPS:
         return machine
@@ -49,7 +58,6 @@ def tuned_machine(phase: Phase, dataset: Dataset) -> Machine:
     fastest = min(seconds, key=lambda candidate: seconds[candidate])
     if seconds[default] < CLEAR_SPEEDUP * seconds[fastest]:
         fastest = default
-    torch.set_num_threads(fastest.threads)
     return replace(machine, threads=fastest.threads, precision=fastest.precision, choice=_reason(fastest, seconds))
 
 

@@ -1,0 +1,62 @@
+"""`--nproc N`: torchrun's own engine starts N processes on this machine, which train together (training/ranks.py)."""
+
+from __future__ import annotations
+
+import os
+import sys
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from slmtui.output import ExitStatus, say
+
+STATUS = "SLMTUI_STATUS_FILE"  # in the environment: where the first process leaves its exit status
+
+
+def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
+    """Run `slmtui` with these arguments in n processes; the status is that of the first."""
+    from torch.distributed.elastic.multiprocessing.api import SignalException
+    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
+    from torch.distributed.launcher.api import LaunchConfig, elastic_launch
+
+    config = LaunchConfig(
+        min_nodes=1,
+        max_nodes=1,
+        nproc_per_node=n,
+        run_id=uuid.uuid4().hex,
+        rdzv_backend="c10d",
+        rdzv_endpoint="localhost:0",
+        max_restarts=0,
+    )
+    with TemporaryDirectory(prefix="slmtui-") as folder:
+        kept = Path(folder, "status")
+        os.environ[STATUS] = str(kept)
+        try:
+            elastic_launch(config, sys.executable)("-m", "slmtui", *arguments)
+        except SignalException:
+            return _status(kept, ExitStatus.INTERRUPTED)
+        except ChildFailedError as error:
+            status = _status(kept, ExitStatus.FAILED)
+            if status == ExitStatus.FAILED:
+                rank, failure = error.get_first_failure()
+                how = f"by {failure.signal_name()}" if failure.exitcode < 0 else f"with status {failure.exitcode}"
+                say(f"process {rank} of {n} was ended {how}; what was saved is intact: --resume goes on from there")
+            return status
+        return _status(kept, ExitStatus.DONE)
+
+
+def keep_status(status: int) -> int:
+    """What a process of several ends with: the first leaves its status for whoever started them."""
+    if (kept := os.environ.get(STATUS)) is None or "RANK" not in os.environ:
+        return status
+    if os.environ["RANK"] == "0":
+        Path(kept).write_text(str(status), encoding="ascii")
+    return 0
+
+
+def _status(kept: Path, otherwise: ExitStatus) -> ExitStatus:
+    try:
+        return ExitStatus(int(kept.read_text(encoding="ascii")))
+    except (OSError, ValueError):
+        return otherwise

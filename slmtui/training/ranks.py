@@ -1,0 +1,175 @@
+"""The processes that train one model together (torch.distributed): each computes its rows of every batch.
+
+All of them draw the same batches from the same generator, add up their gradients once a step, and make the same update,
+so that their models stay the same. The first one alone writes, draws samples and reads what a person asks for. torchrun
+starts them and says in the environment how many there are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, TypeVar, cast
+
+import torch
+import torch.distributed as dist
+from torch import nn
+
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.training.control import Command, Control
+
+Item = TypeVar("Item")
+Found = TypeVar("Found")
+PATIENCE = timedelta(hours=12)  # of those that wait for the first, which may read a long text, or be paused
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """This process among `size`, and how many of those are on this machine. Alone, it waits for nobody."""
+
+    rank: int = 0
+    size: int = 1
+    on_this_machine: int = 1
+    launch: str = ""  # names those that were started together, also once they were started again
+
+    @property
+    def is_first(self) -> bool:
+        return self.rank == 0
+
+    def told(self, value: Found) -> Found:
+        """The first one's value."""
+        if self.size == 1:
+            return value
+        box = [value]
+        with _others_named():
+            dist.broadcast_object_list(box, src=0)
+        return box[0]
+
+    def each(self, items: Iterable[Item], compute: Callable[[Item], Found]) -> list[Found]:
+        """What is computed of each item, in order; each process computes its share."""
+        mine = [(i, compute(item)) for i, item in enumerate(items) if i % self.size == self.rank]
+        found = [pair for some in self._gathered(mine) for pair in some]
+        return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+
+    def _gathered(self, mine: Found) -> list[Found]:
+        """What each has, that of the first in front."""
+        if self.size == 1:
+            return [mine]
+        found: list[Found | None] = [None] * self.size
+        with _others_named():
+            dist.all_gather_object(found, mine)
+        return cast(list[Found], found)
+
+    def add_up(self, model: nn.Module, loss: float) -> float:
+        """Add up the gradients and the loss of each process's share of a batch; return the loss.
+
+        Not a number if one of the shares is not: the gradients mean nothing then.
+        """
+        if self.size == 1:
+            return loss
+        trained = [p for p in model.parameters() if p.requires_grad]
+        gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
+        total = gradients[0].new_tensor([loss])
+        flat = torch.cat([*(gradient.flatten() for gradient in gradients), total])
+        with _others_named():
+            dist.all_reduce(flat)
+        done = 0
+        for gradient in gradients:
+            gradient.copy_(flat[done : done + gradient.numel()].view_as(gradient))
+            done += gradient.numel()
+        return float(flat[-1])
+
+    def asked(self, commands: list[Command]) -> list[Command]:
+        """What any of them was asked for, by its file or by a signal."""
+        if self.size == 1:
+            return commands
+        count = torch.tensor([len(commands)])
+        with _others_named():
+            dist.all_reduce(count)
+        if not count.item():
+            return []
+        first, *others = self._gathered(commands)
+        return first + list(dict.fromkeys(command for other in others for command in other if command not in first))
+
+    def to_dict(self) -> dict[str, Any]:
+        """What a run records of them, if they are several."""
+        return {} if self.size == 1 else {"processes": self.size, "launch": self.launch}
+
+
+ALONE = Ranks()
+
+
+class SharedControl:
+    """A control whose commands reach all processes before the same step."""
+
+    def __init__(self, control: Control, ranks: Ranks) -> None:
+        self._control, self._ranks = control, ranks
+
+    def poll(self) -> list[Command]:
+        return self._ranks.asked(self._control.poll())
+
+    def wait(self) -> list[Command]:
+        return self._ranks.asked(self._control.wait())
+
+    def tell(self, what: str, how_far: str = "", /) -> None:
+        self._control.tell(what, how_far)
+
+
+@contextmanager
+def ranks_here() -> Iterator[Ranks]:
+    """This process among those that torchrun has started, if it has. UserError if they do not find one another."""
+    found = ranks_of(os.environ)
+    if found.size == 1:
+        yield found
+        return
+    if torch.cuda.is_available():
+        torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    try:
+        dist.init_process_group(backend, rank=found.rank, world_size=found.size, timeout=PATIENCE)
+    except (RuntimeError, ValueError) as error:
+        raise UserError(
+            f"the {found.size} processes of this training did not find one another: {_first_line(error)}"
+        ) from None
+    try:
+        yield found
+    finally:
+        dist.destroy_process_group()
+
+
+def ranks_of(environment: dict[str, str] | os._Environ[str]) -> Ranks:
+    """What the environment says. UserError where it makes no sense."""
+    if "WORLD_SIZE" not in environment or "RANK" not in environment:
+        return ALONE
+    names = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
+    values = [environment.get(name, "1") for name in names]
+    if not all(value.isascii() and value.isdigit() for value in values):
+        said = ", ".join(f"{name}={value}" for name, value in zip(names, values, strict=True))
+        raise UserError(f"the environment says {said}; torchrun sets whole numbers")
+    rank, size, here = map(int, values)
+    if not rank < size or not 1 <= here <= size:
+        said = f"RANK={rank}, WORLD_SIZE={size}, LOCAL_WORLD_SIZE={here}"
+        raise UserError(f"the environment says {said}, which cannot be; unset them, or use torchrun")
+    launch = f"{environment.get('TORCHELASTIC_RUN_ID', '')} {os.getppid()}"  # torchrun's, which starts them anew
+    return ALONE if size == 1 else Ranks(rank, size, here, launch)
+
+
+def is_started_again() -> bool:
+    """Whether torchrun has started these processes anew, since one of those before has died."""
+    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") not in ("", "0")
+
+
+@contextmanager
+def _others_named() -> Iterator[None]:
+    """A process that has gone away ends the training of the others, too."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise TrainingFailed(f"another process of this training has ended ({_first_line(error)})") from error
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

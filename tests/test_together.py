@@ -1,0 +1,210 @@
+"""Several processes that train one model together (training/ranks.py), started as torchrun starts them."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from slmtui.errors import UserError
+from slmtui.runs.run import Run
+from slmtui.training import events
+from slmtui.training.ranks import ALONE, Ranks, ranks_of
+from tests.patience import PATIENCE, wait_for
+from tests.processes import ROOT, Process, Processes
+
+PHASE = "tiny.toml"
+PARTS = "--set=model.dropout=0.2", "--set=model.copy_head=true", "--set=training.batch_size=5"
+LONG = "--set=training.max_iters=100000", "--set=evaluation.interval=20"
+Start = Callable[..., list[Process]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_toml: str) -> Path:
+    (tmp_path / PHASE).write_text(tiny_toml)
+    return tmp_path
+
+
+@pytest.fixture
+def together(processes: Processes, folder: Path) -> Start:
+    """Start `slmtui --headless` in n processes."""
+
+    def start(n: int, *arguments: str) -> list[Process]:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        several = {
+            "WORLD_SIZE": str(n),
+            "LOCAL_WORLD_SIZE": str(n),
+            "MASTER_ADDR": "127.0.0.1",
+            "MASTER_PORT": str(port),
+        }
+        return [
+            processes.start(
+                "--headless", *arguments, cwd=folder,
+                environment=os.environ | several | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+            )
+            for rank in range(n)
+        ]  # fmt: skip
+
+    return start
+
+
+def run_of(folder: Path, number: int = 1) -> Run:
+    return Run(folder / "checkpoints" / f"tiny-{number:03}")
+
+
+def losses(run: Run) -> list[tuple[int, float]]:
+    """Of each batch and each evaluation."""
+    found = []
+    for event in run.events():
+        if isinstance(event, events.Step):
+            found.append((event.step, event.loss))
+        if isinstance(event, events.Evaluation):
+            found += [(event.step, event.train_loss), (event.step, event.val_loss)]
+    return found
+
+
+def steps_of(run: Run) -> int:
+    """How far its log has come."""
+    try:
+        return max((step for step, _ in losses(run)), default=-1)
+    except (UserError, FileNotFoundError):
+        return -1
+
+
+def test_several_processes_have_the_losses_of_one(together: Start, processes: Processes, folder: Path) -> None:
+    alone = processes.run("--headless", PHASE, *PARTS, cwd=folder)
+    assert alone.returncode == 0
+    for n in (2, 2, 4):
+        first, *others = together(n, PHASE, *PARTS)
+        out, err = first.communicate()
+        assert first.wait() == 0, err
+        assert out.count("\nstep 12: train loss") == 1
+        assert [(other.wait(), *other.communicate()) for other in others] == [(0, "", "")] * (n - 1)
+    one, two, two_again, four = (losses(run_of(folder, number)) for number in (1, 2, 3, 4))
+    assert two == two_again
+    for several in (two, four):
+        assert [step for step, _ in several] == [step for step, _ in one]
+        assert [loss for _, loss in several] == pytest.approx([loss for _, loss in one], abs=1e-5)
+    started = next(run_of(folder, 4).events())
+    assert isinstance(started, events.RunStarted)
+    assert started.machine["processes"] == 4
+
+
+def test_a_signal_to_one_ends_all_and_one_process_goes_on(together: Start, processes: Processes, folder: Path) -> None:
+    first, other = together(2, PHASE, *LONG)
+    wait_for(lambda: steps_of(run_of(folder)) >= 0, "a first evaluation")
+    other.send_signal(signal.SIGTERM)
+    assert (first.wait(), other.wait()) == (130, 130)
+    stopped = steps_of(run_of(folder))
+    process = processes.start("--resume", "tiny-001", cwd=folder)
+    wait_for(lambda: steps_of(run_of(folder)) > stopped, "more steps")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 130
+    said = [event.message for event in run_of(folder).events() if isinstance(event, events.Warned)]
+    assert any("processes was 2 and is 1" in message for message in said)
+
+
+def test_a_process_that_is_killed_ends_the_training_with_its_reason(
+    together: Start, processes: Processes, folder: Path
+) -> None:
+    first, other = together(2, PHASE, *LONG)
+    wait_for(lambda: steps_of(run_of(folder)) >= 20, "a checkpoint")
+    other.kill()
+    _, err = first.communicate()
+    assert first.wait() == 3
+    assert "training failed: another process of this training has ended" in err
+    assert "Traceback" not in err
+    last = list(run_of(folder).events())[-1]
+    assert isinstance(last, events.RunFinished)
+    assert last.reason == "failed"
+
+
+def test_a_mistake_is_told_once(together: Start) -> None:
+    first, other = together(2, PHASE, "--set=training.batch_size=1")
+    assert (first.wait(), other.wait()) == (2, 2)
+    assert "1 windows are too few for 2 processes" in first.communicate()[1]
+    assert other.communicate() == ("", "")
+
+
+def test_nproc_starts_them_and_ends_as_the_first(folder: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "slmtui", "--headless", "--nproc", "2", PHASE, "--set=gate.max_val_loss=0.1"],
+        cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=PATIENCE,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stderr
+    assert "max_val_loss = 0.1 is not kept" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout.count("\nstep 12: train loss") == 1
+    started = next(run_of(folder).events())
+    assert isinstance(started, events.RunStarted)
+    assert started.machine["processes"] == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "found"),
+    [
+        ({}, ALONE),
+        ({"RANK": "0", "WORLD_SIZE": "1"}, ALONE),
+        ({"WORLD_SIZE": "4"}, ALONE),
+        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"}, Ranks(3, 4, 2, "x")),
+    ],
+)
+def test_the_environment_says_who_trains_together(environment: dict[str, str], found: Ranks) -> None:
+    assert ranks_of(environment) == (found if found == ALONE else Ranks(3, 4, 2, f"x {os.getppid()}"))
+
+
+@pytest.mark.parametrize("environment", [{"RANK": "4", "WORLD_SIZE": "4"}, {"RANK": "one", "WORLD_SIZE": "2"}])
+def test_an_environment_that_makes_no_sense_is_refused(environment: dict[str, str]) -> None:
+    with pytest.raises(UserError, match="the environment says RANK="):
+        ranks_of(environment)
+
+
+@pytest.mark.soak
+def test_killed_at_random_moments_they_come_to_the_same_end(
+    together: Start, processes: Processes, folder: Path
+) -> None:
+    """A rank, or all of them, twenty times."""
+    settings = "--set=training.max_iters=3000", "--set=evaluation.interval=100", *PARTS
+    undisturbed, _ = together(2, PHASE, *settings)
+    assert undisturbed.wait() == 0
+    draw = random.Random(1)
+    several = together(2, PHASE, *settings)
+    for _ in range(20):
+        wait_for(lambda: steps_of(run_of(folder, 2)) >= 0, "a first evaluation")
+        time.sleep(draw.uniform(0, 1.5))
+        for process in several if draw.random() < 0.5 else [draw.choice(several)]:
+            process.kill()
+        if all(process.wait() == 0 for process in several):
+            break
+        several = together(2, "--resume", "tiny-002")
+    assert all(process.wait() == 0 for process in several)
+    assert losses(run_of(folder, 2))[-3:] == losses(run_of(folder, 1))[-3:]
+
+
+@pytest.mark.soak
+def test_torchrun_starts_them_again(folder: Path) -> None:
+    """What they had begun goes on, in the same run, to the end of an undisturbed one."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2"]
+    settings = "--set=training.max_iters=3000", "--set=evaluation.interval=100"
+    whole = [*command, "-m", "slmtui", "--headless", PHASE, *settings]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    subprocess.run(whole, cwd=folder, env=environment, check=True, capture_output=True)
+    with subprocess.Popen(
+        whole, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as again:
+        wait_for(lambda: steps_of(run_of(folder, 2)) >= 200, "steps")
+        holder = int((run_of(folder, 2).lock_file).read_text().split()[0])
+        os.kill(holder, signal.SIGKILL)
+        assert again.wait(PATIENCE) == 0
+    assert losses(run_of(folder, 2))[-3:] == losses(run_of(folder, 1))[-3:]
+    assert not run_of(folder, 3).folder.exists()
