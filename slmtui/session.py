@@ -5,6 +5,7 @@ Here the packages meet: data → training → insight → runs. Headless and the
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -32,6 +33,7 @@ from slmtui.runs.reference import refuse_other_text, started_with, with_referenc
 from slmtui.runs.resume import restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
+from slmtui.training.budget import fitted
 from slmtui.training.events import Event, Reference
 from slmtui.training.hardware import choose_machine
 from slmtui.training.out_of_memory import translate_oom
@@ -121,6 +123,7 @@ def refuse_more_than_rows(phase: Phase, ranks: Ranks) -> None:
 
 
 def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Tell, ranks: Ranks) -> _Prepared:
+    began = time.monotonic()
     refuse_more_than_rows(phase, ranks)
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
@@ -137,6 +140,10 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
             tell("timing its steps with different threads and precisions: seconds")
         machine = tuned_machine(phase, dataset, ranks)
         _tell_of_counts(phase, tell)
+        if phase.training.max_minutes is not None:
+            tell("timing its steps and an evaluation, to see how many fit into its time")
+            phase, said = fitted(phase, lambda: Training.start(phase, dataset, machine, parent, teacher, ranks), began)
+            price = [*price, said]
         baseline = _measured_meanwhile(dataset) if ranks.is_first else lambda: None
         training = Training.start(phase, dataset, machine, parent, teacher, ranks)
     return _Prepared(training, reference, price, baseline)

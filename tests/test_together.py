@@ -174,7 +174,7 @@ def test_killed_at_random_moments_they_come_to_the_same_end(
     together: Start, processes: Processes, folder: Path
 ) -> None:
     """A rank, or all of them, twenty times."""
-    settings = "--set=training.max_iters=3000", "--set=evaluation.interval=100", *PARTS
+    settings = "--set=training.max_iters=600", "--set=evaluation.interval=30", *PARTS
     undisturbed, _ = together(2, PHASE, *settings)
     assert undisturbed.wait() == 0
     draw = random.Random(1)
@@ -195,14 +195,14 @@ def test_killed_at_random_moments_they_come_to_the_same_end(
 def test_torchrun_starts_them_again(folder: Path) -> None:
     """What they had begun goes on, in the same run, to the end of an undisturbed one."""
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=2"]
-    settings = "--set=training.max_iters=3000", "--set=evaluation.interval=100"
+    settings = "--set=training.max_iters=600", "--set=evaluation.interval=30"
     whole = [*command, "-m", "slmtui", "--headless", PHASE, *settings]
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
     subprocess.run(whole, cwd=folder, env=environment, check=True, capture_output=True)
     with subprocess.Popen(
         whole, cwd=folder, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as again:
-        wait_for(lambda: steps_of(run_of(folder, 2)) >= 200, "steps")
+        wait_for(lambda: steps_of(run_of(folder, 2)) >= 60, "steps")
         holder = int((run_of(folder, 2).lock_file).read_text().split()[0])
         os.kill(holder, signal.SIGKILL)
         assert again.wait(PATIENCE) == 0

@@ -49,6 +49,7 @@ class Interrupted:
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
         self._preparing = False
+        self.wants_checkpoint = False
         self.is_one_of_several = False  # then ctrl+c arrives here, and SIGTERM from torchrun, which got it, too
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
@@ -71,18 +72,31 @@ class Interrupted:
         finally:
             self._preparing = False
 
+    def save(self, _number: int, _frame: FrameType | None) -> None:
+        """For SIGUSR1, which batch systems send before they end a job."""
+        self.wants_checkpoint = True
+
     def wish(self) -> CommandKind | None:
-        return "interrupt" if self.by is not None else None
+        if self.by is not None:
+            return "interrupt"
+        wanted, self.wants_checkpoint = self.wants_checkpoint, False
+        return "checkpoint" if wanted else None
 
 
 @contextmanager
 def interrupts() -> Iterator[Interrupted]:
     """Let SIGINT and SIGTERM end a training after its step, with a checkpoint, rather than in the middle of it.
 
+    SIGUSR1 saves a checkpoint after the step, and the training goes on.
+
     SIGHUP, a terminal that is gone, is no reason to end at all: there is only nobody to tell any more.
     """
     interrupted = Interrupted()
-    handlers: dict[signal.Signals, Handler] = {signal.SIGINT: interrupted, signal.SIGTERM: interrupted}
+    handlers: dict[signal.Signals, Handler] = {
+        signal.SIGINT: interrupted,
+        signal.SIGTERM: interrupted,
+        signal.SIGUSR1: interrupted.save,
+    }
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has seen to it already
         handlers[signal.SIGHUP] = lambda *_: silence(*(stream for stream in (0, 1, 2) if os.isatty(stream)))
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}

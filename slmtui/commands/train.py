@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TypeVar
@@ -61,6 +62,19 @@ def _show_version(ctx: click.Context, _option: click.Parameter, wanted: bool) ->
         ctx.exit()
 
 
+def _minutes_until(_ctx: click.Context, _option: click.Parameter, value: str | None) -> float | None:
+    """How many minutes it is until a time of the day, today or tomorrow."""
+    if value is None:
+        return None
+    try:
+        wanted = datetime.strptime(value, "%H:%M")
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no time of the day, such as 07:30") from None
+    now = datetime.now()
+    then = now.replace(hour=wanted.hour, minute=wanted.minute, second=0, microsecond=0)
+    return ((then - now) % timedelta(days=1)).total_seconds() / 60
+
+
 def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """What may come next on a command line that has no command yet."""
     if ctx.params.get("phases"):
@@ -81,6 +95,10 @@ def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomple
 @click.option(
     "--junit", type=PATH, metavar="FILE", help="also write how it ended, and each limit of the gate, as JUnit's XML"
 )
+@click.option(
+    "--until", callback=_minutes_until, metavar="HH:MM",
+    help="end by then: as many steps as there is time for, measured at the start",
+)  # fmt: skip
 @click.option(
     "--nproc", type=click.IntRange(1, 256), default=1, metavar="N",
     help="train each phase in N processes together, on this machine; torchrun does so on several",
@@ -103,6 +121,7 @@ def command(
     as_json: bool,
     resume: tuple[str, ...],
     junit: Path | None,
+    until: float | None,
     nproc: int,
     detached: bool,
     no_mouse: bool,
@@ -115,6 +134,10 @@ def command(
         raise click.UsageError("--resume continues a run exactly as it was; it takes no phases and no --set")
     if detached and (headless or as_json or junit is not None):
         raise click.UsageError("--detach prints nothing of the training; watch it with: slmtui watch RUN")
+    if until is not None:
+        if resume or len(phases) > 1:
+            raise click.UsageError("--until is for one phase that begins: the steps of a run are fixed")
+        overrides = (*overrides, f"training.max_minutes={until}")
     if nproc > 1 and detached:
         raise click.UsageError("--detach trains in one process; for --nproc: nohup slmtui --headless --nproc N … &")
     headless = headless or as_json or bool(resume) or detached or junit is not None or nproc > 1

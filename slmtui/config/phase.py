@@ -238,6 +238,11 @@ class TrainingSection(Section):
     """How long and how fast to train, and on what hardware."""
 
     max_iters: Whole = Field(1000, ge=1, le=10**9, description="Steps to train; one step is one optimiser update.")
+    max_minutes: Number | None = Field(
+        None, gt=0, le=10**6,
+        description="Minutes that the training may take, evaluations and samples included: the steps that fit are "
+        "measured at its start, and take the place of max_iters; unset: max_iters steps.",
+    )  # fmt: skip
     batch_size: Whole = Field(16, ge=1, le=65_536, description="Windows of block_size tokens per step.")
     accumulate: Whole = Field(
         1, ge=1, le=65_536,

@@ -37,6 +37,7 @@ def continued(run: Run, checkpoints: Path, steps: int | None = None, target: flo
     inside = run.folder.absolute().parent == checkpoints.absolute()
     values["model"]["init_from"] = run.name if inside else str(run.folder)
     training["max_iters"] = steps or training["max_iters"]
+    training.pop("max_minutes", None)  # so many steps, however long they take
     training["warmup_iters"] = min(LONGEST_WARM_UP, int(WARM_UP * training["max_iters"]))
     if training["schedule"] == "cosine":
         training["learning_rate"] *= SHARE_OF_RATE

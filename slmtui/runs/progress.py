@@ -13,7 +13,8 @@ WINDOW = 200  # stretches of steps that the speed is averaged over
 
 class Progress:
     """Speed from stretches between two neighbouring step events only, so that neither the start, nor evaluations,
-    nor pauses count as training; what evaluations cost is added to the time to go."""
+    nor pauses count as training; what an evaluation costs, with its samples and checkpoints, is added to the time to
+    go."""
 
     def __init__(self) -> None:
         self.max_iters = 0
@@ -21,7 +22,8 @@ class Progress:
         self.step = 0
         self._last: Event | None = None
         self._stretches: deque[tuple[int, float]] = deque(maxlen=WINDOW)  # (steps, seconds)
-        self._breaks: deque[float] = deque(maxlen=20)  # seconds around each evaluation
+        self._breaks: deque[float] = deque(maxlen=20)  # seconds of each evaluation, samples and checkpoints included
+        self._before: events.Step | None = None  # the step before an evaluation, until the training goes on
 
     def add(self, event: Event) -> None:
         self.step = event.step
@@ -31,7 +33,13 @@ class Progress:
         if isinstance(event, events.Step) and isinstance(self._last, events.Step):
             self._stretches.append((event.step - self._last.step, event.time - self._last.time))
         if isinstance(event, events.Evaluation) and isinstance(self._last, events.Step):
-            self._breaks.append(event.time - self._last.time)
+            self._before = self._last
+        elif isinstance(event, events.Paused | events.Resumed):
+            self._before = None
+        elif isinstance(event, events.Step) and self._before is not None:
+            steps = (event.step - self._before.step) / (self.steps_per_second or math.inf)
+            self._breaks.append(max(0.0, event.time - self._before.time - steps))
+            self._before = None
         self._last = event
 
     @property

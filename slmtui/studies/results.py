@@ -185,6 +185,8 @@ def phase_key(phase: Phase) -> str:
     settled = ["model", "tokenizer"] if phase.model.init_from is not None else []
     settled += ["gate"] if phase.gate.against is not None else []
     values = {name: keys for name, keys in phase.values().items() if name not in settled}
+    if phase.training.max_minutes is not None:  # as many steps as there was time for
+        values["training"] = {k: v for k, v in values["training"].items() if k not in ("max_iters", "max_minutes")}
     values["training"].pop("distill_from", None)
     return json.dumps(values, sort_keys=True)
 

@@ -84,7 +84,12 @@ def speed_from_run(phase: Phase, seen: RunPreview | None) -> Speed | None:
     except ValueError:  # of a version with other keys
         return None
     total = seen.progress.seconds_for(phase.training.max_iters, phase.evaluation.interval)
-    return None if total is None else Speed(1 / speed, total, f"measured in {seen.run.name}")
+    return None if total is None else Speed(1 / speed, seconds_limited(phase, total), f"measured in {seen.run.name}")
+
+
+def seconds_limited(phase: Phase, seconds: float) -> float:
+    """What a training takes: the time of its steps, unless the phase says how long."""
+    return seconds if phase.training.max_minutes is None else phase.training.max_minutes * 60
 
 
 def measure(
@@ -104,7 +109,9 @@ def measure(
         return counts, f"cannot be measured: {str(error).splitlines()[0] if str(error) else 'out of memory'}"
     if seconds is None:
         return counts, "not measured: a training was running"
-    return counts, Speed(seconds, seconds * phase.training.max_iters, "measured now, without evaluations")
+    return counts, Speed(
+        seconds, seconds_limited(phase, seconds * phase.training.max_iters), "measured now, without evaluations"
+    )
 
 
 def _prepared(phase: Phase, checkpoints: Path) -> tuple[Phase, Dataset]:

@@ -15,6 +15,7 @@ from slmtui.console.workers.phase_facts import (
     find_previews,
     measure,
     read_counts,
+    seconds_limited,
     shape_key,
     speed_from_run,
 )
@@ -62,7 +63,7 @@ class PhaseInspector:
         """As measured here, else from the last run."""
         measured = self._speeds.get(shape_key(phase), "")
         if isinstance(measured, Speed):
-            return replace(measured, total=measured.step * phase.training.max_iters)
+            return replace(measured, total=seconds_limited(phase, measured.step * phase.training.max_iters))
         return measured or speed_from_run(phase, self._previews.get(phase.name)) or ""
 
     def verdict_of(self, phase: Phase) -> tuple[str, bool]:

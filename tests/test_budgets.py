@@ -1,0 +1,143 @@
+"""Trainings with a time, and in batch systems: max_minutes, --until, SIGUSR1; the job of docs/slurm.md is run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from slmtui.cli import main
+from slmtui.runs.continuing import continued
+from slmtui.runs.run import Run
+from slmtui.session import begin, resume
+from slmtui.studies.results import phase_key
+from slmtui.training import budget, events
+from tests.conftest import MakePhase
+from tests.patience import PATIENCE, wait_for
+from tests.processes import ROOT, Processes
+
+Monkeypatch = pytest.MonkeyPatch
+
+
+@pytest.fixture
+def folder(tmp_path: Path, tiny_toml: str, monkeypatch: Monkeypatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    Path("tiny.toml").write_text(tiny_toml)
+    return tmp_path
+
+
+def times(monkeypatch: Monkeypatch, step: float, pause: float) -> None:
+    monkeypatch.setattr(budget, "_seconds_of_step", lambda _: step)
+    monkeypatch.setattr(budget, "_seconds_of_pause", lambda _: pause)
+
+
+def test_as_many_steps_as_there_is_time_for_are_written_into_the_run(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
+) -> None:
+    times(monkeypatch, step=0.1, pause=2.0)
+    phase = make_phase("training.max_minutes=1", "evaluation.interval=10")
+    session = begin(phase, tmp_path)
+    steps = session.run.phase().training.max_iters
+    assert 160 < steps <= (60 * 0.97 - 4) / 0.3
+    assert any(
+        f"{steps} steps fit into 1 minutes (training.max_minutes): 100 ms for each, 2.0 s" in n for n in session.notes
+    )
+    assert phase_key(session.run.phase()) == phase_key(phase), "a study knows its trial again"
+    for event in session.events:
+        if event.step == 10:
+            break
+    session.events.close()  # type: ignore[attr-defined]
+    times(monkeypatch, step=1e9, pause=0.0)
+    assert resume(session.run).training.phase.training.max_iters == steps, "nothing is measured again"
+
+
+def test_steps_and_pauses_are_really_measured(make_phase: MakePhase, tmp_path: Path) -> None:
+    few = begin(make_phase("training.max_minutes=0.02", "evaluation.interval=1000"), tmp_path)
+    more = begin(make_phase("training.max_minutes=0.5", "evaluation.interval=1000"), tmp_path)
+    assert 1 <= few.training.phase.training.max_iters < more.training.phase.training.max_iters
+    assert more.training.step == 0
+    first = next(event for event in few.events if isinstance(event, events.Evaluation))
+    assert first.val_loss == next(e for e in more.events if isinstance(e, events.Evaluation)).val_loss
+
+
+def test_what_goes_on_for_so_many_steps_has_no_time(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
+) -> None:
+    times(monkeypatch, step=3.0, pause=0.0)
+    session = begin(make_phase("training.max_minutes=0.5"), tmp_path)
+    *_, _ = session.events
+    phase = continued(session.run, tmp_path, steps=30)
+    assert (phase.training.max_iters, phase.training.max_minutes) == (30, None)
+
+
+def test_until_is_the_time_that_is_left(folder: Path, monkeypatch: Monkeypatch) -> None:
+    given: list[float | None] = []
+
+    def train(phases, *_: object, **__: object) -> int:  # type: ignore[no-untyped-def]
+        given.extend(phase.training.max_minutes for phase in phases)
+        return 0
+
+    monkeypatch.setattr("slmtui.commands.headless.train_phases", train)
+    later = datetime.now() + timedelta(minutes=90)
+    assert main(["--headless", "tiny.toml", "--until", f"{later:%H:%M}"]) == 0
+    assert given[0] == pytest.approx(90, abs=1.1)
+    before = datetime.now() - timedelta(minutes=10)
+    assert main(["--headless", "tiny.toml", "--until", f"{before:%H:%M}"]) == 0
+    assert given[1] == pytest.approx(24 * 60 - 10, abs=1.1)
+
+
+@pytest.mark.parametrize("more", [["--until", "25:00"], ["--until", "soon"], ["--until", "07:00", "tiny.toml"]])
+def test_an_until_that_cannot_be_is_refused(folder: Path, capsys: pytest.CaptureFixture[str], more: list[str]) -> None:
+    assert main(["--headless", "tiny.toml", *more]) == 2
+    assert "--until" in capsys.readouterr().err
+
+
+def test_sigusr1_saves_and_goes_on(processes: Processes, folder: Path) -> None:
+    long = "--set=training.max_iters=1000000", "--set=evaluation.interval=1000000"
+    process = processes.start("--headless", "tiny.toml", *long, cwd=folder)
+    run = Run(folder / "checkpoints/tiny-001")
+    wait_for(lambda: run.last_file.exists(), "the first checkpoint")
+    process.send_signal(signal.SIGUSR1)
+
+    def saved() -> list[int]:
+        return [event.step for event in run.events() if isinstance(event, events.Checkpoint) and event.kind == "last"]
+
+    wait_for(lambda: len(saved()) > 1, "another checkpoint")
+    at = saved()[-1]
+    wait_for(lambda: any(isinstance(event, events.Step) and event.step > at for event in run.events()), "more steps")
+    process.send_signal(signal.SIGTERM)
+    assert process.wait() == 130
+
+
+@pytest.mark.soak
+def test_the_job_of_the_docs_goes_on_after_it_was_ended(folder: Path) -> None:
+    text = (ROOT / "docs/slurm.md").read_text()
+    (job,) = re.findall(r"^```bash\n(#!/bin/bash\n.*?)^```", text, re.MULTILINE | re.DOTALL)
+    (folder / "job.sh").write_text(job.replace("phases/quick.toml", "tiny.toml"))
+    tools = folder / "bin"
+    tools.mkdir()
+    (tools / "slmtui").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m slmtui "$@"\n')
+    (tools / "srun").write_text('#!/bin/sh\n"$@" & echo $! > step.pid; wait $!; status=$?; rm step.pid; exit $status\n')
+    (tools / "scontrol").write_text('#!/bin/sh\necho "$@" >> asked\n')
+    for tool in tools.iterdir():
+        tool.chmod(0o755)
+    (folder / "tiny.toml").write_text((folder / "tiny.toml").read_text().replace("max_iters = 12", "max_iters = 2000"))
+    environment = os.environ | {
+        "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "SLURM_JOB_ID": "7",
+    }  # fmt: skip
+    run = Run(folder / "checkpoints/job-7/tiny-001")
+    with subprocess.Popen(["bash", "job.sh"], cwd=folder, env=environment, stderr=subprocess.DEVNULL) as process:
+        wait_for(lambda: run.last_file.exists(), "the first checkpoint")
+        os.kill(int((folder / "step.pid").read_text()), signal.SIGTERM)
+        assert process.wait(PATIENCE) == 130
+    assert (folder / "asked").read_text() == "requeue 7\n"
+    assert subprocess.run(["bash", "job.sh"], cwd=folder, env=environment, capture_output=True).returncode == 0
+    *_, last = run.events()
+    assert isinstance(last, events.RunFinished)
+    assert (last.reason, last.step) == ("completed", 2000)
