@@ -36,7 +36,7 @@ def project(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_each_command_has_a_module_and_each_module_is_known() -> None:
     modules = {module.name for module in iter_modules(commands.__path__)}
-    assert modules == commands.COMMANDS.keys() | {"options", "train", "headless", "outcomes"}
+    assert modules == commands.COMMANDS.keys() | {"options", "train", "headless", "together", "outcomes"}
 
 
 @pytest.mark.parametrize("name", commands.COMMANDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import math
 import time
@@ -211,22 +210,17 @@ def test_seconds_leave_pauses_out(log: Path) -> None:
 
 
 def test_the_time_to_go_counts_evaluations_with_their_samples_and_checkpoints() -> None:
-    progress = Progress()
+    before: list[Event] = [STARTED]
+    before += [step(n, at=1000.0 + n) for n in range(1, 11)]
+    before += [evaluation(10)]
     sample = events.Sample(step=10, time=1011.5, prompt="a", text="b")
-    for event in [
-        STARTED,
-        *(step(n, at=1000.0 + n) for n in range(1, 11)),
-        evaluation(10),
-        sample,
-        step(11, at=1014.0),
-    ]:
-        progress.add(dataclasses.replace(event, time=1010.5) if isinstance(event, events.Evaluation) else event)
+    progress, paused = Progress(), Progress()
+    for event in [*before, sample, step(11, at=1014.0)]:
+        progress.add(event)
     assert progress.steps_per_second == 1.0
     assert progress.seconds_for(100, 10) == 100 + 10 * 3.0
-    paused = Progress()
-    for event in [STARTED, *(step(n, at=1000.0 + n) for n in range(1, 11)), evaluation(10)]:
-        paused.add(event)
-    for event in [events.Paused(step=10, time=1011.0), events.Resumed(step=10, time=9000.0), step(11, at=9001.0)]:
+    pause: list[Event] = [events.Paused(step=10, time=1011.0), events.Resumed(step=10, time=9000.0)]
+    for event in [*before, *pause, step(11, at=9001.0)]:
         paused.add(event)
     assert paused.seconds_for(100, 10) == 100
 
