@@ -115,7 +115,7 @@ def test_another_vocabulary_and_no_teacher_are_refused(make_phase: MakePhase, tm
     named = 'training.distill_from="teacher-001"'
     with pytest.raises(UserError, match=r"has another vocabulary \(gpt2-compact of \d+ tokens, here bytes"):
         begin(make_phase(named, "tokenizer.kind=bytes"), tmp_path)
-    with pytest.raises(PhaseError, match=r"training\.distill_from: nobody: no such run"):
+    with pytest.raises(PhaseError, match=r"training\.distill_from.*nobody: no such run"):
         begin(make_phase('training.distill_from="nobody"'), tmp_path)
     assert not (tmp_path / "tiny-001").exists()
 
