@@ -72,7 +72,7 @@ def test_noise_is_told_and_gets_the_vocabulary_that_fits_it(tmp_path: Path) -> N
     ("text", "words"),
     [
         ("a" * 60_000, "the text is one character over and over: 0.00"),
-        ("The tide comes in and the tide goes out.\n" * 1_500, "the text repeats itself over and over: 0.00"),
+        ("The tide comes in and the tide goes out.\n" * 5_000, "the text repeats itself over and over: 0.00"),
     ],
 )
 def test_a_text_with_next_to_nothing_in_it_is_told_by_suggest_and_inspect(

@@ -28,7 +28,7 @@ from tests.processes import Processes
 from tests.studies.conftest import MakeStudy
 from tests.studies.test_runner import numbers, worked
 
-PATIENCE = 300.0  # seconds; each process that trains imports torch, and may be the first to compile
+PATIENCE = 900.0  # seconds; each process that trains imports torch, and may be the first to compile
 
 
 class Cluster:
