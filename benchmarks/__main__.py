@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import console, corpus, end_to_end, log, machine, quality, steps
+from benchmarks import console, corpus, end_to_end, kept, log, machine, quality, steps
 from benchmarks.table import Row, markdown
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -81,10 +81,12 @@ def main() -> int:
         say(*(f"    {row.name}: {row.value}" for row in measured), f"    {time.monotonic() - began:.0f} s")
         rows += measured
     used.append(machine.used_by_others())
-    page = f"{ABOUT}\n{machine.header(used)}\n\n{markdown(rows, GROUPS)}\n"
+    since = kept.slower(rows, machine.processor())
+    page = f"{ABOUT}\n{machine.header(used)}\n\n{since}\n\n{markdown(rows, GROUPS)}\n"
     sys.stdout.write(page)
     if options.write:
         PAGE.write_text(page, encoding="utf-8")
+        kept.keep(rows, machine.processor())
     return 0
 
 

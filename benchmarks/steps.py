@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib.util import find_spec
 from statistics import median
 
 from benchmarks.flops import step_flops
-from benchmarks.table import Row, at_least, paired_ratio, seconds
+from benchmarks.table import Row, at_least, paired_ratio, seconds, spread
 from benchmarks.theirs import OTHERS
 from benchmarks.work import GENERATED, published
 from benchmarks.workers import Taken, in_turns
@@ -77,9 +78,8 @@ def _ratio(
     cpu = paired_ratio(*([taken.cpu for taken in side] for side in (theirs, ours)))
     note = f"{seconds(median(wall[0]))} against {seconds(median(wall[1]))} per {unit}; wall ({cpu:.2f}× by CPU time)"
     ratio = paired_ratio(*wall)
-    return (
-        Row(group, name, f"{ratio:.3g}×", note=note) if target is None else at_least(group, name, ratio, target, note)
-    )
+    row = Row(group, name, f"{ratio:.3g}×", note=note) if target is None else at_least(group, name, ratio, target, note)
+    return replace(row, ratio=ratio, spread=spread(*wall))
 
 
 def _missing(name: str, package: str, target: str = "") -> Row:

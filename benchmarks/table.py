@@ -10,7 +10,10 @@ from statistics import median
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table. met: None where nothing was promised, or nothing could be found out."""
+    """One line of the table. met: None where nothing was promised, or nothing could be found out.
+
+    ratio, spread: of rows that are watched from run to run: how many times as fast, and how much that varied.
+    """
 
     group: str
     name: str
@@ -18,11 +21,19 @@ class Row:
     target: str = ""
     met: bool | None = None
     note: str = ""
+    ratio: float | None = None
+    spread: float | None = None
 
 
 def paired_ratio(above: Sequence[float], below: Sequence[float]) -> float:
     """The median of the ratios of neighbours: what slows a machine down for a while slows both."""
     return median(a / b for a, b in zip(above, below, strict=True))
+
+
+def spread(above: Sequence[float], below: Sequence[float]) -> float:
+    """Half of the range of the middle half of those ratios."""
+    ratios = [a / b for a, b in zip(above, below, strict=True)]
+    return (percentile(ratios, 75) - percentile(ratios, 25)) / 2
 
 
 def percentile(values: Sequence[float], percent: float) -> float:

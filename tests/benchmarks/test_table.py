@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.__main__ import ABOUT, GROUPS
-from benchmarks.table import Row, at_least, markdown, paired_ratio, percentile, seconds
+from benchmarks.kept import keep, slower
+from benchmarks.table import Row, at_least, markdown, paired_ratio, percentile, seconds, spread
 from benchmarks.terminal import arrival
 
 
@@ -55,6 +56,29 @@ def test_the_page_says_what_the_next_run_would_write_around_its_rows() -> None:
     assert page.startswith(ABOUT)
     for group, text in GROUPS.items():
         assert f"## {group}\n\n{text}\n\n| measured |" in page
+
+
+def test_what_became_slower_by_more_than_its_noise_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+
+    def row(name: str, ratio: float, noise: float) -> Row:
+        return Row("A", name, f"{ratio:.3g}×", ratio=ratio, spread=noise)
+
+    before = [row("a", 2.0, 0.05), row("b", 2.0, 0.05), row("c", 2.0, 0.3), Row("A", "d", "1 s")]
+    assert slower(before, "a processor", file) == "Nothing was measured on this kind of processor before."
+    keep(before, "a processor", file)
+    assert "Nothing became slower since" in slower(before, "a processor", file)
+    assert "before." in slower(before, "another", file)
+    now = [row("a", 1.8, 0.05), row("b", 1.9, 0.05), row("c", 1.8, 0.3), Row("A", "d", "9 s"), row("e", 1.0, 0.1)]
+    *_, only = slower(now, "a processor", file).splitlines()
+    assert only == "- a: 1.8× (± 0.05), before 2× (± 0.05)"
+    keep(now[:1], "a processor", file)
+    assert "Nothing became slower" in slower([row("a", 1.8, 0.05), row("b", 1.9, 0.05)], "a processor", file)
+
+
+def test_pairs_that_vary_have_a_spread() -> None:
+    assert spread([2.0, 2.0, 2.0, 2.0], [1.0, 1.0, 1.0, 1.0]) == 0
+    assert spread([1.0, 2.0, 3.0, 4.0], [1.0, 1.0, 1.0, 1.0]) == 1
 
 
 def test_a_word_may_arrive_in_two_pieces() -> None:

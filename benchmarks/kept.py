@@ -1,0 +1,48 @@
+"""The ratios of the last run on each kind of processor, in a file that is committed; and what has become slower."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.table import Row
+
+FILE = Path("benchmarks/benchmarks.json")
+
+
+def slower(rows: Sequence[Row], processor: str, file: Path = FILE) -> str:
+    """A section of the page: what was slower than the last time on this processor by more than the noise of both.
+
+    The noise of a ratio is half of the range of the middle half of its pairs; twice that of both together counts.
+    """
+    last = _read(file).get(processor)
+    if last is None:
+        return "Nothing was measured on this kind of processor before."
+    lines = []
+    for row in rows:
+        if row.ratio is None or row.spread is None or row.name not in last["rows"]:
+            continue
+        before, noise = last["rows"][row.name]
+        if row.ratio < before - 2 * math.hypot(row.spread, noise):
+            lines.append(f"- {row.name}: {row.ratio:.3g}× (± {row.spread:.2g}), before {before:.3g}× (± {noise:.2g})")
+    if not lines:
+        return f"Nothing became slower since {last['date']} by more than its noise."
+    return "\n".join([f"Slower than on {last['date']}, by more than the noise:", "", *lines])
+
+
+def keep(rows: Sequence[Row], processor: str, file: Path = FILE) -> None:
+    """Let these be the last ones; what was not measured now stays as it was."""
+    everything = _read(file)
+    before = everything.get(processor, {"rows": {}})["rows"]
+    found = {row.name: [row.ratio, row.spread] for row in rows if row.ratio is not None and row.spread is not None}
+    everything[processor] = {"date": time.strftime("%Y-%m-%d"), "rows": before | found}
+    file.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    kept: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return kept
