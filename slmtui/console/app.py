@@ -36,12 +36,13 @@ from slmtui.files import open_to_read
 from slmtui.output import visible
 from slmtui.project import PHASES
 from slmtui.runs.log_reader import last_event
-from slmtui.runs.run import Run, State
+from slmtui.runs.run import Run, State, newest_runs
 
 FAULT, QUIT = "something went wrong", "quit"  # titles of dialogs
 LOG_SHOWN = 20_000  # characters of the log's end
 BUILDING, BLINK = 0.05, 0.005  # seconds without painting at a change of screen: to a new one, to one that is built
 
+LIVING = 3.0  # seconds between two looks for runs that other processes train
 OPENING = 1.0  # seconds that a key waits for a screen that is being opened
 ENDED: dict[State, str] = {"done": "is finished", "stopped": "is stopped", "failed": "has failed"}
 
@@ -124,9 +125,21 @@ class Console(Host):
         for phase in self.queued:
             self.trainer.put(phase)
         self.set_interval(0.5, self._look_at_trainer)
+        self.set_interval(LIVING, self._look_for_living)
+        self._look_for_living()
 
     def on_unmount(self) -> None:
         self.server.end()
+
+    @work(thread=True, exclusive=True, group="living")
+    def _look_for_living(self) -> None:
+        """Which runs do other processes train?"""
+        own = self.trainer.run_now
+        try:
+            living = [run for run in newest_runs(self.checkpoints) if run != own and run.is_alive()]
+        except OSError:
+            return
+        self.living = tuple(run.name for run in living)
 
     def _look_at_trainer(self) -> None:
         while self.trainer.failures:
@@ -140,7 +153,7 @@ class Console(Host):
             run = self.trainer.finished.popleft()
             self.finished.append(run)
             ended = ENDED.get(run.state(last_event(run.log_file)), "has ended")
-            self.notify(f"{run.name} {ended}", title="training")
+            self.notify(f"{run.name} {ended}", markup=False)
 
     async def action_switch_mode(self, mode: str) -> None:
         self.call_after_refresh(self.ui_state.remember, "screen", mode)

@@ -120,6 +120,10 @@ class ConsoleScreen(ModeScreen):
         """Is it of use now to name this action's key in the bottom line?"""
         return True
 
+    def make_room(self, words: str, seconds: float) -> None:
+        for hints in self.query(Hints):  # none before the screen is built
+            hints.grow(words, seconds)
+
     def pulse(self) -> None:
         """Look for news; called a few times a second while the screen is seen, and once when it comes into view."""
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from textwrap import wrap
 
 from rich.style import Style
 from rich.text import Text
 from textual.dom import DOMNode
+from textual.timer import Timer
 from textual.widgets import Static
 
 HELP = "help"
+MOST_LINES = 6  # of a toast, beyond which it is cut
 Hint = tuple[str, str, str, DOMNode]  # key, words, action, where it is bound
 
 
@@ -26,14 +29,27 @@ class Hints(Static):
         """wanted: is it of use now to name the key of this action?"""
         super().__init__()
         self.wanted = wanted
+        self._shrink: Timer | None = None
 
     def on_mount(self) -> None:
         self.auto_links = False  # or Textual would underline all of it, in a colour of its own
+        self.app.theme_changed_signal.subscribe(self, lambda _: self.call_after_refresh(self._show))
         self.screen.bindings_updated_signal.subscribe(self, lambda _: self._show())
         self._show()
 
     def on_resize(self) -> None:
         self._show()
+
+    def grow(self, words: str, seconds: float) -> None:
+        """Have as many lines as these words need, for some seconds: a toast with them is shown over this one."""
+        lines = sum(max(1, len(wrap(line, self.app.size.width - 2))) for line in words.splitlines())
+        if self._shrink is not None:
+            self._shrink.stop()
+        self.styles.height = min(lines, MOST_LINES)
+        self._shrink = self.set_timer(seconds, self._be_a_line) if lines > 1 else None
+
+    def _be_a_line(self) -> None:
+        self.styles.height = 1
 
     def _show(self) -> None:
         hints: list[Hint] = []

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import NoActiveWorker, get_current_worker
@@ -18,6 +19,7 @@ from slmtui.console.workers.run_server import RunServer
 from slmtui.console.workers.torch_import import Backend
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.files import open_to_append
+from slmtui.output import visible
 from slmtui.runs.run import Run
 
 
@@ -26,6 +28,9 @@ class ModeScreen(Screen[None]):
 
     mode: str  # its name among the app's modes
     mode_key: str
+
+    def make_room(self, words: str, seconds: float) -> None:
+        """Have as much room for a toast as it needs, for as long as it is shown."""
 
 
 def _asking_screen() -> Screen[object] | None:
@@ -49,6 +54,7 @@ class Host(App[str]):
         self.watched: Run | None = None  # what Train shows and Complete talks to
         self.phase_file: Path | None = None  # what Phases shows and Data describes
         self.failures: list[tuple[str, str]] = []  # what could not be trained, and why, until it is read on Train
+        self.living: tuple[str, ...] = ()  # the runs that other processes train
         self.unsaved: tuple[str, ...] = ()  # what a person has changed and not saved; leaving asks
 
     def watch_run(self, run: Run) -> None:
@@ -72,6 +78,17 @@ class Host(App[str]):
             self.notify(f"{mode.capitalize()} has something to say: {asking.mode_key} goes there", markup=False)
         return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
 
+    def notify(
+        self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:  # fmt: skip
+        """A toast, in the bottom line: its title before it."""
+        timeout = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
+        words = f"{title}: {message}" if title else message
+        super().notify(words, severity=severity, timeout=timeout, markup=markup)
+        if isinstance(self.screen, ModeScreen):
+            self.screen.make_room(words, timeout)
+
     def going_on(self) -> str:
         """A few words on what this process is doing, for the top bar."""
         if not self.backend.ready:
@@ -83,6 +100,9 @@ class Host(App[str]):
             return f"training {run.name}" + (f", {waiting} waiting" if waiting else "")
         if (name := self.trainer.preparing) is not None:
             return f"preparing {name}"
+        if self.living:
+            more = f" and {len(self.living) - 1} more" if len(self.living) > 1 else ""
+            return visible(f"{self.living[0]}{more} trained elsewhere")
         return ""
 
     def write_log(self, error: BaseException) -> None:

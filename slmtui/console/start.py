@@ -62,10 +62,12 @@ def run_console(
     for failure in trainer.failures:
         say(f"{failure.name}: {failure.message}")
     last = trainer.last_run
+    goes_on = last if result == "detach" and last is not None and _was_interrupted(last) else None
     for run in dict.fromkeys([*app.finished, *trainer.finished, *([last] if last is not None else [])]):
-        say(_sum_up(run))
+        if run != goes_on:  # of what goes on it is said who trains it
+            say(_sum_up(run))
     if result == "detach":
-        _detach(last, waiting, checkpoints)
+        _detach(goes_on, waiting, checkpoints)
     if app.return_code:  # what Textual could not survive
         say(f"the console ended with an error, which is a bug in slmtui; the details are in {checkpoints / LOG_NAME}")
     if trainer.failures or app.return_code:
@@ -73,11 +75,11 @@ def run_console(
     return ExitStatus.INTERRUPTED if result == "terminate" else ExitStatus.DONE
 
 
-def _detach(last: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path) -> None:
+def _detach(goes_on: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path) -> None:
     """Go on without a screen: with what was being trained, and then with what was still to come."""
     runs = [job if isinstance(job, Run) else create_run(checkpoints, job) for job in waiting]
-    if last is not None and _was_interrupted(last):
-        runs.insert(0, last)
+    if goes_on is not None:
+        runs.insert(0, goes_on)
     if runs:
         process = resume_detached(runs, checkpoints)
         names = ", then ".join(run.name for run in runs)

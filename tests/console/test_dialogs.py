@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
+import pytest
+from textual.screen import Screen
+from textual.widgets._toast import Toast
+
+from slmtui.console.app import Console
+from slmtui.console.dialogs.input import InputDialog, SelectDialog
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.runs.screen import RunsScreen
 from slmtui.console.workers.trainer_thread import Failure
 from tests.console.conftest import NARROW, MakeConsole, Until
-from tests.console.screen_text import toasts
+from tests.console.screen_text import rows_of, toasts
 
 
 async def test_a_dialog_that_is_late_waits_on_the_screen_that_asked(make_console: MakeConsole, until: Until) -> None:
@@ -32,6 +40,53 @@ async def test_a_dialog_that_is_late_waits_on_the_screen_that_asked(make_console
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("y")
         await until(pilot, lambda: answers == ["yes"])
+
+
+@pytest.mark.parametrize(
+    "dialog",
+    [
+        lambda: Question("Go on?", {"yes": "Yes"}),
+        lambda: Message("words", title="a title"),
+        lambda: InputDialog("Name:", title="a name", value="", wrong=lambda _: ""),
+        lambda: SelectDialog(["one", "two"], title="which"),
+        lambda: SourceDialog("which text"),
+    ],
+)
+@pytest.mark.parametrize("size", [(60, 15), NARROW])
+async def test_what_lies_behind_a_dialog_is_dimmed_and_not_gone(
+    make_console: MakeConsole, until: Until, dialog: Callable[[], Screen[object]], size: tuple[int, int]
+) -> None:
+    app = make_console("runs")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        app.push_screen(dialog())
+        await until(pilot, lambda: app.screen.is_modal and app.screen.is_mounted)
+        await pilot.pause()
+        assert "Phases" in rows_of(app)[0].text
+        colours = {segment.style.color for segment in rows_of(app)[0] if segment.style is not None}
+        bright = app.theme_variables["accent"].lower()
+        assert all(colour is None or colour.get_truecolor().hex != bright for colour in colours)
+
+
+@pytest.mark.parametrize("size", [(60, 15), NARROW])
+@pytest.mark.parametrize("words", ["short", ("many words " * 15).strip()])
+async def test_a_toast_covers_nothing_but_keys(
+    make_console: MakeConsole, until: Until, size: tuple[int, int], words: str
+) -> None:
+    app = make_console("runs")
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        app.notify("an earlier one")
+        app.notify(words)
+        await until(pilot, lambda: _seen_toasts(app) == [words])
+        (toast,) = [one for one in app.screen.query(Toast) if one.region]
+        await until(pilot, lambda: not toast.region.overlaps(app.screen.query_one("#body").region))
+        assert toast.region.bottom == size[1]
+        assert words.split()[-1] in "".join(row.text for row in rows_of(app)[-toast.region.height :])
+
+
+def _seen_toasts(app: Console) -> list[str]:
+    return [str(toast.render()) for toast in app.screen.query(Toast) if toast.region]
 
 
 async def test_why_nothing_was_trained_is_read_on_train(make_console: MakeConsole, until: Until) -> None:

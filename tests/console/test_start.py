@@ -11,6 +11,29 @@ import pytest
 from slmtui.console import start
 from slmtui.console.app import Console
 from slmtui.output import ExitStatus
+from tests import written_runs
+
+
+def test_a_run_that_goes_on_without_a_screen_is_not_said_to_be_stopped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = written_runs.done_run(tmp_path, "tiny-001", reason="interrupted")
+    other = written_runs.done_run(tmp_path, "tiny-000")
+    monkeypatch.setattr(start, "guarded_terminal", lambda _: nullcontext(SimpleNamespace(lost=False)))
+    monkeypatch.setattr(start, "signals", lambda *_, **__: nullcontext())
+    monkeypatch.setattr(start, "resume_detached", lambda *_: 4711)
+
+    def left(app: Console, **_: object) -> str:
+        app.trainer.finished.extend([other, run])
+        app.trainer.last_run = run
+        return "detach"
+
+    monkeypatch.setattr(Console, "run", left)
+    assert start.run_console((), tmp_path) == ExitStatus.DONE
+    said = capsys.readouterr().err
+    assert "tiny-000: done" in said
+    assert "tiny-001: trained by process 4711" in said
+    assert "stopped" not in said
 
 
 @pytest.mark.parametrize(("code", "status"), [(0, ExitStatus.DONE), (1, ExitStatus.FAILED)])

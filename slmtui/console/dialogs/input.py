@@ -19,7 +19,6 @@ class InputDialog(ModalScreen[str | None]):
     """Ask for a line of text; what `wrong` has to say against it stands below, and enter takes it when that is ""."""
 
     DEFAULT_CSS = """
-    InputDialog { align: center middle; background: $background 60%; }
     InputDialog #wrong { height: 1; color: $error; margin-top: 1; }
     InputDialog Input { margin-top: 1; }
     """
@@ -53,7 +52,6 @@ class SelectDialog(ModalScreen[int | None]):
     """Choose one of several; gives its number, from 0."""
 
     DEFAULT_CSS = """
-    SelectDialog { align: center middle; background: $background 60%; }
     SelectDialog OptionList { height: auto; max-height: 20; border: none; background: $surface; padding: 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -26,7 +26,6 @@ Served until you end it here, or leave the console."""
 class ServingDialog(ModalScreen[None]):
     """Serves a run, unless it is served already; left, it goes on."""
 
-    DEFAULT_CSS = "ServingDialog { align: center middle; background: $background 60%; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q,v", "app.pop_screen", "close"),
         Binding("x", "end", "end"),

@@ -54,7 +54,6 @@ class SourceDialog(ModalScreen[Path | None]):
     """Gives a phase file, a folder or a text file that exists; None if it is left. only_files: no folder is given."""
 
     DEFAULT_CSS = """
-    SourceDialog { align: center middle; background: $background 60%; }
     SourceDialog SourceOptions {
         height: auto; max-height: 14; border: none; background: $surface; padding: 0; overflow-x: hidden;
     }

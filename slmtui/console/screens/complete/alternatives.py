@@ -110,7 +110,7 @@ class Alternatives(Widget):
         if few_colours(self.app):
             return line.append("bold < 0.2 · dim ≥ 0.9 · underlined: copied", quiet)
         for step in range(4, -1, -1):
-            line.append(f" {SHADE_NAMES[step]} ", text.get_component_rich_style(f"tokens--{step}"))
+            line.append(f" {SHADE_NAMES[step]} ", text.shade_style(step))
             line.append(" ")
         line.append("copied", text.get_component_rich_style("tokens--copied", partial=True))
         return line

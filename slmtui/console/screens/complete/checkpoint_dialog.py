@@ -64,7 +64,6 @@ class CheckpointDialog(ModalScreen[list[Path] | None]):
         Binding("question_mark", "app.help", "help", show=False),
     ]
     DEFAULT_CSS = """
-    CheckpointDialog { align: center middle; background: $background 60%; }
     CheckpointDialog DataTable { height: auto; max-height: 100%; background: $surface; }
     CheckpointDialog DataTable > .datatable--header { background: $surface; }
     CheckpointDialog .dialog { padding: 0 1; }

@@ -32,6 +32,11 @@ def shade(p: float) -> int:
     return bisect_right(SHADES, p)
 
 
+# In the palette of 256, from very unsure on, for a dark theme (True) and a light one: greys, since it has too few other
+# colours for shades that keep their order.
+GREYS = {True: ("#6c6c6c", "#585858", "#3a3a3a", "#262626"), False: ("#8a8a8a", "#a8a8a8", "#c6c6c6", "#e4e4e4")}
+
+
 def few_colours(app: App[object]) -> bool:
     """Can this terminal not tell five shades of a colour apart?"""
     return app.no_color or app.console.color_system in (None, "standard")
@@ -185,15 +190,23 @@ class TokenText(ScrollView):
         segments = [Segment(piece.text, self._style(piece.token, few)) for piece in pieces]
         return Strip(segments).adjust_cell_length(self.scrollable_content_region.width, base)
 
+    def shade_style(self, step: int) -> Style:
+        """How a token of this step looks, where there are enough colours."""
+        style = self.get_component_rich_style(f"tokens--{step}")
+        greys = GREYS[self.app.current_theme.dark]
+        if self.app.console.color_system == "256" and step < len(greys):
+            style += Style(bgcolor=greys[step])
+        return style
+
     def _style(self, token: int, few: bool) -> Style:
         if token == PROMPT:
             return self.get_component_rich_style("tokens--prompt")
         step = shade(self.tokens[token].choice.p)
         if few:
             name = "tokens--bold" if step < 2 else "tokens--dim" if step == 4 else "tokens--plain"
+            style = self.get_component_rich_style(name)
         else:
-            name = f"tokens--{step}"
-        style = self.get_component_rich_style(name)
+            style = self.shade_style(step)
         if token in self.copied:
             style += self.get_component_rich_style("tokens--copied", partial=True)
         if token == self.cursor and self.cursor_shown:

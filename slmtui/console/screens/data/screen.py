@@ -378,7 +378,7 @@ class DataScreen(ConsoleScreen):
         except UserError as error:
             self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
             return
-        self.notify(f"saved as {path}; p shows it; t, then enter, trains it", title="suggestion")
+        self.notify(f"saved as {path}; p shows it; t, then enter, trains it", markup=False)
         self.reader.open(path)
 
     @work

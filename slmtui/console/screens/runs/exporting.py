@@ -53,7 +53,6 @@ class ExportDialog(ModalScreen[Wanted | None]):
     """Asks for a format and a folder; None if it is left."""
 
     DEFAULT_CSS = """
-    ExportDialog { align: center middle; background: $background 60%; }
     ExportDialog OptionList { height: auto; border: none; background: $surface; padding: 0; }
     ExportDialog .label { color: $quiet; margin-top: 1; }
     ExportDialog #wrong { height: auto; max-height: 3; color: $error; }

@@ -69,6 +69,10 @@ class EvaluationTable(DataTable[Any]):
         self._seen = len(evaluations)
         self.move_cursor(row=self.row_count - 1 if was_last else max(0, cursor - gone), scroll=was_last)
 
+    def forget(self) -> None:
+        """Show all of them anew, in the colours of a new theme."""
+        self._begin([], kind=self.kind)
+
     def _begin(self, evaluations: list[Evaluation], *, kind: MixtureKind) -> None:
         self._evaluations, self._seen, self._best = evaluations, 0, None
         self.clear(columns=kind != self.kind)

@@ -151,6 +151,7 @@ class TrainScreen(ConsoleScreen):
         yield self._samples
 
     def on_mount(self) -> None:
+        self.app.theme_changed_signal.subscribe(self, self._recolour)
         memory = self.host.ui_state
         x = memory.text("train.x", "steps")
         self.view = TrainView(
@@ -159,6 +160,10 @@ class TrainScreen(ConsoleScreen):
             smoothing=memory.flag("train.smoothing", False),
         )
         self.set_class(memory.flag("train.table", False), "-table")
+
+    def _recolour(self, _: object) -> None:
+        self.query_one(EvaluationTable).forget()
+        self._stale = True
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         return self.steerable or action not in NEEDS_TRAINER
@@ -222,7 +227,8 @@ class TrainScreen(ConsoleScreen):
             self._followed = now
         nothing = self.host.watched is None and now is None and not self.host.trainer.busy
         if nothing and (runs := newest_runs(self.host.checkpoints)):
-            self._by_default = self.host.watched = runs[0]
+            living = [run for run in runs if run.name in self.host.living]
+            self._by_default = self.host.watched = (living or runs)[0]
         if self.host.watched is None:
             self.history = None
         elif self.history is None or self.history.run != self.host.watched:

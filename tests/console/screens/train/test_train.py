@@ -215,6 +215,26 @@ async def test_what_is_asked_for_is_said_until_it_is_done_and_can_be_taken_back(
     trainer.lock.release()
 
 
+async def test_a_training_of_another_process_is_announced_on_every_screen(
+    make_console: MakeConsole, project: Path, until: Until
+) -> None:
+    happened = [written_runs.started(phase := written_runs.make_phase()), *written_runs.evaluations([(6.0, 6.1)])]
+    run = written_runs.write_run(project / "checkpoints", "tiny-001", phase, happened)
+    written_runs.done_run(project / "checkpoints", "tiny-002")
+    lock = run.lock()
+    app = make_console("data")
+    app.backend.ready = True
+    app.backend.start = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=NARROW) as pilot:
+        for key in ("p", "c", "r", "t"):
+            await pilot.press(key)
+            await until(pilot, lambda: "tiny-001 trained elsewhere" in str(app.screen.query_one("#going-on").render()))
+            if key == "c":
+                await pilot.press("escape")
+        await until(pilot, lambda: "tiny-001" in text_of(app, "#phase-title"))  # and not the newest one, which is over
+    lock.release()
+
+
 async def test_next_goes_on_with_the_queue(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
     phases = [make_phase(*LONG), make_phase("phase.name=second")]
     app = make_console(phases=phases)
