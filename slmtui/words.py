@@ -15,6 +15,11 @@ def number(value: float | None, form: str) -> str:
     return format(value, form).replace("-", "−")
 
 
+def capitalized(sentence: str) -> str:
+    """With a capital first letter; names and units in it stay as they are."""
+    return sentence[:1].upper() + sentence[1:]
+
+
 def percent(share: float) -> str:
     """96 %; never 0 % or 100 % of what is only nearly so."""
     rounded = round(100 * share)

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from slmtui.words import byte_size, clock, compact, duration_of_step, number
+from slmtui.words import byte_size, capitalized, clock, compact, duration_of_step, number
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,8 @@ def test_times_align(seconds: float, said: str) -> None:
 )
 def test_numbers_have_a_minus_sign(value: float | None, said: str) -> None:
     assert number(value, "+.2f") == said
+
+
+def test_a_sentence_gets_a_capital_and_its_names_and_units_stay() -> None:
+    assert capitalized("counting 44 MB of tiny-A-001") == "Counting 44 MB of tiny-A-001"
+    assert capitalized("") == ""

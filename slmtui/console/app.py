@@ -37,6 +37,7 @@ from slmtui.output import visible
 from slmtui.project import PHASES
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, State, newest_runs
+from slmtui.words import capitalized
 
 FAULT, QUIT = "something went wrong", "quit"  # titles of dialogs
 LOG_SHOWN = 20_000  # characters of the log's end
@@ -111,6 +112,7 @@ class Console(Host):
 
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, lambda theme: self.ui_state.remember("theme", theme.name))
+        self.set_class(self.console.color_system is None, "-no-colours")
         last = self.ui_state.text("screen", "data")
         start = last if last in MODES else "data"
         if not PHASES.is_dir():
@@ -219,7 +221,7 @@ class Console(Host):
             return
         answer = await self.push_screen_wait(
             Question(
-                f"{self.going_on().capitalize()}. What should happen to it?",
+                f"{capitalized(self.going_on())}. What should happen to it?",
                 {"detach": "Detach: train without a screen", "stop": "Stop and save", "stay": "Cancel"},
                 title=QUIT,
             )
@@ -235,7 +237,7 @@ class Console(Host):
             wanted = binding.show or tooltip or node in (self, screen)
             if enabled and binding.description and what not in seen and wanted and is_ours(node, binding):
                 seen.add(what)
-                text = f"{binding.description.capitalize()}  ·  {self.get_key_display(binding)}"
+                text = f"{capitalized(binding.description)}  ·  {self.get_key_display(binding)}"
                 yield SystemCommand(text, tooltip or "", partial(self.run_action, binding.action, node))
         yield SystemCommand("Theme", "dark, light, or safe for colour-blind eyes", self.action_change_theme)
 

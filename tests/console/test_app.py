@@ -7,20 +7,25 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+from rich.color import Color, ColorSystem
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
+from textual.color import Color as TextualColor
 from textual.command import CommandPalette
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList
+from textual.theme import Theme
+from textual.widgets import Button, Input, OptionList
 
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
-from slmtui.console.dialogs.question import Message
+from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.console.themes import THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import Run
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+from tests.console.screen_text import rows_of
 
 
 def same_person(project: Path) -> Console:
@@ -196,3 +201,72 @@ async def test_an_empty_log_says_so(make_console: MakeConsole) -> None:
         await pilot.pause()
         assert isinstance(app.screen, Message)
         assert app.screen.text == "nothing was printed"
+
+
+def test_what_is_remembered_of_a_project_is_of_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def in_project(name: str) -> UIState:
+        (tmp_path / name).mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / name)
+        return UIState(tmp_path / "memory.json")
+
+    one, other = in_project("one"), in_project("other")
+    one.remember("phase", "phase0.toml")
+    other.remember("screen", "runs")
+    other.remember("theme", "slmtui-light")
+    assert in_project("other").text("phase", "quick.toml") == "quick.toml"
+    assert in_project("one").text("phase", "quick.toml") == "phase0.toml"
+    assert in_project("one").text("screen", "data") == "data"
+    assert in_project("other").text("screen", "data") == "runs"
+    assert in_project("one").text("theme", "") == "slmtui-light"  # a person's taste goes along
+    for number in range(120):
+        in_project(f"p{number}").remember("phase", "x.toml")
+    assert in_project("one").text("phase", "") == ""
+    assert in_project("p119").text("phase", "") == "x.toml"
+
+
+async def test_the_question_at_leaving_keeps_names_as_they_are(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("train")
+    app.backend.ready = True
+    app.backend.start = lambda: None  # type: ignore[method-assign]
+    async with app.run_test(size=NARROW) as pilot:
+        app.trainer.run_now = Run(Path("checkpoints/Big-PyModel-001"))
+        await pilot.press("q")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert isinstance(app.screen, Question)
+        assert app.screen.question.startswith("Training Big-PyModel-001. ")
+        app.trainer.run_now = None
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+async def test_the_button_with_the_focus_is_the_most_visible_one(
+    make_console: MakeConsole, until: Until, theme: Theme
+) -> None:
+    """In all colours, in 256 and in 16: against the dialog, its ground stands out more than that of the others."""
+    app = make_console("runs")
+    async with app.run_test(size=NARROW) as pilot:
+        app.theme = theme.name
+        app.push_screen(Question("Well?", {"yes": "Yes", "no": "No"}))
+        await until(pilot, lambda: isinstance(app.focused, Button))
+        await pilot.pause()
+        row = next(row for row in rows_of(app) if "Yes" in row.text and "No" in row.text)
+        looks = {text: seg.style for seg in row for text in ("es", "o") if seg.text.strip() == text and seg.style}
+        dialog = TextualColor.parse(app.theme_variables["surface"])
+        assert not any(style.reverse for style in looks.values())
+        for system in (ColorSystem.TRUECOLOR, ColorSystem.EIGHT_BIT, ColorSystem.STANDARD):
+
+            def light(colour: Color | None, system: ColorSystem = system) -> float:
+                """Relative luminance (WCAG)."""
+                assert colour is not None
+                red, green, blue = (
+                    c / 12.92 if c <= 0.03928 else ((c + 0.055) / 1.055) ** 2.4
+                    for c in colour.downgrade(system).get_truecolor().normalized
+                )
+                return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+            def contrast(one: float, other: float) -> float:
+                return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+
+            behind = light(Color.from_rgb(*dialog.rgb))
+            focused, other = (contrast(behind, light(looks[text].bgcolor)) for text in ("es", "o"))
+            assert focused > 1.5 * other, system
+            assert contrast(light(looks["es"].bgcolor), light(looks["es"].color)) > 3, system

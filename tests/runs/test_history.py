@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -250,6 +251,20 @@ def test_folds_say_the_same_as_event_by_event(
     assert history.progress.seconds_to_go == progress.seconds_to_go
     assert history.progress.steps_per_second == progress.steps_per_second
     assert (history.summary, history.state()) == summarise(history.run)
+
+
+def test_the_time_to_go_counts_evaluations_samples_and_checkpoints() -> None:
+    """Ten steps a second, and each evaluation, with what follows it, takes 4 seconds."""
+    progress, at = Progress(), 1000.0
+    for number in range(1, 26):
+        at += 0.1
+        progress.add(step(number, at=at))
+        if number % 10 == 0:
+            progress.add(replace(evaluation(number), time=at + 1.0))
+            progress.add(events.Sample(step=number, prompt="a", text="b", time=at + 3.0))
+            at += 4.0
+            progress.add(events.Checkpoint(step=number, kind="last", time=at))
+    assert progress.seconds_for(100, 10) == pytest.approx(100 * 0.1 + 10 * 4.0)
 
 
 def write_long_log(log: Path, steps: int) -> None:

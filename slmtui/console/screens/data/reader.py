@@ -15,6 +15,7 @@ from slmtui.console.screens.data.overview import DataOverview, OverviewCache, fi
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import default_phase_file, project_phases
+from slmtui.words import capitalized
 
 LOOK = 4  # beats between two looks at the phase file
 OFTEN = 0.1  # seconds between two words of progress
@@ -140,7 +141,7 @@ class DataReader:
                 raise Cancelled
             if not words.startswith("counting ") or time.monotonic() - said > OFTEN:
                 said = time.monotonic()
-                instead = f"{visible(words).capitalize()}\n\n{READING}" if said - began > PATIENCE else ""
+                instead = f"{capitalized(visible(words))}\n\n{READING}" if said - began > PATIENCE else ""
                 post(self.Heard(job, f"{name} · {visible(words)}", instead))
 
         def fail(why: str) -> None:

@@ -26,6 +26,10 @@ class FileText(TextArea):
         Binding("ctrl+g", "screen.next_problem", "next mistake", tooltip="go to the next mistake"),
     ]
 
+    def on_resize(self) -> None:
+        """Where mistakes take rows from it, the line that is being typed stays in view."""
+        self.call_after_refresh(self.scroll_cursor_visible)
+
 
 class PhaseEditor(Vertical):
     DEFAULT_CSS = """

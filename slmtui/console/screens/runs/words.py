@@ -13,7 +13,7 @@ from slmtui.runs.index import RunListing
 from slmtui.runs.tags import refuse_name
 from slmtui.training.data_record import same_vocabulary
 from slmtui.training.events import DIVERGED
-from slmtui.words import duration, number
+from slmtui.words import capitalized, duration, number
 
 STATE_COLOURS = {
     "running": "$train", "paused": "$warning", "stalled": "$warning", "done": "$foreground", "stopped": "$quiet",
@@ -34,9 +34,9 @@ def sentence(run: RunListing, now: float | None = None) -> str:
             return f"Silent for {silence} at {how_far}, but its process is alive. S asks it to stop and save."
         case "done":
             early = "stopped early at" if summary.reason == "early stopping" else "done:"
-            return f"{early.capitalize()} {how_far}. {summary.sentence} {_best(run)}"
+            return f"{capitalized(early)} {how_far}. {summary.sentence} {_best(run)}"
         case "stopped":
-            return f"{(summary.reason or 'stopped').capitalize()} at {how_far}. {_resume(run)}"
+            return f"{capitalized(summary.reason or 'stopped')} at {how_far}. {_resume(run)}"
         case "crashed":
             return f"Its process is gone at {how_far}. {_resume(run)}"
         case "failed" if summary.reason == "diverged":

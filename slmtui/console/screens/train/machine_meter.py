@@ -17,10 +17,11 @@ class MachineMeter:
         self._words = ""
 
     def words(self) -> str:
-        """`512 MB   1.8 of 2 cores`: resident memory, and CPU time per second since the last measurement."""
+        """`process 512 MB   1.8 of 2 cores`: resident memory, PyTorch and the console included; CPU time per second
+        since the last measurement."""
         if time.monotonic() - self._measured_at >= INTERVAL:
             self._measured_at = time.monotonic()
             memory = self._process.memory_info().rss / 1e6
             cpu = self._process.cpu_percent() / 100
-            self._words = f"{memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
+            self._words = f"process {memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
         return self._words

@@ -178,6 +178,19 @@ def _place_of(text: str, part: str) -> tuple[tuple[int, int], tuple[int, int]]:
     return spot(at), spot(at + len(part))
 
 
+async def test_the_line_that_is_typed_stays_in_view_when_a_mistake_takes_rows() -> None:
+    async with console(size=(80, 24)) as (app, pilot):
+        await pilot.press("f")
+        file = screen(app).editor.file
+        await until(pilot, lambda: app.focused is file)
+        file.load_text(file.text + "# a line\n" * 30)
+        await pilot.press("ctrl+end", "enter", *"nonsense")
+        problems = screen(app).editor.query_one("#problems", Static)
+        await until(pilot, lambda: problems.display and problems.size.height)
+        row = file.cursor_location[0]
+        await until(pilot, lambda: file.scroll_offset.y <= row < file.scroll_offset.y + file.size.height)
+
+
 async def test_windows_line_ends_stay(project: Path) -> None:
     (project / "phases/alpha.toml").write_bytes(ALPHA.replace("\n", "\r\n").encode())
     async with console() as (app, pilot):

@@ -226,8 +226,10 @@ async def test_a_training_of_another_process_is_announced_on_every_screen(
     app.backend.ready = True
     app.backend.start = lambda: None  # type: ignore[method-assign]
     async with app.run_test(size=NARROW) as pilot:
-        for key in ("p", "c", "r", "t"):
+        await until(pilot, lambda: app.screen.is_mounted and app.screen.query("#going-on"))
+        for key, mode in (("p", "phases"), ("c", "complete"), ("r", "runs"), ("t", "train")):
             await pilot.press(key)
+            await until(pilot, lambda mode=mode: app.current_mode == mode and app.screen.query("#going-on"))  # type: ignore[misc]
             await until(pilot, lambda: "tiny-001 trained elsewhere" in str(app.screen.query_one("#going-on").render()))
             if key == "c":
                 await pilot.press("escape")
