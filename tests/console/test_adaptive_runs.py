@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -67,9 +68,18 @@ def test_the_table_of_runs_has_columns_of_both(tmp_path: Path) -> None:
     assert (shown["val"], shown["mixed"], shown["adaptive"]) == ("4.2000", "3.7000", "3.0000")
     assert (shown["adaptive-bits"], shown["decides"], shown["counting"]) == (f"{3 * BITS:.2f}", "adaptive", "−0.20")
     narrow = {COLUMNS[at].key for at in fitting([cells(run) for run in runs], 76).columns}
-    assert {"val", "mixed", "adaptive"} <= narrow
+    assert {"bits", "decides"} <= narrow
+    assert shown["bits"] == f"{3 * BITS:.2f}"
+    judged = replace(runs[0].summary, gate="failed", test_judged_bits_per_byte=2.5)
+    rows = [cells(replace(runs[0], summary=judged)), cells(runs[1])]
+    narrow = {COLUMNS[at].key for at in fitting(rows, 76).columns}
+    assert {"bits", "decides", "gate", "test"} <= narrow
+    seen = dict(zip((column.key for column in COLUMNS), (cell[0] for cell in rows[0]), strict=True))
+    assert (seen["gate"], seen["test"]) == ("failed", "2.50")
     spec = overlay(runs, {"both-001": "run-1", "plain-001": "run-2"}, "both-001")
-    assert [series.name for series in spec.series] == ["both-001", "static", "adaptive", "plain-001"]
+    names = ["both-001 · adaptive", "network", "static", "plain-001 · network"]
+    assert [series.name for series in spec.series] == names
+    assert spec.series[0].ys.tolist() == list(ADAPTIVE)
     assert [(mark.x, mark.y) for mark in spec.marks] == [(200, 3.0)]
 
 

@@ -133,7 +133,7 @@ def _memory(phase: Phase, n_vocab: int, train_tokens: int, memory_here: int | No
             "memory", byte_size(total), f"more than this machine has ({byte_size(memory_here)})", "catastrophic"
         )
     here = f"; this machine has {byte_size(memory_here)}" if memory_here is not None else ""
-    return MeaningLine("memory", byte_size(total), f"estimated, of the training alone{here}")
+    return MeaningLine("memory", byte_size(total), f"training alone{here}")
 
 
 def _time(speed: Speed | str) -> MeaningLine:

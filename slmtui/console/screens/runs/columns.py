@@ -21,6 +21,8 @@ LONGEST_TAGS = 24
 ALWAYS = 10
 SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
 
+GATE_COLOURS = {"passed": "$excellent", "failed": "$catastrophic"}
+
 Cell = tuple[str, str]  # text and style, a theme variable or nothing
 
 
@@ -43,24 +45,37 @@ COLUMNS = (
     RunColumn("state", "state", lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
     RunColumn("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
     RunColumn("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
-    RunColumn("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), "")),
-    RunColumn("mixed", "mixed val", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), mixed=True),
-    RunColumn("adaptive", "adaptive", lambda r: (number(r.summary.best_adaptive_loss, ".4f"), ""), adaptive=True),
+    RunColumn("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), ""), keep=7),
+    RunColumn("mixed", "mixed val", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), keep=4, mixed=True),
+    RunColumn(
+        "adaptive", "adaptive", lambda r: (number(r.summary.best_adaptive_loss, ".4f"), ""), keep=4, adaptive=True
+    ),
     RunColumn("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=5),
     RunColumn("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=8),
     RunColumn("verdict", "verdict", lambda r: _verdict(r), right=False, keep=9),
-    RunColumn("bits", "b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=7),
+    # of who decides: what runs are compared by, whatever each of them chose
+    RunColumn("bits", "b/byte", lambda r: (number(r.summary.judged_bits_per_byte, ".2f"), "")),
+    RunColumn("decides", "decides", lambda r: (_decides(r), ""), right=False, mixed=True),
+    RunColumn("test", "test b/b", lambda r: (_test(r), ""), keep=8, rare=True),
     RunColumn(
-        "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=4, mixed=True
+        "gate",
+        "gate",
+        lambda r: (r.summary.gate or "", GATE_COLOURS.get(r.summary.gate or "", "")),
+        right=False,
+        keep=9,
+        rare=True,
+    ),
+    RunColumn("network-bits", "net b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=3, mixed=True),
+    RunColumn(
+        "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=3, mixed=True
     ),
     RunColumn(
         "adaptive-bits",
         "adapt. b/byte",
         lambda r: (number(r.summary.adaptive_bits_per_byte, ".2f"), ""),
-        keep=6,
+        keep=3,
         adaptive=True,
     ),
-    RunColumn("decides", "decides", lambda r: (r.summary.judged or NOTHING, ""), right=False, keep=5, adaptive=True),
     RunColumn("counting", "vs counts", lambda r: _against(r), keep=6),
     RunColumn("samples", "samples", lambda r: (visible(r.quality) or NOTHING, ""), right=False, keep=1),
     RunColumn("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
@@ -69,6 +84,19 @@ COLUMNS = (
 RUN, PHASE, TAGS = 0, 1, 2  # places in it
 MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
 ADAPTIVE = next(at for at, column in enumerate(COLUMNS) if column.adaptive)
+
+
+def _decides(run: RunListing) -> str:
+    """network, mixed, static or adaptive: whose number the run is judged by."""
+    judged = run.summary.judged
+    if judged is None:
+        return NOTHING
+    return "mixed" if judged == "static" and run.summary.best_adaptive_loss is None else judged
+
+
+def _test(run: RunListing) -> str:
+    bits = run.summary.test_judged_bits_per_byte
+    return "" if bits is None else number(bits, ".2f")
 
 
 def _count(n: int) -> str:

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from slmtui.config.deciding import Decides
 from slmtui.console.charts.palette import Role
@@ -14,44 +15,55 @@ from slmtui.console.screens.runs.words import NATS, short_name, unit_of
 from slmtui.runs.index import RunListing
 
 LEGEND_NAME = 20  # columns that a name may take in the legend
+OTHERS: dict[Decides, Role] = {"network": "train-raw", "static": "mixed", "adaptive": "adaptive"}
 
 
 def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str) -> ChartSpec:
-    """One curve for each run, the network's own, in its role; the run `current` is bold, with those of its mixture, its
-    best evaluation marked and what counting reaches drawn."""
+    """One curve for each run, of who decides in it, in its role; the run `current` is bold, with the curves that do not
+    decide, its best evaluation marked and what counting reaches drawn."""
     unit = unit_of(runs)
+    mixed = any(run.summary.best_mixed_loss is not None for run in runs)
     series, marks, levels = [], [], []
     for run in runs:
-        losses = [point.val_loss if unit == NATS else point.bits_per_byte for point in run.points]
+        judged = run.summary.judged or "network"
         steps = [point.step for point in run.points]
-        xs, ys = np.array(steps, dtype=np.float64), np.array(losses, dtype=np.float64)
+        xs, losses = np.array(steps, dtype=np.float64), _losses(run, judged, unit)
         mine = run.name == current
-        series.append(Series(short_name(run.name, LEGEND_NAME), xs, ys, roles[run.name], bold=mine))
+        name = short_name(run.name, LEGEND_NAME) + (f" · {_named(judged, run)}" if mixed else "")
+        series.append(Series(name, xs, losses, roles[run.name], bold=mine))
         if not mine:
             continue
-        curves = {
-            "static": [point.mixed_loss if unit == NATS else point.mixed_bits_per_byte for point in run.points],
-            "adaptive": [point.adaptive_loss if unit == NATS else point.adaptive_bits_per_byte for point in run.points],
-        }
-        learns_on = run.summary.best_adaptive_loss is not None
-        mixtures: tuple[tuple[Decides, Role, float | None], ...] = (
-            ("static", "mixed", run.summary.best_mixed_loss),
-            ("adaptive", "adaptive", run.summary.best_adaptive_loss),
-        )
-        for what, role, best in mixtures:
-            if best is None:
-                continue
-            mixed = [math.nan if loss is None else loss for loss in curves[what]]
-            losses = mixed if run.summary.judged == what else losses
-            name = what if learns_on else "mixed"
-            series.append(Series(name, xs, np.array(mixed, dtype=np.float64), role, bold=True))
+        for who, role in OTHERS.items():
+            if who != judged and _has(run, who):
+                series.append(Series(_named(who, run), xs, _losses(run, who, unit), role))
         if run.summary.best_step in steps:
             at = steps.index(run.summary.best_step)
             if math.isfinite(losses[at]):
-                marks.append(Mark(f"best {losses[at]:.2f}", steps[at], losses[at]))
+                marks.append(Mark(f"best {losses[at]:.2f}", steps[at], float(losses[at])))
         if run.baseline is not None:
+            learns_on = run.summary.best_adaptive_loss is not None
             for bar in filter(None, (run.baseline.static, run.baseline.adaptive if learns_on else None)):
                 level = bar.loss if unit == NATS else bar.bits_per_byte
                 levels.append(ReferenceLine(f"{bar.short} {level:.2f}", level))
     last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
     return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)
+
+
+def _losses(run: RunListing, who: Decides, unit: str) -> NDArray[np.float64]:
+    """At each evaluation, NaN where there is none, (n,)."""
+    names = {
+        "network": ("val_loss", "bits_per_byte"),
+        "static": ("mixed_loss", "mixed_bits_per_byte"),
+        "adaptive": ("adaptive_loss", "adaptive_bits_per_byte"),
+    }
+    values = [getattr(point, names[who][unit != NATS]) for point in run.points]
+    return np.array([math.nan if value is None else value for value in values], dtype=np.float64)
+
+
+def _has(run: RunListing, who: Decides) -> bool:
+    best = {"static": run.summary.best_mixed_loss, "adaptive": run.summary.best_adaptive_loss}
+    return (who == "network" and best["static"] is not None) or best.get(who) is not None
+
+
+def _named(who: Decides, run: RunListing) -> str:
+    return "mixed" if who == "static" and run.summary.best_adaptive_loss is None else who

@@ -37,7 +37,8 @@ class CurvesPanel(Vertical):
         if seen == self._seen:
             return
         self._seen = seen
-        self.border_title = f"validation loss · {unit_of(runs)}"
+        mixed = ", of who decides" if any(run.summary.best_mixed_loss is not None for run in runs) else ""
+        self.border_title = f"validation loss · {unit_of(runs)}{mixed}"
         words = comparable(runs) if any(run.points for run in runs) else "No evaluation yet, so there is no curve."
         said = self.query_one("#comparable", Static)
         said.update(words)

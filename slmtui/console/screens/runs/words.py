@@ -101,8 +101,8 @@ def _judged(run: RunListing) -> str:
         low, high = summary.test_low, summary.test_high
         known = "" if low is None or high is None else f" ({number(low, '.2f')} to {number(high, '.2f')})"
         said += f" Test: {number(test, '.2f')}{known} bits per byte."
-    if summary.gate_failed:
-        said += " Its gate failed."
+    if summary.gate is not None:
+        said += f" Its gate {summary.gate}."
     return f"{said} Diagnosis: {summary.finding}." if summary.finding else said
 
 

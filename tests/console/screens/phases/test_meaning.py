@@ -68,7 +68,7 @@ def test_time_and_memory() -> None:
     lines = said(meaning(PHASE2, FACTS, Speed(0.026, 28.0, "measured in phase2-001"), memory_here=8 * 10**9))
     assert lines["time"].value == "28 s"
     assert lines["time"].remark == "26 ms a step, measured in phase2-001"
-    assert lines["memory"].remark == "estimated, of the training alone; this machine has 8.0 GB"
+    assert lines["memory"].remark == "training alone; this machine has 8.0 GB"
     assert "m measures" in said(meaning(PHASE2, FACTS))["time"].remark
     assert said(meaning(PHASE2, FACTS, memory_here=10**6))["memory"].tone == "catastrophic"
 
