@@ -15,15 +15,16 @@ from typing import Any, ClassVar
 from weakref import WeakKeyDictionary
 
 from textual import work
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.command import Provider
 from textual.events import Event, Key
 from textual.filter import LineFilter
 from textual.screen import Screen
 from textual.widget import AwaitMount, Widget
 
 from slmtui.config.phase import Phase
-from slmtui.console.base import KEYS, MODES
+from slmtui.console.base import KEYS, MODES, ConsoleScreen
 from slmtui.console.dialogs.help import help_for, is_ours
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
@@ -61,6 +62,13 @@ def _screen(mode: str) -> Callable[[], Screen[None]]:
     return make
 
 
+def _elsewhere() -> type[Provider]:
+    """Imported when the palette is first opened."""
+    from slmtui.console.finding import Elsewhere
+
+    return Elsewhere
+
+
 MODE_KEYS = [
     Binding(KEYS[mode], f"switch_mode('{mode}')", mode.capitalize(), show=False, tooltip=f"the screen {what}")
     for mode, what in MODES.items()
@@ -73,6 +81,7 @@ class Console(Host):
     CSS_PATH = "console.tcss"
     TITLE = "slmtui"
     ENABLE_COMMAND_PALETTE = True
+    COMMANDS = App.COMMANDS | {_elsewhere}
     MODES: ClassVar[dict[str, str | Callable[[], Screen[None]]]] = {mode: _screen(mode) for mode in MODES}
     BINDINGS: ClassVar[list[BindingType]] = [
         *MODE_KEYS,
@@ -192,6 +201,23 @@ class Console(Host):
         until = time.monotonic() + OPENING
         while not self.screen.is_mounted and time.monotonic() < until:
             await sleep(0.005)
+
+    async def go_and_do(self, mode: str, owner: type[Widget], binding: Binding) -> None:
+        """Go to a screen and do there what one of its keys does; that it cannot be done now is said."""
+        self.switch_mode(mode)
+        await self._screen_is_up()
+        screen, until = self.screen, time.monotonic() + OPENING
+        while isinstance(screen, ConsoleScreen) and not screen.ready and time.monotonic() < until:
+            await sleep(0.02)
+        node = screen if isinstance(screen, owner) else next(iter(screen.query(owner)), None)
+        if node is not None and node is not screen and node.focusable:
+            screen.set_focus(node)
+        namespace, _, name = binding.action.partition("(")[0].rpartition(".")
+        target = screen if namespace == "screen" else node
+        if node is None or target is None or not target.check_action(name, ()):
+            self.notify(f"{binding.description}: there is nothing here now to do that with", severity="warning")
+            return
+        await self.run_action(binding.action, node)
 
     def action_help(self) -> None:
         self.push_screen(help_for(self.screen))

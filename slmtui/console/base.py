@@ -116,6 +116,11 @@ class ConsoleScreen(ModeScreen):
     def body(self) -> ComposeResult:
         raise NotImplementedError
 
+    @property
+    def ready(self) -> bool:
+        """Has it looked, so that its keys have something to do?"""
+        return self._last_beat > -math.inf
+
     def hinted(self, action: str) -> bool:  # noqa: ARG002
         """Is it of use now to name this action's key in the bottom line?"""
         return True

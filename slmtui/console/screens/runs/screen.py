@@ -121,6 +121,10 @@ class RunsScreen(ConsoleScreen):
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show())
         self._show()
 
+    @property
+    def ready(self) -> bool:
+        return self._shown_once
+
     # ---- looking ----
 
     def pulse(self) -> None:
