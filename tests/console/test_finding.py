@@ -63,4 +63,5 @@ async def test_what_cannot_be_done_there_now_is_said(make_console: MakeConsole, 
         (pause,) = [key for key in keys_of("train") if key.binding.action == "pause"]
         await app.go_and_do("train", pause.owner, pause.binding)
         await until(pilot, lambda: app.current_mode == "train")
-        assert toasts(app)[-1] == "pause: there is nothing here now to do that with"
+        said = "pause: there is nothing here now to do that with"
+        await until(pilot, lambda: toasts(app)[-1:] == [said])
