@@ -10,13 +10,43 @@ from numpy.typing import NDArray
 
 from slmtui.data.context_mixing.kernels import COUNTING, FROZEN, exchange, read
 from slmtui.data.context_mixing.static import Tokens, with_end
-from slmtui.data.context_mixing.tables import CONTEXTS, LENGTH, MATCHES, STANDING, no_changes
+from slmtui.data.context_mixing.tables import CONTEXTS, LENGTH, MATCHES, STANDING, Tables, no_changes
 from slmtui.data.context_mixing.vocabulary import n_bytes_of
 
 if TYPE_CHECKING:
     from slmtui.data.context_mixing.mixer import ContextMixer
 
 FloatArray = NDArray[np.float64]
+
+
+class _Learned:
+    """What a prompt changed of a mixer's tables: all of it stands either there, or here in the place of what was."""
+
+    def __init__(self, n_bytes: int, n_tokens: int) -> None:
+        # Each byte has two halves, and the token may end before each byte and after the last.
+        self.changes = no_changes((3 * n_bytes + n_tokens) * CONTEXTS, n_bytes * MATCHES)
+        self._is_tidy = False
+
+    def exchange(self, tables: Tables, *, enter: bool) -> None:
+        """Put it into the tables, or take it out again."""
+        if not self._is_tidy:
+            self._tidy()
+        exchange(tables._replace(**self.changes), enter)
+
+    def _tidy(self) -> None:
+        """Each place once, with what was there first, in the order of the memory. A branch by itself never needs it."""
+        buckets, places = self.changes["changed"].clip(min=0).tolist()
+        number = self.changes["changed_bucket"][:buckets]
+        _, first = np.unique(number, return_index=True)
+        where = self.changes["changed_place"][:places]
+        _, first_place = np.unique(where[:, 0] << 32 | where[:, 1], return_index=True)
+        self.changes = {
+            "changed": np.array([len(first), len(first_place)]),
+            "changed_bucket": number[first],
+            "changed_nodes": self.changes["changed_nodes"][first],
+            "changed_place": where[first_place],
+        }
+        self._is_tidy = True
 
 
 class Branch:
@@ -34,10 +64,8 @@ class Branch:
             shared = mixer._tables
             self._begin = int(shared.registers[LENGTH])
             self._text = shared.text[self._begin : self._begin]
-            own = {name: getattr(shared, name).copy() for name in STANDING}
-            # Each byte has two halves, and the token may end before each byte and after the last.
-            room = ((3 * n_bytes + len(tokens)) * CONTEXTS, n_bytes * MATCHES) if adaptive else (0, 0)
-            self._own = own | no_changes(*room)
+            self._own = {name: getattr(shared, name).copy() for name in STANDING}
+            self._learned = _Learned(n_bytes, len(tokens)) if adaptive else None
             self._end, self._drawn = mixer._end, list[int]()  # not read yet
             mixer._inside = self
             self._read(tokens, COUNTING if adaptive else FROZEN)
@@ -50,7 +78,7 @@ class Branch:
         with self._mixer._lock:
             standing, branch._end, length = self._start
             branch._text = self._text_so_far()[: length - self._begin].copy()
-        branch._own = self._own | {name: array.copy() for name, array in standing.items()}
+        branch._own = {name: array.copy() for name, array in standing.items()}
         branch._drawn = []
         return branch
 
@@ -96,6 +124,8 @@ class Branch:
         mixer._reserve(n_bytes_of(mixer._tree, tokens), self._length)
         self._end = with_end(end, tokens)
         tables = mixer._mixing(False, self._adaptive)._replace(**self._own)
+        if mode == COUNTING and self._learned is not None:
+            tables = tables._replace(**self._learned.changes)
         if not self._adaptive and mixer._static is not None:
             return mixer._read_static(mixer._static, tables, end, tokens, mode).losses
         losses = np.zeros(len(tokens))
@@ -105,11 +135,12 @@ class Branch:
     def _enter(self) -> None:
         mixer, other = self._mixer, self._mixer._inside
         if other is not self:
-            if other is not None and other._own["changed"] is self._own["changed"]:  # its changes are in the tables
+            if other is not None and other._learned is self._learned:  # what it learned is in the tables
                 other._text = other._text_so_far().copy()
             else:
                 mixer._settle()
-                exchange(mixer._tables._replace(**self._own), True)
+                if self._learned is not None:
+                    self._learned.exchange(mixer._tables, enter=True)
             mixer._reserve(len(self._text), self._begin)
             mixer._tables.text[self._begin : self._begin + len(self._text)] = self._text
             mixer._inside = self
@@ -124,5 +155,6 @@ class Branch:
 
     def leave(self) -> None:
         """Take the changes out of the mixer's tables."""
-        exchange(self._mixer._tables._replace(**self._own), False)
+        if self._learned is not None:
+            self._learned.exchange(self._mixer._tables, enter=False)
         self._text = self._text_so_far().copy()
