@@ -16,6 +16,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase, parse_phase
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, RunError
+from slmtui.runs.summary import summarise
 from slmtui.training import events
 from slmtui.words import percent, plural
 
@@ -27,10 +28,13 @@ WARM_UP, LONGEST_WARM_UP = 0.05, 100  # of the steps, and at most
 def continued(run: Run, checkpoints: Path, steps: int | None = None, target: float | None = None) -> Phase:
     """The phase of a run, to go on from its best model for so many steps, as many as it had by default.
 
-    target: the validation loss at which that may end sooner. RunError for a run that is not over.
+    target: the validation loss at which that may end sooner. RunError for a run that is not over, or has reached it.
     """
     if reason := why_not_continued(run):
         raise RunError(reason)
+    reached = None if target is None else summarise(run)[0].judged_loss
+    if target is not None and reached is not None and reached <= target:
+        raise RunError(f"{run.name} has a validation loss of {reached:.4f}, so it need not go on until {target:g}")
     values = run.phase().values()
     values["phase"]["study"] = ""  # whose trial it is no longer
     training = values["training"]

@@ -7,6 +7,10 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from slmtui.config.limits import LARGEST_SEED
+from slmtui.inference.batch import Sampling
+from slmtui.runs.checkpoint import SavedModel
+from slmtui.serve.asked import CompletionBody, InfillBody
 from slmtui.serve.completion import LikelyToken, Wanted
 from slmtui.serve.engine import Engine, Job, Part
 from slmtui.serve.errors import FAILED, RequestError
@@ -20,11 +24,27 @@ class Answer:
     tokens: list[LikelyToken] = field(default_factory=list)
     n_tokens: int = 0
     finish: str = ""
+    prompt_seconds: float = 0.0
 
     def add(self, part: Part) -> None:
         self.text += part.text
         self.tokens += part.tokens
-        self.n_tokens, self.finish = part.n_tokens, part.finish or ""
+        self.n_tokens, self.finish, self.prompt_seconds = part.n_tokens, part.finish or "", part.prompt_seconds
+
+
+def sampling_of(body: CompletionBody | InfillBody, saved: SavedModel) -> Sampling:
+    """What is asked for, and the phase's settings for what is not."""
+    usual = saved.phase.sampling
+    return Sampling(
+        temperature=usual.temperature if body.temperature is None else body.temperature,
+        top_k=usual.top_k if body.top_k is None else max(0, body.top_k),
+        top_p=usual.top_p if body.top_p is None else body.top_p,
+    )
+
+
+def seed_after(seed: int, number: int) -> int:
+    """Of the completion with this number, from 0: as in `slmtui complete`."""
+    return (seed + number) % (LARGEST_SEED + 1)
 
 
 async def parts(engine: Engine, wanted: Sequence[Wanted], *, each: bool) -> AsyncGenerator[tuple[int, Part], None]:

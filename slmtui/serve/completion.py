@@ -52,6 +52,7 @@ class Completion:
     def __init__(self, wanted: Wanted, tokenizer: Tokenizer) -> None:
         self.wanted = wanted
         self.n_tokens = 0
+        self.prompt_seconds = 0.0  # from here to its first token
         self.finish: Finish | None = None if wanted.tokens > 0 else "length"
         self._tokenizer = tokenizer
         self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
@@ -65,6 +66,8 @@ class Completion:
     def add(self, token: int, probabilities: Tensor) -> None:
         """The next token, and the probabilities, (V,), that it was drawn with."""
         self.n_tokens += 1
+        if self.n_tokens == 1:
+            self.prompt_seconds = time.monotonic() - self._begun
         if token == self._tokenizer.end:
             self._end("stop")
             return

@@ -10,14 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from slmtui.config.limits import LARGEST_SEED
 from slmtui.inference.batch import Sampling
-from slmtui.runs.checkpoint import SavedModel
 from slmtui.serve.asked import CompletionBody, choices_of
-from slmtui.serve.asking import Answer, answers, parts
+from slmtui.serve.asking import Answer, answers, parts, sampling_of, seed_after
 from slmtui.serve.completion import LikelyToken, Wanted, spelled
 from slmtui.serve.errors import RequestError
-from slmtui.serve.infill import best_of
+from slmtui.serve.infill import best_followed
 from slmtui.serve.limits import MOST_PROMPT_TOKENS, MOST_TOKENS, MOST_TOLD
 from slmtui.serve.models import Served
 
@@ -96,7 +94,7 @@ class Completions:
         groups = [self._wanted[at : at + self._n] for at in range(0, len(self._wanted), self._n)]
         found = []
         for prompt, group in zip(self._prompts, groups, strict=True):
-            found += await best_of(self._served, [], prompt, suffix, group[0], self._n)
+            found += await best_followed(self._served, [], prompt, suffix, group[0], self._n)
         return found
 
     async def _prompts_told(self) -> list[list[LikelyToken]]:
@@ -146,21 +144,6 @@ class Completions:
     def _usage(self, drawn: int) -> dict[str, int]:
         prompts = sum(len(ids) for ids in self._ids)
         return {"prompt_tokens": prompts, "completion_tokens": drawn, "total_tokens": prompts + drawn}
-
-
-def sampling_of(body: Any, saved: SavedModel) -> Sampling:
-    """What is asked for, and the phase's settings for what is not."""
-    usual = saved.phase.sampling
-    return Sampling(
-        temperature=usual.temperature if body.temperature is None else body.temperature,
-        top_k=usual.top_k if body.top_k is None else max(0, body.top_k),
-        top_p=usual.top_p if body.top_p is None else body.top_p,
-    )
-
-
-def seed_after(seed: int, number: int) -> int:
-    """Of the completion with this number, from 0: as in `slmtui complete`."""
-    return (seed + number) % (LARGEST_SEED + 1)
 
 
 def check_length(prompts: Sequence[np.ndarray], param: str) -> None:

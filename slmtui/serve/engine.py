@@ -32,6 +32,7 @@ class Part:
     tokens: list[LikelyToken]
     n_tokens: int  # so far
     finish: str | None  # "stop" or "length"; "failed" if the model could not go on
+    prompt_seconds: float = 0.0  # that it took to read the prompt and draw the first token
 
 
 @dataclass(eq=False)
@@ -102,7 +103,8 @@ class Engine:
             if completion.finish is not None:
                 self._leave(row)
             if completion.finish is not None or job.each:
-                job.tell(Part(*completion.take(), completion.n_tokens, completion.finish))
+                news = completion.take()
+                job.tell(Part(*news, completion.n_tokens, completion.finish, completion.prompt_seconds))
 
     def _admit(self) -> None:
         """Have those who wait join, in their order, as long as there is room."""

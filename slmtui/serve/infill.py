@@ -13,7 +13,7 @@ from typing import Any
 
 from slmtui.inference.batch import Sampling
 from slmtui.serve.asked import InfillBody
-from slmtui.serve.asking import Answer, answers
+from slmtui.serve.asking import Answer, answers, sampling_of, seed_after
 from slmtui.serve.completion import Wanted
 from slmtui.serve.limits import MOST_PROMPT_TOKENS
 from slmtui.serve.models import Served
@@ -22,7 +22,7 @@ CANDIDATES = 4  # at least, where there is something to rank them by
 FOLLOWING = 8  # tokens of what follows that they are ranked by
 
 
-async def best_of(
+async def best_followed(
     served: Served, before: Sequence[str], prefix: str, suffix: str, wanted: Wanted, n: int
 ) -> list[Answer]:
     """The n best completions of a prefix for what follows, the best first.
@@ -31,8 +31,7 @@ async def best_of(
     """
     tokenizer = served.saved.tokenizer
     one_line = replace(wanted, stops=(*wanted.stops, "\n"))
-    seeds = range(wanted.seed, wanted.seed + max(n, CANDIDATES))
-    found = await answers(served.engine, [replace(one_line, seed=seed % (1 << 63)) for seed in seeds])
+    found = await _drawn(served, one_line, max(n, CANDIDATES))
     following = tuple(tokenizer.encode(suffix[: 64 * FOLLOWING])[:FOLLOWING].tolist())
     texts = list(dict.fromkeys(answer.text for answer in found))
     asked = [
@@ -48,12 +47,16 @@ async def best_of(
     return sorted(found, key=lambda answer: -follows[answer.text])[:n]
 
 
+async def _drawn(served: Served, wanted: Wanted, n: int) -> list[Answer]:
+    """Completions with n seeds."""
+    each = [replace(wanted, seed=seed_after(wanted.seed, number)) for number in range(n)]
+    return await answers(served.engine, each)
+
+
 class Infill:
     """A request to llama.cpp's /infill, once its model is known."""
 
     def __init__(self, body: InfillBody, name: str, served: Served) -> None:
-        from slmtui.serve.completions import sampling_of
-
         self._body, self._name, self._served = body, name, served
         tokenizer, usual = served.saved.tokenizer, served.saved.phase.sampling
         self._prefix = body.input_prefix + body.prompt
@@ -74,10 +77,11 @@ class Infill:
         if self._wanted.tokens == 0:
             found = [Answer(finish="length")] * n
         elif self._body.input_suffix.strip():
-            found = await best_of(self._served, self._before, self._prefix, self._body.input_suffix, self._wanted, n)
+            found = await best_followed(
+                self._served, self._before, self._prefix, self._body.input_suffix, self._wanted, n
+            )
         else:
-            seeds = range(self._wanted.seed, self._wanted.seed + n)
-            found = await answers(self._served.engine, [replace(self._wanted, seed=seed % (1 << 63)) for seed in seeds])
+            found = await _drawn(self._served, self._wanted, n)
         bodies = [self._body_of(answer, time.monotonic() - begun) for answer in found]
         return bodies if n > 1 else bodies[0]
 
@@ -86,7 +90,9 @@ class Infill:
         yield await self.whole()
 
     def _body_of(self, answer: Answer, seconds: float) -> dict[str, Any]:
-        ms = 1000 * seconds
+        """seconds: that all of it took, the prompt's included."""
+        prompt_ms = 1000 * answer.prompt_seconds
+        predicted_ms = max(0.0, 1000 * seconds - prompt_ms)
         full: dict[str, Any] = {
             "content": answer.text,
             "stop": True,
@@ -96,7 +102,8 @@ class Infill:
             "tokens_evaluated": len(self._wanted.prompt),
             "tokens_cached": 0,
             "truncated": self._truncated,
-            "timings": _timings("prompt", len(self._wanted.prompt), 0.0) | _timings("predicted", answer.n_tokens, ms),
+            "timings": _timings("prompt", len(self._wanted.prompt), prompt_ms)
+            | _timings("predicted", answer.n_tokens, predicted_ms),
         }
         if self._body.response_fields is None:
             return full

@@ -2,7 +2,8 @@
 
 Memory, beside the models (at most 4): ROWS_MEMORY for what is being completed, or what one prompt of MOST_PROMPT_TOKENS
 takes if that is more; MOST_CONNECTIONS bodies of MOST_BODY bytes, as they are and as JSON; MOST_REQUESTS answers of
-MOST_TOLD tokens or alternatives, about 100 bytes each. In all, less than 2 GB.
+MOST_TOLD tokens or alternatives, about 100 bytes each. In all, less than 2 GB. A model with counts that are asked for
+by several at once has copies of them, one for each further core: at most MEMORY_BESIDE in model/context_mixture.py.
 """
 
 MOST_BODY = 1 << 20  # bytes of a request

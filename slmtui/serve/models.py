@@ -1,8 +1,8 @@
 """Which models there are, by name, and those of them in memory.
 
 A run's name means its best model, `run@step` the checkpoint of that step, as long as it is kept, and `study/cell` the
-best models of a cell together. When a better best.pt
-lands, it is read beside the one in use, and takes its place for whoever asks next; what has begun ends with the old.
+best models of a cell together. When a better best.pt lands, it is read beside the one in use, and takes its place for
+whoever asks next; what has begun ends with the old.
 """
 
 from __future__ import annotations
@@ -99,8 +99,10 @@ class Models:
     async def get(self, name: str | None) -> Served:
         """The model that a name means; RequestError if there is none or it cannot be read."""
         files = self.files(name)
-        if "@" in (name or "") and files in self._served and self._served[files].state != _state(files):
-            self._drop(files)  # a step is asked for, and the one in memory is no longer it
+        run_name, at, step = (name or "").rpartition("@")
+        asks_for_step = bool(at) and name != _named(files)  # a run's name may have an @ of its own
+        if asks_for_step and files in self._served and self._served[files].state != _state(files):
+            self._drop(files)  # the one in memory is no longer that of this step
         if files in self._served:
             self._served[files] = self._served.pop(files)
             return self._served[files]
@@ -108,8 +110,8 @@ class Models:
             served = await asyncio.shield(self._begin_to_read(files))
         except CheckpointError as error:
             raise RequestError(f"the model {name or _named(files)} cannot be read: {error}", status=503) from None
-        if name and "@" in name and not name.endswith(f"@{served.saved.step}") and _named(files) != name:
-            raise self._unknown(name)  # another one landed meanwhile
+        if asks_for_step and step != str(served.saved.step):
+            raise self._unknown(f"{run_name}@{step}")  # another one landed meanwhile
         return served
 
     async def begin(self) -> None:

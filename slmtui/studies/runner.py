@@ -7,6 +7,7 @@ one that dies holds nothing. Several trials at once are several processes, each 
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -178,7 +179,7 @@ class Worker:
 
     def complaint(self) -> list[str]:
         """What it said, if it ended because of something that a person has to put right."""
-        if self.process.returncode in (ExitStatus.DONE, ExitStatus.INTERRUPTED):
+        if self.process.returncode in (ExitStatus.DONE, ExitStatus.INTERRUPTED, -signal.SIGTERM):  # before it had begun
             return []
         self.said.seek(0)
         lines = self.said.read().decode(errors="replace").splitlines()

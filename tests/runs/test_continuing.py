@@ -44,7 +44,7 @@ def test_a_finished_run_gets_more_steps_in_a_run_of_its_own(
     assert started.phase["training"]["learning_rate"] == pytest.approx(5e-3)
 
 
-def test_it_goes_on_until_a_loss_is_reached(make_phase: MakePhase, tmp_path: Path) -> None:
+def test_it_goes_on_until_a_loss_is_reached(make_phase: MakePhase, tmp_path: Path, capsys: Captured) -> None:
     parent = train_to_the_end(make_phase, tmp_path, "training.max_iters=4", "training.schedule=constant")
     wanted = load_checkpoint(parent.best_file).val_loss - 0.1
     command = ["continue", "latest", "--until-val", str(wanted), "--steps", "1000", "--checkpoints", str(tmp_path)]
@@ -54,6 +54,8 @@ def test_it_goes_on_until_a_loss_is_reached(make_phase: MakePhase, tmp_path: Pat
     assert end.reason == "early stopping"
     assert evaluations[-1].val_loss <= wanted < evaluations[-2].val_loss
     assert started.phase["training"]["learning_rate"] == 1e-2
+    assert main(["continue", "latest", "--until-val", str(wanted), "--checkpoints", str(tmp_path)]) == ExitStatus.USAGE
+    assert "tiny-002 has a validation loss of " in capsys.readouterr().err
     write_report(build_report([run]), tmp_path / "report.md")
     report = (tmp_path / "report.md").read_text()
     assert f"validation loss was as low as it was to be, {wanted:g}." in report

@@ -64,6 +64,7 @@ def test_llama_vim_gets_the_fields_that_it_asks_for(server: Server) -> None:
     assert isinstance(found["content"], str)
     assert "\n" not in found["content"], "a candidate ends with its line"
     assert found["timings/predicted_n"] >= 1
+    assert all(found[f"timings/{what}_ms"] > 0 for what in ("prompt", "predicted")), "both are measured"
     assert found["truncated"] is False
 
 
