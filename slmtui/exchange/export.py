@@ -18,7 +18,7 @@ from slmtui.data.baseline import bits_per_byte
 from slmtui.data.dataset import Dataset
 from slmtui.errors import UserError
 from slmtui.exchange.card import Measured, model_card
-from slmtui.exchange.folder import MANIFEST, export_folder, refuse_foreign
+from slmtui.exchange.folder import export_folder, refuse_foreign
 from slmtui.exchange.gguf_file import FILE, write_gguf
 from slmtui.exchange.huggingface import write_huggingface
 from slmtui.exchange.losses import mean_with_error, token_losses
@@ -119,7 +119,7 @@ def write_export(plan: Plan) -> Exported:
         about["read_back"] = {"not": unread} if readback is None else dataclasses.asdict(readback)
         card = model_card(plan.run, plan.to, plan.parts, _measured(plan), network)
         (folder / "README.md").write_text(card, encoding="utf-8")
-    return Exported(plan.folder, (*about["files"], MANIFEST), readback, unread)
+    return Exported(plan.folder, tuple(about["files"]), readback, unread)
 
 
 def _measured(plan: Plan) -> Measured | None:
@@ -156,4 +156,4 @@ def export_curves(run: Run, to: CurveFormat, folder: Path) -> Exported:
     about: dict[str, Any] = {"run": run.name, "format": to, "step": history.progress.step}
     with export_folder(folder, about) as draft:
         (write_csv if to == "csv" else write_tensorboard)(draft, history)
-    return Exported(folder, (*about["files"], MANIFEST))
+    return Exported(folder, tuple(about["files"]))
