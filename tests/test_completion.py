@@ -72,6 +72,24 @@ def test_what_may_come_next(
     assert capfd.readouterr().out.split() == [f"plain,{word}" for word in expected]
 
 
+@pytest.mark.parametrize("command", ["complete", "examine", "serve", "report", "distill", "watch", "export"])
+def test_cells_are_offered_where_they_may_be_named(
+    project: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    phase = (project / "checkpoints" / "tiny-001" / "phase.toml").read_text()
+    for name, study in (("s.01-001", "s"), ("s.01-002", "s"), ("s.02-001", "s"), ("s.03-001", "")):
+        (project / "checkpoints" / name).mkdir()
+        of_study = phase.replace("[phase]", f'[phase]\nstudy = "{study}"', 1) if study else phase
+        (project / "checkpoints" / name / "phase.toml").write_text(of_study)
+    monkeypatch.setenv(VARIABLE, "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", f"slmtui\n{command}\ns")
+    monkeypatch.setenv("COMP_CWORD", "2")
+    assert main([]) == 0
+    offered = ["s.01-001", "s.01-002", "s.02-001", "s.03-001"]
+    offered += ["s/01", "s/02"] if command not in ("watch", "export") else []
+    assert capfd.readouterr().out.split() == [f"plain,{word}" for word in offered]
+
+
 @pytest.mark.parametrize(
     ("line", "kind"), [("runs --checkpoints ", "dir"), ("complete best.", "file"), ("data/", "file")]
 )

@@ -20,9 +20,8 @@ from slmtui.commands.options import (
     Job,
     checkpoints_option,
     json_option,
-    models_of,
-    run_argument,
-    saved_model,
+    named_model,
+    run_or_cell_argument,
     seed_option,
     setting,
 )
@@ -32,12 +31,11 @@ from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.inference.context_file import decoded, read_context
 from slmtui.output import ExitStatus, put, put_json, say
-from slmtui.runs.cells import find_cell
-from slmtui.runs.run import find_run
+from slmtui.runs.cells import Cell
 
 
 @click.command(cls=Job, help=__doc__)
-@run_argument
+@run_or_cell_argument
 @click.argument("given", nargs=-1, metavar='["prompt" …]')
 @click.option("--last", is_flag=True, help="the newest checkpoint instead of the best")
 @click.option("--tokens", type=setting("tokens"), metavar="N", help="length of the completion")
@@ -67,14 +65,15 @@ def command(
     as_json: bool,
     checkpoints: Path,
 ) -> ExitStatus:
-    cell = find_cell(checkpoints, run)
-    paths = [checkpoint_path(run, checkpoints, last=last)] if cell is None else models_of(cell, last=last)
+    named, paths = (run, [Path(run)]) if run.endswith(".pt") else named_model(run, checkpoints, last=last)
+    if not is_there(paths[0]):
+        raise UserError(f"{printable(run, limit=200)}: no such checkpoint")
     before = [read_context(Path(name), "--context ") for name in context]
     from slmtui.inference.batch import Sampling
     from slmtui.inference.generation import complete  # torch, which a wrong name need not wait for
     from slmtui.runs.ensemble import load_models
 
-    saved, named = load_models(paths), str(cell or paths[0])
+    saved, shown = load_models(paths), str(named) if isinstance(named, Cell) else str(paths[0])
     settings = saved.phase.sampling
     sampling = Sampling(
         temperature=settings.temperature if temperature is None else temperature,
@@ -83,7 +82,7 @@ def command(
     )
     n_tokens = settings.tokens if tokens is None else tokens
     stops = tuple(text for text in stop if text) or settings.stop
-    say(f"{named}: step {saved.step:,}, {saved.losses}")
+    say(f"{shown}: step {saved.step:,}, {saved.losses}")
     asked = ((where, prompt) for where, prompt in prompts(given) for _ in range(samples))
     for number, (where, prompt) in enumerate(asked):
         if number and not as_json:
@@ -96,7 +95,7 @@ def command(
         own_seed = (seed + number) % (LARGEST_SEED + 1)
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops, before)
         if as_json:
-            put_json(json.dumps({"checkpoint": named, "step": saved.step, "seed": own_seed,
+            put_json(json.dumps({"checkpoint": shown, "step": saved.step, "seed": own_seed,
                             "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
             continue
         put(prompt, end="")
@@ -104,15 +103,6 @@ def command(
             put(piece, end="")
         put("")
     return ExitStatus.DONE
-
-
-def checkpoint_path(name: str, checkpoints: Path, *, last: bool) -> Path:
-    """The checkpoint that a name on the command line means; UserError if there is none."""
-    if name.endswith(".pt"):
-        if not is_there(Path(name)):
-            raise UserError(f"{printable(name, limit=200)}: no such checkpoint")
-        return Path(name)
-    return saved_model(find_run(checkpoints, name), last=last)
 
 
 def prompts(given: Sequence[str]) -> Iterator[tuple[str, str]]:

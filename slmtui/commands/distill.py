@@ -13,7 +13,7 @@ from pathlib import Path
 
 import click
 
-from slmtui.commands.options import Job, checkpoints_option, json_option, models_of, run_argument, set_option
+from slmtui.commands.options import Job, checkpoints_option, json_option, models_of, run_or_cell_argument, set_option
 from slmtui.output import ExitStatus, say
 from slmtui.runs.cells import find_cell
 from slmtui.runs.run import find_run
@@ -21,7 +21,7 @@ from slmtui.words import listed
 
 
 @click.command(cls=Job, help=__doc__)
-@run_argument
+@run_or_cell_argument
 @json_option("the events, one JSON line each")
 @set_option
 @checkpoints_option

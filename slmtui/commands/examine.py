@@ -18,9 +18,8 @@ from slmtui.commands.options import (
     Job,
     checkpoints_option,
     json_option,
-    models_of,
-    run_argument,
-    saved_model,
+    named_model,
+    run_or_cell_argument,
     seed_option,
     whole,
 )
@@ -28,15 +27,14 @@ from slmtui.errors import UserError
 from slmtui.insight.judging import examination
 from slmtui.insight.judging.examination import Examination, Questions
 from slmtui.output import ExitStatus, put, put_json, say, visible
-from slmtui.runs.cells import find_cell
-from slmtui.runs.run import find_run
+from slmtui.runs.run import Run
 
 NETWORK_ALONE = "what it knows by heart was asked of the network alone, without the n-gram model mixed into it"
 USUAL = Questions()
 
 
 @click.command(cls=Job, help=__doc__)
-@run_argument
+@run_or_cell_argument
 @click.option("--last", is_flag=True, help="the newest checkpoint instead of the best; the result is not saved")
 @click.option(
     "--samples",
@@ -74,16 +72,14 @@ def command(
     as_json: bool,
     checkpoints: Path,
 ) -> ExitStatus:
-    cell = find_cell(checkpoints, run)
-    examined = find_run(checkpoints, run) if cell is None else None
     last = last or _names_the_last(run)
+    named, paths = named_model(run, checkpoints, last=last)
+    examined = named if isinstance(named, Run) else None
     from slmtui.insight.judging.examiner import dataset_of, examine  # torch, which --help does not need
     from slmtui.insight.judging.together import together
     from slmtui.runs.ensemble import SavedEnsemble, load_models
 
-    paths = models_of(cell, last=last) if cell is not None else []
-    paths = paths if examined is None else [saved_model(examined, last=last)]
-    saved, path = load_models(paths), str(cell or paths[0])
+    saved, path = load_models(paths), str(paths[0] if examined is not None else named)
     asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed, bleu=bleu)
     say(f"{path}: step {saved.step:,}, {saved.losses}")
     dataset = dataset_of(saved)
@@ -91,8 +87,8 @@ def command(
     gain = together(saved, dataset) if isinstance(saved, SavedEnsemble) else None
     if as_json:
         of_ensemble = {} if gain is None else {"together": dataclasses.asdict(gain)}
-        named = {"run": run if examined is None else examined.name, "checkpoint": path}
-        put_json(json.dumps({**named, **found.to_dict(), **of_ensemble}))
+        what = {"run": run if examined is None else examined.name, "checkpoint": path}
+        put_json(json.dumps({**what, **found.to_dict(), **of_ensemble}))
     else:
         show(found)
         if gain is not None:

@@ -103,14 +103,26 @@ def setting(name: str) -> Callable[[str], float]:
 
 def run_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """The runs of the folder that was chosen, their tags, latest and best; where none begins so, files."""
+    return _or_files(_named_runs(ctx), incomplete)
+
+
+def run_and_cell_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """The same, and the cells of studies."""
+    from slmtui.runs.cells import cell_names  # pydantic, which --help does not need
+
+    names = _named_runs(ctx)
+    return _or_files([*names, *cell_names(_checkpoints(ctx))] if names else [], incomplete)
+
+
+def _named_runs(ctx: click.Context) -> list[str]:
     from slmtui.runs.run import all_runs  # pydantic, which --help does not need
     from slmtui.runs.tags import WORDS
 
     try:
         names = [run.name for run in all_runs(_checkpoints(ctx))]
     except UserError:
-        names = []
-    return _or_files([*names, *_tags(ctx), *WORDS] if names else [], incomplete)
+        return []
+    return [*names, *_tags(ctx), *WORDS] if names else []
 
 
 def tag_names(ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -126,6 +138,17 @@ def _tags(ctx: click.Context) -> list[str]:
 
 def _checkpoints(ctx: click.Context) -> Path:
     return ctx.params.get("checkpoints") or DEFAULT_CHECKPOINTS
+
+
+def named_model(name: str, checkpoints: Path, *, last: bool = False) -> tuple[Run | Cell, list[Path]]:
+    """The run or cell that a name means, and the checkpoints of its model; UserError if there are none."""
+    from slmtui.runs.cells import find_cell  # pydantic, which --help does not need
+    from slmtui.runs.run import find_run
+
+    if (cell := find_cell(checkpoints, name)) is not None:
+        return cell, models_of(cell, last=last)
+    run = find_run(checkpoints, name)
+    return run, [saved_model(run, last=last)]
 
 
 def models_of(cell: Cell, *, last: bool = False) -> list[Path]:
@@ -204,6 +227,7 @@ source_argument = click.argument(
 )
 
 run_argument = click.argument("run", metavar="RUN", shell_complete=run_names)
+run_or_cell_argument = click.argument("run", metavar="RUN", shell_complete=run_and_cell_names)
 
 
 def json_option(prints: str) -> Callable[[F], F]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from slmtui.commands.options import PATH, Job, checkpoints_option, run_names
+from slmtui.commands.options import PATH, Job, checkpoints_option, run_and_cell_names
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Job, help=__doc__)
-@click.argument("names", nargs=-1, required=True, metavar="RUN …", shell_complete=run_names)
+@click.argument("names", nargs=-1, required=True, metavar="RUN …", shell_complete=run_and_cell_names)
 @click.option("-o", "--output", type=PATH, metavar="FILE", help="FILE.md or FILE.html")
 @checkpoints_option
 def command(names: tuple[str, ...], output: Path | None, checkpoints: Path) -> ExitStatus:

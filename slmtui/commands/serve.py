@@ -19,17 +19,15 @@ from pathlib import Path
 
 import click
 
-from slmtui.commands.options import Job, checkpoints_option, models_of, run_names, saved_model, whole
+from slmtui.commands.options import Job, checkpoints_option, named_model, run_and_cell_names, whole
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say
-from slmtui.runs.cells import find_cell
-from slmtui.runs.run import find_run
 
 EXTRA = "the packages of the extra are missing: pip install 'slmtui[serve]'"
 
 
 @click.command(cls=Job, help=__doc__)
-@click.argument("runs", nargs=-1, metavar="[RUN …]", shell_complete=run_names)
+@click.argument("runs", nargs=-1, metavar="[RUN …]", shell_complete=run_and_cell_names)
 @click.option("--host", default="127.0.0.1", metavar="HOST", help="address to listen at (default: this machine only)")
 @click.option("--port", type=whole(0, 65535), default="8000", metavar="N", help="0: any that is free (default: 8000)")
 @click.option(
@@ -42,11 +40,7 @@ def command(
     runs: tuple[str, ...], host: str, port: int, api_key: str | None, until_eof: bool, checkpoints: Path
 ) -> ExitStatus:
     for name in runs:
-        cell = find_cell(checkpoints, name)
-        if cell is None:
-            saved_model(find_run(checkpoints, name), last=False)
-        else:
-            models_of(cell)
+        named_model(name, checkpoints)
     try:
         import starlette  # noqa: F401
         import uvicorn  # noqa: F401

@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 MOST_MODELS = 4  # the number that Complete can show side by side
 
 Model = TypeVar("Model")
+Key = TypeVar("Key")
 FileState = tuple[int, int, int]
 
 
@@ -22,25 +23,26 @@ def file_state(path: Path) -> FileState | None:
     return status.st_ino, status.st_size, status.st_mtime_ns
 
 
-class ModelCache(Generic[Model]):
-    """`load(path)` reads a checkpoint once and returns the same model until its file changes. Thread-safe."""
+class ModelCache(Generic[Key, Model]):
+    """`load(key)` reads a model once and returns the same one until its state changes. Thread-safe."""
 
-    def __init__(self, read: Callable[[Path], Model]) -> None:
-        """read: returns the model of a checkpoint, ready for inference; its errors are passed on."""
-        self._read = read
-        self._models: dict[Path, tuple[FileState, Model]] = {}  # most recently used last
+    def __init__(self, read: Callable[[Key], Model], state: Callable[[Key], Any]) -> None:
+        """read: returns a model, ready for inference; its errors are passed on. state: of the files that it is read
+        from, None if they are not there."""
+        self._read, self._state = read, state
+        self._models: dict[Key, tuple[Any, Model]] = {}  # most recently used last
         self._lock = threading.Lock()
 
-    def load(self, path: Path) -> Model:
-        """The model of the checkpoint at `path`, from memory if possible."""
+    def load(self, key: Key) -> Model:
+        """The model that a key means, from memory if possible."""
         with self._lock:
-            state = file_state(path)
-            if path in self._models and self._models[path][0] == state:
-                self._models[path] = self._models.pop(path)
-                return self._models[path][1]
-            model = self._read(path)
+            state = self._state(key)
+            if key in self._models and self._models[key][0] == state:
+                self._models[key] = self._models.pop(key)
+                return self._models[key][1]
+            model = self._read(key)
             if state is not None:
-                self._models[path] = (state, model)
+                self._models[key] = (state, model)
             while len(self._models) > MOST_MODELS:
                 del self._models[next(iter(self._models))]
             return model

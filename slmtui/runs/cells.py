@@ -78,6 +78,34 @@ def find_cell(checkpoints: Path, name: str) -> Cell | None:
     return Cell(cell_name(match["study"], number), tuple(done.values()), len(set(alike.values()) - done.keys()))
 
 
+def ensembles(checkpoints: Path) -> list[Cell]:
+    """The cells of which several runs came to their end, by name."""
+    found = []
+    for name in cell_names(checkpoints):
+        try:
+            cell = find_cell(checkpoints, name)
+        except RunError:
+            continue  # none of its runs came to its end
+        if cell is not None and len(cell.runs) > 1:
+            found.append(cell)
+    return found
+
+
+def cell_names(checkpoints: Path) -> list[str]:
+    """STUDY/CELL of all cells that have a run; RunError if the folder cannot be listed."""
+    found = set[str]()
+    for run in all_runs(checkpoints):
+        match = _RUN.fullmatch(run.name)
+        if match is None or (name := cell_name(match["study"], int(match["cell"]))) in found:
+            continue
+        try:
+            if run.phase().phase.study == match["study"]:
+                found.add(name)
+        except PhaseError:
+            continue  # damaged
+    return sorted(found)
+
+
 def _but_for_its_seed(phase: Phase) -> str:
     values: dict[str, Any] = phase.values()
     del values["phase"], values["training"]["seed"]

@@ -207,7 +207,7 @@ async def complete(app: Console, pilot: Pilot[str], until: Until) -> None:
     await until(pilot, lambda: isinstance(app.screen, CompleteScreen) and app.screen.panels)
     screen = app.screen
     assert isinstance(screen, CompleteScreen)
-    screen.show_checkpoints([Path("checkpoints/balance-001/best.pt"), Path("checkpoints/balance-001/last.pt")])
+    screen.show_models([Path("checkpoints/balance-001/best.pt"), Path("checkpoints/balance-001/last.pt")])
     screen.query_one(PromptLine).value = "def load_"
     screen.query_one(PromptLine).focus()
     await pilot.press("enter")

@@ -14,6 +14,8 @@ from textual.widgets import Static
 from slmtui.console.app import Console
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.workers import run_server
+from slmtui.runs.cells import find_cell
+from tests.console.screens.complete.page import complete_page
 from tests.console.screens.runs.driver import open_runs
 from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
 from tests.patience import wait_for
@@ -54,6 +56,24 @@ async def test_a_run_is_served_until_the_console_is_left(tmp_path: Path, monkeyp
         await opened.press("c", "escape", "v")
         await opened.until(partial(says, opened.app, f"{address}/v1"))
     wait_for(partial(is_gone, address), "it ends with the console")
+
+
+@pytest.mark.long
+async def test_a_cell_is_served_from_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(run_server, "PORTS", ("0",))
+    corpus, checkpoints = write_corpus(tmp_path / "corpus"), tmp_path / "checkpoints"
+    for seed in (1, 2):
+        train_tiny(checkpoints, tiny_phase(corpus, "s.01", study="s", seed=seed))
+    async with complete_page(checkpoints, tmp_path) as page:
+        cell = find_cell(checkpoints, "s/01")
+        assert cell is not None
+        page.screen.show_models([cell])
+        await page.press("escape", "v")
+        await page.until(lambda: says(page.app, "0 requests · 0 tokens · 0 tokens/s"))
+        body = json.dumps({"prompt": "alpha", "max_tokens": 3}).encode()
+        with urlopen(f"{page.app.server.address}/v1/completions", body) as answer:
+            assert json.load(answer)["model"] == "s/01"
+        await page.press("x")
 
 
 async def test_a_run_that_cannot_be_served_says_why(tmp_path: Path) -> None:

@@ -22,10 +22,10 @@ def write_corpus(folder: Path, repeats: int = 40) -> Path:
     return folder
 
 
-def tiny_phase(corpus: Path, name: str = "tiny", width: int = 8, **training: Any) -> Phase:
+def tiny_phase(corpus: Path, name: str = "tiny", width: int = 8, study: str = "", **training: Any) -> Phase:
     return Phase.model_validate(
         {
-            "phase": {"name": name},
+            "phase": {"name": name, "study": study},
             "data": {"source": str(corpus), "join": "published"},  # completions of full length
             "tokenizer": {"kind": "gpt2-compact"},
             "model": {"n_layer": 1, "n_head": 1, "n_embd": width, "block_size": 8},

@@ -13,7 +13,9 @@ import pytest
 
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
+from slmtui.runs.cells import find_cell
 from slmtui.runs.checkpoint import load_model
+from slmtui.runs.ensemble import load_models
 from slmtui.runs.run import Run
 from tests.patience import wait_for
 from tests.serve.conftest import Server, serving, trained
@@ -105,6 +107,21 @@ def test_runs_that_come_are_served_and_those_that_go_are_not(tmp_path: Path) -> 
         new.delete()
         assert status(asked(server, body | {"model": new.name})) == 404
         assert status(asked(server, body)) == 200
+
+
+def test_the_seeds_of_a_cell_answer_together(tmp_path: Path) -> None:
+    for seed in (1, 2):
+        trained(tmp_path, "phase.name=s.01", "phase.study=s", f"training.seed={seed}")
+    cell = find_cell(tmp_path / "checkpoints", "s/01")
+    assert cell is not None
+    saved = load_models(cell.files)
+    together = "".join(complete(saved.model, saved.tokenizer, "def load_", 8, Sampling(temperature=0.0), 0))
+    with serving(tmp_path / "checkpoints", "s/01") as server:
+        assert [model["id"] for model in content(get(server, "/v1/models"))["data"]] == ["s/01"]
+        body = {"prompt": "def load_", "max_tokens": 8, "temperature": 0, "model": "s/01"}
+        answer = content(asked(server, body))
+        assert (answer["model"], answer["choices"][0]["text"]) == ("s/01", together)
+        assert status(asked(server, body | {"model": "s.01-001"})) == 404, "it was not asked to serve that"
 
 
 def test_before_there_is_a_model_it_says_so(tmp_path: Path) -> None:

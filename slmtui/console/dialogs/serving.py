@@ -1,4 +1,4 @@
-"""The run that is served over HTTP: its address, and what is asked of it."""
+"""The run or cell that is served over HTTP: its address, and what is asked of it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from textual.widgets import Static
 from slmtui.console.workers.run_server import Health, RunServer
 from slmtui.errors import UserError
 from slmtui.output import visible
+from slmtui.runs.cells import Cell
 from slmtui.runs.run import Run
 from slmtui.words import plural
 
@@ -24,7 +25,7 @@ Served until you end it here, or leave the console."""
 
 
 class ServingDialog(ModalScreen[None]):
-    """Serves a run, unless it is served already; left, it goes on."""
+    """Serves a run or cell, unless it is served already; left, it goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,enter,q,v", "app.pop_screen", "close"),
@@ -33,7 +34,7 @@ class ServingDialog(ModalScreen[None]):
         Binding("question_mark", "app.help", "help", show=False),
     ]
 
-    def __init__(self, server: RunServer, run: Run) -> None:
+    def __init__(self, server: RunServer, run: Run | Cell) -> None:
         super().__init__()
         self.server, self.served_run = server, run
         self._failed = False

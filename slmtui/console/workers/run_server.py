@@ -1,4 +1,4 @@
-"""`slmtui serve` for one run, as a process of its own, which ends with its stdin: it never outlives the console."""
+"""`slmtui serve` for a run or cell, as a process of its own that ends with its stdin: it never outlives the console."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import IO
 from urllib.request import urlopen
 
 from slmtui.errors import UserError
+from slmtui.runs.cells import Cell
 from slmtui.runs.run import Run
 
 PORTS = ("8000", "0")  # the usual one, else any that is free
@@ -26,18 +27,19 @@ class Health:
 
 
 class RunServer:
-    """At most one run is served. Its methods block, some of them for seconds."""
+    """At most one run or cell is served. Its methods block, some of them for seconds."""
 
     def __init__(self) -> None:
-        self.run: Run | None = None
+        self.run: Run | Cell | None = None
         self.address = ""
         self._process: subprocess.Popen[bytes] | None = None
 
-    def serves(self, run: Run) -> bool:
+    def serves(self, run: Run | Cell) -> bool:
         return self.run == run and self._process is not None and self._process.poll() is None
 
-    def start(self, run: Run) -> None:
-        """Serve this run instead of another; UserError, with what the server said, if it ends before it serves."""
+    def start(self, run: Run | Cell) -> None:
+        """Serve this instead of another; UserError, with what the server said, if it ends before it serves."""
+        checkpoints = (run if isinstance(run, Run) else run.runs[0]).folder.parent
         self.end()
         said = ""
         for port in PORTS:
@@ -45,7 +47,7 @@ class RunServer:
             command = [sys.executable, "-P", "-m", "slmtui", "serve", run.name, "--port", port, "--until-eof"]
             with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as told:
                 process = self._process = subprocess.Popen(
-                    [*command, "--checkpoints", str(run.folder.parent)], start_new_session=True,
+                    [*command, "--checkpoints", str(checkpoints)], start_new_session=True,
                     stdin=subprocess.PIPE, stdout=out, stderr=told,
                 )  # fmt: skip
                 self.run = run

@@ -1,4 +1,4 @@
-"""One checkpoint on the Complete screen: what it makes of the prompt, and a worker that makes it do so."""
+"""One model on the Complete screen: what it makes of the prompt, and a worker that makes it do so."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from slmtui.console.host import Host
+from slmtui.console.screens.complete.chosen_model import ChosenModel, files_of, model_state
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
 from slmtui.console.screens.complete.token_text import TokenText
 from slmtui.errors import UserError
 from slmtui.files import is_there
-from slmtui.inference.model_cache import file_state
 from slmtui.inference.streaming import Request, Token, branch
 from slmtui.output import visible
 from slmtui.runs.run import run_at
@@ -74,12 +74,12 @@ class CompletionPanel(Vertical):
             super().__init__()
             self.words, self.alive = words, alive
 
-    def __init__(self, path: Path, context: CompletionContext) -> None:
+    def __init__(self, model: ChosenModel, context: CompletionContext) -> None:
         super().__init__(classes="panel")
-        self.path, self.context = path, context
-        self.of_run = run_at(path.parent)
-        self.name_shown = f"{self.of_run.name} {path.stem}" if self.of_run is not None else path.name
-        self.file_state = file_state(path)
+        self.model, self.context = model, context
+        self.of_run = run_at(model.parent) if isinstance(model, Path) else None
+        self.name_shown = f"{self.of_run.name} {model.stem}" if self.of_run and isinstance(model, Path) else model.name
+        self.model_state = model_state(model)
         self.request: Request | None = None
         self.text = TokenText()
         self._said = ""  # by the status
@@ -186,9 +186,9 @@ class CompletionPanel(Vertical):
         if self.alive and self.of_run is not None and time.monotonic() - self._looked > LOOK:
             self._looked = time.monotonic()
             self._show_note(self._note, self.of_run.is_alive())
-        if (state := file_state(self.path)) == self.file_state:
+        if (state := model_state(self.model)) == self.model_state:
             return
-        self.file_state = state
+        self.model_state = state
         self._read_note()
         if self.awaits_checkpoint and self.request is not None:
             self.complete(replace(self.request, kept=()))
@@ -252,7 +252,7 @@ class CompletionPanel(Vertical):
 
         worker = get_current_worker()
         try:
-            run_completion(self.context, self.path, job, request, tell, lambda: worker.is_cancelled)
+            run_completion(self.context, self.model, job, request, tell, lambda: worker.is_cancelled)
         except Exception as error:  # out of memory, or a fault of ours: it stays in this panel, and in the log
             cast("Host", self.app).write_log(error)
             tell(CompletionUpdate(job, f"{type(error).__name__}: {error} (details: ctrl+l)", failed=True))
@@ -264,17 +264,19 @@ class CompletionPanel(Vertical):
         try:
             if not self.context.is_open(lambda: worker.is_cancelled):
                 return
-            words = f" · {checkpoint_words(self.path)}"
+            words = f" · {model_words(self.model)}"
         except UserError:  # said in full when it is asked to complete
-            words = " · cannot be read" if is_there(self.path) else " · not saved yet"
+            words = " · cannot be read" if all(map(is_there, files_of(self.model))) else " · not saved yet"
         self.post_message(self.Noted(words, self.of_run is not None and self.of_run.is_alive()))
 
 
-def checkpoint_words(path: Path) -> str:
-    """How far a checkpoint's model had come; CheckpointError if that cannot be read."""
+def model_words(model: ChosenModel) -> str:
+    """How far a checkpoint's model had come, or how many networks a cell has; CheckpointError if it cannot be read."""
     from slmtui.runs.checkpoint import read_note
 
-    note = read_note(path)
+    if not isinstance(model, Path):
+        return f"{len(model.runs)} networks together" if len(model.runs) > 1 else "one network"
+    note = read_note(model)
     return f"step {note.step:,} · {note.words}"
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slmtui.console.screens.complete.chosen_model import ChosenModel, files_of
 from slmtui.console.screens.complete.review import CompletionReview, TrainingTexts
 from slmtui.console.workers.torch_import import Backend
 from slmtui.errors import UserError
@@ -40,7 +40,7 @@ class CompletionContext:
     """What the panels share: models in memory, and the training texts that were read."""
 
     backend: Backend
-    models: ModelCache[SavedModel]
+    models: ModelCache[ChosenModel, SavedModel]
     texts: TrainingTexts
 
     def is_open(self, cancelled: Callable[[], bool]) -> bool:
@@ -54,26 +54,26 @@ class CompletionContext:
         return True
 
 
-def read_model(path: Path) -> SavedModel:
-    """The model of a checkpoint for a `ModelCache`; torch is imported when there is one to read."""
-    from slmtui.runs.checkpoint import load_model
+def read_model(model: ChosenModel) -> SavedModel:
+    """A model for a `ModelCache`; torch is imported when there is one to read."""
+    from slmtui.runs.ensemble import load_models
 
-    return load_model(path)
+    return load_models(files_of(model))
 
 
 def run_completion(
     context: CompletionContext,
-    path: Path,
+    model: ChosenModel,
     job: int,
     request: Request,
     tell: Callable[[CompletionUpdate], object],
     cancelled: Callable[[], bool],
 ) -> None:
-    """Complete a request with the checkpoint at `path`. What a person can put right is reported as a message."""
+    """Complete a request with a model. What a person can put right is reported as a message."""
     try:
         if not context.is_open(cancelled):
             return
-        saved = context.models.load(path)
+        saved = context.models.load(model)
         begin = told = time.monotonic()
         tokens: list[Token] = []
         if request.before:

@@ -1,7 +1,8 @@
-"""Complete: a prompt against one or several checkpoints side by side, token by token with its probabilities."""
+"""Complete: a prompt against one or several models side by side, token by token with its probabilities."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,8 @@ from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.complete.alternatives import Alternatives
-from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog, all_checkpoints, usual_checkpoint
+from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog
+from slmtui.console.screens.complete.chosen_model import ChosenModel, all_models, model_state, usual_checkpoint
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.completion_worker import CompletionContext, read_model
 from slmtui.console.screens.complete.prompt_history import PromptHistory
@@ -48,11 +50,22 @@ class CompleteScreen(ConsoleScreen):
         Binding("slash,i", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
         Binding("s", "settings", "settings", show=False, tooltip="change how completions are drawn"),
         Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
-        Binding("o,ctrl+o", "choose", "checkpoints", tooltip="choose the checkpoints that complete the prompt"),
+        Binding(
+            "o,ctrl+o",
+            "choose",
+            "checkpoints",
+            tooltip="choose the checkpoints, or cells of a study, that complete the prompt",
+        ),
         Binding("b", "read", "read first", tooltip="files to read before the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
-        Binding("v", "serve", "serve", show=False, tooltip="serve this run's best model to editors, over HTTP"),
+        Binding(
+            "v",
+            "serve",
+            "serve",
+            show=False,
+            tooltip="serve this run's best model, or this cell, to editors, over HTTP",
+        ),
         Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
         Binding("left_square_bracket", "panel(-1)", "panel before", show=False),
         Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
@@ -97,7 +110,7 @@ class CompleteScreen(ConsoleScreen):
         self._was_left = False  # for another screen, and not for a dialog above this one
 
     def on_mount(self) -> None:
-        self.context = CompletionContext(self.host.backend, ModelCache(read_model), TrainingTexts())
+        self.context = CompletionContext(self.host.backend, ModelCache(read_model, model_state), TrainingTexts())
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Without a model there is nothing to do here but to go elsewhere."""
@@ -137,17 +150,16 @@ class CompleteScreen(ConsoleScreen):
         self.set_class(path is None, "-nothing")
         if path is None or (self._chosen and watched == was):
             return
-        shown = [panel.path for panel in self.panels]
-        runs = [shown_path.parent for shown_path in shown]
-        if path.parent in runs:
+        shown = [panel.model for panel in self.panels]
+        if path.parent in (model.parent for model in shown if isinstance(model, Path)):
             return
-        self.show_checkpoints([path, *shown][:MOST] if self._chosen else [path])
+        self.show_models([path, *shown][:MOST] if self._chosen else [path])
 
-    def show_checkpoints(self, paths: Sequence[Path]) -> None:
+    def show_models(self, models: Sequence[ChosenModel]) -> None:
         """Put these side by side. Those that are there stay as they are; new ones complete what was completed last."""
         first_time = not self.panels
-        before = {panel.path: panel for panel in self.panels}
-        self.panels = [before.pop(path) if path in before else CompletionPanel(path, self.context) for path in paths]
+        before = {panel.model: panel for panel in self.panels}
+        self.panels = [before.pop(one) if one in before else CompletionPanel(one, self.context) for one in models]
         row = self.query_one("#panels")
         if any(panel.has_focus_within for panel in before.values()):
             self.set_focus(None)
@@ -169,14 +181,14 @@ class CompleteScreen(ConsoleScreen):
 
     @work
     async def action_choose(self) -> None:
-        paths = all_checkpoints(self.host.checkpoints)
-        if not paths:
+        models = await asyncio.to_thread(all_models, self.host.checkpoints)
+        if not models:
             self.notify("all checkpoints are gone by now", severity="warning")
             return
-        chosen = await self.app.push_screen_wait(CheckpointDialog(paths, self.panels[self.current].path))
+        chosen = await self.app.push_screen_wait(CheckpointDialog(models, self.panels[self.current].model))
         if chosen is not None:
             self._chosen = True
-            self.show_checkpoints(chosen)
+            self.show_models(chosen)
 
     def action_fresh(self) -> None:
         """Ask whoever trains the run for its state of now, and complete with that."""
@@ -185,13 +197,13 @@ class CompleteScreen(ConsoleScreen):
             name = run.name if run is not None else self.panels[self.current].name_shown
             self.notify(f"{name} is not being trained, so no fresh checkpoint can be asked for", severity="warning")
             return
-        if all(panel.path != run.last_file for panel in self.panels):
-            paths = [panel.path for panel in self.panels]
-            paths[self.current] = run.last_file
+        if all(panel.model != run.last_file for panel in self.panels):
+            models = [panel.model for panel in self.panels]
+            models[self.current] = run.last_file
             at = self.current
-            self.show_checkpoints(paths)
+            self.show_models(models)
             self._go_to(at)
-        panel = next(panel for panel in self.panels if panel.path == run.last_file)
+        panel = next(panel for panel in self.panels if panel.model == run.last_file)
         if self.ask_trainer(run, "checkpoint", twice_undoes=False):
             self.call_after_refresh(panel.await_checkpoint, self.request)
 
@@ -303,8 +315,8 @@ class CompleteScreen(ConsoleScreen):
             self.notify(f"{panel.count} tokens of {panel.name_shown} are in the clipboard")
 
     def action_serve(self) -> None:
-        run = Run(self.panels[self.current].path.parent)
-        self.app.push_screen(ServingDialog(self.host.server, run))
+        model = self.panels[self.current].model
+        self.app.push_screen(ServingDialog(self.host.server, Run(model.parent) if isinstance(model, Path) else model))
 
     def action_leave(self) -> None:
         """Stop completing; with nothing to stop, leave the field for the text."""

@@ -12,8 +12,11 @@ from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.checkpoint_dialog import CheckpointDialog
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.screen import CompleteScreen
+from slmtui.inference.batch import Sampling
+from slmtui.inference.generation import complete
 from slmtui.runs.control import send
-from slmtui.runs.run import Run
+from slmtui.runs.ensemble import load_models
+from slmtui.runs.run import Run, all_runs
 from slmtui.training import events
 from slmtui.training.control import Command
 from tests.console.screen_text import toasts
@@ -34,12 +37,12 @@ async def test_without_runs_it_says_what_to_do_and_notices_the_first_one(tmp_pat
         assert isinstance(app.screen, CompleteScreen)
         run = train_tiny(tmp_path / "checkpoints", tiny_phase(write_corpus(tmp_path / "corpus")))
         await until(pilot, lambda: app.screen.query_one("#completions").display, "the panel")
-        assert [panel.path for panel in app.screen.query(CompletionPanel)] == [run.best_file]
+        assert [panel.model for panel in app.screen.query(CompletionPanel)] == [run.best_file]
 
 
 async def test_it_begins_with_the_best_checkpoint_of_the_newest_run(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
-        assert [panel.path for panel in page.screen.panels] == [checkpoints / "tiny-002" / "best.pt"]
+        assert [panel.model for panel in page.screen.panels] == [checkpoints / "tiny-002" / "best.pt"]
         await page.until(lambda: "step" in str(page.panel.border_title))
         assert str(page.panel.border_title).startswith("tiny-002 best · step 4 · val ")
 
@@ -49,7 +52,7 @@ async def test_it_talks_to_the_run_that_is_watched(checkpoints: Path, tmp_path: 
         page.app.watched = Run(checkpoints / "tiny-001")
         await page.press("escape", "r")
         await page.app.action_switch_mode("complete")
-        await page.until(lambda: [p.path for p in page.screen.panels] == [checkpoints / "tiny-001" / "best.pt"])
+        await page.until(lambda: [p.model for p in page.screen.panels] == [checkpoints / "tiny-001" / "best.pt"])
 
 
 async def test_there_is_nothing_to_choose_once_all_checkpoints_are_gone(checkpoints: Path, tmp_path: Path) -> None:
@@ -88,6 +91,29 @@ async def test_checkpoints_are_chosen_from_a_list(checkpoints: Path, tmp_path: P
         assert page.panel.name_shown == "tiny-002 last"
 
 
+async def test_the_seeds_of_a_cell_complete_together(tmp_path: Path) -> None:
+    corpus, checkpoints = write_corpus(tmp_path / "corpus"), tmp_path / "checkpoints"
+    for seed in (1, 2):
+        train_tiny(checkpoints, tiny_phase(corpus, "s.01", study="s", seed=seed))
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("escape", "o")
+        assert isinstance(page.app.screen, CheckpointDialog)
+        table = page.app.screen.query_one(DataTable)
+        rows = [[str(cell) for cell in table.get_row_at(row)] for row in range(table.row_count)]
+        assert [row[1:3] for row in rows] == [
+            ["s/01", "2 seeds"], ["s.01-002", "best.pt"], ["s.01-002", "last.pt"],
+            ["s.01-001", "best.pt"], ["s.01-001", "last.pt"],
+        ]  # fmt: skip
+        await page.press("g", "enter")
+        await page.until(lambda: [panel.name_shown for panel in page.screen.panels] == ["s/01"], "the cell")
+        await page.until(lambda: "2 networks together" in str(page.panel.border_title), "what it is")
+        await page.set("temperature", "0")
+        await page.complete("alpha")
+        saved = load_models([run.best_file for run in all_runs(checkpoints)])
+        expected = complete(saved.model, saved.tokenizer, "alpha", page.panel.count, Sampling(temperature=0.0), 0)
+        assert page.panel.completion == "".join(expected)
+
+
 async def test_no_more_checkpoints_are_marked_than_fit(checkpoints: Path, tmp_path: Path) -> None:
     extra = checkpoints / "extra.pt"
     extra.write_bytes((checkpoints / "tiny-001" / "best.pt").read_bytes())
@@ -104,7 +130,7 @@ async def test_no_more_checkpoints_are_marked_than_fit(checkpoints: Path, tmp_pa
 
 async def test_narrow_terminals_show_one_panel_at_a_time(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path, (80, 24)) as page:
-        page.screen.show_checkpoints([checkpoints / "tiny-002" / "best.pt", checkpoints / "tiny-001" / "best.pt"])
+        page.screen.show_models([checkpoints / "tiny-002" / "best.pt", checkpoints / "tiny-001" / "best.pt"])
         await page.complete("alpha")
         first, second = page.screen.panels
         tabs = page.screen.query_one("#panel-tabs", Static)
@@ -130,7 +156,7 @@ async def test_a_checkpoint_that_cannot_be_used_is_said_in_its_panel(checkpoints
     broken = tmp_path / "broken.pt"
     broken.write_bytes(b"not a checkpoint")
     async with complete_page(checkpoints, tmp_path) as page:
-        page.screen.show_checkpoints([broken])
+        page.screen.show_models([broken])
         await page.until(lambda: "cannot be read" in str(page.panel.border_title))
         page.line.value = "alpha"
         await page.press("enter")
@@ -143,7 +169,7 @@ async def test_a_missing_corpus_is_said(tmp_path: Path) -> None:
     run = train_tiny(tmp_path / "checkpoints", tiny_phase(write_corpus(tmp_path / "corpus")))
     (tmp_path / "corpus").rename(tmp_path / "moved")
     async with complete_page(tmp_path / "checkpoints", tmp_path) as page:
-        assert page.panel.path == run.best_file
+        assert page.panel.model == run.best_file
         await page.complete("alpha")
         assert page.status().endswith("the corpus is not here, copies are not marked")
 
@@ -212,7 +238,7 @@ async def test_a_newer_checkpoint_is_noticed(checkpoints: Path, tmp_path: Path) 
     path = tmp_path / "mine.pt"
     path.write_bytes((checkpoints / "tiny-001" / "best.pt").read_bytes())
     async with complete_page(checkpoints, tmp_path) as page:
-        page.screen.show_checkpoints([path])
+        page.screen.show_models([path])
         await page.complete("alpha")
         before = page.panel.completion
         path.write_bytes((checkpoints / "tiny-002" / "best.pt").read_bytes())

@@ -34,14 +34,14 @@ async def test_a_completion_is_that_of_the_command_line_and_the_same_twice(
 ) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
         best = checkpoints / "tiny-002" / "best.pt"
-        page.screen.show_checkpoints([best, checkpoints / "tiny-001" / "best.pt"])
+        page.screen.show_models([best, checkpoints / "tiny-001" / "best.pt"])
         await page.press(*"alpha", "enter")
         await page.until(page.done)
         first, other = (panel.completion for panel in page.screen.panels)
         assert first != other
         copy = tmp_path / "copy.pt"
         copy.write_bytes(best.read_bytes())
-        page.screen.show_checkpoints([best, copy])  # the copy completes what was completed last
+        page.screen.show_models([best, copy])  # the copy completes what was completed last
         await page.until(page.done)
         assert [panel.completion for panel in page.screen.panels] == [first, first]
         assert page.screen.panels[0].count == 60

@@ -8,10 +8,10 @@ from textual.widgets import Static
 
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.dialogs.source import PathInput, SourceDialog, SourceOptions
+from slmtui.console.screens.complete.completion_worker import read_model
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
 from slmtui.inference.streaming import Settings
-from slmtui.runs.checkpoint import load_model
 from tests.console.screen_text import toasts
 from tests.console.screens.complete.page import CompletePage, complete_page
 
@@ -37,7 +37,7 @@ async def test_a_completion_goes_on_from_a_file_and_the_prompt(checkpoints: Path
         await choose(page, notes)
         await page.until(lambda: read_first(page) == f"reads first: {notes}", "the line above the prompt")
         await page.complete("alpha")
-        saved, settings = load_model(page.panel.path), Settings()
+        saved, settings = read_model(page.panel.model), Settings()
         sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
         expected = complete(
             saved.model, saved.tokenizer, "alpha", settings.tokens, sampling, settings.seed, before=[notes.read_text()]

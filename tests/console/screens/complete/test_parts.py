@@ -17,7 +17,7 @@ from slmtui.console.screens.complete.token_text import shade
 from slmtui.console.text.token_lines import PROMPT, TokenLines
 from slmtui.data.tokenizer import BpeTokenizer
 from slmtui.errors import UserError
-from slmtui.inference.model_cache import ModelCache
+from slmtui.inference.model_cache import ModelCache, file_state
 from slmtui.inference.streaming import Choice, Request, Settings, Token, branch, stream
 from slmtui.model.gpt import GPTConfig, initial_gpt
 from slmtui.runs.checkpoint import load_model
@@ -37,7 +37,7 @@ def test_a_stream_is_what_the_model_draws_and_what_it_weighed(checkpoints: Path)
     from slmtui.inference.batch import Sampling
     from slmtui.inference.generation import complete
 
-    saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
+    saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
     tokens = list(stream(saved.model, saved.tokenizer, Request("alpha", Settings(temperature=1.2, tokens=40))))
     text = "".join(complete(saved.model, saved.tokenizer, "alpha", 40, Sampling(1.2), 42))
     assert "".join(token.text for token in tokens) == text
@@ -51,7 +51,7 @@ def test_a_stream_is_what_the_model_draws_and_what_it_weighed(checkpoints: Path)
 
 
 def test_a_branch_keeps_what_came_before_and_draws_the_rest_anew(checkpoints: Path) -> None:
-    saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
+    saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
     whole = list(stream(saved.model, saved.tokenizer, Request("alpha", Settings(tokens=20))))
     other = next(choice for choice in whole[5].choices if choice.id != whole[5].id)
     branched = list(
@@ -84,7 +84,7 @@ def test_a_branch_into_the_end_of_the_document_is_over(place: int) -> None:
 def test_models_are_kept_while_their_file_is_the_same(checkpoints: Path, tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     path.write_bytes((checkpoints / "tiny-001" / "last.pt").read_bytes())
-    models = ModelCache(load_model)
+    models = ModelCache(load_model, file_state)
     first = models.load(path)
     assert first.training is None
     assert not first.model.training
@@ -105,7 +105,7 @@ def test_models_are_kept_while_their_file_is_the_same(checkpoints: Path, tmp_pat
 
 
 def test_copies_of_the_training_text_are_found_with_their_place(checkpoints: Path) -> None:
-    saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
+    saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
     dataset = prepare_dataset(saved.phase)
     copied, foreign = dataset.train.tokens[100:120].tolist(), saved.tokenizer.encode("%%").tolist()
     review = TrainingTexts().review(saved, "x", [*foreign, *copied, *foreign])
@@ -115,12 +115,12 @@ def test_copies_of_the_training_text_are_found_with_their_place(checkpoints: Pat
 
 
 def test_blanks_are_no_copy(checkpoints: Path) -> None:
-    saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
+    saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
     assert TrainingTexts().review(saved, "x", saved.tokenizer.encode("\n" * 30).tolist()).copies == ()
 
 
 def test_a_corpus_that_has_changed_is_said(checkpoints: Path, trained: Path) -> None:
-    saved = ModelCache(load_model).load(checkpoints / "tiny-001" / "best.pt")
+    saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
     file = trained / "corpus" / "one.txt"
     before = file.read_text(encoding="utf-8")
     file.write_text("something else\n" * 100, encoding="utf-8")
@@ -134,7 +134,7 @@ def test_a_corpus_that_has_changed_is_said(checkpoints: Path, trained: Path) -> 
 def test_tokens_are_told_of_in_batches(checkpoints: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """However many tokens there are, and the last ones come with the end."""
     heard: list[CompletionUpdate] = []
-    context = CompletionContext(ReadyBackend(), ModelCache(load_model), TrainingTexts())  # type: ignore[arg-type]
+    context = CompletionContext(ReadyBackend(), ModelCache(load_model, file_state), TrainingTexts())  # type: ignore[arg-type]
     ticks = iter(range(1_000_000))
     monkeypatch.setattr("slmtui.console.screens.complete.completion_worker.time.monotonic", lambda: next(ticks) * 0.01)
     request = Request("alpha", Settings(tokens=100))
