@@ -3,7 +3,7 @@
 # make soak           the long tests
 # make bench          the measurements of docs/benchmarks.md
 # make yardstick      docs/yardstick.md: suggested phases beside compressors, for hours (ARGS="--no-training": minutes)
-# make study          docs/studies/data-scaling.md: 45 trainings of the sample corpus, about half an hour on two cores
+# make study          docs/studies/data-scaling.md: 45 trainings of the sample corpus, about a quarter of an hour on two cores
 # make release-check  build wheel and sdist, install them into a fresh environment, and run them
 # make pictures       remake the pictures of README and docs
 #

@@ -42,6 +42,7 @@ from slmtui.training.prepare import prepare_dataset
 from slmtui.training.ranks import ALONE, Ranks
 from slmtui.training.speed import measure_step
 from slmtui.training.state import Training
+from slmtui.training.teacher import Teacher
 from slmtui.training.trainer import train
 from slmtui.training.tuning import is_measured, tuned_machine
 from slmtui.words import byte_size, duration
@@ -71,10 +72,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Brought:
-    """What a phase names, from another machine: its text, and the model that it starts from, if that is needed."""
+    """What a phase names, from another machine: its text, the models that it starts from and learns from, and what its
+    gate judges it against. None: it names none, or goes on from a checkpoint and needs it no more."""
 
     corpus: Corpus
     parent: Parent | None
+    teacher: Teacher | None
+    reference: Reference | None
 
 
 def begin(
@@ -127,9 +131,12 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
     refuse_more_than_rows(phase, ranks)
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
-        phase, reference = with_reference(phase, checkpoints)
-        phase, parent = with_parent(phase, checkpoints) if brought is None else (phase, brought.parent)
-        phase, teacher = with_teacher(phase, checkpoints)
+        if brought is None:
+            phase, reference = with_reference(phase, checkpoints)
+            phase, parent = with_parent(phase, checkpoints)
+            phase, teacher = with_teacher(phase, checkpoints)
+        else:
+            parent, teacher, reference = brought.parent, brought.teacher, brought.reference
         tokenizer = None if parent is None else parent.tokenizer
         tell(READING)
         dataset = prepare_dataset(phase, tokenizer, None if brought is None else brought.corpus)
@@ -161,15 +168,15 @@ def resume(
         clear_drafts(run.folder)
         commands = _control_file(run, wish)
         with translate_oom(run.phase()):
-            teacher = with_teacher(run.phase(), run.folder.parent)[1]
+            teacher = with_teacher(run.phase(), run.folder.parent)[1] if brought is None else brought.teacher
             tell(READING)
             tell_of_compiling(tell)
             parent = _parent_of(run) if brought is None else lambda _: brought.parent
             corpus = None if brought is None else brought.corpus
             resumed = restore_training(run, parent, teacher, corpus, ranks)
-            reference = None
+            reference = None if brought is None else brought.reference
             if not resumed.history:  # it begins only now
-                _, reference = with_reference(run.phase(), run.folder.parent)
+                reference = with_reference(run.phase(), run.folder.parent)[1] if brought is None else reference
                 refuse_other_text(run.phase(), reference, resumed.training.dataset)
     except BaseException:
         lock.release()

@@ -25,6 +25,7 @@ from slmtui.console.screens.data.screen import DataScreen
 from slmtui.console.screens.phases.screen import PhasesScreen
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.screen import RunsScreen
+from slmtui.console.screens.studies.screen import StudiesScreen
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.ui_state import UIState
 from slmtui.project import DEFAULT_PHASE, set_up
@@ -47,6 +48,34 @@ RUNS = (
     ("phase.name=dropout", "phase.title=Half of it dropped", "model.dropout=0.5", *SHORT),
     ("phase.name=hasty", "phase.title=Rate ten times higher", "training.learning_rate=3e-2", *SHORT),
 )
+# A study of six cells, for Studies.
+STUDY = """\
+[study]
+name = "width-and-data"
+title = "Width and data"
+phase = "phases/quick.toml"
+seeds = [1, 2]
+claims = ["more_data_is_better"]
+
+[set]
+data.validation = ["test_embeddings.py", "update_metadata.py", "watch_folder.py"]
+model.context_mixing = false
+training.max_iters = 120
+evaluation.interval = 10
+early_stopping.patience = 0
+sampling.prompts = []
+
+[grid]
+model.n_embd = [16, 32, 64]
+
+[[variant]]
+name = "13 KB"
+data.include = ["0*", "test_embeddings.py", "update_metadata.py", "watch_folder.py"]
+
+[[variant]]
+name = "51 KB"
+data.include = ["*"]
+"""
 SEEN = (
     "training.max_iters=600", "evaluation.interval=50", "sampling.when=evaluation", "sampling.tokens=80",
 )  # fmt: skip
@@ -78,13 +107,23 @@ def new_project() -> Iterator[None]:
 
 
 def train_some() -> None:
+    from slmtui.config.study import load_study
+    from slmtui.runs.control import nothing
     from slmtui.session import begin  # torch
+    from slmtui.studies.claims import CLAIMS
+    from slmtui.studies.runner import Work
 
     for overrides in RUNS:
         session = begin(load_phase(DEFAULT_PHASE, overrides), Path("checkpoints"))
         print(session.run.name)  # noqa: T201
         for _ in session.events:
             pass
+    for other in Path("studies").glob("*.toml"):
+        other.unlink()
+    file = Path("studies/width-and-data.toml")
+    file.write_text(STUDY)
+    for result in Work(load_study(file, CLAIMS), Path("checkpoints"), nothing).run():
+        print(result.trial.label)  # noqa: T201
 
 
 async def tour(folder: Path) -> None:
@@ -97,6 +136,7 @@ async def tour(folder: Path) -> None:
         await take_train(app, pilot, folder)
         await take_complete(app, pilot, folder)
         await take_runs(app, pilot, folder)
+        await take_studies(app, pilot, folder)
         await take_phases(app, pilot, folder)
         app.trainer.leave()
         await asyncio.to_thread(app.trainer.join)
@@ -136,7 +176,7 @@ async def take_complete(app: Console, pilot: Pilot[str], folder: Path) -> None:
     await until(pilot, lambda: isinstance(app.screen, CompleteScreen) and app.screen.panels)
     screen = app.screen
     assert isinstance(screen, CompleteScreen)
-    screen.show_checkpoints([Path("checkpoints/quick-001/best.pt"), Path("checkpoints/dropout-001/best.pt")])
+    screen.show_models([Path("checkpoints/quick-001/best.pt"), Path("checkpoints/dropout-001/best.pt")])
     screen.query_one(PromptLine).value = PROMPT
     screen.query_one(PromptLine).focus()
     await pilot.press("enter")
@@ -157,6 +197,15 @@ async def take_runs(app: Console, pilot: Pilot[str], folder: Path) -> None:
         await pilot.press("space")
     table.move_cursor(row=table.row_count - 1)
     await take(app, pilot, folder / "runs.png")
+
+
+async def take_studies(app: Console, pilot: Pilot[str], folder: Path) -> None:
+    await pilot.press("Y")
+    await until(pilot, lambda: isinstance(app.screen, StudiesScreen) and app.screen.finding is not None)
+    await pilot.press("enter")
+    await until(pilot, lambda: app.screen.query(Chart))
+    await take(app, pilot, folder / "studies.png")
+    await pilot.press("escape")
 
 
 async def take_phases(app: Console, pilot: Pilot[str], folder: Path) -> None:

@@ -106,16 +106,17 @@ def _train(study: Study, file: Path, at_once: int | None, on: str | None, checkp
 
 def _watch(study: Study, file: Path, workers: int, checkpoints: Path, interrupted: Interrupted) -> list[str]:
     """Have other processes work on the study, and say what becomes of its trials; returns what they complained of."""
-    from slmtui.studies.results import read_results
+    from slmtui.studies.follow import StudyFollower
     from slmtui.studies.runner import Worker
 
-    told = {result.trial.label for result in read_results(study, checkpoints).trials if result.status in OVER}
+    follower = StudyFollower(study, checkpoints)
+    told = {result.trial.label for result in follower.look().trials if result.status in OVER}
     processes = [Worker.start(file, checkpoints) for _ in range(workers)]
     passed_on = False
     try:
         while True:
             alive = any(worker.alive for worker in processes)
-            for result in read_results(study, checkpoints).trials:
+            for result in follower.look().trials:
                 if result.status in OVER and result.trial.label not in told:
                     told.add(result.trial.label)
                     _say_trial(result)

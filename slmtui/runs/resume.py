@@ -80,10 +80,12 @@ def _from_the_beginning(
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if is_there(run.log_file) else []
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
-    # The event is written just before the file. Only what goes on after it shows that there was a file.
-    if any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :]):
-        raise RunError(f"{run.last_file} is missing, so there is nothing to resume from; train its phase again")
     phase = run.phase()
+    # The event is written just before the file. Only what goes on after it shows that there was a file; not so for a
+    # trial of a study, whose files come from a cluster, the log before the checkpoint that it leads to.
+    goes_on = any(isinstance(event, events.Step | events.Evaluation | events.Checkpoint) for event in log[first + 1 :])
+    if goes_on and not phase.phase.study:
+        raise RunError(f"{run.last_file} is missing, so there is nothing to resume from; train its phase again")
     parent = parent_of(phase)
     tokenizer = None if parent is None else parent.tokenizer
     if log and isinstance(started := log[0], events.RunStarted):

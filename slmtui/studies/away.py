@@ -40,9 +40,8 @@ from slmtui.openmp import set_wait_policy
 
 if TYPE_CHECKING:
     from slmtui.config.phase import Phase
-    from slmtui.data.corpus import Corpus
+    from slmtui.session import Brought
     from slmtui.training.control import CommandKind
-    from slmtui.training.parent import Parent
 
 PIECE = 8 << 20  # bytes of a file sent at a time: a worker answers nobody else meanwhile
 LEASE = 30.0  # seconds after which a trial ends that nobody has asked for
@@ -59,8 +58,7 @@ class Job:
     messages."""
 
     phase: Phase
-    corpus: Corpus  # its files' paths are relative to the folder
-    parent: Parent | None
+    brought: Brought  # the paths of its corpus's files are relative to the folder
     run: str | None
     shown: str
     stop_at: int | None  # the step to stop at, after its evaluation
@@ -315,7 +313,7 @@ def main(folder: Path) -> None:
 def _train(folder: Path, job: Job, ended: _Ended) -> None:
     from slmtui.data.text_file import file_state
     from slmtui.runs.run import Run
-    from slmtui.session import Brought, Session, begin, resume
+    from slmtui.session import Session, begin, resume
 
     session: Session | None = None
 
@@ -325,9 +323,9 @@ def _train(folder: Path, job: Job, ended: _Ended) -> None:
         reached = session is not None and job.stop_at is not None and session.training.evaluated_at >= job.stop_at
         return "interrupt" if reached else None
 
-    paths = {file.path: folder / file.path for file in job.corpus.files}
-    files = [replace(file, path=paths[file.path], state=file_state(paths[file.path])) for file in job.corpus.files]
-    brought = Brought(replace(job.corpus, files=tuple(files)), job.parent)
+    corpus = job.brought.corpus
+    files = [replace(f, path=folder / f.path, state=file_state(folder / f.path)) for f in corpus.files]
+    brought = replace(job.brought, corpus=replace(corpus, files=tuple(files)))
     checkpoints = folder / "checkpoints"
     if job.run is None:
         session = begin(job.phase, checkpoints, wish, brought)

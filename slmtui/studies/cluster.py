@@ -25,12 +25,14 @@ from slmtui.config.phase import Phase
 from slmtui.config.study import Trial
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
-from slmtui.parents import with_parent
+from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.atomic_files import atomic_write, clear_drafts
 from slmtui.runs.control import make_control_file
 from slmtui.runs.lock import Lock
 from slmtui.runs.log import EventLog
+from slmtui.runs.reference import with_reference
 from slmtui.runs.run import Run, create_run
+from slmtui.session import Brought
 from slmtui.studies import away
 from slmtui.studies.away import Job, Seen, Want
 from slmtui.studies.dask_client import in_a_line, lost, remedy, workers_of
@@ -310,29 +312,28 @@ class _Gone(Exception):
 def _pack(one: Away, archive: Any, checkpoints: Path) -> None:
     """Write what a process needs to train this trial, as a tar file. UserError if it is not to be had."""
     run = one.run
-    saved = run is not None and is_there(run.last_file)
-    phase, parent = (run.phase(), None) if run is not None else (one.trial.phase, None)
-    if not saved:
+    begun = run is not None and is_there(run.last_file)
+    phase, parent, reference = one.trial.phase if run is None else run.phase(), None, None
+    if not begun:
+        phase, reference = with_reference(phase, checkpoints)
         phase, parent = with_parent(phase, checkpoints)
-    if phase.training.distill_from:
-        raise UserError("training.distill_from: teachers do not travel to a cluster; train this study without --on")
-    if phase.gate.against is not None:
-        raise UserError("gate.against: other runs do not travel to a cluster; train this study without --on")
-    one.phase = phase
-    corpus = phase_corpus(phase)
+    one.phase, teacher = with_teacher(phase, checkpoints)
+    corpus = phase_corpus(one.phase)
     names: dict[Path, Path] = {}
     for each in corpus.files:
         names.setdefault(each.path, Path("corpus") / f"{len(names)}{each.path.suffix}")
+    there = replace(corpus, files=tuple(replace(each, path=names[each.path]) for each in corpus.files))
     job = Job(
-        phase, replace(corpus, files=tuple(replace(each, path=names[each.path]) for each in corpus.files)), parent,
-        None if run is None else run.name, "" if run is None else str(run.folder), one.stop_at,
+        one.phase, Brought(there, parent, teacher, reference), None if run is None else run.name,
+        "" if run is None else str(run.folder), one.stop_at,
     )  # fmt: skip
     with tarfile.open(fileobj=archive, mode="w") as packed:
         try:
             for path, name in names.items():
                 packed.add(path.resolve(), str(name))
             if run is not None:
-                for file in (run.phase_file, run.log_file, run.last_file, run.best_file):
+                # Without a checkpoint it begins again there, whatever of its log has come here.
+                for file in (run.phase_file, *((run.log_file, run.last_file, run.best_file) if begun else ())):
                     if is_there(file):
                         packed.add(file, f"checkpoints/{run.name}/{file.name}")
         except OSError as error:

@@ -31,7 +31,7 @@ def wanted(results: Sequence[TrialResult]) -> list[tuple[Trial, int | None]]:
     """The trials that may go on, those that are farthest first, each with the step to stop at; None for its end."""
     promoted, begun = list[tuple[int, Trial, int | None]](), list[tuple[Trial, int | None]]()
     for result in results:
-        if result.status not in ("missing", "stopped"):
+        if result.status not in ("queued", "stopped"):
             continue
         steps = rungs(result.trial)
         rung = _reached(result)
@@ -58,7 +58,7 @@ def _is_ahead(result: TrialResult, rung: int, results: Sequence[TrialResult]) ->
     here = [other for other in peers if _reached(other) >= rung]
     step = rungs(result.trial)[rung]
     ranked = sorted(here, key=lambda other: (_loss(other, step), other.trial.cell.number))
-    coming = any(other.status in ("missing", "running", "stopped") and _is_below(other, rung) for other in peers)
+    coming = any(other.status in ("queued", "running", "stopped") and _is_below(other, rung) for other in peers)
     places = len(here) // FACTOR or (0 if coming else 1)
     return result in ranked[:places] and math.isfinite(_loss(result, step))
 

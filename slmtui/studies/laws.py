@@ -1,10 +1,12 @@
 """Laws of loss over parameters and data, fitted to a study, and not believed too far.
 
-Two additive forms, in bits per byte, of N parameters and D training tokens:
+Three forms, in bits per byte, of N parameters and D training tokens:
 
     data      L = E + A / N^α + B / D^β             Hoffmann et al. 2022 ("Chinchilla"); refit by Besiroglu et al. 2024
     repeats   the same with D' in place of D        Muennighoff et al. 2023: what D distinct tokens are worth, seen in
               D' = D + 15.39 D (1 − e^(−R / 15.39))  1 + R passes
+    joint     L = (A / N^α + B / D)^β               Kaplan et al. 2020, (1.5), for trainings that stop at their best:
+                                                    where the text is what is wanting, more parameters bring nothing
 
 The published constants hold for models of 10^8 parameters and more, and are of no use here: at 10^5 parameters and 10^4
 tokens they give tens of nats. Only the forms are kept; the constants are fitted to the study's cells, by least squares
@@ -32,15 +34,18 @@ from slmtui.runs.summary import RunSummary
 from slmtui.runs.text_interval import LEVEL
 from slmtui.studies.results import StudyResults
 
-Form = Literal["data", "repeats"]
+Form = Literal["data", "repeats", "joint"]
+FORMS: tuple[Form, ...] = ("data", "repeats", "joint")
 HALF_LIFE = 15.39  # passes, of Muennighoff et al. 2023
 FARTHEST = 4.0  # times what was measured
 MOST_EXPONENT = 3.0
 LARGEST_LOSS = 1e6  # bits per byte
 FEWEST_CELLS = 6  # five constants
 DRAWS = 200
+MOST_LOOKS = 300  # at the errors in one fit: two parts that cannot be told apart would be turned for ever
 ALIKE = 1.1  # numbers of parameters that are one line: vocabularies differ a little between texts
 STARTS = tuple(itertools.product((0.1, 0.5, 0.9), (0.3, 1.0), (0.3, 1.0)))  # share of E in the least loss; α; β
+JOINT_STARTS = tuple(itertools.product((0.1, 0.5, 0.9), (0.3, 1.0), (0.15, 0.5)))  # share of A's part; α; β
 
 FloatArray = NDArray[np.float64]
 
@@ -61,15 +66,18 @@ class Point:
 
 @dataclass(frozen=True)
 class Constants:
-    """Of the form above; E, A and B in bits per byte."""
+    """Of the forms above; E, A and B in bits per byte, of the joint one in those to the power of 1 / β."""
 
-    E: float
+    E: float  # 0 of the joint form
     A: float
     alpha: float
     B: float
     beta: float
+    joint: bool = False
 
     def loss(self, parameters: float, data: float) -> float:
+        if self.joint:
+            return float((self.A / parameters**self.alpha + self.B / data) ** self.beta)
         return float(self.E + self.A / parameters**self.alpha + self.B / data**self.beta)
 
 
@@ -95,6 +103,12 @@ class Law:
         """The root mean square of the leave-one-out errors."""
         return math.sqrt(sum(error**2 for error in self.errors) / len(self.errors))
 
+    @property
+    def spread(self) -> float:
+        """The root mean square of the standard deviations over the seeds of each cell; 0 with one seed."""
+        variances = [float(np.var(point.losses, ddof=1)) for point in self.points if len(point.losses) > 1]
+        return math.sqrt(sum(variances) / len(variances)) if variances else 0.0
+
     def interval(self, name: Literal["E", "A", "alpha", "B", "beta"]) -> tuple[float, float]:
         low, high = np.quantile([getattr(each, name) for each in self.drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
         return float(low), float(high)
@@ -117,6 +131,22 @@ class Law:
         loss = self.fitted.loss(parameters, data)
         more = 2 * self.error
         return Prediction(loss, loss - math.hypot(loss - low, more), loss + math.hypot(high - loss, more))
+
+    def gain(
+        self, before: tuple[float, float, float], after: tuple[float, float, float]
+    ) -> tuple[float, float, float] | None:
+        """By how much lower the loss is after than before, of parameters, tokens and passes: fitted, least and most,
+        in bits per byte. The interval has the two parts that `predict` has. None beyond what can be said."""
+        if any(isinstance(self.predict(*each), str) for each in (before, after)):
+            return None
+
+        def of(constants: Constants) -> float:
+            one, other = (constants.loss(n, effective(self.form, d, passes)) for n, d, passes in (before, after))
+            return one - other
+
+        low, high = np.quantile([of(each) for each in self.drawn], [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
+        gained, more = of(self.fitted), 2 * self.error
+        return gained, gained - math.hypot(gained - low, more), gained + math.hypot(high - gained, more)
 
 
 @dataclass(frozen=True)
@@ -161,7 +191,7 @@ def _groups(sizes: Sequence[int]) -> list[list[int]]:
 
 def effective(form: Form, tokens: float, passes: float) -> float:
     """What so many distinct tokens are worth, seen so often."""
-    if form == "data":
+    if form != "repeats":
         return tokens
     return tokens + HALF_LIFE * tokens * (1 - math.exp(-max(0.0, passes - 1) / HALF_LIFE))
 
@@ -200,7 +230,7 @@ def law_of(points: Sequence[Point]) -> Law | str:
     for what, values in (("parameters", {p.parameters for p in points}), ("data", {p.tokens for p in points})):
         if len(values) < 2:
             return f"all cells have the same {what}, so nothing can be said of others"
-    laws = [_law(form, tuple(points)) for form in ("data", "repeats")]
+    laws = [_law(form, tuple(points)) for form in FORMS]
     return min(laws, key=lambda law: law.error)
 
 
@@ -208,16 +238,17 @@ def _law(form: Form, points: tuple[Point, ...]) -> Law:
     sizes = np.array([point.parameters for point in points], float)
     data = np.array([effective(form, point.tokens, point.passes) for point in points])
     means = np.array([point.mean for point in points])
-    fitted = _fit(sizes, data, means)
+    fit = _fit_joint if form == "joint" else _fit
+    fitted = fit(sizes, data, means)
     stream = np.random.default_rng(0)
     drawn = []
     for _ in range(DRAWS):
         luck = np.array([float(np.mean(stream.choice(point.losses, len(point.losses)))) for point in points])
-        drawn.append(_fit(sizes, data, luck, near=fitted))
+        drawn.append(fit(sizes, data, luck, near=fitted))
     errors = []
     for left_out in range(len(points)):
         others = np.arange(len(points)) != left_out
-        without = _fit(sizes[others], data[others], means[others], near=fitted)
+        without = fit(sizes[others], data[others], means[others], near=fitted)
         errors.append(without.loss(sizes[left_out], data[left_out]) - means[left_out])
     return Law(form, points, fitted, tuple(drawn), tuple(float(error) for error in errors))
 
@@ -232,7 +263,10 @@ def _fit(sizes: FloatArray, data: FloatArray, losses: FloatArray, near: Constant
         found: FloatArray = np.logaddexp(np.logaddexp(e, a - alpha * n), b - beta * d) - logs
         return found
 
-    fits = [least_squares(residuals, start, method="lm") for start in _starts(losses, near, middle_n, middle_d)]
+    fits = [
+        least_squares(residuals, start, method="lm", max_nfev=MOST_LOOKS)
+        for start in _starts(losses, near, middle_n, middle_d)
+    ]
     best = min(fits, key=lambda fit: float(fit.cost)).x
     e, a, b, (alpha, beta) = (
         float(best[0]),
@@ -243,6 +277,33 @@ def _fit(sizes: FloatArray, data: FloatArray, losses: FloatArray, near: Constant
     return Constants(
         math.exp(e), math.exp(a + alpha * math.log(middle_n)), alpha, math.exp(b + beta * math.log(middle_d)), beta
     )
+
+
+def _fit_joint(sizes: FloatArray, data: FloatArray, losses: FloatArray, near: Constants | None = None) -> Constants:
+    """The same for the joint form: log L = β log(A / N^α + B / D)."""
+    middle_n, middle_d = (float(np.exp(np.log(values).mean())) for values in (sizes, data))
+    n, d, logs = np.log(sizes / middle_n), np.log(data / middle_d), np.log(losses)
+
+    def residuals(x: FloatArray) -> FloatArray:
+        a, b, (alpha, beta) = x[0], x[2], MOST_EXPONENT * expit(x[[1, 3]])
+        found: FloatArray = beta * np.logaddexp(a - alpha * n, b - d) - logs
+        return found
+
+    if near is not None:
+        parts = (near.A / middle_n**near.alpha, near.B / middle_d)
+        a, b = (math.log(max(part, 1e-6)) for part in parts)
+        starts = [[a, _inner(near.alpha), b, _inner(near.beta)]]
+    else:
+        level = float(np.mean(logs))
+        starts = [
+            [level / beta + math.log(share), _inner(alpha), level / beta + math.log(1 - share), _inner(beta)]
+            for share, alpha, beta in JOINT_STARTS
+        ]
+    fits = [least_squares(residuals, start, method="lm", max_nfev=MOST_LOOKS) for start in starts]
+    best = min(fits, key=lambda fit: float(fit.cost)).x
+    alpha, beta = (MOST_EXPONENT * expit(best[[1, 3]])).tolist()
+    a, b = float(best[0]), float(best[2])
+    return Constants(0.0, math.exp(a + alpha * math.log(middle_n)), alpha, math.exp(b) * middle_d, beta, joint=True)
 
 
 def _inner(exponent: float) -> float:

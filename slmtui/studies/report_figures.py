@@ -13,7 +13,7 @@ from slmtui.studies.laws import Law, law_lines
 from slmtui.studies.results import CellResult
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from matplotlib.figure import Figure
 
 MOST_CELLS = 30  # in one figure: the best
@@ -61,9 +61,11 @@ def curves_figure(order: Sequence[CellResult]) -> str:
             axes.fill_between(steps, [min(each) for each in losses], [max(each) for each in losses],
                               color=colour, alpha=0.2, linewidth=0)  # fmt: skip
             axes.plot(steps, [float(np.mean(each)) for each in losses], color=colour, label=label)
+        axes.set_yscale("log")  # what overfits may rise to several times the best
+        _plain_ticks(axes.yaxis, "g")
         axes.set_ylabel("bits per byte")
         axes.set_xlabel("steps")
-        axes.legend(loc="upper right", fontsize=8)
+        axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
 
     return svg(draw, (6.4, 3.6), "validation losses of some cells while training")
 
@@ -85,7 +87,8 @@ def law_figure(law: Law) -> str:
             axes.fill_between(x, low, high, color=colour, alpha=0.12, linewidth=0)
         axes.set_xscale("log")
         axes.set_yscale("log")
-        _plain_ticks(axes)
+        _plain_ticks(axes.xaxis, ",.0f")
+        _plain_ticks(axes.yaxis, "g")
         axes.set_xlabel("training tokens; dashed: beyond what was measured")
         axes.set_ylabel("bits per byte")
         axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=3, fontsize=8)
@@ -93,11 +96,10 @@ def law_figure(law: Law) -> str:
     return svg(draw, (6.4, 3.8), "the law of loss over training tokens")
 
 
-def _plain_ticks(axes: Axes) -> None:
-    """Numbers as they are written, not as powers of ten."""
+def _plain_ticks(axis: Axis, form: str) -> None:
+    """On a log axis, numbers as they are written, not as powers of ten."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
-    for axis, form in ((axes.xaxis, ",.0f"), (axes.yaxis, "g")):
-        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
-        axis.set_major_formatter(FuncFormatter(lambda value, _, form=form: f"{value:{form}}"))
-        axis.set_minor_formatter(NullFormatter())
+    axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 3.0, 5.0)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:{form}}"))
+    axis.set_minor_formatter(NullFormatter())

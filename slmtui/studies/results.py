@@ -20,7 +20,7 @@ from slmtui.runs.summary import RunSummary, SummaryFold
 from slmtui.studies.statistics import Comparison, Estimate, compare, estimate, flattery, level_for
 from slmtui.training import events
 
-Status = Literal["missing", "running", "stopped", "done", "failed"]
+Status = Literal["queued", "running", "stopped", "done", "failed"]
 _STATUS: dict[State, Status] = {
     "running": "running", "paused": "running", "stalled": "running", "done": "done", "stopped": "stopped",
     "failed": "failed", "crashed": "stopped",
@@ -33,12 +33,13 @@ class TrialResult:
 
     trial: Trial
     run: Run | None = None
-    status: Status = "missing"
+    status: Status = "queued"
     summary: RunSummary | None = None
     blocks: events.BlockLosses | None = None
     labels: dict[str, int] = field(default_factory=dict)  # of the samples at the best evaluation
     evaluations: tuple[tuple[int, float], ...] = ()  # (step, bits per byte) of who predicts
     test: events.FinalTest | None = None
+    last_gap: float | None = None  # at the last evaluation, in nats per token
 
     @property
     def step(self) -> int:
@@ -108,7 +109,7 @@ class StudyResults:
         cell's then, so that nothing is chosen by them.
         """
         best = self.best
-        if best is None or any(trial.status in ("missing", "running") for trial in self.trials):
+        if best is None or any(trial.status in ("queued", "running") for trial in self.trials):
             return None
         if any(trial.status == "stopped" for trial in (self.trials if not self.study.halving else best.trials)):
             return None
@@ -209,6 +210,7 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
         return TrialResult(trial)
     fold, blocks, labels, evaluations = SummaryFold(run.name), None, dict[str, int](), list[tuple[int, float]]()
     test: events.FinalTest | None = None
+    last_gap: float | None = None
     try:
         for chunk in LogReader(run.log_file).read():
             for event in chunk.skim():
@@ -220,6 +222,7 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
                         test = event
                     case events.Evaluation():
                         evaluations.append((event.step, event.judged_bits_per_byte))
+                        last_gap = event.gap
                     case events.SampleRates() if event.step == fold.summary.best_step:
                         labels = event.labels
                     case events.Resumed() | events.Step():
@@ -227,4 +230,4 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
     except LogError:
         return TrialResult(trial, run, "failed")
     state = run.state(fold.last, paused=fold.summary.paused)
-    return TrialResult(trial, run, _STATUS[state], fold.so_far(), blocks, labels, tuple(evaluations), test)
+    return TrialResult(trial, run, _STATUS[state], fold.so_far(), blocks, labels, tuple(evaluations), test, last_gap)

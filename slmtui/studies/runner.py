@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
@@ -37,7 +38,7 @@ from slmtui.words import plural
 
 FAILURE = "training failed: "
 PROGRAM = 350 * 10**6  # bytes of a process that has imported torch
-UNFINISHED: tuple[Status, ...] = ("missing", "stopped")
+UNFINISHED: tuple[Status, ...] = ("queued", "stopped")
 OTHERS: tuple[Status, ...] = ("running", "stopped", "failed")  # that are counted beside those done
 
 Wish = Callable[[], CommandKind | None]
@@ -84,7 +85,7 @@ class Work:
         result = self.look(trial)
         if trial_key(trial) in self.refused or (trial_key(trial) in self.failures and result.status != "failed"):
             return None
-        if result.status == "missing":  # or it would be trained again and again
+        if result.status == "queued":  # or it would be trained again and again
             self.refused[trial_key(trial)] = f"{trial.label}: its run cannot be told from others"
             return None
         return result
@@ -141,11 +142,26 @@ def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
 
 
 def workers_for(study: Study) -> int:
-    """How many trials at once: a core each, as far as the largest fit into half of the memory that is free."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    """How many trials at once: a core each, as far as the largest fit into half of the memory that is free.
+
+    A core each was measured to be the fastest (docs/log.md): no trial waits for threads of its own.
+    """
+    cores = usable_cores()
     largest = max(memory_of(trial.phase) for trial in study.trials)
     fit = psutil.virtual_memory().available // 2 // largest
     return max(1, min(cores, fit, len(study.trials)))
+
+
+def usable_cores(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
+    """The cores that this process may use: those it is bound to, and no more than a container's limit allows."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    for quota, period in (("cpu.max", ""), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # of cgroups 2 and 1
+        with suppress(OSError, ValueError):
+            words = (cgroups / quota).read_text().split() + ((cgroups / period).read_text().split() if period else [])
+            allowed, of = map(int, words)  # microseconds in so many; "max" or −1: no limit
+            if allowed > 0 and of > 0:
+                return max(1, min(cores, allowed // of))
+    return cores
 
 
 def memory_of(phase: Phase) -> int:

@@ -90,9 +90,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     time.tzset()
     monkeypatch.setattr("slmtui.console.screens.phases.inspector.memory_of_machine", lambda: 8_000_000_000)
     monkeypatch.setattr("slmtui.console.screens.complete.completion_panel.run_completion", made_up_completion)
-    monkeypatch.setattr(
-        "slmtui.console.screens.complete.completion_panel.checkpoint_words", lambda path: WORDS[path.name]
-    )
+    monkeypatch.setattr("slmtui.console.screens.complete.completion_panel.model_words", lambda path: WORDS[path.name])
     (tmp_path / "phases").mkdir()
     (tmp_path / "phases/quick.toml").write_text(PHASE)
     wider = PHASE.replace("balance", "wider").replace("Balance: as small as it gets", "Wider").replace("= 32", "= 64")

@@ -26,7 +26,7 @@ def trial_result(
     folded = RunSummary(name="made-up", judged="network", judged_bits_per_byte=bits, best_step=10, step=10, **known)
     blocks = BlockLosses(step=10, best_step=10, n_bytes=BLOCKS, network=losses, decides="network")
     at = tuple((10 * number, each) for number, each in enumerate(evaluations))
-    return TrialResult(trial, Run.__new__(Run), "done", folded, blocks, {}, at)
+    return TrialResult(trial, Run.__new__(Run), "done", folded, blocks, {}, at, last_gap=known["gap"])
 
 
 def study_results(

@@ -29,7 +29,7 @@ def test_more_data() -> None:
     assert verdict("more_data_is_better", cells(3.0, 2.5, 2.0))[0] == "supported"
     word, evidence = verdict("more_data_is_better", cells(3.0, 2.0, 2.5))
     assert word == "contradicted"
-    assert "Of 2 steps to more data, 1 are shown to be better and 1 to be worse" in evidence
+    assert "Of 2 steps from less data to more, 1 is shown to lower the loss, and 1 to raise it." in evidence
     assert verdict("more_data_is_better", cells(3.0, 2.5, 2.499))[0] == "not decided"
     assert verdict("more_data_is_better", cells(3.0, 2.5, 2.0)[:1])[0] == "not decided"
 

@@ -38,6 +38,26 @@ def test_the_constants_are_recovered() -> None:
     assert found.error < 0.01
 
 
+def test_where_the_text_is_what_is_wanting_more_parameters_bring_nothing() -> None:
+    truth = Constants(E=0.0, A=2e6, alpha=1.3, B=4e5, beta=0.2, joint=True)
+    rng = np.random.default_rng(0)
+    points = [
+        Point(n, d, 1.0, tuple(truth.loss(n, d) + rng.normal(0, 0.001, 3)))
+        for n in (10_000, 30_000, 90_000) for d in (2_000, 6_000, 13_000, 28_000, 51_000)
+    ]  # fmt: skip
+    found = law(points)
+    assert found.form == "joint"
+    assert found.fitted.beta == pytest.approx(truth.beta, rel=0.1)
+    assert found.error < 0.01
+    few, many = (found.gain((40_000, d, 1.0), (80_000, d, 1.0)) for d in (2_000, 51_000))
+    assert few is not None
+    assert many is not None
+    for d, gain in ((2_000, few), (51_000, many)):
+        assert gain[1] <= truth.loss(40_000, d) - truth.loss(80_000, d) <= gain[2]
+    assert few[2] < many[0]
+    assert found.gain((40_000, 51_000, 1.0), (40_000, 1e6, 1.0)) is None, "more than four times what was measured"
+
+
 def test_their_intervals_hold_the_truth() -> None:
     held = 0
     for seed in range(5):

@@ -19,7 +19,7 @@ from slmtui.config.study import Study, load_study
 from slmtui.runs.run import all_runs
 from slmtui.studies.claims import CLAIMS
 from slmtui.studies.results import StudyResults, read_results
-from slmtui.studies.runner import Work, take_trial
+from slmtui.studies.runner import Work, take_trial, usable_cores
 from slmtui.training.control import CommandKind
 from tests.processes import Processes
 from tests.studies.conftest import GRID, MakeStudy
@@ -79,6 +79,22 @@ def test_a_study_that_is_cut_off_anywhere_ends_with_the_same_numbers(make_study:
         assert len(all_runs(checkpoints)) == 4
 
 
+def test_a_trial_whose_log_came_from_a_cluster_before_its_checkpoint_begins_again(
+    make_study: MakeStudy, tmp_path: Path
+) -> None:
+    study = make_study(rest="")
+    for checkpoints in (tmp_path / "whole", tmp_path / "killed"):
+        worked(study, checkpoints)
+    run = all_runs(tmp_path / "killed")[0]
+    lines = run.log_file.read_bytes().splitlines(keepends=True)
+    first = next(at for at, line in enumerate(lines) if b'"event":"checkpoint"' in line)
+    run.log_file.write_bytes(b"".join(lines[: first + 4]))
+    run.last_file.unlink()
+    assert worked(study, tmp_path / "killed") == ["as it is · seed 1"]
+    assert numbers(read_results(study, tmp_path / "killed")) == numbers(read_results(study, tmp_path / "whole"))
+    assert len(all_runs(tmp_path / "killed")) == 2
+
+
 def test_a_trial_that_another_process_has_is_left_to_it(make_study: MakeStudy, tmp_path: Path) -> None:
     study, checkpoints = make_study(), tmp_path / "checkpoints"
     lock = take_trial(study, study.trials[1], checkpoints)
@@ -123,6 +139,29 @@ def test_one_that_diverges_has_failed_and_is_not_tried_again(make_study: MakeStu
     worked(study, checkpoints)
     assert read_results(study, checkpoints).count("failed") == 2
     assert worked(study, checkpoints) == []
+
+
+@pytest.mark.parametrize(
+    ("files", "cores"),
+    [
+        ({"cpu.max": "100000 100000"}, 1),
+        ({"cpu.max": "50000 100000"}, 1),
+        ({"cpu.max": "max 100000"}, 7),
+        ({"cpu.max": "300000 100000"}, 3),
+        ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2),
+        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 7),
+        ({"cpu.max": "nonsense"}, 7),
+        ({}, 7),
+    ],
+)
+def test_a_container_is_not_asked_for_more_cores_than_it_may_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
+) -> None:
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)), raising=False)
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    assert usable_cores(tmp_path) == cores
 
 
 def small_disk() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.naming import ask_note, ask_tags
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed
+from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
@@ -104,8 +104,7 @@ class RunsScreen(ConsoleScreen):
         self._wanted: Run | None = None  # what the cursor is to go to once it is listed
         self._left_at: str | None = None  # where the cursor was when it began to be wanted
         self._index: RunIndex | None = None
-        self._looking = False
-        self._looked_at = 0.0
+        self._looks = Rhythm(LOOK)
 
     def body(self) -> ComposeResult:
         with Vertical(id="runs-panel", classes="panel") as panel:
@@ -128,10 +127,8 @@ class RunsScreen(ConsoleScreen):
     # ---- looking ----
 
     def pulse(self) -> None:
-        if self._looking or time.monotonic() - self._looked_at < LOOK:
-            return
-        self._looking = True
-        self._look()
+        if self._looks.begin():
+            self._look()
 
     @work(thread=True, exclusive=True, group="look")
     def _look(self) -> None:
@@ -139,13 +136,11 @@ class RunsScreen(ConsoleScreen):
 
         if self._index is None:
             self._index = RunIndex(self.host.checkpoints)
-        try:
-            found = self.Looked(self._index.look())
-        except UserError as error:
-            found = self.Looked([], str(error))
-        finally:
-            self._looked_at = time.monotonic()
-            self._looking = False
+        with self._looks.look():
+            try:
+                found = self.Looked(self._index.look())
+            except UserError as error:
+                found = self.Looked([], str(error))
         self.post_message(found)
 
     @on(Looked)
@@ -188,7 +183,7 @@ class RunsScreen(ConsoleScreen):
         if self.has_class("-no-runs") == bool(self.runs):
             self.set_class(not self.runs, "-no-runs")
             self.call_after_refresh(self.refresh_bindings)
-        if not self._looked_at:
+        if not self._looks.has_looked:
             self.query_one("#empty", Static).update("Reading the runs …")
             return
         if self._problem:

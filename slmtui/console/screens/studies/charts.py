@@ -53,12 +53,17 @@ def seed_curves(cell: CellResult) -> tuple[list[int], list[list[float]]]:
     return steps, [by_step[step] for step in steps]
 
 
-def law_chart(lines: Sequence[LawLine]) -> ChartSpec:
-    """Loss over training tokens, both on log axes: a line for each number of parameters, the cells as marks."""
+def law_chart(lines: Sequence[LawLine], current: CellResult) -> ChartSpec:
+    """Loss over training tokens, both on log axes: a line for each number of parameters, the cells as marks, and the
+    interval of the line that the cell under the cursor is on."""
     series, marks = list[Series](), list[Mark]()
+    sizes = {trial.summary.parameters for trial in current.measured if trial.summary is not None}
     for line, role in zip(lines, RUN_ROLES, strict=False):
         xs = np.array(line.tokens, dtype=np.float64)
         ys = np.array([each.loss for each in line.predicted], dtype=np.float64)
+        if sizes & {point.parameters for point in line.points}:
+            edges = [[each.low for each in line.predicted], [each.high for each in line.predicted]]
+            series += [Series("", xs, np.array(edge, dtype=np.float64), role) for edge in edges]
         inside = line.inside
         series.append(Series(f"{line.parameters:,} parameters", xs[:inside], ys[:inside], role, bold=True))
         series.append(Series("", xs[max(0, inside - 1) :], ys[max(0, inside - 1) :], BEYOND))

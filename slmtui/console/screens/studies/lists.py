@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
@@ -49,7 +50,9 @@ class Rows(DataTable[Text]):
         self._shown = rows
         with self.prevent(DataTable.RowHighlighted):
             self.clear(columns=True)
-            self.add_columns(*self.labels)
+            # Widths that Textual measures come late: a line that is drawn before that stays cut off.
+            for column, label in enumerate(self.labels):
+                self.add_column(label, width=max(map(cell_len, [label, *(row[column] for row in rows.values())])))
             for key, cells in rows.items():
                 self.add_row(*(Text(cell, no_wrap=True) for cell in cells), key=key)
             at = list(rows).index(current) if current is not None and current in rows else min(row, len(rows) - 1)

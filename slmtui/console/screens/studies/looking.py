@@ -13,7 +13,6 @@ from slmtui.errors import UserError
 from slmtui.project import STUDIES
 
 if TYPE_CHECKING:
-    from slmtui.console.charts.spec import ChartSpec
     from slmtui.studies.follow import StudyFollower
     from slmtui.studies.laws import Law, LawLine, Point
     from slmtui.studies.results import StudyResults
@@ -42,7 +41,7 @@ class Finding:
     table: str
     claims: str
     law: str  # in words; why there is none, where there is none
-    law_chart: ChartSpec | None
+    law_lines: tuple[LawLine, ...]  # none without a law
 
 
 class StudiesReader:
@@ -130,7 +129,6 @@ class Finder:
         self._lines: list[LawLine] = []
 
     def find(self, results: StudyResults) -> Finding:
-        from slmtui.console.screens.studies.charts import law_chart
         from slmtui.studies.laws import law_lines, law_of, points_of
         from slmtui.studies.tables import claims_lines, table, test_lines
 
@@ -145,15 +143,14 @@ class Finder:
             results, "\n".join([*table(results), *test_lines(results)]),
             "\n\n".join(claims) or "This study tests no claims; `claims` in its [study] names them (docs/studies.md).",
             f"No law: {law}." if isinstance(law, str) else law_words(law),
-            None if isinstance(law, str) else law_chart(self._lines),
+            tuple(self._lines),
         )  # fmt: skip
 
 
 def law_words(law: Law) -> str:
     """The law with its constants in one line."""
+    c, off = law.fitted, f"each cell predicted by the others: off by {law.error:.3f} bits per byte"
+    if law.form == "joint":
+        return f"L = ({c.A:.3g} / N^{c.alpha:.2f} + {c.B:.3g} / D)^{c.beta:.3f} · {off}"
     data = "D" if law.form == "data" else "D'"
-    constants = law.fitted
-    return (
-        f"L = {constants.E:.3g} + {constants.A:.3g} / N^{constants.alpha:.2f} + {constants.B:.3g} / "
-        f"{data}^{constants.beta:.2f} · each cell predicted by the others: off by {law.error:.3f} bits per byte"
-    )
+    return f"L = {c.E:.3g} + {c.A:.3g} / N^{c.alpha:.2f} + {c.B:.3g} / {data}^{c.beta:.2f} · {off}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -22,6 +21,7 @@ from slmtui.console.screens.studies.lists import StudyList, TrialList
 from slmtui.console.screens.studies.looking import Finder, Finding, StudiesReader, StudyListing
 from slmtui.console.screens.studies.words import NO_FILES, NO_FOLDER, cell_words, to_open
 from slmtui.console.screens.studies.work import StudyWork
+from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import STUDIES
@@ -97,7 +97,7 @@ class StudiesScreen(ConsoleScreen):
         self.training = StudyWork(self)
         self._reader: StudiesReader | None = None
         self._finders: dict[str, Finder] = {}
-        self._problem, self._looking, self._looked_at = "", False, 0.0
+        self._problem, self._looks = "", Rhythm(LOOK)
         self._entered = False  # the keys are for what is seen of a study, and not for the list
         self._seen: object = None  # what the panels show
         self._sought: object = None  # the results that are being worked out
@@ -140,21 +140,18 @@ class StudiesScreen(ConsoleScreen):
 
     def pulse(self) -> None:
         self.training.look()
-        if not self._looking and time.monotonic() - self._looked_at >= LOOK:
-            self._looking = True
+        if self._looks.begin():
             self._look()
 
     @work(thread=True, exclusive=True, group="look")
     def _look(self) -> None:
         if self._reader is None:
             self._reader = StudiesReader(self.host.checkpoints)
-        try:
-            found = self.Looked(self._reader.look())
-        except (UserError, OSError) as error:
-            found = self.Looked([], str(error))
-        finally:
-            self._looked_at = time.monotonic()
-            self._looking = False
+        with self._looks.look():
+            try:
+                found = self.Looked(self._reader.look())
+            except (UserError, OSError) as error:
+                found = self.Looked([], str(error))
         self.post_message(found)
 
     @on(Looked)
@@ -191,7 +188,7 @@ class StudiesScreen(ConsoleScreen):
         return study.results.cells[place]
 
     def _show(self) -> None:
-        if not self._looked_at:
+        if not self._looks.has_looked:
             return
         none = not self.studies
         if self.has_class("-none") != none:
@@ -274,8 +271,10 @@ class StudiesScreen(ConsoleScreen):
 
             self._draw(curves_chart(study.results, cell), "No evaluation yet, so there is no curve.")
         elif view == "law":
+            from slmtui.console.screens.studies.charts import law_chart
+
             said = "Fitting the law …" if found is None else found.law
-            self._draw(found.law_chart if found is not None else None, said, said)
+            self._draw(law_chart(found.law_lines, cell) if found is not None and found.law_lines else None, said, said)
         elif view == "trials":
             self.query_one(TrialList).show(study, study.results.cells.index(cell))
         else:

@@ -66,7 +66,7 @@ def to_go(results: StudyResults) -> float | None:
         return None
     left = 0.0
     for trial in results.trials:
-        if trial.status in ("missing", "running", "stopped"):
+        if trial.status in ("queued", "running", "stopped"):
             left += 1 - (progress(trial) or 0.0)
     return each * left / running
 
@@ -110,7 +110,7 @@ def trial_words(trial: TrialResult) -> str:
     summary = trial.summary
     if trial.status == "done" and trial.bits_per_byte is not None:
         return f"{trial.bits_per_byte:.3f}"
-    if summary is None or trial.status in ("missing", "done"):
+    if summary is None or trial.status in ("queued", "done"):
         return trial.status
     status: str = "paused" if is_paused(trial) else trial.status
     if trial.status == "failed" and summary.reason is not None:

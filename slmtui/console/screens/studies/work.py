@@ -46,7 +46,7 @@ class StudyWork:
 
         results, key = study.results, str(study.path)
         assert results is not None
-        left = [trial for trial in results.trials if trial.status in ("missing", "stopped")]
+        left = [trial for trial in results.trials if trial.status in ("queued", "stopped")]
         if (process := self.started.get(key)) is not None and process.alive:
             self._say(f"{study.name} is being trained (process {process.process.pid})", wrong=True)
         elif results.count("running"):

@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.color import ColorSystem
+from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
@@ -19,9 +21,10 @@ from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
+from slmtui.console.screens.studies.grid import LEVELS, SHADES, level
 from slmtui.console.screens.studies.heat_map import HeatMap
-from slmtui.console.screens.studies.lists import TrialList
-from slmtui.console.screens.studies.screen import StudiesScreen
+from slmtui.console.screens.studies.lists import Rows, TrialList
+from slmtui.console.screens.studies.screen import VIEWS, StudiesScreen
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import all_runs
 from slmtui.studies.claims import CLAIMS
@@ -73,7 +76,7 @@ async def open_studies(size: tuple[int, int] = NARROW, glyphs: str = "braille") 
     app = Console(RUNS, log=Path("console.log"), ui_state=memory, glyphs=glyphs)  # type: ignore[arg-type]
     async with app.run_test(size=size) as pilot:
         opened = Opened(app, pilot)
-        await opened.until(lambda: isinstance(app.screen_stack[0], StudiesScreen) and app.screen_stack[0]._looked_at)
+        await opened.until(lambda: isinstance(app.screen_stack[0], StudiesScreen) and app.screen_stack[0].is_mounted)
         await opened.until(lambda: "Reading" not in opened.text("#empty") or opened.screen.studies)
         yield opened
         app.trainer.leave()
@@ -109,7 +112,27 @@ async def test_the_grid_has_the_means_and_the_line_below_what_is_known_of_a_cell
         await opened.press("enter", "down", "right")
         assert opened.screen.cell is not None
         assert opened.screen.cell.cell.number == 9
-        assert "seed 1 stopped 200 of 600, seed 2 missing" in opened.text("#cell")
+        assert "seed 1 stopped 200 of 600, seed 2 queued" in opened.text("#cell")
+
+
+class ListAlone(App[None]):
+    def compose(self) -> ComposeResult:
+        yield Rows("study", "done", "state", id="rows")
+
+
+async def test_a_list_that_is_drawn_at_once_is_not_cut_off() -> None:
+    """Textual measures columns after it has drawn them, and keeps what it has drawn."""
+    app = ListAlone()
+
+    def second() -> str:
+        return "".join(segment.text for segment in rows_of(app)[1]).rstrip()
+
+    async with app.run_test(size=(80, 10)) as pilot:
+        for words in ("not begun", "2 running, about 14 min to go", "done"):
+            app.query_one(Rows).show_rows({"width": ("width", "0 of 27", words)})
+            for _ in range(2):
+                assert second() == f" width  0 of 27  {words}"
+                await pilot.pause()
 
 
 @pytest.mark.parametrize("size", [TINY, NARROW, WIDE], ids=str)
@@ -129,6 +152,10 @@ async def test_every_view_can_be_gone_through_at_every_size(folder: Path, size: 
         await opened.press("v")
         await opened.until(lambda: chart.spec is not None and chart.spec.log_x)
         assert len(chart.spec.marks) == 9
+        lower, upper, line = chart.spec.series[-4:-1]  # of the widest network, which the cursor's cell has
+        assert (lower.name, upper.name, line.name) == ("", "", "28,800 parameters")
+        assert (lower.ys[: len(line.ys)] < line.ys).all()
+        assert (upper.ys[: len(line.ys)] > line.ys).all()
         assert "L = 1." in opened.text("#law-words")
         await opened.press("v")
         await opened.until(lambda: "worse by" in opened.text("#table-text"))
@@ -136,6 +163,27 @@ async def test_every_view_can_be_gone_through_at_every_size(folder: Path, size: 
         await opened.until(lambda: "supported: More data" in opened.text("#claims-text"))
         await opened.press("v")
         await opened.until(lambda: opened.screen.query_one(TrialList).row_count == 3)
+
+
+@pytest.mark.parametrize("size", [NARROW, WIDE], ids=str)
+async def test_sixteen_colours_are_enough(folder: Path, size: tuple[int, int]) -> None:
+    """No letter vanishes into its ground, and what a colour says of a cell its shade says, too."""
+    study = write_study(folder)
+    write_trials(RUNS, study)
+    async with open_studies(size) as opened:
+        await opened.until(lambda: opened.screen.finding is not None and "1.9" in opened.all_text)
+        means = [cell.estimate.mean for cell in read_results(study, RUNS).cells if cell.estimate is not None]
+        shades = [shade for shade in opened.screen.query_one(HeatMap).render().plain if shade in SHADES[:-1]]
+        assert sorted(shades) == sorted(SHADES[level(mean, means)] for mean in means if level(mean, means) < LEVELS - 1)
+        for _ in VIEWS:
+            await opened.press("v")
+            for row in rows_of(opened.app):
+                for segment in row:
+                    style = segment.style
+                    if style is None or style.color is None or style.bgcolor is None or not segment.text.strip():
+                        continue
+                    ink, ground = (colour.downgrade(ColorSystem.STANDARD) for colour in (style.color, style.bgcolor))
+                    assert ink.number != ground.number, segment.text
 
 
 async def test_where_no_law_can_be_fitted_it_says_why(folder: Path) -> None:
@@ -159,7 +207,6 @@ async def test_a_file_with_a_fault_is_listed_with_it_and_read_again_when_it_is_m
         await opened.until(lambda: "other" in opened.all_text and not opened.screen.has_class("-fault"))
 
 
-@pytest.mark.soak  # beside other work it once waited two minutes in vain
 async def test_enter_shows_the_best_trial_of_a_cell_on_train_or_the_one_that_runs(folder: Path) -> None:
     study = write_study(folder)
     write_trials(RUNS, study, lambda trial: trial.seed < 3)
@@ -235,7 +282,7 @@ model.n_embd = [8, 16]
 """
 
 
-@pytest.mark.soak  # beside other work they once waited two minutes in vain
+@pytest.mark.long
 async def test_a_study_is_started_and_ends(folder: Path, tiny_toml: str) -> None:
     (folder / "phases" / "tiny.toml").write_text(tiny_toml)
     (folder / "studies").mkdir()
