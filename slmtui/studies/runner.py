@@ -144,7 +144,7 @@ def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
 def workers_for(study: Study) -> int:
     """How many trials at once: a core each, as far as the largest fit into half of the memory that is free.
 
-    A core each was measured to be the fastest (docs/log.md): no trial waits for threads of its own.
+    That is a rule, and not measured on each machine: with a thread each, no trial waits for others of its own.
     """
     cores = usable_cores()
     largest = max(memory_of(trial.phase) for trial in study.trials)
