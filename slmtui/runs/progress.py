@@ -37,8 +37,9 @@ class Progress:
         elif isinstance(event, events.Paused | events.Resumed):
             self._before = None
         elif isinstance(event, events.Step) and self._before is not None:
-            steps = (event.step - self._before.step) / (self.steps_per_second or math.inf)
-            self._breaks.append(max(0.0, event.time - self._before.time - steps))
+            if (speed := self.steps_per_second) is not None:
+                steps = (event.step - self._before.step) / speed  # of a long log, some were left out
+                self._breaks.append(max(0.0, event.time - self._before.time - steps))
             self._before = None
         self._last = event
 
