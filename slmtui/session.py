@@ -153,6 +153,7 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
             price = [*price, said]
         baseline = _measured_meanwhile(dataset) if ranks.is_first else lambda: None
         training = Training.start(phase, dataset, machine, parent, teacher, ranks)
+    ranks.wait_for_all()  # the run that the first makes now would be the "latest" for one that still reads
     return _Prepared(training, reference, price, baseline)
 
 
@@ -178,6 +179,7 @@ def resume(
             if not resumed.history:  # it begins only now
                 reference = with_reference(run.phase(), run.folder.parent)[1] if brought is None else reference
                 refuse_other_text(run.phase(), reference, resumed.training.dataset)
+        ranks.wait_for_all()  # they still read the log, which is cut off next
     except BaseException:
         lock.release()
         raise
@@ -194,6 +196,7 @@ def take_part_again(run: Run, wish: Wish, ranks: Ranks) -> Iterator[Event]:
     with translate_oom(run.phase()):
         teacher = with_teacher(run.phase(), run.folder.parent)[1]
         training = restore_training(run, _parent_of(run), teacher, None, ranks).training
+    ranks.wait_for_all()
     return train(training, Wishes(wish))
 
 

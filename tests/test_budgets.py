@@ -66,6 +66,24 @@ def test_steps_and_pauses_are_really_measured(make_phase: MakePhase, tmp_path: P
     assert first.val_loss == next(e for e in more.events if isinstance(e, events.Evaluation)).val_loss
 
 
+def test_the_first_process_says_how_many_steps_are_timed(make_phase: MakePhase, tmp_path: Path) -> None:
+    """Each that went by its own clock would wait for a step that the others do not make."""
+
+    class First:
+        size, rank = 1, 0
+
+        def told(self, value: object) -> bool:  # noqa: ARG002
+            return True
+
+        def add_up(self, model: object, loss: float) -> float:  # noqa: ARG002
+            return loss
+
+    training = begin(make_phase(), tmp_path).training
+    training.ranks = First()  # type: ignore[assignment]
+    budget._seconds_of_step(training)
+    assert training.step == budget.WARM_UP + 1
+
+
 def test_what_goes_on_for_so_many_steps_has_no_time(
     make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
 ) -> None:

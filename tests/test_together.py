@@ -10,14 +10,17 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from slmtui.errors import UserError
+from slmtui.runs.control import send
 from slmtui.runs.run import Run
-from slmtui.training import events
-from slmtui.training.ranks import ALONE, Ranks, ranks_of
+from slmtui.training import events, ranks
+from slmtui.training.control import Command
+from slmtui.training.ranks import ALONE, Ranks, ranks_here, ranks_of
 from tests.patience import PATIENCE, wait_for
 from tests.processes import ROOT, Process, Processes
 
@@ -35,9 +38,9 @@ def folder(tmp_path: Path, tiny_toml: str) -> Path:
 
 @pytest.fixture
 def together(processes: Processes, folder: Path) -> Start:
-    """Start `slmtui --headless` in n processes."""
+    """Start `slmtui --headless` in n processes; `others`: what those but the first are told besides."""
 
-    def start(n: int, *arguments: str) -> list[Process]:
+    def start(n: int, *arguments: str, others: tuple[str, ...] = ()) -> list[Process]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -49,7 +52,7 @@ def together(processes: Processes, folder: Path) -> Start:
         }
         return [
             processes.start(
-                "--headless", *arguments, cwd=folder,
+                "--headless", *arguments, *(others if rank else ()), cwd=folder,
                 environment=os.environ | several | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
             )
             for rank in range(n)
@@ -134,6 +137,89 @@ def test_a_mistake_is_told_once(together: Start) -> None:
     assert (first.wait(), other.wait()) == (2, 2)
     assert "1 windows are too few for 2 processes" in first.communicate()[1]
     assert other.communicate() == ("", "")
+
+
+def test_why_another_one_could_not_begin_is_told(together: Start, folder: Path) -> None:
+    first, other = together(2, PHASE, others=("--set=data.source=nowhere",))
+    _, err = first.communicate()
+    assert (first.wait(), other.wait()) == (3, 2)
+    assert "another process of this training has ended (process 1: " in err
+    assert "nowhere" in err
+    assert not run_of(folder).folder.exists()
+
+
+def test_a_phase_that_diverges_does_not_keep_them_from_the_next(together: Start, folder: Path) -> None:
+    calm = (folder / PHASE).read_text()
+    (folder / "wild.toml").write_text(
+        calm.replace('"tiny"', '"wild"').replace("learning_rate = 1e-2", "learning_rate = 10")
+    )
+    first, other = together(2, "wild.toml", PHASE, "--set=optimizer.grad_clip=0", "--set=training.warmup_iters=0")
+    assert (first.wait(), other.wait()) == (3, 3)
+    *_, wild = Run(folder / "checkpoints/wild-001").events()
+    *_, tiny = run_of(folder).events()
+    assert isinstance(wild, events.RunFinished)
+    assert isinstance(tiny, events.RunFinished)
+    assert (wild.reason, tiny.reason) == ("diverged", "completed")
+
+
+def test_what_is_asked_of_the_run_reaches_all(together: Start, folder: Path) -> None:
+    first, other = together(2, PHASE, *LONG)
+    run = run_of(folder)
+    wait_for(lambda: steps_of(run) >= 0, "a first evaluation")
+    for kind, event in (("pause", events.Paused), ("evaluate", events.Evaluation), ("resume", events.Resumed)):
+        before = len(list(run.events()))
+        send(run.control_file, Command(kind))  # type: ignore[arg-type]
+        wait_for(lambda n=before, kind=event: any(isinstance(e, kind) for e in [*run.events()][n:]), kind)  # type: ignore[misc]
+    send(run.control_file, Command("stop"))
+    assert (first.wait(), other.wait()) == (130, 130)
+    *_, last = run.events()
+    assert isinstance(last, events.RunFinished)
+    assert last.reason == "stopped"
+
+
+def test_the_time_of_several_is_measured_together(together: Start, folder: Path) -> None:
+    first, other = together(2, PHASE, "--set=training.max_minutes=0.01", "--set=training.accumulate=3")
+    assert (first.wait(), other.wait()) == (0, 0), first.communicate()
+    assert "fit into 0.01 minutes" in first.communicate()[1]
+
+
+def test_signals_to_who_starts_them(processes: Processes, folder: Path) -> None:
+    """A hang-up under nohup is nothing, SIGUSR1 saves, and ctrl+c ends with what can be resumed."""
+    long = "--set=training.max_iters=1000000", "--set=evaluation.interval=1000000"
+    starter = processes.start(
+        "--nproc=2", PHASE, *long, cwd=folder, nohup=True, environment=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    run = run_of(folder)
+
+    def saved() -> int:
+        return sum(isinstance(event, events.Checkpoint) and event.kind == "last" for event in run.events())
+
+    wait_for(lambda: run.log_file.exists() and saved() == 1, "the first checkpoint")
+    starter.send_signal(signal.SIGHUP)
+    starter.send_signal(signal.SIGUSR1)
+    wait_for(lambda: saved() > 1, "another checkpoint")
+    starter.send_signal(signal.SIGINT)
+    _, err = starter.communicate()
+    assert starter.wait() == 130
+    assert "Traceback" not in err
+    assert "closing signal" not in err, "torch's own words"
+    *_, last = run.events()
+    assert isinstance(last, events.RunFinished)
+    assert last.reason == "interrupted"
+
+
+def test_an_environment_that_was_left_behind_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    monkeypatch.setattr(ranks, "MEETING", timedelta(seconds=0.5))
+    for rank in ("0", "1"):
+        for name, value in {
+            "RANK": rank, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port),
+        }.items():  # fmt: skip
+            monkeypatch.setenv(name, value)
+        with pytest.raises(UserError, match=r"did not find one another: .* unset RANK and WORLD_SIZE"), ranks_here():
+            pass
 
 
 def test_nproc_starts_them_and_ends_as_the_first(folder: Path) -> None:

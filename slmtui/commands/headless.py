@@ -6,7 +6,6 @@ slmtui --headless phases/phase1.toml --json     the events, one JSON line each
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -19,6 +18,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bar
 
 from slmtui.commands.outcomes import Outcome, report_outcomes
+from slmtui.commands.together import hang_up
 from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import limits_in_words
@@ -98,7 +98,7 @@ def interrupts() -> Iterator[Interrupted]:
         signal.SIGUSR1: interrupted.save,
     }
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has seen to it already
-        handlers[signal.SIGHUP] = lambda *_: silence(*(stream for stream in (0, 1, 2) if os.isatty(stream)))
+        handlers[signal.SIGHUP] = hang_up
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield interrupted
@@ -214,7 +214,7 @@ def _train(
                     with interrupted.at_once(name):
                         session = begun(interrupted)
                     status = max(status, follow(session, told, as_json=as_json))
-                    if status == ExitStatus.FAILED and ranks.size > 1:
+                    if told.finished is None and ranks.size > 1:
                         break  # the others are in the middle of it, and end when this process does
                     ranks.told(status)
                 except BaseException as error:  # whatever it was: what did not end has not passed

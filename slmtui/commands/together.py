@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import signal
 import sys
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from slmtui.output import ExitStatus, say
+from slmtui.output import ExitStatus, say, silence
 
 STATUS = "SLMTUI_STATUS_FILE"  # in the environment: where the first process leaves its exit status
 
@@ -28,8 +31,10 @@ def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
         rdzv_backend="c10d",
         rdzv_endpoint="localhost:0",
         max_restarts=0,
+        signals_to_handle="SIGTERM,SIGINT,SIGQUIT",
     )
-    with TemporaryDirectory(prefix="slmtui-") as folder:
+    logging.disable(logging.ERROR)  # torch's own words for what is told below
+    with TemporaryDirectory(prefix="slmtui-") as folder, _other_signals():
         kept = Path(folder, "status")
         os.environ[STATUS] = str(kept)
         try:
@@ -44,6 +49,31 @@ def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
                 say(f"process {rank} of {n} was ended {how}; what was saved is intact: --resume goes on from there")
             return status
         return _status(kept, ExitStatus.DONE)
+
+
+@contextmanager
+def _other_signals() -> Iterator[None]:
+    """Those that end no training, as in a training of one process: SIGUSR1 reaches each, SIGHUP silences a terminal."""
+    import psutil
+
+    def pass_on(*_: object) -> None:
+        for child in psutil.Process().children():
+            with suppress(psutil.NoSuchProcess):
+                child.send_signal(signal.SIGUSR1)
+
+    before = {signal.SIGUSR1: signal.signal(signal.SIGUSR1, pass_on)}
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # nohup has seen to it already
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, hang_up)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def hang_up(*_: object) -> None:
+    """The terminal is gone: there is nobody to tell any more."""
+    silence(*(stream for stream in (0, 1, 2) if os.isatty(stream)))
 
 
 def keep_status(status: int) -> int:

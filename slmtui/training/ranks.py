@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import nn
+from torch.distributed.distributed_c10d import Store
+from torch.distributed.rendezvous import rendezvous
 
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.training.control import Command, Control
@@ -24,6 +26,13 @@ from slmtui.training.control import Command, Control
 Item = TypeVar("Item")
 Found = TypeVar("Found")
 PATIENCE = timedelta(hours=12)  # of those that wait for the first, which may read a long text, or be paused
+# To find one another: torchrun sees to it that all are there, which may import PyTorch from a slow disk.
+MEETING, MEETING_BY_TORCHRUN = timedelta(seconds=50), timedelta(minutes=10)
+REASON = "slmtui/reason"  # in the store that all share: why the first that went away did
+
+
+class OtherEnded(TrainingFailed):
+    """Another process of this training has gone away."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +43,7 @@ class Ranks:
     size: int = 1
     on_this_machine: int = 1
     launch: str = ""  # names those that were started together, also once they were started again
+    store: Store | None = field(default=None, compare=False, repr=False)  # where they have found one another
 
     @property
     def is_first(self) -> bool:
@@ -44,9 +54,13 @@ class Ranks:
         if self.size == 1:
             return value
         box = [value]
-        with _others_named():
+        with self._others_named():
             dist.broadcast_object_list(box, src=0)
         return box[0]
+
+    def wait_for_all(self) -> None:
+        """Until all have come to here: none still reads what the first writes from now on."""
+        self._gathered(None)
 
     def each(self, items: Iterable[Item], compute: Callable[[Item], Found]) -> list[Found]:
         """What is computed of each item, in order; each process computes its share."""
@@ -59,7 +73,7 @@ class Ranks:
         if self.size == 1:
             return [mine]
         found: list[Found | None] = [None] * self.size
-        with _others_named():
+        with self._others_named():
             dist.all_gather_object(found, mine)
         return cast(list[Found], found)
 
@@ -74,7 +88,7 @@ class Ranks:
         gradients = [torch.zeros_like(p) if p.grad is None else p.grad for p in trained]
         total = gradients[0].new_tensor([loss])
         flat = torch.cat([*(gradient.flatten() for gradient in gradients), total])
-        with _others_named():
+        with self._others_named():
             dist.all_reduce(flat)
         done = 0
         for gradient in gradients:
@@ -87,12 +101,32 @@ class Ranks:
         if self.size == 1:
             return commands
         count = torch.tensor([len(commands)])
-        with _others_named():
+        with self._others_named():
             dist.all_reduce(count)
         if not count.item():
             return []
         first, *others = self._gathered(commands)
         return first + list(dict.fromkeys(command for other in others for command in other if command not in first))
+
+    @contextmanager
+    def _others_named(self) -> Iterator[None]:
+        """A process that has gone away ends the training of the others, too, with its reason if it left one."""
+        try:
+            yield
+        except RuntimeError as error:
+            why = _first_line(error)
+            with suppress(RuntimeError):  # the store may be gone with the first
+                if self.store is not None and self.store.check([REASON]):
+                    why = self.store.get(REASON).decode()
+            raise OtherEnded(f"another process of this training has ended ({why})") from error
+
+    def leave_reason(self, error: Exception) -> None:
+        """Tell the first why this process, which prints nothing, goes away; the first reason stays."""
+        if self.store is None or self.is_first or isinstance(error, OtherEnded):
+            return
+        kind = "" if isinstance(error, UserError | TrainingFailed) else f"{type(error).__name__}: "
+        with suppress(RuntimeError):
+            self.store.compare_set(REASON, "", f"process {self.rank}: {kind}{error}")
 
     def to_dict(self) -> dict[str, Any]:
         """What a run records of them, if they are several."""
@@ -129,13 +163,19 @@ def ranks_here() -> Iterator[Ranks]:
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")) % torch.cuda.device_count())
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     try:
-        dist.init_process_group(backend, rank=found.rank, world_size=found.size, timeout=PATIENCE)
+        store = _met(found)
+        dist.init_process_group(backend, store=store, rank=found.rank, world_size=found.size, timeout=PATIENCE)
     except (RuntimeError, ValueError) as error:
+        remedy = "" if _is_by_torchrun() else "; to train in one process, unset RANK and WORLD_SIZE"
         raise UserError(
-            f"the {found.size} processes of this training did not find one another: {_first_line(error)}"
+            f"the {found.size} processes of this training did not find one another: {_first_line(error)}{remedy}"
         ) from None
+    ranks = replace(found, store=store)
     try:
-        yield found
+        yield ranks
+    except Exception as error:
+        ranks.leave_reason(error)
+        raise
     finally:
         dist.destroy_process_group()
 
@@ -157,18 +197,23 @@ def ranks_of(environment: dict[str, str] | os._Environ[str]) -> Ranks:
     return ALONE if size == 1 else Ranks(rank, size, here, launch)
 
 
+def _met(ranks: Ranks) -> Store:
+    """The store that all processes share, once each is there. RuntimeError or ValueError if one does not come."""
+    patience = MEETING_BY_TORCHRUN if _is_by_torchrun() else MEETING
+    store: Store = next(rendezvous("env://", ranks.rank, ranks.size, timeout=patience))[0]
+    store.set(f"slmtui/here/{ranks.rank}", "")
+    store.wait([f"slmtui/here/{rank}" for rank in range(ranks.size)], patience)
+    store.set_timeout(PATIENCE)
+    return store
+
+
+def _is_by_torchrun() -> bool:
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
 def is_started_again() -> bool:
     """Whether torchrun has started these processes anew, since one of those before has died."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") not in ("", "0")
-
-
-@contextmanager
-def _others_named() -> Iterator[None]:
-    """A process that has gone away ends the training of the others, too."""
-    try:
-        yield
-    except RuntimeError as error:
-        raise TrainingFailed(f"another process of this training has ended ({_first_line(error)})") from error
 
 
 def _first_line(error: BaseException) -> str:
