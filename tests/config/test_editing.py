@@ -125,6 +125,7 @@ def test_a_new_phase_is_right_and_says_every_default() -> None:
         "init_from",
         "target",
         "freeze_layers",
+        "max_minutes",
         "decides",
         *GateSection.model_fields,
     }
