@@ -101,6 +101,9 @@ def test_what_a_model_knows_by_heart_is_found(project: Path, capsys: pytest.Capt
     assert capsys.readouterr().err.startswith("checkpoints/heart-001/last.pt: ")
     assert kept(run) == first, "what is kept is of the best model"
     assert main(["examine", "checkpoints/heart-001/other.pt"]) == 2
+    assert "no such checkpoint" in capsys.readouterr().err
+    (run.folder / "other.pt").touch()
+    assert main(["examine", "checkpoints/heart-001/other.pt"]) == 2
     assert "neither the best.pt nor the last.pt" in capsys.readouterr().err
 
     (run.folder / FILE).unlink()

@@ -23,7 +23,9 @@ from slmtui.commands.options import (
     seed_option,
     whole,
 )
+from slmtui.config.errors import printable
 from slmtui.errors import UserError
+from slmtui.files import is_there
 from slmtui.insight.judging import examination
 from slmtui.insight.judging.examination import Examination, Questions
 from slmtui.output import ExitStatus, put, put_json, say, visible
@@ -120,5 +122,6 @@ def _names_the_last(run: str) -> bool:
     """Whether a run was named by its last.pt; UserError for a checkpoint that is neither that nor best.pt."""
     path = Path(run)
     if path.suffix == ".pt" and path.name not in ("best.pt", "last.pt"):
-        raise UserError(f"{run} is neither the best.pt nor the last.pt of a run; only these are examined")
+        what = "is neither the best.pt nor the last.pt of a run; only these are examined"
+        raise UserError(f"{printable(run, limit=200)}: {what if is_there(path) else 'no such checkpoint'}")
     return path.name == "last.pt"

@@ -75,7 +75,7 @@ def test_blocks_that_are_not_there_or_not_trained_yet_are_not_frozen(
     train_to_the_end(make_phase, tmp_path, "training.max_iters=4")
     with pytest.raises(PhaseError) as refused:
         begin(child(corpus, "tiny-001", "training.freeze_layers=3"), tmp_path)
-    found = "child: training.freeze_layers: more than there are (got 3 with n_layer = 2)"
+    found = "--set training.freeze_layers=3: more than there are (got 3 with n_layer = 2)"
     assert str(refused.value) == f"{found}, allowed: a whole number from 1 to 2"
 
 
