@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -97,7 +96,7 @@ def begin(
     lock = run.lock()
     commands = _control_file(run, wish)
     happens = started_with(train(training, commands), prepared.reference)
-    baseline = _waited_for(prepared.baseline, commands)
+    baseline = _waited_for(lambda: whole_baseline(dataset), commands)
     stream = watch(_with_last_looks(happens, run, training), dataset, baseline=baseline)
     notes = *_at_start(dataset), *prepared.price
     return Session(run, training, (), record(run, lock, training, stream), notes)
@@ -112,7 +111,6 @@ class _Prepared(NamedTuple):
     training: Training
     reference: Reference | None
     price: list[str]
-    baseline: Callable[[], Baseline | None]
 
 
 def refuse_more_than_rows(phase: Phase, ranks: Ranks) -> None:
@@ -151,10 +149,9 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
             tell("timing its steps and an evaluation, to see how many fit into its time")
             phase, said = fitted(phase, lambda: Training.start(phase, dataset, machine, parent, teacher, ranks), began)
             price = [*price, said]
-        baseline = _measured_meanwhile(dataset) if ranks.is_first else lambda: None
         training = Training.start(phase, dataset, machine, parent, teacher, ranks)
     ranks.wait_for_all()  # the run that the first makes now would be the "latest" for one that still reads
-    return _Prepared(training, reference, price, baseline)
+    return _Prepared(training, reference, price)
 
 
 def resume(
@@ -214,14 +211,6 @@ def _tell_of_counts(phase: Phase, tell: Tell) -> None:
     tell_of_compiling(tell)
     long = ", or a minute for megabytes" if phase.model.context_mixing else ""
     tell(f"counting contexts in the training text: seconds{long}")
-
-
-def _measured_meanwhile(dataset: Dataset) -> Callable[[], Baseline | None]:
-    """What counting reaches, measured beside what else happens before the first step; asking for it waits for it."""
-    pool = ThreadPoolExecutor(1, "baseline")
-    found = pool.submit(whole_baseline, dataset)
-    pool.shutdown(wait=False)
-    return found.result
 
 
 def _waited_for(baseline: Callable[[], Baseline | None], commands: ControlFile) -> Callable[[], Baseline | None]:
