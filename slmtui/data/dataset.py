@@ -22,7 +22,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.config.phase import DataSection, TokenizerSection
+from slmtui.config.data_section import DataSection
+from slmtui.config.phase import TokenizerSection
 from slmtui.config.values import check_value
 from slmtui.data.bpe import train_bpe
 from slmtui.data.corpus import Corpus

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from slmtui.config.phase import DataSection
+from slmtui.config.data_section import DataSection
 from slmtui.config.source_path import source_path
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped, find_files, pattern_for

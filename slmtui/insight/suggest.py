@@ -13,8 +13,9 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from slmtui.config.data_section import DataSection
 from slmtui.config.limits import SHORTEST_COPY
-from slmtui.config.phase import DataSection, Phase
+from slmtui.config.phase import Phase
 from slmtui.insight.corpus_facts import BPE_SIZES, CorpusFacts, VocabularyTrial
 from slmtui.insight.estimates import memory_needed
 from slmtui.insight.rules.advice import SMALLEST_FRACTION

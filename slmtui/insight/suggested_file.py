@@ -6,7 +6,7 @@ from typing import Any
 
 import tomli_w
 
-from slmtui.config.phase import DataSection
+from slmtui.config.data_section import DataSection
 from slmtui.insight.suggest import Suggestion
 
 HEAD = """\

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from slmtui.data.dataset import SideTokens
-from slmtui.model.gpt import Part
+from slmtui.model.dropout import Part
 
 
 class WindowSource:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from slmtui.config.phase import DataSection
+from slmtui.config.data_section import DataSection
 from slmtui.data.corpus import open_corpus
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Skipped

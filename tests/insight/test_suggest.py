@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.config.phase import DataSection
+from slmtui.config.data_section import DataSection
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.insight.corpus_facts import CorpusFacts, VocabularyTrial
 from slmtui.insight.estimates import memory_needed, parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from slmtui.model.gpt import Dropout
+from slmtui.model.dropout import Dropout
 
 
 def dropout(p: float, seed: int = 0) -> Dropout:

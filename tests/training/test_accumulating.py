@@ -7,7 +7,7 @@ import pytest
 from slmtui.data.dataset import Dataset
 from slmtui.errors import UserError
 from slmtui.insight.estimates import memory_needed
-from slmtui.model.gpt import Part
+from slmtui.model.dropout import Part
 from slmtui.training.batches import parts_of_batch
 from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
