@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
+from slmtui.config.study import trial_key
 from slmtui.runs.continuing import continued
 from slmtui.runs.run import Run
 from slmtui.session import begin, resume
-from slmtui.studies.results import phase_key
 from slmtui.training import budget, events
 from tests.conftest import MakePhase
 from tests.patience import PATIENCE, wait_for
@@ -48,7 +48,7 @@ def test_as_many_steps_as_there_is_time_for_are_written_into_the_run(
     assert any(
         f"{steps} steps fit into 1 minutes (training.max_minutes): 100 ms for each, 2.0 s" in n for n in session.notes
     )
-    assert phase_key(session.run.phase()) == phase_key(phase), "a study knows its trial again"
+    assert trial_key(session.run.phase()) == trial_key(phase), "a study knows its trial again"
     for event in session.events:
         if event.step == 10:
             break

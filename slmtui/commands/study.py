@@ -40,9 +40,9 @@ def command(
 ) -> ExitStatus:
     from slmtui.config.study import load_study
     from slmtui.studies.claims import CLAIMS
-    from slmtui.studies.results import read_results
+    from slmtui.studies.results import numbered, read_results
 
-    study = load_study(file, CLAIMS)
+    study = numbered(load_study(file, CLAIMS), checkpoints)
     status = ExitStatus.DONE
     if not show:
         status = _train(study, file, at_once, on, checkpoints)
@@ -58,8 +58,9 @@ def command(
 
 def _train(study: Study, file: Path, at_once: int | None, on: str | None, checkpoints: Path) -> ExitStatus:
     from slmtui.commands.headless import interrupts, tell
+    from slmtui.studies.capacity import workers_for
     from slmtui.studies.results import read_results
-    from slmtui.studies.runner import FAILURE, Work, progress_words, workers_for
+    from slmtui.studies.runner import FAILURE, Work, progress_words
 
     workers = workers_for(study) if at_once is None else min(at_once, len(study.trials))
     before = read_results(study, checkpoints).trials

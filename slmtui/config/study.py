@@ -23,10 +23,12 @@ from __future__ import annotations
 
 import difflib
 import itertools
+import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +52,7 @@ _KEYS = ("name", *_TEXTS, "phase", "seeds", "max_minutes", "halving", "claims")
 class Cell:
     """One combination of what a study varies."""
 
-    number: int  # from 1
+    number: int  # from 1, in the file's order; once it has runs, that in their names (`numbered`)
     label: str  # what is special about it: "n_embd 32 · dropout"
     values: Mapping[str, Any]  # of the keys that vary, by "section.key"
     variant: str = ""
@@ -68,6 +70,10 @@ class Trial:
     def label(self) -> str:
         return f"{self.cell.label} · seed {self.seed}"
 
+    @cached_property
+    def key(self) -> str:
+        return trial_key(self.phase)
+
 
 @dataclass(frozen=True)
 class Study:
@@ -81,6 +87,33 @@ class Study:
     claims: tuple[str, ...]  # names of what is tested, see studies/claims.py
     cells: tuple[Cell, ...]
     trials: tuple[Trial, ...]  # seed by seed, so that what is there after a while compares
+
+
+def phase_name(study: str, cell: int) -> str:
+    """Of a cell's trials; their runs are named after it."""
+    return f"{study}.{cell:02}"
+
+
+def trial_key(phase: Phase) -> str:
+    """What a trial's run is known by: its settings, and not the number of its cell or what a variant is called.
+
+    What a phase takes from the models that it starts or learns from, and what its gate judges it against, only its run
+    knows; there the label of the cell stands for that.
+    """
+    values = phase.values()
+    del values["phase"]["name"]
+    from_others = [
+        *(["model", "tokenizer"] if phase.model.init_from is not None else []),
+        *(["gate"] if phase.gate.against is not None else []),
+    ]
+    if not from_others and not phase.training.distill_from:
+        del values["phase"]["title"]
+    for section in from_others:
+        del values[section]
+    del values["training"]["distill_from"]
+    if phase.training.max_minutes is not None:
+        del values["training"]["max_iters"]  # as many as there was time for
+    return json.dumps(values, sort_keys=True)
 
 
 def is_study(text: str) -> bool:
@@ -119,11 +152,11 @@ def parse_study(text: str, name_of_file: str, claims: Mapping[str, object]) -> S
     ways = reader.ways()
     base_text = reader.base_text(base)
     reader.raise_problems()
-    cells, trials = [], list[Trial]()
+    cells, trials, known = [], list[Trial](), dict[str, Cell]()
     for number, (cell, overrides) in enumerate(_cells(ways), 1):
         cells.append(Cell(number, **cell))
         for seed in study.seeds:
-            of_study = {"study": name, "name": f"{name}.{number:02}", "title": f"{cells[-1].label} · seed {seed}"}
+            of_study = {"study": name, "name": phase_name(name, number), "title": f"{cells[-1].label} · seed {seed}"}
             given = [
                 *fixed, *overrides,
                 *(Override(("phase", key), value, "") for key, value in of_study.items()),
@@ -136,6 +169,14 @@ def parse_study(text: str, name_of_file: str, claims: Mapping[str, object]) -> S
             except PhaseError as error:
                 reader.problems += [problem for problem in error.problems if problem not in reader.problems]
                 break  # other seeds have the same faults
+            if seed == study.seeds[0] and (twin := known.setdefault(trials[-1].key, cells[-1])) is not cells[-1]:
+                reader.refuse_alike(twin, cells[-1])
+            if study.halving and trials[-1].phase.training.max_minutes is not None:
+                reader.fault(
+                    ("study", "halving"),
+                    "not possible with training.max_minutes, whose number of steps is not known before a trial begins; "
+                    "allowed: false, or a number of steps, training.max_iters",
+                )
     reader.raise_problems()
     trials.sort(key=lambda trial: study.seeds.index(trial.seed))
     return Study(**{**vars(study), "cells": tuple(cells), "trials": tuple(trials)})
@@ -191,6 +232,16 @@ class _Reader:
 
     def wrong(self, path: KeyPath, got: object, allowed: str) -> None:
         self.fault(path, f"not possible (got {shown(got)}), allowed: {allowed}")
+
+    def refuse_alike(self, first: Cell, second: Cell) -> None:
+        """Two cells with the same settings: their trials would be the same, digit by digit."""
+        variants = [each.get("name") for each in self.document.get("variant", [])]
+        path = ("variant", variants.index(second.variant)) if second.variant != first.variant else ("grid",)
+        self.fault(
+            path,
+            f"cells {first.number} ({printable(first.label)}) and {second.number} ({printable(second.label)}) have the "
+            "same settings, so nothing would be compared; leave one of them out",
+        )
 
     def table(self, path: tuple[str, ...], *, required: bool = False) -> dict[str, Any]:
         found = self.document.get(path[0])

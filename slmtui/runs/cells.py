@@ -43,6 +43,12 @@ def cell_name(study: str, number: int) -> str:
     return f"{study}/{number:02}"
 
 
+def cell_number(run: Run) -> int | None:
+    """The number of the cell in a run's name; None for a run that is no trial's, or was renamed."""
+    match = _RUN.fullmatch(run.name)
+    return None if match is None else int(match["cell"])
+
+
 def find_cell(checkpoints: Path, name: str) -> Cell | None:
     """The cell that a name means; None if it is the name of something else.
 

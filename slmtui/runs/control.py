@@ -77,6 +77,19 @@ def now(path: Path) -> Now | None:
     return Now(read, doing, how_far, paused is True, tuple(command for command, _ in asked))
 
 
+def say(path: Path, told: Now) -> None:
+    """Have whoever watches the run with this control file see what its trainer does. What cannot be written is no
+    reason to stop."""
+    said = {"read": told.read, "doing": told.doing, "how_far": told.how_far, "paused": told.paused}
+    text = json.dumps(said, ensure_ascii=False).encode().ljust(NOW_SIZE - 1) + b"\n"
+    with suppress(OSError):
+        descriptor = open_regular(_beside(path), os.O_WRONLY | os.O_CREAT, follow=False)
+        try:
+            os.pwrite(descriptor, text, 0)
+        finally:
+            os.close(descriptor)
+
+
 def make_control_file(path: Path) -> int:
     """Make sure that it is there, and forget what an earlier trainer said; returns its size. OSError if it fails."""
     descriptor = open_regular(path, os.O_RDONLY | os.O_CREAT, follow=False)
@@ -135,7 +148,7 @@ class ControlFile:
         return self._wishes.poll() or self._read(paused=True)
 
     def tell(self, what: str, how_far: str = "", /) -> None:
-        """Whoever watches sees it in now.json. What cannot be written is no reason to stop."""
+        """Whoever watches sees it in now.json."""
         what, how_far = what[:MOST_TOLD], how_far[:MOST_TOLD]
         soon = what == self._now.doing and time.monotonic() - self._told_at < TOLD_EVERY
         if not soon and (what, how_far) != (self._now.doing, self._now.how_far):
@@ -144,14 +157,7 @@ class ControlFile:
 
     def _say(self, told: Now) -> None:
         self._now = told
-        said = {"read": told.read, "doing": told.doing, "how_far": told.how_far, "paused": told.paused}
-        text = json.dumps(said, ensure_ascii=False).encode().ljust(NOW_SIZE - 1) + b"\n"
-        with suppress(OSError):
-            descriptor = open_regular(_beside(self.path), os.O_WRONLY | os.O_CREAT, follow=False)
-            try:
-                os.pwrite(descriptor, text, 0)
-            finally:
-                os.close(descriptor)
+        say(self.path, told)
 
     def _read(self, *, paused: bool) -> list[Command]:
         """The next command that nobody has taken back; what it comes after is passed over."""

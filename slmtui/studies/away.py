@@ -40,6 +40,7 @@ from slmtui.openmp import set_wait_policy
 
 if TYPE_CHECKING:
     from slmtui.config.phase import Phase
+    from slmtui.runs.control import Now
     from slmtui.session import Brought
     from slmtui.training.control import CommandKind
 
@@ -82,18 +83,23 @@ class Want:
 
 @dataclass(frozen=True)
 class Seen:
-    """What a worker knows of a trial. position: of `log` in the file; 0 with another log than was known.
+    """What a worker knows of a trial. phase: of its run, as long as nothing of it is known: with the steps that were
+    measured there. position: of `log` in the file; 0 with another log than was known.
 
-    files: checkpoints that are new, with stamp and size, for `fetch`.
+    files: checkpoints that are new, with stamp and size, for `fetch`. now: what the training says of itself; unread:
+    bytes of what was asked of it earlier that it has not begun yet.
     """
 
     attempt: str
     asks: bool  # for what it is to train
+    phase: Phase | None = None
     position: int = 0
     log: bytes = b""
     whole: bool = False  # nothing of the log is left
     files: Mapping[str, tuple[str, int]] = field(default_factory=dict)
     control_taken: bool = False
+    now: Now | None = None
+    unread: int = 0
     ending: Ending | None = None
     reason: str = ""
 
@@ -189,6 +195,8 @@ def look(wants: Mapping[str, Want]) -> dict[str, Seen]:
 
 
 def _seen(held: _Held, want: Want) -> Seen:
+    from slmtui.runs.run import Run
+
     held.heard = time.monotonic()
     waits = Seen(held.attempt, held.has_room and not held.brought.is_set())
     if want.attempt != held.attempt:
@@ -202,15 +210,28 @@ def _seen(held: _Held, want: Want) -> Seen:
     if want.interrupt and ending is None:
         process.send_signal(signal.SIGTERM)
     taken = bool(want.control) and (held.folder / "ready").exists()
-    run = next((held.folder / "checkpoints").glob("*/phase.toml"), None)
-    if run is None:
+    phase_file = next((held.folder / "checkpoints").glob("*/phase.toml"), None)
+    if phase_file is None:
         return Seen(held.attempt, asks=False, whole=True, ending=ending, reason=reason)
+    run = Run(phase_file.parent)
+    said, unread = _said(run.control_file)
     if taken:
-        with (run.parent / "control.jsonl").open("ab") as file:
+        with run.control_file.open("ab") as file:
             file.write(want.control)
-    files = _linked(run.parent, held.folder / "outbox", want.stamps)
-    position, log, whole = _new_lines(run.parent / "events.jsonl", want)
-    return Seen(held.attempt, False, position, log, whole, files if whole else {}, taken, ending, reason)
+    files = _linked(run.folder, held.folder / "outbox", want.stamps)
+    position, log, whole = _new_lines(run.log_file, want)
+    return Seen(
+        held.attempt, asks=False, phase=None if want.position else run.phase(), position=position, log=log, whole=whole,
+        files=files if whole else {}, control_taken=taken, now=said, unread=unread, ending=ending, reason=reason,
+    )  # fmt: skip
+
+
+def _said(control_file: Path) -> tuple[Now | None, int]:
+    """What the training says of itself, and how many bytes of its control file it has not begun to carry out."""
+    from slmtui.runs.control import now
+
+    said = now(control_file)
+    return said, 0 if said is None else max(0, control_file.stat().st_size - said.read)
 
 
 def _ending(held: _Held, process: subprocess.Popen[bytes]) -> tuple[Ending | None, str]:

@@ -21,13 +21,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slmtui.config.phase import Phase
 from slmtui.config.study import Trial
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.atomic_files import atomic_write, clear_drafts
-from slmtui.runs.control import make_control_file
+from slmtui.runs.control import Now, make_control_file, say
 from slmtui.runs.lock import Lock
 from slmtui.runs.log import EventLog
 from slmtui.runs.reference import with_reference
@@ -35,9 +34,10 @@ from slmtui.runs.run import Run, create_run
 from slmtui.session import Brought
 from slmtui.studies import away
 from slmtui.studies.away import Job, Seen, Want
+from slmtui.studies.capacity import memory_of
 from slmtui.studies.dask_client import in_a_line, lost, remedy, workers_of
-from slmtui.studies.results import TrialResult, trial_key
-from slmtui.studies.runner import FAILURE, Work, memory_of
+from slmtui.studies.results import TrialResult
+from slmtui.studies.runner import FAILURE, Work
 from slmtui.training.prepare import phase_corpus
 
 if TYPE_CHECKING:
@@ -59,10 +59,10 @@ class Away:
     key: str
     future: Future[None] | None = None
     run_lock: Lock | None = None
-    phase: Phase | None = None  # as it was brought, with what it takes from its parent
     worker: str | None = None
     want: Want = field(default_factory=Want)
     control_position: int = 0
+    said: Now | None = None  # by the training, and shown here
     deaths: int = 0  # since the last checkpoint
     over: bool = False
 
@@ -86,6 +86,15 @@ class Away:
         except OSError:
             return b""
         return text[: text.rfind(b"\n") + 1]
+
+    def show(self, seen: Seen) -> None:
+        """What the training says of itself is seen here, beside the commands that are given here."""
+        if self.run is None or seen.now is None:
+            return
+        told = replace(seen.now, read=max(0, self.control_position - seen.unread), asked=())
+        if told != self.said:
+            self.said = told
+            say(self.run.control_file, told)
 
     def release(self) -> None:
         self.over = True
@@ -166,7 +175,7 @@ class ClusterWork(Work):
         one.future = self.client.submit(away.occupy, one.key, memory_of(one.trial.phase), key=one.key, pure=False)
 
     def _give_up(self, one: Away, where: dict[str, str], reason: str) -> None:
-        where[trial_key(one.trial)] = f"{one.trial.label}: {reason}"
+        where[one.trial.key] = f"{one.trial.label}: {reason}"
         self._end(one)
 
     def _end(self, one: Away) -> None:
@@ -254,13 +263,14 @@ class ClusterWork(Work):
 
     def _take(self, one: Away, worker: str, seen: Seen) -> None:
         """Keep what a worker has told, and fetch its new checkpoints."""
+        one.show(seen)
         if seen.control_taken:
             one.control_position += len(one.want.control)
         if seen.log or seen.position != one.want.position:
             try:
                 if one.run is None:
-                    assert one.phase is not None
-                    one.hold(create_run(self.checkpoints, one.phase))
+                    assert seen.phase is not None
+                    one.hold(create_run(self.checkpoints, seen.phase))
                 assert one.run is not None
                 position, overlap = _write(one.run.log_file, seen.position, seen.log, seen.whole)
             except OSError as error:
@@ -317,14 +327,14 @@ def _pack(one: Away, archive: Any, checkpoints: Path) -> None:
     if not begun:
         phase, reference = with_reference(phase, checkpoints)
         phase, parent = with_parent(phase, checkpoints)
-    one.phase, teacher = with_teacher(phase, checkpoints)
-    corpus = phase_corpus(one.phase)
+    phase, teacher = with_teacher(phase, checkpoints)
+    corpus = phase_corpus(phase)
     names: dict[Path, Path] = {}
     for each in corpus.files:
         names.setdefault(each.path, Path("corpus") / f"{len(names)}{each.path.suffix}")
     there = replace(corpus, files=tuple(replace(each, path=names[each.path]) for each in corpus.files))
     job = Job(
-        one.phase, Brought(there, parent, teacher, reference), None if run is None else run.name,
+        phase, Brought(there, parent, teacher, reference), None if run is None else run.name,
         "" if run is None else str(run.folder), one.stop_at,
     )  # fmt: skip
     with tarfile.open(fileobj=archive, mode="w") as packed:

@@ -22,7 +22,8 @@ def connect(address: str) -> Client:
         from distributed import Client
     except ImportError:
         raise UserError(f"--on: {EXTRA}") from None
-    logging.getLogger("distributed").setLevel(logging.CRITICAL + 1)  # what is wrong is said here, in a line
+    for name in [each for each in logging.root.manager.loggerDict if each.partition(".")[0] == "distributed"]:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)  # what is wrong is said here, in a line
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of versions, which are looked at below
@@ -73,7 +74,10 @@ def remedy() -> str:
 
 
 def workers_of(client: Client) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = client.scheduler_info(n_workers=-1)["workers"]
+    """By address. ConnectionError if the scheduler is gone, of which the client would go on to say the last it knew."""
+    found: dict[str, dict[str, Any]] | None = client.scheduler_info(n_workers=-1).get("workers")
+    if found is None or client.status not in ("running", "connecting"):
+        raise ConnectionError("the connection is closed")
     return found
 
 
@@ -81,7 +85,9 @@ def lost() -> tuple[type[BaseException], ...]:
     """What the client raises when its scheduler is gone."""
     from concurrent.futures import CancelledError
 
-    return (OSError, TimeoutError, CancelledError)
+    from distributed.client import ClosedClientError
+
+    return (OSError, TimeoutError, CancelledError, ClosedClientError)
 
 
 def in_a_line(error: BaseException) -> str:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from slmtui.config.phase_file import PhaseError
-from slmtui.config.study import Study
+from slmtui.config.study import Study, trial_key
 from slmtui.runs.index import file_stamp
 from slmtui.runs.run import Run, all_runs
-from slmtui.studies.results import CellResult, StudyResults, TrialResult, phase_key, read_trial, trial_key
+from slmtui.studies.results import CellResult, StudyResults, TrialResult, read_trial
 
 Known = tuple[object, TrialResult]  # what the result was read from, and the result
 
@@ -21,7 +21,7 @@ class StudyFollower:
 
     def __init__(self, study: Study, checkpoints: Path) -> None:
         self.study, self.checkpoints = study, checkpoints
-        self._keys = [trial_key(trial) for trial in study.trials]
+        self._keys = [trial.key for trial in study.trials]
         self._phases: dict[str, tuple[tuple[int, int], str]] = {}  # by run: its phase file's stamp, and its key
         self._known: dict[int, Known] = {}  # by the trial's place in the study
         self._results: StudyResults | None = None
@@ -60,7 +60,7 @@ class StudyFollower:
             now = file_stamp(run.phase_file)
             if self._phases.get(run.name, (None, ""))[0] != now:
                 try:
-                    self._phases[run.name] = (now, phase_key(run.phase()))
+                    self._phases[run.name] = (now, trial_key(run.phase()))
                 except PhaseError:  # damaged: its trial is trained anew
                     self._phases[run.name] = (now, "")
             found.setdefault(self._phases[run.name][1], run)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -28,7 +29,7 @@ def lock_folder(study: Study, checkpoints: Path) -> Path:
 
 def lock_file(study: Study, trial: Trial, checkpoints: Path) -> Path:
     """Held by the process that trains this trial."""
-    return lock_folder(study, checkpoints) / f"{trial.cell.number:02}-{trial.seed}"
+    return lock_folder(study, checkpoints) / hashlib.sha256(trial.key.encode()).hexdigest()[:16]
 
 
 @dataclass

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError
-from slmtui.config.study import Cell, Study, Trial
+from slmtui.config.study import Cell, Study, Trial, phase_name, trial_key
+from slmtui.runs.cells import cell_number
 from slmtui.runs.log_reader import LogError, LogReader
 from slmtui.runs.run import Run, State, all_runs
 from slmtui.runs.summary import RunSummary, SummaryFold
@@ -167,29 +167,39 @@ def read_results(study: Study, checkpoints: Path) -> StudyResults:
     """Look at the runs of a study's trials. RunError if the folder cannot be listed."""
     found = runs_of(study, checkpoints)
     cells = tuple(
-        CellResult(
-            cell, tuple(read_trial(trial, found.get(trial_key(trial))) for trial in study.trials if trial.cell is cell)
-        )
+        CellResult(cell, tuple(read_trial(trial, found.get(trial.key)) for trial in study.trials if trial.cell is cell))
         for cell in study.cells
     )
     return StudyResults(study, cells)
 
 
-def trial_key(trial: Trial) -> str:
-    """What a trial's run is known by."""
-    return phase_key(trial.phase)
+def numbered(study: Study, checkpoints: Path) -> Study:
+    """The study with each cell's number as it is in the names of its runs, so that STUDY/CELL goes on to mean it when
+    others come before it in the file. A cell without runs keeps its place in the file, or gets the next free number.
 
-
-def phase_key(phase: Phase) -> str:
-    """All values of a phase, but for what it takes from the models that it starts or learns from, which only its run
-    knows."""
-    settled = ["model", "tokenizer"] if phase.model.init_from is not None else []
-    settled += ["gate"] if phase.gate.against is not None else []
-    values = {name: keys for name, keys in phase.values().items() if name not in settled}
-    if phase.training.max_minutes is not None:  # as many steps as there was time for
-        values["training"] = {k: v for k, v in values["training"].items() if k not in ("max_iters", "max_minutes")}
-    values["training"].pop("distill_from", None)
-    return json.dumps(values, sort_keys=True)
+    RunError if the folder cannot be listed.
+    """
+    numbers = {key: number for key, run in runs_of(study, checkpoints).items() if (number := cell_number(run))}
+    taken, used, given = set(numbers.values()), set[int](), dict[int, int]()
+    for trial in study.trials:
+        number = numbers.get(trial.key)
+        if number is not None and trial.cell.number not in given and number not in used:
+            given[trial.cell.number] = number
+            used.add(number)
+    new = [cell.number for cell in study.cells if cell.number not in given]
+    given |= {number: number for number in new if number not in taken}
+    taken |= set(given.values())
+    free = (number for number in itertools.count(1) if number not in taken)
+    given |= {number: next(free) for number in new if number not in given}
+    if all(number == kept for number, kept in given.items()):
+        return study
+    cells = {cell.number: replace(cell, number=given[cell.number]) for cell in study.cells}
+    trials = []
+    for trial in study.trials:
+        cell, head = cells[trial.cell.number], trial.phase.phase
+        head = head.model_copy(update={"name": phase_name(study.name, cell.number)})
+        trials.append(replace(trial, cell=cell, phase=trial.phase.model_copy(update={"phase": head})))
+    return replace(study, cells=tuple(cells.values()), trials=tuple(trials))
 
 
 def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
@@ -199,7 +209,7 @@ def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
         if not run.name.startswith(f"{study.name}."):
             continue
         try:
-            found.setdefault(phase_key(run.phase()), run)
+            found.setdefault(trial_key(run.phase()), run)
         except PhaseError:
             continue  # damaged: its trial is trained anew
     return found

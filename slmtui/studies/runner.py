@@ -14,30 +14,22 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-import psutil
-
-from slmtui.config.phase import Phase
 from slmtui.config.study import Study, Trial
-from slmtui.data.gpt2 import N_VOCAB
-from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.insight.estimates import memory_needed
 from slmtui.output import ExitStatus
 from slmtui.runs.lock import Lock, take
 from slmtui.session import Session, begin, resume
 from slmtui.studies import halving
 from slmtui.studies.processes import lock_file
-from slmtui.studies.results import Status, TrialResult, read_results, read_trial, runs_of, trial_key
+from slmtui.studies.results import Status, TrialResult, read_results, read_trial, runs_of
 from slmtui.training.control import CommandKind
 from slmtui.words import plural
 
 FAILURE = "training failed: "
-PROGRAM = 350 * 10**6  # bytes of a process that has imported torch
 UNFINISHED: tuple[Status, ...] = ("queued", "stopped")
 OTHERS: tuple[Status, ...] = ("running", "stopped", "failed")  # that are counted beside those done
 
@@ -73,9 +65,9 @@ class Work:
                 try:
                     self._train(trial, stop_at)
                 except UserError as error:
-                    self.refused[trial_key(trial)] = f"{trial.label}: {error}"
+                    self.refused[trial.key] = f"{trial.label}: {error}"
                 except TrainingFailed as error:  # a full disk may keep even its log from saying so
-                    self.failures[trial_key(trial)] = f"{trial.label}: {FAILURE}{error}"
+                    self.failures[trial.key] = f"{trial.label}: {FAILURE}{error}"
                 result = self.settle(trial)
             if result is not None:
                 yield result
@@ -83,10 +75,10 @@ class Work:
     def settle(self, trial: Trial) -> TrialResult | None:
         """A trial that this process has done with; None if there is nothing to say of it but why."""
         result = self.look(trial)
-        if trial_key(trial) in self.refused or (trial_key(trial) in self.failures and result.status != "failed"):
+        if trial.key in self.refused or (trial.key in self.failures and result.status != "failed"):
             return None
         if result.status == "queued":  # or it would be trained again and again
-            self.refused[trial_key(trial)] = f"{trial.label}: its run cannot be told from others"
+            self.refused[trial.key] = f"{trial.label}: its run cannot be told from others"
             return None
         return result
 
@@ -102,7 +94,7 @@ class Work:
         else:
             wanted = [(result.trial, None) for result in results if result.status in UNFINISHED]
         for trial, stop_at in wanted:
-            if trial_key(trial) in self.refused or trial_key(trial) in self.failures:
+            if trial.key in self.refused or trial.key in self.failures:
                 continue
             lock = take_trial(self.study, trial, self.checkpoints)
             if lock is None:
@@ -114,7 +106,7 @@ class Work:
         return None
 
     def look(self, trial: Trial) -> TrialResult:
-        return read_trial(trial, runs_of(self.study, self.checkpoints).get(trial_key(trial)))
+        return read_trial(trial, runs_of(self.study, self.checkpoints).get(trial.key))
 
     def _train(self, trial: Trial, stop_at: int | None) -> None:
         """UserError if it cannot be begun, or gone on with; TrainingFailed if it breaks off."""
@@ -139,35 +131,6 @@ def take_trial(study: Study, trial: Trial, checkpoints: Path) -> Lock | None:
         return take(path, patience=0)
     except OSError as error:
         raise UserError(f"{path.parent}: trials cannot be locked here ({error.strerror})") from None
-
-
-def workers_for(study: Study) -> int:
-    """How many trials at once: a core each, as far as the largest fit into half of the memory that is free.
-
-    That is a rule, and not measured on each machine: with a thread each, no trial waits for others of its own.
-    """
-    cores = usable_cores()
-    largest = max(memory_of(trial.phase) for trial in study.trials)
-    fit = psutil.virtual_memory().available // 2 // largest
-    return max(1, min(cores, fit, len(study.trials)))
-
-
-def usable_cores(cgroups: Path = Path("/sys/fs/cgroup")) -> int:
-    """The cores that this process may use: those it is bound to, and no more than a container's limit allows."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    for quota, period in (("cpu.max", ""), ("cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us")):  # of cgroups 2 and 1
-        with suppress(OSError, ValueError):
-            words = (cgroups / quota).read_text().split() + ((cgroups / period).read_text().split() if period else [])
-            allowed, of = map(int, words)  # microseconds in so many; "max" or −1: no limit
-            if allowed > 0 and of > 0:
-                return max(1, min(cores, allowed // of))
-    return cores
-
-
-def memory_of(phase: Phase) -> int:
-    """Bytes that a process takes which trains this phase."""
-    n_vocab = phase.tokenizer.vocab_size or N_VOCAB
-    return PROGRAM + sum(memory_needed(phase, n_vocab, TOKEN_LIMIT).values())
 
 
 @dataclass

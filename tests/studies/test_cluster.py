@@ -18,7 +18,7 @@ import pytest
 from slmtui import __version__
 from slmtui.cli import main
 from slmtui.config.study import Study
-from slmtui.runs.control import send
+from slmtui.runs.control import now, send
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import all_runs
 from slmtui.studies.cluster import _write
@@ -92,7 +92,7 @@ def compare(study: Study, there: Path, here: Path) -> None:
     for runs in zip(one.trials, other.trials, strict=True):
         first, second = [each.run for each in runs if each.run is not None]
         here_and_there = [{path.name for path in each.folder.iterdir()} for each in (first, second)]
-        assert here_and_there[0] - {"now.json"} == here_and_there[1] - {"now.json"}, "what it does now is over"
+        assert here_and_there[0] == here_and_there[1]
         assert first.phase_text() == second.phase_text()
 
 
@@ -119,6 +119,11 @@ def test_trials_trained_there_leave_the_folders_of_those_trained_here(
         assert isinstance(started, RunStarted)
         assert started.reference is not None
         assert started.reference.run.startswith(f"{other.name}@")
+
+    timed = make_study(rest="training.max_minutes = 0.0001\n", steps=7)
+    assert processes.run(*command[:-1], "timed", cwd=tmp_path).returncode == 0
+    assert [run.phase().training.max_iters for run in all_runs(tmp_path / "timed")] == [1, 1], "measured there"
+    compare(timed, tmp_path / "timed", tmp_path / "timed-here")
 
 
 def test_an_address_where_no_scheduler_is(
@@ -190,8 +195,8 @@ def test_two_of_three_workers_are_killed_and_the_numbers_are_the_same(
 def test_what_is_asked_of_a_study_here_is_asked_there(
     make_study: MakeStudy, tmp_path: Path, cluster: Cluster, processes: Processes
 ) -> None:
-    """A run is paused and goes on, the study is interrupted and goes on, killed and goes on, and the scheduler goes."""
-    worker = cluster.worker()
+    """A run is paused and goes on, the study is interrupted and goes on, killed and goes on."""
+    cluster.worker()
     study, there = make_study(rest="", steps=500), tmp_path / "there"
     command = ["study", "small.toml", "--on", cluster.address, "--checkpoints", "there"]
     process = processes.start(*command, cwd=tmp_path)
@@ -200,8 +205,11 @@ def test_what_is_asked_of_a_study_here_is_asked_there(
     assert run.is_alive()
     send(run.control_file, Command("pause"))
     wait_for(lambda: run.state(last_event(run.log_file)) == "paused")
+    wait_for(lambda: (said := now(run.control_file)) is not None and said.paused and not said.asked)
     send(run.control_file, Command("resume"))
     wait_for(lambda: run.state(last_event(run.log_file)) == "running")
+    send(run.control_file, Command("evaluate"))
+    wait_for(lambda: (said := now(run.control_file)) is not None and not said.paused and not said.asked)
     process.send_signal(signal.SIGINT)
     assert process.wait(PATIENCE) == 130, process.communicate()
     assert run.state(last_event(run.log_file)) == "stopped"
@@ -213,11 +221,42 @@ def test_what_is_asked_of_a_study_here_is_asked_there(
     assert processes.start(*command, cwd=tmp_path).wait(PATIENCE) == 0
     compare(study, there, tmp_path / "here")
 
-    process = processes.start(*command[:-1], "lost", cwd=tmp_path)
-    wait_for(lambda: any(run.last_file.exists() for run in all_runs(tmp_path / "lost")))
+
+@pytest.mark.soak
+def test_trials_with_a_time_go_on_there_with_the_steps_that_were_measured(
+    make_study: MakeStudy, tmp_path: Path, cluster: Cluster, processes: Processes
+) -> None:
+    cluster.worker()
+    study, there = make_study("max_minutes = 9", rest="training.max_minutes = 0.4\n"), tmp_path / "there"
+    command = ["study", "small.toml", "--on", cluster.address, "--checkpoints", "there"]
+    process = processes.start(*command, cwd=tmp_path)
+    wait_for(lambda: any(run.last_file.exists() for run in all_runs(there)))
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PATIENCE) == 130, process.communicate()
+    (run,) = all_runs(there)
+    steps = run.phase().training.max_iters
+    assert steps > 6, "too slow a machine for this test"
+    process = processes.start(*command, cwd=tmp_path)
+    assert process.wait(PATIENCE) == 0, process.communicate()
+    assert [trial.status for trial in read_results(study, there).trials] == ["done", "done"]
+    assert run.phase().training.max_iters == steps
+    assert any(b'"event":"resumed"' in run.log_file.read_bytes() for run in all_runs(there))
+
+
+@pytest.mark.soak
+def test_a_scheduler_that_goes_is_told_of(
+    make_study: MakeStudy, tmp_path: Path, cluster: Cluster, processes: Processes
+) -> None:
+    worker = cluster.worker()
+    make_study(rest="", steps=5000)
+    command = ["study", "small.toml", "--checkpoints", "there", "--on"]
+    process = processes.start(*command, cluster.address, cwd=tmp_path)
+    wait_for(lambda: any(run.last_file.exists() for run in all_runs(tmp_path / "there")))
     cluster.scheduler.kill()
-    assert process.wait(PATIENCE) == 2
-    said = process.communicate()[1]
+    status, said = process.wait(), process.communicate()[1]
+    assert status == 2, said
     assert "the cluster does not answer any more" in said
     assert "Traceback" not in said
+    (run,) = all_runs(tmp_path / "there")
+    assert run.state(last_event(run.log_file)) == "crashed"
     worker.kill()

@@ -8,18 +8,23 @@ import random
 import resource
 import shutil
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from slmtui.cli import main
 from slmtui.config.study import Study, load_study
+from slmtui.runs.cells import find_cell
 from slmtui.runs.run import all_runs
+from slmtui.studies.capacity import usable_cores
 from slmtui.studies.claims import CLAIMS
 from slmtui.studies.results import StudyResults, read_results
-from slmtui.studies.runner import Work, take_trial, usable_cores
+from slmtui.studies.runner import Work, take_trial
 from slmtui.training.control import CommandKind
 from tests.processes import Processes
 from tests.studies.conftest import GRID, MakeStudy
@@ -93,6 +98,36 @@ def test_a_trial_whose_log_came_from_a_cluster_before_its_checkpoint_begins_agai
     assert worked(study, tmp_path / "killed") == ["as it is · seed 1"]
     assert numbers(read_results(study, tmp_path / "killed")) == numbers(read_results(study, tmp_path / "whole"))
     assert len(all_runs(tmp_path / "killed")) == 2
+
+
+def test_how_many_train_at_once_is_known_without_torch() -> None:
+    code = "import sys; import slmtui.studies.capacity; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0, "the key + asks at once"
+
+
+def test_trials_are_known_by_their_settings_wherever_their_cells_stand(
+    study_file: Callable[..., Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    checkpoints = tmp_path / "checkpoints"
+
+    def trained(rest: str) -> list[dict[str, Any]]:
+        file = study_file(rest=rest)
+        assert main(["study", str(file), "--at-once", "1", "--json", "--checkpoints", str(checkpoints)]) == 0
+        return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+
+    first = trained("[grid]\nmodel.n_embd = [8, 24]\n")
+    assert [cell["number"] for cell in first] == [1, 2]
+    between = trained("[grid]\nmodel.n_embd = [8, 16, 24]\n")
+    assert [cell["number"] for cell in between] == [1, 3, 2], "a cell keeps the number that its runs have"
+    assert [trial["run"] for cell in between for trial in cell["trials"]] == [
+        "small.01-001", "small.01-002", "small.03-001", "small.03-002", "small.02-001", "small.02-002",
+    ]  # fmt: skip
+    cell = find_cell(checkpoints, "small/03")
+    assert cell is not None
+    assert [run.phase().model.n_embd for run in cell.runs] == [16, 16]
+    turned = trained("[[variant]]\nname = 'large'\nmodel.n_embd = 24\n[[variant]]\nname = 'new'\nmodel.n_embd = 32\n")
+    assert [cell["number"] for cell in turned] == [2, 4], "3 is another's"
+    assert len(all_runs(checkpoints)) == 8, "none was trained twice"
 
 
 def test_a_trial_that_another_process_has_is_left_to_it(make_study: MakeStudy, tmp_path: Path) -> None:

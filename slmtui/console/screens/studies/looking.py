@@ -95,9 +95,10 @@ class _Followed:
         from slmtui.config.study import load_study
         from slmtui.studies.claims import CLAIMS
         from slmtui.studies.follow import StudyFollower
+        from slmtui.studies.results import numbered
 
         try:
-            study = load_study(self.path, CLAIMS)
+            study = numbered(load_study(self.path, CLAIMS), self.checkpoints)
         except PhaseError as error:
             self._follower, self._listing = None, StudyListing(self.path, str(error.problems[0]))
             self._base = _base_of(self.path)

@@ -110,7 +110,9 @@ def trial_words(trial: TrialResult) -> str:
     summary = trial.summary
     if trial.status == "done" and trial.bits_per_byte is not None:
         return f"{trial.bits_per_byte:.3f}"
-    if summary is None or trial.status in ("queued", "done"):
+    if trial.status == "queued":
+        return "not begun"
+    if summary is None or trial.status == "done":
         return trial.status
     status: str = "paused" if is_paused(trial) else trial.status
     if trial.status == "failed" and summary.reason is not None:

@@ -145,7 +145,7 @@ def write_seeds(path: Path, new: list[int]) -> None:
 
 def _at_once(study: StudyListing) -> int:
     """How many trials would train at a time here."""
-    from slmtui.studies.runner import workers_for
+    from slmtui.studies.capacity import workers_for
 
     assert study.results is not None
     return workers_for(study.results.study)

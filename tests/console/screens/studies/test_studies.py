@@ -112,7 +112,7 @@ async def test_the_grid_has_the_means_and_the_line_below_what_is_known_of_a_cell
         await opened.press("enter", "down", "right")
         assert opened.screen.cell is not None
         assert opened.screen.cell.cell.number == 9
-        assert "seed 1 stopped 200 of 600, seed 2 queued" in opened.text("#cell")
+        assert "seed 1 stopped 200 of 600, seed 2 not begun" in opened.text("#cell")
 
 
 class ListAlone(App[None]):
