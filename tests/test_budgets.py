@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.config.study import trial_key
+from slmtui.config.trial_key import trial_key
 from slmtui.runs.continuing import continued
 from slmtui.runs.run import Run
 from slmtui.session import begin, resume

@@ -23,7 +23,6 @@ from __future__ import annotations
 
 import difflib
 import itertools
-import json
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -39,6 +38,7 @@ from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase, parse_toml, read_phase_text
 from slmtui.config.positions import KeyPath, Spot, spots
 from slmtui.config.source_path import source_path
+from slmtui.config.trial_key import phase_name, trial_key
 from slmtui.words import plural
 
 LARGEST_STUDY = 10_000  # trials
@@ -87,33 +87,6 @@ class Study:
     claims: tuple[str, ...]  # names of what is tested, see studies/claims.py
     cells: tuple[Cell, ...]
     trials: tuple[Trial, ...]  # seed by seed, so that what is there after a while compares
-
-
-def phase_name(study: str, cell: int) -> str:
-    """Of a cell's trials; their runs are named after it."""
-    return f"{study}.{cell:02}"
-
-
-def trial_key(phase: Phase) -> str:
-    """What a trial's run is known by: its settings, and not the number of its cell or what a variant is called.
-
-    What a phase takes from the models that it starts or learns from, and what its gate judges it against, only its run
-    knows; there the label of the cell stands for that.
-    """
-    values = phase.values()
-    del values["phase"]["name"]
-    from_others = [
-        *(["model", "tokenizer"] if phase.model.init_from is not None else []),
-        *(["gate"] if phase.gate.against is not None else []),
-    ]
-    if not from_others and not phase.training.distill_from:
-        del values["phase"]["title"]
-    for section in from_others:
-        del values[section]
-    del values["training"]["distill_from"]
-    if phase.training.max_minutes is not None:
-        del values["training"]["max_iters"]  # as many as there was time for
-    return json.dumps(values, sort_keys=True)
 
 
 def is_study(text: str) -> bool:
@@ -207,15 +180,22 @@ class _Reader:
     """The tables of a study file, and what is wrong with them."""
 
     def __init__(self, text: str, file: str) -> None:
-        self.text_of_file, self.file = text, file
+        self.file, self.texts = file, {file: text}  # by the name of the file that faults are in
         self.document = parse_toml(text, file)
         self.places = spots(text)
         self.problems: list[Problem] = []
 
     def raise_problems(self) -> None:
         if self.problems:
-            self.problems.sort(key=lambda problem: problem.line or float("inf"))
-            raise PhaseError(self.problems, self.text_of_file)
+            self.problems.sort(key=lambda problem: (not self._is_in(problem, self.file), problem.line or float("inf")))
+            first = self.problems[0]
+            raise PhaseError(
+                self.problems, next((self.texts[file] for file in self.texts if self._is_in(first, file)), "")
+            )
+
+    @staticmethod
+    def _is_in(problem: Problem, file: str) -> bool:
+        return problem.place.startswith(f"{file}:")
 
     def place(self, path: KeyPath) -> Spot | None:
         while path and path not in self.places:
@@ -271,6 +251,8 @@ class _Reader:
         if not isinstance(value, str) or (required and not value):
             self.wrong(("study", key), value, "a string")
             return ""
+        if key == "title" and not value.isprintable():
+            self.wrong(("study", key), value, "a title on one line")
         return value
 
     def seeds(self) -> tuple[int, ...]:
@@ -290,7 +272,7 @@ class _Reader:
         if value is None:
             return None
         if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value <= 10**6:
-            self.wrong(("study", "max_minutes"), value, "minutes, more than 0")
+            self.wrong(("study", "max_minutes"), value, "minutes, more than 0 and at most 1,000,000")
             return None
         return float(value)
 
@@ -325,9 +307,18 @@ class _Reader:
                 continue
             for key, value in keys.items():
                 if (section, key) == ("training", "seed") or section == "phase":
-                    self.fault((*path, section, key), "set by the study itself: seeds stand in [study]")
+                    where = ": seeds stand in [study]" if key == "seed" else ""
+                    self.fault((*path, section, key), f"set by the study itself{where}")
+                    continue
+                if path != ("grid",) and (section, key) in self._in_grid():
+                    self.fault((*path, section, key), "also in [grid], so it would not be clear which value counts")
                     continue
                 yield (section, key), value
+
+    def _in_grid(self) -> set[tuple[str, str]]:
+        grid = self.document.get("grid")
+        tables = grid.items() if isinstance(grid, dict) else ()
+        return {(section, key) for section, keys in tables if isinstance(keys, dict) for key in keys}
 
     def _label(self, path: KeyPath) -> str:
         spot = self.place(path)
@@ -371,6 +362,9 @@ class _Reader:
             path = ("variant", number)
             name = each.get("name")
             good = isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable()
+            if name is None:
+                self.fault((*path, "name"), "missing: each variant has a name of its own")
+                continue
             if not isinstance(name, str) or not good or name in [way.label for way in variants]:
                 allowed = f"a name of its own for each variant, on one line, of up to {LONGEST_NAME} characters"
                 self.wrong((*path, "name"), name, allowed)
@@ -384,7 +378,11 @@ class _Reader:
         if not base:
             return ""
         try:
-            return read_phase_text(source_path(base))
+            text = read_phase_text(source_path(base))
         except PhaseError as error:
             self.fault(("study", "phase"), "; ".join(str(problem) for problem in error.problems))
             return ""
+        if is_study(text):
+            self.wrong(("study", "phase"), base, "the file of a phase, and this is a study's")
+        self.texts[printable(base, limit=200)] = text
+        return text

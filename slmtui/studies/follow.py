@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from slmtui.config.phase_file import PhaseError
-from slmtui.config.study import Study, trial_key
+from slmtui.config.study import Study
+from slmtui.config.trial_key import trial_key
 from slmtui.runs.index import file_stamp
 from slmtui.runs.run import Run, all_runs
 from slmtui.studies.results import CellResult, StudyResults, TrialResult, read_trial

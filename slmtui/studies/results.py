@@ -12,7 +12,8 @@ from typing import Literal
 import numpy as np
 
 from slmtui.config.phase_file import PhaseError
-from slmtui.config.study import Cell, Study, Trial, phase_name, trial_key
+from slmtui.config.study import Cell, Study, Trial
+from slmtui.config.trial_key import phase_name, trial_key
 from slmtui.runs.cells import cell_number
 from slmtui.runs.log_reader import LogError, LogReader
 from slmtui.runs.run import Run, State, all_runs

@@ -30,6 +30,7 @@ seeds = [5, 6]
 def base(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.toml").write_text(PHASE)
+    (tmp_path / "study.toml").write_text(HEAD)
 
 
 def parsed(text: str) -> Study:
@@ -103,8 +104,14 @@ def test_a_study_of_seeds_alone_has_one_cell() -> None:
          ["mine.toml:5: study.halving: not possible with training.max_minutes", "training.max_iters"]),
         (HEAD + "[[variant]]\nname = 'a'\n[[variant]]\nname = 'b'\nmodel.n_embd = 8\n",
          ["mine.toml:7: variant: cells 1 (a) and 2 (b) have the same settings", "leave one of them out"]),
-        (HEAD + "[grid]\nmodel.n_embd = [16, 32]\n[[variant]]\nname = 'a'\nmodel.n_embd = 8\n",
-         ["mine.toml:5: grid: cells 1 (n_embd 16 · a) and 2 (n_embd 32 · a) have the same settings"]),
+        (HEAD + "[grid]\ntraining.learning_rate = [1e-3, 1.0e-3, '0.001']\n",
+         ["mine.toml:6: grid.training.learning_rate: not possible"]),
+        (HEAD + "[set]\nmodel.n_layer = 2\n[grid]\nmodel.n_embd = [16, 32]\nmodel.n_layer = [1, 2]\n"
+                "[[variant]]\nname = 'a'\nmodel.n_embd = 8\n",
+         ["mine.toml:6: set.model.n_layer: also in [grid]", "mine.toml:12: variant.model.n_embd: also in [grid]"]),
+        (HEAD + 'title = "a\\nb"\n', ['study.title: not possible (got "a\\nb"), allowed: a title on one line']),
+        (HEAD.replace("base.toml", "study.toml"), ["mine.toml:3: study.phase: not possible", "and this is a study's"]),
+        (HEAD + "[[variant]]\nmodel.n_embd = 8\n", ["mine.toml:5: variant.name: missing"]),
         (HEAD.replace("[5, 6]", "[5, 5]"), ["mine.toml:4: study.seeds: not possible (got [5, 5])"]),
         (HEAD.replace("[5, 6]", "3"), ["study.seeds: not possible (got 3), allowed: a list"]),
         (HEAD.replace("base.toml", "bass.toml"), ["mine.toml:3: study.phase: bass.toml", "did you mean base"]),
@@ -122,6 +129,18 @@ def test_what_is_wrong_is_said_with_its_line(text: str, said: list[str]) -> None
         parsed(text)
     for words in said:
         assert words in str(error.value)
+
+
+def test_a_fault_of_the_base_is_shown_in_its_own_text(tmp_path: Path) -> None:
+    (tmp_path / "base.toml").write_text(PHASE + "[training]\n\n\nmax_iters = 0\n")
+    with pytest.raises(PhaseError) as error:
+        parsed(HEAD)
+    place, line, _ = str(error.value).splitlines()
+    assert place.startswith("base.toml:10: training.max_iters: too small (got 0)")
+    assert line == "    max_iters = 0"
+    (tmp_path / "base.toml").write_text("[phase\n")
+    with pytest.raises(PhaseError, match=r"(?s)base.toml:1: not valid TOML.*\n    \[phase\n"):
+        parsed(HEAD)
 
 
 def test_all_faults_are_said_at_once_and_each_once() -> None:
