@@ -167,8 +167,8 @@ def _design(results: StudyResults) -> list[ReportBlock]:
     n_bytes, seconds = sum(first.blocks.n_bytes), [trial.summary.seconds for trial in measured if trial.summary]
     judged = {
         "network": "the network",
-        "static": "network and static counts",
-        "adaptive": "network and counts that learn on",
+        "static": "the network with static counts",
+        "adaptive": "the network with counts that learn on",
     }
     texts = {trial.summary.val_text for trial in measured if trial.summary}
     same = (
@@ -195,7 +195,7 @@ def _varied(study: Study) -> str:
         for key, value in cell.values.items():
             if f"{value}" not in values.setdefault(key, []):
                 values[key].append(f"{value}")
-    of_variants = {key for key in values if any(key not in cell.values for cell in study.cells)}
+    of_variants = {key for key in values if _is_of_variants(study, key)}
     lists = [f"{key} is {listed(each)}" for key, each in values.items() if key not in of_variants and len(each) < 9]
     if variants:
         in_variants = {key for key, each in values.items() if any(len(value) > LONGEST_VALUE for value in each)}
@@ -204,6 +204,12 @@ def _varied(study: Study) -> str:
         differ = "differ" if len(keys) > 1 else "differs"
         lists.append(f"{listed(keys)} {differ} between {listed(variants)}" if keys else f"variants: {listed(variants)}")
     return f"What varies: {'; '.join(lists)}." if lists else "Nothing varies but the seed."
+
+
+def _is_of_variants(study: Study, key: str) -> bool:
+    """Does a key differ between variants, and not within one, as a key of the grid does?"""
+    found = {(cell.variant, f"{cell.values.get(key)}") for cell in study.cells}
+    return len({value for _, value in found}) > 1 and len({variant for variant, _ in found}) == len(found)
 
 
 def _recipe(study: Study) -> str:
@@ -330,9 +336,11 @@ def _unknown(results: StudyResults, law: Law | str) -> list[ReportBlock]:
             f"{min(tokens):,} to {max(tokens):,} tokens; and whether the form of the law is right at all."
         )
     if results.test is None:
+        kept = any(trial.phase.data.test_fraction or trial.phase.data.test for trial in results.study.trials)
+        tells = "the test side tells, once all trials are done" if kept else "a test side, data.test, would tell"
         items.append(
             "How much the choice flatters: each trial's checkpoint was chosen on the validation text that it is judged "
-            "on, so all losses are a little too low (a test side, data.test, would tell)."
+            f"on, so all losses are a little too low ({tells})."
         )
     items.append(
         "What holds for other corpora, vocabularies and recipes: the study varies what it names, and nothing else. "

@@ -202,7 +202,7 @@ async def test_a_file_with_a_fault_is_listed_with_it_and_read_again_when_it_is_m
     file.write_text(good.replace("[1, 2, 3]", "[1, 1]"))
     async with open_studies() as opened:
         await opened.until(lambda: "studies/bad.toml:6: study.seeds: not possible" in opened.text("#fault"))
-        assert "width" in opened.all_text
+        await opened.until(lambda: "width" in opened.all_text)
         file.write_text(good)
         await opened.until(lambda: "other" in opened.all_text and not opened.screen.has_class("-fault"))
 
