@@ -29,6 +29,7 @@ async def test_each_screen_says_that_the_run_cannot_be_asked(
         for keys in (("space",), ("r", "P"), ("c", "escape", "f")):
             await pilot.press(*keys[:-1])
             await until(pilot, lambda: any(run.name in row.text for row in rows_of(app)))
+            await until(pilot, lambda: keys[-1] in app.screen.active_bindings)  # noqa: B023
             await pilot.press(keys[-1])
             refusal = "control.jsonl: cannot be written (Is a directory)"
             await until(pilot, lambda: any(refusal in toast for toast in toasts(app)))  # noqa: B023

@@ -16,6 +16,7 @@ from slmtui.console.charts import rendering
 from slmtui.console.charts.spec import ChartSpec, Mark, Series
 from slmtui.console.charts.widget import Chart
 from tests.console.screen_text import rows_of
+from tests.patience import until
 
 
 def losses(n: int, **changes: object) -> ChartSpec:
@@ -101,9 +102,8 @@ async def test_a_hidden_chart_is_not_drawn_until_it_is_seen(monkeypatch: pytest.
             patch.setattr(rendering, "draw_chart", lambda *_, **__: pytest.fail("drawn while hidden"))
             app.chart.set_spec(losses(900))
         app.chart.display = True
-        await pilot.pause()
         rows = rendering.draw_chart(losses(900), 98, 22).rows
-        assert shown(app.chart) == ["".join(piece for piece, _ in row) for row in rows]
+        await until(pilot, lambda: shown(app.chart) == ["".join(piece for piece, _ in row) for row in rows])
 
 
 async def test_a_chart_on_a_covered_screen_is_drawn_when_it_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,7 @@ from textual.pilot import Pilot
 from textual.widget import Widget
 from textual.widgets import Static
 
+from slmtui.console.screens.complete.checkpoint_dialog import CheckpointDialog
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.prompt_line import PromptLine
 from slmtui.console.screens.complete.sampling_fields import SamplingField
@@ -50,6 +51,12 @@ class CompletePage:
 
     async def until(self, true: Any, what: str = "what was waited for") -> None:
         await until(self.pilot, true, what)
+
+    async def chooser(self) -> CheckpointDialog:
+        """The list of models, once it has opened: they are looked for first."""
+        await self.until(lambda: isinstance(self.app.screen, CheckpointDialog), "the list of models")
+        assert isinstance(self.app.screen, CheckpointDialog)
+        return self.app.screen
 
     def done(self) -> bool:
         """Are all panels drawn, judged and looked through?"""

@@ -9,7 +9,6 @@ from textual.coordinate import Coordinate
 from textual.widgets import DataTable, Static
 
 from slmtui.console.screens.complete.alternatives import Alternatives
-from slmtui.console.screens.complete.checkpoint_dialog import CheckpointDialog
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.inference.batch import Sampling
@@ -60,8 +59,8 @@ async def test_there_is_nothing_to_choose_once_all_checkpoints_are_gone(checkpoi
     async with complete_page(copied, tmp_path) as page:
         shutil.rmtree(copied)
         await page.press("escape", "o", "enter")
+        await page.until(lambda: toasts(page.app)[-1:] == ["all checkpoints are gone by now"])
         assert isinstance(page.app.screen, CompleteScreen)
-        assert toasts(page.app)[-1] == "all checkpoints are gone by now"
 
 
 async def test_checkpoints_are_chosen_from_a_list(checkpoints: Path, tmp_path: Path) -> None:
@@ -69,9 +68,7 @@ async def test_checkpoints_are_chosen_from_a_list(checkpoints: Path, tmp_path: P
         await page.complete("alpha")
         kept = page.panel
         await page.press("escape", "o")
-        chooser = page.app.screen
-        assert isinstance(chooser, CheckpointDialog)
-        table = chooser.query_one(DataTable)
+        table = (await page.chooser()).query_one(DataTable)
         await page.until(lambda: str(table.get_cell_at(Coordinate(3, 4))) not in ("", "unreadable"))
         rows = [[str(cell) for cell in table.get_row_at(row)] for row in range(4)]
         assert [row[1:4] for row in rows] == [
@@ -84,7 +81,9 @@ async def test_checkpoints_are_chosen_from_a_list(checkpoints: Path, tmp_path: P
         assert page.screen.panels[0] is kept
         assert all(panel.display for panel in page.screen.panels)
         assert {panel.request for panel in page.screen.panels} == {kept.request}
-        await page.press("slash", "ctrl+o", "j", "enter")  # from the prompt; without marks, the row under the cursor
+        await page.press("slash", "ctrl+o")
+        await page.chooser()
+        await page.press("j", "enter")  # from the prompt; without marks, the row under the cursor
         await page.until(lambda: len(page.screen.panels) == 1)
         assert page.panel.name_shown == "tiny-002 last"
         await page.press("ctrl+o", "escape")
@@ -97,8 +96,7 @@ async def test_the_seeds_of_a_cell_complete_together(tmp_path: Path) -> None:
         train_tiny(checkpoints, tiny_phase(corpus, "s.01", study="s", seed=seed))
     async with complete_page(checkpoints, tmp_path) as page:
         await page.press("escape", "o")
-        assert isinstance(page.app.screen, CheckpointDialog)
-        table = page.app.screen.query_one(DataTable)
+        table = (await page.chooser()).query_one(DataTable)
         rows = [[str(cell) for cell in table.get_row_at(row)] for row in range(table.row_count)]
         assert [row[1:3] for row in rows] == [
             ["s/01", "2 seeds"], ["s.01-002", "best.pt"], ["s.01-002", "last.pt"],
@@ -119,10 +117,14 @@ async def test_no_more_checkpoints_are_marked_than_fit(checkpoints: Path, tmp_pa
     extra.write_bytes((checkpoints / "tiny-001" / "best.pt").read_bytes())
     try:
         async with complete_page(checkpoints, tmp_path, (160, 40)) as page:
-            await page.press("ctrl+o", *["space"] * 5, "enter")
+            await page.press("ctrl+o")
+            await page.chooser()
+            await page.press(*["space"] * 5, "enter")
             await page.until(lambda: len(page.screen.panels) == 4)
             assert page.screen.panels[-1].name_shown == "tiny-001 last"
-            await page.press("ctrl+o", "G", "enter")
+            await page.press("ctrl+o")
+            await page.chooser()
+            await page.press("G", "enter")
             await page.until(lambda: [panel.name_shown for panel in page.screen.panels] == ["extra.pt"])
     finally:
         extra.unlink()

@@ -183,16 +183,17 @@ async def test_space_leaves_a_file_out_and_takes_it_in_again(project: Path) -> N
         await pilot.press("space")
         await until(pilot, lambda: complete(app) and "11 files · 1 left out" in seen(app))
         await pilot.press("G", "space")
-        await pilot.pause()
-        assert "no pattern takes it in" in "\n".join(toasts(app))
+        await until(pilot, lambda: "no pattern takes it in" in "\n".join(toasts(app)))
         assert load_phase(phase).data.exclude == ("!/.secret",)
 
 
 async def test_without_a_phase_space_says_what_to_do() -> None:
     async with console() as (app, pilot):
         data(app).reader.open(Path("corpus"))
-        await until(pilot, lambda: data(app).reader.origin == Path("corpus") and complete(app))
-        await pilot.press("f", "space")
+        await until(pilot, lambda: (found := data(app).found) and found.origin == Path("corpus") and found.complete)
+        await pilot.press("f")
+        await until(pilot, lambda: app.focused is data(app).query_one(FilesTable))
+        await pilot.press("space")
         await until(pilot, lambda: "s saves the suggestion" in "\n".join(toasts(app)))
 
 

@@ -151,12 +151,10 @@ async def test_narrow_terminals_show_one_panel_at_a_time() -> None:
 
         assert seen() == ["phases"]
         await pilot.press("e")
-        await pilot.pause()
+        await until(pilot, lambda: app.focused is field(app, "name").editor)
         assert seen() == ["editor"]
-        assert app.focused is field(app, "name").editor
         await pilot.press("ctrl+o")
-        await pilot.pause()
-        assert seen() == ["meaning"]
+        await until(pilot, lambda: seen() == ["meaning"])
         await pilot.press("f")
         await until(pilot, lambda: app.focused is screen(app).editor.file)
         assert seen() == ["editor"]
@@ -192,7 +190,7 @@ async def test_every_key_is_in_the_help() -> None:
         ):
             assert words in text
         await pilot.press("e")
-        await pilot.pause()
+        await until(pilot, lambda: app.focused is field(app, "name").editor)
         text = help_for(app.screen).text
         for words in ("save the changes", "the form, or the file itself", "the next section", "back to the list"):
             assert words in text

@@ -290,7 +290,7 @@ async def test_a_study_is_started_and_ends(folder: Path, tiny_toml: str) -> None
     async with open_studies() as opened:
         await opened.until(lambda: "0 of 4" in opened.all_text)
         await opened.press("s")
-        assert "4 trials to train" in toasts(opened.app)[-1]
+        await opened.until(lambda: "4 trials to train" in "".join(toasts(opened.app)[-1:]))
         process = opened.screen.training.started["studies/small.toml"].process
         await opened.until(lambda: "4 of 4" in opened.all_text)
         await opened.until(lambda: not opened.screen.training.started)
@@ -306,6 +306,7 @@ async def test_stop_saves_and_start_goes_on(folder: Path, tiny_toml: str) -> Non
     async with open_studies() as opened:
         await opened.until(lambda: "0 of 4" in opened.all_text)
         await opened.press("s")
+        await opened.until(lambda: opened.screen.training.started)
         process = opened.screen.training.started["studies/small.toml"].process
         await opened.until(lambda: "running" in opened.all_text)
         opened.screen.training.started.clear()  # as a console that was started later, which knows it by its locks alone
