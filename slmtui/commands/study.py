@@ -162,8 +162,10 @@ def _what_to_do(result: TrialResult) -> str:
 
 
 def _tell(results: StudyResults, *, as_json: bool) -> None:
-    from slmtui.studies.tables import cell_record, claims_lines, table, test_lines
+    from slmtui.studies.tables import cell_record, claims_lines, table, test_lines, text_notes
 
+    for line in text_notes(results):
+        say(line)
     if as_json:
         for cell in results.cells:
             put_json(json.dumps(cell_record(results, cell), ensure_ascii=False))

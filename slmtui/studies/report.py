@@ -312,7 +312,10 @@ def _of_claims(results: StudyResults) -> list[ReportBlock]:
 def _unknown(results: StudyResults, law: Law | str) -> list[ReportBlock]:
     """What the study does not say."""
     items = []
-    missing = len(results.trials) - sum(len(cell.measured) for cell in results.cells)
+    missing = sum(len(cell.trials) - len(cell.measured) - len(cell.on_other_text) for cell in results.cells)
+    others = sum(len(cell.on_other_text) for cell in results.cells)
+    if others:
+        items.append(f"{plural(others, 'trial')} had another text than the others of the cell, and count nowhere.")
     if missing:
         items.append(f"{plural(missing, 'trial')} of {len(results.trials)} did not come to the end, and count nowhere.")
     undecided = []

@@ -60,9 +60,23 @@ class CellResult:
     cell: Cell
     trials: tuple[TrialResult, ...]
 
-    @property
+    @cached_property
     def measured(self) -> list[TrialResult]:
-        """The trials that came to their end."""
+        """The trials that came to their end, on the text that most of them had; of a tie, that of the last."""
+        return [result for result in self._done if _text(result) == self._usual_text]
+
+    @property
+    def on_other_text(self) -> list[TrialResult]:
+        """The trials that came to their end and count nowhere: the corpus has changed before or after them."""
+        return [result for result in self._done if _text(result) != self._usual_text]
+
+    @cached_property
+    def _usual_text(self) -> str:
+        texts = [_text(result) for result in self._done]
+        return max(reversed(texts), key=texts.count, default="")
+
+    @property
+    def _done(self) -> list[TrialResult]:
         return [result for result in self.trials if result.blocks is not None and result.status == "done"]
 
     @cached_property
@@ -148,6 +162,10 @@ def compare_cells(first: CellResult, second: CellResult, comparisons: int = 1) -
         [np.array(pair[which].judged) / np.array(pair[which].n_bytes) * sizes for pair in blocks] for which in (0, 1)
     )
     return compare(np.array(one_losses), np.array(other_losses), sizes, level_for(comparisons))
+
+
+def _text(result: TrialResult) -> str:
+    return "" if result.summary is None else result.summary.data
 
 
 def same_text(results: Sequence[TrialResult]) -> bool:

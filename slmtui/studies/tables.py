@@ -6,7 +6,7 @@ from typing import Any
 
 from slmtui.runs.lines import flattery_verdict
 from slmtui.studies.claims import judge_claims
-from slmtui.studies.results import CellResult, StudyResults
+from slmtui.studies.results import CellResult, StudyResults, same_text
 from slmtui.studies.statistics import Comparison, Estimate
 from slmtui.words import number
 
@@ -61,6 +61,18 @@ def test_lines(results: StudyResults) -> list[str]:
     """The same, under the table of a terminal."""
     words = test_words(results)
     return ["", f"test: {words}"] if words else []
+
+
+def text_notes(results: StudyResults) -> list[str]:
+    """What is left out or cannot be compared because texts differ, one line each."""
+    lines = [
+        f"{trial.run.name} was trained or judged on another text than most of its cell, and is left out; delete it, "
+        "and it is trained anew on the text of now"
+        for cell in results.cells for trial in cell.on_other_text if trial.run is not None
+    ]  # fmt: skip
+    if not same_text([trial for cell in results.cells for trial in cell.measured]):
+        lines.append("not all cells are judged on the same validation text; those that differ are not compared (–)")
+    return lines
 
 
 def against_words(results: StudyResults, cell: CellResult) -> str:

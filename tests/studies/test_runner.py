@@ -130,6 +130,23 @@ def test_trials_are_known_by_their_settings_wherever_their_cells_stand(
     assert len(all_runs(checkpoints)) == 8, "none was trained twice"
 
 
+def test_trials_of_another_text_are_left_out_and_named(
+    study_file: Callable[..., Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    file, checkpoints = str(study_file("", "")), str(tmp_path / "checkpoints")
+    command = ["study", file, "--at-once", "1", "--checkpoints", checkpoints]
+    study = load_study(file, CLAIMS)
+    assert len(list(itertools.islice(Work(study, Path(checkpoints), never).run(), 1))) == 1
+    for text in [*Path(study.trials[0].phase.data.source[0]).rglob("*.py")]:
+        text.write_text(text.read_text() * 3)
+    assert main(command) == 0
+    assert "small.01-001 was trained or judged on another text than most of its cell" in capsys.readouterr().err
+    (cell,) = read_results(study, Path(checkpoints)).cells
+    assert [trial.trial.seed for trial in cell.measured] == [2]
+    assert main(["report", file, "--checkpoints", checkpoints]) == 0
+    assert "1 trial had another text than the others" in capsys.readouterr().out
+
+
 def test_a_trial_that_another_process_has_is_left_to_it(make_study: MakeStudy, tmp_path: Path) -> None:
     study, checkpoints = make_study(), tmp_path / "checkpoints"
     lock = take_trial(study, study.trials[1], checkpoints)

@@ -131,7 +131,7 @@ class Finder:
 
     def find(self, results: StudyResults) -> Finding:
         from slmtui.studies.laws import law_lines, law_of, points_of
-        from slmtui.studies.tables import claims_lines, table, test_lines
+        from slmtui.studies.tables import claims_lines, table, test_lines, text_notes
 
         points = points_of(results)
         if points != self._points:
@@ -141,7 +141,7 @@ class Finder:
         law = self._law
         claims = [line for line in claims_lines(results) if line]
         return Finding(
-            results, "\n".join([*table(results), *test_lines(results)]),
+            results, "\n".join([*table(results), *test_lines(results), *text_notes(results)]),
             "\n\n".join(claims) or "This study tests no claims; `claims` in its [study] names them (docs/studies.md).",
             f"No law: {law}." if isinstance(law, str) else law_words(law),
             tuple(self._lines),
