@@ -25,7 +25,7 @@ from textual.widget import AwaitMount, Widget
 
 from slmtui.config.phase import Phase
 from slmtui.console.base import KEYS, MODES, ConsoleScreen
-from slmtui.console.dialogs.help import help_for, is_ours
+from slmtui.console.dialogs.help import help_for, is_ours, words_for
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
 from slmtui.console.host import Host
@@ -86,6 +86,7 @@ class Console(Host):
     BINDINGS: ClassVar[list[BindingType]] = [
         *MODE_KEYS,
         Binding("question_mark", "help", "help", key_display="?"),
+        Binding("i", "explain", "words", show=False, tooltip="what the words on this screen mean"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
         Binding("q", "leave", "quit", show=False),
         Binding("ctrl+q", "leave", "quit", show=False, priority=True),  # in a dialog, too
@@ -221,6 +222,9 @@ class Console(Host):
 
     def action_help(self) -> None:
         self.push_screen(help_for(self.screen))
+
+    def action_explain(self) -> None:
+        self.push_screen(words_for(self.screen))
 
     def action_log(self) -> None:
         try:

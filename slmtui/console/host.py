@@ -52,6 +52,7 @@ class Host(App[str]):
         self.trainer = TrainerThread(checkpoints)
         self.server = RunServer()
         self.watched: Run | None = None  # what Train shows and Complete talks to
+        self.prompt: str | None = None  # to be completed when Complete is seen
         self.phase_file: Path | None = None  # what Phases shows and Data describes
         self.failures: list[tuple[str, str]] = []  # what could not be trained, and why, until it is read on Train
         self.living: tuple[str, ...] = ()  # the runs that other processes train
@@ -61,6 +62,11 @@ class Host(App[str]):
         """Show a run on Train."""
         self.watched = run
         self.switch_mode("train")
+
+    def talk(self, run: Run, prompt: str) -> None:
+        """Complete a prompt with a run's model, on Complete."""
+        self.watched, self.prompt = run, prompt
+        self.switch_mode("complete")
 
     def train(self, job: Phase | Run) -> None:
         """Train a phase or go on with a run, after what is queued already, and show it."""

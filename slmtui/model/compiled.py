@@ -11,10 +11,14 @@ COMPILING = "compiling its counts, once for this installation: up to a minute"
 
 def tell_of_compiling(tell: Callable[[str], object]) -> None:
     """Before counts are used, if that takes a while the first time."""
+    if not counts_are_compiled():
+        tell(COMPILING)
+
+
+def counts_are_compiled() -> bool:
     from slmtui.data.context_mixing.kernels import distribution, read  # numba, which few need
 
-    if not (is_compiled(read) and is_compiled(distribution)):
-        tell(COMPILING)
+    return is_compiled(read) and is_compiled(distribution)
 
 
 def is_compiled(function: Any) -> bool:

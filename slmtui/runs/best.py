@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import Run
 from slmtui.runs.summary import RunSummary, summarise
 
 
-def best_run(newest_first: Iterable[Run]) -> Run | None:
+def best_run(
+    newest_first: Iterable[Run], summary_of: Callable[[Run], RunSummary] = lambda run: summarise(run)[0]
+) -> Run | None:
     """The run whose checkpoint predicts its validation text in the fewest bits per byte; None before an evaluation.
 
     Only runs with the validation text of the newest one are compared: on another text the number says nothing. Of two
-    that are alike it is the newer one. A log that cannot be read takes no part.
+    that are alike it is the newer one. A log that cannot be read takes no part. summary_of: reads it, or knows it.
     """
     judged: list[tuple[Run, RunSummary, float]] = []
     for run in newest_first:
         try:
-            summary, _ = summarise(run)
+            summary = summary_of(run)
         except (LogError, OSError):
             continue
         bits = summary.judged_bits_per_byte

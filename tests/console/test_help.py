@@ -13,6 +13,7 @@ import slmtui.console
 from slmtui.console.dialogs.help import help_for
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.data.file_table import FilesTable
+from slmtui.console.text.seen import text_seen
 from slmtui.runs.run import Run
 from tests.console.conftest import WIDE, MakeConsole, Until
 
@@ -76,6 +77,25 @@ async def test_a_run_that_has_ended_offers_no_keys_to_steer_it(
         commands = [command.title for command in app.get_system_commands(app.screen)]
         assert [name for name in commands if name.startswith(("Pause", "Next", "Evaluate", "Lower", "Rate"))] == []
         assert "learning rate" not in help_for(app.screen).text.partition("Words")[0]
+
+
+async def test_i_explains_the_words_that_stand_on_the_screen(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: finished_run.name in str(app.screen.query_one("#phase-title", Static).render()))
+        await until(pilot, lambda: "b/byte" in text_seen(app.screen, app.screen.region))
+        await pilot.press("i")
+        await until(pilot, lambda: isinstance(app.screen, Message))
+        explained = app.screen.text  # type: ignore[attr-defined]
+        assert "gap\n  The validation loss minus the training loss" in explained
+        assert "bits per byte\n" in explained
+        assert "temperature" not in explained  # which stands on another screen
+        assert "ensemble" not in explained
+        await pilot.press("i", "question_mark")
+        await until(pilot, lambda: isinstance(app.screen, Message) and app.screen.heading == "help")
+        assert "Words on this screen\n" in app.screen.text  # type: ignore[attr-defined]
 
 
 def _subclasses(cls: type[Widget]) -> set[type[Widget]]:

@@ -48,7 +48,12 @@ class Picker(App[None]):
             self.chosen = path
 
         paths = [Path(phase) for phase in phases]
-        self.push_screen(SourceDialog("show the data of", phases=paths, current=paths[0] if paths else None), keep)
+        self.push_screen(
+            SourceDialog(
+                "show the data of", offers={path: str(path) for path in paths}, current=paths[0] if paths else None
+            ),
+            keep,
+        )
 
 
 @asynccontextmanager

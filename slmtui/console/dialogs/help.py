@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from textual.binding import Binding
 from textual.dom import DOMNode
 from textual.screen import ModalScreen, Screen
 
 from slmtui.console.dialogs.question import Message
-from slmtui.training.gap import SCALE, WORST
+from slmtui.console.text.seen import text_seen
+from slmtui.glossary import Word, words_in
 
-WORDS = f"""\
-gap        validation − training loss, in nats per token. The scale is a house scale:
-           {", ".join(f"< {limit:g} {word}" for limit, word in SCALE)}, else {WORST}.
-           A small gap can also mean under-fitting, or leakage; look at bits per byte, too.
-baseline   what counting reaches on the same split: an n-gram model, or a context mixer.
-           counting, adaptive learns from the validation text, too, as it goes.
-bits/byte  the validation loss per byte of text: comparable between vocabularies.
-mixed      the loss of the network and the n-gram model together, with [model] ngram_mix.
-static     with [model] context_mixing: of the network and counts of the training text;
-adaptive   the same where the counts also learn from each token after it was predicted.
-best       the evaluation with the lowest validation loss: of the network, or of the mixture
-           that decides ([evaluation] decides); best.pt holds its model."""
-
-
+NO_WORDS = "None of the glossary's words stands on this screen now; docs/glossary.md has them all."
+MOST_WIDTH = 84  # columns of an explanation
+AROUND = 14  # columns that a dialog takes beside its text, at most
 BROUGHT_ALONG = "Moving and editing"  # the heading of keys that Textual's own widgets have
 
 
@@ -57,7 +49,29 @@ def help_for(screen: Screen[object]) -> Message:
     moving = {BROUGHT_ALONG: groups.pop(BROUGHT_ALONG)} if BROUGHT_ALONG in groups else {}
     for title, rows in (groups | moving).items():  # what everybody knows comes last
         lines += [title, *(f"  {keys:<{width}}  {text}" for keys, text in rows), ""]
-    return Message("\n".join(lines) + "Words\n" + WORDS, title="help")
+    return Message("\n".join(lines) + f"Words on this screen\n{explanations(screen)}", title="help")
+
+
+def words_for(screen: Screen[object]) -> Message:
+    """What the words mean that stand on the screen."""
+    return Message(explanations(screen), title="words on this screen")
+
+
+def explanations(screen: Screen[object]) -> str:
+    """Of the words on the screen: those in what has the focus first, then all others, as they stand there."""
+    words: dict[str, Word] = {}
+    focused = [] if screen.focused is None or screen.focused.parent is None else [screen.focused.parent]
+    for widget in (*focused, *screen.query("#body"), screen):  # a dialog has no body
+        if widget is screen and screen.query("#body"):
+            break  # what is above and below has no numbers
+        words |= {word.word: word for word in words_in(text_seen(screen, widget.region))}
+    width = min(MOST_WIDTH, screen.app.size.width - AROUND)
+    return "\n".join(_explained(word, width) for word in words.values()) or NO_WORDS
+
+
+def _explained(word: Word, width: int) -> str:
+    text = f"{word.meaning} {word.use}".strip()
+    return f"{word.word}\n" + textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  ")
 
 
 def _group(node: DOMNode, screen: Screen[object]) -> str:

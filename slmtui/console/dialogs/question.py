@@ -58,7 +58,7 @@ class Question(ModalScreen[str | None]):
 class Message(ModalScreen[None]):
     """Something to read, and any of the usual keys to close it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,question_mark", "app.pop_screen", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,question_mark,i", "app.pop_screen", "close")]
 
     def __init__(self, text: str, *, title: str) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Choosing a text: one of the project's phases, a folder or file with text, or a path typed."""
+"""Choosing a text: one that is offered, such as a phase's, a folder or file with text, or a path typed."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -31,7 +31,7 @@ NAME_WIDTH = 34
 
 
 class SourceOptions(OptionList):
-    BINDING_GROUP_TITLE = "List of phases and folders"
+    BINDING_GROUP_TITLE = "List of texts"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("right,l", "screen.into", "into the folder", show=False, tooltip="list what is in this folder"),
         Binding("left,h", "screen.out", "out of the folder", show=False, tooltip="list the folder above"),
@@ -51,7 +51,11 @@ class PathInput(Input):
 
 
 class SourceDialog(ModalScreen[Path | None]):
-    """Gives a phase file, a folder or a text file that exists; None if it is left. only_files: no folder is given."""
+    """Gives a path that is offered, a folder or a text file that exists; None if it is left.
+
+    offers: by path, what stands in the list. only_files: no folder is given. nearby: where this folder has no text,
+    list the one above.
+    """
 
     DEFAULT_CSS = """
     SourceDialog SourceOptions {
@@ -68,10 +72,12 @@ class SourceDialog(ModalScreen[Path | None]):
     ]
 
     def __init__(
-        self, title: str, *, phases: Sequence[Path] = (), current: Path | None = None, only_files: bool = False
-    ) -> None:
+        self, title: str, *, offers: Mapping[Path, str] | None = None, current: Path | None = None,
+        only_files: bool = False, nearby: bool = False,
+    ) -> None:  # fmt: skip
         super().__init__()
-        self.heading, self.phases, self.current, self.only_files = title, phases, current, only_files
+        self.heading, self.offers, self.current = title, dict(offers or {}), current
+        self.only_files, self.nearby = only_files, nearby
         self.folder = Path()  # whose text is listed
         self._choices: list[Path] = []  # of the options that can be taken, in order
         self._listed: list[TextFolder] | None = None  # None: not known yet
@@ -92,11 +98,11 @@ class SourceDialog(ModalScreen[Path | None]):
     def on_mount(self) -> None:
         self._fill()
         self._list(self.folder)
-        if not self.phases:
+        if not self.offers:
             self.action_type()  # what is listed is not known yet
             return
         options = self.query_one(SourceOptions)
-        options.highlighted = self.phases.index(self.current) if self.current in self.phases else 0
+        options.highlighted = list(self.offers).index(self.current) if self.current in self.offers else 0
         options.focus()
 
     def action_type(self) -> None:
@@ -148,41 +154,45 @@ class SourceDialog(ModalScreen[Path | None]):
         self.call_later(self._show, folder, found)
 
     def _show(self, folder: Path, found: list[TextFolder]) -> None:
-        if folder == self.folder:
+        if folder != self.folder:
+            return
+        if self.nearby and not found and folder == Path():
+            self._list(_parent(folder))
+        else:
             self._listed = [one for one in found if one.path != folder] if self.only_files else found
             self._fill()
             self._left = None
 
     def _fill(self) -> None:
-        """The phases, then what is known of the folder; the cursor stays on what it was on."""
+        """What is offered, then what is known of the folder; the cursor stays on what it was on."""
         options = self.query_one(SourceOptions)
         before = self._left if self._left is not None and self._listed is not None else self._chosen()
         listed = (self._listed or [])[:MOST_LISTED]
         place = visible(cut_left(str(self.folder.resolve()), 52))
         words = "looking for text in" if self._listed is None else "text in" if listed else "no text in"
-        self._choices = [*self.phases, *(one.path for one in listed)]
+        self._choices = [*self.offers, *(one.path for one in listed)]
         options.set_options(
             [
-                *(Option(visible(str(path))) for path in self.phases),
+                *(Option(visible(offer)) for offer in self.offers.values()),
                 Option(Content.assemble((f"{words} {place}", "$quiet")), disabled=True),
                 *(Option(_line(one)) for one in listed),
             ]
         )
         if before in self._choices:
             options.highlighted = self._option(self._choices.index(before))
-        elif self.phases or self._choices:
-            first = len(self.phases) if listed and self.folder != Path() else 0
+        elif self._choices:
+            first = len(self.offers) if listed and self.folder != Path() else 0
             options.highlighted = self._option(first)
 
     def _option(self, choice: int) -> int:
         """The place of a choice among the options, one of which is the heading of the folder."""
-        return choice + (choice >= len(self.phases))
+        return choice + (choice >= len(self.offers))
 
     def _chosen(self) -> Path | None:
         place = self.query_one(SourceOptions).highlighted
-        if place is None or place == len(self.phases):
+        if place is None or place == len(self.offers):
             return None
-        choice = place - (place > len(self.phases))
+        choice = place - (place > len(self.offers))
         return self._choices[choice] if choice < len(self._choices) else None
 
     @on(OptionList.OptionSelected)

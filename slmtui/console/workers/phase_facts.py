@@ -21,6 +21,8 @@ from slmtui.project import DEFAULT_CHECKPOINTS
 if TYPE_CHECKING:
     from slmtui.data.dataset import Dataset
     from slmtui.runs.preview import RunPreview
+    from slmtui.runs.run import Run
+    from slmtui.runs.summary import RunSummary
 
 MOST_COMPARED = 500_000  # tokens whose two sides are compared without being asked to: a few seconds
 LARGEST_UNASKED = 20_000_000  # bytes of corpus that are read without being asked to
@@ -72,6 +74,22 @@ def find_previews(
         except (OSError, ValueError):  # a run that has not begun, or a torn log, tells nothing
             continue
     return found
+
+
+def find_best(checkpoints: Path, known: dict[str, tuple[int, RunSummary]]) -> RunSummary | None:
+    """The best run of a project; `known` keeps what was seen, by run, until its log has grown."""
+    from slmtui.runs.best import best_run
+    from slmtui.runs.run import newest_runs
+    from slmtui.runs.summary import summarise
+
+    def summary_of(run: Run) -> RunSummary:
+        size = run.log_file.stat().st_size
+        if run.name not in known or known[run.name][0] != size:
+            known[run.name] = size, summarise(run)[0]
+        return known[run.name][1]
+
+    best = best_run(newest_runs(checkpoints), summary_of)
+    return None if best is None else summary_of(best)
 
 
 def speed_from_run(phase: Phase, seen: RunPreview | None) -> Speed | None:

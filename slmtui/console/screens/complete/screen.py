@@ -22,7 +22,7 @@ from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDi
 from slmtui.console.screens.complete.chosen_model import ChosenModel, all_models, model_state, usual_checkpoint
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.completion_worker import CompletionContext, read_model
-from slmtui.console.screens.complete.prompt_history import PromptHistory
+from slmtui.console.screens.complete.prompt_history import PromptHistory, typed
 from slmtui.console.screens.complete.prompt_line import PromptLine
 from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.sampling_fields import SamplingFields
@@ -47,7 +47,7 @@ Looked for runs in {folder}"""
 class CompleteScreen(ConsoleScreen):
     AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash,i", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
+        Binding("slash", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
         Binding("s", "settings", "settings", show=False, tooltip="change how completions are drawn"),
         Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
         Binding(
@@ -141,6 +141,9 @@ class CompleteScreen(ConsoleScreen):
             self._follow()
         for panel in self.panels:
             panel.look_at_file()
+        if self.host.prompt is not None and self.panels and all(panel.is_mounted for panel in self.panels):
+            self.query_one(PromptLine).value, self.host.prompt = typed(self.host.prompt), None
+            self.complete()  # what was chosen on another screen
 
     def _follow(self) -> None:
         """Talk to the run that is being watched; a choice that was made stays beside it."""

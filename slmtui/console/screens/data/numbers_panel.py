@@ -11,7 +11,7 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from slmtui.console.screens.data.overview import DataOverview
+from slmtui.console.workers.overview import DataOverview
 
 
 class NumbersPanel(VerticalScroll, can_focus=True):

@@ -16,7 +16,7 @@ from slmtui.output import visible
 from slmtui.words import NOTHING, percent, plural
 
 if TYPE_CHECKING:
-    from slmtui.console.screens.data.overview import DataOverview
+    from slmtui.console.workers.overview import DataOverview
 
 COPIES_SHOWN = 5
 EIGHTHS = " ▏▎▍▌▋▊▉"

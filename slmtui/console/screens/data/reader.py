@@ -11,7 +11,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from slmtui.console.base import ConsoleScreen
-from slmtui.console.screens.data.overview import DataOverview, OverviewCache, find_out
+from slmtui.console.workers.overview import DataOverview, OverviewCache, find_out
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import default_phase_file, project_phases
@@ -27,8 +27,8 @@ o   look at something else instead"""
 NO_PROJECT = """\
 Nothing to show yet: this folder has no phases/.
 
-i   set up a project here: phases, and a small corpus to try them on
-o   look at a folder or a text file of your own"""
+b   begin: choose a text, and have a phase suggested for it
+o   only look at a folder or a text file of your own"""
 WAYS_OUT = """\
 o   show another phase's data, or a folder or file
 p   mend the phase"""

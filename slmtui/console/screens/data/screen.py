@@ -17,7 +17,7 @@ from textual.widgets import DataTable, Static
 from slmtui.config.editing import with_value
 from slmtui.config.schema import keys
 from slmtui.console.base import ConsoleScreen
-from slmtui.console.dialogs.project import offer_set_up
+from slmtui.console.beginning import begin
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
@@ -25,12 +25,12 @@ from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FilesTable, file_rows
 from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
-from slmtui.console.screens.data.overview import DataOverview, suggestion_for_here
 from slmtui.console.screens.data.reader import DataReader
 from slmtui.console.screens.data.selecting import change_selection
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.text.columns import cut
 from slmtui.console.text.token_rows import label
+from slmtui.console.workers.overview import DataOverview, suggestion_for_here
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
@@ -77,7 +77,7 @@ class DataScreen(ConsoleScreen):
         Binding("v", "see('validation')", "validation", tooltip="can the validation side be trusted"),
         Binding("u", "see('suggestion')", "suggests", tooltip="the phase that this corpus suggests"),
         Binding("o", "source", "open", tooltip="show another phase's data, or a folder or file"),
-        Binding("i", "set_up", "set up", tooltip="set up a project in this folder"),
+        Binding("b", "begin", "begin", tooltip="choose a text, and have a phase suggested for it"),
         Binding("s", "save", "save", tooltip="save the suggestion as a phase"),
         Binding("e", "repeat", "longest repeat", show=False, tooltip="the longest repeat, in validation and training"),
         Binding("ctrl+r", "again", "read again", show=False, tooltip="read the corpus again"),
@@ -119,7 +119,7 @@ class DataScreen(ConsoleScreen):
         self.query_one(FilesTable).focus()
 
     def hinted(self, action: str) -> bool:
-        if action == "set_up":
+        if action == "begin":
             return not PHASES.is_dir()
         return action not in NEED_DATA or not self.has_class("-trouble")
 
@@ -314,8 +314,8 @@ class DataScreen(ConsoleScreen):
 
     @work
     async def action_source(self) -> None:
-        phases = project_phases()
-        dialog = SourceDialog("show the data of", phases=phases, current=self.reader.origin)
+        phases = {path: str(path) for path in project_phases()}
+        dialog = SourceDialog("show the data of", offers=phases, current=self.reader.origin)
         path = await self.host.push_screen_wait(dialog)
         if path is not None:
             self.reader.open(path)
@@ -364,8 +364,7 @@ class DataScreen(ConsoleScreen):
         else:
             self.notify("measuring a few steps on this machine …")
             app = self.host
-            measured = to_thread(suggestion_for_here, found, lambda: app.trainer.busy or not app.is_running)
-            suggestion = await measured or suggestion
+            suggestion, _ = await to_thread(suggestion_for_here, found, lambda: app.trainer.busy or not app.is_running)
         text, there = suggested_toml(suggestion), Draft(SUGGESTED)
         path, there.text = SUGGESTED, text
         try:
@@ -382,8 +381,8 @@ class DataScreen(ConsoleScreen):
         self.reader.open(path)
 
     @work
-    async def action_set_up(self) -> None:
-        if await offer_set_up(self.host):
+    async def action_begin(self) -> None:
+        if await begin(self.host):
             self.action_again()
 
     def action_again(self) -> None:

@@ -6,7 +6,7 @@ from slmtui.config.editing import typed_list, with_value
 from slmtui.config.schema import keys
 from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.data.file_table import FileRow
-from slmtui.console.screens.data.overview import DataOverview
+from slmtui.console.workers.overview import DataOverview
 from slmtui.errors import UserError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from slmtui.config.editing import new_phase, with_value
 from slmtui.config.schema import keys
 from slmtui.config.values import check_value
+from slmtui.console.beginning import begin
 from slmtui.console.dialogs.input import InputDialog
-from slmtui.console.dialogs.project import offer_set_up
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
@@ -89,9 +89,9 @@ class PhaseFiles:
             self._drafts.look()
             self._refresh()
 
-    async def set_up(self) -> None:
-        """Offer to put the phases and the corpus that come with slmtui into this folder."""
-        if await offer_set_up(self._host):
+    async def begin(self) -> None:
+        """Choose a text, and have a phase suggested for it."""
+        if await begin(self._host):
             self._drafts.look()
             self._refresh()
 

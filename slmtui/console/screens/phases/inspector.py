@@ -12,6 +12,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.workers.phase_facts import (
     data_key,
+    find_best,
     find_previews,
     measure,
     read_counts,
@@ -31,6 +32,7 @@ from slmtui.insight.estimates import (
 
 if TYPE_CHECKING:
     from slmtui.runs.preview import RunPreview
+    from slmtui.runs.summary import RunSummary
 
 
 class PhaseInspector:
@@ -42,6 +44,9 @@ class PhaseInspector:
         self._speeds: dict[tuple[object, ...], Speed | str] = {}
         self._previews: dict[str, RunPreview] = {}  # of the newest run of each phase
         self._seen: dict[str, tuple[int, RunPreview]] = {}
+        self._summed: dict[str, tuple[int, RunSummary]] = {}
+        self.best: RunSummary | None = None  # the best run of the project, with its phase
+        self.runs_known = False
         self.memory_here = memory_of_machine()
 
     def counts_of(self, phase: Phase) -> DatasetCounts | NoCounts | None:
@@ -97,7 +102,8 @@ class PhaseInspector:
         checkpoints = self._screen.host.checkpoints
 
         def look() -> None:
-            self._screen.call_later(self._take_previews, find_previews(checkpoints, names, self._seen))
+            seen, best = find_previews(checkpoints, names, self._seen), find_best(checkpoints, self._summed)
+            self._screen.call_later(self._take_runs, seen, best)
 
         self._screen.run_worker(look, thread=True, exclusive=True, group="runs")
 
@@ -117,8 +123,8 @@ class PhaseInspector:
         self._facts[key] = facts
         self._changed()
 
-    def _take_previews(self, previews: dict[str, RunPreview]) -> None:
-        self._previews = previews
+    def _take_runs(self, previews: dict[str, RunPreview], best: RunSummary | None) -> None:
+        self._previews, self.best, self.runs_known = previews, best, True
         self._changed()
 
     def _take_speed(self, phase: Phase, facts: DatasetCounts | NoCounts | None, speed: Speed | str) -> None:

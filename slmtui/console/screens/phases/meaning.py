@@ -7,12 +7,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from slmtui.config.errors import Problem, shown
+from slmtui.config.limits import TokenizerKind
 from slmtui.config.phase import Phase
 from slmtui.insight import estimates
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 from slmtui.words import byte_size, duration, duration_of_step
 
 PARTS = {"token_embedding": "vocabulary", "position_embedding": "positions", "body": "body"}
+VOCABULARIES: dict[TokenizerKind, str] = {
+    "gpt2": "all of GPT-2's tokens",
+    "gpt2-compact": "GPT-2's tokens in use, and the 256 bytes",
+    "bpe": "tokens learned from the corpus",
+    "characters": "the characters of the training text",
+    "bytes": "the 256 bytes",
+}
 Tone = Literal["", "excellent", "moderate", "severe", "catastrophic"]
 
 
@@ -83,13 +91,10 @@ def _size(phase: Phase, n_vocab: int) -> list[MeaningLine]:
 
 
 def _vocabulary(phase: Phase, n_vocab: int | None, *, counting: bool) -> MeaningLine:
-    words = {
-        "gpt2": "all of GPT-2's tokens",
-        "gpt2-compact": "GPT-2's tokens in use, and the 256 bytes",
-        "bpe": "tokens learned from the corpus",
-    }
     unknown = "counting …" if counting else "not known"
-    return MeaningLine("vocabulary", f"{n_vocab:,}" if n_vocab is not None else unknown, words[phase.tokenizer.kind])
+    return MeaningLine(
+        "vocabulary", f"{n_vocab:,}" if n_vocab is not None else unknown, VOCABULARIES[phase.tokenizer.kind]
+    )
 
 
 def _tokens(facts: DatasetCounts) -> list[MeaningLine]:

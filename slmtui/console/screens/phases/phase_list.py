@@ -26,7 +26,8 @@ MOST_WIDTH = 60
 @dataclass(frozen=True)
 class PhaseRow:
     """What one phase's two lines say; the file's name too, where it is not the phase's. mark: its place among those to
-    be trained, 0 for none; above_baseline: counting does better than that run's network, so its verdict is no praise.
+    be trained, 0 for none; above_baseline: counting does better than that run's network, so its verdict is no praise;
+    advice: why it is the one to take.
     """
 
     path: Path
@@ -38,25 +39,28 @@ class PhaseRow:
     changed: bool
     mark: int = 0
     above_baseline: bool = False
+    advice: str = ""
 
     def content(self, width: int) -> Content:
-        sign = f"{self.mark} " if self.mark else "* " if self.changed else "  "
+        sign = f"{self.mark} " if self.mark else "* " if self.changed else "◆ " if self.advice else "  "
         right = "" if self.wrong else self.parameters
         room = width - len(sign) - len(right) - 1
         file = "" if self.name == self.path.stem else f" · {visible(self.path.stem)}"
         name = cut(visible(self.name), room - min(cell_len(file), room // 2))
         first = Content.assemble(
-            (sign, "$accent bold" if self.mark else "$warning"), (name, "bold"),
+            (sign, "$accent bold" if self.mark else "$warning" if self.changed else "$best"), (name, "bold"),
             (fit(file, room - cell_len(name)), "$quiet"), " ", (right, "$quiet"), "\n",
         )  # fmt: skip
         if self.wrong:
             return first + Content.assemble("  ", (cut("broken: " + visible(self.wrong), width - 2), "$error"))
-        title = fit(visible(self.title), width - 2 - len(self.verdict) - 1)
-        colour = "$quiet" if self.above_baseline or not self.verdict else f"${self.verdict}"
-        return first + Content.assemble("  ", (title, "$quiet"), " ", (self.verdict, colour))
+        right, colour = self.verdict, "$quiet" if self.above_baseline or not self.verdict else f"${self.verdict}"
+        if self.advice:
+            right, colour = self.advice, "$best"
+        title = fit(visible(self.title), width - 2 - len(right) - 1)
+        return first + Content.assemble("  ", (title, "$quiet"), " ", (right, colour))
 
 
-def phase_row(draft: Draft, inspector: PhaseInspector, mark: int) -> PhaseRow:
+def phase_row(draft: Draft, inspector: PhaseInspector, mark: int, advice: str = "") -> PhaseRow:
     """The row of a phase file as it is now; of one with mistakes, what is wrong stands in the place of all else."""
     phase, path = draft.phase, draft.path
     if phase is None:
@@ -66,7 +70,9 @@ def phase_row(draft: Draft, inspector: PhaseInspector, mark: int) -> PhaseRow:
     n_vocab = inspector.vocabulary_of(phase)
     count = "" if n_vocab is None else compact(sum(parameters(phase, n_vocab).values()))
     verdict, above_baseline = inspector.verdict_of(phase)
-    return PhaseRow(path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline)
+    return PhaseRow(
+        path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline, advice
+    )
 
 
 class PhaseList(OptionList):
@@ -90,7 +96,7 @@ class PhaseList(OptionList):
         Binding("m", "screen.measure", "measure", show=False, tooltip="measure a few steps"),
         Binding("u", "screen.undo", "undo", show=False, tooltip="undo what is not saved, or the last deletion"),
         Binding("x", "screen.delete", "delete", show=False, tooltip="delete the file"),
-        Binding("i", "screen.set_up", "set up", tooltip="set up a project in this folder"),
+        Binding("b", "screen.begin", "begin", tooltip="choose a text, and have a phase suggested for it"),
         Binding("ctrl+s", "screen.save", "save", show=False, tooltip="save the changes"),
         Binding("j", "cursor_down", "down", show=False),
         Binding("k", "cursor_up", "up", show=False),

@@ -23,6 +23,7 @@ from slmtui.console.screens.phases.meaning import difference_lines, meaning, pro
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.phase_list import PhaseList, phase_row
 from slmtui.files import is_folder
+from slmtui.project import DEFAULT_PHASE
 from slmtui.words import byte_size
 
 FILE_BEATS = 4  # beats between two looks at the files
@@ -38,8 +39,8 @@ A phase is a TOML file
 in phases/ that says what
 to train, and on what.
 
-i  set up a project here
-n  begin with one phase"""
+b  begin: choose a text
+n  an empty phase"""
 
 
 class PhasesScreen(ConsoleScreen):
@@ -66,6 +67,7 @@ class PhasesScreen(ConsoleScreen):
         self._seen_panel = "phases"
         self._beats = 0
         self._offered = False
+        self._begun: Path | None = None  # the phase that was suggested for a text in this session
         self._typing: Timer | None = None
 
     def body(self) -> ComposeResult:
@@ -87,7 +89,7 @@ class PhasesScreen(ConsoleScreen):
         self._beats = 0
         if not is_folder(self.drafts.folder) and not self._offered:
             self._offered = True
-            self.action_set_up()
+            self.action_begin()
 
     def pulse(self) -> None:
         if self._beats % FILE_BEATS == 0 and (self.drafts.look() or self._beats == 0):
@@ -98,7 +100,7 @@ class PhasesScreen(ConsoleScreen):
         self._beats += 1
 
     def hinted(self, action: str) -> bool:
-        if action == "screen.set_up":
+        if action == "screen.begin":
             return not is_folder(self.drafts.folder)
         return bool(self.drafts.paths()) or action not in NEED_A_PHASE
 
@@ -127,9 +129,17 @@ class PhasesScreen(ConsoleScreen):
 
     def show_list(self) -> None:
         marks = {path: place for place, path in enumerate(self.marked, start=1)}
-        rows = [phase_row(self.drafts[path], self.inspector, marks.get(path, 0)) for path in self.drafts.paths()]
+        best, advice = self._best()
+        rows = [
+            phase_row(self.drafts[path], self.inspector, marks.get(path, 0), advice if path == best else "")
+            for path in self.drafts.paths()
+        ]
         self.query_one(PhaseList).show(rows)
-        self.query_one("#phases").border_subtitle = f"{len(self.marked)} marked · s trains" if self.marked else ""
+        below = f"{len(self.marked)} marked · s trains" if self.marked else ""
+        if not below and best is not None:
+            bits = self.inspector.best.judged_bits_per_byte if self.inspector.best is not None else None
+            below = f"◆ {advice}" if bits is None else f"◆ {advice}: {bits:.2f} bits/byte"
+        self.query_one("#phases").border_subtitle = below
         self.host.unsaved = tuple(str(path) for path in self.drafts.paths() if self.drafts[path].changed)
 
     def show_meaning(self) -> None:
@@ -144,7 +154,29 @@ class PhasesScreen(ConsoleScreen):
         other = self._compared()
         panel.show(lines, other.name if other else "", difference_lines(phase, other) if other else ())
 
+    def _best(self) -> tuple[Path | None, str]:
+        """The phase to begin with, and why: its run is the best so far; or there is no run, and it is the default."""
+        if not self.inspector.runs_known:
+            return None, ""
+        paths = self.drafts.paths()
+        if (best := self.inspector.best) is None:
+            default = self.drafts.folder / DEFAULT_PHASE.name
+            start = self._begun if self._begun in paths else default if default in paths else None
+            return start, "begin here"
+        named = (path for path in paths if (phase := self.drafts[path].phase) and phase.name == best.phase)
+        return next(named, None), "best"
+
+    def _go_to_the_best(self) -> None:
+        """Where nobody has chosen a phase yet, the best one is under the cursor."""
+        best, _ = self._best()
+        if best is None or best == self.host.phase_file or self.host.ui_state.text("phase", ""):
+            return
+        self.host.phase_file = best
+        self.refresh_all()
+        self._find_facts()
+
     def _show_known(self) -> None:
+        self._go_to_the_best()
         self.show_list()
         self.show_meaning()
 
@@ -239,9 +271,10 @@ class PhasesScreen(ConsoleScreen):
         await self.files.undo(self.draft)
 
     @work
-    async def action_set_up(self) -> None:
-        """Offer to put the phases and the corpus that come with slmtui into this folder."""
-        await self.files.set_up()
+    async def action_begin(self) -> None:
+        """Choose a text, and have a phase suggested for it."""
+        await self.files.begin()
+        self._begun = self.host.phase_file
 
     def action_list(self) -> None:
         self.see("phases")

@@ -26,6 +26,7 @@ from slmtui.console.screens.train.machine_meter import MachineMeter
 from slmtui.console.screens.train.news_line import NewsLine
 from slmtui.console.screens.train.run_controls import NEEDS_TRAINER, RunControls
 from slmtui.console.screens.train.sample_panel import SamplePanel
+from slmtui.console.screens.train.talking import MOST, TalkPrompts
 from slmtui.console.screens.train.view import X_AXES, TrainView
 from slmtui.console.screens.train.warnings_panel import WarningsPanel
 from slmtui.console.text.columns import cut
@@ -82,13 +83,18 @@ class TrainScreen(ConsoleScreen):
         Binding("v", "sample", "sample in full", tooltip="the sample in full"),
         Binding("left_square_bracket,comma", "browse(-1)", "earlier sample", show=False),
         Binding("right_square_bracket,full_stop", "browse(1)", "later sample", show=False),
+        *(
+            Binding(str(n), f"talk({n})", f"prompt {n}", show=False, tooltip="talk to the model: complete that prompt")
+            for n in range(1, MOST + 1)
+        ),
         Binding("u", "queue", "queue", tooltip="what is waiting to be trained"),
     ]
     CSS = """
     TrainScreen #phase-title { height: 1; color: $foreground; text-style: bold; padding: 0 1; }
     TrainScreen #progress { height: 1; }
     TrainScreen #verdict { height: auto; max-height: 3; padding: 0 1; display: none; }
-    TrainScreen.-over #verdict { display: block; }
+    TrainScreen #talk { height: 1; color: $accent; display: none; }
+    TrainScreen.-over #verdict, TrainScreen.-talk #talk { display: block; }
     TrainScreen #upper { height: 3fr; }
     TrainScreen #lower { height: 2fr; min-height: 7; }
     TrainScreen #loss, TrainScreen #gap { width: 3fr; }
@@ -122,6 +128,7 @@ class TrainScreen(ConsoleScreen):
         self._title, self._progress = NewsLine(id="phase-title"), NewsLine(id="progress")
         self._empty = NewsLine(id="empty", grows=True)
         self._verdict = NewsLine(id="verdict", grows=True)
+        self._talk, self.talking = NewsLine(id="talk"), TalkPrompts(self, self._show_talk)
         self._numbers = NewsLine(id="numbers", classes="line")
         self._warnings, self._warning = WarningsPanel(), NewsLine(id="warning-line", classes="line")
         self._samples, self._sample = SamplePanel(), NewsLine(id="sample-line", classes="line")
@@ -137,6 +144,7 @@ class TrainScreen(ConsoleScreen):
         yield self._title
         yield self._progress
         yield self._verdict
+        yield self._talk
         with Horizontal(id="upper"):
             yield Chart(id="loss", classes="panel")
             with Vertical(id="evaluations", classes="panel") as panel:
@@ -165,7 +173,9 @@ class TrainScreen(ConsoleScreen):
         self.query_one(EvaluationTable).forget()
         self._stale = True
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "talk":
+            return isinstance(parameters[0], int) and parameters[0] <= len(self.talking.prompts)
         return self.steerable or action not in NEEDS_TRAINER
 
     def on_resize(self) -> None:
@@ -251,6 +261,7 @@ class TrainScreen(ConsoleScreen):
         self._numbers.tell(view.numbers_line(history, summary))
         self._verdict.tell(summary.sentence)
         self.set_class(history.finished is not None, "-over")
+        self.talking.look(history)
         self._warnings.show(history.warnings)
         last = history.warnings[-1] if history.warnings else None
         line = f" ! {visible(last.message)}" if last else " no warnings"
@@ -293,6 +304,12 @@ class TrainScreen(ConsoleScreen):
             self.steerable = steerable
             self.refresh_bindings()
 
+    def _show_talk(self) -> None:
+        line = self.talking.line()
+        self._talk.tell(cut(line, self.app.size.width))
+        self.set_class(bool(line), "-talk")
+        self.refresh_bindings()
+
     def _show_sample_line(self) -> None:
         if (sample := self._samples.sample) is None:
             self._sample.tell(NO_SAMPLE)
@@ -319,6 +336,10 @@ class TrainScreen(ConsoleScreen):
 
     def action_start(self) -> None:
         self.controls.start()
+
+    def action_talk(self, number: int) -> None:
+        if self.history is not None:
+            self.host.talk(self.history.run, self.talking.prompts[number - 1])
 
     def action_queue(self) -> None:
         self.controls.show_queue()

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Static
 
 from slmtui.console.app import Console
-from slmtui.console.dialogs.question import Question
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.data.screen import DataScreen
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.ui_state import UIState
@@ -59,9 +59,9 @@ async def console(size: tuple[int, int] = (120, 40), *, wait: bool = True) -> As
     app.backend.start = lambda: None  # type: ignore[method-assign]
     async with app.run_test(size=size) as pilot:
         if not Path("phases").is_dir():  # then it opens on Phases, which offers to set up a project
-            await until(pilot, lambda: isinstance(app.screen, Question))
+            await until(pilot, lambda: isinstance(app.screen, SourceDialog))
             await pilot.press("escape")
-            await until(pilot, lambda: not isinstance(app.screen, Question))
+            await until(pilot, lambda: not isinstance(app.screen, SourceDialog))
             await pilot.press("d")
         await until(pilot, lambda: isinstance(app.screen, DataScreen))
         if wait:

@@ -109,7 +109,7 @@ async def test_a_text_too_short_to_split_says_so(project: Path) -> None:
 async def test_every_key_is_in_the_help_and_nothing_is_cut_off() -> None:
     async with console((80, 24)) as (app, pilot):
         help_text = help_for(app.screen).text
-        for words in ("which side of the split", "longest repeat", "read the corpus again", "set up a project"):
+        for words in ("which side of the split", "longest repeat", "read the corpus again", "have a phase suggested"):
             assert words in help_text
         for key in "nv":
             await pilot.press(key)

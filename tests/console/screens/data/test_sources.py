@@ -15,8 +15,8 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.hints import Hints
-from slmtui.console.screens.data.overview import DataOverview, OverviewCache, find_out
 from slmtui.console.workers import phase_facts as facts
+from slmtui.console.workers.overview import DataOverview, OverviewCache, find_out
 from slmtui.insight.estimates import NoCounts, Speed
 from tests.console.screens.data.data_console import (
     PHASE,
@@ -199,24 +199,27 @@ async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> 
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, Message))
-        assert "phases/suggested.toml cannot be written: Is a directory" in seen(app)
+        await until(pilot, lambda: "phases/suggested.toml cannot be written: Is a directory" in seen(app))
         assert list(Path("phases").glob(".*")) == []
 
 
-async def test_without_a_project_it_offers_to_set_one_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_a_project_it_offers_to_begin_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     monkeypatch.chdir(empty)
+    monkeypatch.setattr("slmtui.console.workers.first_phase.measure", lambda *_: (NoCounts(""), ""))
     async with console((80, 24), wait=False) as (app, pilot):
-        await until(pilot, lambda: "set up a project" in seen(app))
-        await pilot.press("i")
+        await until(pilot, lambda: "begin: choose a text" in seen(app))
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, SourceDialog))
+        await pilot.press("escape")
+        assert not (empty / "phases").exists()
+        await pilot.press("b")
+        await until(pilot, lambda: isinstance(app.screen, SourceDialog) and app.screen.query("SourceOptions"))
+        await pilot.press("enter")
+        await until(pilot, lambda: (empty / "phases/quick.toml").exists())
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("n")
-        assert not (empty / "phases").exists()
-        await pilot.press("i")
-        await until(pilot, lambda: isinstance(app.screen, Question))
-        await pilot.press("s")
-        await until(pilot, lambda: (empty / "phases/quick.toml").exists())
         await until(pilot, lambda: complete(app))
         assert "31 files" in seen(app)
 
@@ -251,10 +254,10 @@ async def test_a_folder_without_phases_names_the_keys_that_help(project: Path) -
     async with console(wait=False) as (app, pilot):
         await until(pilot, lambda: data(app).has_class("-trouble"))
         hints = app.screen.query_one(Hints)
-        await until(pilot, lambda: "o open  i set up" in str(hints.render()))
+        await until(pilot, lambda: "o open  b begin" in str(hints.render()))
         assert "counts" not in str(hints.render())
         await pilot.press("p")
         await until(pilot, lambda: app.current_mode == "phases" and app.screen.query(Hints))
         hints = app.screen.query_one(Hints)
-        await until(pilot, lambda: "n new  i set up" in str(hints.render()))
+        await until(pilot, lambda: "n new  b begin" in str(hints.render()))
         assert "train" not in str(hints.render())

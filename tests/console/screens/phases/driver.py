@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from slmtui.console.app import Console
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.phases.field import KeyField
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
 from slmtui.console.screens.phases.screen import PhasesScreen
@@ -73,7 +74,7 @@ async def console(
     app.backend.start = lambda: None  # type: ignore[method-assign]
     app.ui_state.remember("screen", screen_of_last_time)
     async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: isinstance(app.screen_stack[-1], PhasesScreen | Question))
+        await until(pilot, lambda: isinstance(app.screen_stack[-1], PhasesScreen | SourceDialog))
         await pilot.pause(0.3)
         yield app, pilot
 
@@ -117,5 +118,5 @@ def dialog(app: Console) -> str:
 
 
 def heading(app: Console) -> str:
-    assert isinstance(app.screen, Question | Message | InputDialog)
+    assert isinstance(app.screen, Question | Message | InputDialog | SourceDialog)
     return app.screen.heading

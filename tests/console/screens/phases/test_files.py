@@ -194,16 +194,18 @@ async def test_an_empty_folder_is_offered_a_project(tmp_path: Path, monkeypatch:
     folder.mkdir()
     monkeypatch.chdir(folder)
     async with console(screen_of_last_time="runs") as (app, pilot):
-        await until(pilot, lambda: dialog(app) == "Question")
-        assert heading(app) == "a new project"
+        await until(pilot, lambda: dialog(app) == "SourceDialog")
+        assert heading(app) == "what shall a model learn?"
         assert app.current_mode == "phases"
-        await pilot.press("n")
+        await pilot.press("escape")
         await until(pilot, lambda: dialog(app) == "PhasesScreen")
         assert not (folder / "phases").exists()
         assert screen(app).query_one("#nothing").display
-        await pilot.press("i")
+        await pilot.press("b")
+        await until(pilot, lambda: dialog(app) == "SourceDialog" and app.screen.query("SourceOptions"))
+        await pilot.press("enter")
         await until(pilot, lambda: dialog(app) == "Question")
-        await pilot.press("s")
+        await pilot.press("n")
         await until(pilot, lambda: app.phase_file == Path("phases/quick.toml"))
         assert (folder / "data/chromadb").is_dir()
         assert not screen(app).query_one("#nothing").display

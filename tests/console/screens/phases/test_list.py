@@ -8,7 +8,10 @@ import pytest
 from rich.cells import cell_len
 from textual.content import Content
 
-from slmtui.console.screens.phases.phase_list import LEAST_WIDTH, MOST_WIDTH, PhaseRow
+from slmtui.console.screens.phases.phase_list import LEAST_WIDTH, MOST_WIDTH, PhaseList, PhaseRow
+from tests.console.screens.phases.driver import ALPHA, console, screen
+from tests.patience import until
+from tests.written_runs import done_run
 
 
 def row(file: str = "alpha.toml", **changes: str | bool) -> PhaseRow:
@@ -37,6 +40,27 @@ def test_the_file_is_named_where_its_name_is_not_the_phases() -> None:
     assert lines(row(), 40)[0].split() == ["alpha", "1.6M"]
     assert lines(row("next.toml"), 40)[0].split() == ["alpha", "·", "next", "1.6M"]
     assert lines(row("next.toml", name="n" * 40), LEAST_WIDTH)[0].split() == ["n" * 10 + "…", "·", "next", "1.6M"]
+
+
+async def test_the_best_phase_is_under_the_cursor_and_says_so(project: Path) -> None:
+    phases, checkpoints = project / "phases", project / "checkpoints"
+    for name in ("gamma", "quick"):
+        (phases / f"{name}.toml").write_text(ALPHA.replace('"alpha"', f'"{name}"'))
+    async with console() as (app, pilot):
+        await until(pilot, lambda: app.phase_file == Path("phases/quick.toml"))
+        await until(pilot, lambda: [one.advice for one in screen(app).query_one(PhaseList).rows][-1] == "begin here")
+        done_run(checkpoints, "gamma-001", ((6.6, 6.6), (3.0, 3.1)))
+        done_run(checkpoints, "beta-001", ((6.6, 6.6), (3.0, 3.5)))
+        screen(app)._find_runs()
+        await until(pilot, lambda: app.phase_file == Path("phases/gamma.toml"))
+        rows = {one.name: one for one in screen(app).query_one(PhaseList).rows}
+        assert [name for name, one in rows.items() if one.advice] == ["gamma"]
+        assert "best" in lines(rows["gamma"], 40)[1]
+        await pilot.press("k")  # whoever has chosen one stays there
+        await until(pilot, lambda: app.phase_file == Path("phases/beta.toml"))
+        screen(app)._find_runs()
+        await pilot.pause(0.2)
+        assert app.phase_file == Path("phases/beta.toml")
 
 
 def test_a_gap_is_praised_only_where_counting_is_beaten() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slmtui.config.errors import PhaseError
+from slmtui.config.limits import TOKENIZER_KINDS
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.console.screens.phases.meaning import MeaningLine, difference_lines, meaning, problem_lines
@@ -35,6 +36,11 @@ def test_the_published_phase_2() -> None:
     assert labels["epochs"].value == "56.9"
     assert labels["epochs"].remark == "over 16: returns fade (Muennighoff et al. 2023)"
     assert any("most of it is the vocabulary" in line.remark for line in lines)
+
+
+@pytest.mark.parametrize("kind", TOKENIZER_KINDS)
+def test_every_kind_of_vocabulary_is_described(kind: str) -> None:
+    assert said(meaning(phase(f'[tokenizer]\nkind = "{kind}"\n'), None))["vocabulary"].remark
 
 
 @pytest.mark.parametrize(("max_iters", "tone"), [(70, "excellent"), (71, ""), (281, ""), (282, "moderate")])

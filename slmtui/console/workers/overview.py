@@ -133,19 +133,22 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     yield overview
 
 
-def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> Suggestion | None:
-    """The suggestion, cut to the steps that there is time for on this machine; takes a few of them, for seconds.
+def suggestion_for_here(found: DataOverview, stop: Callable[[], bool]) -> tuple[Suggestion, Speed | None]:
+    """The suggestion, cut to the steps that there is time for on this machine, and how long it takes then.
 
-    Unmeasured, and so as it was, if `stop` becomes true before.
+    Takes a few steps, for seconds. As it was, and None, if they cannot be measured or `stop` becomes true before.
+    ValueError where there is no suggestion.
     """
-    from slmtui.console.workers.phase_facts import measure
+    from slmtui.console.workers.phase_facts import measure, seconds_limited
     from slmtui.insight.estimates import memory_of_machine
     from slmtui.insight.suggest import steps_in_time, suggest
 
     if found.suggestion is None or found.facts is None:
-        return None
+        raise ValueError("nothing is suggested for this text")
     _, speed = measure(found.suggestion.phase, stop)
     if not isinstance(speed, Speed):
-        return found.suggestion
+        return found.suggestion, None
     iters, memory = steps_in_time(found.facts, speed.step), memory_of_machine() / 2
-    return suggest(found.phase.data, found.facts, most_iters=iters, most_memory=memory)
+    suggestion = suggest(found.phase.data, found.facts, most_iters=iters, most_memory=memory)
+    total = seconds_limited(suggestion.phase, speed.step * suggestion.phase.training.max_iters)
+    return suggestion, replace(speed, total=total)
