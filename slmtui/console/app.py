@@ -25,7 +25,7 @@ from textual.widget import AwaitMount, Widget
 
 from slmtui.config.phase import Phase
 from slmtui.console.base import KEYS, MODES, ConsoleScreen
-from slmtui.console.dialogs.help import help_for, is_ours, words_for
+from slmtui.console.dialogs.help import HELP, help_for, is_ours, words_for
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
 from slmtui.console.host import Host
@@ -86,6 +86,7 @@ class Console(Host):
     BINDINGS: ClassVar[list[BindingType]] = [
         *MODE_KEYS,
         Binding("question_mark", "help", "help", key_display="?"),
+        Binding("f1", "help", "help", show=False, priority=True),  # in fields and dialogs, too
         Binding("i", "explain", "words", show=False, tooltip="what the words on this screen mean"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
         Binding("q", "leave", "quit", show=False),
@@ -221,6 +222,10 @@ class Console(Host):
         await self.run_action(binding.action, node)
 
     def action_help(self) -> None:
+        """Show the keys that work now; a second time, leave them."""
+        if isinstance(self.screen, Message) and self.screen.heading == HELP:
+            self.pop_screen()
+            return
         self.push_screen(help_for(self.screen))
 
     def action_explain(self) -> None:

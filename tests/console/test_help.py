@@ -98,6 +98,24 @@ async def test_i_explains_the_words_that_stand_on_the_screen(
         assert "Words on this screen\n" in app.screen.text  # type: ignore[attr-defined]
 
 
+async def test_f1_is_help_everywhere_also_where_a_question_mark_is_typed(
+    make_console: MakeConsole, until: Until
+) -> None:
+    app = make_console("data")
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, FilesTable))
+        for opens, field in ((), None), (("o", "slash"), "PathInput"), (("ctrl+p",), "CommandInput"):
+            await pilot.press(*opens)
+            await until(pilot, lambda field=field: field is None or type(app.focused).__name__ == field)  # type: ignore[misc]
+            before = app.screen
+            await pilot.press("f1")
+            await until(pilot, lambda: isinstance(app.screen, Message) and app.screen.heading == "help")
+            await pilot.press("f1")
+            await until(pilot, lambda before=before: app.screen is before)  # type: ignore[misc]
+            await pilot.press(*["escape"] * bool(opens))
+            await until(pilot, lambda: app.screen is app.screen_stack[0])
+
+
 def _subclasses(cls: type[Widget]) -> set[type[Widget]]:
     direct = cls.__subclasses__()
     return {*direct, *(found for one in direct for found in _subclasses(one))}

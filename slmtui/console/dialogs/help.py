@@ -12,6 +12,7 @@ from slmtui.console.dialogs.question import Message
 from slmtui.console.text.seen import text_seen
 from slmtui.glossary import Word, words_in
 
+HELP = "help"  # the title of the dialog
 NO_WORDS = "None of the glossary's words stands on this screen now; docs/glossary.md has them all."
 MOST_WIDTH = 84  # columns of an explanation
 AROUND = 14  # columns that a dialog takes beside its text, at most
@@ -49,7 +50,7 @@ def help_for(screen: Screen[object]) -> Message:
     moving = {BROUGHT_ALONG: groups.pop(BROUGHT_ALONG)} if BROUGHT_ALONG in groups else {}
     for title, rows in (groups | moving).items():  # what everybody knows comes last
         lines += [title, *(f"  {keys:<{width}}  {text}" for keys, text in rows), ""]
-    return Message("\n".join(lines) + f"Words on this screen\n{explanations(screen)}", title="help")
+    return Message("\n".join(lines) + f"Words on this screen\n{explanations(screen)}", title=HELP)
 
 
 def words_for(screen: Screen[object]) -> Message:
