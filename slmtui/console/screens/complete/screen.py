@@ -277,6 +277,7 @@ class CompleteScreen(ConsoleScreen):
             self.notify(visible(f"{error}; b forgets it"), severity="error")
             return
         line.history.add(line.prompt)
+        line.select_all()  # what is typed next is another prompt; an arrow goes on with this one
         self.request = Request(line.prompt, settings, before)
         for panel in self.panels:
             panel.complete(self.request)

@@ -81,6 +81,22 @@ async def test_a_wrong_setting_is_said_at_once_and_nothing_is_completed(checkpoi
         assert page.panel.request.settings.temperature == 0.5
 
 
+async def test_after_enter_the_next_letter_begins_another_prompt_and_an_arrow_keeps_this_one(
+    checkpoints: Path, tmp_path: Path
+) -> None:
+    async with complete_page(checkpoints, tmp_path) as page:
+        page.line.focus()
+        await page.press(*"alpha", "enter")
+        await page.until(page.done)
+        assert page.line.selected_text == "alpha"
+        await page.press("end", *"bet")
+        assert page.line.value == "alphabet"
+        await page.press("enter", *"beta")
+        assert page.line.value == "beta"
+        await page.press("up")
+        assert page.line.value == "alphabet"
+
+
 async def test_an_empty_prompt_is_not_completed(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
         await page.press("enter")
