@@ -26,7 +26,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = True) -
         if error.errno == errno.ENAMETOOLONG:  # nothing can have such a name
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path)) from None
         if error.errno == errno.ENXIO:  # a pipe that nobody reads, or a socket
-            raise _not_a_file(path) from None
+            raise not_a_file(path) from None
         if not follow and path.is_symlink():
             raise OSError(errno.ELOOP, "a link, which is not followed here", str(path)) from None
         raise
@@ -36,7 +36,7 @@ def open_regular(path: Path, flags: int = os.O_RDONLY, *, follow: bool = True) -
     os.close(descriptor)
     if stat.S_ISDIR(kind):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
-    raise _not_a_file(path)
+    raise not_a_file(path)
 
 
 def open_to_read(path: Path, *, follow: bool = True) -> BinaryIO:
@@ -72,5 +72,6 @@ def is_folder(path: Path) -> bool:
         return False
 
 
-def _not_a_file(path: Path) -> OSError:
+def not_a_file(path: Path) -> OSError:
+    """What stands there can neither be read nor replaced as a file."""
     return OSError(errno.EINVAL, "neither a file nor a folder", str(path))

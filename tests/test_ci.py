@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
@@ -220,6 +221,16 @@ def test_a_file_for_junit_that_cannot_be_written_is_refused_at_the_start(
     assert main([*TRAIN, "--junit", place]) == 2
     assert capsys.readouterr().err.startswith(f"slmtui: --junit: {place}: cannot be written ({why}")
     assert [path.name for path in (project / "checkpoints").glob("tiny-*")] == ["tiny-001"]
+
+
+def test_a_pipe_or_a_device_in_its_place_stays_what_it_is(project: Path, capsys: Captured) -> None:
+    os.mkfifo("pipe")
+    Path("link").symlink_to("/dev/null")
+    for place in ("pipe", "link"):
+        assert main([*TRAIN, "--junit", place]) == 2
+        assert f"{place}: cannot be written (neither a file nor a folder)" in capsys.readouterr().err
+    assert Path("pipe").is_fifo()
+    assert Path("link").is_symlink()
 
 
 def test_to_try_whether_it_can_be_written_leaves_what_is_there(project: Path) -> None:

@@ -45,6 +45,12 @@ def test_help_begins_with_how_it_is_called(name: str, capsys: Captured) -> None:
     assert capsys.readouterr().out.startswith(f"Usage: slmtui {name} [OPTIONS]")
 
 
+@pytest.mark.parametrize("name", ["complete", "export", "serve", "tag"])
+def test_help_says_what_names_a_run(name: str, capsys: Captured) -> None:
+    assert main([name, "--help"]) == 0
+    assert "RUN is the name of a run, a tag, the path of its folder" in capsys.readouterr().out
+
+
 def test_help_says_once_how_it_is_called_and_names_the_defaults(capsys: Captured) -> None:
     for name in commands.COMMANDS:
         assert main([name, "--help"]) == 0

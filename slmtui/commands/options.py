@@ -69,7 +69,8 @@ class Job(click.Command):
         text = USAGE.sub("", self.help or "")  # click says it, in the line above
         self.help = (text[:1].upper() + text[1:]).replace("\n\nslmtui ", "\n\n\b\nslmtui ")
         super().format_help_text(ctx, formatter)
-        if any(isinstance(param, click.Argument) and str(param.metavar).startswith("RUN") for param in self.params):
+        arguments = [param for param in self.params if isinstance(param, click.Argument)]
+        if any(str(argument.metavar).lstrip("[").startswith("RUN") for argument in arguments):
             formatter.write_paragraph()
             with formatter.indentation():
                 formatter.write_text(RUN_HELP)

@@ -1,8 +1,9 @@
 """slmtui serve [RUN …]: answer editors and OpenAI's clients over HTTP, with the models of runs.
 
 Without a RUN, all runs are served, and a request that names no model means the newest. A model's name is its run's, for
-the best model, or RUN@STEP for the checkpoint of that step; STUDY/CELL means the seeds of a study's cell together. When
-training finds a better model, it is served from then on. How to point an editor at it: docs/editors.md.
+the best model, or RUN@STEP for the checkpoint of that step; STUDY/CELL means the seeds of a study's cell together. A
+tag, latest and best can be asked for, too. When training finds a better model, or a tag moves to another run, that one
+is served from then on. How to point an editor at it: docs/editors.md.
 
 slmtui serve latest
 curl http://127.0.0.1:8000/v1/completions -d '{"prompt": "def "}'

@@ -28,6 +28,7 @@ USE = {
     "gguf": ("sh", 'llama-completion -m model.gguf -p "The "\nollama create my-model -f Modelfile\n'),
 }
 LIBRARY = {"hf": "transformers", "gguf": "gguf"}
+TAGS = {"GPT-2": "gpt2", "LLaMA": "llama"}  # of the Hub, by architecture
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,8 @@ def model_card(run: Run, to: str, parts: Sequence[Part], measured: Measured | No
             "was trained on allow it."
         ),
     ]
-    return _FRONT.format(library=LIBRARY[to]) + to_markdown(Report(run.name, tuple(blocks)), [])
+    front = _FRONT.format(library=LIBRARY[to], architecture=TAGS[architecture_of(network)])
+    return front + to_markdown(Report(run.name, tuple(blocks)), [])
 
 
 _FRONT = """\
@@ -84,7 +86,7 @@ library_name: {library}
 pipeline_tag: text-generation
 tags:
 - slmtui
-- gpt2
+- {architecture}
 ---
 
 """

@@ -61,12 +61,24 @@ def _holds_something(path: Path) -> bool:
 
 def _written(folder: Path) -> set[str]:
     """The files that an earlier export says are its own."""
+    files = _manifest(folder).get("files")
+    return {name for name in files if isinstance(name, str)} if isinstance(files, list) else set()
+
+
+def exported_from(folder: Path) -> str | None:
+    """The name of the run that an export was made of; None if the folder is none."""
+    run = _manifest(folder).get("run")
+    return printable(run, limit=200) if isinstance(run, str) else None
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What is in MANIFEST; nothing where that is not there or no table."""
     try:
         with open_to_read(folder / MANIFEST, follow=False) as file:
-            files = json.load(file)["files"]
-        return {name for name in files if isinstance(name, str)}
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return set()
+            found = json.load(file)
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _left_behind(folder: Path) -> list[Path]:
@@ -104,8 +116,12 @@ def export_folder(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
             sync_folder(folder.parent)
         finally:
             with suppress(OSError):
+                if not is_there(folder) and is_there(before):
+                    before.rename(folder)
                 for left in (draft, before):
                     shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
         where = error.filename if isinstance(error.filename, str) else folder
-        raise UserError(f"{where}: cannot be written ({error.strerror or error}); nothing was exported") from None
+        # numpy, which writes GGUF's tensors, says how much of them it wrote, and not why.
+        why = error.strerror or f"only part of it; is the disk full? {error}"
+        raise UserError(f"{where}: cannot be written ({why}); nothing was exported") from None

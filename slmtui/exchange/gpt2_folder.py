@@ -25,6 +25,7 @@ from slmtui.config.phase import TokenizerSection
 from slmtui.data.gpt2 import PRINTABLE, gpt2_tokens
 from slmtui.data.tokenizer import BpeTokenizer, Tokenizer, gpt2_tokenizer
 from slmtui.errors import UserError
+from slmtui.exchange.folder import exported_from
 from slmtui.exchange.needs import wanted
 from slmtui.exchange.vocabulary import END
 from slmtui.files import is_there, open_to_read
@@ -97,7 +98,9 @@ def _json(path: Path) -> Any:
 def _shape(path: Path, config: Any) -> ModelSection:
     if not isinstance(config, dict) or config.get("model_type") != "gpt2":
         found = _found(config.get("model_type")) if isinstance(config, dict) else "no table"
-        raise NotGpt2(f"{path}: model_type: not a model to start from (got {found}), allowed: gpt2")
+        run = exported_from(path.parent)
+        instead = "" if run is None else f"; name the run that it was exported from, {run}"
+        raise NotGpt2(f"{path}: model_type: not a model to start from (got {found}), allowed: gpt2{instead}")
     for key, right in _ALWAYS.items():
         if config.get(key, right) != right:
             raise NotGpt2(f"{path}: {key}: our network does it otherwise (got {_found(config[key])}), allowed: {right}")

@@ -8,10 +8,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from slmtui.files import not_a_file
+
 
 @contextmanager
 def atomic_write(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` at the end, or leaves it as it was if anything goes wrong."""
+    """A file to write that takes the place of `path` at the end, or leaves it as it was if anything goes wrong.
+
+    OSError, too, where a device or a pipe stands there: whoever may write in /dev would turn /dev/null into a file.
+    """
+    if path.exists() and not (path.is_file() or path.is_dir()):
+        raise not_a_file(path)
     draft = path.with_name(f".{path.name}.{os.getpid()}.draft")
     draft.unlink(missing_ok=True)
     try:

@@ -81,7 +81,7 @@ class Endpoint:
 
     async def _one(self, request: Request) -> Response:
         self._check(request)
-        name = request.path_params["name"]
+        name = await self._models.own_name(request.path_params["name"])
         found = [each for each in await asyncio.to_thread(self._models.names) if each.id == name]
         if not found:
             self._models.files(name)  # says what there is
@@ -89,22 +89,17 @@ class Endpoint:
 
     async def _completions(self, request: Request) -> Response:
         async def answer(body: CompletionBody) -> Response:
-            served = await self._models.get(body.model)
-            asked = await asyncio.to_thread(Completions, body, self._named(body.model), served)
+            asked = await asyncio.to_thread(Completions, body, *await self._models.get(body.model))
             return _Events(self, asked.chunks()) if body.stream else _json(await asked.whole())
 
         return await self._answered(request, CompletionBody, answer)
 
     async def _infill(self, request: Request) -> Response:
         async def answer(body: InfillBody) -> Response:
-            served = await self._models.get(body.model)
-            asked = await asyncio.to_thread(Infill, body, self._named(body.model), served)
+            asked = await asyncio.to_thread(Infill, body, *await self._models.get(body.model))
             return _Events(self, asked.chunks(), last=None) if body.stream else _json(await asked.whole())
 
         return await self._answered(request, InfillBody, answer)
-
-    def _named(self, name: str | None) -> str:
-        return name or self._models.default()
 
     async def _answered(
         self, request: Request, kind: type[AnyBody], answer: Callable[[AnyBody], Awaitable[Response]]

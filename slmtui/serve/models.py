@@ -1,8 +1,9 @@
 """Which models there are, by name, and those of them in memory.
 
 A run's name means its best model, `run@step` the checkpoint of that step, as long as it is kept, and `study/cell` the
-best models of a cell together. When a better best.pt lands, it is read beside the one in use, and takes its place for
-whoever asks next; what has begun ends with the old.
+best models of a cell together. A tag, `latest` and `best` mean a run among those that are served, at the time when they
+are asked for. When a better best.pt lands, it is read beside the one in use, and takes its place for whoever asks next;
+what has begun ends with the old.
 """
 
 from __future__ import annotations
@@ -18,10 +19,12 @@ from slmtui.errors import UserError
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
 from slmtui.inference.model_cache import FileState, file_state
+from slmtui.runs.best import best_run
 from slmtui.runs.cells import Cell, find_cell
 from slmtui.runs.checkpoint import CheckpointError, SavedModel, read_note
 from slmtui.runs.ensemble import load_models
-from slmtui.runs.run import Run, find_run, newest_runs
+from slmtui.runs.run import Run, find_run, newest_first, newest_runs
+from slmtui.runs.tags import TAGS_FILE, Tags, read_tags
 from slmtui.serve.engine import Engine
 from slmtui.serve.errors import MISSING, RequestError
 from slmtui.serve.limits import MOST_MODELS
@@ -52,9 +55,14 @@ class Models:
     def __init__(
         self, checkpoints: Path, names: Sequence[str], speed: Speed, say: Callable[[str], None] = lambda _: None
     ) -> None:
-        """names: of the runs to serve; none: all there are, and that come. UserError if one cannot be served."""
+        """names: of the runs to serve; none: all there are, and that come. UserError if one cannot be served.
+
+        A tag among them means the run that it names by then, once that has a model.
+        """
         self._checkpoints, self._speed, self._say = checkpoints, speed, say
-        self._chosen = [find_cell(checkpoints, name) or find_run(checkpoints, name) for name in names]
+        self._tags_read: tuple[FileState | None, Tags] = (None, Tags())
+        self._chosen = {name: find_cell(checkpoints, name) or find_run(checkpoints, name) for name in names}
+        self._tagged = [name for name, run in self._chosen.items() if self._tags.tags.get(name) == run.name]
         self._served: dict[Files, Served] = {}  # most recently used last
         self._reading: dict[Files, asyncio.Task[Served]] = {}
         self._refused: dict[Files, FilesState | None] = {}  # what could not be read, and was said
@@ -62,16 +70,23 @@ class Models:
 
     def runs(self) -> list[Run | Cell]:
         """Those that have a model; the first one is meant where none is named."""
-        runs = self._chosen or newest_runs(self._checkpoints)
+        for tag in self._tagged:
+            with suppress(UserError):  # it names none now: the last one stays
+                run = find_run(self._checkpoints, tag)
+                if _state(_best(run)) is not None:
+                    self._chosen[tag] = run
+        runs = dict.fromkeys(self._chosen.values()) or newest_runs(self._checkpoints)
         return [run for run in runs if _state(_best(run)) is not None]
 
     def names(self) -> list[ModelName]:
-        """Every name that means a model."""
+        """Every name that means a model, but for `latest` and `best`."""
         found = []
         for run in self.runs():
-            found.append(ModelName(run.name, max(map(_when, _best(run)))))
+            when = max(map(_when, _best(run)))
+            found.append(ModelName(run.name, when))
             if isinstance(run, Cell):
                 continue
+            found += [ModelName(tag, when) for tag in self._tags.of(run.name)]
             steps = {step: path for path in (run.last_file, run.best_file) if (step := self._step(path)) is not None}
             found += [ModelName(f"{run.name}@{step}", _when(path)) for step, path in sorted(steps.items())]
         return found
@@ -82,9 +97,8 @@ class Models:
             raise self._unknown("")
         return runs[0].name
 
-    def files(self, name: str | None) -> Files:
-        """The checkpoint that a name means, or those of a cell; RequestError with the names there are."""
-        name = name or self.default()
+    def files(self, name: str) -> Files:
+        """The checkpoint that a model's own name means, or those of a cell; RequestError with the names there are."""
         runs = self.runs()
         run_name, at, step = name.rpartition("@") if "@" in name else (name, "", "")
         for run in runs:
@@ -96,31 +110,59 @@ class Models:
                         return (path,)
         raise self._unknown(name)
 
-    async def get(self, name: str | None) -> Served:
-        """The model that a name means; RequestError if there is none or it cannot be read."""
+    async def own_name(self, name: str | None) -> str:
+        """The name of a model without tags, `latest` and `best`; RequestError if none is named, and there is none."""
+        name = name or self.default()
+        run_name, at, step = name.rpartition("@") if "@" in name else (name, "", "")
+        if any(run.name in (name, run_name) for run in self.runs()):
+            return name
+        meant = await asyncio.to_thread(self._run_meant, run_name)
+        return name if meant is None else f"{meant}{at}{step}"
+
+    def _run_meant(self, word: str) -> str | None:
+        """The name of the run that a tag, `latest` or `best` means; None for any other word."""
+        runs = newest_first(run for run in self.runs() if isinstance(run, Run))
+        if word == "latest" and runs:
+            return runs[0].name
+        if word == "best":
+            best = best_run(runs)
+            return None if best is None else best.name
+        return self._tags.tags.get(word)
+
+    @property
+    def _tags(self) -> Tags:
+        state, tags = self._tags_read
+        if (now := file_state(self._checkpoints / TAGS_FILE)) != state:
+            tags = read_tags(self._checkpoints)
+            self._tags_read = now, tags
+        return tags
+
+    async def get(self, asked: str | None) -> tuple[str, Served]:
+        """The model that a name means, and its own name; RequestError if there is none or it cannot be read."""
+        name = await self.own_name(asked)
         files = self.files(name)
-        run_name, at, step = (name or "").rpartition("@")
+        run_name, at, step = name.rpartition("@")
         asks_for_step = bool(at) and name != _named(files)  # a run's name may have an @ of its own
         if asks_for_step and files in self._served and self._served[files].state != _state(files):
             self._drop(files)  # the one in memory is no longer that of this step
         if files in self._served:
             self._served[files] = self._served.pop(files)
-            return self._served[files]
+            return name, self._served[files]
         try:
             served = await asyncio.shield(self._begin_to_read(files))
         except CheckpointError as error:
-            raise RequestError(f"the model {name or _named(files)} cannot be read: {error}", status=503) from None
+            raise RequestError(f"the model {name} cannot be read: {error}", status=503) from None
         if asks_for_step and step != str(served.saved.step):
             raise self._unknown(f"{run_name}@{step}")  # another one landed meanwhile
-        return served
+        return name, served
 
     async def begin(self) -> None:
         """Have what is likely to be asked for in memory; UserError if a chosen run cannot be read."""
-        for run in self._chosen[:MOST_MODELS]:
+        for run in list(self._chosen.values())[:MOST_MODELS]:
             await self._begin_to_read(_best(run), asked=True)
         if not self._chosen:
             with suppress(UserError, RequestError):  # it may be asked for another one; this one's fault was said
-                await self._begin_to_read(self.files(None))
+                await self._begin_to_read(self.files(self.default()))
 
     def look(self) -> None:
         """Have what changed on the disk be read, and forget what is gone."""

@@ -17,6 +17,7 @@ from slmtui.errors import UserError
 from slmtui.exchange import export as exporting
 from slmtui.exchange.export import plan_export, write_export
 from slmtui.exchange.folder import export_folder
+from slmtui.exchange.gpt2_folder import NotGpt2, parent_from_folder
 from slmtui.exchange.huggingface import write_huggingface
 from slmtui.exchange.network import plain_network
 from slmtui.exchange.vocabulary import Unwritable
@@ -195,6 +196,17 @@ def test_a_run_with_llamas_parts_becomes_llama(make_run: MakeRun, tmp_path: Path
     assert "with LLaMA's architecture" in (tmp_path / "out/README.md").read_text()
 
 
+def test_what_was_written_as_llama_says_so_and_names_its_run_to_start_from(make_run: MakeRun, tmp_path: Path) -> None:
+    run, out = make_run("model.positions=rotary", "model.norm=rms", "model.mlp=swiglu"), tmp_path / "out"
+    assert main(["export", str(run.folder), "--to", "hf", "-o", str(out)]) == 0
+    assert "\ntags:\n- slmtui\n- llama\n---\n" in (out / "README.md").read_text()
+    with pytest.raises(NotGpt2, match=rf"allowed: gpt2; name the run that it was exported from, {run.name}$"):
+        parent_from_folder(out)
+    (out / "export.json").write_text('["no table"]')
+    with pytest.raises(NotGpt2, match=r"allowed: gpt2$"):
+        parent_from_folder(out)
+
+
 @pytest.mark.parametrize("choice", ["positions = rotary", "norm = rms", "mlp = swiglu"])
 def test_a_network_that_gpt2_has_no_place_for_is_refused_even_anyway(make_run: MakeRun, choice: str) -> None:
     model = load_model(make_run().best_file).model
@@ -278,6 +290,24 @@ def test_what_fails_half_way_leaves_what_was_there(tmp_path: Path, error: BaseEx
         (draft / "a").write_text("whole")
     with pytest.raises(UserError if isinstance(error, OSError) else KeyboardInterrupt):
         export_and_fail()
+    assert (files(tmp_path), files(out)) == ({"out"}, {"a", "export.json"})
+
+
+def test_a_folder_that_cannot_be_put_in_its_place_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, rename = tmp_path / "out", Path.rename
+
+    def full(path: Path, to: Path) -> Path:
+        if path.name.endswith(".draft"):
+            raise OSError("100 requested and 20 written")  # numpy's, without a reason
+        return rename(path, to)
+
+    with export_folder(out, {}) as draft:
+        (draft / "a").write_text("whole")
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(UserError, match=r"only part of it; is the disk full\? 100 requested"), export_folder(out, {}):
+        pass
     assert (files(tmp_path), files(out)) == ({"out"}, {"a", "export.json"})
 
 

@@ -17,6 +17,7 @@ from slmtui.runs.cells import find_cell
 from slmtui.runs.checkpoint import load_model
 from slmtui.runs.ensemble import load_models
 from slmtui.runs.run import Run
+from slmtui.runs.tags import set_tags
 from tests.patience import wait_for
 from tests.serve.conftest import Server, serving, trained
 from tests.serve.raw import content, exchanged, posted, status
@@ -122,6 +123,36 @@ def test_the_seeds_of_a_cell_answer_together(tmp_path: Path) -> None:
         answer = content(asked(server, body))
         assert (answer["model"], answer["choices"][0]["text"]) == ("s/01", together)
         assert status(asked(server, body | {"model": "s.01-001"})) == 404, "it was not asked to serve that"
+
+
+def test_a_tag_latest_and_best_name_a_model_and_a_tag_moves_while_it_is_served(tmp_path: Path) -> None:
+    checkpoints, body = tmp_path / "checkpoints", {"prompt": "def load_", "max_tokens": 12, "seed": 3}
+    first, second = trained(tmp_path), trained(tmp_path, "training.max_iters=30", "evaluation.interval=30")
+    set_tags(checkpoints, {"good": first.name})
+    step = load_model(first.best_file).step
+
+    def told(server: Server, name: str | None) -> tuple[str, str]:
+        found = content(asked(server, body if name is None else body | {"model": name}))
+        return found["model"], found["choices"][0]["text"]
+
+    with serving(checkpoints) as server:
+        of_first, of_second = (first.name, text_of(first.best_file)), (second.name, text_of(second.best_file))
+        assert told(server, "good") == of_first
+        assert told(server, f"good@{step}") == (f"{first.name}@{step}", of_first[1])
+        assert told(server, "latest") == told(server, "best") == of_second
+        assert content(get(server, "/v1/models/good"))["id"] == first.name
+        assert "good" in [model["id"] for model in content(get(server, "/v1/models"))["data"]]
+        assert status(asked(server, body | {"model": f"good@{step + 1}"})) == 404
+    with serving(checkpoints, "good", first.name) as server:
+        assert content(get(server, "/health"))["models"] == [first.name], "two names of one run"
+        assert told(server, None) == told(server, "latest") == of_first, "of those that are served"
+        set_tags(checkpoints, {"good": second.name})
+        assert told(server, None) == told(server, "good") == of_second
+        set_tags(checkpoints, {"good": "tiny-999"})
+        assert told(server, None) == of_second, "what it names has no model"
+        set_tags(checkpoints, {"good": None})
+        assert told(server, None) == of_second
+        assert status(asked(server, body | {"model": "good"})) == 404
 
 
 def test_before_there_is_a_model_it_says_so(tmp_path: Path) -> None:
