@@ -42,6 +42,7 @@ class CompletionPanel(Vertical):
         Binding("down,j", "pick(1)", "choice", key_display="↑↓", tooltip="the alternative below"),
         Binding("home,g", "move(-1_000_000)", "first token", show=False),
         Binding("end,G", "move(1_000_000)", "last token", show=False),
+        Binding("m", "extend", "more", show=False, tooltip="go on from the end, by as many tokens again"),
         Binding("enter", "branch", "take it", tooltip="take the alternative and continue from there"),
     ]
     DEFAULT_CSS = """
@@ -169,6 +170,16 @@ class CompletionPanel(Vertical):
         kept = branch(list(self.tokens[: self.count]), place, choice)
         self.complete(replace(self.request, kept=kept))
         self.cursor = place
+
+    def action_extend(self) -> None:
+        """Go on where the completion ends, by as many tokens as were drawn last."""
+        if self.busy or self.request is None or not self.count:
+            return
+        settings, end = self.request.settings, self.count
+        more = max(1, settings.tokens - len(self.request.kept))
+        kept = tuple(self.tokens[:end])
+        self.complete(replace(self.request, kept=kept, settings=replace(settings, tokens=end + more)))
+        self.cursor = end
 
     @on(TokenText.Clicked)
     def _clicked(self, event: TokenText.Clicked) -> None:

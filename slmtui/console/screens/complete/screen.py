@@ -56,6 +56,7 @@ class CompleteScreen(ConsoleScreen):
             "checkpoints",
             tooltip="choose the checkpoints, or cells of a study, that complete the prompt",
         ),
+        Binding("e", "edit", "edit", show=False, tooltip="put the completion into the prompt, to change it and go on"),
         Binding("b", "read", "read first", tooltip="files to read before the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
@@ -301,6 +302,14 @@ class CompleteScreen(ConsoleScreen):
         shown = self.query_one("#context", Static)
         shown.display = bool(self.files)
         shown.update(visible(f"reads first: {', '.join(map(str, self.files))}"))
+
+    def action_edit(self) -> None:
+        """Prompt and completion become the prompt, to be changed and completed further."""
+        panel, line = self.panels[self.current], self.query_one(PromptLine)
+        if panel.request is not None and panel.count:
+            line.value = typed(panel.request.prompt + panel.completion)
+            line.cursor_position = len(line.value)
+            line.focus()
 
     def action_prompt(self) -> None:
         self.query_one(PromptLine).focus()

@@ -97,6 +97,28 @@ async def test_after_enter_the_next_letter_begins_another_prompt_and_an_arrow_ke
         assert page.line.value == "alphabet"
 
 
+async def test_a_completion_is_extended_and_becomes_the_prompt_to_go_on_from(checkpoints: Path, tmp_path: Path) -> None:
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.set("tokens", "6")
+        await page.complete("alpha")
+        first = page.panel.completion
+        await page.press("escape", "m")
+        await page.until(lambda: page.done() and page.panel.count == 12, "six more tokens")
+        assert page.panel.completion.startswith(first)
+        await page.press("m")
+        await page.until(lambda: page.done() and page.panel.count == 18, "another six")
+        whole = page.panel.completion
+        assert whole.startswith(first)
+        await page.press("e")
+        assert page.focuses(page.line)
+        assert page.line.prompt == "alpha" + whole
+        await page.press("backspace", "enter")
+        await page.until(
+            lambda: getattr(page.panel.request, "prompt", "") == ("alpha" + whole)[:-1] and page.done(),
+            "what was edited",
+        )
+
+
 async def test_an_empty_prompt_is_not_completed(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
         await page.press("enter")
