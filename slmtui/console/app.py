@@ -27,6 +27,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.base import KEYS, MODES, ConsoleScreen
 from slmtui.console.dialogs.help import HELP, help_for, is_ours, words_for
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.settings import SettingsDialog
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
 from slmtui.console.host import Host
 from slmtui.console.text.control_filter import ControlCharFilter
@@ -90,6 +91,7 @@ class Console(Host):
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("f1", "help", "help", show=False, priority=True),  # in fields and dialogs, too
         Binding("i", "explain", "words", show=False, tooltip="what the words on this screen mean"),
+        Binding("f2", "settings", "settings", show=False, tooltip="theme, glyphs, notices, for all projects"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
         Binding("q", "leave", "quit", show=False),
         Binding("ctrl+q", "leave", "quit", show=False, priority=True),  # in a dialog, too
@@ -254,6 +256,14 @@ class Console(Host):
 
     def action_explain(self) -> None:
         self.push_screen(words_for(self.screen))
+
+    def action_settings(self) -> None:
+        self.push_screen(SettingsDialog(self.settings, [theme.name for theme in THEMES], self._take_settings))
+
+    def _take_settings(self, settings: Settings) -> None:
+        """From now on; what takes a new start is seen then."""
+        self.settings = settings
+        self.trainer.on_finish = settings.on_finish
 
     def action_log(self) -> None:
         try:
