@@ -102,7 +102,8 @@ GLOSSARY = (
         "Small is good, but a model that has learned little has a small gap, too: look at bits per byte beside it.",
     ),
     Word(
-        "verdict", "One sentence on a run; in a column, the class of its gap.",
+        "verdict",
+        "One sentence on a run; in a column, the class of its gap. In JSON they are `sentence` and `verdict`.",
         "The class goes from excellent (below 0.5) by good, moderate (1 to 3) and severe to catastrophic (from 5 on).",
         shown=("excellent", "good", "moderate", "severe", "catastrophic"),
     ),
@@ -119,8 +120,10 @@ GLOSSARY = (
         "A network that does not beat it is not worth its parameters.", shown=("counting", "to beat"),
     ),
     Word(
-        "bar", "The best counting of one way: static, or adaptive.",
-        "An n-gram model, such as 7-gram, counts which token follows the last few.", shown=("n-gram",),
+        "bar", "What counting alone reaches in one way: static, by an n-gram model; adaptive, by a context mixer.",
+        "An n-gram model, such as 7-gram, counts which token follows the last few; the mixer counts bytes in many "
+        "contexts, and learns on.",
+        shown=("n-gram", "context mixer"),
     ),
     Word("unigram", "A model that knows how frequent each token is, and nothing else.", "The easiest bar to beat."),
     Word("uniform", "A model that knows nothing: all tokens are as likely.", "Its loss is ln of their number."),

@@ -68,6 +68,8 @@ def command(
     named, paths = (run, [Path(run)]) if run.endswith(".pt") else named_model(run, checkpoints, last=last)
     if not is_there(paths[0]):
         raise UserError(f"{printable(run, limit=200)}: no such checkpoint")
+    if "" in context:
+        raise UserError('--context "": names no file')
     before = [read_context(Path(name), "--context ") for name in context]
     from slmtui.inference.batch import Sampling
     from slmtui.inference.generation import complete  # torch, which a wrong name need not wait for

@@ -119,20 +119,22 @@ def _reached(best: Evaluation, baseline: Baseline | None) -> str:
     name = judged_name(best)
     mixed = {mixture.name: mixture for mixture in mixtures(best)}
     bar = None if baseline is None else baseline.bar(name)
-    value = _bits(best.judged_bits_per_byte, best.judged_loss)
+    bits, loss = best.judged_bits_per_byte, best.judged_loss
+    digits = 2 if bar is None else _digits(bits, loss, bar.bits_per_byte, bar.loss)
+    value, beside_bar = _bits(bits, loss, digits), _beside_bar(loss, bar, digits)
     if name in mixed:
         alone = f"; alone it reaches {_number(best.bits_per_byte, best.val_loss)}"
-        return f"{WITH[name]}, the network reaches {value}, {_beside_bar(best.judged_loss, bar)}{alone}"
-    words = f"the network {'alone ' * bool(mixed)}reaches {value}, {_beside_bar(best.val_loss, bar)}"
+        return f"{WITH[name]}, the network reaches {value}, {beside_bar}{alone}"
+    words = f"the network {'alone ' * bool(mixed)}reaches {value}, {beside_bar}"
     each = [f"; {WITH[n]} it would reach {_number(bits, loss)}" for n, loss, bits in mixed.values()]
     return words + "".join(each)
 
 
-def _beside_bar(loss: float, bar: Bar | None) -> str:
-    """A loss beside a bar: `below the best counting alone (1.62)`."""
+def _beside_bar(loss: float, bar: Bar | None, digits: int) -> str:
+    """A loss beside a bar: `below counting alone (a 7-gram model, 1.62)`."""
     if bar is None:
         return "and what counting alone reaches was not measured"
-    number = _number(bar.bits_per_byte, bar.loss)
+    number = _number(bar.bits_per_byte, bar.loss, digits)
     return {
         "better": f"below counting alone ({bar.model}, {number})",
         "as good": f"no better than counting alone ({bar.model}, {number})",
@@ -140,10 +142,18 @@ def _beside_bar(loss: float, bar: Bar | None) -> str:
     }[standing(loss, bar.loss)]
 
 
-def _number(bits: float | None, loss: float) -> str:
+def _digits(bits: float | None, loss: float, other_bits: float | None, other: float) -> int:
+    """How many decimals tell two losses apart, 2 to 4: where one is called better, the numbers must show it."""
+    if standing(loss, other) == "as good":
+        return 2
+    return next((n for n in (2, 3) if _number(bits, loss, n) != _number(other_bits, other, n)), 4)
+
+
+def _number(bits: float | None, loss: float, digits: int = 2) -> str:
     """Bits per byte; nats per token, with their unit, where an old log lacks the bytes."""
-    return f"{bits:.2f}" if bits is not None and math.isfinite(bits) else f"{loss:.2f} nats per token"
+    known = bits is not None and math.isfinite(bits)
+    return f"{bits:.{digits}f}" if known else f"{loss:.{digits}f} nats per token"
 
 
-def _bits(bits: float | None, loss: float) -> str:
-    return f"{_number(bits, loss)}{' bits per byte' * (bits is not None and math.isfinite(bits))}"
+def _bits(bits: float | None, loss: float, digits: int = 2) -> str:
+    return f"{_number(bits, loss, digits)}{' bits per byte' * (bits is not None and math.isfinite(bits))}"

@@ -114,6 +114,8 @@ def test_a_file_of_context_that_cannot_be_read_is_named(
         path = str(tmp_path / name)
         assert main(["complete", str(run.best_file), "x", "--context", path]) == 2
         assert why.format(path) in capsys.readouterr().err
+    assert main(["complete", str(run.best_file), "x", "--context", ""]) == 2  # an unset variable of a script
+    assert '--context "": names no file' in capsys.readouterr().err
 
 
 def test_a_checkpoint_says_all_its_losses(run: Run) -> None:

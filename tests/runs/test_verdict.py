@@ -62,6 +62,15 @@ def test_a_network_without_a_mixture_stands_beside_the_bar(val: float, beside: s
     assert verdict(happened) == f"The network reaches {bits(val)} bits per byte, {beside}."
 
 
+def test_numbers_that_are_not_alike_do_not_look_alike() -> None:
+    """0.39 is not above 0.39."""
+    assert bits(4.5) == bits(4.511)
+    assert verdict(run([(6.6, 6.6), (3.9, 4.511)])) == (
+        f"The network reaches {4.511 * BITS:.3f} bits per byte, above counting alone (a 3-gram model, "
+        f"{4.5 * BITS:.3f}), which predicts better."
+    )
+
+
 @pytest.mark.parametrize(
     ("mixture", "beside"),
     [
