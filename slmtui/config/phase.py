@@ -109,6 +109,10 @@ class OptimizerSection(Section):
     weight_decay: Number = Field(
         0.1, ge=0, le=10, description="Decay of the weights per step, times the learning rate."
     )
+    weight_decay_schedule: Literal["rate", "root"] = Field(
+        "rate",
+        description="rate: the decay falls as the learning rate does; root: as its square root, which lasts longer.",
+    )
     decay_on: Literal["matrices", "all"] = Field(
         "matrices", description="Decay only matrices, or biases and LayerNorms as well."
     )

@@ -43,13 +43,17 @@ class AdamW:
                 parameter.grad = None
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        """One update of every parameter that has a gradient."""
+    def step(self, learning_rate: float, decay_factor: float = 1.0) -> None:
+        """One update of every parameter that has a gradient.
+
+        decay_factor: what each group's weight decay is multiplied by, besides the learning rate.
+        """
         for group in self.groups:
+            decay = group.weight_decay * decay_factor
             parameters = [p for p in group.parameters if p.grad is not None]
             gradients = [p.grad for p in parameters if p.grad is not None]
             states = [self._state(p) for p in parameters]
-            _fused_update(parameters, gradients, states, learning_rate, self.betas, group.weight_decay, self.eps)
+            _fused_update(parameters, gradients, states, learning_rate, self.betas, decay, self.eps)
             # The fused update does not increment the parameters' version, by which copies of a weight are refreshed.
             torch.autograd.graph.increment_version(parameters)
 
@@ -69,9 +73,9 @@ class PublicAdamW(AdamW):
         self.state = self._adamw.state
 
     @torch.no_grad()
-    def step(self, learning_rate: float) -> None:
-        for group in self._adamw.param_groups:
-            group["lr"] = learning_rate
+    def step(self, learning_rate: float, decay_factor: float = 1.0) -> None:
+        for group, own in zip(self._adamw.param_groups, self.groups, strict=True):
+            group["lr"], group["weight_decay"] = learning_rate, own.weight_decay * decay_factor
         self._adamw.step()
         changed = [p for group in self.groups for p in group.parameters if p.grad is not None]
         torch.autograd.graph.increment_version(changed)
@@ -170,6 +174,17 @@ def learning_rate_at(step: int, settings: TrainingSection) -> float:
     progress = min(1.0, (step - settings.warmup_iters) / span)
     cosine = 0.5 * (1.0 + math.cos(math.pi * progress))
     return settings.min_lr + (settings.learning_rate - settings.min_lr) * cosine
+
+
+def decay_factor(learning_rate: float, highest: float, settings: OptimizerSection) -> float:
+    """By how much more the weights decay in a step than in proportion to its learning rate.
+
+    highest: the learning rate after the warm-up. With "root" a step takes weight_decay · √(learning_rate · highest) of
+    each weight, so that the decay goes on while the rate falls.
+    """
+    if settings.weight_decay_schedule == "rate" or learning_rate <= 0.0:
+        return 1.0
+    return math.sqrt(highest / learning_rate)
 
 
 @torch.no_grad()

@@ -24,7 +24,7 @@ from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, not_negative, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import verdict_of
-from slmtui.training.optimizer import clip_gradients, learning_rate_at
+from slmtui.training.optimizer import clip_gradients, decay_factor, learning_rate_at
 from slmtui.training.ranks import SharedControl
 from slmtui.training.sampling import gate_rates, samples
 from slmtui.training.spike import NEEDED, spiked
@@ -114,7 +114,8 @@ def update(training: Training) -> events.Step:
         value, norm = not_negative(_gradients(training, idx, targets)), math.nan
         if math.isfinite(value):
             norm = clip_gradients(training.model, training.phase.optimizer, training.step).item()
-            training.optimizer.step(learning_rate)
+            highest = settings.learning_rate * training.learning_rate_factor
+            training.optimizer.step(learning_rate, decay_factor(learning_rate, highest, training.phase.optimizer))
             training.step += 1
     training.seconds += time.perf_counter() - begin
     tokens = training.step * settings.batch_size * training.windows["train"].block_size

@@ -163,6 +163,7 @@ def test_the_published_phases_keep_the_protocol(name: str) -> None:
         "betas": (0.9, 0.95),
         "eps": 1e-9,
         "weight_decay": 0.1,
+        "weight_decay_schedule": "rate",
         "decay_on": "all",
         "grad_clip": 1.0,
         "clip_scaled_gradients": True,

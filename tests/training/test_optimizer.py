@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
@@ -21,6 +22,7 @@ from slmtui.training.optimizer import (
     PublicAdamW,
     build_optimizer,
     clip_gradients,
+    decay_factor,
     learning_rate_at,
     load_optimizer_state,
     optimizer_state,
@@ -134,14 +136,29 @@ def test_without_the_private_operator_every_update_is_the_same(
     settings = OptimizerSection(weight_decay=0.3)
     private, public = build_optimizer(model, settings), public_optimizer(twin, settings, without)
     before = [p._version for p in twin.parameters()]
-    for rate in (0.01, 0.02, 0.005):
+    for rate, factor in ((0.01, 1.0), (0.02, 1.5), (0.005, 1.0)):
         draw_gradients(model, twin)
-        private.step(rate)
-        public.step(rate)
+        private.step(rate, factor)
+        public.step(rate, factor)
     assert_equal(model, twin)
     assert all(p._version > version for p, version in zip(twin.parameters(), before, strict=True))
     public.zero_grad()
     assert all(p.grad is None for p in twin.parameters())
+
+
+@pytest.mark.parametrize(("schedule", "share"), [("rate", 0.3 * 0.0025), ("root", 0.3 * 0.005)])
+def test_the_decay_falls_with_the_rate_or_with_its_root(
+    model: GPT, schedule: Literal["rate", "root"], share: float
+) -> None:
+    settings = OptimizerSection(weight_decay=0.3, weight_decay_schedule=schedule, decay_on="all")
+    before = [p.detach().clone() for p in model.parameters()]
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)  # so that nothing else moves them
+    build_optimizer(model, settings).step(0.0025, decay_factor(0.0025, 0.01, settings))
+    for parameter, was in zip(model.parameters(), before, strict=True):
+        torch.testing.assert_close(parameter.detach(), was * (1 - share))
+    assert decay_factor(0.01, 0.01, settings) == 1.0
+    assert decay_factor(0.0, 0.01, settings) == 1.0
 
 
 @pytest.mark.parametrize("to_public", [True, False])
