@@ -83,6 +83,8 @@ class Course:
             return ""
         if self.last is not None and self.last.step == 0:
             words = "it has just begun, and its network has learned nothing"
+        elif best.step == 0 and self.last is not None and standing(self.last.val_loss, best.val_loss) == "better":
+            words = "no step made what it predicts with counts better, although its network alone has learned"
         elif best.step == 0:
             words = "its network has learned nothing, since no step made its predictions better"
         else:

@@ -123,6 +123,13 @@ def test_a_network_that_has_learned_nothing() -> None:
     )
 
 
+def test_a_network_that_learned_what_its_counts_knew_is_not_said_to_have_learned_nothing() -> None:
+    happened = run([(6.6, 6.6), (3.0, 4.0)], adaptive=[3.0, 3.1])
+    said = verdict(happened)
+    assert said.startswith("No step made what it predicts with counts better, although its network alone has learned;")
+    assert "learned nothing" not in said
+
+
 def test_overfitted_and_unstable_runs_say_from_where_on() -> None:
     assert verdict(run([*LEARNED, (2.0, 4.4)])).endswith("; after step 100 it overfitted.")
     assert verdict(run([*LEARNED, (3.9, 4.4)])).endswith("; after step 100 its training became unstable.")

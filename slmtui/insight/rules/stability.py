@@ -6,7 +6,7 @@ from slmtui.insight.rules.advice import Advice, gently
 from slmtui.insight.rules.rates import LITTLE_LEARNED, LONG_PATH, TRAIN_ENDED, capped, share_left, unigram, usual_rate
 from slmtui.insight.rules.rule import ANYWHERE, END, EVALUATION_AND_END, STEP, Diagnosis, Evidence, Live, Rule
 from slmtui.insight.rules.run_trace import RunTrace
-from slmtui.training.events import DIVERGED
+from slmtui.training.events import DIVERGED, judged_name
 from slmtui.training.uniform import has_exploded
 
 TRAIN_NOISE, LEAST_TRAIN_NOISE = 0.05, 0.1  # what a train loss that should only ever fall wavers by: a share, and nats
@@ -58,11 +58,12 @@ def _at_its_best_untrained(trace: RunTrace) -> Evidence | None:
     if not trace.has_run_its_course or best is None or best.step > 0 or trace.has_learned or evaluations[-1].step == 0:
         return None
     last = evaluations[-1]
+    name = judged_name(best)
     values = {
-        "best": best.val_loss, "val": last.val_loss, "train": last.train_loss, "step": last.step,
-        "parent": trace.parent, "lower": trace.rate / 10,
+        "best": best.judged_loss, "val": last.judged_loss, "train": last.train_loss, "step": last.step,
+        "parent": trace.parent, "lower": trace.rate / 10, "name": "val" if name == "network" else f"{name} val",
     }  # fmt: skip
-    return Evidence(values=values, number=best.val_loss, step=0)
+    return Evidence(values=values, number=best.judged_loss, step=0)
 
 
 def train_rises(trace: RunTrace) -> Evidence | None:
@@ -153,8 +154,8 @@ RULES = (
     Rule(
         code="never_improved", when=END, applies=never_improved, weight=0.99,
         diagnosis=Diagnosis(
-            title="nothing was learned",
-            evidence="no evaluation was better than the one before the first step: val was {best:.2f} then and "
+            title="no step made it better",
+            evidence="no evaluation was better than the one before the first step: {name} was {best:.2f} then and "
             "{val:.2f} at step {step:,}, with train at {train:.2f}",
             remedy=Advice(
                 "do not use this model: best.pt was never trained; train again with what the other findings say, or "
@@ -166,7 +167,7 @@ RULES = (
         code="worse_than_parent", when=END, applies=worse_than_parent, weight=0.99,
         diagnosis=Diagnosis(
             title="worse than the model that it started from",
-            evidence="no evaluation was better than the one before the first step: val was {best:.2f} then, as "
+            evidence="no evaluation was better than the one before the first step: {name} was {best:.2f} then, as "
             "{parent} left it, and {val:.2f} at step {step:,}, with train at {train:.2f}",
             remedy=Advice(
                 "best.pt holds the weights of {parent}: use them, or train again with training.learning_rate = "

@@ -79,6 +79,20 @@ def test_a_best_at_step_0_is_the_first_and_serious_finding_and_fails_every_gate(
     assert all("before it was trained" in sentence for _, sentence in limits)
 
 
+def test_a_best_at_step_0_is_judged_by_what_decides() -> None:
+    """The network alone got better, and what it predicts with did not: no loss that fell is called no better."""
+    adaptive = {0: 2.5, 100: 2.6}
+    happened = [
+        replace(one, decides="adaptive", mixed_loss=2.9, adaptive_loss=adaptive[one.step], best=one.step == 0)
+        if isinstance(one, Evaluation)
+        else one
+        for one in run([(0, 7.3, 7.3), (100, 3.0, 4.0)])
+    ]
+    found, *_ = diagnose(happened, SOUND)
+    assert (found.code, found.title) == ("never_improved", "no step made it better")
+    assert "adaptive val was 2.50 then and 2.60 at step 100" in found.evidence
+
+
 def test_a_child_that_is_never_better_than_its_parent_is_said_to_be_worse() -> None:
     begin, *rest = run([(0, 3.0, 3.4), (100, 2.8, 3.5), (200, 2.6, 3.6)], learning_rate=1e-3)
     assert isinstance(begin, RunStarted)
