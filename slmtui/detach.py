@@ -20,7 +20,9 @@ HOW_TO_STOP = "to stop and save it, press S on Runs in slmtui, or type"
 PATIENCE = 600.0  # seconds that a corpus may take to be read before we stop waiting for it to begin
 
 
-def start_detached(phases: Sequence[Phase], checkpoints: Path, tell: Callable[[str], None]) -> tuple[list[Run], int]:
+def start_detached(
+    phases: Sequence[Phase], checkpoints: Path, tell: Callable[[str], None], on_finish: str = ""
+) -> tuple[list[Run], int]:
     """Make a run for each phase and start a process that trains them in order; returns them and its id.
 
     `tell` is called with what a person should know of each corpus.
@@ -43,21 +45,24 @@ def start_detached(phases: Sequence[Phase], checkpoints: Path, tell: Callable[[s
             tell(f"{phase.name}: {line}")
     runs = [create_run(checkpoints, phase) for phase in phases]
     try:
-        return runs, resume_detached(runs, checkpoints)
+        return runs, resume_detached(runs, checkpoints, on_finish)
     except UserError:
         for run in runs:
             run.delete()
         raise
 
 
-def resume_detached(runs: Sequence[Run], checkpoints: Path) -> int:
+def resume_detached(runs: Sequence[Run], checkpoints: Path, on_finish: str = "") -> int:
     """Start a process that goes on with these runs, in order; returns its id once the first of them is in training.
+
+    on_finish: a command for the end of each; "" for none.
 
     UserError, with what it said, if it ends before that.
     """
     first = runs[0]
     # -P: the current folder is somebody's corpus, and no file of it may pass for a module of Python's.
     command = [sys.executable, "-P", "-m", "slmtui", "--headless", "--checkpoints", str(checkpoints)]
+    command += [f"--on-finish={on_finish}"]
     for run in runs:
         command += ["--resume", run.name]
     before = _state(first.log_file)

@@ -55,6 +55,11 @@ def say(text: str) -> None:
     _write(sys.stderr, visible(text) + "\n")
 
 
+def control(written: str) -> None:
+    """Write a control sequence of ours to stderr, which is a terminal."""
+    _write(sys.stderr, written)
+
+
 def _write(stream: TextIO, text: str) -> None:
     try:
         try:

@@ -145,6 +145,12 @@ def make_shared_phase(tmp_path_factory: pytest.TempPathFactory) -> MakePhase:
 
 
 @pytest.fixture(autouse=True)
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What whoever runs the tests has set is theirs."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+
+
+@pytest.fixture(autouse=True)
 def arithmetic_as_it_was() -> Iterator[None]:
     """A training turns denormal numbers off for its whole thread; the next test, and hypothesis, expect them."""
     yield

@@ -121,6 +121,7 @@ class SlmtuiTerminal(Terminal):
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
             "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "XDG_STATE_HOME": str(cwd / "state"),
+            "XDG_CONFIG_HOME": str(cwd / "config"),
             "OMP_NUM_THREADS": "1",
         }  # fmt: skip
         process = processes.start(

@@ -22,13 +22,15 @@ from slmtui.commands.together import hang_up
 from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed
 from slmtui.insight.rules.gate import limits_in_words
-from slmtui.output import ExitStatus, put, put_json, say, silence
+from slmtui.notices import failed, notice_of, sequence, start_command
+from slmtui.output import ExitStatus, control, put, put_json, say, silence
 from slmtui.runs.lines import line_of, outcome, summary, worst_first
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.progress import Progress
 from slmtui.runs.run import Run, runs_of_launch
 from slmtui.runs.verdict import Course
 from slmtui.session import Session, begin, resume, take_part, take_part_again
+from slmtui.settings import Settings
 from slmtui.training import events
 from slmtui.training.control import CommandKind
 from slmtui.training.events import Finding, to_json
@@ -120,7 +122,10 @@ def preparing(name: str) -> Callable[[str], None]:
     return lambda words: tell(say, f"{name}: {words} …")
 
 
-def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool, junit: Path | None = None) -> ExitStatus:
+def train_phases(
+    phases: Sequence[Phase], checkpoints: Path, *, as_json: bool, junit: Path | None = None,
+    settings: Settings | None = None,
+) -> ExitStatus:  # fmt: skip
     """Train phases in order, each into a run of its own; the status is that of the worst.
 
     By all processes that torchrun has started, together. Where it has started them anew, what they had begun goes on.
@@ -152,11 +157,13 @@ def train_phases(phases: Sequence[Phase], checkpoints: Path, *, as_json: bool, j
             phases = [phase for phase in phases if phase.name not in done]
         if ranks.is_first:
             trainings = [(phase.name, beginning(phase, ranks)) for phase in phases]
-            return _train(trainings, ranks, as_json=as_json, junit=junit)
+            return _train(trainings, ranks, as_json=as_json, junit=junit, settings=settings or Settings())
         return _attend([taking_part(phase, ranks) for phase in phases], ranks)
 
 
-def resume_runs(runs: Sequence[Run], *, as_json: bool, junit: Path | None = None) -> ExitStatus:
+def resume_runs(
+    runs: Sequence[Run], *, as_json: bool, junit: Path | None = None, settings: Settings | None = None
+) -> ExitStatus:
     """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst."""
 
     def resuming(run: Run, ranks: Ranks) -> Begin:
@@ -168,7 +175,7 @@ def resume_runs(runs: Sequence[Run], *, as_json: bool, junit: Path | None = None
     with ranks_here() as ranks:
         if ranks.is_first:
             trainings = [(run.name, resuming(run, ranks)) for run in runs]
-            return _train(trainings, ranks, as_json=as_json, junit=junit)
+            return _train(trainings, ranks, as_json=as_json, junit=junit, settings=settings or Settings())
         return _attend([taking_part(run, ranks) for run in runs], ranks)
 
 
@@ -201,8 +208,8 @@ def _attend(parts: Sequence[TakePart], ranks: Ranks) -> ExitStatus:
 
 
 def _train(
-    trainings: Sequence[tuple[str, Begin]], ranks: Ranks, *, as_json: bool, junit: Path | None
-) -> ExitStatus:  # fmt: skip
+    trainings: Sequence[tuple[str, Begin]], ranks: Ranks, *, as_json: bool, junit: Path | None, settings: Settings
+) -> ExitStatus:
     """Each in its turn, by its name; at the end, whatever it is, the files for those who were not there."""
     status, outcomes = ExitStatus.DONE, [Outcome(name) for name, _ in trainings]
     try:
@@ -214,6 +221,7 @@ def _train(
                     with interrupted.at_once(name):
                         session = begun(interrupted)
                     status = max(status, follow(session, told, as_json=as_json))
+                    notify(session.run, told, settings)
                     if told.finished is None and ranks.size > 1:
                         break  # the others are in the middle of it, and end when this process does
                     ranks.told(status)
@@ -226,6 +234,23 @@ def _train(
         for fault in report_outcomes(outcomes, junit):  # no reason for another exit status
             tell(say, fault)
     return status
+
+
+def notify(run: Run, told: Outcome, settings: Settings) -> None:
+    """The end of a training is noticed, in the terminal and by a command; not of one that was interrupted."""
+    notice = failed(run.name, told.failure, run) if told.finished is None else notice_of(run)
+    if notice is None:
+        return
+    if sys.stderr.isatty():
+        tell(control, sequence(notice.words, settings))
+    if settings.on_finish:
+        try:
+            status = start_command(settings.on_finish, notice).wait()
+        except OSError as error:
+            tell(say, f"{run.name}: the command for its end cannot be run: {error.strerror}")
+            return
+        if status:
+            tell(say, f"{run.name}: the command for its end gave exit status {status}")
 
 
 def _why(error: BaseException) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
@@ -103,6 +104,11 @@ def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomple
     "--nproc", type=click.IntRange(1, 256), default=1, metavar="N",
     help="train each phase in N processes together, on this machine; torchrun does so on several",
 )  # fmt: skip
+@click.option(
+    "--on-finish", metavar="COMMAND",
+    help="run this in a shell when a training has ended, with SLMTUI_RUN, SLMTUI_STATE (done, stopped or failed), "
+    'SLMTUI_FOLDER and SLMTUI_MESSAGE in its environment; "" for none (default: as settings.toml says)',
+)  # fmt: skip
 @click.option("--detach", "detached", is_flag=True, help="train without a terminal, and return at once")
 @click.option("--no-mouse", is_flag=True, help="leave the mouse to the terminal")
 @click.option(
@@ -123,6 +129,7 @@ def command(
     junit: Path | None,
     until: float | None,
     nproc: int,
+    on_finish: str | None,
     detached: bool,
     no_mouse: bool,
     glyphs: Literal["braille", "block", "ascii"] | None,
@@ -152,31 +159,36 @@ def command(
         refuse_unwritable(junit)
     reported = not (on_screen or detached)
     from slmtui.config.phase_file import load_phase
+    from slmtui.settings import load_settings
 
+    settings = load_settings()
+    if on_finish is not None:
+        settings = replace(settings, on_finish=on_finish)
     loaded = load_all(
         [str(path) for path in phases], lambda path: load_phase(path, overrides), headless=reported, junit=junit
     )
     if on_screen:
         from slmtui.console.start import run_console
 
-        return run_console(loaded, checkpoints, mouse=not no_mouse, glyphs=glyphs)
+        return run_console(loaded, checkpoints, mouse=not no_mouse, glyphs=glyphs, settings=settings)
     from slmtui.runs.run import find_run
 
     runs = load_all(resume, lambda name: find_run(checkpoints, name), headless=reported, junit=junit)
     if detached:
-        return detach(loaded, runs, checkpoints)
+        return detach(loaded, runs, checkpoints, settings.on_finish)
     if nproc > 1:
         from slmtui.commands.together import train_together
 
         options = ["--headless", f"--checkpoints={checkpoints}", *(["--json"] if as_json else [])]
         options += [] if junit is None else [f"--junit={junit}"]
+        options += [] if on_finish is None else [f"--on-finish={on_finish}"]
         options += [f"--set={one}" for one in overrides] + [f"--resume={one}" for one in resume]
         return train_together(nproc, [*options, "--", *map(str, phases)])
     from slmtui.commands.headless import resume_runs, train_phases
 
     if runs:
-        return resume_runs(runs, as_json=as_json, junit=junit)
-    return train_phases(loaded, checkpoints, as_json=as_json, junit=junit)
+        return resume_runs(runs, as_json=as_json, junit=junit, settings=settings)
+    return train_phases(loaded, checkpoints, as_json=as_json, junit=junit, settings=settings)
 
 
 def refuse_words(phases: Sequence[Path]) -> None:
@@ -234,16 +246,16 @@ def has_terminal(*, training: bool) -> bool:
     return kind not in ("", "dumb")
 
 
-def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path) -> ExitStatus:
+def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path, on_finish: str) -> ExitStatus:
     """Train without a terminal; says what was begun, and how to see it."""
     from slmtui.detach import HOW_TO_STOP, resume_detached, said_at_start, start_detached
 
     if runs:
-        process = resume_detached(runs, checkpoints)
+        process = resume_detached(runs, checkpoints, on_finish)
         for line in said_at_start(runs[0]):
             say(line)
     else:
-        runs, process = start_detached(phases, checkpoints, say)
+        runs, process = start_detached(phases, checkpoints, say, on_finish)
     for run in runs:
         put(f"{run.name}: trained by process {process}; watch it with: {run.command('watch')}")
     say(f"{HOW_TO_STOP}: kill {process}")

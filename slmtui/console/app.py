@@ -27,6 +27,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.base import KEYS, MODES, ConsoleScreen
 from slmtui.console.dialogs.help import HELP, help_for, is_ours, words_for
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.settings import SettingsDialog
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
 from slmtui.console.host import Host
 from slmtui.console.text.control_filter import ControlCharFilter
@@ -34,11 +35,13 @@ from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.files import open_to_read
+from slmtui.notices import failed, notice_of, sequence, title_sequence
 from slmtui.output import visible
 from slmtui.project import PHASES
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, State, newest_runs
-from slmtui.words import capitalized
+from slmtui.settings import Settings
+from slmtui.words import capitalized, percent
 
 FAULT, QUIT = "something went wrong", "quit"  # titles of dialogs
 LOG_SHOWN = 20_000  # characters of the log's end
@@ -88,6 +91,7 @@ class Console(Host):
         Binding("question_mark", "help", "help", key_display="?"),
         Binding("f1", "help", "help", show=False, priority=True),  # in fields and dialogs, too
         Binding("i", "explain", "words", show=False, tooltip="what the words on this screen mean"),
+        Binding("f2", "settings", "settings", show=False, tooltip="theme, glyphs, notices, for all projects"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),
         Binding("q", "leave", "quit", show=False),
         Binding("ctrl+q", "leave", "quit", show=False, priority=True),  # in a dialog, too
@@ -101,15 +105,17 @@ class Console(Host):
         phases: Sequence[Phase] = (),
         ui_state: UIState | None = None,
         glyphs: Glyphs = "braille",
+        settings: Settings | None = None,
     ) -> None:
         keep_pumps_alive()
         turn_no_pages_without_room()
-        super().__init__(checkpoints, log, ui_state or UIState())
+        super().__init__(checkpoints, log, ui_state or UIState(), settings or Settings())
         self._faults = RepeatedFaults()
         self.glyphs = glyphs
         self._own_filters = [ControlCharFilter(), *([Letters(glyphs)] if glyphs != "braille" else [])]
         self._built: set[str] = set()  # modes whose screens have been shown
         self._mask = BUILDING
+        self._window_title = ""
         self._sent_to: WeakKeyDictionary[Key, Widget] = WeakKeyDictionary()  # what had the focus when a key came
         self.queued = list(phases)
         self.finished: list[Run] = []  # in this session; each is summed up once the console is left
@@ -154,17 +160,37 @@ class Console(Host):
             return
         self.living = tuple(run.name for run in living)
 
+    def _to_terminal(self, written: str) -> None:
+        """Control sequences that Textual has no word for."""
+        if written and self._driver is not None and not self.is_headless:
+            self._driver.write(written)
+            self._driver.flush()
+
+    def _say_how_far(self) -> None:
+        """In the title of the terminal's window: `62 % · val 1.93 · quick-001`."""
+        trainer, words = self.trainer, "slmtui"
+        if (run := trainer.run_now) is not None and trainer.max_iters:
+            val = "" if trainer.val_loss is None else f" · val {trainer.val_loss:.2f}"
+            words = f"{percent(trainer.step / trainer.max_iters)}{val} · {run.name}"
+        if self.settings.window_title and words != self._window_title:
+            self._window_title = words
+            self._to_terminal(title_sequence(words))
+
     def _look_at_trainer(self) -> None:
+        self._say_how_far()
         while self.trainer.failures:
             failure = self.trainer.failures.popleft()
             if failure.unexpected is not None:
                 self.write_log(failure.unexpected)
             self.failures.append((f"{failure.name} could not be trained", failure.message))
+            self._to_terminal(sequence(failed(failure.name, failure.message, None).words, self.settings))
             if self.current_mode != "train":
                 self.notify(f"{failure.name} could not be trained: t says why", severity="error", markup=False)
         while self.trainer.finished:
             run = self.trainer.finished.popleft()
             self.finished.append(run)
+            if (notice := notice_of(run)) is not None:
+                self._to_terminal(sequence(notice.words, self.settings))
             ended = ENDED.get(run.state(last_event(run.log_file)), "has ended")
             self.notify(f"{run.name} {ended}", markup=False)
 
@@ -230,6 +256,14 @@ class Console(Host):
 
     def action_explain(self) -> None:
         self.push_screen(words_for(self.screen))
+
+    def action_settings(self) -> None:
+        self.push_screen(SettingsDialog(self.settings, [theme.name for theme in THEMES], self._take_settings))
+
+    def _take_settings(self, settings: Settings) -> None:
+        """From now on; what takes a new start is seen then."""
+        self.settings = settings
+        self.trainer.on_finish = settings.on_finish
 
     def action_log(self) -> None:
         try:

@@ -29,7 +29,7 @@ MODES = {  # and what they are for
     "studies": "of the studies: their cells, curves, law and claims",
 }
 KEYS = {mode: "Y" if mode == "studies" else mode[0] for mode in MODES}  # y and s have a meaning on the other screens
-PULSE = 0.25  # seconds between two looks at what is going on; nothing is redrawn when nothing has changed
+# Nothing is redrawn when nothing has changed.
 # While a training of ours wants the cores, looks become rarer until they take no more than this share of the time.
 SHARE, LONGEST_PULSE = 0.01, 1.0
 LEAST_SIZE = (40, 12)  # columns and rows below which a screen only says what it needs
@@ -145,7 +145,7 @@ class ConsoleScreen(ModeScreen):
         return True
 
     def on_mount(self) -> None:
-        self._pulse = self.set_interval(PULSE, self._beat_if_due, pause=True)
+        self._pulse = self.set_interval(self.host.settings.refresh, self._beat_if_due, pause=True)
 
     def on_unmount(self) -> None:
         self._pulse.stop()

@@ -21,6 +21,7 @@ from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.files import open_to_append
 from slmtui.output import visible
 from slmtui.runs.run import Run
+from slmtui.settings import Settings
 
 
 class ModeScreen(Screen[None]):
@@ -45,11 +46,11 @@ def _asking_screen() -> Screen[object] | None:
 class Host(App[str]):
     """The state that screens share, and what they may ask for; `app.Console` adds the screens themselves."""
 
-    def __init__(self, checkpoints: Path, log: Path, ui_state: UIState) -> None:
+    def __init__(self, checkpoints: Path, log: Path, ui_state: UIState, settings: Settings) -> None:
         super().__init__()
-        self.checkpoints, self.log_path, self.ui_state = checkpoints, log, ui_state
+        self.checkpoints, self.log_path, self.ui_state, self.settings = checkpoints, log, ui_state, settings
         self.backend = Backend()
-        self.trainer = TrainerThread(checkpoints)
+        self.trainer = TrainerThread(checkpoints, settings.on_finish)
         self.server = RunServer()
         self.watched: Run | None = None  # what Train shows and Complete talks to
         self.prompt: str | None = None  # to be completed when Complete is seen

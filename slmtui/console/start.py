@@ -10,12 +10,14 @@ from pathlib import Path
 from slmtui.config.phase import Phase
 from slmtui.console.app import Console
 from slmtui.console.terminal import guarded_terminal, let_go, signals
-from slmtui.console.text.glyphs import Glyphs, usual_glyphs
+from slmtui.console.text.glyphs import Glyphs, chosen_glyphs
 from slmtui.detach import HOW_TO_STOP, resume_detached
+from slmtui.notices import POP_TITLE, PUSH_TITLE, title_sequence
 from slmtui.output import ExitStatus, say
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
+from slmtui.settings import Settings
 from slmtui.training import events
 from slmtui.training.gap import in_words
 from slmtui.words import number
@@ -24,14 +26,20 @@ LOG_NAME = "console.log"
 
 
 def run_console(
-    phases: Sequence[Phase], checkpoints: Path, *, mouse: bool = True, glyphs: Glyphs | None = None
+    phases: Sequence[Phase],
+    checkpoints: Path,
+    *,
+    mouse: bool = True,
+    glyphs: Glyphs | None = None,
+    settings: Settings | None = None,
 ) -> ExitStatus:
     """Show the console until it is left; returns the exit status."""
     if os.environ.get("SSH_CONNECTION") or os.environ.get("SSH_TTY"):
         os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")  # every frame of it would travel
     with guarded_terminal(checkpoints / LOG_NAME) as terminal:
-        letters = glyphs or usual_glyphs(os.environ)
-        app = Console(checkpoints, log=checkpoints / LOG_NAME, phases=phases, glyphs=letters)
+        settings = settings or Settings()
+        letters = glyphs or chosen_glyphs(settings.glyphs, os.environ)
+        app = Console(checkpoints, log=checkpoints / LOG_NAME, phases=phases, glyphs=letters, settings=settings)
         trainer = app.trainer
 
         def leave(result: str) -> None:
@@ -45,7 +53,10 @@ def run_console(
             leave("terminate")
 
         with signals(terminal, hang_up=lambda: leave("hang up"), terminate=terminate):
+            titled = settings.window_title and title_sequence("") != ""
+            terminal.write(PUSH_TITLE if titled else "")
             result = app.run(mouse=mouse)
+            terminal.write(POP_TITLE if titled else "")
             if terminal.lost:
                 let_go(terminal)
                 if trainer.ident is None:  # gone before the first frame, with phases to train
@@ -67,7 +78,7 @@ def run_console(
         if run != goes_on:  # of what goes on it is said who trains it
             say(_sum_up(run))
     if result == "detach":
-        _detach(goes_on, waiting, checkpoints)
+        _detach(goes_on, waiting, checkpoints, settings.on_finish)
     if app.return_code:  # what Textual could not survive
         say(f"the console ended with an error, which is a bug in slmtui; the details are in {checkpoints / LOG_NAME}")
     if trainer.failures or app.return_code:
@@ -75,13 +86,13 @@ def run_console(
     return ExitStatus.INTERRUPTED if result == "terminate" else ExitStatus.DONE
 
 
-def _detach(goes_on: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path) -> None:
+def _detach(goes_on: Run | None, waiting: Sequence[Phase | Run], checkpoints: Path, on_finish: str) -> None:
     """Go on without a screen: with what was being trained, and then with what was still to come."""
     runs = [job if isinstance(job, Run) else create_run(checkpoints, job) for job in waiting]
     if goes_on is not None:
         runs.insert(0, goes_on)
     if runs:
-        process = resume_detached(runs, checkpoints)
+        process = resume_detached(runs, checkpoints, on_finish)
         names = ", then ".join(run.name for run in runs)
         say(f"{names}: trained by process {process}, without a screen; watch it with: {runs[0].command('watch')}")
         say(f"{HOW_TO_STOP}: kill {process}")

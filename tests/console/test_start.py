@@ -13,13 +13,15 @@ from slmtui.console.app import Console
 from slmtui.output import ExitStatus
 from tests import written_runs
 
+TERMINAL = SimpleNamespace(lost=False, write=lambda _: None)
+
 
 def test_a_run_that_goes_on_without_a_screen_is_not_said_to_be_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = written_runs.done_run(tmp_path, "tiny-001", reason="interrupted")
     other = written_runs.done_run(tmp_path, "tiny-000")
-    monkeypatch.setattr(start, "guarded_terminal", lambda _: nullcontext(SimpleNamespace(lost=False)))
+    monkeypatch.setattr(start, "guarded_terminal", lambda _: nullcontext(TERMINAL))
     monkeypatch.setattr(start, "signals", lambda *_, **__: nullcontext())
     monkeypatch.setattr(start, "resume_detached", lambda *_: 4711)
 
@@ -40,7 +42,7 @@ def test_a_run_that_goes_on_without_a_screen_is_not_said_to_be_stopped(
 def test_a_console_that_broke_down_says_so_and_does_not_end_as_if_it_were_done(
     tmp_path: Path, code: int, status: ExitStatus, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(start, "guarded_terminal", lambda _: nullcontext(SimpleNamespace(lost=False)))
+    monkeypatch.setattr(start, "guarded_terminal", lambda _: nullcontext(TERMINAL))
     monkeypatch.setattr(start, "signals", lambda *_, **__: nullcontext())
     monkeypatch.setattr(Console, "run", lambda *_, **__: None)
     monkeypatch.setattr(Console, "return_code", code)

@@ -7,7 +7,7 @@ the character set of the locale; `--glyphs` overrules it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -36,6 +36,11 @@ def usual_glyphs(environment: Mapping[str, str]) -> Glyphs:
     locale = next((value for name in ("LC_ALL", "LC_CTYPE", "LANG") if (value := environment.get(name))), "")
     charset = locale.partition(".")[2].partition("@")[0]
     return "ascii" if charset and charset.lower().replace("-", "") != "utf8" else "braille"
+
+
+def chosen_glyphs(chosen: str, environment: Mapping[str, str]) -> Glyphs:
+    """What a person has chosen; for "auto", what the terminal can show."""
+    return chosen if chosen in get_args(Glyphs) else usual_glyphs(environment)  # type: ignore[return-value]
 
 
 class Letters(LineFilter):

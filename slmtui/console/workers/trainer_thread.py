@@ -2,6 +2,7 @@
 
 It knows nothing of Textual. The screens see what it does where everybody does, in the run's folder; what there is no
 folder for yet (what is being prepared, what went wrong before a run began) stands in its attributes, to be looked at.
+It starts the command that a person wants at the end of each training, too: there may be no console any more by then.
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from typing import Literal
 from slmtui.config.phase import Phase
 from slmtui.console.workers.torch_import import settle
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.output import visible
+from slmtui.notices import Notice, failed, notice_of, start_command
+from slmtui.output import say, visible
 from slmtui.runs.run import Run
 from slmtui.training.control import CommandKind
-from slmtui.training.events import Step
+from slmtui.training.events import Evaluation, Step
 
 NICENESS = 5  # of the training thread on Linux, so that a key that is pressed is answered first
 
@@ -36,12 +38,15 @@ class Failure:
 
 
 class TrainerThread(threading.Thread):
-    def __init__(self, checkpoints: Path) -> None:
+    def __init__(self, checkpoints: Path, on_finish: str = "") -> None:
+        """on_finish: a command for the end of each training; "" for none."""
         super().__init__(name="trainer", daemon=False)
-        self.checkpoints = checkpoints
+        self.checkpoints, self.on_finish = checkpoints, on_finish
         self.run_now: Run | None = None  # being trained
         self.preparing: str | None = None  # the name of what will be, while it is read and built
         self.doing = ""  # what takes a while before the first event, such as "counting contexts"; "" for nothing
+        self.step, self.max_iters = 0, 0  # of what is being trained
+        self.val_loss: float | None = None  # of who decides there, at the last evaluation
         self.last_run: Run | None = None  # the one that was trained last, or is
         self.failures: deque[Failure] = deque()
         self.finished: deque[Run] = deque()
@@ -102,12 +107,24 @@ class TrainerThread(threading.Thread):
             try:
                 self._train(job)
             except (UserError, TrainingFailed) as error:
-                self.failures.append(Failure(_name(job), visible(str(error))))
+                self._fail(Failure(_name(job), visible(str(error))))
             except Exception as error:
-                self.failures.append(Failure(_name(job), visible(f"{type(error).__name__}: {error}"), error))
+                self._fail(Failure(_name(job), visible(f"{type(error).__name__}: {error}"), error))
             finally:
                 self.preparing = self.run_now = None
                 self.doing = ""
+
+    def _fail(self, failure: Failure) -> None:
+        self._call(failed(failure.name, failure.message, self.run_now))
+        self.failures.append(failure)
+
+    def _call(self, notice: Notice | None) -> None:
+        if self.on_finish and notice is not None:
+            try:
+                process = start_command(self.on_finish, notice)
+                threading.Thread(target=process.wait, name="on finish", daemon=True).start()  # else it stays a zombie
+            except OSError as error:
+                say(f"the command for the end of {notice.name} cannot be run: {error.strerror}")
 
     def _train(self, job: Phase | Run) -> None:
         from slmtui.session import begin, resume  # torch
@@ -122,14 +139,22 @@ class TrainerThread(threading.Thread):
             session = resume(job, wish, tell=tell)
         else:
             session = begin(job, self.checkpoints, wish, tell=tell)
+        self.step, self.max_iters, self.val_loss = (
+            session.training.step,
+            session.training.phase.training.max_iters,
+            None,
+        )
         self.run_now = self.last_run = session.run
         self.preparing = None
         settled = False
         for event in session.events:
-            self.doing = ""
+            self.doing, self.step = "", event.step
             if not settled and isinstance(event, Step):
                 settled = True
                 settle()  # the first optimizer imports a large part of torch
+            elif isinstance(event, Evaluation):
+                self.val_loss = event.judged_loss
+        self._call(notice_of(session.run))
         self.finished.append(session.run)
 
 

@@ -103,7 +103,7 @@ class Alternatives(Widget):
 
     def _legend(self, quiet: Style) -> Text:
         """What the shades of the text above mean; or, on a copied token, where it comes from."""
-        text = self.app.screen.query(TokenText).first()
+        text = self.screen.query(TokenText).first()
         if self.note:
             return Text(self.note, text.get_component_rich_style("tokens--copied", partial=True))
         line = Text("p  ", quiet)

@@ -168,6 +168,19 @@ async def test_who_comes_back_can_type_and_who_closes_a_dialog_is_where_they_wer
         await page.until(lambda: isinstance(page.app.focused, PromptLine))
 
 
+async def test_a_window_that_changes_its_size_behind_a_dialog_is_drawn_anew(checkpoints: Path, tmp_path: Path) -> None:
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
+        await page.press("escape", "question_mark")
+        await page.until(lambda: isinstance(page.app.screen, Message))
+        await page.pilot.resize_terminal(110, 34)
+        complete = page.app.screen_stack[0]
+        await page.until(lambda: complete.size.width == 110)
+        await page.pilot.pause(0.2)
+        await page.press("escape")
+        await page.until(lambda: "before, at" not in page.panel.completion and page.app.screen is complete)
+
+
 async def test_escape_leaves_the_prompt_and_slash_goes_back(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
         await page.press("escape")
