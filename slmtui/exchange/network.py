@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,10 +70,8 @@ def left_behind(saved: SavedModel, network: GPT, dataset: Dataset | None) -> lis
 
     dataset: that it was trained on, as far as it is there.
     """
-    if dataset is None:
-        bits = float("nan")
-        scale = bits
-    else:
+    scale = math.nan
+    if dataset is not None:
         scale = bits_per_byte(1.0, dataset.val.n_text_tokens, dataset.val.n_bytes)
     found, now = [], saved.val_loss * scale
     with_mixture = _mixed_loss(saved)
@@ -81,7 +80,7 @@ def left_behind(saved: SavedModel, network: GPT, dataset: Dataset | None) -> lis
         what = "counts mixed into its predictions" if key == "context_mixing" else "an n-gram model mixed in"
         found.append(Part(f"{what} (model.{key})", with_mixture * scale, now))
     if saved.model.copy_head is not None:
-        alone = float("nan")
+        alone = math.nan
         if dataset is not None:
             here, there = (
                 mean_with_error(token_losses(one, dataset.val, network.config.block_size))[0]

@@ -11,16 +11,16 @@ class StopSearch:
     def __init__(self, stops: Sequence[str]) -> None:
         self._stops = [stop for stop in stops if stop]
         self._held = ""
-        self.found = False  # one of the stops
+        self.found = ""  # the stop that came first
 
     def add(self, piece: str) -> str:
         """What may be given out by now: that of which it is known that none of the stops begins in it."""
         if self.found:
             return ""
         held = self._held + piece
-        places = [place for stop in self._stops if (place := held.find(stop)) >= 0]
-        self.found = bool(places)
-        ready = min(places) if places else len(held) - max((_begun(held, stop) for stop in self._stops), default=0)
+        places = [(place, stop) for stop in self._stops if (place := held.find(stop)) >= 0]
+        first, self.found = min(places, default=(0, ""))
+        ready = first if places else len(held) - max((_begun(held, stop) for stop in self._stops), default=0)
         self._held = held[ready:]
         return held[:ready]
 

@@ -25,11 +25,13 @@ class Answer:
     n_tokens: int = 0
     finish: str = ""
     prompt_seconds: float = 0.0
+    stop: str = ""  # the text that it stopped at, if it did
 
     def add(self, part: Part) -> None:
         self.text += part.text
         self.tokens += part.tokens
-        self.n_tokens, self.finish, self.prompt_seconds = part.n_tokens, part.finish or "", part.prompt_seconds
+        self.n_tokens, self.finish, self.stop = part.n_tokens, part.finish or "", part.stop
+        self.prompt_seconds = part.prompt_seconds
 
 
 def sampling_of(body: CompletionBody | InfillBody, saved: SavedModel) -> Sampling:

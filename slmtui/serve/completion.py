@@ -81,6 +81,11 @@ class Completion:
         elif self.n_tokens >= self.wanted.tokens or time.monotonic() - self._begun > self.wanted.seconds:
             self._end("length")
 
+    @property
+    def stop(self) -> str:
+        """The text that it stopped at; empty if at the end of a document, or not at all."""
+        return self._search.found
+
     def take(self) -> tuple[str, list[LikelyToken]]:
         """The text that is new and will stay, and its tokens."""
         text = "".join(self._ready)

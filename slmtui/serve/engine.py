@@ -33,6 +33,7 @@ class Part:
     n_tokens: int  # so far
     finish: str | None  # "stop" or "length"; "failed" if the model could not go on
     prompt_seconds: float = 0.0  # that it took to read the prompt and draw the first token
+    stop: str = ""  # the text that it stopped at, if it did
 
 
 @dataclass(eq=False)
@@ -104,7 +105,9 @@ class Engine:
                 self._leave(row)
             if completion.finish is not None or job.each:
                 news = completion.take()
-                job.tell(Part(*news, completion.n_tokens, completion.finish, completion.prompt_seconds))
+                job.tell(
+                    Part(*news, completion.n_tokens, completion.finish, completion.prompt_seconds, completion.stop)
+                )
 
     def _admit(self) -> None:
         """Have those who wait join, in their order, as long as there is room."""

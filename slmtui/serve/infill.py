@@ -96,7 +96,8 @@ class Infill:
         full: dict[str, Any] = {
             "content": answer.text,
             "stop": True,
-            "stop_type": "limit" if answer.finish == "length" else "eos",
+            "stop_type": "limit" if answer.finish == "length" else "word" if answer.stop else "eos",
+            "stopping_word": answer.stop,
             "model": self._name,
             "tokens_predicted": answer.n_tokens,
             "tokens_evaluated": len(self._wanted.prompt),

@@ -117,6 +117,15 @@ def test_without_what_follows_it_is_a_completion_of_all_that_comes_before(server
     assert found["content"] == "".join(text)
 
 
+def test_it_is_told_what_a_completion_stopped_at(server: Server) -> None:
+    asked = {"input_prefix": "def ", "n_predict": 400, "seed": 1, "temperature": 1.0}
+    at_word = content(answered(server, "/infill", asked | {"stop": ["e"]}))
+    assert (at_word["stop_type"], at_word["stopping_word"]) == ("word", "e")
+    assert "e" not in at_word["content"]
+    at_length = content(answered(server, "/infill", asked | {"n_predict": 1, "stop": []}))
+    assert (at_length["stop_type"], at_length["stopping_word"]) == ("limit", "")
+
+
 def test_time_that_is_up_ends_a_completion(server: Server) -> None:
     asked = {"input_prefix": "def ", "n_predict": 4000, "t_max_predict_ms": 1, "temperature": 100}
     assert content(answered(server, "/infill", asked))["tokens_predicted"] < 1000
