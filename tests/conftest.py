@@ -144,10 +144,15 @@ def make_shared_phase(tmp_path_factory: pytest.TempPathFactory) -> MakePhase:
     return phases_of(TINY.format(source=write_corpus(tmp_path_factory.mktemp("shared") / "corpus")))
 
 
-@pytest.fixture(autouse=True)
-def nobodys_settings(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What whoever runs the tests has set is theirs."""
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+@pytest.fixture(autouse=True, scope="session")
+def nobodys_settings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What whoever runs the tests has set is theirs.
+
+    Not by a test's own `monkeypatch`, which would then be undone after what else of the test is cleaned up.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.getbasetemp() / "config"))
+        yield
 
 
 @pytest.fixture(autouse=True)
