@@ -26,6 +26,7 @@ from slmtui.config.phase_file import parse_toml, read_phase_text
 from slmtui.config.positions import spots
 from slmtui.errors import UserError
 from slmtui.files import is_there
+from slmtui.runs.atomic_files import atomic_write
 
 CHOICES = {"glyphs": ("auto", "braille", "block", "ascii")}
 LEAST_REFRESH, MOST_REFRESH = 0.1, 5.0  # seconds
@@ -110,7 +111,8 @@ def save_setting(key: str, value: Any, path: Path | None = None) -> Settings:
         raise UserError(f"{path}: {key} cannot be changed without disturbing the rest; edit the file itself") from None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(written, encoding="utf-8")
+        with atomic_write(path.resolve()) as file:  # which may be a link to where somebody keeps all such files
+            file.write(written.encode())
     except OSError as error:
         raise UserError(f"{path} cannot be written: {error.strerror}") from None
     return replace(now, **{key: value})
