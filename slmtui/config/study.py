@@ -286,15 +286,16 @@ class _Reader:
         value = self._given("claims")
         if value is None:
             return ()
-        if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-            self.wrong(("study", "claims"), value, "a list of claims")
+        good = isinstance(value, list) and all(isinstance(name, str) for name in value)
+        if not good or len(set(value)) < len(value):
+            self.wrong(("study", "claims"), value, "a list of different claims")
             return ()
         for number, name in enumerate(value):
             if name not in known:
                 near = difflib.get_close_matches(name, known, n=1)
                 what = f"did you mean {near[0]}?" if near else f"allowed: {', '.join(known)}"
                 self.fault(("study", "claims", number), f"unknown claim (got {shown(name)}), {what}")
-        return tuple(dict.fromkeys(value))
+        return tuple(value)
 
     def overrides(self, path: tuple[str, ...]) -> list[Override]:
         """The keys of a phase in the table [set]."""

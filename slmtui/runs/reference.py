@@ -57,16 +57,11 @@ def started_with(stream: Iterable[Event], reference: Reference | None) -> Iterat
 def _read(run: Run) -> Reference:
     if run.is_alive():  # asked first: one that ends meanwhile would be read without its end
         raise RunError(f"{run.name} is being trained; judge against it when it is over")
-    fold, blocks = SummaryFold(run.name), None
+    fold = SummaryFold(run.name)
     for chunk in LogReader(run.log_file).read():
         for event in chunk.skim():
             fold.add(event)
-            match event:
-                case events.BlockLosses():
-                    blocks = event
-                case events.Evaluation(best=True) | events.Resumed():
-                    blocks = None
-    summary = fold.so_far()
+    summary, blocks = fold.so_far(), fold.blocks
     if summary.best_step is None or summary.judged_bits_per_byte is None:
         raise RunError(f"{run.name} has no evaluation that it could be judged by")
     of_it = blocks if blocks is not None and blocks.best_step == summary.best_step else None

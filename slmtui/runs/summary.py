@@ -36,6 +36,7 @@ class RunSummary:
     data: str = ""  # fingerprint of the corpus and its tokens
     code: str = ""  # the version of slmtui that began it, with the commit where it is known
     val_text: str = ""  # fingerprint of the validation text: losses are comparable only where it is the same
+    corpus: str = ""  # fingerprint of all the text that was read; "": older logs do not say
     best_step: int | None = None
     best_val_loss: float | None = None
     gap: float | None = None
@@ -87,8 +88,8 @@ class RunSummary:
                 self.data, self.code = event.data.fingerprint, code_of(event.versions)
                 data = event.data
                 self.train_tokens, self.val_tokens, self.n_vocab = data.train_tokens, data.val_tokens, data.n_vocab
-                self.tokenizer, self.val_text, self.parent = data.tokenizer, data.val_text, event.parent
-                self.teacher = event.teacher
+                self.tokenizer, self.val_text, self.corpus = data.tokenizer, data.val_text, data.corpus
+                self.parent, self.teacher = event.parent, event.teacher
                 if (baseline := data.baseline) is not None:
                     self.baseline = baseline.loss
                     self.counting, self.counting_bits_per_byte = baseline.static.loss, baseline.static.bits_per_byte
@@ -146,6 +147,7 @@ class SummaryFold:
         self.first: Event | None = None
         self.last: Event | None = None
         self.course = Course()
+        self.blocks: events.BlockLosses | None = None  # of the run's end: gone when it goes on
         self._idle = 0.0  # seconds of pauses, and between processes
 
     def add(self, event: Event) -> None:
@@ -155,6 +157,11 @@ class SummaryFold:
         self.last = event
         self.summary.add(event)
         self.course.add(event)
+        match event:
+            case events.BlockLosses():
+                self.blocks = event
+            case events.Resumed() | events.Step():
+                self.blocks = None
 
     def so_far(self) -> RunSummary:
         """The summary as it is now; it stays so when more is added."""

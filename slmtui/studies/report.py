@@ -17,7 +17,7 @@ from slmtui.studies.laws import FARTHEST, Law, fit_law, passes_of
 from slmtui.studies.report_figures import cells_figure, curves_figure, law_figure
 from slmtui.studies.results import CellResult, StudyResults, compare_cells
 from slmtui.studies.statistics import Estimate
-from slmtui.studies.tables import against_words, interval_words, test_words
+from slmtui.studies.tables import against_words, changed_corpus_words, interval_words, test_words
 from slmtui.words import duration, listed, plural
 
 FORMS = {
@@ -315,7 +315,9 @@ def _unknown(results: StudyResults, law: Law | str) -> list[ReportBlock]:
     missing = sum(len(cell.trials) - len(cell.measured) - len(cell.on_other_text) for cell in results.cells)
     others = sum(len(cell.on_other_text) for cell in results.cells)
     if others:
-        items.append(f"{plural(others, 'trial')} had another text than the others of the cell, and count nowhere.")
+        items.append(f"{plural(others, 'trial')} had another text than those of the cell that count; these do not.")
+    if words := changed_corpus_words(results):
+        items.append(f"How cells compare that had different texts: {words}.")
     if missing:
         items.append(f"{plural(missing, 'trial')} of {len(results.trials)} did not come to the end, and count nowhere.")
     undecided = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import Literal
 
 import numpy as np
 
+from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError
 from slmtui.config.study import Cell, Study, Trial
 from slmtui.config.trial_key import phase_name, trial_key
@@ -26,6 +27,7 @@ _STATUS: dict[State, Status] = {
     "running": "running", "paused": "running", "stalled": "running", "done": "done", "stopped": "stopped",
     "failed": "failed", "crashed": "stopped",
 }  # fmt: skip
+_OF_THE_SIDES = {"dataset_size", "validation", "test", "test_fraction", "train_fraction", "split", "patterns"}
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,7 @@ class CellResult:
 
     @cached_property
     def _usual_text(self) -> str:
-        texts = [_text(result) for result in self._done]
-        return max(reversed(texts), key=texts.count, default="")
+        return _usual(map(_text, self._done))
 
     @property
     def _done(self) -> list[TrialResult]:
@@ -147,14 +148,16 @@ class StudyResults:
 
 
 def compare_cells(first: CellResult, second: CellResult, comparisons: int = 1) -> Comparison | None:
-    """On the seeds that both have; None without two of them, or where the validation texts differ."""
+    """On the seeds that both have; None without two of them, where the validation texts differ, or where the files
+    that both read changed between them."""
     one = {result.trial.seed: result for result in first.measured}
     other = {result.trial.seed: result for result in second.measured}
     both = [seed for seed in one if seed in other]
     pairs = [(one[seed].blocks, other[seed].blocks) for seed in both]
     blocks = [(a, b) for a, b in pairs if a is not None and b is not None]
     n_blocks = {len(each.n_bytes) for pair in blocks for each in pair}
-    if len(blocks) < 2 or len(n_blocks) > 1 or not same_text([*first.measured, *second.measured]):
+    results = [*first.measured, *second.measured]
+    if len(blocks) < 2 or len(n_blocks) > 1 or not same_text(results) or trained_on_other_text(results):
         return None
     # The tokens of two vocabularies end at other bytes, and so do blocks, by a few: what counts is the loss per byte.
     sizes = np.mean([each.n_bytes for pair in blocks for each in pair], axis=0)
@@ -171,6 +174,31 @@ def _text(result: TrialResult) -> str:
 def same_text(results: Sequence[TrialResult]) -> bool:
     """Were they all judged on the same validation text?"""
     return len({result.summary.val_text for result in results if result.summary is not None}) <= 1
+
+
+def trained_on_other_text(results: Sequence[TrialResult]) -> list[TrialResult]:
+    """Those that read the same files with the same settings as others, and found another text in them: the corpus has
+    changed since, or had not yet. The text that most had is the usual one; of a tie, that of the last."""
+    read: dict[str, list[TrialResult]] = {}
+    for result in results:
+        if _corpus(result):
+            read.setdefault(_what_is_read(result.trial.phase), []).append(result)
+    return [result for alike in read.values() for result in alike if _corpus(result) != _usual(map(_corpus, alike))]
+
+
+def _corpus(result: TrialResult) -> str:
+    return "" if result.summary is None else result.summary.corpus
+
+
+def _what_is_read(phase: Phase) -> str:
+    """The keys of [data] that say which text there is, without those that say what is taken of it, and for what."""
+    return phase.data.model_dump_json(exclude=_OF_THE_SIDES)
+
+
+def _usual(texts: Iterable[str]) -> str:
+    """The one that occurs most often; of a tie, the last; "" of none."""
+    known = list(texts)
+    return max(reversed(known), key=known.count, default="")
 
 
 def _estimate(measured: Sequence[TrialResult]) -> Estimate:
@@ -237,7 +265,7 @@ def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
 def read_trial(trial: Trial, run: Run | None) -> TrialResult:
     if run is None:
         return TrialResult(trial)
-    fold, blocks, labels, evaluations = SummaryFold(run.name), None, dict[str, int](), list[tuple[int, float]]()
+    fold, labels, evaluations = SummaryFold(run.name), dict[str, int](), list[tuple[int, float]]()
     test: events.FinalTest | None = None
     last_gap: float | None = None
     try:
@@ -245,8 +273,6 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
             for event in chunk.skim():
                 fold.add(event)
                 match event:
-                    case events.BlockLosses():
-                        blocks = event
                     case events.FinalTest():
                         test = event
                     case events.Evaluation():
@@ -255,8 +281,9 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
                     case events.SampleRates() if event.step == fold.summary.best_step:
                         labels = event.labels
                     case events.Resumed() | events.Step():
-                        blocks = test = None
+                        test = None
     except LogError:
         return TrialResult(trial, run, "failed")
     state = run.state(fold.last, paused=fold.summary.paused)
-    return TrialResult(trial, run, _STATUS[state], fold.so_far(), blocks, labels, tuple(evaluations), test, last_gap)
+    summary = fold.so_far()
+    return TrialResult(trial, run, _STATUS[state], summary, fold.blocks, labels, tuple(evaluations), test, last_gap)

@@ -6,9 +6,9 @@ from typing import Any
 
 from slmtui.runs.lines import flattery_verdict
 from slmtui.studies.claims import judge_claims
-from slmtui.studies.results import CellResult, StudyResults, same_text
+from slmtui.studies.results import CellResult, StudyResults, same_text, trained_on_other_text
 from slmtui.studies.statistics import Comparison, Estimate
-from slmtui.words import number
+from slmtui.words import listed, number
 
 HEADER = ("cell", "seeds", "bits per byte", "95 %", "spread", "against the best")
 
@@ -66,13 +66,23 @@ def test_lines(results: StudyResults) -> list[str]:
 def text_notes(results: StudyResults) -> list[str]:
     """What is left out or cannot be compared because texts differ, one line each."""
     lines = [
-        f"{trial.run.name} was trained or judged on another text than most of its cell, and is left out; delete it, "
-        "and it is trained anew on the text of now"
+        f"{trial.run.name} was trained or judged on another text than the trials of its cell that count, and is left "
+        "out; delete it, and it is trained anew on the text of now"
         for cell in results.cells for trial in cell.on_other_text if trial.run is not None
     ]  # fmt: skip
-    if not same_text([trial for cell in results.cells for trial in cell.measured]):
+    measured = [trial for cell in results.cells for trial in cell.measured]
+    if words := changed_corpus_words(results):
+        lines.append(f"{words}, so they are not compared (–); delete their runs to train them anew on the text of now")
+    if not same_text(measured):
         lines.append("not all cells are judged on the same validation text; those that differ are not compared (–)")
     return lines
+
+
+def changed_corpus_words(results: StudyResults) -> str:
+    """Which cells read the same files as others, and found another text in them; "" of none."""
+    others = trained_on_other_text([trial for cell in results.cells for trial in cell.measured])
+    cells = list(dict.fromkeys(result.trial.cell.label for result in others))
+    return f"the files of [data] held another text for {listed(cells)} than for other cells" if cells else ""
 
 
 def against_words(results: StudyResults, cell: CellResult) -> str:

@@ -47,6 +47,7 @@ class DataRecord:
     """The dataset of a run. Every log has the three counts; other values that an older log lacks are None or empty.
 
     val_text: fingerprint of the validation text; losses are comparable only if it is the same.
+    corpus: fingerprint of all the text that was read, before a part was taken of it and before it was tokenised.
     """
 
     tokenizer: str = ""
@@ -62,6 +63,7 @@ class DataRecord:
     by_document_differs: bool | None = None  # whether data.split = "by-document" makes another split; None: not known
     fingerprint: str = ""  # of the corpus and its tokens
     val_text: str = ""
+    corpus: str = ""
     notes: tuple[str, ...] = ()
     source: str = ""  # one line: what was read
     left_out: tuple[str, ...] = ()  # of the source, and why, in a few lines
@@ -84,6 +86,7 @@ class DataRecord:
             by_document_differs=dataset.by_document_differs,
             fingerprint=dataset.fingerprint,
             val_text=dataset.val_bytes_fingerprint,
+            corpus=dataset.corpus.fingerprint,
             notes=(*what_to_know(dataset.corpus), *dataset.notes, *notes),
             source=what_is_read(dataset.corpus),
             left_out=what_is_left_out(dataset.corpus),

@@ -97,6 +97,7 @@ def test_a_study_of_seeds_alone_has_one_cell() -> None:
         (HEAD + '[[variant]]\nname = "a\\nb"\n', [r'mine.toml:6: variant.name: not possible (got "a\nb")', "one line"]),
         (HEAD + f"[[variant]]\nname = '{'a' * 61}'\n", ["mine.toml:6: variant.name: not possible", "60 characters"]),
         (HEAD + "claims = ['gap_order_quality']\n", ["mine.toml:5", "did you mean gap_orders_quality?"]),
+        (HEAD + "claims = ['gap_orders_quality', 'gap_orders_quality']\n", ["mine.toml:5", "of different claims"]),
         (HEAD + "minutes = 3\n", ["mine.toml:5: study.minutes: unknown key of a study, did you mean max_minutes?"]),
         (HEAD + "max_minutes = 0\n", ["mine.toml:5: study.max_minutes: not possible (got 0)"]),
         (HEAD + "halving = 1\n", ["study.halving: not possible (got 1), allowed: true or false"]),

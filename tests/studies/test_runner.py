@@ -142,11 +142,38 @@ def test_trials_of_another_text_are_left_out_and_named(
     for text in [*Path(study.trials[0].phase.data.source[0]).rglob("*.py")]:
         text.write_text(text.read_text() * 3)
     assert main(command) == 0
-    assert "small.01-001 was trained or judged on another text than most of its cell" in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "small.01-001 was trained or judged on another text than the trials of its cell that count" in told
     (cell,) = read_results(study, Path(checkpoints)).cells
     assert [trial.trial.seed for trial in cell.measured] == [2]
     assert main(["report", file, "--checkpoints", checkpoints]) == 0
-    assert "1 trial had another text than the others" in capsys.readouterr().out
+    assert "1 trial had another text than those of the cell that count" in capsys.readouterr().out
+
+
+def test_cells_that_read_one_corpus_at_two_times_are_not_compared(
+    study_file: Callable[..., Path], capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The validation text stays the same, so nothing but the training text tells."""
+    checkpoints = str(tmp_path / "checkpoints")
+    rest = 'data.validation = ["*held.txt"]\n[grid]\nmodel.n_embd = {}\ndata.dataset_size = [600, 800]\n'
+    file = study_file("", rest.format([8]))
+    corpus = Path(load_study(file, CLAIMS).trials[0].phase.data.source[0])
+    (corpus / "held.txt").write_text("held back, and the same for all\n" * 40)
+    command = ["study", str(file), "--at-once", "1", "--checkpoints", checkpoints]
+    assert main(command) == 0
+    assert "another text" not in capsys.readouterr().err
+    for text in corpus.rglob("*.py"):
+        text.write_text(text.read_text().replace("e", "a"))
+    study_file("", rest.format([8, 16]))
+    assert main(command) == 0
+    told = capsys.readouterr()
+    words = "held another text for n_embd 8 · dataset_size 600 and n_embd 8 · dataset_size 800"
+    assert f"the files of [data] {words} than for other cells, so they are not compared" in told.err
+    rows = {line[4:].split("  ")[0]: line for line in told.out.splitlines()}
+    compared = [row for row in rows.values() if "worse" in row or "not shown" in row]
+    assert len(compared) == 1, "the other one that had the text of the best"
+    assert main(["report", str(file), "--checkpoints", checkpoints]) == 0
+    assert words in capsys.readouterr().out
 
 
 def test_a_trial_that_another_process_has_is_left_to_it(make_study: MakeStudy, tmp_path: Path) -> None:
