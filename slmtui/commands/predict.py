@@ -33,7 +33,7 @@ def command(
     from slmtui.parents import with_parent
     from slmtui.studies.claims import CLAIMS
     from slmtui.studies.laws import Prediction, fit_law
-    from slmtui.studies.results import read_results
+    from slmtui.studies.reading import read_results
     from slmtui.training.prepare import prepare_dataset
 
     phase, study = load_phase(phase_file, overrides), load_study(study_file, CLAIMS)

@@ -63,8 +63,8 @@ def _of_study(file: Path, checkpoints: Path) -> Report:
     from slmtui.config.phase_file import read_phase_text
     from slmtui.config.study import parse_study
     from slmtui.studies.claims import CLAIMS
+    from slmtui.studies.reading import read_results
     from slmtui.studies.report import study_report
-    from slmtui.studies.results import read_results
 
     text = read_phase_text(file)
     study = parse_study(text, str(file), CLAIMS)

@@ -40,7 +40,7 @@ def command(
 ) -> ExitStatus:
     from slmtui.config.study import load_study
     from slmtui.studies.claims import CLAIMS
-    from slmtui.studies.results import numbered, read_results
+    from slmtui.studies.reading import numbered, read_results
 
     study = numbered(load_study(file, CLAIMS), checkpoints)
     status = ExitStatus.DONE
@@ -59,7 +59,7 @@ def command(
 def _train(study: Study, file: Path, at_once: int | None, on: str | None, checkpoints: Path) -> ExitStatus:
     from slmtui.commands.headless import interrupts, tell
     from slmtui.studies.capacity import workers_for
-    from slmtui.studies.results import read_results
+    from slmtui.studies.reading import read_results
     from slmtui.studies.runner import FAILURE, Work, progress_words
 
     workers = workers_for(study) if at_once is None else min(at_once, len(study.trials))
@@ -107,7 +107,7 @@ def _train(study: Study, file: Path, at_once: int | None, on: str | None, checkp
 
 def _watch(study: Study, file: Path, workers: int, checkpoints: Path, interrupted: Interrupted) -> list[str]:
     """Have other processes work on the study, and say what becomes of its trials; returns what they complained of."""
-    from slmtui.studies.follow import StudyFollower
+    from slmtui.studies.reading import StudyFollower
     from slmtui.studies.runner import Worker
 
     follower = StudyFollower(study, checkpoints)

@@ -1,32 +1,22 @@
-"""What has become of each trial of a study: a fold over the logs of its runs."""
+"""What has become of each trial of a study, and what its trials tell together."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
 from slmtui.config.phase import Phase
-from slmtui.config.phase_file import PhaseError
 from slmtui.config.study import Cell, Study, Trial
-from slmtui.config.trial_key import phase_name, trial_key
-from slmtui.runs.cells import cell_number
-from slmtui.runs.log_reader import LogError, LogReader
-from slmtui.runs.run import Run, State, all_runs
-from slmtui.runs.summary import RunSummary, SummaryFold
+from slmtui.runs.run import Run
+from slmtui.runs.summary import RunSummary
 from slmtui.studies.statistics import Comparison, Estimate, compare, estimate, flattery, level_for
 from slmtui.training import events
 
 Status = Literal["queued", "running", "stopped", "done", "failed"]
-_STATUS: dict[State, Status] = {
-    "running": "running", "paused": "running", "stalled": "running", "done": "done", "stopped": "stopped",
-    "failed": "failed", "crashed": "stopped",
-}  # fmt: skip
 _OF_THE_SIDES = {"dataset_size", "validation", "test", "test_fraction", "train_fraction", "split", "patterns"}
 
 
@@ -208,82 +198,3 @@ def _estimate(measured: Sequence[TrialResult]) -> Estimate:
 
 def _mean(cell: CellResult) -> float:
     return cell.estimate.mean if cell.estimate is not None else float("inf")
-
-
-def read_results(study: Study, checkpoints: Path) -> StudyResults:
-    """Look at the runs of a study's trials. RunError if the folder cannot be listed."""
-    found = runs_of(study, checkpoints)
-    cells = tuple(
-        CellResult(cell, tuple(read_trial(trial, found.get(trial.key)) for trial in study.trials if trial.cell is cell))
-        for cell in study.cells
-    )
-    return StudyResults(study, cells)
-
-
-def numbered(study: Study, checkpoints: Path) -> Study:
-    """The study with each cell's number as it is in the names of its runs, so that STUDY/CELL goes on to mean it when
-    others come before it in the file. A cell without runs keeps its place in the file, or gets the next free number.
-
-    RunError if the folder cannot be listed.
-    """
-    numbers = {key: number for key, run in runs_of(study, checkpoints).items() if (number := cell_number(run))}
-    taken, used, given = set(numbers.values()), set[int](), dict[int, int]()
-    for trial in study.trials:
-        number = numbers.get(trial.key)
-        if number is not None and trial.cell.number not in given and number not in used:
-            given[trial.cell.number] = number
-            used.add(number)
-    new = [cell.number for cell in study.cells if cell.number not in given]
-    given |= {number: number for number in new if number not in taken}
-    taken |= set(given.values())
-    free = (number for number in itertools.count(1) if number not in taken)
-    given |= {number: next(free) for number in new if number not in given}
-    if all(number == kept for number, kept in given.items()):
-        return study
-    cells = {cell.number: replace(cell, number=given[cell.number]) for cell in study.cells}
-    trials = []
-    for trial in study.trials:
-        cell, head = cells[trial.cell.number], trial.phase.phase
-        head = head.model_copy(update={"name": phase_name(study.name, cell.number)})
-        trials.append(replace(trial, cell=cell, phase=trial.phase.model_copy(update={"phase": head})))
-    return replace(study, cells=tuple(cells.values()), trials=tuple(trials))
-
-
-def runs_of(study: Study, checkpoints: Path) -> dict[str, Run]:
-    """The study's runs by the key of their trials; of several for one trial, the first."""
-    found: dict[str, Run] = {}
-    for run in all_runs(checkpoints):
-        if not run.name.startswith(f"{study.name}."):
-            continue
-        try:
-            found.setdefault(trial_key(run.phase()), run)
-        except PhaseError:
-            continue  # damaged: its trial is trained anew
-    return found
-
-
-def read_trial(trial: Trial, run: Run | None) -> TrialResult:
-    if run is None:
-        return TrialResult(trial)
-    fold, labels, evaluations = SummaryFold(run.name), dict[str, int](), list[tuple[int, float]]()
-    test: events.FinalTest | None = None
-    last_gap: float | None = None
-    try:
-        for chunk in LogReader(run.log_file).read():
-            for event in chunk.skim():
-                fold.add(event)
-                match event:
-                    case events.FinalTest():
-                        test = event
-                    case events.Evaluation():
-                        evaluations.append((event.step, event.judged_bits_per_byte))
-                        last_gap = event.gap
-                    case events.SampleRates() if event.step == fold.summary.best_step:
-                        labels = event.labels
-                    case events.Resumed() | events.Step():
-                        test = None
-    except LogError:
-        return TrialResult(trial, run, "failed")
-    state = run.state(fold.last, paused=fold.summary.paused)
-    summary = fold.so_far()
-    return TrialResult(trial, run, _STATUS[state], summary, fold.blocks, labels, tuple(evaluations), test, last_gap)

@@ -25,7 +25,8 @@ from slmtui.runs.lock import Lock, take
 from slmtui.session import Session, begin, resume
 from slmtui.studies import halving
 from slmtui.studies.processes import lock_file
-from slmtui.studies.results import Status, TrialResult, read_results, read_trial, runs_of
+from slmtui.studies.reading import StudyFollower
+from slmtui.studies.results import Status, TrialResult
 from slmtui.training.control import CommandKind
 from slmtui.words import plural
 
@@ -50,6 +51,10 @@ class Work:
     deadline: float | None = None
     refused: dict[str, str] = field(default_factory=dict)
     failures: dict[str, str] = field(default_factory=dict)
+    follower: StudyFollower = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.follower = StudyFollower(self.study, self.checkpoints)
 
     def run(self) -> Iterator[TrialResult]:
         """Train what is missing, one trial after the other; each as it is when this process has done with it.
@@ -87,7 +92,7 @@ class Work:
 
     def _next(self) -> tuple[Trial, Lock, int | None] | None:
         """A trial that may go on, and its lock; the step that it may go to, None for its end."""
-        results = read_results(self.study, self.checkpoints).trials
+        results = self.follower.look().trials
         wanted: list[tuple[Trial, int | None]]
         if self.study.halving:
             wanted = halving.wanted(results)
@@ -106,7 +111,7 @@ class Work:
         return None
 
     def look(self, trial: Trial) -> TrialResult:
-        return read_trial(trial, runs_of(self.study, self.checkpoints).get(trial.key))
+        return next(result for result in self.follower.look().trials if result.trial is trial)
 
     def _train(self, trial: Trial, stop_at: int | None) -> None:
         """UserError if it cannot be begun, or gone on with; TrainingFailed if it breaks off."""

@@ -22,7 +22,7 @@ from slmtui.runs.control import now, send
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import all_runs
 from slmtui.studies.cluster import _write
-from slmtui.studies.results import read_results
+from slmtui.studies.reading import read_results
 from slmtui.training.control import Command
 from slmtui.training.events import RunStarted
 from tests.processes import Processes

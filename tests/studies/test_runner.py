@@ -24,7 +24,8 @@ from slmtui.runs.cells import find_cell
 from slmtui.runs.run import all_runs
 from slmtui.studies.capacity import usable_cores
 from slmtui.studies.claims import CLAIMS
-from slmtui.studies.results import StudyResults, read_results
+from slmtui.studies.reading import read_results
+from slmtui.studies.results import StudyResults
 from slmtui.studies.runner import Work, take_trial
 from slmtui.training.control import CommandKind
 from tests.patience import wait_for

@@ -13,8 +13,8 @@ from slmtui.errors import UserError
 from slmtui.project import STUDIES
 
 if TYPE_CHECKING:
-    from slmtui.studies.follow import StudyFollower
     from slmtui.studies.laws import Law, LawLine, Point
+    from slmtui.studies.reading import StudyFollower
     from slmtui.studies.results import StudyResults
 
 
@@ -94,8 +94,7 @@ class _Followed:
     def _load(self) -> None:
         from slmtui.config.study import load_study
         from slmtui.studies.claims import CLAIMS
-        from slmtui.studies.follow import StudyFollower
-        from slmtui.studies.results import numbered
+        from slmtui.studies.reading import StudyFollower, numbered
 
         try:
             study = numbered(load_study(self.path, CLAIMS), self.checkpoints)

@@ -28,7 +28,7 @@ from slmtui.console.screens.studies.screen import VIEWS, StudiesScreen
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import all_runs
 from slmtui.studies.claims import CLAIMS
-from slmtui.studies.results import read_results
+from slmtui.studies.reading import read_results
 from tests.console.screen_text import rows_of, toasts
 from tests.console.screens.studies.written_studies import write_study, write_trial, write_trials
 from tests.patience import until
