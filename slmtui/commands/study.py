@@ -150,15 +150,12 @@ def _say_trial(result: TrialResult) -> None:
 
 
 def _what_to_do(result: TrialResult) -> str:
-    """Why a trial has failed, and how it may come to its end all the same."""
+    """Why a trial has failed, and what to do about it."""
     run, summary = result.run, result.summary
     assert run is not None
     if summary is None:
         return f"{run.log_file} is damaged; delete {run.folder}, and the same command trains it anew"
-    if summary.reason == "diverged":
-        return f"{run.name} diverged at step {summary.step:,}, as it would again; try a lower training.learning_rate"
-    again = run.command("--headless", "--resume")
-    return f"{run.name} {summary.reason} at step {summary.step:,}; to go on with it: {again}"
+    return f"{run.name} diverged at step {summary.step:,}, as it would again; try a lower training.learning_rate"
 
 
 def _tell(results: StudyResults, *, as_json: bool) -> None:

@@ -138,5 +138,7 @@ def read_trial(trial: Trial, run: Run | None) -> TrialResult:
     except LogError:
         return TrialResult(trial, run, "failed")
     state = run.state(fold.last, paused=fold.summary.paused)
-    summary = fold.so_far()
-    return TrialResult(trial, run, _STATUS[state], summary, fold.blocks, labels, tuple(evaluations), test, last_gap)
+    summary, status = fold.so_far(), _STATUS[state]
+    if summary.reason == "failed":  # of a full disk, or the like, which is put right before the study goes on
+        status = "stopped"
+    return TrialResult(trial, run, status, summary, fold.blocks, labels, tuple(evaluations), test, last_gap)

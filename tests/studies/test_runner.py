@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import itertools
 import json
 import random
@@ -265,6 +266,24 @@ def test_a_full_disk_that_no_log_can_tell_of_is_no_endless_loop(
     assert status == 3
     assert said.count("n_embd 8 · seed 1: training failed: ") == 1
     assert said.count("File too large") == 4, "once for each trial"
+    assert main(["study", str(file), "--at-once", "1", "--checkpoints", str(tmp_path / "checkpoints")]) == 0, "room"
+
+
+def test_what_failed_while_it_was_saved_goes_on_with_the_same_command(
+    study_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its log tells of the failure, which is no divergence."""
+
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    command = ["study", str(study_file()), "--at-once", "1", "--checkpoints", str(tmp_path / "checkpoints")]
+    with monkeypatch.context() as patched:
+        patched.setattr("torch.save", full)
+        assert main(command) == 3
+    assert main(command) == 0
+    results = read_results(load_study(command[1], CLAIMS), tmp_path / "checkpoints")
+    assert results.count("done") == 4
 
 
 def test_a_trial_whose_log_is_damaged_is_named_with_what_to_do(

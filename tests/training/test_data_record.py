@@ -21,7 +21,8 @@ FACTS: dict[str, Any] = {
 BASELINE: dict[str, Any] = {"baseline": 1.5, "baseline_order": 3, "baseline_unigram": 2.75, "baseline_note": "a part"}
 WHOLE: dict[str, Any] = {
     "tokenizer": "bpe", **COUNTS, "train_bytes": 270, "val_bytes": 30, "fingerprint": "f", "val_text": "v",
-    "corpus": "c", "notes": ["one", "two"], "source": "reading a: 1 file", "left_out": ["b (hidden)"], **FACTS, **BASELINE,
+    "corpus": "c", "notes": ["one", "two"], "source": "reading a: 1 file", "left_out": ["b (hidden)"],
+    **FACTS, **BASELINE,
 }  # fmt: skip
 
 
