@@ -50,13 +50,7 @@ def curves_figure(order: Sequence[CellResult]) -> str:
         axes = figure.subplots()
         for number, place in enumerate(places):
             cell = order[int(place)]
-            by_step: dict[int, list[float]] = {}
-            for trial in cell.measured:
-                for step, bits in trial.evaluations:
-                    by_step.setdefault(step, []).append(bits)
-            most = max((len(losses) for losses in by_step.values()), default=0)
-            steps = sorted(step for step, losses in by_step.items() if len(losses) == most)
-            losses = [by_step[step] for step in steps]
+            steps, losses = cell.curves
             colour, label = RUNS[number], clipped(legend_name(cell.cell.label), LONGEST_LABEL)
             axes.fill_between(steps, [min(each) for each in losses], [max(each) for each in losses],
                               color=colour, alpha=0.2, linewidth=0)  # fmt: skip

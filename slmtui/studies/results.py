@@ -71,6 +71,18 @@ class CellResult:
         return [result for result in self.trials if result.blocks is not None and result.status == "done"]
 
     @cached_property
+    def curves(self) -> tuple[list[int], list[list[float]]]:
+        """Steps, and the losses of the seeds at each, in bits per byte: where as many seeds as anywhere were evaluated.
+        Of those that count, or of all before one does."""
+        by_step: dict[int, list[float]] = {}
+        for trial in self.measured or self.trials:
+            for step, bits in trial.evaluations:
+                by_step.setdefault(step, []).append(bits)
+        most = max((len(losses) for losses in by_step.values()), default=0)
+        steps = sorted(step for step, losses in by_step.items() if len(losses) == most)
+        return steps, [by_step[step] for step in steps]
+
+    @cached_property
     def estimate(self) -> Estimate | None:
         """The mean over the seeds that are done; None before there is one."""
         measured = self.measured

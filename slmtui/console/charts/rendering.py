@@ -150,8 +150,7 @@ def _y_axis(spec: ChartSpec, points: Sequence[Points], rows: int) -> Axis:
     values += [_scaled(value, spec) for value in (*(level.value for level in spec.levels), *(spec.y_limits or ()))]
     values = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if spec.log_y:
-        low, high = 10 ** min(values), 10 ** max(values)
-        return fine_log_axis(low, high, rows) if spec.log_x else log_axis(low, high, rows)
+        return fine_log_axis(10 ** min(values), 10 ** max(values), rows)
     axis = y_axis(min(values), max(values), rows, signed=spec.signed)
     if not spec.bands:
         return axis

@@ -8,6 +8,7 @@ import numpy as np
 
 from slmtui.console.charts.palette import RUN_ROLES, Role
 from slmtui.console.charts.spec import ChartSpec, Mark, Series
+from slmtui.console.screens.studies.grid import grid_of
 from slmtui.console.text.columns import cut
 from slmtui.studies.laws import LawLine
 from slmtui.studies.results import CellResult, StudyResults
@@ -22,10 +23,11 @@ def curves_chart(results: StudyResults, current: CellResult) -> ChartSpec | None
     lowest and the highest of them. None before there is an evaluation."""
     ranked = sorted((cell for cell in results.cells if cell.estimate is not None), key=_mean)
     others = [ranked[place] for place in sorted({0, len(ranked) // 2, len(ranked) - 1})] if ranked else []
+    grid = grid_of([cell.cell for cell in results.cells])
     chosen = [current, *(cell for cell in others if cell is not current)][:MOST_CURVES]
     series, last = list[Series](), 1.0
     for cell, role in zip(chosen, RUN_ROLES, strict=False):
-        steps, losses = seed_curves(cell)
+        steps, losses = cell.curves
         if not steps:
             continue
         xs = np.array(steps, dtype=np.float64)
@@ -33,24 +35,14 @@ def curves_chart(results: StudyResults, current: CellResult) -> ChartSpec | None
         if cell is current or cell is results.best:
             edges = [[min(each) for each in losses], [max(each) for each in losses]]
             series += [Series("", xs, np.array(edge, dtype=np.float64), role) for edge in edges]
-        name = f"{cut(cell.cell.label, LEGEND_NAME)}{' (best)' if cell is results.best else ''}"
+        name = f"{cut(grid.name(results.cells.index(cell)), LEGEND_NAME)}{' (best)' if cell is results.best else ''}"
         series.append(Series(name, xs, np.array([np.mean(each) for each in losses]), role, bold=cell is current))
     if not series:
         return None
     planned = max((t.summary.max_iters for cell in chosen for t in cell.trials if t.summary is not None), default=0)
     running = any(trial.status == "running" for cell in chosen for trial in cell.trials)
-    return ChartSpec(title="", series=series, x_limits=(0.0, max(last, float(planned) if running else 0.0)))
-
-
-def seed_curves(cell: CellResult) -> tuple[list[int], list[list[float]]]:
-    """Steps, and the losses of the seeds at each, in bits per byte: where as many seeds as anywhere were evaluated."""
-    by_step: dict[int, list[float]] = {}
-    for trial in cell.trials:
-        for step, bits in trial.evaluations:
-            by_step.setdefault(step, []).append(bits)
-    most = max((len(losses) for losses in by_step.values()), default=0)
-    steps = sorted(step for step, losses in by_step.items() if len(losses) == most)
-    return steps, [by_step[step] for step in steps]
+    end = max(last, float(planned) if running else 0.0)
+    return ChartSpec(title="", series=series, x_limits=(0.0, end), log_y=True)  # one may have diverged
 
 
 def law_chart(lines: Sequence[LawLine], current: CellResult) -> ChartSpec:

@@ -30,6 +30,11 @@ class Grid:
                 return row, cells.index(cell)
         return 0, 0
 
+    def name(self, cell: int) -> str:
+        """A cell by the values that tell it apart, without their keys: `32 · 6000 · good`."""
+        row, column = self.place(cell)
+        return " · ".join(words for words in (self.rows[row], self.columns[column]) if words)
+
 
 def grid_of(cells: Sequence[Cell]) -> Grid:
     keys = _varying(cells)

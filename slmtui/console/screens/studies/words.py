@@ -82,6 +82,8 @@ def cell_number(cell: CellResult) -> str:
     """What stands in the grid: the mean, or how far its trials are."""
     if cell.estimate is not None:
         return f"{cell.estimate.mean:.3f}"
+    if all(trial.status == "failed" for trial in cell.trials):
+        return "failed"
     begun = [progress(trial) or 0.0 for trial in cell.trials]
     return f"{sum(begun) / len(begun):.0%}" if any(begun) else "–"
 
