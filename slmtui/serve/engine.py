@@ -48,7 +48,9 @@ class Job:
 
 
 class Engine:
-    """`submit()` from any thread; `close()` lets what was submitted come to its end.
+    """`submit()` from any thread; after `close()` its thread ends with whatever is submitted.
+
+    Who got the engine before it was closed may submit later: a request asks several times.
 
     say: told, in the engine's thread, of what it failed at.
     """
@@ -60,16 +62,19 @@ class Engine:
         self._waiting: deque[Job] = deque()
         self._changed = threading.Condition()
         self._closed = False
-        self._thread = threading.Thread(target=self._work, name="engine", daemon=True)
-        self._thread.start()
+        self._works = False
 
     def submit(self, jobs: Sequence[Job]) -> None:
         with self._changed:
             self._waiting.extend(jobs)
-            self._changed.notify()
+            if self._works:
+                self._changed.notify()
+            else:
+                threading.Thread(target=self._work, name="engine", daemon=True).start()
+                self._works = True
 
     def close(self) -> None:
-        """Its thread ends after what was submitted."""
+        """Its thread ends once nothing is left to do."""
         with self._changed:
             self._closed = True
             self._changed.notify()
@@ -80,6 +85,7 @@ class Engine:
                 while not (self._waiting or self._going or self._closed):
                     self._changed.wait()
                 if not (self._waiting or self._going):
+                    self._works = False
                     return
             try:
                 self._turn()

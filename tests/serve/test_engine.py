@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 
 import numpy as np
 import pytest
@@ -37,3 +38,17 @@ def test_what_fails_is_told_and_the_next_one_is_served(monkeypatch: pytest.Monke
     engine.submit([Job(wanted, heard.put)])
     assert heard.get(timeout=PATIENCE).finish in ("length", "stop")
     engine.close()
+
+
+def test_who_got_it_before_it_was_closed_is_served_after_that() -> None:
+    """A model is replaced, or its run deleted, between the two questions that a request asks."""
+    model = initial_gpt(GPTConfig(n_vocab=257, n_layer=1, n_head=1, n_embd=8, block_size=32), seed=1)
+    engine = Engine(model.eval(), BpeTokenizer([], end=True), Speed(), print)
+    heard: queue.Queue[Part] = queue.Queue()
+    for _ in range(2):
+        engine.submit([Job(Wanted(np.array([1, 2]), 3, Sampling(), 0, (), None), heard.put)])
+        assert heard.get(timeout=PATIENCE).finish in ("length", "stop")
+        engine.close()
+        for thread in threading.enumerate():
+            if thread.name == "engine":
+                thread.join(PATIENCE)
