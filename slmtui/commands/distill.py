@@ -32,12 +32,12 @@ def command(run: str, as_json: bool, overrides: tuple[str, ...], checkpoints: Pa
         teachers, name, source = list(cell.runs), cell.name, cell.name
     else:
         teachers = [find_run(checkpoints, run)]
-        name = teachers[0].name
-        inside = teachers[0].folder.absolute().parent == checkpoints.absolute()
-        source = name if inside else str(teachers[0].folder)
+        name, source = teachers[0].name, teachers[0].source(checkpoints)
     from slmtui.commands.headless import train_phases  # torch
     from slmtui.runs.continuing import distilled
+    from slmtui.settings import load_settings
 
+    settings = load_settings()
     phase = distilled(teachers, name, source, overrides)
     say(f"{phase.phase.name}: learns from {listed([teacher.name for teacher in teachers])}")
-    return train_phases([phase], checkpoints, as_json=as_json)
+    return train_phases([phase], checkpoints, as_json=as_json, settings=settings)

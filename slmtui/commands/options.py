@@ -222,6 +222,11 @@ checkpoints_option = click.option(
     help="folder that runs are kept in (default: checkpoints)",
 )  # fmt: skip
 
+nproc_option = click.option(
+    "--nproc", type=click.IntRange(1, 256), default=1, metavar="N",
+    help="train in N processes together, on this machine; torchrun does so on several",
+)  # fmt: skip
+
 # A folder, a file or several, or a phase; none: the project's default phase.
 source_argument = click.argument(
     "source", nargs=-1, type=PATH, metavar="[SOURCE … | PHASE.toml]", shell_complete=phase_files

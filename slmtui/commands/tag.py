@@ -35,7 +35,7 @@ def command(
     found = None if run is None else find_run(checkpoints, run)
     if note is not None and found is None:
         raise click.UsageError("--note is of a run: name it")
-    if found is not None and found.folder.parent.resolve() != checkpoints.resolve():
+    if found is not None and not found.is_in(checkpoints):
         raise UserError(f"{found.folder}: not in {checkpoints}; its tags are beside it: choose --checkpoints DIR")
     there = [one.name for one in all_runs(checkpoints)]
     before = read_tags(checkpoints)

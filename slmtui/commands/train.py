@@ -21,6 +21,7 @@ from slmtui.commands.options import (
     Job,
     checkpoints_option,
     json_option,
+    nproc_option,
     phase_files,
     run_names,
     set_option,
@@ -100,10 +101,7 @@ def _phases_or_commands(ctx: click.Context, parameter: click.Parameter, incomple
     "--until", callback=_minutes_until, metavar="HH:MM",
     help="end by then: as many steps as there is time for, measured at the start",
 )  # fmt: skip
-@click.option(
-    "--nproc", type=click.IntRange(1, 256), default=1, metavar="N",
-    help="train each phase in N processes together, on this machine; torchrun does so on several",
-)  # fmt: skip
+@nproc_option
 @click.option(
     "--on-finish", metavar="COMMAND",
     help="run this in a shell when a training has ended, with SLMTUI_RUN, SLMTUI_STATE (done, stopped or failed), "

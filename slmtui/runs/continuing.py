@@ -38,16 +38,14 @@ def continued(run: Run, checkpoints: Path, steps: int | None = None, target: flo
     values = run.phase().values()
     values["phase"]["study"] = ""  # whose trial it is no longer
     training = values["training"]
-    inside = run.folder.absolute().parent == checkpoints.absolute()
-    values["model"]["init_from"] = run.name if inside else str(run.folder)
+    values["model"]["init_from"] = run.source(checkpoints)
     training["max_iters"] = steps or training["max_iters"]
     training.pop("max_minutes", None)  # so many steps, however long they take
     training["warmup_iters"] = min(LONGEST_WARM_UP, int(WARM_UP * training["max_iters"]))
     if training["schedule"] == "cosine":
         training["learning_rate"] *= SHARE_OF_RATE
         training["min_lr"] = min(training["min_lr"], training["learning_rate"])
-    if target is not None:
-        values["early_stopping"]["target"] = target
+    values["early_stopping"]["target"] = target  # not its parent's, which that may have reached
     return Phase.model_validate(values)
 
 

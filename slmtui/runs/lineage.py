@@ -33,8 +33,7 @@ def parent_from_run(init_from: str, checkpoints: Path) -> Parent:
 
 def _source(run: Run, step: int, checkpoints: Path) -> str:
     """What finds a run's model again."""
-    inside = run.folder.absolute().parent == checkpoints.absolute()
-    return f"{run.name if inside else run.folder}@{step}"
+    return f"{run.source(checkpoints)}@{step}"
 
 
 def teacher_from_runs(names: Sequence[str], checkpoints: Path) -> Teacher:

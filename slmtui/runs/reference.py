@@ -31,8 +31,7 @@ def with_reference(phase: Phase, checkpoints: Path) -> tuple[Phase, Reference | 
         return phase, None
     try:
         run = find_run(checkpoints, name)
-        inside = run.folder.absolute().parent == checkpoints.absolute()
-        gate = phase.gate.model_copy(update={"against": run.name if inside else str(run.folder)})
+        gate = phase.gate.model_copy(update={"against": run.source(checkpoints)})
         return phase.model_copy(update={"gate": gate}), _read(run)
     except UserError as error:
         raise _refused(phase, str(error)) from None

@@ -84,6 +84,14 @@ class Run:
         """A command about this run, as a person can type it: `run.command("watch")`."""
         return shown_command(*words, self.name, checkpoints=self.folder.parent)
 
+    def is_in(self, checkpoints: Path) -> bool:
+        """Whether it is one of the runs in this folder."""
+        return self.folder.parent.resolve() == checkpoints.resolve()
+
+    def source(self, checkpoints: Path) -> str:
+        """What finds it again, as `find_run` reads it: its name where it is in `checkpoints`, else its folder."""
+        return self.name if self.is_in(checkpoints) else str(self.folder)
+
     def phase(self) -> Phase:
         """The phase as it was trained."""
         return parse_phase(self.phase_text(), str(self.phase_file), validate=recorded_phase)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
+from slmtui.commands import together
 from slmtui.insight.report.build import build_report, write_report
 from slmtui.output import ExitStatus
 from slmtui.runs.checkpoint import load_checkpoint
@@ -60,6 +61,39 @@ def test_it_goes_on_until_a_loss_is_reached(make_phase: MakePhase, tmp_path: Pat
     report = (tmp_path / "report.md").read_text()
     assert f"validation loss was as low as it was to be, {wanted:g}." in report
     assert "topped too early" not in report
+
+
+def test_a_loss_that_its_parent_has_reached_does_not_end_it(make_phase: MakePhase, tmp_path: Path) -> None:
+    parent = train_to_the_end(make_phase, tmp_path, "early_stopping.target=5.5")
+    assert happened(parent)[-1].reason == "early stopping"
+    assert main(["continue", parent.name, "--steps", "8", "--checkpoints", str(tmp_path)]) == ExitStatus.DONE
+    _, _, end = happened(Run(tmp_path / "tiny-002"))
+    assert (end.step, end.reason) == (8, "completed")
+
+
+def test_several_processes_go_on_from_the_run_that_was_meant(
+    make_phase: MakePhase, tmp_path: Path, capsys: Captured, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of them is told a run's own name: `latest` would mean another one once the first has begun."""
+    asked: list[list[str]] = []
+
+    def started(n: int, arguments: list[str]) -> int:
+        asked.append(arguments)
+        return n
+
+    monkeypatch.setattr(together, "train_together", started)
+    parent = train_to_the_end(make_phase, tmp_path)
+    capsys.readouterr()
+    command = ["continue", "latest", "--steps", "8", "--until-val", "0.1", "--checkpoints", str(tmp_path)]
+    assert main([*command, "--nproc", "3"]) == 3
+    assert capsys.readouterr().err == ""  # the first process says it
+    ((*arguments, last),) = asked
+    assert last == parent.name
+    assert main([*arguments, last]) == ExitStatus.DONE
+    assert "tiny-001: going on for 8 steps" in capsys.readouterr().err
+    assert happened(Run(tmp_path / "tiny-002"))[0].phase["early_stopping"]["target"] == 0.1
+    assert main(["continue", "nothing", "--steps", "8", "--checkpoints", str(tmp_path), "--nproc", "3"]) == 2
+    assert len(asked) == 1
 
 
 def test_what_is_not_over_is_not_continued(make_phase: MakePhase, tmp_path: Path, capsys: Captured) -> None:

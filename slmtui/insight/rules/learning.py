@@ -83,7 +83,10 @@ def stopped_too_early(trace: RunTrace) -> Evidence | None:
 
 
 def too_few_epochs(trace: RunTrace) -> Evidence | None:
+    """Not of a child, whose parent may have seen the text."""
     best, evaluations = trace.best, trace.evaluations
+    if trace.parent is not None:
+        return None
     if not trace.has_run_its_course or best is None or best.step < evaluations[-1].step or not trace.has_learned:
         return None
     if too_few_steps(trace) is not None:
@@ -114,8 +117,11 @@ def _learned_little(trace: RunTrace) -> bool:
 
 
 def _fell_short(trace: RunTrace) -> bool:
-    """Little was learned, and weights cannot have come far. Not so where what was learned is the training text."""
-    if not _learned_little(trace) or trace.path >= SHORT_PATH:
+    """Little was learned, and weights cannot have come far. Not so where what was learned is the training text.
+
+    Nor of a child: how far its parent had come, its log does not say.
+    """
+    if trace.parent is not None or not _learned_little(trace) or trace.path >= SHORT_PATH:
         return False
     return not (trace.since_best and trace.evaluations[-1].gap >= LARGE_GAP)
 

@@ -35,7 +35,7 @@ class RunTrace:
         self.step_losses: deque[float] = deque(maxlen=NEEDED)
         self.learning_rate: float | None = None  # of the latest step
         self.top_rate = 0.0  # the highest learning rate of any step
-        self.path = 0.0  # the sum of the learning rates of all steps
+        self.path = 0.0  # the sum of the learning rates of all its steps; those of its parent are not in its log
         self.last_step = 0  # of the steps
         self.is_spiking = False  # at the latest step
         self.first_spike: int | None = None

@@ -206,6 +206,16 @@ def test_little_learned_in_few_steps_is_too_few_steps() -> None:
     assert finding.number == 40
 
 
+@pytest.mark.parametrize("learning_rate", [1e-4, 2e-3])
+def test_a_child_is_not_judged_by_how_far_its_own_steps_led(learning_rate: float) -> None:
+    """Its weights had come as far as its parent's, and its parent may have seen the text."""
+    happened = run([(0, 5.2, 5.2), (10, 5.1, 5.1), (20, 5.08, 5.08)], learning_rate=learning_rate, train_tokens=10**6)
+    assert {"too_few_steps", "rate_too_low"} & set(codes(diagnose(happened, SOUND)))
+    assert isinstance(happened[0], RunStarted)
+    child = [replace(happened[0], parent="quick-003@400"), *happened[1:]]
+    assert not {"too_few_steps", "rate_too_low", "too_few_epochs"} & set(codes(diagnose(child, SOUND)))
+
+
 def test_little_learned_of_new_text_while_training_text_is_memorised_is_not_too_few_steps() -> None:
     rows: list[Row] = [(0, 7.3, 7.3), (10, 4.6, 5.9), (20, 4.2, 6.1), (30, 4.0, 6.3), (40, 3.8, 6.5)]
     assert found("overfitting", run(rows, learning_rate=2e-3)).step == 10
