@@ -32,6 +32,9 @@ from slmtui.files import is_there
 from slmtui.inference.context_file import decoded, read_context
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.cells import Cell
+from slmtui.words import duration
+
+READING = 20e-6  # seconds that counts take to learn a byte
 
 
 @click.command(cls=Job, help=__doc__)
@@ -93,6 +96,9 @@ def command(
         if n > (most := saved.model.config.block_size):
             learns = saved.phase.decides == "adaptive"
             who, counts = ("network", "; the counts learn from all of them") if learns else ("model", "")
+            seconds = READING * sum(len(text.encode()) for text in (*before, prompt))
+            if learns and seconds >= 3:
+                counts += f" first, which takes about {duration(seconds)}"
             say(f"{where}: {n:,} tokens, of which the {who} reads the last {most:,} (block_size){counts}")
         own_seed = (seed + number) % (LARGEST_SEED + 1)
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops, before)
