@@ -72,6 +72,22 @@ def scores(q: Tensor, k: Tensor, first: int) -> Tensor:
     return rotation(q) @ rotation(k).transpose(-2, -1)
 
 
+@pytest.mark.parametrize("size", [16, 64])
+def test_attention_in_bf16_is_trained_with_gradients_that_are_near(size: int) -> None:
+    """Small heads in float32, large ones with torch's own kernel; without gradients both with that."""
+    torch.manual_seed(0)
+    q, k, v = (torch.randn(2, 3, 40, size, requires_grad=True) for _ in range(3))
+    upstream = torch.randn(2, 3, 40, size)
+    expected = torch.autograd.grad(gpt.causal_attention(q, k, v), (q, k, v), upstream)
+    with torch.autocast("cpu", torch.bfloat16):
+        y = gpt.causal_attention(q.bfloat16(), k.bfloat16(), v.bfloat16())
+        assert y.dtype == (torch.float32 if size < 64 else torch.bfloat16)
+        with torch.no_grad():
+            assert gpt.causal_attention(q.bfloat16(), k.bfloat16(), v.bfloat16()).dtype == torch.bfloat16
+    for found, near in zip(torch.autograd.grad(y, (q, k, v), upstream.to(y.dtype)), expected, strict=True):
+        assert (found - near).norm() < 0.02 * near.norm()
+
+
 def test_rotary_attention_sees_distances_and_no_places() -> None:
     q, k = torch.randn(2, 2, 3, 9, 8, generator=torch.Generator().manual_seed(0)).unbind()
     assert torch.allclose(scores(q, k, first=0), scores(q, k, first=1000), atol=1e-3)
