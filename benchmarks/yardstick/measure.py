@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,7 @@ from slmtui.config.limits import SEED
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.dataset import Dataset, SideTokens
+from slmtui.data.mixer_baseline import Limits, with_mixer
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.split_stats import dataset_baseline
 from slmtui.insight.judging.completing import by_counting, complete_lines, usefulness
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from slmtui.data.context_mixing.mixer import ContextMixer
 
 PLACES = 200
+WHOLE_TEXT = Limits(sys.maxsize, sys.maxsize)
 
 
 def suggested_phase(sources: list[Path], overrides: tuple[str, ...], *, timed: bool) -> tuple[Phase, Dataset]:
@@ -59,7 +62,8 @@ def side_bytes(dataset: Dataset, side: SideTokens) -> bytes:
 
 
 def counting(dataset: Dataset) -> Counting:
-    """The n-gram baseline, and the context mixer alone, static and adaptive."""
+    """The n-gram baseline, and the context mixer alone: static in the phase's tokens; adaptive in bytes, as the bar is
+    that a training is shown with, but of the whole text."""
     baseline = dataset_baseline(dataset)
     assert baseline is not None, "a text of the yardstick is long enough"
     tokenizer = dataset.tokenizer
@@ -73,14 +77,15 @@ def counting(dataset: Dataset) -> Counting:
     began = time.perf_counter()
     vocabulary = [tokenizer.token_bytes(i) for i in range(tokenizer.n_vocab)]
     mixer = ContextMixer.fit(vocabulary, dataset.train.tokens)
-    static, adaptive = (_mixer_bits(mixer.copy(), dataset.val, adaptive=adaptive) for adaptive in (False, True))
+    static = _static_bits(mixer, dataset.val)
+    adaptive = with_mixer(baseline, dataset, WHOLE_TEXT).adaptive_bits_per_byte
     seconds = time.perf_counter() - began
     return Counting(baseline.order, baseline.bits_per_byte, useful, static, adaptive, seconds)
 
 
-def _mixer_bits(mixer: ContextMixer, val: SideTokens, *, adaptive: bool) -> float:
+def _static_bits(mixer: ContextMixer, val: SideTokens) -> float:
     """Bits per byte of the text; the ends of documents are no text."""
-    losses = mixer.losses(val.tokens.astype(np.int64), adaptive=adaptive)
+    losses = mixer.losses(val.tokens.astype(np.int64), adaptive=False)
     return float(np.delete(losses, val.ends).sum()) / (val.n_bytes * math.log(2))
 
 

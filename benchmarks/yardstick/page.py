@@ -20,12 +20,14 @@ tinyshakespeare the last 104,217 bytes).
 
 - Bits per byte of the validation text; less is better. A compressor's price is C(train + val) − C(train).
 - PPMd: variant H, the best of orders 3 to 16 on the validation text itself. zpaq: method 5.
-- Counting alone, in the suggested vocabulary: the n-gram baseline, and the context mixer, static (what it knows from
-  training) and adaptive (it learns from each token after it has predicted it).
+- Counting alone: the n-gram baseline and the static context mixer (what it knows from training), in the suggested
+  vocabulary; and the adaptive one (it learns from each byte after it has predicted it), in bytes. The first and the
+  last are the bars that a training is shown with.
 - Of up to 200 KB, all steps of the suggestion are made, even if they take longer here than a minute; of more, those
   that there is time for.
-- Trained: the network alone; static and adaptive as above, with what the phase mixes in. Mean ± standard deviation over
-  seeds, where there are several. The vocabulary, and so the n-gram model, is the same for all seeds.
+- Trained: the network alone; static, the better of the network and of what the phase mixes in, as it is after
+  training; and adaptive, with counts that learn on. Mean ± standard deviation over seeds, where there are several. The
+  vocabulary, and so the n-gram model, is the same for all seeds.
 - Seconds: of compressing, of fitting the mixer and reading the validation text twice, and of a whole training; wall
   time, on whatever else the machine did.
 - Saved: characters of lines that need not be typed, in percent, at up to 200 places ([how useful](usefulness.md)); for

@@ -156,12 +156,12 @@ def test_a_size_of_the_vocabulary_that_was_not_tried_is_kept_to() -> None:
     suggestion = suggest(DATA, FACTS, fixed)
     assert (suggestion.phase.tokenizer.kind, suggestion.phase.tokenizer.vocab_size) == ("bpe", 700)
     assert f"vocabulary {700 * 64:,}" in reason(suggestion, "n_embd")
-    usual = VocabularyTrial("bpe", 512, 3.0, 2.0, 512)
+    usual = VocabularyTrial("bpe", 320, 3.0, 2.0, 320)
     letters = VocabularyTrial("bytes", None, 2.0, 1.0, 257)
     tried = replace(FACTS, trials=(letters, usual))
     assert suggest(DATA, tried).phase.tokenizer.kind == "bytes"
     learned = suggest(DATA, tried, {("tokenizer", "kind"): "bpe"}).phase.tokenizer
-    assert (learned.kind, learned.vocab_size) == ("bpe", 512)
+    assert (learned.kind, learned.vocab_size) == ("bpe", 320)
 
 
 def test_a_size_alone_asks_for_a_vocabulary_that_has_one(
