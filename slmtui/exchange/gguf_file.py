@@ -15,8 +15,9 @@ from slmtui.config.phase import SamplingSection
 from slmtui.exchange.llama import is_llama, llama_tensors
 from slmtui.exchange.needs import needed
 from slmtui.exchange.vocabulary import END, ByteLevel, Characters, Vocabulary
-from slmtui.model.gpt import GPT, NORM_EPS, ROTARY_BASE
+from slmtui.model.gpt import GPT, NORM_EPS
 from slmtui.model.gpt2_names import gpt2_names
+from slmtui.model.rotary import ROTARY_BASE
 from slmtui.model.size import mlp_width
 
 FILE = "model.gguf"

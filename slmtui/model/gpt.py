@@ -25,11 +25,11 @@ from slmtui.model.copy_head import CopyHead
 from slmtui.model.dropout import Dropout, Part
 from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
 from slmtui.model.mixture import Mixture
+from slmtui.model.rotary import Rotation
 from slmtui.model.size import mlp_width
 
 LOGITS_AT_ONCE = 1 << 20  # of the distributions of a text: 4 MB
 LARGE_HEAD = 64  # numbers of a query
-ROTARY_BASE = 10_000.0  # of the wavelengths: from 2 pi tokens to nearly this times 2 pi
 NORM_EPS = 1e-5
 TOKENS_TRIED = 64  # of a model that was read, before it is used
 
@@ -67,26 +67,6 @@ class KeysValues(Protocol):
 
     def remember(self, tokens: Tensor, hidden: Tensor) -> None:
         """Store (B, T) tokens and (B, T, C) hidden states for a copy head."""
-
-
-class Rotation:
-    """Rotary positions: turns q and k, pair by pair, so that q · k depends on how far apart they are, not on where.
-
-    The pairs are (i, i + D/2), as in GPT-NeoX and Hugging Face's LLaMA. positions: (T,) or (B, T).
-    """
-
-    def __init__(self, positions: Tensor, head_size: int) -> None:
-        exponents = torch.arange(0, head_size, 2, device=positions.device) / head_size
-        angles = positions[..., None] * ROTARY_BASE**-exponents  # (T, D/2) or (B, T, D/2)
-        if positions.dim() == 2:
-            angles = angles[:, None]  # (B, 1, T, D/2): the same for all heads
-        self.cos, self.sin = angles.cos(), angles.sin()
-
-    def __call__(self, x: Tensor) -> Tensor:
-        """(B, H, T, D) -> the same shape and dtype."""
-        first, second = x.chunk(2, dim=-1)
-        turned = [first * self.cos - second * self.sin, second * self.cos + first * self.sin]
-        return torch.cat(turned, dim=-1).to(x.dtype)
 
 
 class CausalSelfAttention(nn.Module):

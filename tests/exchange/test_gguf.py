@@ -19,7 +19,8 @@ from slmtui.exchange.readback import read_by_llama_cpp
 from slmtui.exchange.vocabulary import vocabulary_of
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
-from slmtui.model.gpt import GPT, Rotation
+from slmtui.model.gpt import GPT
+from slmtui.model.rotary import Rotation
 from tests.corpora import odd
 from tests.exchange.conftest import MakeRun
 from tests.exchange.test_huggingface import network

@@ -19,7 +19,8 @@ from slmtui.config.recorded_phase import recorded_phase
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate
 from slmtui.model import gpt
-from slmtui.model.gpt import GPT, MLP, GPTConfig, Rotation, initial_gpt
+from slmtui.model.gpt import GPT, MLP, GPTConfig, initial_gpt
+from slmtui.model.rotary import Rotation
 from slmtui.training.state import model_config
 from tests.conftest import MakePhase
 
@@ -86,6 +87,19 @@ def test_attention_in_bf16_is_trained_with_gradients_that_are_near(size: int) ->
             assert gpt.causal_attention(q.bfloat16(), k.bfloat16(), v.bfloat16()).dtype == torch.bfloat16
     for found, near in zip(torch.autograd.grad(y, (q, k, v), upstream.to(y.dtype)), expected, strict=True):
         assert (found - near).norm() < 0.02 * near.norm()
+
+
+@pytest.mark.parametrize("positions", [torch.arange(5), torch.arange(10).view(2, 5)])
+def test_the_gradient_of_a_rotation_is_that_of_its_formula(positions: Tensor) -> None:
+    rotation = Rotation(positions, 6)
+    x = torch.randn(2, 3, 5, 6, requires_grad=True)
+    first, second = x.chunk(2, dim=-1)
+    turned = [first * rotation.cos - second * rotation.sin, second * rotation.cos + first * rotation.sin]
+    expected, upstream = torch.cat(turned, dim=-1), torch.randn(2, 3, 5, 6)
+    torch.testing.assert_close(rotation(x), expected)
+    (found,), (gradient,) = (torch.autograd.grad(y, x, upstream) for y in (rotation(x), expected))
+    torch.testing.assert_close(found, gradient)
+    assert rotation(x.bfloat16()).dtype == torch.bfloat16
 
 
 def test_rotary_attention_sees_distances_and_no_places() -> None:
