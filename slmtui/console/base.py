@@ -13,6 +13,7 @@ from textual.events import ScreenResume
 from textual.widgets import Static
 
 from slmtui.console.asking import ask
+from slmtui.console.filtering.line import FilterLine
 from slmtui.console.hints import Hints
 from slmtui.console.host import Host, ModeScreen
 from slmtui.errors import UserError
@@ -124,6 +125,21 @@ class ConsoleScreen(ModeScreen):
     def hinted(self, action: str) -> bool:  # noqa: ARG002
         """Is it of use now to name this action's key in the bottom line?"""
         return True
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The filter of a screen's list can be cleared while there is one."""
+        if action == "unfilter":
+            return any(line.in_force or line.has_class("-typed") for line in self.query(FilterLine))
+        return super().check_action(action, parameters)
+
+    def action_filter(self) -> None:
+        self.query_one(FilterLine).open()
+
+    def action_filtered(self) -> None:
+        self.query_one(FilterLine).leave()
+
+    def action_unfilter(self) -> None:
+        self.query_one(FilterLine).clear()
 
     def make_room(self, words: str, seconds: float) -> None:
         for hints in self.query(Hints):  # none before the screen is built

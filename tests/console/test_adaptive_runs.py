@@ -66,14 +66,14 @@ def test_the_table_of_runs_has_columns_of_both(tmp_path: Path) -> None:
     layout = fitting([cells(run) for run in runs], 300)
     shown = {COLUMNS[at].key: cells(runs[0])[at][0] for at in layout.columns}
     assert (shown["val"], shown["mixed"], shown["adaptive"]) == ("4.2000", "3.7000", "3.0000")
-    assert (shown["adaptive-bits"], shown["decides"], shown["counting"]) == (f"{3 * BITS:.2f}", "adaptive", "−0.20")
+    assert (shown["adaptive-bpb"], shown["decides"], shown["counting"]) == (f"{3 * BITS:.2f}", "adaptive", "−0.20")
     narrow = {COLUMNS[at].key for at in fitting([cells(run) for run in runs], 76).columns}
-    assert {"bits", "decides"} <= narrow
-    assert shown["bits"] == f"{3 * BITS:.2f}"
+    assert {"bpb", "decides"} <= narrow
+    assert shown["bpb"] == f"{3 * BITS:.2f}"
     judged = replace(runs[0].summary, gate="failed", test_judged_bits_per_byte=2.5)
     rows = [cells(replace(runs[0], summary=judged)), cells(runs[1])]
     narrow = {COLUMNS[at].key for at in fitting(rows, 76).columns}
-    assert {"bits", "decides", "gate", "test"} <= narrow
+    assert {"bpb", "decides", "gate", "test"} <= narrow
     seen = dict(zip((column.key for column in COLUMNS), (cell[0] for cell in rows[0]), strict=True))
     assert (seen["gate"], seen["test"]) == ("failed", "2.50")
     spec = overlay(runs, {"both-001": "run-1", "plain-001": "run-2"}, "both-001")

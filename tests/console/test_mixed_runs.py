@@ -62,24 +62,24 @@ def test_a_run_that_diverged_keeps_its_columns_and_shows_no_number_of_the_networ
 def test_the_table_of_runs_has_columns_of_the_mixture_only_where_there_is_one(tmp_path: Path) -> None:
     done_run(tmp_path, "plain-001", ((6.6, 6.6), (3.0, 4.1)))
     (plain,) = RunIndex(tmp_path).look()
-    assert not {"mixed", "mixed-bits"} & {COLUMNS[at].key for at in fitting([cells(plain)], 200).columns}
+    assert not {"mixed", "mixed-bpb"} & {COLUMNS[at].key for at in fitting([cells(plain)], 200).columns}
     mixed_run(tmp_path)
     runs = RunIndex(tmp_path).look()
     layout = fitting([cells(run) for run in runs], 200)
     shown = {COLUMNS[at].key: cells(runs[0])[at][0] for at in layout.columns}
     assert (shown["val"], shown["mixed"], shown["counting"]) == ("4.4000", "3.6000", "−0.30")
-    assert (shown["bits"], shown["decides"]) == (f"{3.6 * BITS:.2f}", "mixed")
-    assert (shown["network-bits"], shown["mixed-bits"]) == (f"{4.4 * BITS:.2f}", f"{3.6 * BITS:.2f}")
+    assert (shown["bpb"], shown["decides"]) == (f"{3.6 * BITS:.2f}", "mixed")
+    assert (shown["network-bpb"], shown["mixed-bpb"]) == (f"{4.4 * BITS:.2f}", f"{3.6 * BITS:.2f}")
     labels = [COLUMNS[at].label for at in layout.columns]
     assert len(set(labels)) == len(labels)
-    assert [run.name for run in sort_runs(runs, "bits")] == ["both-001", "plain-001"]
+    assert [run.name for run in sort_runs(runs, "bpb")] == ["both-001", "plain-001"]
     spec = overlay(runs, {"both-001": "run-1", "plain-001": "run-2"}, "both-001")
     assert [series.name for series in spec.series] == ["both-001 · mixed", "network", "plain-001 · network"]
     assert spec.series[0].ys.tolist() == list(MIXED)
     other = overlay(runs, {"both-001": "run-1", "plain-001": "run-2"}, "plain-001")
     assert other.series[0].ys.tolist() == list(MIXED), "also where another run has the cursor"
     assert [(mark.x, mark.y) for mark in spec.marks] == [(300, 3.6)]
-    assert {"bits", "decides"} <= {COLUMNS[at].key for at in fitting([cells(run) for run in runs], 76).columns}
+    assert {"bpb", "decides"} <= {COLUMNS[at].key for at in fitting([cells(run) for run in runs], 76).columns}
 
 
 @pytest.mark.parametrize("first", ["both-001", "plain-001"])

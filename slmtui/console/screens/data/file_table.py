@@ -10,6 +10,8 @@ from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable
 
+from slmtui.console.filtering.expression import Field
+from slmtui.console.filtering.line import FILTER_KEYS
 from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.text.columns import cut_left
 from slmtui.output import visible
@@ -34,6 +36,16 @@ class FileRow:
     left_out: Skipped | None = None
     absent: Absence = ""  # why a file of the corpus is not in the dataset
     documents: int = 0  # of it in the dataset
+
+
+FIELDS: dict[str, Field[FileRow]] = {
+    "file": Field(lambda row: row.name),
+    "side": Field(lambda row: SIDES[row.side]),
+    "why": Field(lambda row: row.left_out.reason if row.left_out is not None else row.absent),
+    "tokens": Field(lambda row: row.tokens, is_number=True),
+    "funcs": Field(lambda row: row.functions, is_number=True),
+    "docs": Field(lambda row: row.documents, is_number=True),
+}
 
 
 def file_rows(counted: Counted, left_out: Sequence[Skipped] = ()) -> list[FileRow]:
@@ -73,6 +85,7 @@ class FilesTable(DataTable[Text]):
         Binding("up,k", "cursor_up", "previous file", show=False),
         Binding("home,g", "scroll_top", "first file", show=False),
         Binding("end,G", "scroll_bottom", "last file", show=False),
+        *FILTER_KEYS,
     ]
 
     def __init__(self) -> None:
@@ -134,7 +147,7 @@ class FilesTable(DataTable[Text]):
             self.add_column(Text(title, justify="left" if title == "file" else "right"), width=width)
         colours = self.app.theme_variables
         self.add_rows(_cells(one, name, colours, documents=several) for one, _ in shown)
-        self.move_cursor(row=min(row, self.row_count - 1), animate=False)
+        self.move_cursor(row=max(0, min(row, self.row_count - 1)), animate=False)
 
 
 def _cells(row: FileRow, width: int, colours: Mapping[str, str], *, documents: bool) -> list[Text]:

@@ -20,16 +20,16 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.beginning import begin
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
+from slmtui.console.filtering.line import FilterLine
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
-from slmtui.console.screens.data.file_table import FilesTable, file_rows
+from slmtui.console.screens.data.file_table import FIELDS, FileRow, FilesTable, file_rows
 from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.reader import DataReader
 from slmtui.console.screens.data.selecting import change_selection
 from slmtui.console.screens.data.token_view import TokenView
-from slmtui.console.text.columns import cut
-from slmtui.console.text.token_rows import label
+from slmtui.console.screens.data.token_words import token_words
 from slmtui.console.workers.overview import DataOverview, suggestion_for_here
 from slmtui.errors import UserError
 from slmtui.files import is_there
@@ -91,6 +91,7 @@ class DataScreen(ConsoleScreen):
         self.found: DataOverview | None = None  # None: there is nothing to see
         self._repeat_side: Literal["train", "val"] = "train"
         self._shown_file: str | None = None
+        self._rows: list[FileRow] = []
 
     def body(self) -> ComposeResult:
         yield Static("", id="where", markup=False)
@@ -100,6 +101,7 @@ class DataScreen(ConsoleScreen):
                 with Vertical(id="files", classes="panel") as files:
                     files.border_title = "files"
                     yield FilesTable()
+                    yield FilterLine(FIELDS, "#file-table")
                 with Vertical(id="reader", classes="panel") as reader:
                     reader.border_title = "as the model sees it"
                     yield TokenView()
@@ -176,11 +178,16 @@ class DataScreen(ConsoleScreen):
         if before is None or before.counted is not found.counted:
             self.query_one("#files").border_title = Content(self._title(found))
             self._shown_file = None
-            self.query_one(FilesTable).show(file_rows(found.counted, found.left_out))
-            self._show_file_at_cursor()
+            self._rows = file_rows(found.counted, found.left_out)
+            self._show_files()
         self._describe_token()
         if found.near_copies and (row := self.query_one(FilesTable).row_at_cursor()) is not None:
             self._reader_title(row.name)
+
+    @on(FilterLine.Changed)
+    def _show_files(self) -> None:
+        self.query_one(FilesTable).show(self.query_one(FilterLine).keep(self._rows))
+        self._show_file_at_cursor()
 
     def _title(self, found: DataOverview) -> str:
         n = found.counted.inspection.files
@@ -239,25 +246,9 @@ class DataScreen(ConsoleScreen):
         view = self.query_one(TokenView)
         if (file := view.file) is None or self.found is None:
             return
-        side, _ = file.side(view.cursor)
-        token = file.ids(view.cursor, view.cursor + 1)[0]
-        data = file.dataset.tokenizer.token_bytes(token)
-        line = file.line(view.cursor)
-        counts = self.found.counts
-        often = f" · train {counts.train[token]:,}×, val {counts.val[token]:,}×" if counts is not None else ""
-        is_end = token == file.dataset.tokenizer.end
-        shown = "the end of the document" if is_end else label(data.decode("utf-8", "surrogateescape"))
-        self.query_one("#token", Static).update(
-            f"{cut(shown, 23)} id {token} · {data[:8].hex(' ')}{'…' * (len(data) > 8)}{often}"
-        )
-        name = {"train": "training", "val": "validation", "test": "test"}[side]
-        n_documents = len(file.documents)
-        document = f"[ {file.document_of(view.cursor) + 1:,} of {n_documents:,} ] · " if n_documents > 1 else ""
-        place = f"{'after ' * is_end}token {file.text_until(view.cursor):,}"
-        words = f"{document}line {line:,} · {place} of {file.n_text:,} · {name}"
-        if len(words) > view.region.width - 4:
-            words = f"{document}line {line:,} · {place} · {name}"
-        self.query_one("#reader").border_subtitle = Content(words)
+        words, place = token_words(file, view.cursor, self.found.counts, view.region.width - 4)
+        self.query_one("#token", Static).update(words)
+        self.query_one("#reader").border_subtitle = Content(place)
 
     def action_repeat(self) -> None:
         """Show the longest repeat: in validation first, then in training, and so on by turns."""

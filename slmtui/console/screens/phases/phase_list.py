@@ -12,6 +12,8 @@ from textual.content import Content
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from slmtui.console.filtering.expression import Field, number_of
+from slmtui.console.filtering.line import FILTER_KEYS
 from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.text.columns import cut, fit
@@ -60,6 +62,16 @@ class PhaseRow:
         return first + Content.assemble("  ", (title, "$quiet"), " ", (right, colour))
 
 
+FIELDS: dict[str, Field[PhaseRow]] = {
+    "phase": Field(lambda row: row.name),
+    "file": Field(lambda row: row.path.stem),
+    "title": Field(lambda row: row.title),
+    "verdict": Field(lambda row: row.verdict),
+    "wrong": Field(lambda row: f"broken: {row.wrong}" if row.wrong else ""),
+    "parameters": Field(lambda row: number_of(row.parameters), is_number=True),
+}
+
+
 def phase_row(draft: Draft, inspector: PhaseInspector, mark: int, advice: str = "") -> PhaseRow:
     """The row of a phase file as it is now; of one with mistakes, what is wrong stands in the place of all else."""
     phase, path = draft.phase, draft.path
@@ -102,6 +114,7 @@ class PhaseList(OptionList):
         Binding("k", "cursor_up", "up", show=False),
         Binding("g", "first", "first", show=False),
         Binding("G", "last", "last", show=False),
+        *FILTER_KEYS,
     ]
 
     def __init__(self) -> None:

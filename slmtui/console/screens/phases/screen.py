@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from textual import on, work
@@ -14,6 +15,7 @@ from textual.widgets import OptionList, Static
 from slmtui.config.phase import Phase
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
+from slmtui.console.filtering.line import FilterLine
 from slmtui.console.phase_drafts import Draft, Drafts
 from slmtui.console.screens.phases.diagnosis import diagnosis_lines
 from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
@@ -21,7 +23,7 @@ from slmtui.console.screens.phases.files import PhaseFiles
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.screens.phases.meaning import difference_lines, meaning, problem_lines
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
-from slmtui.console.screens.phases.phase_list import PhaseList, phase_row
+from slmtui.console.screens.phases.phase_list import FIELDS, PhaseList, PhaseRow, phase_row
 from slmtui.files import is_folder
 from slmtui.project import DEFAULT_PHASE
 from slmtui.words import byte_size
@@ -76,6 +78,7 @@ class PhasesScreen(ConsoleScreen):
                 box.border_title = "phases"
                 yield Static(NOTHING, id="nothing", markup=False)
                 yield PhaseList()
+                yield FilterLine(FIELDS, "#phase-list")
             yield PhaseEditor()
             yield MeaningPanel()
 
@@ -116,8 +119,7 @@ class PhasesScreen(ConsoleScreen):
         """Show the files as they are now, and the one that is chosen; the first, if none is."""
         paths = self.drafts.paths()
         if self.host.phase_file not in paths:
-            named = self.drafts.folder / self.host.ui_state.text("phase", "quick.toml")
-            self.host.phase_file = named if named in paths else paths[0] if paths else None
+            self.host.phase_file = self._first(self._matching())
         self.marked = [path for path in self.marked if path in paths]
         if self.has_class("-empty") != (not paths):
             self.set_class(not paths, "-empty")
@@ -127,14 +129,37 @@ class PhasesScreen(ConsoleScreen):
         self.editor.show(self.draft)
         self.show_meaning()
 
-    def show_list(self) -> None:
+    def _first(self, paths: Sequence[Path]) -> Path | None:
+        """The one of these to begin with: the last one that a person chose, or the first."""
+        named = self.drafts.folder / self.host.ui_state.text("phase", "quick.toml")
+        return named if named in paths else paths[0] if paths else None
+
+    def _matching(self) -> list[Path]:
+        """The phases that the filter takes."""
+        return [row.path for row in self.query_one(FilterLine).keep(self._rows())]
+
+    @on(FilterLine.Changed)
+    def _filtered(self) -> None:
+        """The phase in view is among those that are listed; none is, if none is listed."""
+        matching = self._matching()
+        if self.host.phase_file not in matching:
+            self.host.phase_file = self._first(matching)
+        self.refresh_all()
+        self._find_facts()
+
+    def _rows(self) -> list[PhaseRow]:
         marks = {path: place for place, path in enumerate(self.marked, start=1)}
         best, advice = self._best()
-        rows = [
+        return [
             phase_row(self.drafts[path], self.inspector, marks.get(path, 0), advice if path == best else "")
             for path in self.drafts.paths()
         ]
-        self.query_one(PhaseList).show(rows)
+
+    def show_list(self) -> None:
+        """What the filter takes, and the phase in view, which may be new or have been edited since it was typed."""
+        rows, (best, advice) = self._rows(), self._best()
+        kept = self.query_one(FilterLine).keep(rows)
+        self.query_one(PhaseList).show([row for row in rows if row in kept or row.path == self.host.phase_file])
         below = f"{len(self.marked)} marked · s trains" if self.marked else ""
         if not below and best is not None:
             bits = self.inspector.best.judged_bits_per_byte if self.inspector.best is not None else None
@@ -170,6 +195,8 @@ class PhasesScreen(ConsoleScreen):
         """Where nobody has chosen a phase yet, the best one is under the cursor."""
         best, _ = self._best()
         if best is None or best == self.host.phase_file or self.host.ui_state.text("phase", ""):
+            return
+        if self.query_one(FilterLine).in_force:
             return
         self.host.phase_file = best
         self.refresh_all()

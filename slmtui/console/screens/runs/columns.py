@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from rich.cells import cell_len
 
+from slmtui.console.filtering.expression import Field, Value
 from slmtui.console.screens.runs.words import STATE_COLOURS
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
@@ -19,7 +21,9 @@ GUTTER = 2  # columns that DataTable puts around a cell
 SHORTEST_NAME = 16
 LONGEST_TAGS = 24
 ALWAYS = 10
-SORTS = {"name": "by name", "time": "newest first", "bits": "by bits/byte, best first"}
+NEWEST = "newest"  # an order that no column has
+TURNED = "-"  # before the key of a column: from its other end
+UP, DOWN = " ↑", " ↓"  # in the header of the column that the rows are sorted by
 
 GATE_COLOURS = {"passed": "$excellent", "failed": "$catastrophic"}
 
@@ -28,8 +32,11 @@ Cell = tuple[str, str]  # text and style, a theme variable or nothing
 
 @dataclass(frozen=True)
 class RunColumn:
+    """value: what rows are sorted and filtered by, under the column's key."""
+
     key: str
     label: str
+    value: Callable[[RunListing], Value]
     cell: Callable[[RunListing], Cell]
     right: bool = True
     keep: int = ALWAYS  # the column with the lowest goes first when they do not all fit
@@ -38,48 +45,63 @@ class RunColumn:
     rare: bool = False  # only where a run has something in it
 
 
+def _number(
+    key: str, label: str, value: Callable[[RunListing], float | None], form: str, keep: int = ALWAYS, *,
+    mixed: bool = False, adaptive: bool = False,
+) -> RunColumn:  # fmt: skip
+    return RunColumn(
+        key, label, value, lambda r: (number(value(r), form), ""), keep=keep, mixed=mixed, adaptive=adaptive
+    )
+
+
 COLUMNS = (
-    RunColumn("run", "run", lambda r: (visible(r.name), ""), right=False),
-    RunColumn("phase", "phase", lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0),
-    RunColumn("tags", "tags", lambda r: (visible(", ".join(r.tags)), "$accent"), right=False, keep=8, rare=True),
-    RunColumn("state", "state", lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
-    RunColumn("parameters", "parameters", lambda r: (_count(r.summary.parameters), ""), keep=3),
-    RunColumn("tokens", "tokens", lambda r: (_count(r.summary.train_tokens), ""), keep=2),
-    RunColumn("val", "best val", lambda r: (number(r.summary.best_val_loss, ".4f"), ""), keep=7),
-    RunColumn("mixed", "mixed val", lambda r: (number(r.summary.best_mixed_loss, ".4f"), ""), keep=4, mixed=True),
+    RunColumn("run", "run", lambda r: r.name, lambda r: (visible(r.name), ""), right=False),
     RunColumn(
-        "adaptive", "adaptive", lambda r: (number(r.summary.best_adaptive_loss, ".4f"), ""), keep=4, adaptive=True
+        "phase", "phase", lambda r: f"{r.summary.phase}, {r.title}",
+        lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0,
     ),
-    RunColumn("step", "at step", lambda r: (number(r.summary.best_step, ","), ""), keep=5),
-    RunColumn("gap", "gap", lambda r: (number(r.summary.gap, "+.2f"), ""), keep=8),
-    RunColumn("verdict", "verdict", lambda r: _verdict(r), right=False, keep=9),
+    RunColumn(
+        "tag", "tags", lambda r: ", ".join(r.tags), lambda r: (visible(", ".join(r.tags)), "$accent"), right=False,
+        keep=8, rare=True,
+    ),
+    RunColumn("state", "state", lambda r: r.state, lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
+    RunColumn(
+        "parameters", "parameters", lambda r: r.summary.parameters or None,
+        lambda r: (_count(r.summary.parameters), ""), keep=3,
+    ),
+    RunColumn(
+        "tokens", "tokens", lambda r: r.summary.train_tokens or None, lambda r: (_count(r.summary.train_tokens), ""),
+        keep=2,
+    ),
+    _number("val", "best val", lambda r: r.summary.best_val_loss, ".4f", 7),
+    _number("mixed", "mixed val", lambda r: r.summary.best_mixed_loss, ".4f", 4, mixed=True),
+    _number("adaptive", "adaptive", lambda r: r.summary.best_adaptive_loss, ".4f", 4, adaptive=True),
+    _number("step", "at step", lambda r: r.summary.best_step, ",", 5),
+    _number("gap", "gap", lambda r: r.summary.gap, "+.2f", 8),
+    RunColumn("verdict", "verdict", lambda r: r.summary.verdict, lambda r: _verdict(r), right=False, keep=9),
     # of who decides: what runs are compared by, whatever each of them chose
-    RunColumn("bits", "b/byte", lambda r: (number(r.summary.judged_bits_per_byte, ".2f"), "")),
-    RunColumn("decides", "decides", lambda r: (_decides(r), ""), right=False, mixed=True),
-    RunColumn("test", "test b/b", lambda r: (_test(r), ""), keep=8, rare=True),
+    _number("bpb", "b/byte", lambda r: r.summary.judged_bits_per_byte, ".2f"),
+    RunColumn("decides", "decides", lambda r: _decides(r), lambda r: (_decides(r), ""), right=False, mixed=True),
     RunColumn(
-        "gate",
-        "gate",
-        lambda r: (r.summary.gate or "", GATE_COLOURS.get(r.summary.gate or "", "")),
-        right=False,
-        keep=9,
-        rare=True,
-    ),
-    RunColumn("network-bits", "net b/byte", lambda r: (number(r.summary.bits_per_byte, ".2f"), ""), keep=3, mixed=True),
-    RunColumn(
-        "mixed-bits", "mixed b/byte", lambda r: (number(r.summary.mixed_bits_per_byte, ".2f"), ""), keep=3, mixed=True
+        "test", "test b/b", lambda r: r.summary.test_judged_bits_per_byte, lambda r: (_test(r), ""), keep=8, rare=True
     ),
     RunColumn(
-        "adaptive-bits",
-        "adapt. b/byte",
-        lambda r: (number(r.summary.adaptive_bits_per_byte, ".2f"), ""),
-        keep=3,
-        adaptive=True,
+        "gate", "gate", lambda r: r.summary.gate,
+        lambda r: (r.summary.gate or "", GATE_COLOURS.get(r.summary.gate or "", "")), right=False, keep=9, rare=True,
     ),
-    RunColumn("counting", "vs counts", lambda r: _against(r), keep=6),
-    RunColumn("samples", "samples", lambda r: (visible(r.quality) or NOTHING, ""), right=False, keep=1),
-    RunColumn("time", "time", lambda r: (clock(r.summary.seconds), ""), keep=5),
-)
+    _number("network-bpb", "net b/byte", lambda r: r.summary.bits_per_byte, ".2f", 3, mixed=True),
+    _number("mixed-bpb", "mixed b/byte", lambda r: r.summary.mixed_bits_per_byte, ".2f", 3, mixed=True),
+    _number("adaptive-bpb", "adapt. b/byte", lambda r: r.summary.adaptive_bits_per_byte, ".2f", 3, adaptive=True),
+    RunColumn("counting", "vs counts", lambda r: _margin(r), lambda r: _against(r), keep=6),
+    RunColumn(
+        "samples", "samples", lambda r: r.quality or None, lambda r: (visible(r.quality) or NOTHING, ""), right=False,
+        keep=1,
+    ),
+    RunColumn("time", "time", lambda r: r.summary.seconds, lambda r: (clock(r.summary.seconds), ""), keep=5),
+)  # fmt: skip
+
+FIELDS: dict[str, Field[RunListing]] = {column.key: Field(column.value, column.right) for column in COLUMNS}
+FIELDS["note"] = Field(lambda r: r.note)
 
 RUN, PHASE, TAGS = 0, 1, 2  # places in it
 MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
@@ -130,26 +152,57 @@ def _verdict(run: RunListing) -> Cell:
     return visible(word), f"${word}" if word in WORDS else ""
 
 
-def sort_runs(runs: Sequence[RunListing], key: str) -> list[RunListing]:
-    """By one of SORTS; runs without what is sorted by come last, ties by name."""
+def sort_runs(runs: Sequence[RunListing], order: str) -> list[RunListing]:
+    """By the key of a column, or NEWEST; with TURNED before it from the other end.
+
+    Runs without what is sorted by come last either way, ties by name.
+    """
+    key, turned = order.removeprefix(TURNED), order.startswith(TURNED)
     by_name = sorted(runs, key=lambda run: run.name)
-    if key == "time":
-        return sorted(by_name, key=lambda run: -run.began)
-    if key == "bits":
-        return sorted(by_name, key=lambda run: _or_last(run.summary.judged_bits_per_byte))
-    return by_name
+    if key == NEWEST:
+        return sorted(by_name, key=lambda run: run.began if turned else -run.began)
+    value = FIELDS[key].value
+
+    def is_there(run: RunListing) -> bool:
+        have = value(run)
+        return bool(have) if isinstance(have, str) else have is not None and not math.isnan(have)
+
+    by_value: Callable[[RunListing], Any] = value  # all of a kind
+    there = sorted(filter(is_there, by_name), key=by_value, reverse=turned)
+    return there + [run for run in by_name if not is_there(run)]
 
 
-def _or_last(value: float | None) -> float:
-    return math.inf if value is None or math.isnan(value) else value
+def next_order(order: str, shown: Sequence[str]) -> str:
+    """The next of the columns that are shown to sort by, from the left; after the last one NEWEST."""
+    keys = [*shown, NEWEST]
+    key = order.removeprefix(TURNED)
+    return keys[(keys.index(key) + 1) % len(keys)] if key in keys else keys[0]
+
+
+def turned_order(order: str) -> str:
+    return order.removeprefix(TURNED) if order.startswith(TURNED) else TURNED + order
+
+
+def order_words(order: str) -> str:
+    """`by b/byte ↑`, `newest first`"""
+    key, turned = order.removeprefix(TURNED), order.startswith(TURNED)
+    if key == NEWEST:
+        return "oldest first" if turned else "newest first"
+    label = next(column.label for column in COLUMNS if column.key == key)
+    return f"by {label}{DOWN if turned else UP}"
+
+
+def is_order(order: str) -> bool:
+    return order.removeprefix(TURNED) in (NEWEST, *(column.key for column in COLUMNS))
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The columns that fit, as places in COLUMNS, and the width of each."""
+    """The columns that fit, as places in COLUMNS, and the width and the label of each."""
 
     columns: tuple[int, ...]
     widths: tuple[int, ...]
+    labels: tuple[str, ...]
 
 
 def cells(run: RunListing) -> list[Cell]:
@@ -157,12 +210,14 @@ def cells(run: RunListing) -> list[Cell]:
     return [column.cell(run) for column in COLUMNS]
 
 
-def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
+def fitting(rows: Sequence[Sequence[Cell]], width: int, order: str = "") -> Layout:
     """Leave out columns, the least needed first, until the rest fit into `width`. Texts may be cut.
 
-    rows: what `cells` gives for each run.
+    rows: what `cells` gives for each run. order: what they are sorted by, which the label of that column tells.
     """
-    full = [max([cell_len(c.label), *(cell_len(row[at][0]) for row in rows)]) for at, c in enumerate(COLUMNS)]
+    arrow = DOWN if order.startswith(TURNED) else UP
+    labels = [c.label + arrow * (c.key == order.removeprefix(TURNED)) for c in COLUMNS]
+    full = [max([cell_len(label), *(cell_len(row[at][0]) for row in rows)]) for at, label in enumerate(labels)]
     full[RUN] = min(full[RUN], max(SHORTEST_NAME, width // 4)) + len(MARK) + 1
     full[TAGS] = min(full[TAGS], LONGEST_TAGS)
     mixes = any(row[MIXED][0] != NOTHING for row in rows)
@@ -182,5 +237,5 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int) -> Layout:
             over -= min(over, room)
         least = min(columns, key=lambda at: COLUMNS[at].keep)
         if over <= 0 or COLUMNS[least].keep == ALWAYS:
-            return Layout(tuple(columns), tuple(widths.values()))
+            return Layout(tuple(columns), tuple(widths.values()), tuple(labels[at] for at in columns))
         columns.remove(least)

@@ -37,6 +37,12 @@ class CurvesPanel(Vertical):
         if seen == self._seen:
             return
         self._seen = seen
+        if not runs:
+            self.border_title = "validation loss"
+            self.query_one("#comparable", Static).set_class(False, "-said")
+            for chart in self.query(Chart):
+                chart.display = False
+            return
         mixed = ", of who decides" if any(run.summary.best_mixed_loss is not None for run in runs) else ""
         self.border_title = f"validation loss · {unit_of(runs)}{mixed}"
         words = comparable(runs) if any(run.points for run in runs) else "No evaluation yet, so there is no curve."
@@ -45,6 +51,7 @@ class CurvesPanel(Vertical):
         said.set_class(bool(words), "-said")
         spec = overlay(runs, roles, current)
         if charts := self.query(Chart):
+            charts.first().display = True
             charts.first().set_spec(spec)
         else:
             self.mount(Chart(spec, id="chart"))

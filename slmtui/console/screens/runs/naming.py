@@ -1,4 +1,4 @@
-"""What a person names the run under the cursor, and notes of it: the questions, and what is to be written."""
+"""What a person is asked of the run under the cursor: its tags, its note, how many steps more."""
 
 from __future__ import annotations
 
@@ -37,3 +37,15 @@ async def ask_note(app: App[Any], run: RunListing, checkpoints: Path) -> Callabl
     question = f"What is to be known of {visible(run.name)}, in a line; an empty one removes it."
     answer = await app.push_screen_wait(InputDialog(question, title="note", value=run.note, wrong=wrong_note))
     return None if answer is None else partial(set_note, checkpoints, run.name, answer)
+
+
+def _wrong_steps(answer: str) -> str:
+    return "" if answer.isdecimal() and 0 < int(answer) <= 10**9 else "a whole number from 1 to 1,000,000,000"
+
+
+async def ask_steps(app: App[Any], run: RunListing) -> int | None:
+    """How many steps more; None if the question is left."""
+    question = f"How many steps more for {visible(run.name)}? They make a run of its own, from its best model."
+    dialog = InputDialog(question, title="more steps", value=str(run.summary.max_iters), wrong=_wrong_steps)
+    answer = await app.push_screen_wait(dialog)
+    return None if answer is None else int(answer)

@@ -10,6 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
+from slmtui.console.filtering.line import FILTER_KEYS
 from slmtui.console.screens.runs.columns import COLUMNS, MARK, RUN, UNMARKED, Cell, Layout, cells, fitting
 from slmtui.console.screens.runs.words import short_name
 from slmtui.console.text.columns import cut
@@ -24,6 +25,7 @@ class RunList(DataTable[Text]):
         Binding("up,k", "cursor_up", "previous run", show=False),
         Binding("home,g", "scroll_top", "first run", show=False),
         Binding("end,G", "scroll_bottom", "last run", show=False),
+        *FILTER_KEYS,
     ]
 
     DEFAULT_CSS = "RunList, RunList:focus { background-tint: $background 0%; }"
@@ -41,17 +43,30 @@ class RunList(DataTable[Text]):
     @property
     def current(self) -> str | None:
         """The name of the run under the cursor."""
-        names = list(self._shown)
+        names = self.names
         return names[self.cursor_row] if 0 <= self.cursor_row < len(names) else None
 
-    def go_to(self, name: str) -> None:
-        self.move_cursor(row=list(self._shown).index(name), animate=False)
+    @property
+    def names(self) -> list[str]:
+        """Of the runs that are shown, in their order."""
+        return list(self._shown)
 
-    def show(self, runs: Sequence[RunListing], marks: Mapping[str, str], width: int) -> None:
-        """Show these runs in this order, in `width` columns; `marks` gives the colour of those that are marked."""
+    @property
+    def columns_shown(self) -> list[str]:
+        """Their keys, from the left."""
+        return [COLUMNS[at].key for at in self._layout_now.columns] if self._layout_now is not None else []
+
+    def go_to(self, name: str) -> None:
+        self.move_cursor(row=self.names.index(name), animate=False)
+
+    def show(self, runs: Sequence[RunListing], marks: Mapping[str, str], width: int, order: str) -> None:
+        """Show these runs in this order, in `width` columns; `marks` gives the colour of those that are marked.
+
+        order: the one that they are in, as sort_runs names it.
+        """
         self._cells = {run.name: self._cells_of(run) for run in runs}
         self._colours = self.app.theme_variables
-        layout = fitting([found for _, found in self._cells.values()], width)
+        layout = fitting([found for _, found in self._cells.values()], width, order)
         rows = {name: self._row(found, marks.get(name), layout) for name, (_, found) in self._cells.items()}
         if layout == self._layout_now and list(rows) == list(self._shown):
             for at, (name, row) in enumerate(rows.items()):
@@ -71,9 +86,9 @@ class RunList(DataTable[Text]):
         current, row, top = self.current, self.cursor_row, self.scroll_y
         with self.prevent(DataTable.RowHighlighted):
             self.clear(columns=True)
-            for at, width in zip(layout.columns, layout.widths, strict=True):
+            for at, width, label in zip(layout.columns, layout.widths, layout.labels, strict=True):
                 column = COLUMNS[at]
-                label = f"{UNMARKED} {column.label}" if at == RUN else column.label
+                label = f"{UNMARKED} {label}" if at == RUN else label
                 self.add_column(Text(label, justify="right" if column.right else "left"), width=width, key=column.key)
             for name, row_ in rows.items():
                 self.add_row(*(self._text(cell, at) for at, cell in zip(layout.columns, row_, strict=True)), key=name)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import ClassVar
 
 from textual import on, work
@@ -17,13 +16,14 @@ from textual.widgets import DataTable, Static
 from slmtui.console.asking import asked_words, doing_words, pause_or_resume
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
-from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.serving import ServingDialog
-from slmtui.console.screens.runs.columns import SORTS, sort_runs
+from slmtui.console.filtering.line import FilterLine
+from slmtui.console.screens.runs.columns import FIELDS, is_order, next_order, order_words, sort_runs, turned_order
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash
 from slmtui.console.screens.runs.exporting import export_run
-from slmtui.console.screens.runs.naming import ask_note, ask_tags
+from slmtui.console.screens.runs.naming import ask_note, ask_steps, ask_tags
+from slmtui.console.screens.runs.reporting import written_reports
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed
 from slmtui.console.workers.rhythm import Rhythm
@@ -40,15 +40,11 @@ from slmtui.training.control import CommandKind
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
 KEYS: dict[CommandKind, str] = {"pause": "P", "resume": "P", "stop": "S"}
-SORT_MEMORY = "sort of runs"
+SORT_MEMORY = "order of runs"
 NEED_A_RUN = {
     "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
-    "tag", "note",
+    "turn", "tag", "note",
 }  # fmt: skip
-
-
-def _wrong_steps(answer: str) -> str:
-    return "" if answer.isdecimal() and 0 < int(answer) <= 10**9 else "a whole number from 1 to 1,000,000,000"
 
 
 class RunsScreen(ConsoleScreen):
@@ -84,7 +80,8 @@ class RunsScreen(ConsoleScreen):
         Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
         Binding("a", "tag", "tag", show=False, tooltip="give this run tags, which name it on the command line, too"),
         Binding("N", "note", "note", show=False, tooltip="note something of this run"),
-        Binding("s", "sort", "sort", tooltip="sort by name, by time or by bits per byte"),
+        Binding("s", "sort", "sort", tooltip="sort by the next column; after the last one, the newest first"),
+        Binding("z", "turn", "turn", show=False, tooltip="turn the order round"),
     ]
 
     @dataclass
@@ -110,6 +107,7 @@ class RunsScreen(ConsoleScreen):
         with Vertical(id="runs-panel", classes="panel") as panel:
             panel.border_title = "runs"
             yield RunList(id="runs-list")
+        yield FilterLine(FIELDS, "#runs-list")
         yield Static("", id="about", markup=False)
         yield CurvesPanel(id="curves")
         yield Static("", id="empty", markup=False)
@@ -171,7 +169,8 @@ class RunsScreen(ConsoleScreen):
         if self._left_at not in (None, table.current):
             self._wanted = None
         elif run.name in self.runs:
-            table.go_to(run.name)
+            if run.name in table.names:  # and not left out by the filter
+                table.go_to(run.name)
             self._wanted = None
         else:
             self._left_at = table.current
@@ -197,13 +196,24 @@ class RunsScreen(ConsoleScreen):
             )
             return
         panel, table = self.query_one("#runs-panel"), self.query_one(RunList)
-        table.show(sort_runs(list(self.runs.values()), self.sort), self._mark_colours(), self.app.size.width - FRAME)
-        panel.border_subtitle = f"{len(self.runs)} · {SORTS[self.sort]}"
+        line, had = self.query_one(FilterLine), bool(table.names)
+        runs = sort_runs(line.keep(list(self.runs.values())), self.order)
+        table.show(runs, self._mark_colours(), self.app.size.width - FRAME, self.order)
+        panel.border_subtitle = f"{len(self.runs)} · {order_words(self.order)}"
+        if had != bool(runs):
+            self.refresh_bindings()
         self._show_current()
+
+    @on(FilterLine.Changed)
+    def _filtered(self) -> None:
+        self._show()
 
     @on(DataTable.RowHighlighted)
     def _show_current(self) -> None:
         if (run := self.current) is None:
+            if self.runs:
+                self.query_one("#about", Static).update("No run is like that; esc clears the filter.")
+                self.query_one(CurvesPanel).show([self.runs[name] for name in self.marked], self.marked, "")
             return
         said = now(run.run.control_file) if run.alive else None
         words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, KEYS), sentence(run))))
@@ -227,12 +237,15 @@ class RunsScreen(ConsoleScreen):
         return self.runs.get(self.query_one(RunList).current or "")
 
     @property
-    def sort(self) -> str:
-        key = self.host.ui_state.text(SORT_MEMORY, "name")
-        return key if key in SORTS else "name"
+    def order(self) -> str:
+        """What the list is sorted by, as sort_runs names it."""
+        order = self.host.ui_state.text(SORT_MEMORY, "run")
+        return order if is_order(order) else "run"
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        return bool(self.runs) if action in NEED_A_RUN else True
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action in NEED_A_RUN:
+            return self.is_mounted and self.current is not None
+        return super().check_action(action, parameters)
 
     # ---- keys ----
 
@@ -253,8 +266,13 @@ class RunsScreen(ConsoleScreen):
         self._show()
 
     def action_sort(self) -> None:
-        keys = list(SORTS)
-        self.host.ui_state.remember(SORT_MEMORY, keys[(keys.index(self.sort) + 1) % len(keys)])
+        self._sort(next_order(self.order, self.query_one(RunList).columns_shown))
+
+    def action_turn(self) -> None:
+        self._sort(turned_order(self.order))
+
+    def _sort(self, order: str) -> None:
+        self.host.ui_state.remember(SORT_MEMORY, order)
         self._show()
 
     def action_copy(self) -> None:
@@ -281,16 +299,11 @@ class RunsScreen(ConsoleScreen):
         if reason := why_not_continued(run.run):
             self._say(reason, wrong=True)
             return
-        answer = await self.app.push_screen_wait(
-            InputDialog(
-                f"How many steps more for {visible(run.name)}? They make a run of its own, from its best model.",
-                title="more steps", value=str(run.summary.max_iters), wrong=_wrong_steps,
-            )
-        )  # fmt: skip
+        answer = await ask_steps(self.app, run)
         if answer is None:
             return
         try:
-            self.host.train(continued(run.run, self.host.checkpoints, int(answer)))
+            self.host.train(continued(run.run, self.host.checkpoints, answer))
         except UserError as error:  # such as a phase that can no longer be read
             self._say(str(error), wrong=True)
 
@@ -352,26 +365,16 @@ class RunsScreen(ConsoleScreen):
                 what()
         except UserError as error:
             self.app.call_from_thread(self._say, str(error), wrong=True)
-        else:
-            self._looked_at = 0.0
 
     def action_report(self) -> None:
         if (run := self.current) is None:
             return
-        chosen = [self.runs[name] for name in self.marked] if len(self.marked) > 1 else [run]
-        self._report(chosen, chosen[0].run.folder if len(chosen) == 1 else self.host.checkpoints)
+        self._report([self.runs[name] for name in self.marked] if len(self.marked) > 1 else [run])
 
     @work(thread=True, group="report")
-    def _report(self, chosen: list[RunListing], folder: Path) -> None:
-        from slmtui.insight.report.build import build_report, write_report  # matplotlib
-
-        try:
-            for kind in ("md", "html"):
-                write_report(build_report([run.run for run in chosen]), folder / f"report.{kind}")
-        except (UserError, OSError) as error:
-            self.app.call_from_thread(self._say, f"no report: {error}", wrong=True)
-        else:
-            self.app.call_from_thread(self._say, f"report written: {folder / 'report.html'} and .md")
+    def _report(self, chosen: list[RunListing]) -> None:
+        words, wrong = written_reports([run.run for run in chosen], self.host.checkpoints)
+        self.app.call_from_thread(self._say, words, wrong=wrong)
 
     @work
     async def action_export(self) -> None:

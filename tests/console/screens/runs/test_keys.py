@@ -19,28 +19,12 @@ from slmtui.training.events import Paused, Resumed, to_json
 from slmtui.trash import thrown_in
 from tests.console.screen_text import toasts
 from tests.console.screens.runs.driver import open_runs
-from tests.written_runs import BEGAN, done_run, evaluations, make_phase, started, write_run
+from tests.written_runs import done_run, evaluations, make_phase, started, write_run
 
 
 def commands(run: Run) -> list[str]:
     lines = run.control_file.read_text().splitlines() if run.control_file.exists() else []
     return [json.loads(line)["command"] for line in lines]
-
-
-async def test_sorting_by_name_time_and_bits(checkpoints: Path) -> None:
-    done_run(checkpoints, "a-001", losses=[(3.0, 3.0)], at=BEGAN)
-    done_run(checkpoints, "b-001", losses=[(2.0, 2.0)], at=BEGAN + 5)
-    done_run(checkpoints, "c-001", losses=[(4.0, 4.0)], at=BEGAN + 9)
-    write_run(checkpoints, "d-001", make_phase("d"), [started(make_phase("d"), at=BEGAN - 5)])
-    async with open_runs(checkpoints) as opened:
-        assert opened.names == ["a-001", "b-001", "c-001", "d-001"]
-        await opened.press("s")
-        assert opened.names == ["c-001", "b-001", "a-001", "d-001"]
-        await opened.press("s")
-        assert opened.names == ["b-001", "a-001", "c-001", "d-001"]
-        assert opened.table.current == "a-001"
-    async with open_runs(checkpoints) as again:
-        assert again.names[0] == "b-001"  # remembered
 
 
 async def test_enter_watches_and_the_cursor_comes_back_with_what_is_watched(checkpoints: Path) -> None:

@@ -27,7 +27,7 @@ async def test_rows_say_what_the_logs_say(checkpoints: Path) -> None:
         row = opened.row("phase1-001")
         assert row | {"phase": ""} == {
             "run": "phase1-001", "phase": "", "state": "done", "parameters": "6,960", "tokens": "4,500",
-            "val": "4.0000", "step": "100", "gap": "+1.00", "verdict": "moderate", "bits": "2.31", "time": "0:12",
+            "val": "4.0000", "step": "100", "gap": "+1.00", "verdict": "moderate", "bpb": "2.31", "time": "0:12",
             "counting": "–", "samples": "–",
         }  # fmt: skip
         assert [opened.row(name)["state"] for name in opened.names] == ["done", "stopped", "failed", "crashed"]
@@ -143,7 +143,7 @@ async def test_narrow_keeps_the_columns_that_matter(checkpoints: Path) -> None:
     done_run(checkpoints, "a-phase-with-quite-a-long-name-indeed-001")
     async with open_runs(checkpoints, NARROW) as opened:
         row = opened.row("a-phase-with-quite-a-long-name-indeed-001")
-        assert {"run", "state", "val", "gap", "verdict", "bits"} <= set(row)
+        assert {"run", "state", "val", "gap", "verdict", "bpb"} <= set(row)
         assert row["run"].endswith("deed-001")
         assert opened.table.virtual_size.width <= opened.table.size.width
         assert opened.screen.query_one(Chart).size.height >= 6
@@ -158,7 +158,7 @@ async def test_two_hundred_runs_are_listed_and_scrolled(checkpoints: Path) -> No
         assert len(opened.names) == 200
         await opened.press("G")
         assert opened.table.current == "phase1-200"
-        await opened.press("s")
+        await opened.press("z")
         assert opened.names[0] == "phase1-200"
         assert opened.table.current == "phase1-200"
         assert opened.table.scroll_y == 0  # the cursor is in sight
@@ -186,5 +186,6 @@ async def test_help_names_every_key(checkpoints: Path) -> None:
         await opened.press("question_mark")
         help_text = str(opened.app.screen.query_one(Static).content)
         for words in ("show this run on Train", "resume a run", "write a report", "talk to", "asks first",
-                      "copy the path", "sort by name", "pause a run", "stop a run", "draw this run"):  # fmt: skip
+                      "copy the path", "sort by the next column",
+                      "turn the order", "filter the list", "pause a run", "stop a run", "draw this run"):  # fmt: skip
             assert words in help_text

@@ -26,8 +26,8 @@ def listed(tmp_path: Path) -> list[RunListing]:
 def test_columns_fit_or_only_the_needed_are_left(listed: list[RunListing], width: int) -> None:
     layout = fitting([cells(run) for run in listed], width)
     keys = [COLUMNS[at].key for at in layout.columns]
-    assert {"run", "state", "bits"} <= set(keys)  # of who decides
-    if keys != ["run", "state", "bits"]:
+    assert {"run", "state", "bpb"} <= set(keys)  # of who decides
+    if keys != ["run", "state", "bpb"]:
         assert sum(layout.widths) + GUTTER * len(keys) <= width
     assert ({"gap", "verdict", "val"} <= set(keys)) == (width >= 75)
     assert ("counting" in keys) == (width > 75)
@@ -56,7 +56,7 @@ def test_a_loss_that_is_no_number_is_sorted_last(tmp_path: Path) -> None:
     nan = float("nan")
     done_run(tmp_path, "a-001", losses=[(nan, nan)], reason="diverged")
     done_run(tmp_path, "b-001", losses=[(3.0, 3.0)])
-    assert [run.name for run in sort_runs(RunIndex(tmp_path).look(), "bits")] == ["b-001", "a-001"]
+    assert [run.name for run in sort_runs(RunIndex(tmp_path).look(), "bpb")] == ["b-001", "a-001"]
 
 
 def said_of(tmp_path: Path, happened: list[Event], *, alive: bool = False) -> str:

@@ -1,0 +1,1 @@
+"""Lists that are filtered by what a person types."""
