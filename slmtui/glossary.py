@@ -117,7 +117,8 @@ GLOSSARY = (
          "Stop there: best.pt has the model from before.", shown=("overfitted",)),
     Word(
         "baseline", "What counting alone reaches on the same validation side.",
-        "A network that does not beat it is not worth its parameters.", shown=("counting", "to beat"),
+        "A network that does not beat it is not worth its parameters. A run with the tag baseline is something else: "
+        "the one that all others are compared with.", shown=("counting", "to beat"),
     ),
     Word(
         "bar", "What counting alone reaches in one way: static, by an n-gram model; adaptive, by a context mixer.",

@@ -16,8 +16,8 @@ from slmtui.output import ExitStatus, put, say, visible
 from slmtui.project import how_to_train
 from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import State, runs_and_faults
-from slmtui.runs.summary import RunSummary, summarise
-from slmtui.runs.tags import read_tags
+from slmtui.runs.summary import RunSummary, bits_above, summarise
+from slmtui.runs.tags import BASELINE, read_tags
 
 HEADER = (
     "run",
@@ -35,7 +35,7 @@ HEADER = (
 WORDS = {"run", "state", "gate", "tags"}  # columns of words, the others are numbers
 NARROW = (  # given up in this order
     "counting", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
-    "verdict", "test b/byte", "tags",
+    "verdict", "test b/byte", "tags", "vs baseline",
 )  # fmt: skip
 MIXED = ("mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
 ADAPTIVE = ("static", "static b/byte", "adaptive", "adaptive b/byte", "decides")  # instead, where one learns on
@@ -57,10 +57,16 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
             found.append(summarise(run))
         except LogError as error:
             say(str(error))
+    baseline = next((summary for summary, _ in found if BASELINE in tags.of(summary.name)), None)
+    above = {s.name: bits_above(s, baseline) if baseline is not None else None for s, _ in found}
     if as_json:
         for summary, state in found:
             first = {"name": summary.name, "phase": summary.phase, "state": state}
-            told = {"tags": tags.of(summary.name), "note": tags.note(summary.name)}
+            told = {
+                "tags": tags.of(summary.name),
+                "note": tags.note(summary.name),
+                "above_baseline": above[summary.name],
+            }
             put(json.dumps(first | dataclasses.asdict(summary) | told))
         return ExitStatus.DONE
     if not found:
@@ -73,6 +79,9 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     further = ADAPTIVE if adaptive else MIXED if mixed else ()
     header = (*HEADER, *further, *(("counting",) if further else ()))
     rows = [header, *(cells(summary, state, n_mixed=len(further)) for summary, state in found)]
+    if baseline is not None:
+        beside = (words.number(above[s.name], "+.2f").replace("−", "-") for s, _ in found)
+        rows = [(*row, cell) for row, cell in zip(rows, ("vs baseline", *beside), strict=True)]
     if any(summary.test_judged_bits_per_byte is not None for summary, _ in found):
         tested = (words.number(s.test_judged_bits_per_byte, ".2f").replace("−", "-") for s, _ in found)
         rows = [(*row, cell) for row, cell in zip(rows, ("test b/byte", *tested), strict=True)]

@@ -12,8 +12,8 @@ from typing import Literal
 from slmtui.data.baseline import Baseline
 from slmtui.runs.log_reader import LogChunk, LogError, LogReader
 from slmtui.runs.run import ALIVE, Run, State, modified, runs_and_faults
-from slmtui.runs.summary import RunSummary, SummaryFold
-from slmtui.runs.tags import TAGS_FILE, Tags, read_tags
+from slmtui.runs.summary import RunSummary, SummaryFold, bits_above
+from slmtui.runs.tags import BASELINE, TAGS_FILE, Tags, read_tags
 from slmtui.training import events
 from slmtui.training.data_record import DataRecord
 from slmtui.training.events import Event
@@ -50,6 +50,7 @@ class RunListing:
     problem: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""  # what a person noted of it
+    above_baseline: float | None = None  # bits_above the run that is tagged BASELINE; None, too, where none is
 
     @property
     def name(self) -> str:
@@ -83,7 +84,9 @@ class RunIndex:
         self._readers = {run.name: self._readers.get(run.name) or _Reader(run) for run in there}
         if (stamp := file_stamp(self.checkpoints / TAGS_FILE)) != self._tags_stamp:
             self._tags, self._tags_stamp = read_tags(self.checkpoints), stamp
-        return [reader.look(faults.get(reader.run, ""), self._tags) for reader in self._readers.values()]
+        listed = [reader.look(faults.get(reader.run, ""), self._tags) for reader in self._readers.values()]
+        baseline = next((run.summary for run in listed if BASELINE in run.tags), None)
+        return [reader.beside(baseline) for reader in self._readers.values()]
 
 
 def file_stamp(path: Path) -> tuple[int, int]:
@@ -120,6 +123,14 @@ class _Reader:
         if (listed.tags, listed.note) != (named, note):
             listed = self._listed = replace(listed, tags=named, note=note)
         return listed
+
+    def beside(self, baseline: RunSummary | None) -> RunListing:
+        """What `look` has found, with its distance to the run that others are compared with."""
+        assert self._listed is not None
+        above = bits_above(self._listed.summary, baseline) if baseline is not None else None
+        if self._listed.above_baseline != above:
+            self._listed = replace(self._listed, above_baseline=above)
+        return self._listed
 
     def _look(self, fault: str) -> RunListing:
         if fault:

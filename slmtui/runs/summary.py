@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -131,6 +132,15 @@ class RunSummary:
                 if event.gate_failed is not None:
                     self.gate = "failed" if event.gate_failed else "passed"
                 self.reason, self.cause, self.seconds = event.reason, event.cause, event.seconds
+
+
+def bits_above(run: RunSummary, other: RunSummary) -> float | None:
+    """How far a run lies above another one, in bits per byte of what their checkpoints predict with: below 0, it is
+    better. None where that says nothing: their validation texts differ or are not known, or one has no such number."""
+    mine, its = run.judged_bits_per_byte, other.judged_bits_per_byte
+    if mine is None or its is None or not run.val_text or run.val_text != other.val_text:
+        return None
+    return mine - its if math.isfinite(mine - its) else None
 
 
 def code_of(versions: Mapping[str, str]) -> str:

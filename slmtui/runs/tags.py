@@ -26,6 +26,7 @@ from slmtui.files import open_regular, open_to_read
 TAGS_FILE = "tags.jsonl"
 MOST_BYTES = 1 << 24  # of the file: some 200,000 lines
 MOST_IN_NOTE = 1000  # characters
+BASELINE = "baseline"  # the tag of the run that all others are compared with
 WORDS = ("latest", "best")  # that name a run by what it is
 _TAG = re.compile(r"\w[\w.+-]{0,63}")
 _LIKE_A_RUN = re.compile(r".+-\d{3,}|.+\.pt|.+\.toml")

@@ -13,6 +13,7 @@ from slmtui.console.filtering.expression import Field, Value
 from slmtui.console.screens.runs.words import STATE_COLOURS
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
+from slmtui.runs.tags import BASELINE
 from slmtui.training.gap import WORDS, above_baseline
 from slmtui.words import NOTHING, clock, number
 
@@ -81,6 +82,9 @@ COLUMNS = (
     RunColumn("verdict", "verdict", lambda r: r.summary.verdict, lambda r: _verdict(r), right=False, keep=9),
     # of who decides: what runs are compared by, whatever each of them chose
     _number("bpb", "b/byte", lambda r: r.summary.judged_bits_per_byte, ".2f"),
+    RunColumn(
+        "baseline", "vs baseline", lambda r: r.above_baseline, lambda r: _above_baseline(r), keep=9, rare=True,
+    ),
     RunColumn("decides", "decides", lambda r: _decides(r), lambda r: (_decides(r), ""), right=False, mixed=True),
     RunColumn(
         "test", "test b/b", lambda r: r.summary.test_judged_bits_per_byte, lambda r: (_test(r), ""), keep=8, rare=True
@@ -140,6 +144,12 @@ def _against(run: RunListing) -> Cell:
     if margin is None:
         return NOTHING, ""
     return number(margin, "+.2f"), "$excellent" if margin < 0.0 else ""
+
+
+def _above_baseline(run: RunListing) -> Cell:
+    if BASELINE in run.tags:
+        return number(run.above_baseline, ".2f"), "$quiet"
+    return number(run.above_baseline, "+.2f"), "$excellent" if (run.above_baseline or 0.0) < 0.0 else ""
 
 
 def _verdict(run: RunListing) -> Cell:
@@ -227,7 +237,7 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int, order: str = "") -> Layo
         for at, column in enumerate(COLUMNS)
         if (mixes or not column.mixed)
         and (learns_on or not column.adaptive)
-        and (not column.rare or any(row[at][0] for row in rows))
+        and (not column.rare or any(row[at][0] not in ("", NOTHING) for row in rows))
     ]
     while True:
         widths = {at: full[at] for at in columns}

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Static
@@ -22,9 +23,11 @@ from slmtui.console.screens.runs.columns import FIELDS, is_order, next_order, or
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash
 from slmtui.console.screens.runs.exporting import export_run
+from slmtui.console.screens.runs.keys import KEYS, NEED_A_RUN
 from slmtui.console.screens.runs.naming import ask_note, ask_steps, ask_tags
 from slmtui.console.screens.runs.reporting import written_reports
 from slmtui.console.screens.runs.run_list import RunList
+from slmtui.console.screens.runs.side_by_side import compare
 from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed
 from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
@@ -35,16 +38,13 @@ from slmtui.runs.continuing import continued, why_not_continued
 from slmtui.runs.control import now
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
+from slmtui.runs.tags import BASELINE, set_tags
 from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
 FRAME = 5  # columns that the panel and the scrollbar take from the table
-KEYS: dict[CommandKind, str] = {"pause": "P", "resume": "P", "stop": "S"}
+STEERING: dict[CommandKind, str] = {"pause": "P", "resume": "P", "stop": "S"}
 SORT_MEMORY = "order of runs"
-NEED_A_RUN = {
-    "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
-    "turn", "tag", "note",
-}  # fmt: skip
 
 
 class RunsScreen(ConsoleScreen):
@@ -57,32 +57,7 @@ class RunsScreen(ConsoleScreen):
     RunsScreen.-no-runs #runs-panel, RunsScreen.-no-runs #about, RunsScreen.-no-runs #curves { display: none; }
     RunsScreen.-no-runs #empty { display: block; }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),
-        Binding("R", "resume", "resume", tooltip="resume a run that was stopped or crashed"),
-        Binding(
-            "plus",
-            "continue",
-            "more steps",
-            show=False,
-            key_display="+",
-            tooltip="train a finished run on, as a run of its own",
-        ),
-        Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or resume it"),
-        Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
-        Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
-        Binding("e", "export", "export", show=False, tooltip="export this run's model or curves for other programs"),
-        Binding("v", "serve", "serve", show=False, tooltip="serve this run's model to editors, over HTTP"),
-        Binding("C", "complete", "complete", tooltip="talk to this run's model"),
-        Binding("x,delete", "delete", "delete", tooltip="delete this run, or the marked ones (asks first)"),
-        Binding("u", "undo", "undo", show=False, tooltip="bring back the run that was deleted last"),
-        Binding("X", "empty_trash", "empty trash", show=False, tooltip="delete for good what u would bring back"),
-        Binding("y", "copy", "copy path", show=False, tooltip="copy the path of this run's folder"),
-        Binding("a", "tag", "tag", show=False, tooltip="give this run tags, which name it on the command line, too"),
-        Binding("N", "note", "note", show=False, tooltip="note something of this run"),
-        Binding("s", "sort", "sort", tooltip="sort by the next column; after the last one, the newest first"),
-        Binding("z", "turn", "turn", show=False, tooltip="turn the order round"),
-    ]
+    BINDINGS: ClassVar[list[BindingType]] = KEYS
 
     @dataclass
     class Looked(Message):
@@ -216,7 +191,7 @@ class RunsScreen(ConsoleScreen):
                 self.query_one(CurvesPanel).show([self.runs[name] for name in self.marked], self.marked, "")
             return
         said = now(run.run.control_file) if run.alive else None
-        words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, KEYS), sentence(run))))
+        words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, STEERING), sentence(run))))
         self.query_one("#about", Static).update(visible(words + told_of(run)))
         roles = self._roles(run)
         self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
@@ -352,6 +327,19 @@ class RunsScreen(ConsoleScreen):
     async def action_tag(self) -> None:
         if (run := self.current) is not None:
             self._write(await ask_tags(self.app, run, list(self.runs), self.host.checkpoints))
+
+    def action_baseline(self) -> None:
+        """Have the tag that the gate and the command line know name this run, or none if it does already."""
+        if run := self.current:
+            named = None if BASELINE in run.tags else run.name
+            self._write(partial(set_tags, self.host.checkpoints, {BASELINE: named}))
+            self._say(f"{run.name} is {'the' if named else 'no longer the'} baseline")
+
+    @work
+    async def action_compare(self) -> None:
+        """The marked run beside the one under the cursor, or the two marked ones; else the baseline beside it."""
+        if (run := self.current) is not None:
+            await compare(self.app, run, [self.runs[name] for name in self.marked], list(self.runs.values()), self._say)
 
     @work
     async def action_note(self) -> None:

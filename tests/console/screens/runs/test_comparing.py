@@ -1,0 +1,125 @@
+"""Runs compared: all with the baseline, and two side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from textual.widgets import Static
+
+from slmtui.cli import main
+from slmtui.console.dialogs.question import Message
+from slmtui.console.screens.runs.side_by_side import side_by_side
+from slmtui.runs.index import RunIndex
+from slmtui.runs.tags import read_tags, set_tags
+from tests.console.screens.runs.driver import NARROW, open_runs
+from tests.written_runs import BITS, done_run, evaluations, finished, make_phase, started, write_run
+
+
+def runs_on_two_texts(checkpoints: Path) -> None:
+    done_run(checkpoints, "a-001", losses=[(3.0, 3.0)])
+    done_run(checkpoints, "b-001", losses=[(2.0, 2.0)])
+    done_run(checkpoints, "c-001", losses=[(1.0, 1.0)], val_text="b" * 64)
+    write_run(checkpoints, "d-001", make_phase("d"), [started(make_phase("d"))])
+
+
+async def test_b_has_all_runs_compared_with_this_one_and_tags_it(checkpoints: Path) -> None:
+    runs_on_two_texts(checkpoints)
+    async with open_runs(checkpoints) as opened:
+        assert "baseline" not in opened.row("a-001")
+        await opened.press("b")
+        await opened.until(lambda: "baseline" in opened.row("a-001"))
+        assert read_tags(checkpoints).tags == {"baseline": "a-001"}
+        assert [opened.row(name)["baseline"] for name in opened.names] == ["0.00", f"−{BITS:.2f}", "–", "–"]
+        await opened.press("slash", *"baseline<0", "enter")
+        await opened.until(lambda: opened.names == ["b-001"])
+        await opened.press("escape", "b")  # the tag moves
+        await opened.until(lambda: opened.row("b-001").get("baseline") == "0.00")
+        assert opened.row("a-001")["baseline"] == f"+{BITS:.2f}"
+        set_tags(checkpoints, {"baseline": "c-001"})  # as the command line does
+        await opened.until(lambda: opened.row("c-001").get("baseline") == "0.00")
+        assert opened.row("b-001")["baseline"] == "–"
+        await opened.go_to("c-001")
+        await opened.press("b")
+        await opened.until(lambda: "baseline" not in opened.row("a-001"))
+        assert read_tags(checkpoints).tags == {}
+
+
+def test_the_command_line_compares_with_the_same_run(checkpoints: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    runs_on_two_texts(checkpoints)
+    set_tags(checkpoints, {"baseline": "b-001"})
+    assert main(["runs", "--checkpoints", str(checkpoints)]) == 0
+    header, *rows = capsys.readouterr().out.splitlines()
+    at = header.index("vs baseline") + len("vs baseline")
+    assert [row[:at].split()[-1] for row in rows] == [f"+{BITS:.2f}", "+0.00", "–", "–"]
+    assert main(["runs", "--json", "--checkpoints", str(checkpoints)]) == 0
+    told = [json.loads(line)["above_baseline"] for line in capsys.readouterr().out.splitlines()]
+    assert told == [pytest.approx(BITS), 0.0, None, None]
+    set_tags(checkpoints, {"baseline": None})
+    assert main(["runs", "--checkpoints", str(checkpoints)]) == 0
+    assert "baseline" not in capsys.readouterr().out
+
+
+async def test_w_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) -> None:
+    runs_on_two_texts(checkpoints)
+    phase = make_phase("wide", model={"n_embd": 32}, training={"learning_rate": 3e-4})
+    events = [started(phase, n_vocab=900), *evaluations([(2.0, 2.5)])]
+    write_run(checkpoints, "wide-001", phase, [*events, finished(events)])
+    async with open_runs(checkpoints, NARROW) as opened:
+
+        async def shown(*keys: str) -> str:
+            await opened.press(*keys)
+            await opened.until(lambda: isinstance(opened.app.screen, Message) and opened.app.screen.query(Static))
+            text = str(opened.app.screen.query_one(Static).content)
+            assert max(map(len, text.split("\n"))) <= opened.app.screen.query_one(Static).size.width
+            await opened.press("escape")
+            return text
+
+        await opened.press("w")
+        assert "mark the run to compare this one with" in opened.said
+        await opened.press("space")
+        await opened.go_to("wide-001")
+        text = await shown("w")  # the marked one, and this one
+        assert f"wide-001 is better than a-001 by {0.5 * BITS:.2f} bits per byte." in text
+        rows = [line.split() for line in text.split("\n")]
+        assert ["a-001", "wide-001"] in rows
+        assert ["b/byte", f"{3 * BITS:.2f}", f"{2.5 * BITS:.2f}"] in rows
+        assert ["vocabulary", "751", "900"] in rows
+        assert ["n_embd", "8", "32"] in rows
+        assert ["learning_rate", "0.001", "0.0003"] in rows
+        assert not any(row[:1] == ["n_layer"] for row in rows)  # which is the same
+        await opened.go_to("c-001")
+        await opened.press("space")
+        text = await shown("w")  # the two that are marked
+        assert "Their validation texts differ" in text
+        assert ["validation", "text", "a" * 12, "b" * 12] in [line.split() for line in text.split("\n")]
+        await opened.go_to("b-001")
+        await opened.press("space", "w")
+        assert "3 runs are marked; two can be compared" in opened.said
+
+
+async def test_with_nothing_marked_the_baseline_is_beside_the_run(checkpoints: Path) -> None:
+    runs_on_two_texts(checkpoints)
+    set_tags(checkpoints, {"baseline": "a-001"})
+    async with open_runs(checkpoints) as opened:
+        await opened.until(lambda: "baseline" in opened.row("a-001"))
+        await opened.press("w")
+        assert "mark the run" in opened.said  # it is the baseline itself
+        await opened.go_to("b-001")
+        await opened.press("w")
+        await opened.until(lambda: isinstance(opened.app.screen, Message))
+        assert "b-001 is better than a-001" in opened.app.screen.text  # type: ignore[attr-defined]
+
+
+def test_what_cannot_be_read_or_is_not_there_is_said(checkpoints: Path) -> None:
+    runs_on_two_texts(checkpoints)
+    a, b, _, d = RunIndex(checkpoints).look()
+    text = side_by_side(a, d, [a.run.phase(), "phase.toml: [red]gone"], 60)
+    assert text.startswith("d-001 has no evaluation yet")
+    assert "phase.toml: [red]gone" in text
+    assert max(map(len, text.split("\n"))) <= 60
+    same = side_by_side(a, a, [a.run.phase()] * 2, 60)
+    assert "Neither is better" in same
+    assert same.count("no difference") == 2
+    assert "no difference" in side_by_side(a, b, [a.run.phase()] * 2, 60)
