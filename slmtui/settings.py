@@ -56,6 +56,11 @@ def settings_file() -> Path:
     return user_config_path("slmtui") / "settings.toml"
 
 
+def keys_file() -> Path:
+    """Where a person changes the keys of the console."""
+    return settings_file().with_name("keys.toml")
+
+
 def load_settings(path: Path | None = None) -> Settings:
     """What stands in the file; the defaults where there is none. UserError, with line and key, for what is wrong."""
     path = path or settings_file()

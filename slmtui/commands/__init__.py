@@ -20,5 +20,6 @@ COMMANDS = {
     "report": "report on a run, or compare several, as Markdown or HTML",
     "export": "write a run's model or curves for other programs",
     "init": "set up a project with phases and a sample corpus",
+    "keys": "list the keys of the console, and how to change them",
     "completion": "print the completion script for a shell",
 }

@@ -34,7 +34,8 @@ from slmtui.console.text.control_filter import ControlCharFilter
 from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
-from slmtui.files import open_to_read
+from slmtui.errors import UserError
+from slmtui.files import is_there, open_to_read
 from slmtui.notices import failed, notice_of, sequence, title_sequence
 from slmtui.output import visible
 from slmtui.project import PHASES
@@ -78,6 +79,18 @@ MODE_KEYS = [
 ]
 
 
+def _keymap(path: Path | None) -> tuple[dict[str, str], str]:
+    """The keys that stand in the file, and what is wrong with it; looked through only where there is one."""
+    if path is None or not is_there(path):
+        return {}, ""
+    from slmtui.console.keymap import load_keymap
+
+    try:
+        return load_keymap(path), ""
+    except UserError as error:
+        return {}, str(error)
+
+
 class Console(Host):
     """Its result says what to do after it: "hang up" or "terminate" from a signal, "detach" or "stop" from a person."""
 
@@ -106,7 +119,10 @@ class Console(Host):
         ui_state: UIState | None = None,
         glyphs: Glyphs = "braille",
         settings: Settings | None = None,
+        keys: Path | None = None,
     ) -> None:
+        """keys: the file with the keys that a person has changed."""
+        self._keymap_of_file, self._keys_wrong = _keymap(keys)  # before there are bindings of the console itself
         keep_pumps_alive()
         turn_no_pages_without_room()
         super().__init__(checkpoints, log, ui_state or UIState(), settings or Settings())
@@ -134,7 +150,11 @@ class Console(Host):
         start = last if last in MODES else "data"
         if not PHASES.is_dir():
             start = "phases"  # which offers to set up a project
+        self.set_keymap(self._keymap_of_file)
         self.switch_mode("train" if self.queued else start)
+        if self._keys_wrong:
+            words = f"{self._keys_wrong}\n\nThe keys are the usual ones until this is mended; slmtui keys lists them."
+            self.call_after_refresh(self.push_screen, Message(words, title="keys.toml"))
         self.call_after_refresh(self._start)
 
     def _start(self) -> None:
@@ -246,6 +266,14 @@ class Console(Host):
             self.notify(f"{binding.description}: there is nothing here now to do that with", severity="warning")
             return
         await self.run_action(binding.action, node)
+
+    def changed_key(self, mode: str, binding: Binding) -> str:
+        """The first of the keys that a person has given to an action of a screen; "" for the usual one."""
+        if not self._keymap_of_file:
+            return ""
+        from slmtui.console.keymap import binding_id
+
+        return self._keymap_of_file.get(binding_id(mode, binding), "").partition(",")[0]
 
     def action_help(self) -> None:
         """Show the keys that work now; a second time, leave them."""

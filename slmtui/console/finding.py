@@ -70,7 +70,7 @@ class Elsewhere(Provider):
             if mode == app.current_mode:
                 continue
             for key in keys_of(mode):
-                shown = key.binding.key_display or app.get_key_display(key.binding)
+                shown = self._shown(key)
                 title = f"{mode.capitalize()}: {key.binding.description}  ·  {shown}"
                 yield title, capitalized(key.binding.tooltip), partial(app.go_and_do, mode, key.owner, key.binding)
         for path in project_phases():
@@ -80,6 +80,13 @@ class Elsewhere(Provider):
         for theme in app.available_themes:
             if theme.startswith("slmtui"):
                 yield f"Theme {theme.removeprefix('slmtui-')}", "the colours", partial(setattr, app, "theme", theme)
+
+    def _shown(self, key: Key) -> str:
+        """The key, or the one in its place."""
+        app: Any = self.app
+        if changed := app.changed_key(key.mode, key.binding):
+            return str(app.get_key_display(Binding(changed, "")))
+        return str(key.binding.key_display or app.get_key_display(key.binding))
 
     @staticmethod
     def _show_phase(app: Any, path: Path) -> None:

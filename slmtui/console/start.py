@@ -17,7 +17,7 @@ from slmtui.output import ExitStatus, say
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.summary import summarise
-from slmtui.settings import Settings
+from slmtui.settings import Settings, keys_file
 from slmtui.training import events
 from slmtui.training.gap import in_words
 from slmtui.words import number
@@ -39,7 +39,9 @@ def run_console(
     with guarded_terminal(checkpoints / LOG_NAME) as terminal:
         settings = settings or Settings()
         letters = glyphs or chosen_glyphs(settings.glyphs, os.environ)
-        app = Console(checkpoints, log=checkpoints / LOG_NAME, phases=phases, glyphs=letters, settings=settings)
+        app = Console(
+            checkpoints, log=checkpoints / LOG_NAME, phases=phases, glyphs=letters, settings=settings, keys=keys_file()
+        )
         trainer = app.trainer
 
         def leave(result: str) -> None:

@@ -87,8 +87,7 @@ def _group(node: DOMNode, screen: Screen[object]) -> str:
 
 
 def _keys(screen: Screen[object], node: DOMNode, binding: Binding) -> str:
-    """All keys of an action, as a person would press them."""
-    keys = [
-        b.key for bindings in node._bindings.key_to_bindings.values() for b in bindings if b.action == binding.action
-    ]
+    """All keys of an action, as a person would press them; with those that were changed."""
+    active = screen.active_bindings.items()
+    keys = [key for key, one in active if one.node is node and one.binding.action == binding.action]
     return " ".join(dict.fromkeys(screen.app.get_key_display(Binding(key, "", "")) for key in keys or [binding.key]))
