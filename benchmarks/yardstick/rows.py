@@ -26,7 +26,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Counting:
-    """Counting alone, with the suggested vocabulary. Losses in bits per byte; the context mixer's seconds."""
+    """Counting alone, in the suggested vocabulary; adaptive, in bytes. Bits per byte; the context mixer's seconds."""
 
     order: int
     ngram: float
