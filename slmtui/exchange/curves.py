@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import fields
 from pathlib import Path
@@ -93,9 +94,10 @@ def _in_order(history: RunHistory) -> Iterator[tuple[float, int, Any]]:
             named[f"loss__{name}"] = loss
             named[f"bits_per_byte__{name}"] = float("nan") if bits is None else bits
         records.append((one.time, one.step, scalars(**named)))
-    for i, sample in enumerate(history.samples):
+    at_step = Counter[int]()
+    for sample in history.samples:
         text = visible(sample.prompt + sample.text)
         fenced = "\n".join(f"    {line}" for line in text.splitlines())  # TensorBoard reads Markdown
-        number = sum(before.step == sample.step for before in history.samples[:i])
-        records.append((sample.time, sample.step, summary.text(f"samples/{number + 1}", fenced)))
+        at_step[sample.step] += 1
+        records.append((sample.time, sample.step, summary.text(f"samples/{at_step[sample.step]}", fenced)))
     yield from sorted(records, key=lambda record: (record[1], record[0]))

@@ -223,9 +223,9 @@ class Models:
 
     def _unknown(self, name: str) -> RequestError:
         there = ", ".join(model.id for model in self.names()) or "none yet: a run has one after its first evaluation"
-        shown = printable(name, limit=200)
+        which = f"the model {printable(name, limit=200)!r} is not there" if name else "no model is named"
         return RequestError(
-            f"the model {shown!r} is not there (there: {there})", status=404, kind=MISSING, param="model",
+            f"{which} (there: {there})", status=404, kind=MISSING, param="model",
             code="model_not_found",
         )  # fmt: skip
 
