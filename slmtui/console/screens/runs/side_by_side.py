@@ -101,7 +101,11 @@ def verdict(one: RunListing, other: RunListing) -> str:
 
 
 def _results(one: RunListing, other: RunListing) -> Iterator[_Row]:
+    mixes = any(run.summary.best_mixed_loss is not None for run in (one, other))
+    learns_on = any(run.summary.best_adaptive_loss is not None for run in (one, other))
     for column, (mine, _), (its, _) in zip(COLUMNS, cells(one), cells(other), strict=True):
+        if (column.mixed and not mixes) or (column.adaptive and not learns_on):
+            continue
         if column.key in ALWAYS or (column.key not in NOT_RESULTS and mine != its):
             yield _Row(column.label, mine or NOTHING, its or NOTHING)
 

@@ -85,6 +85,7 @@ async def test_w_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) ->
         rows = [line.split() for line in text.split("\n")]
         assert ["a-001", "wide-001"] in rows
         assert ["b/byte", f"{3 * BITS:.2f}", f"{2.5 * BITS:.2f}"] in rows
+        assert "net b/byte" not in text  # which says no more, where nothing is mixed
         assert ["vocabulary", "751", "900"] in rows
         assert ["n_embd", "8", "32"] in rows
         assert ["learning_rate", "0.001", "0.0003"] in rows
