@@ -102,7 +102,10 @@ def export_folder(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         for left in _left_behind(folder):
-            shutil.rmtree(left, ignore_errors=True)
+            if left.suffix == ".before" and _manifest(left) and not is_there(folder):  # nothing has taken its place
+                left.rename(folder)
+            else:
+                shutil.rmtree(left, ignore_errors=True)
         draft.mkdir()
         try:
             yield draft
@@ -121,7 +124,7 @@ def export_folder(folder: Path, about: dict[str, Any]) -> Iterator[Path]:
                 for left in (draft, before):
                     shutil.rmtree(left, ignore_errors=True)
     except OSError as error:
-        where = error.filename if isinstance(error.filename, str) else folder
+        where = str(error.filename).replace(str(draft), str(folder)) if isinstance(error.filename, str) else folder
         # numpy, which writes GGUF's tensors, says how much of them it wrote, and not why.
         why = error.strerror or f"only part of it; is the disk full? {error}"
         raise UserError(f"{where}: cannot be written ({why}); nothing was exported") from None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import shutil
 import subprocess
@@ -320,6 +321,18 @@ def test_what_a_killed_process_left_is_taken_away(tmp_path: Path) -> None:
     with export_folder(tmp_path / "out", {}) as draft:
         (draft / "a").write_text("whole")
     assert (files(tmp_path), files(tmp_path / "out")) == ({"out"}, {"a", "export.json"})
+
+
+def test_a_process_that_was_killed_between_two_exports_loses_neither(tmp_path: Path) -> None:
+    no_longer = subprocess.Popen([sys.executable, "-c", ""])
+    no_longer.wait()
+    out = tmp_path / "out"
+    with export_folder(out, {}) as draft:
+        (draft / "a").write_text("earlier")
+    out.rename(tmp_path / f".out.{no_longer.pid}.before")
+    with pytest.raises(UserError, match=rf"{out}/b: cannot be written"), export_folder(out, {}) as draft:
+        raise OSError(errno.ENOSPC, "No space left on device", str(draft / "b"))
+    assert (files(tmp_path), (out / "a").read_text()) == ({"out"}, "earlier")
 
 
 def test_what_another_process_writes_is_let_be_and_the_first_of_two_is_whole(tmp_path: Path) -> None:
