@@ -125,15 +125,15 @@ def _from_log(values: Any, read: ValidatorFunctionWrapHandler) -> DataRecord:
 
 
 def _baseline(record: DataRecord, values: dict[str, Any]) -> Baseline | None:
-    loss, order, unigram = (values.get(key) for key in ("baseline", "baseline_order", "baseline_unigram"))
-    if not isinstance(loss, int | float) or not isinstance(order, int):
+    loss, unigram = (_number(values.get(key)) for key in ("baseline", "baseline_unigram"))
+    order, n_bytes = values.get("baseline_order"), record.val_bytes
+    if loss is None or not isinstance(order, int):
         return None
-    n_bytes = record.val_bytes
     return Baseline(
         order=order,
-        loss=float(loss),
+        loss=loss,
         order_losses=(),
-        unigram=float(unigram) if isinstance(unigram, int | float) else math.nan,
+        unigram=math.nan if unigram is None else unigram,
         uniform=math.log(record.n_vocab),
         bits_per_byte=math.nan if n_bytes is None else bits_per_byte(loss, record.val_tokens, n_bytes),
         note=str(values.get("baseline_note") or ""),
@@ -142,7 +142,11 @@ def _baseline(record: DataRecord, values: dict[str, Any]) -> Baseline | None:
 
 
 def _number(value: Any) -> float | None:
-    return float(value) if isinstance(value, int | float) else None
+    """None for what is no number, or an integer that is too large for one."""
+    try:
+        return float(value) if isinstance(value, int | float) else None
+    except OverflowError:
+        return None
 
 
 def _to_log(record: DataRecord) -> dict[str, Any]:

@@ -47,7 +47,7 @@ EXPECTED: dict[Callable[[Path], odd.DataKeys], Expected] = {
     odd.play: Expected(1, 1, "bytes"),
     odd.thai: Expected(1, 1, "characters"),
     odd.chinese: Expected(1, 1, "characters"),
-    odd.right_to_left: Expected(1, 1, "bpe"),
+    odd.right_to_left: Expected(1, 1, "characters"),
     odd.emoji: Expected(1, 1, "bpe"),
     odd.languages: Expected(4, 4, "bpe", ("(10% were asked for, but no file is cut; name files with data.validation",)),
     odd.licensed: Expected(40, 40, "bpe"),

@@ -19,6 +19,7 @@ from slmtui.runs.run import Run
 from tests.patience import PATIENCE, wait_for
 from tests.processes import Processes
 from tests.serve.conftest import serving, trained
+from tests.serve.raw import exchanged, posted, status
 
 
 def test_sigterm_ends_it_once_what_runs_is_finished(processes: Processes, run: Run, tmp_path: Path) -> None:
@@ -109,6 +110,8 @@ def engines() -> set[threading.Thread]:
 
 def test_no_thread_of_it_is_left(run: Run) -> None:
     before = engines()
-    with serving(run.folder.parent):
+    with serving(run.folder.parent) as server:
+        answer = exchanged(server.port, posted("/v1/completions", {"prompt": "def load_", "max_tokens": 2}))
+        assert status(answer) == 200
         assert engines() - before
     wait_for(lambda: not engines() - before, "no more engines than before")

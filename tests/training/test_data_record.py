@@ -81,7 +81,9 @@ def test_a_newer_log_may_say_more() -> None:
     assert data_record(**WHOLE, languages=["English"]) == data_record(**WHOLE)
 
 
-@pytest.mark.parametrize("changes", [{"baseline": None}, {"baseline": "low"}, {"baseline_order": None}])
+@pytest.mark.parametrize(
+    "changes", [{"baseline": None}, {"baseline": "low"}, {"baseline": 10**400}, {"baseline_order": None}]
+)
 def test_half_a_baseline_is_none(changes: dict[str, Any]) -> None:
     data = data_record(**WHOLE | changes)
     assert data.facts is not None
