@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -185,7 +186,8 @@ def trained_on_other_text(results: Sequence[TrialResult]) -> list[TrialResult]:
     for result in results:
         if _corpus(result):
             read.setdefault(_what_is_read(result.trial.phase), []).append(result)
-    return [result for alike in read.values() for result in alike if _corpus(result) != _usual(map(_corpus, alike))]
+    usual = {what: _usual(map(_corpus, alike)) for what, alike in read.items()}
+    return [result for what, alike in read.items() for result in alike if _corpus(result) != usual[what]]
 
 
 def _corpus(result: TrialResult) -> str:
@@ -200,7 +202,7 @@ def _what_is_read(phase: Phase) -> str:
 def _usual(texts: Iterable[str]) -> str:
     """The one that occurs most often; of a tie, the last; "" of none."""
     known = list(texts)
-    return max(reversed(known), key=known.count, default="")
+    return max(reversed(known), key=Counter(known).__getitem__, default="")
 
 
 def _estimate(measured: Sequence[TrialResult]) -> Estimate:
