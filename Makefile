@@ -27,7 +27,7 @@ endif
 
 .PHONY: run install torch test lint types flow unit soak bench yardstick study release-check pictures clean
 run: $(INSTALLED)
-	$(BIN)/slmtui $(ARGS)
+	$(BIN)/slmtui $(or $(ARGS),$(shell test -t 0 || echo --headless))
 	@echo "Where a line above says slmtui, type $(BIN)/slmtui, or first: . $(BIN)/activate" >&2
 
 install: $(INSTALLED)

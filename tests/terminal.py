@@ -11,7 +11,7 @@ import struct
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -115,8 +115,10 @@ class SlmtuiTerminal(Terminal):
     """`slmtui ARGUMENTS` in a terminal that belongs to it as a terminal belongs to a login, with nothing remembered."""
 
     def __init__(
-        self, processes: Processes, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), nohup: bool = False
-    ) -> None:
+        self, processes: Processes, *arguments: str, cwd: Path, size: tuple[int, int] = (120, 40), nohup: bool = False,
+        redirected: Mapping[int, int] | None = None,
+    ) -> None:  # fmt: skip
+        """redirected: files in the place of the terminal, for stdout (1) or stderr (2)."""
         master, self._slave = os.openpty()  # the slave stays open, so that what was written last can still be read
         fcntl.ioctl(self._slave, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
         environment = {name: value for name, value in os.environ.items() if name not in HIDDEN} | {
@@ -125,8 +127,8 @@ class SlmtuiTerminal(Terminal):
             "OMP_NUM_THREADS": "1",
         }  # fmt: skip
         process = processes.start(
-            *arguments, cwd=cwd, environment=environment, streams=dict.fromkeys(range(3), self._slave), terminal=True,
-            nohup=nohup,
+            *arguments, cwd=cwd, environment=environment,
+            streams=dict.fromkeys(range(3), self._slave) | dict(redirected or {}), terminal=True, nohup=nohup,
         )  # fmt: skip
         super().__init__(process, master, size)
 

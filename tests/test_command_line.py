@@ -18,7 +18,8 @@ from slmtui.cli import main
 from slmtui.commands.runs import HEADER, MIXED, aligned, cells, fitting
 from slmtui.runs.summary import RunSummary
 from tests.patience import PATIENCE
-from tests.terminal import ROOT
+from tests.processes import Processes
+from tests.terminal import ROOT, SlmtuiTerminal
 
 Captured = pytest.CaptureFixture[str]
 
@@ -228,6 +229,42 @@ def test_init_without_a_folder_sets_up_this_one(
     assert main(["init"]) == 2
     assert "already exists" in capsys.readouterr().err
     assert (tmp_path / "phases" / "quick.toml").read_text() == "mine"
+
+
+def test_without_a_terminal_nothing_is_trained_that_was_not_named(project: Path, capsys: Captured) -> None:
+    (project / "phases" / "tiny.toml").rename(project / "phases" / "quick.toml")
+    why = "slmtui: the console needs a terminal, for its keys and its screen; train without it: "
+    assert main([]) == 2  # stdin is no terminal under pytest
+    assert capsys.readouterr() == ("", f"{why}slmtui --headless phases/quick.toml\n")
+    (project / "phases" / "quick.toml").unlink()
+    assert main(["--checkpoints", "other"]) == 2
+    then = "slmtui suggest FOLDER -o mine.toml, then slmtui --headless mine.toml --checkpoints other"
+    assert capsys.readouterr() == ("", f"{why}{then}\n")
+    assert not (project / "checkpoints").exists()
+
+
+@pytest.mark.parametrize("stream", [1, 2], ids=["stdout", "stderr"])
+def test_the_console_is_shown_on_what_is_left_of_the_terminal(project: Path, processes: Processes, stream: int) -> None:
+    with (project / "kept").open("wb") as file:
+        terminal = SlmtuiTerminal(processes, cwd=project, redirected={stream: file.fileno()})
+    try:
+        terminal.until_seen("Phases", "Studies", "? help")
+        terminal.press("q")
+        assert terminal.wait() == 0
+        assert terminal.is_clean()
+    finally:
+        terminal.close()
+    assert (project / "kept").read_bytes() == b""
+    assert not list((project / "checkpoints").glob("*/events.jsonl"))
+
+
+def test_what_changes_a_phase_needs_one(project: Path, processes: Processes) -> None:
+    terminal = SlmtuiTerminal(processes, "--set", "training.max_iters=3", cwd=project)
+    try:
+        assert terminal.wait() == 2
+        assert "--set and --until are for phases that are named; this names none" in terminal.text
+    finally:
+        terminal.close()
 
 
 @pytest.mark.parametrize(("kind", "told"), [("dumb", "TERM is dumb"), ("", "TERM is not set")])

@@ -29,7 +29,7 @@ from slmtui.commands.options import (
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
-from slmtui.project import DEFAULT_PHASE, default_phase_file, project_phases, shown_command
+from slmtui.project import default_phase_file, how_to_train, project_phases, shown_command
 
 if TYPE_CHECKING:
     from slmtui.config.phase import Phase
@@ -146,11 +146,12 @@ def command(
     if nproc > 1 and detached:
         raise click.UsageError("--detach trains in one process; for --nproc: nohup slmtui --headless --nproc N … &")
     headless = headless or as_json or bool(resume) or detached or junit is not None or nproc > 1
-    on_screen = not headless and has_terminal(training=bool(phases))
+    on_screen = not headless and has_terminal(training=bool(phases), checkpoints=checkpoints)
+    if on_screen and not phases and overrides:
+        raise click.UsageError("--set and --until are for phases that are named; this names none")
     if not phases and not on_screen and not resume:
         phases = (default_phase_file(),)
-        reason = "no phase named" if headless else "no terminal"
-        say(f"{reason}: training {phases[0]} headless")
+        say(f"no phase named: training {phases[0]} headless")
     if junit is not None:
         from slmtui.commands.outcomes import refuse_unwritable
 
@@ -231,17 +232,18 @@ def _read_or_fault(name: str, read: Callable[[str], Named]) -> Named | UserError
         return error
 
 
-def has_terminal(*, training: bool) -> bool:
-    """Can a screen be shown here? UserError in a terminal that cannot show one, if no `training` was asked for."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        return False
+def has_terminal(*, training: bool, checkpoints: Path) -> bool:
+    """Can the console be shown here? UserError, with what to do, if it cannot and no `training` was asked for."""
     kind = os.environ.get("TERM", "")
-    if kind in ("", "dumb") and not training:
-        raise UserError(
-            f"this terminal cannot show the console (TERM is {kind or 'not set'}); "
-            f"train without it: slmtui --headless {DEFAULT_PHASE}"
-        )
-    return kind not in ("", "dumb")
+    if not (sys.stdin.isatty() and (sys.stderr.isatty() or sys.stdout.isatty())):
+        wrong = "the console needs a terminal, for its keys and its screen"
+    elif kind in ("", "dumb"):
+        wrong = f"this terminal cannot show the console (TERM is {kind or 'not set'})"
+    else:
+        return True
+    if not training:
+        raise UserError(f"{wrong}; train without it: {', then '.join(how_to_train(checkpoints))}")
+    return False
 
 
 def detach(phases: Sequence[Phase], runs: Sequence[Run], checkpoints: Path, on_finish: str) -> ExitStatus:

@@ -1,8 +1,9 @@
 """Keeping the terminal and the training apart: what libraries print goes to a log, and a terminal that vanishes takes
 the console with it but not the training.
 
-Textual draws through `sys.__stderr__`. Here that becomes a file of our own over a descriptor of our own, and
-descriptor 2 becomes the log, so that a warning from C code cannot land on the screen.
+Textual draws through `sys.__stderr__`. Here that becomes a file of our own over a descriptor of our own: of the
+terminal that is stderr, or stdout where that is redirected. Descriptor 2 becomes the log, so that a warning from C code
+cannot land on the screen.
 
 A hang-up is seen in three ways, because each can be missing: SIGHUP (not under nohup), a write that fails (not if
 nothing is drawn), and a look every second at whether the terminal is still there.
@@ -82,8 +83,8 @@ class TerminalFile:
 def guarded_terminal(log: Path) -> Iterator[TerminalFile]:
     """Send stderr to a log file for as long as the console is on the screen, and put it back afterwards."""
     sys.stderr.flush()
-    screen = os.dup(2)
-    terminal = TerminalFile(_own_descriptor(screen))
+    told = os.dup(2)
+    terminal = TerminalFile(_own_descriptor(2 if os.isatty(2) else 1))
     stderr, original = sys.stderr, sys.__stderr__
     with _opened(log) as file:
         os.dup2(file.fileno(), 2)
@@ -94,8 +95,8 @@ def guarded_terminal(log: Path) -> Iterator[TerminalFile]:
         finally:
             sys.stderr, sys.__stderr__ = stderr, original  # type: ignore[misc]
             if not terminal.lost:  # else stderr stays the log
-                os.dup2(screen, 2)
-            os.close(screen)
+                os.dup2(told, 2)
+            os.close(told)
             os.close(terminal.descriptor)
 
 

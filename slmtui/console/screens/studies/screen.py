@@ -69,7 +69,7 @@ class StudiesScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("v", "view(1)", "view", tooltip="the next view: grid, curves, law, table, claims, trials"),
         Binding("V", "view(-1)", "earlier view", show=False, tooltip="the view before"),
-        Binding("s", "start", "start", tooltip="train what is missing, in a process that outlives slmtui"),
+        Binding("s", "start", "start", tooltip="train what is missing, in a process that outlives slmtui (asks first)"),
         Binding("P", "pause", "pause", tooltip="pause the trials that run, or let them go on"),
         Binding("S", "stop", "stop", tooltip="save and stop all trials that run on this machine"),
         Binding("plus", "seeds", "seeds", key_display="+", tooltip="add seeds to this study's file"),
@@ -360,9 +360,10 @@ class StudiesScreen(ConsoleScreen):
         else:
             self.host.watch_run(trial.run)
 
-    def action_start(self) -> None:
+    @work
+    async def action_start(self) -> None:
         if (study := self.current) is not None:
-            self.training.start(study)
+            await self.training.start(study)
 
     def action_pause(self) -> None:
         if (study := self.current) is not None:

@@ -145,13 +145,15 @@ def more_seeds(seeds: Sequence[int], n: int) -> list[int]:
     return found
 
 
-def price_words(results: StudyResults, n: int, at_once: int) -> str:
-    """What so many seeds more mean: `30 trials, about 12 min 20 s (2 at a time)`."""
-    trials = n * len(results.cells)
-    each = seconds_a_trial(results)
+def price_words(trials: int, work: float, each: float | None, at_once: int) -> str:
+    """What it means to train so many: `30 trials, about 12 min 20 s (2 at a time)`.
+
+    work: trials' worth of it, less than `trials` where some have begun. each: seconds of one; None if not known.
+    """
+    at_once = min(at_once, trials)
     if each is None:
-        return f"{plural(trials, 'trial')}; how long they take cannot be said before one is done"
-    return f"{plural(trials, 'trial')}, about {duration(each * trials / at_once)} ({at_once} at a time)"
+        return f"{plural(trials, 'trial')} ({at_once} at a time); how long they take cannot be said before one is done"
+    return f"{plural(trials, 'trial')}, about {duration(each * work / at_once)} ({at_once} at a time)"
 
 
 def wrong_seeds(answer: str) -> str:

@@ -10,7 +10,14 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.studies.looking import StudyListing
-from slmtui.console.screens.studies.words import is_paused, more_seeds, price_words, wrong_seeds
+from slmtui.console.screens.studies.words import (
+    is_paused,
+    more_seeds,
+    price_words,
+    progress,
+    seconds_a_trial,
+    wrong_seeds,
+)
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.words import listed, plural
@@ -41,29 +48,48 @@ class StudyWork:
         }
         return {key for key, process in self.started.items() if key in idle and process.alive}
 
-    def start(self, study: StudyListing) -> None:
-        from slmtui.studies.processes import StudyProcess
-
+    async def start(self, study: StudyListing) -> None:
+        """Train what is missing, once it was said how many trials that is and how long they take."""
         results, key = study.results, str(study.path)
         assert results is not None
         left = [trial for trial in results.trials if trial.status in ("queued", "stopped")]
         if (process := self.started.get(key)) is not None and process.alive:
             self._say(f"{study.name} is being trained (process {process.process.pid})", wrong=True)
-        elif results.count("running"):
+            return
+        if results.count("running"):
             by = listed([f"{pid}" for pid in sorted(set(study.trainers.values()))])
             self._say(f"{study.name} is being trained" + (f" (process {by})" if by else ""), wrong=True)
-        elif not left:
+            return
+        if not left:
             failed = results.count("failed")
             words = f"; {failed} failed, `slmtui study {study.path} --show` says why" if failed else ""
             self._say(f"{study.name} has nothing left to train{words}; + adds seeds", wrong=True)
-        else:
-            try:
-                self.started[key] = StudyProcess.start(study.path, results.study, self._screen.host.checkpoints)
-            except UserError as error:
-                self._say(str(error), wrong=True)
-                return
-            self._say(f"{study.name}: {plural(len(left), 'trial')} to train; goes on when slmtui is left")
-            self._screen.look_soon()
+            return
+        at_once = await asyncio.to_thread(_at_once, study)
+        each, by = seconds_a_trial(results), ""
+        if each is None:
+            each, by = await asyncio.to_thread(_seconds_by_base, study, self._screen.host.checkpoints)
+        work = sum(1 - (progress(trial) or 0.0) for trial in left)
+        question = (
+            f"Train {study.name}: {price_words(len(left), work, each, at_once)}{by}?\n"
+            "They go on when slmtui is left; S saves and stops them."
+        )
+        answers = {"cancel": "Not now", "train": "Train"}
+        if await self._screen.app.push_screen_wait(Question(visible(question), answers, title="start")) == "train":
+            self._train(study, len(left))
+
+    def _train(self, study: StudyListing, trials: int) -> None:
+        from slmtui.studies.processes import StudyProcess
+
+        assert study.results is not None
+        try:
+            process = StudyProcess.start(study.path, study.results.study, self._screen.host.checkpoints)
+        except UserError as error:
+            self._say(str(error), wrong=True)
+            return
+        self.started[str(study.path)] = process
+        self._say(f"{study.name}: {plural(trials, 'trial')} to train; goes on when slmtui is left")
+        self._screen.look_soon()
 
     def pause(self, study: StudyListing) -> None:
         """Pause all trials that run, or let them go on where all are paused."""
@@ -98,10 +124,10 @@ class StudyWork:
         results, app = study.results, self._screen.app
         assert results is not None
         at_once = await asyncio.to_thread(_at_once, study)
-        seeds = results.study.seeds
+        seeds, cells, each = results.study.seeds, len(results.cells), seconds_a_trial(results)
         question = (
             f"How many seeds more for {study.name}? It has {len(seeds)}: {listed([f'{seed}' for seed in seeds])}.\n"
-            f"One more: {price_words(results, 1, at_once)}."
+            f"One more: {price_words(cells, cells, each, at_once)}."
         )
         answer = await app.push_screen_wait(
             InputDialog(visible(question), title="more seeds", value="2", wrong=wrong_seeds)
@@ -110,7 +136,8 @@ class StudyWork:
             return
         new = more_seeds(seeds, int(answer))
         words = listed([f"{seed}" for seed in new])
-        question = f"Add to {study.path} the seeds {words}?\n{price_words(results, len(new), at_once)}."
+        trials = cells * len(new)
+        question = f"Add to {study.path} the seeds {words}?\n{price_words(trials, trials, each, at_once)}."
         answers = {"add": "Add them", "cancel": "Cancel"}
         if await app.push_screen_wait(Question(visible(question), answers, title="more seeds")) != "add":
             return
@@ -149,3 +176,25 @@ def _at_once(study: StudyListing) -> int:
 
     assert study.results is not None
     return workers_for(study.results.study)
+
+
+def _seconds_by_base(study: StudyListing, checkpoints: Path) -> tuple[float | None, str]:
+    """What a trial takes on average, by the speed of the newest run of the phase that all vary, and which that is; None
+    without one."""
+    from slmtui.config.phase_file import load_phase
+    from slmtui.config.source_path import source_path
+    from slmtui.runs.preview import newest_of, preview
+    from slmtui.runs.run import newest_runs
+
+    assert study.results is not None
+    try:
+        base = load_phase(source_path(study.results.study.base))
+        if (run := newest_of(newest_runs(checkpoints), base.phase.name)) is None:
+            return None, ""
+        speed = preview(run).progress
+    except (UserError, OSError):
+        return None, ""
+    phases = [trial.trial.phase for trial in study.results.trials]
+    taken = [speed.seconds_for(phase.training.max_iters, phase.evaluation.interval) for phase in phases]
+    known = [seconds for seconds in taken if seconds is not None]
+    return (sum(known) / len(known), f", by the speed of {run.name}") if known else (None, "")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -16,6 +17,7 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Input, Static
 
+from slmtui.config.phase_file import load_phase
 from slmtui.config.study import load_study
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
@@ -29,9 +31,11 @@ from slmtui.console.ui_state import UIState
 from slmtui.runs.run import all_runs
 from slmtui.studies.claims import CLAIMS
 from slmtui.studies.reading import read_results
+from slmtui.training import events
 from tests.console.screen_text import rows_of, toasts
 from tests.console.screens.studies.written_studies import write_study, write_trial, write_trials
 from tests.patience import until
+from tests.written_runs import BEGAN, started, write_run
 
 WIDE, NARROW, TINY = (120, 40), (80, 24), (60, 15)
 RUNS = Path("checkpoints")
@@ -229,6 +233,38 @@ async def test_enter_shows_the_best_trial_of_a_cell_on_train_or_the_one_that_run
         await opened.until(lambda: "1 stopped" in opened.all_text)
 
 
+async def test_start_says_what_it_means_and_does_nothing_before_it_is_told_to(folder: Path) -> None:
+    study = write_study(folder)
+    async with open_studies() as opened:
+
+        async def asked() -> str:
+            await opened.press("s")
+            await opened.until(lambda: isinstance(opened.app.screen, Question))
+            assert isinstance(opened.app.screen, Question)
+            assert opened.app.focused is opened.app.screen.query_one("#answer-cancel")
+            question = opened.app.screen.question
+            await opened.press("enter")
+            await opened.until(lambda: opened.app.screen is opened.screen)
+            return question
+
+        await opened.until(lambda: "0 of 27" in opened.all_text)
+        assert "27 trials (" in (question := await asked())
+        assert "how long they take cannot be said before one is done" in question
+        phase = load_phase("phases/base.toml")
+        steps = [
+            events.Step(
+                step=step, time=BEGAN + step / 20, loss=2.0, learning_rate=1e-3, grad_norm=1.0, tokens=64 * step
+            )
+            for step in range(1, 20)
+        ]
+        write_run(RUNS, "base-004", phase, [started(phase), *steps])
+        assert re.search(r"27 trials, about .+ at a time\), by the speed of base-004\?", await asked())
+        write_trials(RUNS, study, lambda trial: trial.seed < 3)
+        await opened.until(lambda: "18 of 27" in opened.all_text)
+        assert re.search(r"9 trials, about .+ at a time\)\?", await asked())
+        assert not opened.screen.training.started
+
+
 async def test_nothing_that_cannot_be_done_is_done(folder: Path) -> None:
     study = write_study(folder, grid="")
     write_trials(RUNS, study)
@@ -289,7 +325,7 @@ async def test_a_study_is_started_and_ends(folder: Path, tiny_toml: str) -> None
     (folder / "studies" / "small.toml").write_text(TINY_STUDY.format(steps=6, every=2))
     async with open_studies() as opened:
         await opened.until(lambda: "0 of 4" in opened.all_text)
-        await opened.press("s")
+        await opened.press("s", "t")
         await opened.until(lambda: "4 trials to train" in "".join(toasts(opened.app)[-1:]))
         process = opened.screen.training.started["studies/small.toml"].process
         await opened.until(lambda: "4 of 4" in opened.all_text)
@@ -305,7 +341,7 @@ async def test_stop_saves_and_start_goes_on(folder: Path, tiny_toml: str) -> Non
     (folder / "studies" / "small.toml").write_text(TINY_STUDY.format(steps=50_000, every=1000))
     async with open_studies() as opened:
         await opened.until(lambda: "0 of 4" in opened.all_text)
-        await opened.press("s")
+        await opened.press("s", "t")
         await opened.until(lambda: opened.screen.training.started)
         process = opened.screen.training.started["studies/small.toml"].process
         await opened.until(lambda: "running" in opened.all_text)
