@@ -57,11 +57,12 @@ def evaluations(
     at: float = BEGAN,
     mixed: Sequence[float] = (),
     adaptive: Sequence[float] = (),
+    memory: int | None = None,
 ) -> list[Event]:
     """Evaluations of (train, val) losses, each with the step before it and the checkpoints that come with it.
 
     mixed: what the mixture has at each, for a run with model.ngram_mix. adaptive: what it has where it learns on, for
-    one with model.context_mixing; this decides.
+    one with model.context_mixing; this decides. memory: bytes of the training process, as newer logs have them.
     """
     happened: list[Event] = []
     least = float("inf")
@@ -80,6 +81,7 @@ def evaluations(
                 adaptive_loss=adaptive[i] if adaptive else None,
                 adaptive_bits_per_byte=adaptive[i] * BITS if adaptive else None,
                 decides="adaptive" if adaptive else None,
+                memory=memory,
             )
         )  # fmt: skip
         happened.append(events.Checkpoint(step=step, time=now, kind="last", file="last.pt"))
@@ -118,11 +120,12 @@ def done_run(
     *,
     reason: Reason | None = "completed",
     at: float = BEGAN,
+    memory: int | None = None,
     **data: Any,
 ) -> Run:
     """A run with these evaluations, ended for `reason`; None: its process is gone."""
     phase = make_phase(name.rsplit("-", 1)[0])
-    happened: list[Event] = [started(phase, at=at, **data), *evaluations(losses, at=at)]
+    happened: list[Event] = [started(phase, at=at, **data), *evaluations(losses, at=at, memory=memory)]
     if reason is not None:
         happened.append(finished(happened, reason))
     return write_run(checkpoints, name, phase, happened)

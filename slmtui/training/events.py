@@ -127,6 +127,7 @@ class Evaluation(Base):
     adaptive_loss: float | None = None
     adaptive_bits_per_byte: float | None = None
     decides: Decides | None = None  # as the phase says; None: the lower of the network's loss and the mixture's
+    memory: Count | None = field(default=None, compare=False)  # bytes that the training process holds
 
     @property
     def judged(self) -> Decides:

@@ -87,6 +87,12 @@ def processor_name() -> str:
     return platform.processor() or platform.machine()
 
 
+def process_memory() -> int:
+    """Bytes of memory that this process holds: resident, the console included where it trains."""
+    held: int = psutil.Process().memory_info().rss
+    return held
+
+
 def _has(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.is_available()

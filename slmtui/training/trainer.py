@@ -24,6 +24,7 @@ from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, not_negative, sampled_losses
 from slmtui.training.events import Event
 from slmtui.training.gap import verdict_of
+from slmtui.training.hardware import process_memory
 from slmtui.training.optimizer import clip_gradients, decay_factor, learning_rate_at
 from slmtui.training.ranks import SharedControl
 from slmtui.training.sampling import gate_rates, samples
@@ -224,6 +225,7 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
         adaptive_loss=losses.adaptive,
         adaptive_bits_per_byte=None if losses.adaptive is None else bits_per_byte(losses.adaptive, *lengths),
         decides=phase.decides,
+        memory=process_memory(),
     )
     return dataclasses.replace(evaluation, best=evaluation.judged_loss < training.best_loss)
 

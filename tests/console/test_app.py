@@ -62,7 +62,7 @@ async def test_a_memory_that_makes_no_sense_is_no_obstacle(project: Path, until:
         assert app.current_mode == "data"
         await pilot.press("t")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
-        assert app.screen.view.x == "steps"  # type: ignore[attr-defined]
+        assert app.screen.charts.view.x == "steps"  # type: ignore[attr-defined]
 
 
 async def test_a_fault_is_a_dialog_and_its_details_are_in_the_log(

@@ -30,7 +30,7 @@ def test_every_screen_has_keys_to_be_found() -> None:
     [
         ("runs: sort", "runs", lambda app: app.screen.order != "run"),
         ("phases: file", "phases", lambda app: app.screen.editor.view == "file"),
-        ("train: log-y", "train", lambda app: app.screen.view.log_y),
+        ("train: log-y", "train", lambda app: app.screen.charts.view.log_y),
         ("run tiny-001", "train", lambda app: app.watched.name == "tiny-001"),
         ("phase tiny", "phases", lambda app: app.screen.query_one(PhaseList).path.stem == "tiny"),
         ("theme light", "data", lambda app: app.theme == "slmtui-light"),

@@ -76,7 +76,7 @@ async def test_a_run_that_has_ended_offers_no_keys_to_steer_it(
         await until(pilot, lambda: finished_run.name in str(app.screen.query_one("#phase-title", Static).render()))
         commands = [command.title for command in app.get_system_commands(app.screen)]
         assert [name for name in commands if name.startswith(("Pause", "Next", "Evaluate", "Lower", "Rate"))] == []
-        assert "learning rate" not in help_for(app.screen).text.partition("Words")[0]
+        assert "the learning rate" not in help_for(app.screen).text.partition("Words")[0]
 
 
 async def test_i_explains_the_words_that_stand_on_the_screen(

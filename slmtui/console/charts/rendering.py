@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -64,6 +65,11 @@ def draw_chart(
     """
     drawing = Drawing(width, height)
     if width < LEAST_WIDTH or height < LEAST_HEIGHT:
+        return RenderedChart(drawing.rows(colour=colour))
+    if not spec.series and spec.instead:
+        words = textwrap.wrap(spec.instead, width - 2)[:height]
+        for row, part in enumerate(words, start=(height - len(words)) // 2):
+            drawing.put(row, (width - len(part)) // 2, part, "label")
         return RenderedChart(drawing.rows(colour=colour))
     glyph, (dots_x, dots_y) = GLYPHS[glyphs], DOTS[glyphs]
     drawing.canvas_rows = rows = height - 2 if spec.x_ticks and height >= LEAST_HEIGHT + 2 else height

@@ -44,11 +44,7 @@ def loss_chart(
     """
     limits = x_limits(history, x, recent=recent)
     xs, losses = step_places(history, x), history.losses
-    series = [Series("train", xs, losses, "train")]
-    if smoothing > 0.0 and losses.size:
-        start, end = np.searchsorted(xs, limits[0], "left"), np.searchsorted(xs, limits[1], "right")
-        at, mean = averages(xs[start:end], losses[start:end], AVERAGED, limits)
-        series = [Series("", xs, losses, "train-raw"), Series("train", at, smooth(mean, smoothing), "train")]
+    series = smoothed(Series("train", xs, losses, "train"), limits, smoothing)
     evaluated = evaluation_places(history, x)
     series.append(Series("val", evaluated, np.array([e.val_loss for e in history.evaluations]), "val", bold=True))
     mixed = [math.nan if e.mixed_loss is None else e.mixed_loss for e in history.evaluations]
@@ -69,6 +65,15 @@ def loss_chart(
         log_y=log_y,
         clock=x == "time",
     )
+
+
+def smoothed(line: Series, limits: tuple[float, float], weight: float) -> list[Series]:
+    """The line, for a weight above 0 smoothed by `smooth`, over what it was without that."""
+    if weight <= 0.0 or not line.ys.size:
+        return [line]
+    start, end = np.searchsorted(line.xs, limits[0], "left"), np.searchsorted(line.xs, limits[1], "right")
+    at, mean = averages(line.xs[start:end], line.ys[start:end], AVERAGED, limits)
+    return [Series("", line.xs, line.ys, "train-raw"), Series(line.name, at, smooth(mean, weight), line.role)]
 
 
 def gap_chart(history: RunHistory, *, x: X = "steps", recent: bool = False, x_ticks: bool = True) -> ChartSpec:

@@ -64,6 +64,7 @@ class ChartSpec:
     signed: bool = False  # y is a difference: +0.5, −0.5
     clock: bool = False  # x is in seconds
     x_ticks: bool = True  # False leaves out the axis below, for a chart of few rows
+    instead: str = ""  # the words where there is no series
 
 
 @dataclass(frozen=True)
@@ -88,4 +89,12 @@ def x_text(spec: ChartSpec, x: float) -> str:
 
 
 def y_text(spec: ChartSpec, y: float) -> str:
-    return signed_number(y) if spec.signed else f"{y:.3f}"
+    """A y as the cursor reads it, with three digits that count."""
+    if spec.signed:
+        return signed_number(y)
+    size = abs(y)
+    if size >= 100.0:
+        return f"{y:,.0f}"
+    if size >= 0.1 or y == 0.0:
+        return f"{y:.3f}"
+    return f"{y:.4f}" if size >= 0.01 else f"{y:.2e}"

@@ -1,4 +1,4 @@
-"""The validation losses of several runs on one chart, in a unit in which they may be compared."""
+"""The curves of several runs on one chart: validation losses in a unit in which they may be compared, or a metric."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmtui.config.deciding import Decides
+from slmtui.console.charts.metrics import METRICS, Points, missing_words
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series
 from slmtui.console.screens.runs.words import NATS, short_name, unit_of
@@ -45,8 +46,27 @@ def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str)
             for bar in filter(None, (run.baseline.static, run.baseline.adaptive if learns_on else None)):
                 level = bar.loss if unit == NATS else bar.bits_per_byte
                 levels.append(ReferenceLine(f"{bar.short} {level:.2f}", level))
-    last = max(1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs))
-    return ChartSpec(title="", series=series, x_limits=(0.0, float(last)), marks=marks, levels=levels)
+    title = f"validation loss · {unit}{', of who decides' if mixed else ''}"
+    return ChartSpec(title=title, series=series, x_limits=_limits(runs), marks=marks, levels=levels)
+
+
+def metric_overlay(
+    metric: str,
+    runs: Sequence[RunListing],
+    points: Mapping[str, Points | None],
+    roles: Mapping[str, Role],
+    current: str,
+) -> ChartSpec:
+    """A metric of each run that has points of it, in its role; the run `current` is bold."""
+    found = [(run.name, curve) for run in runs if (curve := points[run.name]) is not None]
+    series = [Series(short_name(name, LEGEND_NAME), *curve, roles[name], bold=name == current) for name, curve in found]
+    instead = missing_words(metric, [run.name for run in runs])
+    return ChartSpec(title=METRICS[metric].title, series=series, x_limits=_limits(runs), instead=instead)
+
+
+def _limits(runs: Sequence[RunListing]) -> tuple[float, float]:
+    """From the first step to the last that any has, or is to have."""
+    return 0.0, float(max([1, *(run.summary.max_iters if run.alive else run.summary.step for run in runs)]))
 
 
 def _losses(run: RunListing, who: Decides, unit: str) -> NDArray[np.float64]:

@@ -6,11 +6,12 @@ from textual.binding import Binding, BindingType
 
 NEED_A_RUN = {
     "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
-    "turn", "tag", "note", "baseline", "compare",
+    "turn", "metric", "tag", "note", "baseline", "compare",
 }  # fmt: skip
 
 KEYS: list[BindingType] = [
     Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),
+    Binding("f", "metric", "metric", show=False, tooltip="the next metric: losses, gradient norm, rate, speed, memory"),
     Binding("R", "resume", "resume", tooltip="resume a run that was stopped or crashed"),
     Binding(
         "plus",

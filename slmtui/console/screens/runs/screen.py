@@ -240,6 +240,9 @@ class RunsScreen(ConsoleScreen):
             self.marked |= self._roles(run)
         self._show()
 
+    def action_metric(self) -> None:
+        self.query_one(CurvesPanel).next_metric()
+
     def action_sort(self) -> None:
         self._sort(next_order(self.order, self.query_one(RunList).columns_shown))
 

@@ -18,16 +18,16 @@ from textual.containers import Horizontal, Vertical
 
 from slmtui.console.asking import doing_words
 from slmtui.console.base import ConsoleScreen
-from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.question import Message
 from slmtui.console.screens.train import view
+from slmtui.console.screens.train.charts import TrainCharts
 from slmtui.console.screens.train.evaluation_table import EvaluationTable
 from slmtui.console.screens.train.machine_meter import MachineMeter
 from slmtui.console.screens.train.news_line import NewsLine
 from slmtui.console.screens.train.run_controls import NEEDS_TRAINER, RunControls
 from slmtui.console.screens.train.sample_panel import SamplePanel
 from slmtui.console.screens.train.talking import MOST, TalkPrompts
-from slmtui.console.screens.train.view import X_AXES, TrainView
+from slmtui.console.screens.train.view import TrainView
 from slmtui.console.screens.train.warnings_panel import WarningsPanel
 from slmtui.console.text.columns import cut
 from slmtui.output import visible
@@ -75,6 +75,7 @@ class TrainScreen(ConsoleScreen):
         Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
         Binding("n", "next", "next", tooltip="stop this run and go on with the next phase in the queue"),
         Binding("enter", "start", "train", show=False, tooltip="train the default phase when nothing is watched"),
+        Binding("f", "metric", "metric", tooltip="the next metric: loss, gradient norm, learning rate, speed, memory"),
         Binding("y", "log_y", "log-y", tooltip="loss on a logarithmic scale"),
         Binding("m", "smooth", "smooth", tooltip="smooth the training loss; the raw one stays visible"),
         Binding("x", "x_axis", "x axis", tooltip="x as steps, tokens or time"),
@@ -122,7 +123,7 @@ class TrainScreen(ConsoleScreen):
         self.controls = RunControls(self, lambda: self.history)
         self.meter = MachineMeter()
         self.steerable = False  # somebody trains the run: the bottom line names the keys that steer
-        self.view = TrainView()
+        self.charts = TrainCharts()
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
         self._title, self._progress = NewsLine(id="phase-title"), NewsLine(id="progress")
@@ -134,7 +135,6 @@ class TrainScreen(ConsoleScreen):
         self._samples, self._sample = SamplePanel(), NewsLine(id="sample-line", classes="line")
         self._drawn_at, self._left_out = 0.0, False
         self._drawn_evaluations = -1
-        self._gap_drawn: tuple[object, ...] = ()
         self._stale = True
         self._state: State | None = None
         self._doing = ("", "")
@@ -146,12 +146,12 @@ class TrainScreen(ConsoleScreen):
         yield self._verdict
         yield self._talk
         with Horizontal(id="upper"):
-            yield Chart(id="loss", classes="panel")
+            yield self.charts.upper
             with Vertical(id="evaluations", classes="panel") as panel:
                 panel.border_title = "evaluations"
                 yield EvaluationTable()
         with Horizontal(id="lower"):
-            yield Chart(id="gap", classes="panel")
+            yield self.charts.gap
             yield self._warnings
         yield self._numbers
         yield self._warning
@@ -160,14 +160,8 @@ class TrainScreen(ConsoleScreen):
 
     def on_mount(self) -> None:
         self.app.theme_changed_signal.subscribe(self, self._recolour)
-        memory = self.host.ui_state
-        x = memory.text("train.x", "steps")
-        self.view = TrainView(
-            x=x if x in X_AXES else "steps",
-            log_y=memory.flag("train.log_y", False),
-            smoothing=memory.flag("train.smoothing", False),
-        )
-        self.set_class(memory.flag("train.table", False), "-table")
+        self.charts.recall(self.host.ui_state)
+        self.set_class(self.host.ui_state.flag("train.table", False), "-table")
 
     def _recolour(self, _: object) -> None:
         self.query_one(EvaluationTable).forget()
@@ -251,7 +245,7 @@ class TrainScreen(ConsoleScreen):
         due = self._stale or news or now - self._drawn_at >= CHART_SECONDS
         if due:
             self._drawn_at, self._drawn_evaluations, self._stale = now, evaluations, False
-            self._draw_charts(history)
+            self.charts.draw(history)
         self._left_out = not due  # a later beat will draw it
         kind = view.mixture_kind(history)
         self.set_class(bool(kind), "-mixed")
@@ -268,15 +262,6 @@ class TrainScreen(ConsoleScreen):
         self._warning.tell(view.line_with_key(line, "w warnings" if last else "", self.app.size.width))
         self._samples.show(history)
         self._show_sample_line()
-
-    def _draw_charts(self, history: RunHistory) -> None:
-        gap_chart = self.query_one("#gap", Chart)
-        loss, gap = view.charts(history, self.view, gap_ticks=gap_chart.size.height >= 8)
-        self.query_one("#loss", Chart).set_spec(loss)
-        news = (history, len(history.evaluations), gap.x_limits, gap.x_label, gap.x_ticks)
-        if news != self._gap_drawn:  # which steps alone do not change
-            self._gap_drawn = news
-            gap_chart.set_spec(gap)
 
     def _show_title(self, history: RunHistory, state: State) -> None:
         phase = history.started.phase["phase"] if history.started is not None else {}
@@ -345,25 +330,22 @@ class TrainScreen(ConsoleScreen):
         self.controls.show_queue()
 
     def _change_view(self, view: TrainView) -> None:
-        self.view = view
-        if self.history is not None:
-            self._draw_charts(self.history)
-        memory = self.host.ui_state  # all but the window, which is of one run
-        memory.remember("train.x", view.x)
-        memory.remember("train.log_y", view.log_y)
-        memory.remember("train.smoothing", view.smoothing)
+        self.charts.change(view, self.history, self.host.ui_state)
 
     def action_x_axis(self) -> None:
-        self._change_view(self.view.next_x())
+        self._change_view(self.charts.view.next_x())
+
+    def action_metric(self) -> None:
+        self._change_view(self.charts.view.next_metric())
 
     def action_log_y(self) -> None:
-        self._change_view(replace(self.view, log_y=not self.view.log_y))
+        self._change_view(replace(self.charts.view, log_y=not self.charts.view.log_y))
 
     def action_smooth(self) -> None:
-        self._change_view(replace(self.view, smoothing=not self.view.smoothing))
+        self._change_view(replace(self.charts.view, smoothing=not self.charts.view.smoothing))
 
     def action_recent(self) -> None:
-        self._change_view(replace(self.view, recent=not self.view.recent))
+        self._change_view(replace(self.charts.view, recent=not self.charts.view.recent))
 
     def action_table(self) -> None:
         self.toggle_class("-table")

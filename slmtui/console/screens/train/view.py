@@ -8,6 +8,7 @@ from typing import Literal
 
 from rich.text import Text
 
+from slmtui.console.charts.metrics import METRICS, metric_chart
 from slmtui.console.charts.run_charts import X, gap_chart, loss_chart
 from slmtui.console.charts.spec import ChartSpec
 from slmtui.output import visible
@@ -21,6 +22,8 @@ from slmtui.words import duration, number
 SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"
 X_AXES: tuple[X, ...] = ("steps", "tokens", "time")
+LOSS = "loss"
+SHOWN = (LOSS, *(name for name in METRICS if name != "train loss"))  # the loss chart has that one
 
 
 @dataclass(frozen=True)
@@ -31,22 +34,24 @@ class TrainView:
     log_y: bool = False
     smoothing: bool = False
     recent: bool = False
+    metric: str = LOSS  # one of SHOWN
+
+    def next_metric(self) -> TrainView:
+        return replace(self, metric=SHOWN[(SHOWN.index(self.metric) + 1) % len(SHOWN)])
 
     def next_x(self) -> TrainView:
         return replace(self, x=X_AXES[(X_AXES.index(self.x) + 1) % len(X_AXES)])
 
 
 def charts(history: RunHistory, view: TrainView, *, gap_ticks: bool) -> tuple[ChartSpec, ChartSpec]:
-    """The loss chart and the gap chart of this view."""
-    loss = loss_chart(
-        history,
-        x=view.x,
-        recent=view.recent,
-        log_y=view.log_y,
-        smoothing=SMOOTHING if view.smoothing else 0.0,
-        bars=history.bars,
-    )
-    return loss, gap_chart(history, x=view.x, recent=view.recent, x_ticks=gap_ticks)
+    """The loss chart, or that of another metric, and the gap chart of this view."""
+    weight = SMOOTHING if view.smoothing else 0.0
+    if view.metric == LOSS:
+        bars = history.bars
+        upper = loss_chart(history, x=view.x, recent=view.recent, log_y=view.log_y, smoothing=weight, bars=bars)
+    else:
+        upper = metric_chart(history, view.metric, x=view.x, recent=view.recent, log_y=view.log_y, smoothing=weight)
+    return upper, gap_chart(history, x=view.x, recent=view.recent, x_ticks=gap_ticks)
 
 
 def progress_line(history: RunHistory, summary: RunSummary, width: int, machine: str = "") -> Text:

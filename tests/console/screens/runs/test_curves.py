@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from slmtui.console.charts.widget import Chart
+from slmtui.training import events
+from slmtui.training.events import to_json
 from tests.console.screens.runs.driver import open_runs
 from tests.written_runs import done_run
 
@@ -69,3 +71,40 @@ async def test_only_so_many_curves_as_there_are_colours(checkpoints: Path) -> No
         assert len(opened.screen.marked) == 5
         assert "unmark one" in opened.said
         assert len(opened.curves) == 6
+
+
+async def test_other_metrics_of_the_marked_runs_and_who_has_none(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001", memory=300_000_000)
+    done_run(checkpoints, "phase1-002", losses=[(6.0, 6.1), (2.0, 2.2)])
+    async with open_runs(checkpoints) as opened:
+        await opened.press("space", "j", "f")
+        title = opened.screen.query_one("#curves")
+        await opened.until(lambda: "training loss" in str(title.border_title))
+        assert opened.curves == {"phase1-001": [3.0, 1.0], "phase1-002": [2.0]}
+        await opened.press("f", "f")
+        await opened.until(lambda: "learning rate" in str(title.border_title))
+        assert opened.curves == {"phase1-001": [1e-3, 1e-3], "phase1-002": [1e-3]}
+        assert opened.text("#comparable") == ""
+        await opened.press("f", "f")
+        await opened.until(lambda: "memory" in str(title.border_title))
+        assert opened.curves == {"phase1-001": [300.0, 300.0, 300.0]}
+        assert opened.text("#comparable").startswith("No memory in the log of phase1-002: ")
+        await opened.press("k", "space", "j")  # the other one alone
+        chart = opened.screen.query_one(Chart)
+        await opened.until(lambda: chart.spec is not None and not chart.spec.series)
+        assert chart.spec is not None
+        assert chart.spec.instead.startswith("No memory in the log of phase1-002: ")
+        assert opened.text("#comparable") == ""
+        await opened.press("f")
+        await opened.until(lambda: "validation loss" in str(title.border_title))
+        assert opened.curves == {"phase1-002": [6.1, 2.2]}
+
+
+async def test_a_metric_follows_a_run_that_goes_on(checkpoints: Path) -> None:
+    run = done_run(checkpoints, "phase1-001", reason=None)
+    async with open_runs(checkpoints) as opened:
+        await opened.press("f", "f")
+        await opened.until(lambda: opened.curves == {"phase1-001": [1.0, 1.0]})
+        with run.log_file.open("a") as log:
+            log.write(to_json(events.Step(step=300, loss=1.0, learning_rate=1e-3, grad_norm=7.0, tokens=9)) + "\n")
+        await opened.until(lambda: opened.curves == {"phase1-001": [1.0, 1.0, 7.0]})

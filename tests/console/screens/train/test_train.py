@@ -111,6 +111,21 @@ async def test_keys_change_the_view(make_console: MakeConsole, finished_run: Run
         assert [series.role for series in chart.spec.series] == ["train-raw", "train", "val"]
         await pilot.press("z")
         assert chart.spec.x_limits == pytest.approx((10.8, 12.0))
+        await pilot.press("z", "m")
+        for title in (
+            "gradient norm, before",
+            "learning rate",
+            "speed (tokens/s)",
+            "memory of the training process (MB)",
+        ):
+            await pilot.press("f")
+            assert str(chart.border_title).startswith(title)
+            assert [series.name for series in chart.spec.series] == [app.screen.charts.view.metric]
+        memory = chart.spec.series[0]
+        assert memory.xs.tolist() == [e.step for e in said(finished_run, events.Evaluation)]
+        assert 50 < memory.ys.min() < 20_000
+        await pilot.press("f")
+        assert str(chart.border_title) == "loss (nats per token)"
         await pilot.press("t")
         assert app.screen.has_class("-table")
         samples = said(finished_run, events.Sample)
