@@ -84,6 +84,12 @@ class Corpus:
         return tuple(offers)
 
     @property
+    def text_key(self) -> str:
+        """Names the text and how `chunks` cuts it, which the fingerprint does not tell."""
+        hashes = [file.content_hash for file in self.files]
+        return hashlib.sha256(repr((self.fingerprint, self.form, hashes)).encode()).hexdigest()
+
+    @property
     def is_published(self) -> bool:
         """Whether its files are joined to one text, as in the published experiment."""
         return self.form.join == "published"

@@ -13,7 +13,8 @@ from __future__ import annotations
 import codecs
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -28,10 +29,11 @@ from slmtui.config.values import check_value
 from slmtui.data.bpe import train_bpe
 from slmtui.data.corpus import Corpus
 from slmtui.data.errors import DataError, TooShort
-from slmtui.data.side_text import batches, count_bytes, part_blocks, part_bytes, sample
+from slmtui.data.kept_tokens import token_file
+from slmtui.data.side_text import Batch, batches, count_bytes, part_blocks, part_bytes, sample
 from slmtui.data.sides import choose_sides
 from slmtui.data.token_file import TokenFile, blocks
-from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, in_order, read_prefix
+from slmtui.data.token_prefix import END, PrefixPart, TokenPrefix, read_prefix
 from slmtui.data.tokenizer import (
     MOST_CHARACTERS,
     BpeTokenizer,
@@ -237,9 +239,7 @@ def split_prefix(
             raise _too_few(corpus, n_tokens, 0, name)
 
     tokenizer = tokenizer or _make_tokenizer(settings, prefix, sides.train, notes)
-    written = [
-        _write_side(prefix, parts, tokenizer, corpus.form.keeps_lines) for parts in (sides.train, sides.val, sides.test)
-    ]
+    written = [_write_side(corpus, prefix, parts, tokenizer) for parts in (sides.train, sides.val, sides.test)]
     train, val, test = (side for side, _ in written)
     for name, (side, _) in zip(chosen, written, strict=False):
         if side.n_text_tokens < 2:  # the first token of a side is never predicted, and an end is not counted
@@ -321,11 +321,11 @@ def _character_tokenizer(
 
 
 def _write_side(
-    prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer, keeps_lines: bool
+    corpus: Corpus, prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
 ) -> tuple[SideTokens, dict[int, range]]:
     """One side, tokenised, and the range of each file's tokens."""
     n_bytes = count_bytes(prefix, parts)
-    lines = None if prefix.documents is None else _lines(prefix, parts, keeps_lines)
+    lines = None if prefix.documents is None else _lines(prefix, parts, corpus.form.keeps_lines)
     if isinstance(tokenizer, Gpt2Tokenizer) and parts and all(one.stop == two.start for one, two in pairwise(parts)):
         first, last = parts[0].start, parts[-1].stop
         views: dict[int, range] = {}
@@ -334,11 +334,25 @@ def _write_side(
             views[part.file] = range(start, part.stop - first)
         return SideTokens(prefix.tokens[first:last], n_bytes, tokenizer.end, lines), views
     ranges: dict[int, range] = {}
-    file = TokenFile(tokenizer.dtype)
-    for index, ids in _ids(prefix, parts, tokenizer):
-        start = ranges[index].start if index in ranges else file.n_tokens
-        file.append(ids)
+
+    def extend(index: int, n: int) -> None:
+        """The last n tokens are of this file."""
+        start = ranges[index].start if index in ranges else file.n_tokens - n
         ranges[index] = range(start, file.n_tokens)
+
+    def encode(batch: Batch) -> NDArray[Any]:
+        return tokenizer.encode_documents(batch.texts, ends=batch.ends)
+
+    if isinstance(tokenizer, Gpt2Tokenizer | CompactTokenizer):
+        file = TokenFile(tokenizer.dtype)
+        for part, ids in part_blocks(prefix, parts):
+            file.append(own := tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids)
+            extend(part.file, len(own))
+    else:
+        file = token_file(tokenizer.dtype, n_bytes, tokenizer.kind, tokenizer.fingerprint, corpus.text_key, parts)
+        with closing(file.encode(batches(prefix, parts), encode)) as rows:
+            for batch, ids in rows:
+                extend(batch.file, len(ids))
     return SideTokens(file.array(), n_bytes, tokenizer.end, lines), ranges
 
 
@@ -355,17 +369,6 @@ def _lines(prefix: TokenPrefix, parts: Sequence[PrefixPart], keeps_lines: bool) 
             found.append(documents.lines[first - 1 : first] + (_newlines(prefix, before) if keeps_lines else 0))
         found.append(documents.lines[first:last])
     return np.concatenate(found)
-
-
-def _ids(prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer) -> Iterator[tuple[int, NDArray[Any]]]:
-    """The ids of parts in the given vocabulary, each with its file."""
-    if isinstance(tokenizer, Gpt2Tokenizer | CompactTokenizer):
-        for part, ids in part_blocks(prefix, parts):
-            yield part.file, tokenizer.from_gpt2(ids) if isinstance(tokenizer, CompactTokenizer) else ids
-        return
-    yield from in_order(
-        lambda batch: (batch.file, tokenizer.encode_documents(batch.texts, ends=batch.ends)), batches(prefix, parts)
-    )
 
 
 def _newlines(prefix: TokenPrefix, part: PrefixPart) -> int:

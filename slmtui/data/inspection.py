@@ -22,7 +22,7 @@ from slmtui.data.scripts import ScriptShare
 from slmtui.data.split_stats import DatasetLeakage, baseline_and_scripts, dataset_leakage
 from slmtui.data.text_measures import measure_text
 from slmtui.data.token_file import blocks
-from slmtui.data.token_prefix import END, TokenPrefixWriter, tokenised
+from slmtui.data.token_prefix import END, TokenPrefixWriter
 from slmtui.data.tokenizer import gpt2_tokenizer
 from slmtui.output import spelled_bytes
 
@@ -155,11 +155,10 @@ def count_corpus(
     of_characters = np.zeros(sys.maxunicode + 1, np.int64)
     per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
     lines, documents, last, characters = 0, 0, "\n", 0
-    writer = TokenPrefixWriter(settings.dataset_size)
-    for chunk, ids in tokenised(corpus):
+    writer = TokenPrefixWriter(corpus, settings.dataset_size)
+    for chunk, ids in writer.chunks():
         if progress is not None:
             progress(characters)
-        writer.add(chunk, ids)
         if corpus.is_published:
             n_ends = 0
         else:

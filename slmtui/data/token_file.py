@@ -1,9 +1,15 @@
 """Hundreds of millions of tokens: collected without knowing how many there will be, and read in blocks."""
 
+from __future__ import annotations
+
 import mmap
+import os
 import tempfile
-from collections.abc import Iterator
-from typing import IO, Any
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
+from typing import IO, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +20,9 @@ IN_MEMORY = 64 << 20  # bytes; anything larger goes to a file
 BLOCK = 1 << 16  # tokens
 
 _READ_BEFORE_LETTING_GO = 1 << 24  # tokens
+_MOST_THREADS = 8
+
+Item = TypeVar("Item")
 
 
 class TokenFile:
@@ -26,6 +35,15 @@ class TokenFile:
         self._waiting = 0  # bytes in _parts
         self._parts: list[NDArray[Any]] = []
         self._file: IO[bytes] | None = None
+
+    def encode(
+        self, items: Iterable[Item], encode: Callable[[Item], NDArray[Any]]
+    ) -> Generator[tuple[Item, NDArray[Any]]]:  # fmt: skip
+        """The items in order, each with its ids, which are appended."""
+        with closing(encoded(items, encode)) as pairs:
+            for item, ids in pairs:
+                self.append(ids)
+                yield item, ids
 
     def append(self, ids: NDArray[Any]) -> None:
         """Append tokens. Raises DataError if the disk is full."""
@@ -59,6 +77,29 @@ class TokenFile:
             ) from None
         self._parts.clear()
         self._waiting = 0
+
+
+def encoded(
+    items: Iterable[Item], encode: Callable[[Item], NDArray[Any]]
+) -> Generator[tuple[Item, NDArray[Any]]]:  # fmt: skip
+    """The items in order, each with its ids, computed on all cores: tiktoken releases the interpreter lock meanwhile.
+
+    To bound memory, no more than two items per core are in flight.
+    """
+    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    waiting: deque[tuple[Item, Future[NDArray[Any]]]] = deque()
+    with ThreadPoolExecutor(n_threads, "slmtui-tokenise") as pool:
+        try:
+            for item in items:
+                waiting.append((item, pool.submit(encode, item)))
+                if len(waiting) == 2 * n_threads:
+                    done, ids = waiting.popleft()
+                    yield done, ids.result()
+            while waiting:
+                done, ids = waiting.popleft()
+                yield done, ids.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
 
 
 def blocks(tokens: NDArray[Any], start: int = 0, stop: int | None = None) -> Iterator[NDArray[Any]]:

@@ -6,13 +6,10 @@ vocabularies train and validate on the same text, and their bits per byte can be
 
 from __future__ import annotations
 
-import os
-from collections import deque
-from collections.abc import Callable, Generator, Iterable
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +17,14 @@ from numpy.typing import NDArray
 from slmtui.data.corpus import Corpus
 from slmtui.data.documents import Chunk
 from slmtui.data.gpt2 import N_VOCAB
-from slmtui.data.token_file import TokenFile
+from slmtui.data.kept_tokens import token_file
 from slmtui.data.tokenizer import gpt2_tokenizer
 
 IntArray = NDArray[np.int64]
 
-END = N_VOCAB - 1  # the end of a document among GPT-2's tokens, which no text is encoded to
-_MOST_THREADS = 8
+_BYTES_PER_TOKEN = 4  # about
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+END = N_VOCAB - 1  # the end of a document among GPT-2's tokens, which no text is encoded to
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +79,14 @@ class TokenPrefix:
 
 
 class TokenPrefixWriter:
-    """Keeps the first `limit` tokens (None: all) that are added; ends of documents do not count."""
+    """Tokenises a corpus and knows its first `limit` tokens (None: all); ends of documents do not count."""
 
-    def __init__(self, limit: int | None) -> None:
+    def __init__(self, corpus: Corpus, limit: int | None) -> None:
         self.limit = limit
-        self._file = TokenFile(np.uint16)
+        self._corpus = corpus
+        n_bytes = corpus.n_bytes if limit is None else min(corpus.n_bytes, _BYTES_PER_TOKEN * limit)
+        self._file = token_file(np.uint16, n_bytes, "gpt2", corpus.text_key)
+        self._n_tokens = 0
         self._stops: dict[int, int] = {}
         self._n_text = 0
         self._has_documents = False
@@ -100,8 +98,20 @@ class TokenPrefixWriter:
     def full(self) -> bool:
         return self._n_text == self.limit
 
-    def add(self, chunk: Chunk, ids: NDArray[Any]) -> None:
-        """Add the next tokens, those of a chunk."""
+    def chunks(self) -> Generator[tuple[Chunk, NDArray[Any]]]:
+        """The chunks of the corpus in order, each with its GPT-2 ids, which are taken in; END ends a document."""
+        tokenizer = gpt2_tokenizer(end=True)
+
+        def encode(chunk: Chunk) -> NDArray[Any]:
+            return tokenizer.encode_documents(chunk.texts, ends=chunk.ends)
+
+        with closing(self._file.encode(self._corpus.chunks(), encode)) as rows:
+            for chunk, ids in rows:
+                self._add(chunk, ids)
+                yield chunk, ids
+
+    def _add(self, chunk: Chunk, ids: NDArray[Any]) -> None:
+        """Take in the next tokens, those of a chunk."""
         ends = ids == END
         if self.limit is not None:
             n_text = np.cumsum(~ends)  # the END after the last token that is kept is kept, too
@@ -115,10 +125,10 @@ class TokenPrefixWriter:
         begins = begins[begins < len(ids)]
         if chunk.lines:
             self._has_documents = True
-            self._starts.append(self._file.n_tokens + begins)
+            self._starts.append(self._n_tokens + begins)
             self._lines.append(np.array(chunk.lines[: len(begins)], np.int64))
-        self._file.append(ids)
-        self._stops[chunk.file] = self._file.n_tokens
+        self._n_tokens += len(ids)
+        self._stops[chunk.file] = self._n_tokens
         self._n_text += len(ids) - int(np.count_nonzero(ends))
         self._ended = bool(ends[-1])
 
@@ -127,52 +137,22 @@ class TokenPrefixWriter:
         parts = [
             PrefixPart(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)
         ]
-        return TokenPrefix(self._file.array(), tuple(parts), self._documents(parts))
+        return TokenPrefix(self._file.array()[: self._n_tokens], tuple(parts), self._documents(parts))
 
     def _documents(self, parts: list[PrefixPart]) -> DocumentTable | None:
         if not self._has_documents:
             return None
         starts = np.concatenate(self._starts)
         place = np.searchsorted([part.stop for part in parts], starts, side="right")
-        stops = np.append(starts[1:] - 1, self._file.n_tokens - self._ended)
+        stops = np.append(starts[1:] - 1, self._n_tokens - self._ended)
         return DocumentTable(np.array([part.file for part in parts])[place], np.concatenate(self._lines), starts, stops)
 
 
 def read_prefix(corpus: Corpus, limit: int | None) -> TokenPrefix:
     """Tokenise a corpus up to `limit` tokens, reading little beyond them."""
-    writer = TokenPrefixWriter(limit)
-    with closing(tokenised(corpus)) as rows:
-        for chunk, ids in rows:
-            writer.add(chunk, ids)
+    writer = TokenPrefixWriter(corpus, limit)
+    with closing(writer.chunks()) as rows:
+        for _ in rows:
             if writer.full:
                 break
     return writer.prefix()
-
-
-def tokenised(corpus: Corpus) -> Generator[tuple[Chunk, NDArray[Any]]]:
-    """The chunks of a corpus in order, each with its GPT-2 ids; END ends a document."""
-    tokenizer = gpt2_tokenizer(end=True)
-
-    def encode(chunk: Chunk) -> tuple[Chunk, NDArray[Any]]:
-        return chunk, tokenizer.encode_documents(chunk.texts, ends=chunk.ends)
-
-    yield from in_order(encode, corpus.chunks())
-
-
-def in_order(function: Callable[[Item], Result], items: Iterable[Item]) -> Generator[Result]:
-    """`map` on all cores, for a function that tokenises: tiktoken releases the interpreter lock while it works.
-
-    To bound memory, no more than two items per core are in flight.
-    """
-    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
-    waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(n_threads, "slmtui-tokenise") as pool:
-        try:
-            for item in items:
-                waiting.append(pool.submit(function, item))
-                if len(waiting) == 2 * n_threads:
-                    yield waiting.popleft().result()
-            while waiting:
-                yield waiting.popleft().result()
-        finally:
-            pool.shutdown(cancel_futures=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
 from slmtui.errors import TrainingFailed
+from slmtui.lock import Lock
 from slmtui.runs.atomic_files import inode
 from slmtui.runs.checkpoint import save_checkpoint
-from slmtui.runs.lock import Lock
 from slmtui.runs.log import EventLog
 from slmtui.runs.run import Run
 from slmtui.training import events

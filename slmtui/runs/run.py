@@ -27,9 +27,9 @@ from slmtui.config.phase_file import dump_phase, parse_phase, read_phase_text
 from slmtui.config.recorded_phase import recorded_phase
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
+from slmtui.lock import Lock, holder, is_held, take
 from slmtui.project import shown_command
 from slmtui.runs.atomic_files import atomic_write, sync_folder
-from slmtui.runs.lock import Lock, holder, is_held, take
 from slmtui.runs.log_reader import read_events
 from slmtui.runs.tags import read_tags
 from slmtui.training import events

@@ -15,8 +15,8 @@ import psutil
 from slmtui.config.study import Study, Trial
 from slmtui.errors import UserError
 from slmtui.files import open_regular, open_to_read
+from slmtui.lock import holder, is_held
 from slmtui.output import ExitStatus
-from slmtui.runs.lock import holder, is_held
 
 LOCKS = ".studies"  # a folder beside the runs
 TOLD = "detached.log"  # in the study's folder there: what a terminal would have been told

@@ -20,8 +20,8 @@ from typing import BinaryIO
 
 from slmtui.config.study import Study, Trial
 from slmtui.errors import TrainingFailed, UserError
+from slmtui.lock import Lock, take
 from slmtui.output import ExitStatus
-from slmtui.runs.lock import Lock, take
 from slmtui.session import Session, begin, resume
 from slmtui.studies import halving
 from slmtui.studies.processes import lock_file

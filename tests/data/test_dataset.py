@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 
 import slmtui.data.dataset as dataset_module
-from slmtui.data.corpus import Corpus
+from slmtui.data.corpus import Corpus, open_corpus
 from slmtui.data.dataset import BPE_SAMPLE, Dataset, DatasetSettings, Side, SideTokens, build_dataset
-from slmtui.data.documents import Chunk
 from slmtui.data.errors import DataError
 from slmtui.data.token_file import TokenFile
-from slmtui.data.token_prefix import TokenPrefixWriter, read_prefix, tokenised
+from slmtui.data.token_prefix import TokenPrefixWriter, read_prefix
 from slmtui.data.tokenizer import gpt2_tokenizer, tokenizer_from_state
 from tests.data.test_corpus import published, text_of, write
 
@@ -249,21 +248,18 @@ def test_reading_stops_where_enough_was_read(tmp_path: Path) -> None:
 def test_pieces_stay_in_order_and_give_the_tokens_of_the_whole(tmp_path: Path) -> None:
     text = "".join(f"line {i} of a text\n" for i in range(100_000))
     (tmp_path / "a.txt").write_text(text)
-    rows = list(tokenised(published(tmp_path / "a.txt")))
+    rows = list(TokenPrefixWriter(published(tmp_path / "a.txt"), None).chunks())
     assert len(rows) == 4
     assert "".join(text for chunk, _ in rows for text in chunk.texts) == text
     ids = np.concatenate([ids for _, ids in rows])
     assert gpt2_tokenizer().decode(ids) == text
 
 
-def test_a_prefix_is_cut_to_the_token() -> None:
-    writer = TokenPrefixWriter(5)
-    for file, n_tokens in ((0, 3), (1, 1), (2, 4), (3, 2)):
-        writer.add(Chunk(file, ("",), (), ends=False), np.full(n_tokens, file, np.uint16))
-    assert writer.full
-    prefix = writer.prefix()
-    assert prefix.tokens.tolist() == [0, 0, 0, 1, 2]
-    assert [(part.file, part.start, part.stop) for part in prefix.parts] == [(0, 0, 3), (1, 3, 4), (2, 4, 5)]
+def test_a_prefix_is_cut_to_the_token(tmp_path: Path) -> None:
+    corpus = open_corpus(write(tmp_path, {"a.txt": " a a", "b.txt": " b", "c.txt": " c c c", "d.txt": " d"}))
+    prefix = read_prefix(corpus, 5)
+    assert gpt2_tokenizer(end=True).decode(prefix.tokens, between="|") == " a a| b| c c"
+    assert [(part.file, part.start, part.stop) for part in prefix.parts] == [(0, 0, 3), (1, 3, 5), (2, 5, 7)]
 
 
 def test_many_tokens_go_to_a_file() -> None:

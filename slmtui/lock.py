@@ -1,4 +1,4 @@
-"""The lock of a run: the system's own (flock), so that a process that dies in whatever way holds nothing any more.
+"""A lock on a file, the system's own (flock), so that a process that dies in whatever way holds nothing any more.
 
 Who trains holds it alone; who only asks shares it for an instant, so that two who ask never take each other for a
 trainer, and asking writes nothing: it works in a folder that may only be read.
