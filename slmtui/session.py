@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from slmtui.atomic_files import clear_drafts
 from slmtui.config.phase import Phase
 from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
@@ -24,7 +25,6 @@ from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.model.compiled import tell_of_compiling
 from slmtui.parents import with_parent, with_teacher
-from slmtui.runs.atomic_files import clear_drafts
 from slmtui.runs.control import ControlFile, Wish, Wishes, nothing
 from slmtui.runs.final_test import with_final_test
 from slmtui.runs.recorder import record

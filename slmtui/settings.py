@@ -21,12 +21,12 @@ import tomlkit
 from platformdirs import user_config_path
 from tomlkit.exceptions import TOMLKitError
 
+from slmtui.atomic_files import atomic_write
 from slmtui.config.errors import PhaseError, Problem, printable, shown
 from slmtui.config.phase_file import parse_toml, read_phase_text
 from slmtui.config.positions import spots
 from slmtui.errors import UserError
 from slmtui.files import is_there
-from slmtui.runs.atomic_files import atomic_write
 
 CHOICES = {"glyphs": ("auto", "braille", "block", "ascii")}
 LEAST_REFRESH, MOST_REFRESH = 0.1, 5.0  # seconds

@@ -15,13 +15,13 @@ from dataclasses import dataclass, field
 from errno import EISDIR
 from pathlib import Path
 
+from slmtui.atomic_files import atomic_write
 from slmtui.data.baseline import Baseline
 from slmtui.errors import UserError
 from slmtui.files import is_folder
 from slmtui.insight.report.blocks import Heading, Paragraph, Report, ReportBlock, Table
 from slmtui.insight.report.markdown import to_markdown
 from slmtui.insight.rules.gate import BestEvaluation, Limit
-from slmtui.runs.atomic_files import atomic_write
 from slmtui.training import events
 from slmtui.training.events import Finding, mixtures
 from slmtui.training.gap import in_words

@@ -14,13 +14,13 @@ from typing import Any
 
 import click
 
+from slmtui.atomic_files import atomic_write
 from slmtui.commands.options import PATH, Job, set_option, source_argument
 from slmtui.config.phase import Phase
 from slmtui.config.source_phase import phase_of
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there
 from slmtui.output import ExitStatus, put, say
-from slmtui.runs.atomic_files import atomic_write
 from slmtui.words import duration, duration_of_step
 
 

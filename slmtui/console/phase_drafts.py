@@ -7,13 +7,13 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from slmtui.atomic_files import atomic_write, sync_folder
 from slmtui.config.errors import PhaseError, Problem
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import LARGEST_FILE, load_phase, parse_phase
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there, open_to_read
 from slmtui.project import PHASES
-from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.trash import throw_away
 
 GONE = (-1, -1)  # the stamp of a file that is not there, or cannot be seen

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -25,6 +25,7 @@ from slmtui.data.encoding import UTF_8, Encoding, find_encoding, to_bytes
 from slmtui.data.errors import DataError
 from slmtui.data.folder import Found, Skipped, find_files, pattern_for
 from slmtui.data.gpt2 import END_OF_TEXT
+from slmtui.data.kept_corpus import KeptCorpus
 from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
 from slmtui.data.secrets import Secret, Secrets, find_secrets
@@ -190,13 +191,25 @@ def open_corpus(
 
 
 def _open_files(
-    source: str, found: Iterable[Found], skipped: list[Skipped], form: DocumentForm, *,
+    source: str, found: Sequence[Found], skipped: Sequence[Skipped], form: DocumentForm, *,
     alone: bool = False, has_patterns: bool = False,
 ) -> Corpus:  # fmt: skip
     """A corpus of files, each opened by itself. alone: it is the only one, and must be text.
 
     has_patterns: some may be left out because of them.
     """
+    kept = KeptCorpus.of(found, form, alone=alone)
+    if kept is not None and (corpus := kept.read(source, skipped, found, form)) is not None:
+        return corpus
+    corpus = _read_files(source, found, list(skipped), form, alone=alone, has_patterns=has_patterns)
+    if kept is not None:
+        kept.keep(corpus, len(skipped))
+    return corpus
+
+
+def _read_files(
+    source: str, found: Sequence[Found], skipped: list[Skipped], form: DocumentForm, *, alone: bool, has_patterns: bool
+) -> Corpus:  # fmt: skip
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
     whole, blank, marks = hashlib.sha256(), True, dict.fromkeys(MARKS, 0)

@@ -102,7 +102,7 @@ def left_out_by_content(path: Path) -> str:
     comment = _MARKDOWN_COMMENT if path.suffix.lower() in _MARKDOWN else _COMMENT
     if any(_GENERATED.search(found[0]) for found in comment.finditer("\n".join(lines[:_FIRST_LINES]))):
         return "generated code"
-    settings = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
-    if any(map(_SECRET_SETTING.match, settings)) and all(map(_SETTING.match, settings)):
+    settings = (line for line in lines if line.strip() and not line.lstrip().startswith("#"))
+    if all(map(_SETTING.match, settings)) and any(map(_SECRET_SETTING.match, lines)):
         return "keys or passwords"
     return ""

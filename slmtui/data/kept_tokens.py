@@ -12,7 +12,8 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Generator, Iterable
 from contextlib import ExitStack, closing, suppress
 from io import RawIOBase
 from itertools import chain
@@ -55,8 +56,8 @@ def token_file(dtype: type[np.unsignedinteger[Any]], n_bytes: int, *named_by: ob
 
 
 def folder() -> Path:
-    """Where they are kept; made if need be, for this user alone: the text can be read out of its tokens."""
-    path = user_cache_path("slmtui") / "tokens"
+    """Where it is kept; made if need be, for this user alone: a text can be read out of its tokens."""
+    path = user_cache_path("slmtui") / "texts"
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
 
@@ -209,25 +210,21 @@ class KeptTokens(TokenFile):
 
 
 def make_room(folder: Path, n_bytes: int) -> None:
-    """Delete those that were used the longest time ago, until so many bytes more are at most `MOST_KEPT`.
+    """Delete what was used the longest time ago, until so many bytes more are at most `MOST_KEPT`.
 
     Raises OSError if the disk has not enough free even so. What another process still reads stays there for it.
     """
-    files = sorted(_ids_files(folder))
-    kept = sum(size for _, size, _ in files)
-    for _, size, path in files:
+    used: defaultdict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))  # by stem: when, and bytes
+    for path in folder.iterdir():
+        with suppress(FileNotFoundError):
+            status, (before, size) = path.stat(), used[path.stem]
+            used[path.stem] = max(before, status.st_mtime), size + status.st_size
+    kept = sum(size for _, size in used.values())
+    for stem in sorted(used, key=lambda stem: used[stem]):
         if kept + n_bytes <= MOST_KEPT:
             break
-        for suffix in (".ends", ".lock", ".ids"):
-            path.with_suffix(suffix).unlink(missing_ok=True)
-        kept -= size
+        for path in folder.glob(f"{stem}.*"):
+            path.unlink(missing_ok=True)
+        kept -= used[stem][1]
     if n_bytes > MOST_KEPT or shutil.disk_usage(folder).free < KEPT_FREE * n_bytes:
-        raise OSError("not enough room for the tokens of this text")
-
-
-def _ids_files(folder: Path) -> Iterator[tuple[float, int, Path]]:
-    """When each was used last, and its bytes."""
-    for path in folder.glob("*.ids"):
-        with suppress(FileNotFoundError):
-            status = path.stat()
-            yield status.st_mtime, status.st_size, path
+        raise OSError("not enough room for what is to be kept of this text")

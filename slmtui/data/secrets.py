@@ -40,7 +40,7 @@ _SHAPES = tuple(  # what it is, what each one contains, all of it
         (
             "a password in an address",
             "://",
-            r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@'\"<>{}$%]+:(?!pass)[^\s/:@'\"<>{}$]{6,}@[\w.-]+",
+            r"://(?<=[a-z0-9]://)[^\s/:@'\"<>{}$%]+:(?!pass)[^\s/:@'\"<>{}$]{6,}@[\w.-]+",
         ),
     )
 )

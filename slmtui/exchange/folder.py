@@ -18,10 +18,10 @@ from typing import Any
 import psutil
 
 from slmtui import __version__
+from slmtui.atomic_files import sync_folder
 from slmtui.config.errors import printable
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
-from slmtui.runs.atomic_files import sync_folder
 
 MANIFEST = "export.json"
 NAMED = 3  # files that are in the way

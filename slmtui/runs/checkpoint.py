@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from slmtui.atomic_files import atomic_write
 from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
 from slmtui.config.recorded_phase import recorded_phase
@@ -27,7 +28,6 @@ from slmtui.errors import TrainingFailed, UserError
 from slmtui.files import open_to_read
 from slmtui.model.gpt import GPT, gpt_from_tensors
 from slmtui.model.mixture import Mixture, NgramMixture
-from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.safe_payload import checksum, on_cpu
 from slmtui.training.state import Training, model_config
 

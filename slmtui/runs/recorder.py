@@ -6,9 +6,9 @@ import dataclasses
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 
+from slmtui.atomic_files import inode
 from slmtui.errors import TrainingFailed
 from slmtui.lock import Lock
-from slmtui.runs.atomic_files import inode
 from slmtui.runs.checkpoint import save_checkpoint
 from slmtui.runs.log import EventLog
 from slmtui.runs.run import Run

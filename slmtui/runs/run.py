@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from slmtui.atomic_files import atomic_write, sync_folder
 from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import dump_phase, parse_phase, read_phase_text
@@ -29,7 +30,6 @@ from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.lock import Lock, holder, is_held, take
 from slmtui.project import shown_command
-from slmtui.runs.atomic_files import atomic_write, sync_folder
 from slmtui.runs.log_reader import read_events
 from slmtui.runs.tags import read_tags
 from slmtui.training import events

@@ -21,12 +21,12 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slmtui.atomic_files import atomic_write, clear_drafts
 from slmtui.config.study import Trial
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
 from slmtui.lock import Lock
 from slmtui.parents import with_parent, with_teacher
-from slmtui.runs.atomic_files import atomic_write, clear_drafts
 from slmtui.runs.control import Now, make_control_file, say
 from slmtui.runs.log import EventLog
 from slmtui.runs.reference import with_reference

@@ -188,14 +188,15 @@ def test_the_longest_unused_make_room(tmp_path: Path, monkeypatch: pytest.Monkey
     folder = tmp_path / "kept"
     for age, name in enumerate(("new", "old", "oldest")):
         gone_through(new_file(tmp_path, name), ids_of)
-        os.utime(folder / f"{name}.ids", (1e9 - age, 1e9 - age))
-    size = (folder / "new.ids").stat().st_size
-    monkeypatch.setattr(kept, "MOST_KEPT", 3 * size)
+        for path in folder.glob(f"{name}.*"):
+            os.utime(path, (1e9 - age, 1e9 - age))
+    size = sum(path.stat().st_size for path in folder.glob("new.*"))
+    monkeypatch.setattr(kept, "MOST_KEPT", 3 * size + 10)  # a lock has the id of its process
     gone_through(new_file(tmp_path, "old"), ids_of)  # used just now
     make_room(folder, size)
     assert {path.stem for path in folder.iterdir()} == {"new", "old"}
     with pytest.raises(OSError, match="not enough room"):
-        make_room(folder, 3 * size + 1)
+        make_room(folder, 3 * size + 11)
     assert list(folder.iterdir()) == []
 
 
@@ -207,7 +208,7 @@ def test_a_home_that_cannot_be_written_to_keeps_nothing(monkeypatch: pytest.Monk
 
 def test_they_are_for_their_user_alone(tmp_path: Path) -> None:
     assert isinstance(token_file(np.uint16, 100, "text"), KeptTokens)
-    assert (tmp_path / "cache" / "slmtui" / "tokens").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "cache" / "slmtui" / "texts").stat().st_mode & 0o777 == 0o700
 
 
 @pytest.fixture

@@ -11,12 +11,12 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter
 
+from slmtui.atomic_files import atomic_write
 from slmtui.config.limits import SEED, SHORTEST_COPY
 from slmtui.errors import UserError
 from slmtui.files import open_to_read
 from slmtui.insight.judging.counts import Count, Estimate, Extraction, LineCompletions, Rates, Usefulness
 from slmtui.insight.judging.proportion import counted
-from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.run import Run
 from slmtui.words import plural
 

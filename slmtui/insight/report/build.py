@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from slmtui.atomic_files import atomic_write
 from slmtui.errors import UserError
 from slmtui.insight.report import sections
 from slmtui.insight.report.blocks import Figure, Heading, Paragraph, Report, ReportBlock
@@ -20,7 +21,6 @@ from slmtui.insight.report.markdown import to_markdown
 from slmtui.insight.report.run_facts import RunFacts, read_facts
 from slmtui.insight.report.summary import next_steps, summary
 from slmtui.insight.report.words import clipped
-from slmtui.runs.atomic_files import atomic_write
 from slmtui.runs.run import Run
 
 KINDS = (".md", ".html")

@@ -7,8 +7,8 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
+from slmtui.atomic_files import atomic_write
 from slmtui.files import open_to_append, open_to_read
-from slmtui.runs.atomic_files import atomic_write
 
 REMEMBERED = 200  # prompts
 

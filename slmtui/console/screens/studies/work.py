@@ -156,10 +156,10 @@ class StudyWork:
 
 def write_seeds(path: Path, new: list[int]) -> None:
     """Add seeds to a study's file, as it is by now. UserError if that would leave it with a fault."""
+    from slmtui.atomic_files import atomic_write
     from slmtui.config.editing import with_seeds
     from slmtui.config.phase_file import read_phase_text
     from slmtui.config.study import parse_study
-    from slmtui.runs.atomic_files import atomic_write
     from slmtui.studies.claims import CLAIMS
 
     text = read_phase_text(path)
