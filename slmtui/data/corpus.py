@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import chain, groupby
@@ -30,10 +30,11 @@ from slmtui.data.published import FOOTER, header_of, split_sections
 from slmtui.data.records import RECORD_FILES, holds_records, is_text_file
 from slmtui.data.secrets import Secret, Secrets, find_secrets
 from slmtui.data.several_folders import for_folder, prefixes
-from slmtui.data.text_file import NotText, check_file, file_state
+from slmtui.data.text_file import NotText, check_file, file_size, file_state
 from slmtui.words import plural
 
 RECORD_TEXTS = (".jsonl", ".ndjson", ".csv", ".tsv")  # by name; JSON is more often one object than records
+Progress = Callable[[int, int], None]  # what is told of how far it is: bytes so far, and of how many
 MARKS = (END_OF_TEXT.decode(), FOOTER)
 
 
@@ -150,10 +151,12 @@ def open_corpus(
     exclude: Sequence[str] = (),
     default_excludes: bool = True,
     form: DocumentForm = FILES,
+    progress: Progress | None = None,
 ) -> Corpus:
     """Open a folder, a file, or several of them. Patterns, as in .gitignore, select among the files of folders.
 
-    default_excludes: leave out what default_excludes.py tells of.
+    default_excludes: leave out what default_excludes.py tells of. progress: is told now and then how many bytes have
+    been read, and of how many; what it raises ends the reading.
 
     Raises DataError if a file does not exist, nothing matches, all files are empty, or a single file is not text.
     """
@@ -165,7 +168,7 @@ def open_corpus(
         check_file(paths[0])
         if form.join == "published":
             return _open_joined(paths[0], form)
-        return _open_files(str(paths[0]), [Found(paths[0].name, paths[0])], [], form, alone=True)
+        return _open_files(str(paths[0]), [Found(paths[0].name, paths[0])], [], form, alone=True, progress=progress)
 
     found: list[Found] = []
     skipped: list[Skipped] = []
@@ -187,12 +190,14 @@ def open_corpus(
         else:
             check_file(path)
             found.append(Found(path.as_posix(), path))
-    return _open_files(", ".join(map(str, paths)), found, skipped, form, has_patterns=bool(include or exclude))
+    return _open_files(
+        ", ".join(map(str, paths)), found, skipped, form, has_patterns=bool(include or exclude), progress=progress
+    )
 
 
 def _open_files(
     source: str, found: Sequence[Found], skipped: Sequence[Skipped], form: DocumentForm, *,
-    alone: bool = False, has_patterns: bool = False,
+    alone: bool = False, has_patterns: bool = False, progress: Progress | None = None,
 ) -> Corpus:  # fmt: skip
     """A corpus of files, each opened by itself. alone: it is the only one, and must be text.
 
@@ -201,19 +206,21 @@ def _open_files(
     kept = KeptCorpus.of(found, form, alone=alone)
     if kept is not None and (corpus := kept.read(source, skipped, found, form)) is not None:
         return corpus
-    corpus = _read_files(source, found, list(skipped), form, alone=alone, has_patterns=has_patterns)
+    corpus = _read_files(source, found, list(skipped), form, alone=alone, has_patterns=has_patterns, progress=progress)
     if kept is not None:
         kept.keep(corpus, len(skipped))
     return corpus
 
 
 def _read_files(
-    source: str, found: Sequence[Found], skipped: list[Skipped], form: DocumentForm, *, alone: bool, has_patterns: bool
+    source: str, found: Sequence[Found], skipped: list[Skipped], form: DocumentForm, *, alone: bool, has_patterns: bool,
+    progress: Progress | None,
 ) -> Corpus:  # fmt: skip
     files: list[CorpusFile] = []
     seen: set[tuple[int, ...]] = set()
     whole, blank, marks = hashlib.sha256(), True, dict.fromkeys(MARKS, 0)
     n_documents, n_bytes, secrets = 0, 0, Secrets()
+    of = 0 if progress is None else sum(file_size(path) for _, path in found)
     for name, path in found:
         header = header_of(name) if form.join == "published" else ""
         content = _Content(name, form.keeps_lines)
@@ -231,6 +238,8 @@ def _read_files(
                     all_of_it.update(to_bytes(text))
             else:
                 for part in documents_of(path, encoding.codec, form, left_out):
+                    if progress is not None:
+                        progress(n_bytes + content.n_bytes, of)
                     content.add(part.text, begins_on=part.line if part.begins else 0)
                     all_of_it.update(to_bytes(part.text) + b"\xff" * part.ends)  # a byte that UTF-8 has not
         except NotText as error:

@@ -7,8 +7,10 @@ import json
 import math
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from itertools import repeat
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +18,7 @@ from numpy.typing import NDArray
 from slmtui.data.baseline import Baseline
 from slmtui.data.corpus import Corpus
 from slmtui.data.dataset import Dataset, DatasetFile, DatasetSettings, FileSide, split_prefix
+from slmtui.data.documents import Chunk
 from slmtui.data.errors import DataError, TooShort
 from slmtui.data.folder import Skipped
 from slmtui.data.scripts import ScriptShare
@@ -138,83 +141,109 @@ def inspect_corpus(corpus: Corpus, settings: DatasetSettings, patterns: Mapping[
     return replace(inspection, notes=(*inspection.notes, note)) if note else inspection
 
 
-def count_corpus(
-    corpus: Corpus,
-    patterns: Mapping[str, str],
-    settings: DatasetSettings,
-    progress: Callable[[int], None] | None = None,
-) -> Counted:
-    """Count everything. `patterns`: regular expressions by name (`^` and `$` match at every line).
+def count_corpus(corpus: Corpus, patterns: Mapping[str, str], settings: DatasetSettings) -> Counted:
+    """Count everything. `patterns`: regular expressions by name (`^` and `$` match at every line)."""
+    count = CorpusCount(corpus, patterns, settings)
+    for _ in count.chunks():
+        pass
+    return count.counted()
 
-    Matches across the boundary of two chunks (half a million characters, cut at the end of a line) are missed.
-    `progress` is called now and then with the number of characters counted so far; raising in it ends the count.
+
+class CorpusCount:
+    """What has been counted of a corpus so far.
+
+    Matches of patterns across the boundary of two chunks (half a million characters, cut at the end of a line) are
+    missed.
     """
-    searches = {name: _compile(name, pattern) for name, pattern in patterns.items()}
-    hits = dict.fromkeys(searches, 0)
-    counts = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
-    of_characters = np.zeros(sys.maxunicode + 1, np.int64)
-    per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
-    lines, documents, last, characters = 0, 0, "\n", 0
-    writer = TokenPrefixWriter(corpus, settings.dataset_size)
-    for chunk, ids in writer.chunks():
-        if progress is not None:
-            progress(characters)
-        if corpus.is_published:
-            n_ends = 0
-        else:
-            n_ends, ids = len(chunk.texts) - 1 + chunk.ends, ids[ids != END]
-        documents += n_ends
-        counts += np.bincount(ids, minlength=len(counts))
-        per_file[chunk.file] += chunk.characters, len(ids), count_definitions("\n".join(chunk.texts))
-        add_characters(of_characters, "".join(chunk.texts))
-        characters += chunk.characters
-        for i, text in enumerate(chunk.texts):
-            last = text[-1:] or last
-            lines += text.count("\n")
-            if i < n_ends:
-                lines, last = lines + (last != "\n"), "\n"
-            for name, search in searches.items():
-                hits[name] += _count(search, text)
 
-    prefix = writer.prefix()
-    dataset, refusal, train_tokens, val_tokens, unseen = None, None, prefix.n_text_tokens, 0, 0
-    try:
-        dataset = split_prefix(corpus, prefix, settings)
-        train_tokens, val_tokens = dataset.train.n_text_tokens, dataset.val.n_text_tokens
-        notes, unseen = dataset.notes, unseen_tokens(dataset)
-    except DataError as error:
-        notes, refusal = (str(error),), None if isinstance(error, TooShort) else error
-    frequent = _most_frequent(counts)
-    _, tokens, functions = per_file.sum(axis=0).tolist()
-    in_dataset: dict[int, DatasetFile] = {}
-    if dataset is not None:
+    def __init__(self, corpus: Corpus, patterns: Mapping[str, str], settings: DatasetSettings) -> None:
+        """Raises DataError for what is not a regular expression."""
+        self._corpus, self._settings = corpus, settings
+        self._searches = {name: _compile(name, pattern) for name, pattern in patterns.items()}
+        self._hits = dict.fromkeys(self._searches, 0)
+        self._tokens = np.zeros(gpt2_tokenizer().n_vocab, np.int64)
+        self._characters = np.zeros(sys.maxunicode + 1, np.int64)
+        self._per_file = np.zeros((len(corpus.files), 3), np.int64)  # characters, tokens, functions
+        self._lines, self._documents, self._last = 0, 0, "\n"
+        self._writer = TokenPrefixWriter(corpus, settings.dataset_size)
+        self.characters = 0
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The chunks of the corpus, each as it has been counted."""
+        for chunk, ids in self._writer.chunks():
+            self._add(chunk, ids)
+            yield chunk
+
+    def _add(self, chunk: Chunk, ids: NDArray[Any]) -> None:
+        n_ends = 0
+        if not self._corpus.is_published:
+            n_ends, ids = len(chunk.texts) - 1 + chunk.ends, ids[ids != END]
+        self._documents += n_ends
+        self._tokens += np.bincount(ids, minlength=len(self._tokens))
+        self._per_file[chunk.file] += chunk.characters, len(ids), count_definitions("\n".join(chunk.texts))
+        add_characters(self._characters, "".join(chunk.texts))
+        self.characters += chunk.characters
+        for i, text in enumerate(chunk.texts):
+            self._last = text[-1:] or self._last
+            self._lines += text.count("\n")
+            if i < n_ends:
+                self._lines, self._last = self._lines + (self._last != "\n"), "\n"
+            for name, search in self._searches.items():
+                self._hits[name] += sum(1 for _ in search.finditer(text))
+
+    def so_far(self) -> Counted:
+        """What has been counted, before the sides are chosen."""
+        return Counted(self._inspection(), None, (None,) * len(self._corpus.files))
+
+    def counted(self) -> Counted:
+        """All of it, and the dataset. Once, at the end."""
+        prefix = self._writer.prefix()
+        try:
+            dataset = split_prefix(self._corpus, prefix, self._settings)
+        except DataError as error:
+            inspection = replace(self._inspection(), train_tokens=prefix.n_text_tokens, notes=(str(error),))
+            refusal = None if isinstance(error, TooShort) else error
+            return Counted(inspection, None, (None,) * len(self._corpus.files), refusal)
         in_dataset = {part.file: file for part, file in zip(prefix.parts, dataset.files, strict=True)}
-    own = tuple(map(in_dataset.get, range(len(corpus.files))))
-    files = tuple(
-        FileCounts(file.name, n_characters, n_tokens, n_functions, part.side if part is not None else "")
-        for file, part, (n_characters, n_tokens, n_functions) in zip(corpus.files, own, per_file.tolist(), strict=True)
-    )
-    inspection = Inspection(
-        characters=characters,
-        lines=lines + (last != "\n"),
-        tokens=tokens,
-        unique_tokens=int(np.count_nonzero(counts)),
-        characters_per_token=characters / tokens,
-        files=sum(not file.preamble for file in corpus.files),
-        documents=None if corpus.is_published else documents,
-        functions=functions,
-        patterns=hits,
-        train_tokens=train_tokens,
-        val_tokens=val_tokens,
-        unseen_val_tokens=unseen,
-        file_tokens=files,
-        frequent_tokens=frequent,
-        frequent_characters=_most_frequent_characters(of_characters) if parts_of_characters(frequent) else (),
-        skipped=corpus.skipped,
-        notes=notes,
-        test_tokens=None if dataset is None or dataset.test is None else dataset.test.n_text_tokens,
-    )
-    return Counted(inspection, dataset, own, refusal)
+        own = tuple(map(in_dataset.get, range(len(self._corpus.files))))
+        inspection = replace(
+            self._inspection(own),
+            train_tokens=dataset.train.n_text_tokens,
+            val_tokens=dataset.val.n_text_tokens,
+            test_tokens=None if dataset.test is None else dataset.test.n_text_tokens,
+            unseen_val_tokens=unseen_tokens(dataset),
+            notes=dataset.notes,
+        )
+        return Counted(inspection, dataset, own)
+
+    def _inspection(self, own: Sequence[DatasetFile | None] = ()) -> Inspection:
+        """What does not depend on the sides, but for those of the files, if they are known."""
+        corpus, frequent = self._corpus, _most_frequent(self._tokens)
+        _, tokens, functions = self._per_file.sum(axis=0).tolist()
+        counts = zip(corpus.files, own or repeat(None), self._per_file.tolist(), strict=False)
+        files = tuple(
+            FileCounts(file.name, n_characters, n_tokens, n_functions, part.side if part is not None else "")
+            for file, part, (n_characters, n_tokens, n_functions) in counts
+        )
+        return Inspection(
+            characters=self.characters,
+            lines=self._lines + (self._last != "\n"),
+            tokens=tokens,
+            unique_tokens=int(np.count_nonzero(self._tokens)),
+            characters_per_token=self.characters / max(1, tokens),
+            files=sum(not file.preamble for file in corpus.files),
+            documents=None if corpus.is_published else self._documents,
+            functions=functions,
+            patterns=dict(self._hits),
+            train_tokens=0,
+            val_tokens=0,
+            unseen_val_tokens=0,
+            file_tokens=files,
+            frequent_tokens=frequent,
+            frequent_characters=(_most_frequent_characters(self._characters) if parts_of_characters(frequent) else ()),
+            skipped=corpus.skipped,
+            notes=(),
+        )
 
 
 def count_definitions(text: str) -> int:
@@ -256,6 +285,7 @@ def add_characters(counts: NDArray[np.int64], text: str) -> None:
 
 
 def _most_frequent_characters(counts: NDArray[np.int64]) -> tuple[CharacterCount, ...]:
+    counts = counts.copy()
     counts[0xDC80:0xDD00] = 0  # bytes that are not UTF-8
     order = np.argsort(-counts, kind="stable")[:MOST_FREQUENT].tolist()
     return tuple(CharacterCount(chr(code), int(counts[code])) for code in order if counts[code])
@@ -266,7 +296,3 @@ def _compile(name: str, pattern: str) -> re.Pattern[str]:
         return re.compile(pattern, re.MULTILINE)
     except re.error as error:
         raise DataError(f"data.patterns.{name}: not a regular expression: {error} (got {pattern!r})") from None
-
-
-def _count(search: re.Pattern[str], text: str) -> int:
-    return sum(1 for _ in search.finditer(text))

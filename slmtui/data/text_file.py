@@ -34,6 +34,15 @@ def file_state(path: Path) -> tuple[int, ...]:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def file_size(path: Path) -> int:
+    """Bytes; 0 if it cannot be read."""
+    try:
+        _, _, size, _ = file_state(path)
+    except NotText:
+        return 0
+    return size
+
+
 def check_file(path: Path) -> None:
     """DataError for what is not a file: pipes and devices would be read forever, or only once."""
     try:

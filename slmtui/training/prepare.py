@@ -6,7 +6,7 @@ import errno
 
 from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
-from slmtui.data.corpus import Corpus, open_corpus
+from slmtui.data.corpus import Corpus, Progress, open_corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 from slmtui.data.documents import DocumentForm
 from slmtui.data.errors import DataError
@@ -18,13 +18,13 @@ class CorpusChanged(UserError):
     """A corpus that no longer gives the same tokens as when a model was trained on it."""
 
 
-def phase_corpus(phase: Phase) -> Corpus:
-    """The corpus of a phase; DataError if it cannot be read."""
+def phase_corpus(phase: Phase, progress: Progress | None = None) -> Corpus:
+    """The corpus of a phase; DataError if it cannot be read. progress: as of `open_corpus`."""
     data = phase.data
     try:
         return open_corpus(
             data.source, include=data.include, exclude=data.exclude, default_excludes=data.default_excludes,
-            form=document_form(phase),
+            form=document_form(phase), progress=progress,
         )  # fmt: skip
     except OSError as error:
         name = printable(str(error.filename or ", ".join(data.source)), limit=200)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from slmtui.insight.suggest import Suggestion
 
 KEPT = 4  # corpora that are remembered for the session; the tokens of each are kept with it
+SHOWN_AGAIN = 2.0  # seconds after which what has been counted so far is shown
 OverviewKey = tuple[str, ...]
 
 
@@ -44,6 +46,7 @@ class DataOverview:
     baseline: Baseline | None = None
     scripts: tuple[ScriptShare, ...] = ()
     near_copies: NearCopies | None = None
+    counting: bool = False  # the corpus is still being counted
     complete: bool = False
 
     @property
@@ -77,7 +80,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     right: the phase, the corpus.
     """
     from slmtui.config.source_phase import phase_of
-    from slmtui.data.inspection import count_corpus
+    from slmtui.data.inspection import CorpusCount
     from slmtui.data.near_copies import near_copies
     from slmtui.data.selection import left_out_by_patterns
     from slmtui.data.split_stats import baseline_and_scripts, dataset_leakage, token_counts
@@ -87,8 +90,9 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     from slmtui.training.prepare import dataset_settings, phase_corpus
 
     phase = phase_of([origin])
-    say(f"opening {', '.join(phase.data.source)} …")
-    corpus = phase_corpus(phase)
+    source = ", ".join(phase.data.source)
+    say(f"opening {source} …")
+    corpus = phase_corpus(phase, lambda n, of: say(f"reading {byte_size(n)} of {byte_size(of)} of {source} …"))
     left_out = (*corpus.skipped, *left_out_by_patterns(phase.data))
     names = repr([(file.name, file.path, file.state) for file in corpus.files] + [*left_out])
     key = (
@@ -101,13 +105,15 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         yield replace(before, origin=origin, phase=phase)
         return
 
-    def progress(characters: int) -> None:
-        say(f"counting {byte_size(characters)} of {byte_size(corpus.n_bytes)} …")
-
-    counted = count_corpus(corpus, phase.data.patterns, dataset_settings(phase), progress)
-    overview = DataOverview(origin, phase, corpus, counted, left_out)
+    count, shown = CorpusCount(corpus, phase.data.patterns, dataset_settings(phase)), time.monotonic()
+    for _ in count.chunks():
+        say(f"counting {byte_size(count.characters)} of {byte_size(corpus.n_bytes)} …")
+        if time.monotonic() - shown > SHOWN_AGAIN:
+            yield DataOverview(origin, phase, corpus, count.so_far(), left_out, counting=True)
+            shown = time.monotonic()
+    overview = DataOverview(origin, phase, corpus, count.counted(), left_out)
     yield overview
-    if (dataset := counted.dataset) is not None:
+    if (dataset := overview.dataset) is not None:
         say("counting the tokens of both sides …")
         overview = replace(overview, counts=token_counts(dataset))
         yield overview

@@ -65,7 +65,7 @@ def frequent(found: DataOverview, width: int) -> Content:
     tokens = [(one.token, one.count) for one in counted.frequent_tokens]
     if counted.frequent_characters:
         tokens = [(one.character, one.count) for one in counted.frequent_characters]
-    most = max(count for _, count in tokens)
+    most = max((count for _, count in tokens), default=1)
     names = [cut(label(token), 14) for token, _ in tokens]
     name_width = max(map(cell_len, names))
     count_width = len(f"{most:,}")
@@ -86,6 +86,8 @@ def validation(found: DataOverview, width: int) -> Content:
     """Whether the validation side can be trusted, and what counting alone reaches on it."""
     from slmtui.insight.rules.data_facts import val_uncertainty
 
+    if found.counting:
+        return _join(_notes(["not known yet: the text is still being counted"], width))
     if (dataset := found.dataset) is None:
         return _join(_notes(found.counted.inspection.notes, width))
     n_val = dataset.val.n_text_tokens

@@ -133,14 +133,16 @@ class DataReader:
     def _find_out(self, path: Path, job: int) -> None:
         """In a thread."""
         worker, began, said, post = get_current_worker(), time.monotonic(), 0.0, self._screen.post_message
+        doing = ""  # the first of the last words
         name = visible(str(path))
 
         def say(words: str) -> None:
-            nonlocal said
+            nonlocal said, doing
             if worker.is_cancelled:
                 raise Cancelled
-            if not words.startswith("counting ") or time.monotonic() - said > OFTEN:
-                said = time.monotonic()
+            what = words.partition(" ")[0]
+            if what != doing or time.monotonic() - said > OFTEN:
+                said, doing = time.monotonic(), what
                 instead = f"{capitalized(visible(words))}\n\n{READING}" if said - began > PATIENCE else ""
                 post(self.Heard(job, f"{name} · {visible(words)}", instead))
 

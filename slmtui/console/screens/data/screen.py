@@ -213,6 +213,9 @@ class DataScreen(ConsoleScreen):
             how = "\n\nspace, in the list of files, takes it in" if row.left_out.take_in else ""
             self._show_why(row.name, f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}")
             return
+        if self.found.counting:
+            self._show_why(row.name, "This file can be read here when all of them have been counted.")
+            return
         asked = self.found.phase.data.dataset_size or 0
         notes = "\n".join(self.found.counted.inspection.notes)
         why = {

@@ -100,7 +100,7 @@ async def test_what_was_found_out_is_not_found_out_again(monkeypatch: pytest.Mon
         def fail(*arguments: object) -> None:
             raise AssertionError("it was counted before")
 
-        monkeypatch.setattr("slmtui.data.inspection.count_corpus", fail)
+        monkeypatch.setattr("slmtui.data.inspection.CorpusCount", fail)
         data(app).reader.open(Path("phases/quick.toml"))
         await pilot.pause(0.5)
         after = data(app).found
