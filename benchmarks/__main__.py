@@ -1,4 +1,4 @@
-"""Measure, and print a table: python -m benchmarks [NAME …] [--write]
+"""Measure, and print a table: python -m benchmarks [NAME …] [--write] [--keep]
 
 Every row is a ratio of two sides that took turns, or a time beside what was promised of it; nothing is taken from
 anywhere but the measurement. Run it on a machine that does nothing else.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from benchmarks import console, corpus, end_to_end, kept, log, machine, quality, steps
+from benchmarks import console, corpus, end_to_end, kept, log, machine, quality, steps, watched
 from benchmarks.table import Row, markdown
 
 MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
@@ -27,6 +27,7 @@ MEASUREMENTS: dict[str, Callable[[], list[Row]]] = {
     **{f"{phase}-quality": partial(quality.reached, phase) for phase in quality.PHASES},
     "end-to-end": end_to_end.end_to_end,
     "inspection": corpus.inspection,
+    "watched": watched.watched,
 }
 PAGE = Path("docs/benchmarks.md")
 ABOUT = """\
@@ -67,6 +68,7 @@ def main() -> int:
         "names", nargs="*", metavar="NAME", help=f"what to measure (default: all): {', '.join(MEASUREMENTS)}"
     )
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE}")
+    parser.add_argument("--keep", action="store_true", help=f"let later runs be compared with these ({kept.FILE})")
     options = parser.parse_args()
     if unknown := set(options.names) - set(MEASUREMENTS):
         parser.error(f"{', '.join(sorted(unknown))}: no such measurement; there are {', '.join(MEASUREMENTS)}")
@@ -86,6 +88,7 @@ def main() -> int:
     sys.stdout.write(page)
     if options.write:
         PAGE.write_text(page, encoding="utf-8")
+    if options.write or options.keep:
         kept.keep(rows, machine.processor())
     return 0
 

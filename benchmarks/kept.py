@@ -12,6 +12,7 @@ from typing import Any
 from benchmarks.table import Row
 
 FILE = Path("benchmarks/benchmarks.json")
+LOST = 0.25  # of a ratio: what CI fails on
 
 
 def slower(rows: Sequence[Row], processor: str, file: Path = FILE) -> str:
@@ -32,6 +33,21 @@ def slower(rows: Sequence[Row], processor: str, file: Path = FILE) -> str:
     if not lines:
         return f"Nothing became slower since {last['date']} by more than its noise."
     return "\n".join([f"Slower than on {last['date']}, by more than the noise:", "", *lines])
+
+
+def lost(rows: Sequence[Row], processor: str, file: Path = FILE) -> list[str]:
+    """Which ratios are lower by more than `LOST` than the last time on this processor, in words.
+
+    On another kind of processor than those that are known, than the lowest of theirs.
+    """
+    known = _read(file)
+    places = [known[processor]] if processor in known else list(known.values())
+    found = []
+    for row in rows:
+        before = [place["rows"][row.name][0] for place in places if row.name in place["rows"]]
+        if before and row.ratio is not None and row.ratio < (1 - LOST) * min(before):
+            found.append(f"{row.name}: {row.ratio:.3g}×, before {min(before):.3g}×")
+    return found
 
 
 def keep(rows: Sequence[Row], processor: str, file: Path = FILE) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from unittest.mock import patch
 
 from benchmarks.work import GENERATED, PROMPT, Found, Work, published, repeated
 from slmtui import openmp
@@ -19,9 +22,9 @@ ENDLESS = ("training.max_iters=10000", "evaluation.interval=10000", "sampling.pr
 PEAK_SIZE = 2048  # rows and columns of the matrices whose product is the machine's best
 
 
-def step(phase: str, precision: str) -> Work:
+def step(phase: str, precision: str, threads: str = '"auto"') -> Work:
     """A step of `train()`, the generator that headless and console alike draw on."""
-    training = start(published(phase, *ENDLESS, f"training.precision={precision}"))
+    training = start(published(phase, *ENDLESS, f"training.precision={precision}", f"training.threads={threads}"))
     from slmtui.training.trainer import train
 
     training.evaluated_at = 0  # as if the evaluation before the first step were done
@@ -85,11 +88,12 @@ def reach(file: str, bits: str) -> Work:
     return lambda times: [once() for _ in range(times)][-1]
 
 
-def peak() -> Work:
-    """A product of two large matrices, with all cores."""
+def peak(threads: str = "") -> Work:
+    """A product of two large matrices, with all cores, or so many threads."""
     openmp.set_wait_policy()
     import torch
 
+    torch.set_num_threads(int(threads or torch.get_num_threads()))
     left, right = torch.randn(2, PEAK_SIZE, PEAK_SIZE)
     product = torch.empty(PEAK_SIZE, PEAK_SIZE)
     return repeated(lambda: torch.mm(left, right, out=product))
@@ -109,7 +113,14 @@ def inspect(path: str) -> Work:
     from slmtui.data.dataset import DatasetSettings
     from slmtui.data.inspection import inspect_corpus
 
-    return repeated(lambda: inspect_corpus(open_corpus([Path(path)]), DatasetSettings(kind="gpt2")))
+    def once() -> None:
+        with (
+            TemporaryDirectory() as cache,
+            patch.dict(os.environ, {"XDG_CACHE_HOME": cache}),
+        ):  # as if for the first time
+            inspect_corpus(open_corpus([Path(path)]), DatasetSettings(kind="gpt2"))
+
+    return repeated(once)
 
 
 def start(phase: Phase) -> Training:
