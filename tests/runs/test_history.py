@@ -177,9 +177,7 @@ def test_steps_written_in_another_way_are_steps_too(log: Path) -> None:
     assert history.grad_norms.tolist() == [2.5e-7] * 4
 
 
-@pytest.mark.parametrize(
-    "more", [{"watts": 1.5}, {"p50": 2}, {"device": "cuda:0"}, {"fused": True}, {"parts": [1, 2]}]
-)
+@pytest.mark.parametrize("more", [{"watts": 1.5}, {"p50": 2}, {"device": "cuda:0"}, {"fused": True}, {"parts": [1, 2]}])
 def test_a_log_with_one_more_field_is_read_as_fast(
     log: Path, monkeypatch: pytest.MonkeyPatch, more: dict[str, object]
 ) -> None:
