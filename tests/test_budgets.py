@@ -7,7 +7,7 @@ import re
 import signal
 import subprocess
 import sys
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
 import pytest
@@ -108,6 +108,17 @@ def test_until_is_the_time_that_is_left(folder: Path, monkeypatch: Monkeypatch) 
     before = datetime.now() - timedelta(minutes=10)
     assert main(["--headless", "tiny.toml", "--until", f"{before:%H:%M}"]) == 0
     assert given[1] == pytest.approx(24 * 60 - 10, abs=1.1)
+
+
+def test_until_now_is_no_time(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Monkeypatch) -> None:
+    class Noon(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+            return cls(2026, 11, 28, 12, 0, 30, tzinfo=tz)
+
+    monkeypatch.setattr("slmtui.commands.train.datetime", Noon)
+    assert main(["--headless", "tiny.toml", "--until", "12:00"]) == 2
+    assert "12:00 is now; name a later time, such as 13:00" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more", [["--until", "25:00"], ["--until", "soon"], ["--until", "07:00", "tiny.toml"]])

@@ -236,6 +236,21 @@ def test_nproc_starts_them_and_ends_as_the_first(folder: Path) -> None:
     assert started.machine["processes"] == 2
 
 
+def test_two_distil_as_one(processes: Processes, folder: Path) -> None:
+    assert processes.run("--headless", PHASE, cwd=folder).returncode == 0
+    found = []
+    for more in ((), ("--nproc", "2")):
+        done = processes.run("distill", "tiny-001", *more, cwd=folder)
+        assert done.returncode == 0, done.stderr
+        assert done.stderr.count("learns from tiny-001") == 1
+        (run,) = [path for path in (folder / "checkpoints").iterdir() if path.name.startswith("tiny-001-distilled")]
+        found.append(losses(Run(run)))
+        run.rename(folder / f"distilled-{len(found)}")
+    alone, together = found
+    assert [step for step, _ in together] == [step for step, _ in alone]
+    assert [loss for _, loss in together] == pytest.approx([loss for _, loss in alone], abs=1e-5)
+
+
 @pytest.mark.parametrize(
     ("environment", "found"),
     [

@@ -73,6 +73,8 @@ def _minutes_until(_ctx: click.Context, _option: click.Parameter, value: str | N
     except ValueError:
         raise click.BadParameter(f"{value!r} is no time of the day, such as 07:30") from None
     now = datetime.now()
+    if (now.hour, now.minute) == (wanted.hour, wanted.minute):
+        raise click.BadParameter(f"{value} is now; name a later time, such as {now + timedelta(hours=1):%H:%M}")
     then = now.replace(hour=wanted.hour, minute=wanted.minute, second=0, microsecond=0)
     return ((then - now) % timedelta(days=1)).total_seconds() / 60
 
