@@ -37,6 +37,12 @@ MakePhase = Callable[..., Phase]
 pytest_plugins = ["tests.cpu_times", "tests.processes", "tests.compiled", "tests.counted_once"]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device", default="cpu", choices=("cpu", "cuda", "mps"), help="where tests/device trains (default: cpu)"
+    )
+
+
 def pytest_report_header() -> list[str]:
     return [note] if (note := other_torch()) else []
 

@@ -162,7 +162,9 @@ class TrainingSection(Section):
         "auto", description="Number format of matrix products; auto: bf16 where it is supported and faster."
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
-        "auto", description="Where to train; auto: CUDA or MPS if available, else the CPU."
+        "auto",
+        description="Where to train; auto: CUDA or MPS if there is one, unless the CPU is faster, as measured at the "
+        "start where the model is small.",
     )
     threads: Threads = Field(
         "auto",

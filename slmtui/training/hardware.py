@@ -19,6 +19,7 @@ from slmtui.config.phase import TrainingSection
 from slmtui.errors import UserError
 
 Precision = Literal["fp32", "bf16"]
+DEVICES = ("cuda", "mps", "cpu")  # the best first
 BF16 = ("avx512_bf16", "amx_bf16", "bf16")  # the two of x86 and that of ARM, named as in `torch.cpu.get_capabilities`
 
 
@@ -44,11 +45,14 @@ def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = N
     machine does not have the phase's device.
     """
     like = like or {}
-    device: str = _best_device() if settings.device == "auto" else settings.device
+    device: str = settings.device
+    if device == "auto":
+        before = like.get("device")
+        device = before if before in DEVICES and _has(before) else _best_device()
     if not _has(device):
         raise UserError(
             f'training.device: this machine has no "{device}" (torch {torch.__version__} sees '
-            f'{", ".join(d for d in ("cpu", "cuda", "mps") if _has(d))}); use "auto"'
+            f'{", ".join(d for d in DEVICES if _has(d))}); use "auto"'
         )
     cores = psutil.cpu_count(logical=False) or 1
     threads: int = like.get("threads", max(1, cores // processes)) if settings.threads == "auto" else settings.threads
@@ -102,4 +106,4 @@ def _has(device: str) -> bool:
 
 
 def _best_device() -> str:
-    return next(device for device in ("cuda", "mps", "cpu") if _has(device))
+    return next(device for device in DEVICES if _has(device))

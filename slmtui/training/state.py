@@ -123,11 +123,18 @@ class Training:
             if not (type(position) is int and 0 <= position <= 624 and type(has_gauss) is int and has_gauss in (0, 1)):
                 raise ValueError("the state of the batch generator is invalid")  # NumPy would read past its end
             self.batches.set_state((kind, keys.numpy(), position, has_gauss, cached))
-            self.dropout.set_state(state["dropout"].clone())
             self._load_progress(state["progress"])
+            self._load_dropout(state["dropout"].clone())
         except (KeyError, TypeError, AttributeError, RuntimeError, OverflowError) as error:
             reason = (str(error).strip() or type(error).__name__).splitlines()[0]
             raise ValueError(f"not the state of a training like this ({reason})") from None
+
+    def _load_dropout(self, state: torch.Tensor) -> None:
+        """On another kind of device, whose generators know nothing of this one's: from the seed and the step."""
+        if state.dtype == torch.uint8 and state.shape != self.dropout.get_state().shape:
+            self.dropout.manual_seed(self.phase.training.seed + self.step)
+        else:
+            self.dropout.set_state(state)
 
     def _load_progress(self, progress: dict[str, Any]) -> None:
         # States from before there were mixtures lack these keys; the judged loss was the network's.

@@ -1,7 +1,8 @@
-"""Resolving `threads = "auto"` and `precision = "auto"`: each candidate is timed on a few steps of the phase itself.
+"""Resolving "auto" of `device`, `threads` and `precision`: each candidate is timed on a few steps of the phase itself.
 
-Two OpenMP threads are faster than one on an idle machine and slower on a busy one; bfloat16 is faster if the processor
-has instructions for it, and many times slower if not. No table can tell that for a given machine, so it is measured.
+A GPU takes milliseconds to begin a step, in which a CPU may have made a small model's. Two OpenMP threads are faster
+than one on an idle machine and slower on a busy one; bfloat16 is faster if the processor has instructions for it, and
+many times slower if not. No table can tell that for a given machine, so it is measured.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ ROUNDS = 3  # in each round, every candidate takes one timed step
 ENOUGH_SECONDS = 3.0  # after this time, no further round begins
 HOPELESS = 2.0  # times as slow as the fastest: not timed any further
 MIN_STEPS = 100  # a shorter training ends before measuring pays off
+SMALL_STEP = 2e10  # floating-point operations; a step with more is not tried on a CPU beside a GPU
 CLEAR_SPEEDUP = 1.1  # below it, the default candidate is taken, so that chance does not change the digits
 
 
@@ -35,29 +37,33 @@ class Candidate:
 
     threads: int
     precision: Precision
+    device: str = "cpu"
 
     def __str__(self) -> str:
-        return f"{plural(self.threads, 'thread')}, {self.precision}"
+        return f"{plural(self.threads, 'thread') if self.device == 'cpu' else self.device}, {self.precision}"
 
 
 def tuned_machine(phase: Phase, dataset: Dataset, ranks: Ranks = ALONE) -> Machine:
-    """The machine with the fastest threads and precision for this phase, and why; sets torch's thread count.
+    """The machine with the fastest device, threads and precision for this phase, and why; sets torch's thread count.
 
     ranks: the processes that train together. They measure at the same time, and take what the first one chooses.
     """
-    machine = ranks.told(_tuned(phase, dataset, choose_machine(phase.training, processes=ranks.on_this_machine)))
+    machine = choose_machine(phase.training, processes=ranks.on_this_machine)
+    machine = ranks.told(_tuned(phase, dataset, machine, ranks))
     torch.set_num_threads(machine.threads)
     return machine
 
 
-def _tuned(phase: Phase, dataset: Dataset, machine: Machine) -> Machine:
-    default, *others = candidates(phase, machine)
+def _tuned(phase: Phase, dataset: Dataset, machine: Machine, ranks: Ranks) -> Machine:
+    default, *others = candidates(phase, machine) if ranks.size == 1 else _on(machine, phase)
     if not others or phase.training.max_iters < MIN_STEPS:
         return machine
     seconds = measure(phase, dataset, machine, [default, *others])
     fastest = min(seconds, key=lambda candidate: seconds[candidate])
     if seconds[default] < CLEAR_SPEEDUP * seconds[fastest]:
         fastest = default
+    if fastest.device != machine.device:
+        machine = _cpu(phase)
     return replace(machine, threads=fastest.threads, precision=fastest.precision, choice=_reason(fastest, seconds))
 
 
@@ -68,9 +74,28 @@ def is_measured(phase: Phase) -> bool:
 
 def candidates(phase: Phase, machine: Machine) -> list[Candidate]:
     """What can be chosen from; the first is the default, taken unless another is clearly faster."""
+    found = _on(machine, phase)
+    if machine.device == "cpu" or phase.training.device != "auto" or _operations(phase) > SMALL_STEP:
+        return found
+    return [*found, *_on(_cpu(phase), phase)]
+
+
+def _cpu(phase: Phase) -> Machine:
+    """This machine without its GPU."""
+    return choose_machine(phase.training.model_copy(update={"device": "cpu"}))
+
+
+def _operations(phase: Phase) -> float:
+    """About how many a step takes in the blocks: six for each parameter and token (Kaplan et al. 2020)."""
+    model, training = phase.model, phase.training
+    return 6 * 12 * model.n_layer * model.n_embd**2 * training.batch_size * model.block_size
+
+
+def _on(machine: Machine, phase: Phase) -> list[Candidate]:
+    """The candidates of one device."""
     settings = phase.training
     if machine.device != "cpu":
-        return [Candidate(machine.threads, machine.precision)]
+        return [Candidate(machine.threads, machine.precision, machine.device)]
     threads = [machine.threads]
     if settings.threads == "auto":
         threads = list(dict.fromkeys((machine.threads, -(-machine.threads // 2), 1)))
@@ -85,24 +110,28 @@ def measure(phase: Phase, dataset: Dataset, machine: Machine, among: list[Candid
 
     A candidate whose first step takes twice as long as another's is dropped at once.
     """
-    training = Training.start(steps_alone(phase, phase.training.max_iters), dataset, machine)  # not the run's training
+    steps, on = steps_alone(phase, phase.training.max_iters), {machine.device: machine}
+    on |= {one.device: _cpu(phase) for one in among if one.device not in on}
+    trainings = {name: Training.start(steps, dataset, device) for name, device in on.items()}  # not the run's training
     begin = time.perf_counter()
-    _time_step(training, machine, among[0])  # allocates the memory that all candidates use
-    first = {candidate: _time_step(training, machine, candidate) for candidate in among}
+    for training in trainings.values():
+        first_on_it = next(one for one in among if one.device == training.machine.device)
+        _time_step(training, first_on_it)  # allocates the memory that all candidates use
+    first = {candidate: _time_step(trainings[candidate.device], candidate) for candidate in among}
     taken = {candidate: [seconds] for candidate, seconds in first.items()}
     for round_ in range(ROUNDS):
         for candidate in among:
             if first[candidate] < HOPELESS * min(first.values()):
-                taken[candidate].append(_time_step(training, machine, candidate))
+                taken[candidate].append(_time_step(trainings[candidate.device], candidate))
         if round_ and time.perf_counter() - begin > ENOUGH_SECONDS:
             break
     return {candidate: median(times[1:] or times) for candidate, times in taken.items()}
 
 
-def _time_step(training: Training, machine: Machine, candidate: Candidate) -> float:
+def _time_step(training: Training, candidate: Candidate) -> float:
     """Seconds of one update with the candidate's threads and precision."""
     torch.set_num_threads(candidate.threads)
-    training.machine = replace(machine, precision=candidate.precision)
+    training.machine = replace(training.machine, precision=candidate.precision)
     start = time.perf_counter()
     update(training)
     return time.perf_counter() - start

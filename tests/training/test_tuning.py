@@ -10,7 +10,7 @@ import torch
 
 from slmtui.runs.log_reader import read_events
 from slmtui.session import begin, resume
-from slmtui.training import events, tuning
+from slmtui.training import events, hardware, tuning
 from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
 from slmtui.training.state import Training
@@ -122,3 +122,54 @@ def test_measuring_leaves_no_trace_in_the_digits(make_phase: MakePhase, monkeypa
     before = val_losses()
     measure(phase, dataset, choose_machine(phase.training), [Candidate(2, "fp32"), Candidate(1, "fp32")])
     assert val_losses() == before
+
+
+@pytest.fixture
+def a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As far as the choice of a device goes."""
+    monkeypatch.setattr(hardware, "_has", lambda device: device != "mps")
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "A card")
+
+
+ON_GPU = Candidate(4, "bf16", "cuda")
+
+
+@pytest.mark.usefixtures("a_gpu")
+def test_beside_a_gpu_the_cpu_is_tried_for_a_small_model(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tuning, "multiplies_bf16", lambda: False)
+
+    def tried(*overrides: str) -> list[Candidate]:
+        phase = make_phase(*AUTO, *overrides)
+        return candidates(phase, choose_machine(phase.training))
+
+    on_cpu = [Candidate(4, "fp32"), Candidate(2, "fp32"), Candidate(1, "fp32")]
+    assert tried("training.device=auto") == [ON_GPU, *on_cpu]
+    assert tried("training.device=cuda") == [ON_GPU]
+    assert tried("training.device=cpu") == on_cpu
+    assert tried("training.device=auto", "model.n_embd=768", "model.n_layer=12", "model.block_size=256") == [ON_GPU]
+
+
+@pytest.mark.usefixtures("a_gpu")
+@pytest.mark.parametrize(("on_gpu", "device", "processor"), [(0.006, "cpu", "The CPU"), (0.0041, "cuda", "A card")])
+def test_a_small_model_is_never_trained_slower_on_a_gpu(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch, on_gpu: float, device: str, processor: str
+) -> None:
+    monkeypatch.setattr(hardware, "processor_name", lambda: "The CPU")
+    phase = make_phase(*AUTO, "training.device=auto")
+    dataset = prepare_dataset(phase)
+    took(monkeypatch, {ON_GPU: on_gpu, Candidate(4, "fp32"): 0.05, Candidate(1, "fp32"): 0.004})
+    machine = tuned_machine(phase, dataset)
+    assert (machine.device, machine.processor) == (device, processor)
+    assert machine.choice.startswith(
+        "1 thread, fp32: a step takes 4 ms, against 6 ms with cuda, bf16 and" * (device == "cpu")
+    )
+    resumed = choose_machine(phase.training, machine.to_dict())
+    assert (resumed.device, resumed.precision) == (machine.device, machine.precision)
+
+
+def test_where_the_device_of_a_run_is_missing_it_goes_on_on_another(make_phase: MakePhase) -> None:
+    phase = make_phase(*AUTO, "training.device=auto")
+    assert choose_machine(phase.training, {"device": "cuda", "precision": "bf16", "threads": 2}).device == "cpu"
