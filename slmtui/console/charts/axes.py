@@ -47,6 +47,16 @@ def y_axis(low: float, high: float, rows: int, *, signed: bool = False) -> Axis:
     return Axis(bottom, top, _ticks(bottom, top, step, signed=signed))
 
 
+def exact_axis(low: float, high: float, rows: int, *, signed: bool = False, log: bool = False) -> Axis:
+    """An axis with exactly these limits, and the ticks that the others would have between them."""
+    if log:
+        around = fine_log_axis(low, high, rows)
+        low, high = math.log10(low), math.log10(high)
+    else:
+        around = y_axis(low, high, rows, signed=signed)
+    return Axis(low, high, tuple((value, label) for value, label in around.ticks if low <= value <= high))
+
+
 def log_axis(low: float, high: float, rows: int) -> Axis:
     """A logarithmic axis for positive values; its limits are 1, 2 or 5 times a power of ten."""
     low, high = _apart(low, high)

@@ -15,6 +15,7 @@ import numpy as np
 import plotext
 from numpy.typing import NDArray
 
+from slmtui.console.charts.series import clipped
 from slmtui.console.text.glyphs import Glyphs
 
 Cells = NDArray[np.uint32]  # characters by their number, shape (rows, columns)
@@ -57,9 +58,7 @@ def draw_line(
     points: Points, x: tuple[float, float], y: tuple[float, float], columns: int, rows: int, glyphs: Glyphs, bold: bool
 ) -> Cells:
     """A line through the points on a canvas with these limits; NaN is a gap. A bold line is two dots thick."""
-    xs, ys = list(points[0]), list(points[1])
-    height = y[1] - y[0]
-    ys = [min(max(value, y[0] - height), y[1] + height) for value in ys]  # plotext walks every dot of a line
+    xs, ys = clipped(*points, *y)  # plotext walks every dot of a line, also far outside
     if glyphs == "braille":
         cells = _cells(_plot(xs, ys, x, y, columns, rows, "braille"), rows, columns)
         return _thicken(cells) if bold else cells

@@ -19,12 +19,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.console.charts.axes import MINUS, Axis, fine_log_axis, log_axis, signed_number, x_axis, y_axis
+from slmtui.console.charts.axes import MINUS, Axis, exact_axis, fine_log_axis, log_axis, signed_number, x_axis, y_axis
 from slmtui.console.charts.cells import CellRow, Drawing
 from slmtui.console.charts.legend import Entry, put_legend
 from slmtui.console.charts.raster import DOTS, GLYPHS, SPACE, GlyphSet, Points, draw_line, over
-from slmtui.console.charts.series import decimate
-from slmtui.console.charts.spec import ChartSpec, Series, read_values, x_text, y_text
+from slmtui.console.charts.series import crossing, decimate
+from slmtui.console.charts.spec import ChartSpec, Range, Series, read_values, x_text, y_text
 from slmtui.console.text.glyphs import Glyphs
 
 LEAST_WIDTH, LEAST_HEIGHT = 20, 3  # of a chart that can be read
@@ -37,9 +37,12 @@ class RenderedChart:
 
     rows: list[CellRow]
     left: int = 0  # columns left of the canvas
-    x: Axis | None = None  # None where there was no room to draw
+    x: Axis | None = None  # None where nothing was drawn
+    y: Axis | None = None
     columns: int = 0  # of the canvas
+    canvas_rows: int = 0
     log_x: bool = False
+    log_y: bool = False
 
     def x_at(self, column: int) -> float | None:
         """The x in the middle of a column; None beside the canvas."""
@@ -48,6 +51,20 @@ class RenderedChart:
             return None
         drawn = self.x.low + (self.x.high - self.x.low) * at / max(1, self.columns - 1)
         return 10.0**drawn if self.log_x else drawn
+
+    def part(self, columns: Range, rows: Range) -> tuple[Range, Range]:
+        """The x and the y between two columns and between two rows, as far as they are on the canvas."""
+        assert self.x is not None
+        assert self.y is not None
+        ranges = []
+        for axis, cells, places, log in (
+            (self.x, self.columns, (columns[0] - self.left, columns[1] - self.left), self.log_x),
+            (self.y, self.canvas_rows, (self.canvas_rows - 1 - rows[1], self.canvas_rows - 1 - rows[0]), self.log_y),
+        ):
+            shares = (min(max(place / max(1, cells - 1), 0.0), 1.0) for place in places)
+            low, high = (axis.low + (axis.high - axis.low) * share for share in shares)
+            ranges.append((10.0**low, 10.0**high) if log else (low, high))
+        return ranges[0], ranges[1]
 
 
 def draw_chart(
@@ -121,7 +138,7 @@ def draw_chart(
         put_legend(drawing, _values(spec, glyph, cursor), ink)
     else:
         put_legend(drawing, _names(spec, glyph), ink)
-    return RenderedChart(drawing.rows(colour=colour), drawing.left, x, columns, spec.log_x)
+    return RenderedChart(drawing.rows(colour=colour), drawing.left, x, y, columns, rows, spec.log_x, spec.log_y)
 
 
 def _scaled(value: float, spec: ChartSpec) -> float:
@@ -132,12 +149,18 @@ def _scaled(value: float, spec: ChartSpec) -> float:
 
 
 def _seen(series: Series, spec: ChartSpec, width: int) -> Points:
+    """The points in view, as they are drawn, and those where the line comes into it and leaves it."""
+    places, limits = series.xs, spec.x_limits
     if spec.log_x:
-        xs, ys = np.log10(series.xs), np.asarray(series.ys, dtype=np.float64)  # a law's few points
-    else:
-        xs, ys = decimate(series.xs, series.ys, width, spec.x_limits)
+        places, limits = np.log10(series.xs), (math.log10(limits[0]), math.log10(limits[1]))
+    xs, ys = decimate(places, series.ys, width, limits)
     if spec.log_y:
         ys = np.log10(np.where(ys > 0.0, ys, np.nan))
+    start, end = (crossing(places, series.ys, at, lambda y: _scaled(y, spec)) for at in limits)
+    if not math.isnan(start):
+        xs, ys = np.insert(xs, 0, limits[0]), np.insert(ys, 0, start)
+    if not math.isnan(end):
+        xs, ys = np.append(xs, limits[1]), np.append(ys, end)
     # math.nan is one object, and equal to itself inside a tuple: so a line with gaps is found among those drawn before.
     return tuple(xs.tolist()), tuple(math.nan if math.isnan(y) else y for y in ys.tolist())
 
@@ -152,17 +175,20 @@ def _x_axis(spec: ChartSpec, columns: int) -> Axis:
 
 
 def _y_axis(spec: ChartSpec, points: Sequence[Points], rows: int) -> Axis:
+    if spec.y_range is not None:
+        return exact_axis(*spec.y_range, rows, signed=spec.signed, log=spec.log_y)
     values = [y for _, ys in points for y in ys]
-    values += [_scaled(value, spec) for value in (*(level.value for level in spec.levels), *(spec.y_limits or ()))]
+    if not spec.zoomed:
+        values += [_scaled(value, spec) for value in (*(level.value for level in spec.levels), *(spec.y_limits or ()))]
     values = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if spec.log_y:
         return fine_log_axis(10 ** min(values), 10 ** max(values), rows)
     axis = y_axis(min(values), max(values), rows, signed=spec.signed)
-    if not spec.bands:
+    borders = {0.0, *(limit for band in spec.bands for limit in (band.low, band.high))} if spec.bands else set()
+    seen = sorted((limit for limit in borders if axis.low <= limit <= axis.high), key=abs)
+    if len(seen) < 2:
         return axis
-    borders = {limit for band in spec.bands for limit in (band.low, band.high) if axis.low <= limit <= axis.high}
-    values = [0.0, *sorted(borders, key=abs)]
-    return replace(axis, ticks=tuple((value, signed_number(value, 1)) for value in values))
+    return replace(axis, ticks=tuple((value, signed_number(value, 1)) for value in seen))
 
 
 def _put_x_axis(drawing: Drawing, spec: ChartSpec, ticks: list[tuple[int, str]], glyph: GlyphSet) -> None:
@@ -174,7 +200,7 @@ def _put_x_axis(drawing: Drawing, spec: ChartSpec, ticks: list[tuple[int, str]],
         start = min(max(drawing.left, column - len(label) // 2), drawing.width - len(label))
         if drawing.is_free(row + 1, start, len(label) + 2):
             drawing.put(row + 1, start, label, "label")
-    unit = f" {spec.x_label} "
+    unit = f" {spec.x_label}{', zoomed' if spec.zoomed else ''} "
     drawing.put(row, drawing.width - len(unit) - 2, unit, "label")
 
 

@@ -6,6 +6,7 @@ Everywhere xs are in ascending order, and a y that is not finite is a gap.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -46,6 +47,28 @@ def decimate(
             out_x.append(float(x[end - 1]))
             out_y.append(math.nan)
     return np.array(out_x), np.array(out_y)
+
+
+def crossing(xs: Numbers, ys: Numbers, at: float, scale: Callable[[float], float]) -> float:
+    """The y, scaled as it is drawn, at which the line passes x = at; NaN if a point lies there, or none on a side."""
+    after = int(np.searchsorted(xs, at))
+    if not 0 < after < xs.size or xs[after] == at:
+        return math.nan
+    left, right = scale(float(ys[after - 1])), scale(float(ys[after]))
+    return left + (right - left) * float((at - xs[after - 1]) / (xs[after] - xs[after - 1]))
+
+
+def clipped(xs: Sequence[float], ys: Sequence[float], low: float, high: float) -> tuple[list[float], list[float]]:
+    """The line between two heights: it ends where it leaves them, with a gap until it is back."""
+    points: list[tuple[float, float]] = []
+    before_x = before_y = math.nan
+    for x, y in zip(xs, ys, strict=True):
+        for height in (low, high) if before_y < y else (high, low):
+            if min(before_y, y) < height < max(before_y, y):
+                points.append((before_x + (x - before_x) * (height - before_y) / (y - before_y), height))
+        points.append((x, y if low <= y <= high else math.nan))
+        before_x, before_y = x, y
+    return [x for x, _ in points], [y for _, y in points]
 
 
 def averages(

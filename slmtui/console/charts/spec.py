@@ -10,6 +10,8 @@ from slmtui.console.charts.palette import Role
 from slmtui.console.charts.series import Numbers, nearest
 from slmtui.words import clock
 
+Range = tuple[float, float]
+
 
 @dataclass(frozen=True, eq=False)
 class Series:
@@ -53,9 +55,11 @@ class Band:
 class ChartSpec:
     title: str  # what y is, with its unit, for whoever frames the chart
     series: Sequence[Series]
-    x_limits: tuple[float, float]  # to the planned end, so that the picture stands still
+    x_limits: Range  # to the planned end, so that the picture stands still
     x_label: str = "steps"
-    y_limits: tuple[float, float] | None = None  # at least these are in the picture
+    y_limits: Range | None = None  # at least these are in the picture
+    y_range: Range | None = None  # exactly these, as a person chose them
+    zoomed: bool = False  # x_limits are a part that a person chose: y goes by the lines in it alone
     levels: Sequence[ReferenceLine] = ()
     marks: Sequence[Mark] = ()
     bands: Sequence[Band] = ()

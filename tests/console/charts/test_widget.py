@@ -192,6 +192,158 @@ async def test_a_chart_without_points_has_no_cursor() -> None:
         assert app.read == []
 
 
+def in_view(chart: Chart) -> tuple[float, float]:
+    assert chart._drawn is not None
+    assert chart._drawn.x is not None
+    return chart._drawn.x.low, chart._drawn.x.high
+
+
+def values_in_view(chart: Chart) -> tuple[float, float]:
+    assert chart._drawn is not None
+    assert chart._drawn.y is not None
+    return chart._drawn.y.low, chart._drawn.y.high
+
+
+async def test_keys_zoom_and_pan_and_lead_back_to_all() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        chart = app.chart
+        chart.focus()
+        await pilot.press("up")
+        assert in_view(chart) == (0.5, 500.5)  # around the middle of what there is
+        await pilot.press("up", "pagedown")
+        assert in_view(chart) == (250.5, 500.5)
+        await pilot.press("pagedown", "pagedown")
+        assert in_view(chart) == (500.5, 750.5)
+        await pilot.press("pageup", "pageup", "pageup")
+        assert in_view(chart) == (125.5, 375.5)
+        await pilot.press("down", "down")
+        assert in_view(chart) == (0.0, 1000.0)
+        await pilot.press("up", *["left"] * 3, "up", "up")  # around the cursor
+        assert chart.cursor is not None
+        low, high = in_view(chart)
+        assert high - low == 125.0
+        assert low < chart.cursor < high
+        await pilot.press("home")  # the cursor takes what is in view along
+        assert in_view(chart) == (1.0, 126.0)
+        await pilot.press("0")
+        assert in_view(chart) == (0.0, 1000.0)
+
+
+async def test_keys_choose_a_range_of_y() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        chart = app.chart
+        chart.focus()
+        assert values_in_view(chart) == (0.0, 11.0)
+        await pilot.press("shift+up")
+        assert values_in_view(chart) == (2.75, 8.25)
+        await pilot.press("ctrl+down")
+        assert values_in_view(chart) == (0.0, 5.5)
+        await pilot.press("K", "ctrl+up", "J")
+        assert values_in_view(chart) == (1.375, 6.875)
+        chart.set_spec(losses(520))
+        assert values_in_view(chart) == (1.375, 6.875)
+        chart.set_spec(losses(520, title="gradient norm"))
+        assert values_in_view(chart) == (0.0, 11.0)
+        await pilot.press("shift+up", "up", "backspace")
+        assert values_in_view(chart) == (0.0, 11.0)
+        assert in_view(chart) == (0.0, 1000.0)
+
+
+async def test_what_is_in_view_stays_while_the_chart_grows_and_all_of_it_follows() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        chart = app.chart
+        chart.focus()
+        chart.set_spec(losses(500, x_limits=(0, 500)))
+        await pilot.press("up", "up")
+        part = in_view(chart)
+        chart.set_spec(losses(2000, x_limits=(0, 2000)))
+        assert in_view(chart) == part
+        await pilot.press("0")
+        assert in_view(chart) == (0.0, 2000.0)
+        chart.set_spec(losses(3000, x_limits=(0, 3000)))
+        assert in_view(chart) == (0.0, 3000.0)
+        await pilot.press("up")
+        chart.set_spec(losses(3000, x_limits=(0, 9000), x_label="tokens"))
+        assert in_view(chart) == (0.0, 9000.0)
+
+
+async def test_a_drag_selects_a_range_and_a_click_does_not() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        chart = app.chart
+        left, columns = chart._drawn.left, chart._drawn.columns  # type: ignore[union-attr]
+        at = [chart._drawn.x_at(column) for column in (left + 20, left + 60)]  # type: ignore[union-attr]
+        await pilot.mouse_down(Chart, offset=(left + 21, 5))
+        await pilot.hover(Chart, offset=(left + 61, 6))
+        marked = [s for s in chart.render_line(3) if s.style and s.style.reverse]
+        assert sum(len(segment.text) for segment in marked) == 41
+        await pilot.mouse_up(Chart, offset=(left + 61, 6))
+        assert in_view(chart) == pytest.approx(at)
+        assert columns > 60
+        assert chart.cursor is None
+        assert not any(s.style and s.style.reverse for y in range(22) for s in chart.render_line(y))
+        assert chart.zoom.y is None
+
+        before = values_in_view(chart)
+        await pilot.mouse_down(Chart, offset=(left + 31, 4))
+        await pilot.hover(Chart, offset=(left + 51, 12))
+        await pilot.mouse_up(Chart, offset=(left + 51, 12))
+        low, high = values_in_view(chart)
+        assert before[0] < low < high < before[1]
+        assert in_view(chart)[0] > at[0]  # type: ignore[operator]
+
+        await pilot.press("0")
+        await pilot.click(Chart, offset=(left + 31, 10))
+        await pilot.pause()
+        assert chart.cursor is not None
+        assert in_view(chart) == (0.0, 1000.0)
+
+
+class TwoCharts(App[None]):
+    def compose(self) -> ComposeResult:
+        one, other = Chart(losses(500), id="one"), Chart(losses(500, title="gap", signed=True), id="other")
+        one.link(other)
+        yield one
+        yield other
+
+
+async def test_linked_charts_share_their_cursor_and_their_range_of_x() -> None:
+    app = TwoCharts()
+    async with app.run_test(size=(100, 30)) as pilot:
+        one, other = app.query(Chart)
+        other.focus()
+        await pilot.press("left", "up", "shift+up")
+        assert (one.cursor, other.cursor) == (500.0, 500.0)
+        assert "500 steps  ─ train 0.567  ━ val 1.111" in "".join(shown(one))
+        assert "500 steps  ─ train +0.57  ━ val +1.11" in "".join(shown(other))
+        assert in_view(one) == in_view(other) == (250.0, 750.0)
+        assert one.zoom.y is None
+        assert other.zoom.y is not None
+        one.set_spec(losses(500, x_label="tokens"))  # what is drawn along something else stays as it is
+        await pilot.press("left")
+        assert one.cursor is None
+        assert other.cursor is not None
+        assert in_view(one) == (0.0, 1000.0)
+        assert in_view(other) == (250.0, 750.0)
+
+
+async def test_its_keys_stand_in_its_frame_while_it_has_the_focus() -> None:
+    app = ChartApp()
+    async with app.run_test(size=(100, 24)) as pilot:
+        app.screen.set_focus(None)
+        await pilot.pause()
+        app.chart.border_subtitle = "views"
+        app.chart.focus()
+        await pilot.pause()
+        assert "zoom" in str(app.chart.border_subtitle)
+        app.screen.set_focus(None)
+        await pilot.pause()
+        assert str(app.chart.border_subtitle) == "views"
+
+
 def colours(chart: Chart) -> set[str]:
     strips = [chart.render_line(y) for y in range(chart.size.height)]
     return {s.style.color.get_truecolor().hex for strip in strips for s in strip if s.style and s.style.color}

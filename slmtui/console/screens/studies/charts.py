@@ -42,7 +42,8 @@ def curves_chart(results: StudyResults, current: CellResult) -> ChartSpec | None
     planned = max((t.summary.max_iters for cell in chosen for t in cell.trials if t.summary is not None), default=0)
     running = any(trial.status == "running" for cell in chosen for trial in cell.trials)
     end = max(last, float(planned) if running else 0.0)
-    return ChartSpec(title="", series=series, x_limits=(0.0, end), log_y=True)  # one may have diverged
+    title = "validation loss (bits per byte)"
+    return ChartSpec(title=title, series=series, x_limits=(0.0, end), log_y=True)  # one may have diverged
 
 
 def law_chart(lines: Sequence[LawLine], current: CellResult) -> ChartSpec:
@@ -63,8 +64,8 @@ def law_chart(lines: Sequence[LawLine], current: CellResult) -> ChartSpec:
     least, most = min(float(line.tokens[0]) for line in lines), max(float(line.tokens[-1]) for line in lines)
     measured = [point.mean for line in lines for point in line.points]
     return ChartSpec(
-        title="", series=series, x_limits=(least, most), x_label="training tokens", log_x=True, log_y=True, marks=marks,
-        y_limits=(min(measured), max(measured)),
+        title="the law (bits per byte)", series=series, x_limits=(least, most), x_label="training tokens", log_x=True,
+        log_y=True, marks=marks, y_limits=(min(measured), max(measured)),
     )  # fmt: skip
 
 

@@ -223,6 +223,7 @@ class StudiesScreen(ConsoleScreen):
             at = next((place for place, cell in enumerate(study.results.cells) if cell is best), 0)
             heat_map.show(study.grid, study.results.cells, at=at)
             self._seen = (study.path, study.grid)
+            self._show_whole_chart()
             self.query_one("#grid-panel").border_title = Content(f"{visible(study.name)} · {VIEWS['grid']}")
         heat_map.show(study.grid, study.results.cells)
         if self._sought is not study.results:
@@ -295,6 +296,12 @@ class StudiesScreen(ConsoleScreen):
                 charts.first().set_spec(spec)
             else:
                 box.mount(Chart(spec, id="study-chart"))
+
+    def _show_whole_chart(self) -> None:
+        from slmtui.console.charts.widget import Chart
+
+        for chart in self.query(Chart):
+            chart.show_all()
 
     # ---- keys ----
 

@@ -15,6 +15,7 @@ class TrainCharts:
 
     def __init__(self) -> None:
         self.upper, self.gap = Chart(id="loss", classes="panel"), Chart(id="gap", classes="panel")
+        self.upper.link(self.gap)
         self.view = TrainView()
         self._gap_drawn: tuple[object, ...] = ()
 

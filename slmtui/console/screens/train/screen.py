@@ -237,6 +237,7 @@ class TrainScreen(ConsoleScreen):
             self.history = None
         elif self.history is None or self.history.run != self.host.watched:
             self.history = RunHistory(self.host.watched)
+            self.charts.upper.show_all()
             self._stale = True
 
     def _show(self, history: RunHistory, summary: RunSummary) -> None:
@@ -345,6 +346,7 @@ class TrainScreen(ConsoleScreen):
         self._change_view(replace(self.charts.view, smoothing=not self.charts.view.smoothing))
 
     def action_recent(self) -> None:
+        self.charts.upper.show_all()
         self._change_view(replace(self.charts.view, recent=not self.charts.view.recent))
 
     def action_table(self) -> None:

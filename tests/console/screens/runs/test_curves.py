@@ -108,3 +108,23 @@ async def test_a_metric_follows_a_run_that_goes_on(checkpoints: Path) -> None:
         with run.log_file.open("a") as log:
             log.write(to_json(events.Step(step=300, loss=1.0, learning_rate=1e-3, grad_norm=7.0, tokens=9)) + "\n")
         await opened.until(lambda: opened.curves == {"phase1-001": [1.0, 1.0, 7.0]})
+
+
+async def test_the_range_in_view_stays_from_run_to_run(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    done_run(checkpoints, "phase1-002", losses=[(6.0, 6.1), (2.0, 2.2)])
+    async with open_runs(checkpoints) as opened:
+        chart = opened.screen.query_one(Chart)
+        chart.focus()
+        await opened.press("up")
+        assert "zoom" in str(opened.screen.query_one("#curves").border_subtitle)
+        part = chart.zoom.x
+        assert part is not None
+        opened.table.focus()
+        await opened.press("j")
+        await opened.until(lambda: list(opened.curves) == ["phase1-002"])
+        assert chart.zoom.x == part
+        assert str(opened.screen.query_one("#curves").border_subtitle) == "f next metric"
+        chart.focus()
+        await opened.press("0")
+        assert chart.zoom.x is None

@@ -21,6 +21,7 @@ from slmtui.config.phase_file import load_phase
 from slmtui.config.study import load_study
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
+from slmtui.console.charts.zoom import Zoom
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
 from slmtui.console.screens.studies.grid import LEVELS, SHADES, level
@@ -167,6 +168,30 @@ async def test_every_view_can_be_gone_through_at_every_size(folder: Path, size: 
         await opened.until(lambda: "supported: More data" in opened.text("#claims-text"))
         await opened.press("v")
         await opened.until(lambda: opened.screen.query_one(TrialList).row_count == 3)
+
+
+async def test_a_part_of_a_chart_is_left_with_its_x_and_with_its_study(folder: Path) -> None:
+    for name in ("one", "other"):
+        write_trials(RUNS, write_study(folder, name))
+    async with open_studies(WIDE) as opened:
+        await opened.until(lambda: opened.screen.finding is not None and opened.screen.query(Chart))
+        chart = opened.screen.query_one(Chart)
+        await opened.until(lambda: chart.spec is not None)
+        chart.focus()
+        await opened.press("up", "shift+up")
+        assert chart.zoom.x is not None
+        assert chart.zoom.y is not None
+        await opened.press("v")
+        await opened.until(lambda: chart.spec is not None and chart.spec.log_x)
+        assert chart.zoom == Zoom()
+        await opened.press("left", "up", "left")  # on logarithmic axes, too
+        assert chart.zoom.x is not None
+        assert chart.cursor is not None
+        assert chart.zoom.x[0] <= chart.cursor <= chart.zoom.x[1]
+        await opened.press("escape")
+        assert chart.cursor is None
+        await opened.press("escape", "j")
+        await opened.until(lambda: chart.zoom == Zoom())
 
 
 @pytest.mark.parametrize("size", [NARROW, WIDE], ids=str)

@@ -136,6 +136,37 @@ async def test_keys_change_the_view(make_console: MakeConsole, finished_run: Run
         await until(pilot, lambda: type(app.screen).__name__ == "Message")
 
 
+async def test_a_zoomed_chart_stays_while_the_run_goes_on_and_both_show_the_same_steps(
+    make_console: MakeConsole, project: Path, until: Until
+) -> None:
+    run = written_runs.done_run(project / "checkpoints", "tiny-001", reason=None)
+    written_runs.done_run(project / "checkpoints", "tiny-000")
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+        app.watched = run
+        upper, gap = (app.screen.query_one(name, Chart) for name in ("#loss", "#gap"))
+        await until(pilot, lambda: run.name in text_of(app, "#phase-title") and gap.spec is not None)
+        upper.focus()
+        await pilot.press("up", "left")
+        part = upper.zoom.x
+        assert part is not None
+        assert gap.zoom.x == part
+        assert gap.cursor == upper.cursor == 200.0
+        more = written_runs.evaluations([(1.0, 5.0)] * 10, at=written_runs.BEGAN + 9)[-6:]
+        with run.log_file.open("a") as log:
+            log.writelines(to_json(event) + "\n" for event in more)
+        await until(pilot, lambda: gap.spec is not None and len(gap.spec.series[0].xs) > 3)
+        assert upper.zoom.x == gap.zoom.x == part
+        await pilot.press("f")  # the next metric, of the same steps
+        assert upper.zoom.x == part
+        await pilot.press("z")  # the last tenth
+        assert upper.zoom.x is None
+        await pilot.press("z", "up")
+        app.watched = Run(project / "checkpoints" / "tiny-000")
+        await until(pilot, lambda: upper.zoom.x is None)
+        assert gap.zoom.x is None
+
+
 async def test_keys_steer_the_training(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
     app = make_console(phases=[make_phase(*LONG)])
     async with app.run_test(size=WIDE) as pilot:
@@ -332,7 +363,7 @@ async def test_the_bottom_line_names_what_is_of_use_and_does_not_move(
         app.screen.query_one("#gap", Chart).focus()
         await pilot.pause()
         assert str(app.screen.query_one(Hints).render()) == hints
-        assert "read values" in str(app.screen.query_one("#gap", Chart).border_subtitle)
+        assert "← → read" in str(app.screen.query_one("#gap", Chart).border_subtitle)
 
 
 @pytest.mark.parametrize(
