@@ -90,7 +90,7 @@ class Chart(Widget, can_focus=True):
         self.cursor: float | None = None  # an x
         self.zoom = Zoom()
         self._linked: tuple[Chart, ...] = ()
-        self._frame_said: str | None = None  # in its frame without the focus
+        self._frame_said = ""  # in its frame without the focus
         self._pressed: Offset | None = None  # where the mouse was pressed
         self._dragged: Offset | None = None  # where it was drawn to from there
         self._drawn: rendering.RenderedChart | None = None
@@ -211,11 +211,11 @@ class Chart(Widget, can_focus=True):
 
     def on_focus(self) -> None:
         """Its keys stand in its frame, and not in the bottom line, whose keys would move."""
-        self._frame_said = self._frame.border_subtitle
-        self._frame.border_subtitle = HINT
+        self._frame_said = self._frame.border_subtitle or ""
+        self._frame.border_subtitle = f"{self._frame_said}  {HINT}".strip()
 
     def on_blur(self) -> None:
-        if self._frame.border_subtitle == HINT:
+        if str(self._frame.border_subtitle).endswith(HINT):
             self._frame.border_subtitle = self._frame_said
         self._pressed = self._dragged = None
         self.read_at(None)
