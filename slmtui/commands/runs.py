@@ -17,7 +17,7 @@ from slmtui.project import how_to_train
 from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import State, runs_and_faults
 from slmtui.runs.summary import RunSummary, bits_above, summarise
-from slmtui.runs.tags import BASELINE, read_tags
+from slmtui.runs.tags import ARCHIVED, BASELINE, read_tags
 
 HEADER = (
     "run",
@@ -42,9 +42,10 @@ ADAPTIVE = ("static", "static b/byte", "adaptive", "adaptive b/byte", "decides")
 
 
 @click.command(cls=Job, help=__doc__)
+@click.option("--all", "with_archived", is_flag=True, help="also those that are archived")
 @json_option("one JSON line for each run")
 @checkpoints_option
-def command(as_json: bool, checkpoints: Path) -> ExitStatus:
+def command(with_archived: bool, as_json: bool, checkpoints: Path) -> ExitStatus:
     runs, faults = runs_and_faults(checkpoints)
     for run, fault in faults.items():  # the others are to be seen all the same
         say(f"{run.folder}: {fault}")
@@ -57,7 +58,11 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
             found.append(summarise(run))
         except LogError as error:
             say(str(error))
+    hidden = 0 if with_archived else sum(summary.name in tags.archived for summary, _ in found)
+    if hidden:
+        say(f"{words.plural(hidden, 'run')} left out (archived); slmtui runs --all has them")
     baseline = next((summary for summary, _ in found if BASELINE in tags.of(summary.name)), None)
+    found = [(s, state) for s, state in found if with_archived or s.name not in tags.archived]
     above = {s.name: bits_above(s, baseline) if baseline is not None else None for s, _ in found}
     if as_json:
         for summary, state in found:
@@ -65,13 +70,14 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
             told = {
                 "tags": tags.of(summary.name),
                 "note": tags.note(summary.name),
+                "archived": summary.name in tags.archived,
                 "above_baseline": above[summary.name],
             }
             put(json.dumps(first | dataclasses.asdict(summary) | told))
         return ExitStatus.DONE
     if not found:
         if runs or faults:
-            return ExitStatus.DONE  # it was said what is wrong with each
+            return ExitStatus.DONE  # it was said what is with each
         say(f"no runs in {checkpoints} yet; train one with: {', then '.join(how_to_train(checkpoints))}")
         return ExitStatus.DONE
     adaptive = any(summary.best_adaptive_loss is not None for summary, _ in found)
@@ -88,9 +94,10 @@ def command(as_json: bool, checkpoints: Path) -> ExitStatus:
     if any(summary.gate for summary, _ in found):
         gates = ("gate", *(summary.gate or "–" for summary, _ in found))
         rows = [(*row, word) for row, word in zip(rows, gates, strict=True)]
-    if any(tags.of(summary.name) for summary, _ in found):
-        named = ("tags", *(visible(", ".join(tags.of(summary.name))) for summary, _ in found))
-        rows = [(*row, word) for row, word in zip(rows, named, strict=True)]
+    named = {s.name: (*tags.of(s.name), *([ARCHIVED] if s.name in tags.archived else [])) for s, _ in found}
+    if any(named.values()):
+        words_of = ("tags", *(visible(", ".join(names)) for names in named.values()))
+        rows = [(*row, word) for row, word in zip(rows, words_of, strict=True)]
     width = get_terminal_size().columns if sys.stdout.isatty() else None
     shown, left_out = fitting(rows, width)
     for line in aligned(shown):

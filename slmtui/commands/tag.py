@@ -5,6 +5,7 @@ slmtui tag latest                 one run: its tags, its note, and what it came 
 slmtui tag latest good v1.2       a tag names one run, and moves to this one
 slmtui tag latest --note "lower rate"   a note takes the place of the last one; an empty one removes it
 slmtui tag --remove good          the tag names no run any more
+slmtui tag latest --archive       lists leave it out from now on; --unarchive takes that back
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say, visible
 from slmtui.runs.run import Run, all_runs, find_run, newest_first
 from slmtui.runs.summary import summarise
-from slmtui.runs.tags import read_tags, refuse_name, set_note, set_tags
+from slmtui.runs.tags import read_tags, refuse_name, set_archived, set_note, set_tags
 
 
 @click.command(cls=Job, help=__doc__)
@@ -27,14 +28,18 @@ from slmtui.runs.tags import read_tags, refuse_name, set_note, set_tags
 @click.argument("names", nargs=-1, metavar="[NAME …]", shell_complete=tag_names)
 @click.option("--note", metavar="TEXT", help="note something of the run")
 @click.option("--remove", multiple=True, metavar="NAME", shell_complete=tag_names, help="remove a tag; may be repeated")
+@click.option("--archive/--unarchive", default=None, help="leave the run out of lists; or no longer")
 @json_option("one JSON line for each run")
 @checkpoints_option
 def command(
-    run: str | None, names: tuple[str, ...], note: str | None, remove: tuple[str, ...], as_json: bool, checkpoints: Path
-) -> ExitStatus:
+    run: str | None, names: tuple[str, ...], note: str | None, remove: tuple[str, ...], archive: bool | None,
+    as_json: bool, checkpoints: Path,
+) -> ExitStatus:  # fmt: skip
     found = None if run is None else find_run(checkpoints, run)
     if note is not None and found is None:
         raise click.UsageError("--note is of a run: name it")
+    if archive is not None and found is None:
+        raise click.UsageError(f"--{'' if archive else 'un'}archive is of a run: name it")
     if found is not None and not found.is_in(checkpoints):
         raise UserError(f"{found.folder}: not in {checkpoints}; its tags are beside it: choose --checkpoints DIR")
     there = [one.name for one in all_runs(checkpoints)]
@@ -58,7 +63,10 @@ def command(
         if note is not None:
             set_note(checkpoints, found.name, note)
             put(f"{found.name}: noted" if note.strip() else f"{found.name}: no note any more")
-    if names or remove or note is not None:
+        if archive is not None:
+            set_archived(checkpoints, [found.name], archive)
+            put(f"{found.name}: {'archived' if archive else 'in lists again'}")
+    if names or remove or note is not None or archive is not None:
         return ExitStatus.DONE
     tags = read_tags(checkpoints)
     chosen = [found] if found is not None else newest_first(all_runs(checkpoints))

@@ -50,6 +50,7 @@ class RunListing:
     problem: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""  # what a person noted of it
+    archived: bool = False  # left out of lists unless it is asked for
     above_baseline: float | None = None  # bits_above the run that is tagged BASELINE; None, too, where none is
 
     @property
@@ -119,9 +120,10 @@ class _Reader:
     def look(self, fault: str, tags: Tags) -> RunListing:
         """fault: why the run cannot be looked into, "" if it can."""
         listed = self._look(fault)
-        named, note = tags.of(self.run.name), tags.note(self.run.name)
-        if (listed.tags, listed.note) != (named, note):
-            listed = self._listed = replace(listed, tags=named, note=note)
+        name = self.run.name
+        told = tags.of(name), tags.note(name), name in tags.archived
+        if (listed.tags, listed.note, listed.archived) != told:
+            listed = self._listed = replace(listed, tags=told[0], note=told[1], archived=told[2])
         return listed
 
     def beside(self, baseline: RunSummary | None) -> RunListing:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 from slmtui.config.deciding import Decides
 from slmtui.runs.log_reader import LogReader
@@ -25,6 +27,9 @@ class RunSummary:
 
     name: str
     phase: str = ""
+    study: str = ""  # that it is a trial of
+    seed: int | None = None
+    settings: str = ""  # fingerprint of the phase without its names and its seed: where it is the same, chance differs
     step: int = 0
     max_iters: int = 0
     parameters: int = 0
@@ -83,7 +88,8 @@ class RunSummary:
         self.reason, self.cause = None, ""
         match event:
             case events.RunStarted():
-                self.phase = event.phase["phase"]["name"]
+                self.phase, self.study = event.phase["phase"]["name"], str(event.phase["phase"].get("study") or "")
+                self.seed, self.settings = event.phase["training"].get("seed"), settings_of(event.phase)
                 self.max_iters = event.phase["training"]["max_iters"]
                 self.parameters = event.parameters["total"]
                 self.data, self.code = event.data.fingerprint, code_of(event.versions)
@@ -141,6 +147,13 @@ def bits_above(run: RunSummary, other: RunSummary) -> float | None:
     if mine is None or its is None or not run.val_text or run.val_text != other.val_text:
         return None
     return mine - its if math.isfinite(mine - its) else None
+
+
+def settings_of(phase: Mapping[str, Any]) -> str:
+    """A fingerprint of a phase's values, but for its names and its seed."""
+    values = {section: dict(keys) for section, keys in phase.items() if section != "phase"}
+    values.get("training", {}).pop("seed", None)
+    return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def code_of(versions: Mapping[str, str]) -> str:

@@ -25,6 +25,11 @@ def rows_of(app: App[Any]) -> list[Strip]:
     return app.screen._compositor.render_strips()  # Textual has no public way to it
 
 
+def seen(app: App[Any]) -> str:
+    """The letters of the screen."""
+    return "\n".join("".join(segment.text for segment in row) for row in rows_of(app))
+
+
 def toasts(app: App[Any]) -> list[str]:
     """The texts of the toasts that are shown, the newest last."""
     return [note.message for note in app._notifications]  # nor to them

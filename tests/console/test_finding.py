@@ -28,7 +28,7 @@ def test_every_screen_has_keys_to_be_found() -> None:
 @pytest.mark.parametrize(
     ("typed", "where", "so"),
     [
-        ("runs: sort", "runs", lambda app: app.screen.order != "run"),
+        ("runs: sort", "runs", lambda app: app.screen.panel.order != "run"),
         ("phases: file", "phases", lambda app: app.screen.editor.view == "file"),
         ("train: log-y", "train", lambda app: app.screen.charts.view.log_y),
         ("run tiny-001", "train", lambda app: app.watched.name == "tiny-001"),

@@ -141,9 +141,9 @@ async def test_changed_keys_do_it_and_are_shown(make_console: MakeConsole, proje
         assert isinstance(runs, RunsScreen)
         await pilot.press("s")
         await pilot.pause()
-        assert runs.order == "run"  # the old key does nothing any more
+        assert runs.panel.order == "run"  # the old key does nothing any more
         await pilot.press("f5", "question_mark")
-        await until(pilot, lambda: runs.order == "-phase" or runs.order.startswith("-"))
+        await until(pilot, lambda: runs.panel.order == "-phase" or runs.panel.order.startswith("-"))
         await until(pilot, lambda: "f5 sort" in seen(app))  # the bottom line
         assert "f9 help" in seen(app)
         words = [line.split(maxsplit=2) for line in help_for(app.screen).text.split("\n")]
@@ -184,9 +184,9 @@ async def test_with_a_mistake_the_usual_keys_work_and_it_is_said(
         assert isinstance(runs, RunsScreen)
         await pilot.press("f5")
         await pilot.pause()
-        assert runs.order == "run"
+        assert runs.panel.order == "run"
         await pilot.press("s")
-        await until(pilot, lambda: runs.order != "run")
+        await until(pilot, lambda: runs.panel.order != "run")
 
 
 def test_the_command_lists_all_ids_with_their_keys(

@@ -71,6 +71,28 @@ def test_what_is_tagged_or_noted_is_listed(checkpoints: Path, capsys: Captured) 
     assert "| tiny-002 (good) |" in capsys.readouterr().out
 
 
+def test_what_is_archived_is_listed_when_it_is_asked_for(checkpoints: Path, capsys: Captured) -> None:
+    assert main(["tag", "tiny-001", "good", "--archive"]) == 0
+    assert capsys.readouterr().out == "good: tiny-001\ntiny-001: archived\n"
+    assert main(["runs"]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[0] for line in out.splitlines()] == ["run", "tiny-002"]
+    assert err == "1 run left out (archived); slmtui runs --all has them\n"
+    assert main(["runs", "--all"]) == 0
+    rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert [(row[0], row[-1]) for row in rows[:2]] == [("run", "tags"), ("tiny-001", "archived")]
+    assert main(["runs", "--all", "--json"]) == 0
+    assert [json.loads(line)["archived"] for line in capsys.readouterr().out.splitlines()] == [True, False]
+    assert find_run(checkpoints, "good").name == "tiny-001"  # its names still name it
+    assert main(["tag", "good", "--unarchive"]) == 0
+    assert main(["runs"]) == 0
+    assert "tiny-001" in capsys.readouterr().out
+    assert main(["tag", "--archive"]) == 2
+    assert "--archive is of a run: name it" in capsys.readouterr().err
+    assert main(["tag", "tiny-001", "archived"]) == 2
+    assert "slmtui tag RUN --archive" in capsys.readouterr().err
+
+
 def test_best_is_the_run_with_the_fewest_bits_per_byte_on_the_newest_ones_text(checkpoints: Path) -> None:
     assert find_run(checkpoints, "best").name == "tiny-001"
     done_run(checkpoints, "easy-001", [(0.2, 0.1)], at=BEGAN + 30, val_text="b" * 64).phase_file.touch()

@@ -51,7 +51,7 @@ class FilterLine(Vertical):
         """Another filter is in force."""
 
     def __init__(self, fields: Mapping[str, Field[Any]], belongs_to: str) -> None:
-        """belongs_to: the selector of the list, which has the focus before and after."""
+        """belongs_to: the selector of the list, of which the one that is shown has the focus before and after."""
         super().__init__()
         self.fields, self.belongs_to = fields, belongs_to
         self.filter: Filter[Any] = Filter()
@@ -93,13 +93,22 @@ class FilterLine(Vertical):
     def leave(self) -> None:
         """Go on in the list, with the filter; not with one that is wrong."""
         if not self.has_class("-wrong"):
-            self.screen.query_one(self.belongs_to).focus()
+            self._to_list()
+
+    def _to_list(self) -> None:
+        for one in self.screen.query(self.belongs_to):
+            if one.display:
+                one.focus()
+
+    def put(self, typed: str) -> None:
+        """Have this filter, which is a right one, in force."""
+        self.query_one(FilterInput).value = typed
+        self._take(typed)
+        self._typing(False)
 
     def clear(self) -> None:
-        self.query_one(FilterInput).value = ""
-        self._take("")
-        self.screen.query_one(self.belongs_to).focus()
-        self._typing(False)
+        self.put("")
+        self._to_list()
 
     @on(Input.Changed)
     def _typed(self, event: Input.Changed) -> None:

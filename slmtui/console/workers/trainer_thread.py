@@ -63,7 +63,29 @@ class TrainerThread(threading.Thread):
 
     def waiting(self) -> list[str]:
         """The names of what is still to come."""
-        return [_name(job) for job in list(self._queue)]
+        return [name_of(job) for job in self.queue()]
+
+    def queue(self) -> list[Phase | Run]:
+        """What is still to come."""
+        with self._wake:
+            return list(self._queue)
+
+    def remove(self, job: Phase | Run) -> bool:
+        """Take one out of the queue; False if it is not there any more, since it has begun."""
+        with self._wake:
+            kept = [one for one in self._queue if one is not job]
+            there = len(kept) < len(self._queue)
+            self._queue = deque(kept)
+        return there
+
+    def move(self, job: Phase | Run, by: int) -> None:
+        """Let one be trained earlier (by < 0) or later by so many places, as far as there are any."""
+        with self._wake:
+            jobs = list(self._queue)
+            at = next((place for place, one in enumerate(jobs) if one is job), None)
+            if at is not None:
+                jobs.insert(min(max(0, at + by), len(jobs) - 1), jobs.pop(at))
+                self._queue = deque(jobs)
 
     @property
     def busy(self) -> bool:
@@ -103,13 +125,13 @@ class TrainerThread(threading.Thread):
                 if self._leaving or not self._queue:
                     return
                 job = self._queue.popleft()
-                self.preparing = _name(job)
+                self.preparing = name_of(job)
             try:
                 self._train(job)
             except (UserError, TrainingFailed) as error:
-                self._fail(Failure(_name(job), visible(str(error))))
+                self._fail(Failure(name_of(job), visible(str(error))))
             except Exception as error:
-                self._fail(Failure(_name(job), visible(f"{type(error).__name__}: {error}"), error))
+                self._fail(Failure(name_of(job), visible(f"{type(error).__name__}: {error}"), error))
             finally:
                 self.preparing = self.run_now = None
                 self.doing = ""
@@ -158,5 +180,6 @@ class TrainerThread(threading.Thread):
         self.finished.append(session.run)
 
 
-def _name(job: Phase | Run) -> str:
+def name_of(job: Phase | Run) -> str:
+    """Of a phase, or of a run to go on with."""
     return job.name if isinstance(job, Run) else job.phase.name

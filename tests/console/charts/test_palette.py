@@ -11,7 +11,7 @@ from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.hints import Hints
 from tests import written_runs
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
-from tests.console.screen_text import rows_of
+from tests.console.screen_text import rows_of, seen
 
 
 async def test_the_palette_has_every_action_once_with_its_key(
@@ -39,7 +39,7 @@ async def test_an_action_of_the_palette_is_done(make_console: MakeConsole, until
         await until(pilot, lambda: app.screen.has_class("-empty"))
         (queue,) = [c for c in app.get_system_commands(app.screen) if c.title.startswith("Queue")]
         await queue.callback()
-        await until(pilot, lambda: isinstance(app.screen, Message) and "The queue is empty" in app.screen.text)
+        await until(pilot, lambda: "Nothing is waiting" in seen(app))
 
 
 async def test_a_heading_is_shown_as_it_is_and_not_read_as_markup(make_console: MakeConsole, project: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from slmtui.console.filtering.expression import Field, Value
 from slmtui.console.screens.runs.words import STATE_COLOURS
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
-from slmtui.runs.tags import BASELINE
+from slmtui.runs.tags import ARCHIVED, BASELINE
 from slmtui.training.gap import WORDS, above_baseline
 from slmtui.words import NOTHING, clock, number
 
@@ -62,7 +62,7 @@ COLUMNS = (
         lambda r: (visible(r.title or r.summary.phase), "$quiet"), right=False, keep=0,
     ),
     RunColumn(
-        "tag", "tags", lambda r: ", ".join(r.tags), lambda r: (visible(", ".join(r.tags)), "$accent"), right=False,
+        "tag", "tags", lambda r: ", ".join(_tags(r)), lambda r: (visible(", ".join(_tags(r))), "$accent"), right=False,
         keep=8, rare=True,
     ),
     RunColumn("state", "state", lambda r: r.state, lambda r: (r.state, STATE_COLOURS[r.state]), right=False),
@@ -106,10 +106,21 @@ COLUMNS = (
 
 FIELDS: dict[str, Field[RunListing]] = {column.key: Field(column.value, column.right) for column in COLUMNS}
 FIELDS["note"] = Field(lambda r: r.note)
+FIELDS["study"] = Field(lambda r: r.summary.study)
 
 RUN, PHASE, TAGS = 0, 1, 2  # places in it
 MIXED = next(at for at, column in enumerate(COLUMNS) if column.mixed)
 ADAPTIVE = next(at for at, column in enumerate(COLUMNS) if column.adaptive)
+
+
+def _tags(run: RunListing) -> tuple[str, ...]:
+    return (*run.tags, *([ARCHIVED] if run.archived else []))
+
+
+def listed_runs(runs: Iterable[RunListing], typed: str) -> list[RunListing]:
+    """Those that a list is made of: archived ones where the filter that is typed says so, else the others."""
+    wanted = ARCHIVED in typed.casefold()
+    return [run for run in runs if run.archived == wanted]
 
 
 def _decides(run: RunListing) -> str:
@@ -220,10 +231,11 @@ def cells(run: RunListing) -> list[Cell]:
     return [column.cell(run) for column in COLUMNS]
 
 
-def fitting(rows: Sequence[Sequence[Cell]], width: int, order: str = "") -> Layout:
+def fitting(rows: Sequence[Sequence[Cell]], width: int, order: str = "", unwanted: Collection[str] = ()) -> Layout:
     """Leave out columns, the least needed first, until the rest fit into `width`. Texts may be cut.
 
     rows: what `cells` gives for each run. order: what they are sorted by, which the label of that column tells.
+    unwanted: keys of columns that a person does without.
     """
     arrow = DOWN if order.startswith(TURNED) else UP
     labels = [c.label + arrow * (c.key == order.removeprefix(TURNED)) for c in COLUMNS]
@@ -235,7 +247,8 @@ def fitting(rows: Sequence[Sequence[Cell]], width: int, order: str = "") -> Layo
     columns = [
         at
         for at, column in enumerate(COLUMNS)
-        if (mixes or not column.mixed)
+        if column.key not in unwanted
+        and (mixes or not column.mixed)
         and (learns_on or not column.adaptive)
         and (not column.rare or any(row[at][0] not in ("", NOTHING) for row in rows))
     ]

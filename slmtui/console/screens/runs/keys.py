@@ -6,7 +6,7 @@ from textual.binding import Binding, BindingType
 
 NEED_A_RUN = {
     "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
-    "turn", "metric", "tag", "note", "baseline", "compare",
+    "turn", "metric", "tag", "note", "baseline", "compare", "archive",
 }  # fmt: skip
 
 KEYS: list[BindingType] = [
@@ -41,6 +41,9 @@ KEYS: list[BindingType] = [
         tooltip="what differs between two runs: the marked ones, or one and the baseline",
     ),
     Binding("N", "note", "note", show=False, tooltip="note something of this run"),
+    Binding("A", "archive", "archive", show=False, tooltip="leave this run, or the marked ones, out of the list"),
+    Binding("m", "means", "means", show=False, tooltip="means of phases, then of studies, then the runs again"),
+    Binding("h", "columns", "columns", show=False, tooltip="choose the columns of the list"),
     Binding("s", "sort", "sort", tooltip="sort by the next column; after the last one, the newest first"),
     Binding("z", "turn", "turn", show=False, tooltip="turn the order round"),
 ]

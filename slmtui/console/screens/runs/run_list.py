@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -59,14 +59,16 @@ class RunList(DataTable[Text]):
     def go_to(self, name: str) -> None:
         self.move_cursor(row=self.names.index(name), animate=False)
 
-    def show(self, runs: Sequence[RunListing], marks: Mapping[str, str], width: int, order: str) -> None:
+    def show(
+        self, runs: Sequence[RunListing], marks: Mapping[str, str], width: int, order: str, unwanted: Collection[str]
+    ) -> None:
         """Show these runs in this order, in `width` columns; `marks` gives the colour of those that are marked.
 
-        order: the one that they are in, as sort_runs names it.
+        order: the one that they are in, as sort_runs names it. unwanted: keys of columns that a person does without.
         """
         self._cells = {run.name: self._cells_of(run) for run in runs}
         self._colours = self.app.theme_variables
-        layout = fitting([found for _, found in self._cells.values()], width, order)
+        layout = fitting([found for _, found in self._cells.values()], width, order, unwanted)
         rows = {name: self._row(found, marks.get(name), layout) for name, (_, found) in self._cells.items()}
         if layout == self._layout_now and list(rows) == list(self._shown):
             for at, (name, row) in enumerate(rows.items()):

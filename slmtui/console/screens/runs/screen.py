@@ -10,7 +10,6 @@ from typing import ClassVar
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import DataTable, Static
 
@@ -19,14 +18,15 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.filtering.line import FilterLine
-from slmtui.console.screens.runs.columns import FIELDS, is_order, next_order, order_words, sort_runs, turned_order
+from slmtui.console.screens.runs.columns import FIELDS
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
-from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash
+from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash, names_of
 from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.keys import KEYS, NEED_A_RUN
 from slmtui.console.screens.runs.naming import ask_note, ask_steps, ask_tags
 from slmtui.console.screens.runs.reporting import written_reports
 from slmtui.console.screens.runs.run_list import RunList
+from slmtui.console.screens.runs.runs_panel import RunsPanel
 from slmtui.console.screens.runs.side_by_side import compare
 from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed
 from slmtui.console.workers.rhythm import Rhythm
@@ -36,21 +36,19 @@ from slmtui.output import visible
 from slmtui.project import how_to_train
 from slmtui.runs.continuing import continued, why_not_continued
 from slmtui.runs.control import now
+from slmtui.runs.groups import RunGroup, group_words
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
-from slmtui.runs.tags import BASELINE, set_tags
+from slmtui.runs.tags import BASELINE, set_archived, set_tags
 from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
-FRAME = 5  # columns that the panel and the scrollbar take from the table
 STEERING: dict[CommandKind, str] = {"pause": "P", "resume": "P", "stop": "S"}
-SORT_MEMORY = "order of runs"
+NO_GROUP = "No run is like that; esc clears the filter.", "None of these runs belongs to a study."
 
 
 class RunsScreen(ConsoleScreen):
     CSS = """
-    RunsScreen #runs-panel { height: auto; max-height: 60%; }
-    RunsScreen #runs-list { height: auto; max-height: 100%; overflow-x: hidden; }
     RunsScreen #about { height: auto; padding: 0 2; }
     RunsScreen #curves { height: 1fr; min-height: 6; }
     RunsScreen #empty { display: none; height: 1fr; content-align: center middle; text-align: center; color: $quiet; }
@@ -73,16 +71,12 @@ class RunsScreen(ConsoleScreen):
         self._problem = ""  # why there are none
         self._shown_once = False
         self._watched: Run | None = None  # when this screen was shown last
-        self._wanted: Run | None = None  # what the cursor is to go to once it is listed
-        self._left_at: str | None = None  # where the cursor was when it began to be wanted
         self._index: RunIndex | None = None
         self._looks = Rhythm(LOOK)
 
     def body(self) -> ComposeResult:
-        with Vertical(id="runs-panel", classes="panel") as panel:
-            panel.border_title = "runs"
-            yield RunList(id="runs-list")
-        yield FilterLine(FIELDS, "#runs-list")
+        yield RunsPanel(self.host.ui_state, id="runs-panel")
+        yield FilterLine(FIELDS, "#runs-panel DataTable")
         yield Static("", id="about", markup=False)
         yield CurvesPanel(id="curves")
         yield Static("", id="empty", markup=False)
@@ -92,6 +86,10 @@ class RunsScreen(ConsoleScreen):
         self.query_one(RunList).focus()
         self.app.theme_changed_signal.subscribe(self, lambda _: self._show())
         self._show()
+
+    @property
+    def panel(self) -> RunsPanel:
+        return self.query_one(RunsPanel)
 
     @property
     def ready(self) -> bool:
@@ -121,34 +119,20 @@ class RunsScreen(ConsoleScreen):
         runs = {run.name: run for run in message.runs}
         # The comparison is quick, since a run that did not change is the same object.
         if self._shown_once and runs == self.runs and message.problem == self._problem:
-            self._go_to_wanted()
+            self.panel.go_to_wanted(self.runs)
             self._show_current()
             return
         self.runs, self._problem, self._shown_once = runs, message.problem, True
         self.marked = {name: role for name, role in self.marked.items() if name in self.runs}
         self._show()
-        self._go_to_wanted()
+        self.panel.go_to_wanted(self.runs)
 
     def on_screen_resume(self) -> None:
         """The cursor comes with the run that is watched, if it is another than the last time."""
         if self.host.watched != self._watched:
-            self._watched = self._wanted = self.host.watched
-            self._left_at = self.query_one(RunList).current
-            self._go_to_wanted()
-
-    def _go_to_wanted(self) -> None:
-        """Now, or when the run is listed, unless a person has moved the cursor by then."""
-        table, run = self.query_one(RunList), self._wanted
-        if run is None:
-            return
-        if self._left_at not in (None, table.current):
-            self._wanted = None
-        elif run.name in self.runs:
-            if run.name in table.names:  # and not left out by the filter
-                table.go_to(run.name)
-            self._wanted = None
-        else:
-            self._left_at = table.current
+            self._watched = self.host.watched
+            self.panel.want(None if self._watched is None else self._watched.name)
+            self.panel.go_to_wanted(self.runs)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)
@@ -170,12 +154,7 @@ class RunsScreen(ConsoleScreen):
                 f"Press p, choose a phase and start it,\nor train one without a screen:\n{visible(train)}"
             )
             return
-        panel, table = self.query_one("#runs-panel"), self.query_one(RunList)
-        line, had = self.query_one(FilterLine), bool(table.names)
-        runs = sort_runs(line.keep(list(self.runs.values())), self.order)
-        table.show(runs, self._mark_colours(), self.app.size.width - FRAME, self.order)
-        panel.border_subtitle = f"{len(self.runs)} · {order_words(self.order)}"
-        if had != bool(runs):
+        if self.panel.show(self.runs, self.query_one(FilterLine), self._mark_colours()):
             self.refresh_bindings()
         self._show_current()
 
@@ -185,6 +164,9 @@ class RunsScreen(ConsoleScreen):
 
     @on(DataTable.RowHighlighted)
     def _show_current(self) -> None:
+        if self.panel.grouped is not None:
+            self._show_group(self.panel.group)
+            return
         if (run := self.current) is None:
             if self.runs:
                 self.query_one("#about", Static).update("No run is like that; esc clears the filter.")
@@ -195,6 +177,14 @@ class RunsScreen(ConsoleScreen):
         self.query_one("#about", Static).update(visible(words + told_of(run)))
         roles = self._roles(run)
         self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
+
+    def _show_group(self, group: RunGroup | None) -> None:
+        """What is known of the group under the cursor, and the curves of its best runs."""
+        words = group_words(group) if group is not None else NO_GROUP[self.panel.grouped == "study"]
+        self.query_one("#about", Static).update(visible(words))
+        runs = [] if group is None else (group.counted or group.runs)[: len(RUN_ROLES)]
+        roles = {run.name: role for run, role in zip(runs, RUN_ROLES, strict=False)}
+        self.query_one(CurvesPanel).show(runs, roles, runs[0].name if runs else "")
 
     def _roles(self, current: RunListing) -> dict[str, Role]:
         """The marked runs, each with the colour it got when it was marked, and the run under the cursor."""
@@ -209,13 +199,7 @@ class RunsScreen(ConsoleScreen):
     @property
     def current(self) -> RunListing | None:
         """The run under the cursor."""
-        return self.runs.get(self.query_one(RunList).current or "")
-
-    @property
-    def order(self) -> str:
-        """What the list is sorted by, as sort_runs names it."""
-        order = self.host.ui_state.text(SORT_MEMORY, "run")
-        return order if is_order(order) else "run"
+        return self.runs.get(self.panel.current or "")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in NEED_A_RUN:
@@ -224,7 +208,26 @@ class RunsScreen(ConsoleScreen):
 
     # ---- keys ----
 
-    @on(DataTable.RowSelected)
+    def action_means(self) -> None:
+        self.panel.regroup()
+        self._show()
+        self.refresh_bindings()
+
+    @on(DataTable.RowSelected, "#groups-list")
+    def _open_group(self) -> None:
+        """Its runs: the filter that takes them is seen, and can be changed."""
+        if (group := self.panel.group) is not None:
+            self.query_one(FilterLine).put(f'{self.panel.grouped}="{group.name}"')
+            self.panel.list_by(None)
+            self._show()
+            self.refresh_bindings()
+
+    @work
+    async def action_columns(self) -> None:
+        await self.panel.choose_columns()
+        self._show()
+
+    @on(DataTable.RowSelected, "#runs-list")
     def action_watch(self) -> None:
         if run := self.current:
             self.host.watch_run(run.run)
@@ -244,13 +247,11 @@ class RunsScreen(ConsoleScreen):
         self.query_one(CurvesPanel).next_metric()
 
     def action_sort(self) -> None:
-        self._sort(next_order(self.order, self.query_one(RunList).columns_shown))
+        self.panel.sort()
+        self._show()
 
     def action_turn(self) -> None:
-        self._sort(turned_order(self.order))
-
-    def _sort(self, order: str) -> None:
-        self.host.ui_state.remember(SORT_MEMORY, order)
+        self.panel.turn()
         self._show()
 
     def action_copy(self) -> None:
@@ -320,7 +321,7 @@ class RunsScreen(ConsoleScreen):
 
     def action_undo(self) -> None:
         if back := bring_back_last(self.host.checkpoints, self._say):
-            self._wanted, self._left_at = back, self.query_one(RunList).current
+            self.panel.want(back.name)
 
     @work
     async def action_empty_trash(self) -> None:
@@ -330,6 +331,19 @@ class RunsScreen(ConsoleScreen):
     async def action_tag(self) -> None:
         if (run := self.current) is not None:
             self._write(await ask_tags(self.app, run, list(self.runs), self.host.checkpoints))
+
+    def action_archive(self) -> None:
+        """This run or, if several are marked, all of them: out of the list, or into it again."""
+        if (run := self.current) is None:
+            return
+        chosen, self.marked = self._chosen(run), {}
+        self._write(partial(set_archived, self.host.checkpoints, [one.name for one in chosen], not run.archived))
+        verb = "is" if len(chosen) == 1 else "are"
+        self._say(f"{names_of(chosen)} {verb} {'in the list again' if run.archived else 'archived'}")
+
+    def _chosen(self, run: RunListing) -> list[RunListing]:
+        """The marked runs, if there are several; else this one."""
+        return [self.runs[name] for name in self.marked] if len(self.marked) > 1 else [run]
 
     def action_baseline(self) -> None:
         """Have the tag that the gate and the command line know name this run, or none if it does already."""
@@ -346,7 +360,7 @@ class RunsScreen(ConsoleScreen):
 
     @work
     async def action_note(self) -> None:
-        if (run := self.current) is not None:
+        if run := self.current:
             self._write(await ask_note(self.app, run, self.host.checkpoints))
 
     @work(thread=True, group="tags")
@@ -358,9 +372,8 @@ class RunsScreen(ConsoleScreen):
             self.app.call_from_thread(self._say, str(error), wrong=True)
 
     def action_report(self) -> None:
-        if (run := self.current) is None:
-            return
-        self._report([self.runs[name] for name in self.marked] if len(self.marked) > 1 else [run])
+        if run := self.current:
+            self._report(self._chosen(run))
 
     @work(thread=True, group="report")
     def _report(self, chosen: list[RunListing]) -> None:

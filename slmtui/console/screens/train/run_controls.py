@@ -8,7 +8,9 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.asking import LastAsked, pause_or_resume
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.screens.train.queue_dialog import QueueDialog
 from slmtui.errors import UserError
+from slmtui.output import visible
 from slmtui.project import default_phase_file
 from slmtui.runs.control import now
 from slmtui.runs.history import RunHistory
@@ -16,7 +18,7 @@ from slmtui.runs.run import ALIVE, State
 from slmtui.training.control import CommandKind
 
 RATE_FACTOR = 1.25  # of one press of + or −
-NEEDS_TRAINER = {"pause", "stop", "ask", "rate", "next"}  # actions of no use when nobody trains the run
+NEEDS_TRAINER = {"pause", "stop", "ask", "rate"}  # actions of no use when nobody trains the run
 
 
 class RunControls:
@@ -55,23 +57,18 @@ class RunControls:
         if said is not None and said.waits_for("stop"):
             self.ask("stop")
             return
-        self._confirm_stop("stop", "Stop this run and save it? Runs can resume it later.")
+        trainer = self.screen.host.trainer
+        own = history is not None and trainer.run_now == history.run
+        waiting = trainer.waiting() if own else []
+        goes_on = f" {waiting[0]} is next in the queue." if waiting else ""
+        question = f"Stop this run and save it? Runs can resume it later.{goes_on}"
 
-    def next_phase(self) -> None:
-        """Stop this run, so that the trainer goes on to the next phase in the queue."""
-        waiting = self.screen.host.trainer.waiting()
-        if not waiting:
-            self.screen.notify("the queue is empty; s on Phases adds to it", severity="warning")
-            return
-        self._confirm_stop("next phase", f"Stop this run, save it, and go on with {waiting[0]}?")
-
-    def _confirm_stop(self, title: str, question: str) -> None:
         def answered(answer: str | None) -> None:
             if answer == "stop":
                 self.ask("stop")
 
         if self.state in ALIVE:
-            dialog = Question(question, {"stop": "Stop and save", "cancel": "Cancel"}, title=title)
+            dialog = Question(visible(question), {"stop": "Stop and save", "cancel": "Cancel"}, title="stop")
             self.screen.host.push_screen(dialog, answered)
         else:
             self.screen.notify("nothing is being trained here", severity="warning")
@@ -91,7 +88,4 @@ class RunControls:
         self.screen.notify(f"{phase.name} will be trained")
 
     def show_queue(self) -> None:
-        waiting = self.screen.host.trainer.waiting()
-        text = "\n".join(f"{i}. {name}" for i, name in enumerate(waiting, start=1)) or "The queue is empty."
-        text += "\n\ns on Phases adds to it; n here stops this run and starts the next."
-        self.screen.host.push_screen(Message(text, title="queue"))
+        self.screen.host.push_screen(QueueDialog(self.screen.host.trainer, "s on Phases adds to it."))

@@ -66,14 +66,13 @@ Nothing is being trained, and no run is watched.
 class TrainScreen(ConsoleScreen):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("space", "pause", "pause", tooltip="pause or resume"),
-        Binding("s", "stop", "stop", tooltip="stop and save"),
+        Binding("s", "stop", "stop", tooltip="stop and save; the queue goes on"),
         Binding("t", "table", "table", tooltip="the evaluations as a table"),
         Binding("e", "ask('evaluate')", "evaluate", tooltip="evaluate now"),
         Binding("g", "ask('sample')", "sample", tooltip="draw a sample now"),
         Binding("plus,equals_sign", "rate(1)", "rate", key_display="+/−", tooltip="raise the learning rate by 1/4"),
         Binding("minus", "rate(-1)", "lower rate", show=False, tooltip="lower the learning rate by 1/5"),
         Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
-        Binding("n", "next", "next", tooltip="stop this run and go on with the next phase in the queue"),
         Binding("enter", "start", "train", show=False, tooltip="train the default phase when nothing is watched"),
         Binding("f", "metric", "metric", tooltip="the next metric: loss, gradient norm, learning rate, speed, memory"),
         Binding("y", "log_y", "log-y", tooltip="loss on a logarithmic scale"),
@@ -88,7 +87,7 @@ class TrainScreen(ConsoleScreen):
             Binding(str(n), f"talk({n})", f"prompt {n}", show=False, tooltip="talk to the model: complete that prompt")
             for n in range(1, MOST + 1)
         ),
-        Binding("u", "queue", "queue", tooltip="what is waiting to be trained"),
+        Binding("u", "queue", "queue", tooltip="what is waiting to be trained: its order, and what is taken out"),
     ]
     CSS = """
     TrainScreen #phase-title { height: 1; color: $foreground; text-style: bold; padding: 0 1; }
@@ -316,9 +315,6 @@ class TrainScreen(ConsoleScreen):
 
     def action_stop(self) -> None:
         self.controls.stop()
-
-    def action_next(self) -> None:
-        self.controls.next_phase()
 
     def action_start(self) -> None:
         self.controls.start()

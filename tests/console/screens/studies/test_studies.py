@@ -24,9 +24,10 @@ from slmtui.console.charts.widget import Chart
 from slmtui.console.charts.zoom import Zoom
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
+from slmtui.console.rows import Rows
 from slmtui.console.screens.studies.grid import LEVELS, SHADES, level
 from slmtui.console.screens.studies.heat_map import HeatMap
-from slmtui.console.screens.studies.lists import Rows, TrialList
+from slmtui.console.screens.studies.lists import TrialList
 from slmtui.console.screens.studies.screen import VIEWS, StudiesScreen
 from slmtui.console.ui_state import UIState
 from slmtui.runs.run import all_runs

@@ -11,7 +11,7 @@ from textual.widgets import DataTable, Static
 
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
-from slmtui.console.dialogs.question import Message
+from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.hints import Hints
 from slmtui.console.screens.train import view
 from slmtui.console.screens.train.screen import TrainScreen
@@ -283,16 +283,17 @@ async def test_a_training_of_another_process_is_announced_on_every_screen(
     lock.release()
 
 
-async def test_next_goes_on_with_the_queue(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
+async def test_a_stop_goes_on_with_the_queue(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
     phases = [make_phase(*LONG), make_phase("phase.name=second")]
     app = make_console(phases=phases)
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: "running" in text_of(app, "#phase-title"))
         assert app.trainer.waiting() == ["second"]
-        await pilot.press("u")
-        await until(pilot, lambda: type(app.screen).__name__ == "Message")
-        await pilot.press("escape")
-        await pilot.press("n", "s")
+        await pilot.press("s")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        assert isinstance(app.screen, Question)
+        assert "second is next in the queue." in app.screen.question
+        await pilot.press("s")
         await until(pilot, lambda: "second-001 · done" in text_of(app, "#phase-title"))
         assert [run.name for run in all_runs(app.checkpoints)] == ["second-001", "tiny-001"]
 
@@ -314,7 +315,7 @@ async def test_steering_without_a_training_says_so(make_console: MakeConsole, fi
     async with app.run_test(size=NARROW) as pilot:
         await until(pilot, lambda: app.screen.query_one(DataTable).row_count == 4)
         before = finished_run.control_file.read_text()
-        for key in ("space", "s", "k", "e", "g", "plus", "n"):
+        for key in ("space", "s", "k", "e", "g", "plus"):
             await pilot.press(key)
         assert finished_run.control_file.read_text() == before
 
