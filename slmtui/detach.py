@@ -37,9 +37,10 @@ def start_detached(
 
         phases = [with_teacher(with_parent(phase, checkpoints)[0], checkpoints)[0] for phase in phases]
     if any(phase.gate.against for phase in phases):
+        from slmtui.inference.sample_set import with_prompts
         from slmtui.runs.reference import with_reference
 
-        phases = [with_reference(phase, checkpoints)[0] for phase in phases]
+        phases = [with_reference(with_prompts(phase), checkpoints)[0] for phase in phases]
     for phase in phases:
         for line in at_start(phase_corpus(phase)):
             tell(f"{phase.name}: {line}")

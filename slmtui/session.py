@@ -19,6 +19,7 @@ from slmtui.data.dataset import Dataset
 from slmtui.data.reading import at_start
 from slmtui.data.split_stats import whole_baseline
 from slmtui.errors import UserError
+from slmtui.inference.sample_set import with_prompts
 from slmtui.insight.estimates import memory_needed, parameters
 from slmtui.insight.lines_completed import with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
@@ -130,7 +131,7 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
     with translate_oom(phase):
         choose_machine(phase.training)  # a device that is not there is told before the corpus is read
         if brought is None:
-            phase, reference = with_reference(phase, checkpoints)
+            phase, reference = with_reference(with_prompts(phase), checkpoints)
             phase, parent = with_parent(phase, checkpoints)
             phase, teacher = with_teacher(phase, checkpoints)
         else:

@@ -206,6 +206,50 @@ def test_runs_and_complete_speak_of_what_was_trained(project: Path, capsys: pyte
     assert capsys.readouterr().out == "def load_" + first["text"] + "\n"
 
 
+def test_a_sample_set_is_completed_at_several_temperatures_and_sampled_in_a_training(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("set.jsonl").write_text('"def "\n\n{"prompt": "import os\\nimport ", "text": "x"}\n"def "\n')
+    phase = ["phases/tiny.toml", "--set", "sampling.prompts_from=set.jsonl", "--set", "sampling.when=evaluation"]
+    assert main(["--headless", *phase, "--json"]) == 0
+    events = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {event["prompt"] for event in events if event["event"] == "sample"} == {"def ", "import os\nimport "}
+    words = [
+        "complete",
+        "latest",
+        "--prompts",
+        "set.jsonl",
+        "--tokens",
+        "5",
+        "--temperature",
+        "0",
+        "--temperature",
+        "2",
+    ]
+    assert main([*words, "--json"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert [(one["prompt"], one["temperature"], one["seed"]) for one in told] == [
+        ("def ", 0.0, 42), ("def ", 2.0, 42), ("import os\nimport ", 0.0, 43), ("import os\nimport ", 2.0, 43),
+    ]  # fmt: skip
+    assert main(words) == 0
+    out, err = capsys.readouterr()
+    assert out == "\n".join(one["prompt"] + one["text"] + "\n" for one in told)
+    assert [line for line in err.splitlines() if line.startswith("temperature")] == [
+        "temperature 0:",
+        "temperature 2:",
+    ] * 2
+    Path("set.jsonl").write_text('"def "\n7\n')
+    assert main(words) == 2
+    assert 'set.jsonl:2: no prompt (got 7), allowed: a text in JSON, such as "def "' in capsys.readouterr().err
+    assert main(["--headless", *phase]) == 2
+    assert "--set sampling.prompts_from=set.jsonl: set.jsonl:2: no prompt" in capsys.readouterr().err
+    Path("set.jsonl").write_text("\n")
+    assert main(words) == 2
+    assert "set.jsonl: no prompts in it" in capsys.readouterr().err
+    assert main(["complete", "latest", "--prompts", "nowhere"]) == 2
+    assert "nowhere: no such file" in capsys.readouterr().err
+
+
 def test_prompts_come_from_a_pipe_one_a_line(
     project: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

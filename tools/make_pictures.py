@@ -19,7 +19,7 @@ from slmtui import openmp
 from slmtui.config.phase_file import load_phase
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
-from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.console.screens.data.screen import DataScreen
 from slmtui.console.screens.phases.screen import PhasesScreen
@@ -177,8 +177,8 @@ async def take_complete(app: Console, pilot: Pilot[str], folder: Path) -> None:
     screen = app.screen
     assert isinstance(screen, CompleteScreen)
     screen.show_models([Path("checkpoints/quick-001/best.pt"), Path("checkpoints/dropout-001/best.pt")])
-    screen.query_one(PromptLine).value = PROMPT
-    screen.query_one(PromptLine).focus()
+    screen.query_one(PromptArea).put(PROMPT)
+    screen.query_one(PromptArea).focus()
     await pilot.press("enter")
     await until(pilot, lambda: all(panel.count and not panel.busy for panel in screen.panels))
     await pilot.press("escape", "n")  # again, with another seed; the first stays below

@@ -30,6 +30,7 @@ from slmtui.config.limits import LARGEST_SEED
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.inference.context_file import decoded, read_context
+from slmtui.inference.sample_set import read_prompts
 from slmtui.output import ExitStatus, put, put_json, say
 from slmtui.runs.cells import Cell
 from slmtui.words import duration
@@ -42,7 +43,11 @@ READING = 20e-6  # seconds that counts take to learn a byte
 @click.argument("given", nargs=-1, metavar='["prompt" …]')
 @click.option("--last", is_flag=True, help="the newest checkpoint instead of the best")
 @click.option("--tokens", type=setting("tokens"), metavar="N", help="length of the completion")
-@click.option("--temperature", type=setting("temperature"), metavar="T", help="0 takes the likeliest token")
+@click.option(
+    "--temperature", "temperatures", type=setting("temperature"), multiple=True, metavar="T",
+    help="0 takes the likeliest token; several, to compare: --temperature 0 --temperature 1",
+)  # fmt: skip
+@click.option("--prompts", "sample_set", metavar="FILE", help="complete the prompts of a sample set (JSON lines), too")
 @click.option("--top-k", type=setting("top_k"), metavar="K", help="draw from the K likeliest; 0: from all")
 @click.option("--top-p", type=setting("top_p"), metavar="P", help="draw from the likeliest that reach P")
 @click.option(
@@ -58,7 +63,8 @@ def command(
     given: tuple[str, ...],
     last: bool,
     tokens: int | None,
-    temperature: float | None,
+    temperatures: tuple[float, ...],
+    sample_set: str | None,
     top_k: int | None,
     top_p: float | None,
     context: tuple[str, ...],
@@ -74,26 +80,27 @@ def command(
     if "" in context:
         raise UserError('--context "": names no file')
     before = [read_context(Path(name), "--context ") for name in context]
+    of_set = [] if sample_set is None else read_prompts(Path(sample_set))
     from slmtui.inference.batch import Sampling
     from slmtui.inference.generation import complete  # torch, which a wrong name need not wait for
     from slmtui.runs.ensemble import load_models
 
     saved, shown = load_models(paths), str(named) if isinstance(named, Cell) else str(paths[0])
     settings = saved.phase.sampling
-    sampling = Sampling(
-        temperature=settings.temperature if temperature is None else temperature,
-        top_k=settings.top_k if top_k is None else top_k,
-        top_p=settings.top_p if top_p is None else top_p,
-    )
+    top_k, top_p = settings.top_k if top_k is None else top_k, settings.top_p if top_p is None else top_p
+    samplings = [Sampling(temperature=one, top_k=top_k, top_p=top_p) for one in temperatures or (settings.temperature,)]
     n_tokens = settings.tokens if tokens is None else tokens
     stops = tuple(text for text in stop if text) or settings.stop
     say(f"{shown}: step {saved.step:,}, {saved.losses}")
-    asked = ((where, prompt) for where, prompt in prompts(given) for _ in range(samples))
-    for number, (where, prompt) in enumerate(asked):
-        if number and not as_json:
+    asked = ((where, prompt) for where, prompt in prompts(given, of_set) for _ in range(samples))
+    drawn = ((number, *one, sampling) for number, one in enumerate(asked) for sampling in samplings)
+    for number, where, prompt, sampling in drawn:
+        if not as_json and (number or sampling is not samplings[0]):
             put("")  # a completion may have lines of its own
+        if len(samplings) > 1:
+            say(f"temperature {sampling.temperature:g}:")
         n = sum(len(saved.tokenizer.encode(text)) for text in (*before, prompt))
-        if n > (most := saved.model.config.block_size):
+        if n > (most := saved.model.config.block_size) and sampling is samplings[0]:
             learns = saved.phase.decides == "adaptive"
             who, counts = ("network", "; the counts learn from all of them") if learns else ("model", "")
             seconds = READING * sum(len(text.encode()) for text in (*before, prompt))
@@ -103,8 +110,8 @@ def command(
         own_seed = (seed + number) % (LARGEST_SEED + 1)
         pieces = complete(saved.model, saved.tokenizer, prompt, n_tokens, sampling, own_seed, stops, before)
         if as_json:
-            put_json(json.dumps({"checkpoint": shown, "step": saved.step, "seed": own_seed,
-                            "prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))  # fmt: skip
+            record = {"checkpoint": shown, "step": saved.step, "seed": own_seed, "temperature": sampling.temperature}
+            put_json(json.dumps(record | {"prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))
             continue
         put(prompt, end="")
         for piece in pieces:
@@ -113,11 +120,13 @@ def command(
     return ExitStatus.DONE
 
 
-def prompts(given: Sequence[str]) -> Iterator[tuple[str, str]]:
-    """What was given on the command line, else the lines of a pipe, else what a person types; each with its place."""
-    if given:
+def prompts(given: Sequence[str], of_set: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """What was given on the command line and those of a sample set, else the lines of a pipe, else what a person types;
+    each with its place."""
+    if given or of_set:
         for number, prompt in enumerate(given, 1):
             yield f"prompt {number}", decoded(os.fsencode(prompt), f"prompt {number}")
+        yield from ((f"prompt {number}", prompt) for number, prompt in enumerate(of_set, len(given) + 1))
     elif not sys.stdin.isatty():
         for number, line in enumerate(sys.stdin.buffer, 1):
             yield f"stdin:{number}", decoded(line.rstrip(b"\r\n"), f"stdin:{number}")

@@ -231,6 +231,7 @@ class SamplingSection(Section):
     """What the model is asked to write, and how its tokens are drawn."""
 
     prompts: Texts = Field(("\n",), description="Prompts to complete; an empty list: none.")
+    prompts_from: Texts = Field((), description="Files with more prompts: JSON lines, as Complete saves them.")
     tokens: Whole = Field(60, ge=1, le=100_000, description="Length of a completion in tokens.")
     stop: Texts = Field((), description="Texts before which a completion stops; the end of a document stops it, too.")
     temperature: Number = Field(0.8, ge=0, le=100, description="Randomness of the draw; 0: always the likeliest token.")

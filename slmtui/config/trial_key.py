@@ -29,6 +29,8 @@ def trial_key(phase: Phase) -> str:
     for section in from_others:
         del values[section]
     del values["training"]["distill_from"]
+    if phase.sampling.prompts_from:
+        del values["sampling"]["prompts"]  # its run has those of the files among them
     if phase.training.max_minutes is not None:
         del values["training"]["max_iters"]  # as many as there was time for
     return json.dumps(values, sort_keys=True)

@@ -25,6 +25,7 @@ from slmtui.atomic_files import atomic_write, clear_drafts
 from slmtui.config.study import Trial
 from slmtui.errors import UserError
 from slmtui.files import is_there, open_to_read
+from slmtui.inference.sample_set import with_prompts
 from slmtui.lock import Lock
 from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.control import Now, make_control_file, say
@@ -325,7 +326,7 @@ def _pack(one: Away, archive: Any, checkpoints: Path) -> None:
     begun = run is not None and is_there(run.last_file)
     phase, parent, reference = one.trial.phase if run is None else run.phase(), None, None
     if not begun:
-        phase, reference = with_reference(phase, checkpoints)
+        phase, reference = with_reference(with_prompts(phase), checkpoints)
         phase, parent = with_parent(phase, checkpoints)
     phase, teacher = with_teacher(phase, checkpoints)
     corpus = phase_corpus(phase)

@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate
-from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.review import CompletionReview
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.console.screens.data.file_table import FilesTable
@@ -206,8 +206,8 @@ async def complete(app: Console, pilot: Pilot[str], until: Until) -> None:
     screen = app.screen
     assert isinstance(screen, CompleteScreen)
     screen.show_models([Path("checkpoints/balance-001/best.pt"), Path("checkpoints/balance-001/last.pt")])
-    screen.query_one(PromptLine).value = "def load_"
-    screen.query_one(PromptLine).focus()
+    screen.query_one(PromptArea).put("def load_")
+    screen.query_one(PromptArea).focus()
     await pilot.press("enter")
     await until(pilot, lambda: all(panel.copies for panel in screen.panels))
     await pilot.press("escape", *["right"] * 8)

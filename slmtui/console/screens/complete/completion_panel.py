@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,8 @@ class CompletionPanel(Vertical):
         self.awaits_checkpoint = False  # one was asked for: complete again when it is there
         self.alive = False  # the run is in training
         self._job = 0
+        self._next: deque[Request] = deque()  # to be completed after this one
+        self._compares = False  # several completions of a prompt: each says how it was drawn
         self._note = ""
         self._looked = 0.0
 
@@ -125,12 +128,22 @@ class CompletionPanel(Vertical):
 
     # ---- what a person does ----
 
+    def compare(self, requests: Sequence[Request]) -> None:
+        """Complete these one after the other, to be read from the last down to the first."""
+        self.complete(requests[0])
+        self._compares = True
+        self._next.extend(requests[1:])
+
     def complete(self, request: Request) -> None:
         """Complete a prompt; whatever was being completed is given up."""
+        self._next.clear()
+        self._compares = False
+        self._begin(request, "before, ")
+
+    def _begin(self, request: Request, kept_as: str = "") -> None:
         self._job += 1
         if self.request is not None and self.count:
-            settings = self.request.settings
-            self.text.keep(f"before, at temperature {settings.temperature:g}, seed {settings.seed}")
+            self.text.keep(kept_as + _drawn_with(self.request))
         self.request, self.busy = request, True
         self.tokens, self.count, self.copies = (), 0, ()
         self.cursor = self.picked = 0
@@ -142,6 +155,7 @@ class CompletionPanel(Vertical):
 
     def cancel(self) -> None:
         """Stop where it is."""
+        self._next.clear()
         if self.busy:
             self._job += 1  # what the worker still has to say is not heard
             self.workers.cancel_group(self, "completion")
@@ -229,8 +243,13 @@ class CompletionPanel(Vertical):
         if update.review is not None:
             self.copies = update.review.copies
             self.text.mark(frozenset(place for copy in self.copies for place in range(copy.start, copy.stop)))
-        self._say(_words(update), failed=update.failed)
+        compared = f"{_drawn_with(self.request)} · " if self._compares and update.over and self.request else ""
+        self._say(compared + _words(update), failed=update.failed)
         self.post_message(self.Changed(self))
+        if update.failed:
+            self._next.clear()
+        elif update.last and self._next:
+            self._begin(self._next.popleft())
 
     @on(Noted)
     def _noted(self, event: Noted) -> None:
@@ -289,6 +308,10 @@ def model_words(model: ChosenModel) -> str:
         return f"{len(model.runs)} networks together" if len(model.runs) > 1 else "one network"
     note = read_note(model)
     return f"step {note.step:,} · {note.words}"
+
+
+def _drawn_with(request: Request) -> str:
+    return f"at temperature {request.settings.temperature:g}, seed {request.settings.seed}"
 
 
 def _words(update: CompletionUpdate) -> str:

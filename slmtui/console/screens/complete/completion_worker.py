@@ -31,6 +31,7 @@ class CompletionUpdate:
     count: int = 0
     speed: float = 0.0  # tokens per second, once all are there
     over: bool = False  # all are there; what may still come is the review
+    last: bool = False  # nothing comes after this
     failed: bool = False
     review: CompletionReview | None = None
 
@@ -97,4 +98,4 @@ def run_completion(
         review, words = context.texts.review(saved, request.prompt, [token.id for token in tokens]), ""
     except UserError as error:
         review, words = None, str(error)
-    tell(CompletionUpdate(job, words, tokens, len(tokens), speed, over=True, review=review))
+    tell(CompletionUpdate(job, words, tokens, len(tokens), speed, over=True, last=True, review=review))

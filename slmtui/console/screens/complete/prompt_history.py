@@ -1,9 +1,8 @@
-"""The prompts of a project, kept beside its runs; and prompts of several lines, written in one."""
+"""The prompts of a project, kept beside its runs."""
 
 from __future__ import annotations
 
 import json
-import re
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,21 +10,6 @@ from slmtui.atomic_files import atomic_write
 from slmtui.files import open_to_append, open_to_read
 
 REMEMBERED = 200  # prompts
-
-_ESCAPES = {"\\n": "\n", "\\t": "\t", "\\\\": "\\"}
-_TYPED = {character: typed for typed, character in _ESCAPES.items()}
-
-
-def meant(typed: str) -> str:
-    r"""The prompt that a line stands for: \n is a new line, \t a tab, \\ a backslash; any other \ is itself."""
-    return re.sub(r"\\[nt\\]", lambda found: _ESCAPES[found[0]], typed)
-
-
-def typed(prompt: str) -> str:
-    r"""The line that stands for a prompt: `meant` undone."""
-    prompt = prompt.replace("\r\n", "\n").replace("\r", "\n")
-    doubled = re.sub(r"\\(?=[nt\\\n\t])", lambda _: _TYPED["\\"], prompt)
-    return re.sub(r"[\n\t]", lambda found: _TYPED[found[0]], doubled)
 
 
 class PromptHistory:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import fields
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from textual import on
 from textual.app import ComposeResult
@@ -19,6 +19,7 @@ from slmtui.inference.streaming import Settings
 
 WIDTHS = {"temperature": 6, "top_k": 7, "top_p": 6, "seed": 8, "tokens": 7}
 NEW_SEEDS = 100_000
+MOST_TEMPERATURES = 8
 
 
 class SamplingField(Input):
@@ -94,3 +95,17 @@ class SamplingFields(Vertical):
 
 def _name(entry: SamplingField) -> str:
     return (entry.id or "").removeprefix("set-")
+
+
+def temperatures(typed: str) -> list[float]:
+    """Those that are typed, with blanks between, the lowest first. ValueError for what is none."""
+    return sorted({cast("float", setting_from_text("temperature", word)) for word in typed.split()})
+
+
+def wrong_temperatures(typed: str) -> str:
+    """Why these cannot be compared, as a sentence; "" if they can."""
+    try:
+        n = len(temperatures(typed))
+    except ValueError as error:
+        return str(error)
+    return "" if 2 <= n <= MOST_TEMPERATURES else f"two temperatures or more, up to {MOST_TEMPERATURES}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -11,10 +12,10 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Input, Static
+from textual.widgets import Input, Static, TextArea
 
 from slmtui.console.base import ConsoleScreen
-from slmtui.console.dialogs.input import SelectDialog
+from slmtui.console.dialogs.input import InputDialog, SelectDialog
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.complete.alternatives import Alternatives
@@ -22,17 +23,20 @@ from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDi
 from slmtui.console.screens.complete.chosen_model import ChosenModel, all_models, model_state, usual_checkpoint
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.completion_worker import CompletionContext, read_model
-from slmtui.console.screens.complete.prompt_history import PromptHistory, typed
-from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.prompt_area import PromptArea
+from slmtui.console.screens.complete.prompt_history import PromptHistory
 from slmtui.console.screens.complete.review import TrainingTexts
-from slmtui.console.screens.complete.sampling_fields import SamplingFields
+from slmtui.console.screens.complete.sampling_fields import SamplingFields, temperatures, wrong_temperatures
 from slmtui.errors import UserError
 from slmtui.inference.context_file import read_context
 from slmtui.inference.model_cache import ModelCache
+from slmtui.inference.sample_set import add_completion
 from slmtui.inference.streaming import Request
 from slmtui.output import visible
 from slmtui.runs.run import Run
 
+TEMPERATURES = "complete.temperatures"  # those that are compared, as they were typed
+SAMPLE_SET = "complete.sample_set"  # the file that completions were saved in last
 HISTORY = "prompts.jsonl"  # beside the runs, which are the project's, too
 LEAST_WIDTH = 38  # columns of a panel, for several to stand side by side
 NOTHING = """\
@@ -48,7 +52,7 @@ class CompleteScreen(ConsoleScreen):
     AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
-        Binding("s", "settings", "settings", show=False, tooltip="change how completions are drawn"),
+        Binding("a", "settings", "adjust", show=False, tooltip="change how completions are drawn"),
         Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
         Binding(
             "o,ctrl+o",
@@ -59,9 +63,11 @@ class CompleteScreen(ConsoleScreen):
         Binding("e", "edit", "edit", show=False, tooltip="put the completion into the prompt, to change it and go on"),
         Binding("b", "read", "read first", tooltip="files to read before the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
+        Binding("v", "compare", "versus", tooltip="complete the prompt at several temperatures, one below the other"),
+        Binding("ctrl+s", "save", "save", tooltip="save the completion in a sample set, with its prompt"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
         Binding(
-            "v",
+            "V",
             "serve",
             "serve",
             show=False,
@@ -78,11 +84,12 @@ class CompleteScreen(ConsoleScreen):
     #panels CompletionPanel.-current { border: round $accent 60%; }
     #panels CompletionPanel:focus-within { border: round $accent; }
     #context { height: 1; color: $quiet; padding: 0 1; display: none; }
-    #prompt-row { height: 1; margin-top: 1; }
+    #prompt-row { height: auto; margin-top: 1; }
     CompleteScreen.-low #prompt-row { margin-top: 0; }
+    CompleteScreen.-low #prompt-row PromptArea { max-height: 6; }
     CompleteScreen.-high Alternatives { height: 11; }
     #prompt-row Static { width: 3; color: $accent; text-style: bold; padding-left: 1; }
-    #prompt-row PromptLine { width: 1fr; padding: 0; }
+    #prompt-row PromptArea { width: 1fr; }
     #nothing { display: none; height: 1fr; content-align: center middle; color: $quiet; padding: 0 2; }
     CompleteScreen.-nothing #completions { display: none; }
     CompleteScreen.-nothing #nothing { display: block; }
@@ -97,7 +104,7 @@ class CompleteScreen(ConsoleScreen):
             yield Static("", id="context", markup=False)
             with Horizontal(id="prompt-row"):
                 yield Static("›", markup=False)
-                yield PromptLine(PromptHistory(self.host.checkpoints / HISTORY), id="prompt")
+                yield PromptArea(PromptHistory(self.host.checkpoints / HISTORY), id="prompt")
         yield Static(NOTHING.format(folder=self.host.checkpoints), id="nothing", markup=False)
 
     def __init__(self) -> None:
@@ -115,7 +122,7 @@ class CompleteScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
         """Without a model there is nothing to do here but to go elsewhere."""
-        typing = isinstance(self.focused, Input)
+        typing = isinstance(self.focused, Input | TextArea)
         match action:
             case "prompt" if typing:
                 return False  # "/" is a letter there
@@ -131,7 +138,7 @@ class CompleteScreen(ConsoleScreen):
         self.call_after_refresh(self._follow)
         if self._was_left and self.panels:
             # Whoever comes to talk can type at once: a prompt that is typed anywhere else would press keys.
-            self.call_after_refresh(self.query_one(PromptLine).focus)
+            self.call_after_refresh(self.query_one(PromptArea).focus)
         self._was_left = False
 
     def on_screen_suspend(self) -> None:
@@ -143,7 +150,8 @@ class CompleteScreen(ConsoleScreen):
         for panel in self.panels:
             panel.look_at_file()
         if self.host.prompt is not None and self.panels and all(panel.is_mounted for panel in self.panels):
-            self.query_one(PromptLine).value, self.host.prompt = typed(self.host.prompt), None
+            prompt, self.host.prompt = self.host.prompt, None
+            self.query_one(PromptArea).put(prompt)
             self.complete()  # what was chosen on another screen
 
     def _follow(self) -> None:
@@ -176,7 +184,7 @@ class CompleteScreen(ConsoleScreen):
         self.current = 0
         self._arrange()
         if first_time:
-            self.query_one(PromptLine).focus()
+            self.query_one(PromptArea).focus()
         elif self.focused is None:
             self.call_after_refresh(self.panels[0].text.focus)
         for panel in new:
@@ -218,7 +226,7 @@ class CompleteScreen(ConsoleScreen):
 
     def action_panel(self, by: int) -> None:
         self._go_to((self.current + by) % len(self.panels))
-        if not isinstance(self.focused, Input):
+        if not isinstance(self.focused, Input | TextArea):
             self.panels[self.current].text.focus()
 
     def on_descendant_focus(self) -> None:
@@ -261,27 +269,46 @@ class CompleteScreen(ConsoleScreen):
 
     # ---- prompts ----
 
-    @on(Input.Submitted, "#prompt")
+    @on(PromptArea.Submitted)
     @on(SamplingFields.Submitted)
     def complete(self) -> None:
-        """Complete what stands in the line with all checkpoints."""
+        """Complete what is typed with all checkpoints."""
+        if (request := self._asked()) is not None:
+            self.request = request
+            for panel in self.panels:
+                panel.complete(request)
+
+    def _asked(self) -> Request | None:
+        """What is to be completed, and how; None, as is said, if something is wrong with it."""
         if (settings := self.query_one(SamplingFields).settings()) is None:
-            return
-        line = self.query_one(PromptLine)
-        if not line.prompt:
+            return None
+        area = self.query_one(PromptArea)
+        if not area.prompt:
             self.notify("a completion needs something to begin with: type a prompt", severity="warning")
-            line.focus()
-            return
+            area.focus()
+            return None
         try:
             before = tuple(read_context(path) for path in self.files)
         except UserError as error:
             self.notify(visible(f"{error}; b forgets it"), severity="error")
+            return None
+        area.earlier.add(area.prompt)
+        area.select_all()  # what is typed next is another prompt; an arrow goes on with this one
+        return Request(area.prompt, settings, before)
+
+    @work
+    async def action_compare(self) -> None:
+        """The prompt at several temperatures, one below the other."""
+        memory, question = self.host.ui_state, "Complete the prompt at these temperatures, with blanks between:"
+        known = memory.text(TEMPERATURES, "0 0.7 1")
+        dialog = InputDialog(question, title="temperatures", value=known, wrong=wrong_temperatures)
+        if (typed := await self.app.push_screen_wait(dialog)) is None or (request := self._asked()) is None:
             return
-        line.history.add(line.prompt)
-        line.select_all()  # what is typed next is another prompt; an arrow goes on with this one
-        self.request = Request(line.prompt, settings, before)
+        memory.remember(TEMPERATURES, typed)
+        self.request = request
+        requests = [replace(request, settings=replace(request.settings, temperature=t)) for t in temperatures(typed)]
         for panel in self.panels:
-            panel.complete(self.request)
+            panel.compare(requests[::-1])  # what was drawn last stands above
 
     @work
     async def action_read(self) -> None:
@@ -305,14 +332,13 @@ class CompleteScreen(ConsoleScreen):
 
     def action_edit(self) -> None:
         """Prompt and completion become the prompt, to be changed and completed further."""
-        panel, line = self.panels[self.current], self.query_one(PromptLine)
+        panel, line = self.panels[self.current], self.query_one(PromptArea)
         if panel.request is not None and panel.count:
-            line.value = typed(panel.request.prompt + panel.completion)
-            line.cursor_position = len(line.value)
+            line.put(panel.request.prompt + panel.completion)
             line.focus()
 
     def action_prompt(self) -> None:
-        self.query_one(PromptLine).focus()
+        self.query_one(PromptArea).focus()
 
     def action_settings(self) -> None:
         self.query_one("#set-temperature", Input).focus()
@@ -327,6 +353,34 @@ class CompleteScreen(ConsoleScreen):
             self.app.copy_to_clipboard(visible(panel.completion))
             self.notify(f"{panel.count} tokens of {panel.name_shown} are in the clipboard")
 
+    @work
+    async def action_save(self) -> None:
+        """Write the completion at the end of a sample set, which trainings and `slmtui complete` take prompts from."""
+        panel = self.panels[self.current]
+        if panel.request is None or not panel.count:
+            self.notify("there is no completion yet to be saved", severity="warning")
+            return
+        drawn, memory = panel.request.settings, self.host.ui_state
+        completion = {
+            "checkpoint": str(panel.model), "seed": drawn.seed, "temperature": drawn.temperature,
+            "prompt": panel.request.prompt, "text": panel.completion,
+        }  # fmt: skip
+        dialog = InputDialog(
+            "Add the completion to this file (JSON lines). [sampling] prompts_from in a phase, and\n"
+            "slmtui complete --prompts, take their prompts from it.",
+            title="save", value=memory.text(SAMPLE_SET, "samples.jsonl"),
+            wrong=lambda typed: "" if typed.strip() else "the name of a file",
+        )  # fmt: skip
+        if (typed := await self.app.push_screen_wait(dialog)) is None:
+            return
+        try:
+            await asyncio.to_thread(add_completion, Path(typed), completion)
+        except UserError as error:
+            self.notify(visible(str(error)), severity="error", markup=False)
+            return
+        memory.remember(SAMPLE_SET, typed)
+        self.notify(visible(f"saved in {typed}"), markup=False)
+
     def action_serve(self) -> None:
         model = self.panels[self.current].model
         self.app.push_screen(ServingDialog(self.host.server, Run(model.parent) if isinstance(model, Path) else model))
@@ -336,5 +390,5 @@ class CompleteScreen(ConsoleScreen):
         busy = [panel for panel in self.panels if panel.busy]
         for panel in busy:
             panel.cancel()
-        if not busy and isinstance(self.focused, Input):
+        if not busy and isinstance(self.focused, Input | TextArea):
             self.panels[self.current].text.focus()

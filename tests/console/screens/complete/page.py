@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from slmtui.console.screens.complete.checkpoint_dialog import CheckpointDialog
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
-from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
 from tests.console.tiny_runs import console
@@ -37,8 +37,8 @@ class CompletePage:
         return self.screen.panels[self.screen.current]
 
     @property
-    def line(self) -> PromptLine:
-        return self.screen.query_one(PromptLine)
+    def line(self) -> PromptArea:
+        return self.screen.query_one(PromptArea)
 
     def status(self, panel: CompletionPanel | None = None) -> str:
         return str((panel or self.panel).query_one(".status", Static).render())
@@ -64,7 +64,7 @@ class CompletePage:
                    for p in self.screen.panels)  # fmt: skip
 
     async def complete(self, prompt: str) -> None:
-        self.line.value = prompt
+        self.line.put(prompt)
         self.line.focus()
         await self.press("enter")
         await self.until(self.done, "the completion")

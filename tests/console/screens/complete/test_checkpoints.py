@@ -160,7 +160,7 @@ async def test_a_checkpoint_that_cannot_be_used_is_said_in_its_panel(checkpoints
     async with complete_page(checkpoints, tmp_path) as page:
         page.screen.show_models([broken])
         await page.until(lambda: "cannot be read" in str(page.panel.border_title))
-        page.line.value = "alpha"
+        page.line.put("alpha")
         await page.press("enter")
         await page.until(lambda: "not a checkpoint, or damaged" in page.status())
         assert page.panel.query_one(".status").has_class("-failed")

@@ -7,16 +7,18 @@ from pathlib import Path
 
 import pytest
 from textual.events import Paste
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from slmtui.cli import main
+from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message
 from slmtui.console.screens.complete.alternatives import Alternatives
-from slmtui.console.screens.complete.prompt_line import PromptLine
+from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
+from slmtui.inference.sample_set import read_prompts
 from slmtui.output import visible
-from tests.console.screen_text import toasts
+from tests.console.screen_text import seen, toasts
 from tests.console.screens.complete.page import complete_page
 
 
@@ -64,11 +66,11 @@ async def test_the_settings_are_those_of_the_command_line(
 
 async def test_a_wrong_setting_is_said_at_once_and_nothing_is_completed(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
-        await page.press("escape", "s", *"warm")
+        await page.press("escape", "a", *"warm")
         problem = page.screen.query_one(".problem", Static)
         assert problem.display
         assert "temperature: warm is not a number from 0 to 100" in str(problem.render())
-        page.line.value = "alpha"
+        page.line.put("alpha")
         await page.press("enter")
         await page.pilot.pause()
         assert page.panel.request is None
@@ -90,11 +92,11 @@ async def test_after_enter_the_next_letter_begins_another_prompt_and_an_arrow_ke
         await page.until(page.done)
         assert page.line.selected_text == "alpha"
         await page.press("end", *"bet")
-        assert page.line.value == "alphabet"
+        assert page.line.prompt == "alphabet"
         await page.press("enter", *"beta")
-        assert page.line.value == "beta"
+        assert page.line.prompt == "beta"
         await page.press("up")
-        assert page.line.value == "alphabet"
+        assert page.line.prompt == "alphabet"
 
 
 async def test_a_completion_is_extended_and_becomes_the_prompt_to_go_on_from(checkpoints: Path, tmp_path: Path) -> None:
@@ -133,21 +135,87 @@ async def test_prompts_are_kept_and_come_back(checkpoints: Path, tmp_path: Path)
         assert page.panel.request is not None
         assert page.panel.request.prompt == "alpha\nbeta"
         await page.complete("gamma")
-        page.line.value = "a draft"
+        page.line.put("a draft")
         await page.press("up")
-        assert page.line.value == "gamma"
+        assert page.line.prompt == "gamma"
         await page.press("up", "up")
-        assert page.line.value == "alpha\\nbeta"
-        await page.press("down", "down")
-        assert page.line.value == "a draft"
+        assert page.line.prompt == "alpha\nbeta"
+        await page.press("down", "down", "down")  # through both lines
+        assert page.line.prompt == "a draft"
     async with complete_page(checkpoints, tmp_path) as page:
         await page.press("up")
-        assert page.line.value == "gamma"
+        assert page.line.prompt == "gamma"
+
+
+async def test_a_prompt_of_many_lines_is_edited_scrolls_and_leaves_room(checkpoints: Path, tmp_path: Path) -> None:
+    lines = [f"line {number}" for number in range(30)]
+    async with complete_page(checkpoints, tmp_path, size=(80, 24)) as page:
+        assert page.line.size.height == 1
+        page.app.post_message(Paste("\n".join(lines)))
+        await page.until(lambda: page.line.prompt == "\n".join(lines), "the lines")
+        await page.until(lambda: "line 29" in seen(page.app), "the last line")
+        assert page.line.size.height == 6
+        assert page.panel.size.height >= 3
+        await page.press("up", "up", "home", *"X ", "ctrl+home")
+        assert page.line.prompt.split("\n")[27] == "X line 27"
+        await page.press(*["up"] * 27)
+        await page.until(lambda: "line 0" in seen(page.app), "the first line")
+        assert page.line.cursor_location[0] == 0
+        await page.press("end", "ctrl+j", *"new", "enter")
+        await page.until(page.done)
+        assert page.panel.request is not None
+        assert page.panel.request.prompt.split("\n")[:3] == ["line 0", "new", "line 1"]
+
+
+async def test_a_prompt_is_compared_at_several_temperatures_one_below_the_other(
+    checkpoints: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.set("tokens", "5")
+        page.line.put("alpha")
+        await page.press("escape", "v")
+        await page.until(lambda: isinstance(page.app.screen, InputDialog), "the question")
+        await page.press(*"0 x", "enter")
+        assert isinstance(page.app.screen, InputDialog)
+        page.app.screen.query_one(Input).value = "1.5 0"
+        await page.press("enter")
+        await page.until(lambda: len(page.panel.text.earlier) == 1 and page.done(), "both completions")
+        assert page.panel.request is not None
+        assert page.panel.request.settings.temperature == 0  # the lowest stands above
+        assert "at temperature 0, seed 42" in page.status()
+        (below,) = page.panel.text.earlier
+        assert below.words == "at temperature 1.5, seed 42"
+        texts = {"0": page.panel.completion, "1.5": below.text.removeprefix("alpha")}
+    options = ["--tokens", "5", "--top-k", "40", "--top-p", "1"]
+    model = str(checkpoints / "tiny-002" / "best.pt")
+    for temperature, text in texts.items():
+        assert text == from_the_command_line(capsys, model, "alpha", "--temperature", temperature, *options)
+    async with complete_page(checkpoints, tmp_path) as page:
+        page.line.put("alpha")
+        await page.press("escape", "v")
+        await page.until(lambda: isinstance(page.app.screen, InputDialog), "the question")
+        assert page.app.screen.query_one(Input).value == "1.5 0"  # remembered
+
+
+async def test_a_completion_is_saved_in_a_sample_set(checkpoints: Path, tmp_path: Path) -> None:
+    async with complete_page(checkpoints, tmp_path) as page:
+        await page.press("escape", "ctrl+s")
+        assert "no completion yet" in toasts(page.app)[-1]
+        await page.complete("alpha")
+        for name, said in (("nowhere/set.jsonl", "cannot be written"), ("set.jsonl", "saved in /")):
+            await page.press("ctrl+s")
+            await page.until(lambda: isinstance(page.app.screen, InputDialog), "the question")
+            page.app.screen.query_one(Input).value = str(tmp_path / name)
+            await page.press("enter")
+            await page.until(lambda said=said: said in toasts(page.app)[-1], said)
+        (line,) = (tmp_path / "set.jsonl").read_text().splitlines()
+        assert json.loads(line)["text"] == page.panel.completion
+    assert read_prompts(tmp_path / "set.jsonl") == ["alpha"]
 
 
 async def test_all_lines_of_a_pasted_text_arrive(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
-        page.line.post_message(Paste("def f():\r\n\treturn '\\n'"))
+        page.app.post_message(Paste("def f():\r\n\treturn '\\n'"))
         await page.pilot.pause()
         assert page.line.prompt == "def f():\n\treturn '\\n'"
 
@@ -165,7 +233,7 @@ async def test_who_comes_back_can_type_and_who_closes_a_dialog_is_where_they_wer
         await page.press("r")
         await page.until(lambda: page.app.current_mode == "runs")
         await page.press("c")
-        await page.until(lambda: isinstance(page.app.focused, PromptLine))
+        await page.until(lambda: isinstance(page.app.focused, PromptArea))
 
 
 async def test_a_window_that_changes_its_size_behind_a_dialog_is_drawn_anew(checkpoints: Path, tmp_path: Path) -> None:
@@ -188,7 +256,7 @@ async def test_escape_leaves_the_prompt_and_slash_goes_back(checkpoints: Path, t
         for key in ("slash",):
             await page.press(key)
             assert page.focuses(page.line)
-            assert page.line.value == ""
+            assert page.line.prompt == ""
             await page.press("escape")
 
 

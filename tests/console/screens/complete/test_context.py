@@ -70,7 +70,7 @@ async def test_a_folder_is_listed_and_a_file_that_is_gone_is_named(checkpoints: 
         await page.press("j", "enter")
         await page.until(lambda: "one.txt" in read_first(page), "the file that was chosen")
         (folder / "one.txt").unlink()
-        page.line.value = "alpha"
+        page.line.put("alpha")
         page.line.focus()
         await page.press("enter")
         await page.until(lambda: "one.txt: no such file; b forgets it" in toasts(page.app)[-1])

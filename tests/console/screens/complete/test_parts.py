@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from slmtui.console.screens.complete.alternatives import bar, shown
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
-from slmtui.console.screens.complete.prompt_history import REMEMBERED, PromptHistory, meant, typed
+from slmtui.console.screens.complete.prompt_history import REMEMBERED, PromptHistory
 from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.token_text import shade
 from slmtui.console.text.token_lines import PROMPT, TokenLines
@@ -145,20 +145,6 @@ def test_tokens_are_told_of_in_batches(checkpoints: Path, monkeypatch: pytest.Mo
     assert [update.count for update in heard] == sorted(update.count for update in heard)
     assert heard[-1].count == 100
     assert heard[-1].review is not None
-
-
-@given(st.text(alphabet="ab\\nt\n\t ") | st.text())
-def test_a_prompt_survives_being_written_in_one_line(prompt: str) -> None:
-    prompt = prompt.replace("\r\n", "\n").replace("\r", "\n")
-    line = typed(prompt)
-    assert "\n" not in line
-    assert "\t" not in line
-    assert meant(line) == prompt
-
-
-def test_only_what_has_to_be_is_escaped() -> None:
-    assert typed(r"re.compile('\d+')") == r"re.compile('\d+')"
-    assert meant(r"a\nb\tc\\n \d") == "a\nb\tc\\n \\d"
 
 
 def test_history_survives_a_damaged_file_and_stays_small(tmp_path: Path) -> None:
