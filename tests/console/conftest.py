@@ -14,6 +14,7 @@ from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 
 from slmtui.console.app import Console
+from slmtui.console.desktop import DISPLAYS
 from slmtui.console.screens.complete.screen import HISTORY
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.trainer_thread import TrainerThread
@@ -62,6 +63,14 @@ def no_trainer_stays() -> Iterator[None]:
     for trainer in trainers:
         trainer.join(60)
         assert not trainer.is_alive()
+
+
+@pytest.fixture(autouse=True)
+def no_browser_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the desktop of who runs the tests."""
+    for name in DISPLAYS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("SSH_TTY", "/dev/null")
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ What is said is put together here out of blocks; markdown and html write them ou
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from slmtui.atomic_files import atomic_write
@@ -26,9 +26,12 @@ from slmtui.runs.run import Run
 KINDS = (".md", ".html")
 
 
-def build_report(runs: Sequence[Run]) -> Report:
-    """RunError for a run that nothing can be reported on."""
-    facts = [read_facts(run) for run in dict.fromkeys(runs)]
+def build_report(runs: Sequence[Run], tell: Callable[[str, int], object] = lambda *_: None) -> Report:
+    """RunError for a run that nothing can be reported on. tell: hears of which run is read, and its number."""
+    facts = []
+    for number, run in enumerate(dict.fromkeys(runs), start=1):
+        tell(run.name, number)
+        facts.append(read_facts(run))
     if len(facts) == 1:
         return Report(f"{facts[0].name}: {_title(facts[0])}", tuple(_run(facts[0], 2)))
     blocks: list[ReportBlock] = [*comparison(facts, 2)]

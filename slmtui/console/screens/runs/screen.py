@@ -24,7 +24,7 @@ from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, e
 from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.keys import KEYS, NEED_A_RUN
 from slmtui.console.screens.runs.naming import ask_note, ask_steps, ask_tags
-from slmtui.console.screens.runs.reporting import written_reports
+from slmtui.console.screens.runs.reporting import report_on
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.runs_panel import RunsPanel
 from slmtui.console.screens.runs.side_by_side import compare
@@ -371,14 +371,10 @@ class RunsScreen(ConsoleScreen):
         except UserError as error:
             self.app.call_from_thread(self._say, str(error), wrong=True)
 
-    def action_report(self) -> None:
+    @work
+    async def action_report(self) -> None:
         if run := self.current:
-            self._report(self._chosen(run))
-
-    @work(thread=True, group="report")
-    def _report(self, chosen: list[RunListing]) -> None:
-        words, wrong = written_reports([run.run for run in chosen], self.host.checkpoints)
-        self.app.call_from_thread(self._say, words, wrong=wrong)
+            await report_on(self.app, [one.run for one in self._chosen(run)], self.host.checkpoints, self._say)
 
     @work
     async def action_export(self) -> None:

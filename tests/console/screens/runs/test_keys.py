@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import threading
 import time
 from pathlib import Path
 
@@ -11,14 +13,17 @@ from textual.widgets import Static
 
 from slmtui.config.phase import Phase
 from slmtui.console.app import Console
+from slmtui.console.desktop import opener
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
+from slmtui.errors import UserError
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.tags import read_tags, set_tags
 from slmtui.training.events import Paused, Resumed, to_json
 from slmtui.trash import thrown_in
-from tests.console.screen_text import toasts
+from tests.console.screen_text import seen, toasts
 from tests.console.screens.runs.driver import open_runs
+from tests.patience import wait_for
 from tests.written_runs import done_run, evaluations, make_phase, started, write_run
 
 
@@ -188,13 +193,64 @@ async def test_copy_takes_the_path(checkpoints: Path) -> None:
         assert opened.app.clipboard == str(run.folder.resolve())
 
 
-async def test_report_is_written_into_the_run(checkpoints: Path) -> None:
+async def test_report_is_written_into_the_run_and_shown_in_the_browser_of_a_desktop(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = done_run(checkpoints, "phase1-001")
     async with open_runs(checkpoints) as opened:
         await opened.press("o")
         await opened.until(lambda: any("report written" in toast for toast in toasts(opened.app)))
-        assert "phase1-001" in (run.folder / "report.md").read_text()
-        assert (run.folder / "report.html").read_text().startswith("<!doctype html>")
+        assert "browser" not in opened.said
+        page = run.folder / "report-phase1-001.html"
+        assert "phase1-001" in page.with_suffix(".md").read_text()
+        assert page.read_text().startswith("<!doctype html>")
+        program = checkpoints.parent / "opener"
+        program.write_text(f'#!/bin/sh\nprintf %s "$1" > {checkpoints.parent}/opened.part\n'
+                           f"mv {checkpoints.parent}/opened.part {checkpoints.parent}/opened\n")  # fmt: skip
+        program.chmod(0o755)
+        monkeypatch.setattr("slmtui.console.desktop.opener", lambda _: str(program))
+        await opened.press("o")
+        await opened.until(lambda: "the browser shows it" in opened.said)
+        wait_for((checkpoints.parent / "opened").exists)
+        assert (checkpoints.parent / "opened").read_text() == page.resolve().as_uri()
+
+
+@pytest.mark.parametrize(
+    ("environment", "platform", "name"),
+    [
+        ({"DISPLAY": ":0"}, "linux", "xdg-open"),
+        ({"WAYLAND_DISPLAY": "wayland-0"}, "linux", "xdg-open"),
+        ({}, "linux", None),
+        ({}, "darwin", "open"),
+        ({"DISPLAY": "localhost:10.0", "SSH_CONNECTION": "a b c d"}, "linux", None),
+        ({"SSH_TTY": "/dev/pts/1"}, "darwin", None),
+    ],
+)
+def test_a_browser_is_only_started_where_somebody_sees_it(
+    environment: dict[str, str], platform: str, name: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda name: name)
+    assert opener(environment, platform) == name
+
+
+async def test_what_the_report_does_is_said_and_it_can_be_given_up(
+    checkpoints: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = done_run(checkpoints, "phase1-001")
+    goes_on = threading.Event()
+
+    def read(_: Run) -> None:
+        assert goes_on.wait(60)
+        raise UserError("too late")
+
+    monkeypatch.setattr("slmtui.insight.report.build.read_facts", read)
+    async with open_runs(checkpoints) as opened:
+        await opened.press("o")
+        await opened.until(lambda: "phase1-001, 1 of 1 …" in seen(opened.app))
+        await opened.press("escape")
+        await opened.until(lambda: not opened.app.screen.is_modal)
+        goes_on.set()
+    assert not list(run.folder.glob("report*"))
 
 
 async def test_report_of_marked_runs_is_one_report(checkpoints: Path) -> None:
@@ -202,8 +258,10 @@ async def test_report_of_marked_runs_is_one_report(checkpoints: Path) -> None:
         done_run(checkpoints, f"phase1-{number:03}")
     async with open_runs(checkpoints) as opened:
         await opened.press("space", "j", "space", "o")
-        await opened.until((checkpoints / "report.html").exists)
-        text = (checkpoints / "report.md").read_text()
+        await opened.until(lambda: "report written" in "".join(toasts(opened.app)))
+        (page,) = checkpoints.glob("report-*.html")
+        assert re.fullmatch(r"report-\d{4}-\d\d-\d\d-\d{6}\.html", page.name)  # none takes the place of another
+        text = page.with_suffix(".md").read_text()
         assert "phase1-001" in text
         assert "phase1-002" in text
         assert "phase1-003" not in text
