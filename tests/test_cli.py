@@ -287,7 +287,7 @@ def test_sides_that_cannot_be_had_end_in_an_error(
 def test_init_sets_up_a_project_that_trains(tmp_path: Path, processes: Processes) -> None:
     assert processes.run("init", "new", cwd=tmp_path).returncode == 0
     less = ["training.max_iters=2", "data.dataset_size=2000", "model.block_size=32", "model.context_mixing=false"]
-    done = processes.run(*(word for change in less for word in ("--set", change)), cwd=tmp_path / "new")
+    done = processes.run("--headless", *(word for change in less for word in ("--set", change)), cwd=tmp_path / "new")
     assert done.returncode == 0, done.stderr
     assert "training phases/quick.toml headless" in done.stderr
     assert "step 2: train loss" in done.stdout
