@@ -111,6 +111,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
         if time.monotonic() - shown > SHOWN_AGAIN:
             yield DataOverview(origin, phase, corpus, count.so_far(), left_out, counting=True)
             shown = time.monotonic()
+    say("choosing the sides, and their tokens …")
     overview = DataOverview(origin, phase, corpus, count.counted(), left_out)
     yield overview
     if (dataset := overview.dataset) is not None:

@@ -214,7 +214,7 @@ class DataScreen(ConsoleScreen):
             self._show_why(row.name, f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}")
             return
         if self.found.counting:
-            self._show_why(row.name, "This file can be read here when all of them have been counted.")
+            self._show_why(row.name, "This file can be read here\nwhen all of them have been counted.")
             return
         asked = self.found.phase.data.dataset_size or 0
         notes = "\n".join(self.found.counted.inspection.notes)
