@@ -16,7 +16,6 @@ Shapes: B sequences, T tokens in each, C = n_embd, K = KEY_SIZE.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, cast
 
 import numpy as np
@@ -25,6 +24,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
+
+from slmtui.model.threads import for_each
 
 KEY_SIZE = 16
 LONGEST_MATCH = 6  # tokens; longer matches add nothing
@@ -193,7 +194,7 @@ class _CopyingLoss(torch.autograd.Function):
         def row(b: int) -> None:
             compiled(*(x[b] for x in rows), matching, given[b], n_vocab, *(x[b] for x in written))
 
-        _for_each(row, len(idx))
+        for_each(row, len(idx))
         p.clamp_(min=MIN_PROBABILITY)
         ctx.save_for_backward(own * vocabulary / p, p, scale)
         ctx.inputs, ctx.n_vocab = inputs, n_vocab
@@ -217,7 +218,7 @@ class _CopyingLoss(torch.autograd.Function):
         def row(b: int) -> None:
             compiled(*(x[b] for x in rows), matching, ctx.n_vocab, *(x[b] for x in given), *(x[b] for x in written))
 
-        _for_each(row, B)
+        for_each(row, B)
         by_losses = upstream * by_vocabulary
         return by_losses, by_query, by_keys.transpose(1, 2), by_sentinel - by_losses, by_extra.sum(dim=0), None, None
 
@@ -228,13 +229,6 @@ def _is_compiled_for(device: torch.device) -> bool:
 
 def _array(x: Tensor) -> NDArray[Any]:
     return x.detach().contiguous().numpy()
-
-
-def _for_each(row: Callable[[int], None], n: int) -> None:
-    """row(0) … row(n − 1), in as many threads as torch has. The rows do not depend on one another."""
-    with ThreadPoolExecutor(min(torch.get_num_threads(), n)) as threads:
-        for _ in threads.map(row, range(n)):
-            pass
 
 
 _copying_loss: Callable[..., Tensor] = _CopyingLoss.apply

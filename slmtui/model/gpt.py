@@ -21,6 +21,7 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from slmtui.config.limits import MlpKind, NormKind, PositionKind
+from slmtui.model import fused
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.dropout import Dropout, Part
 from slmtui.model.kernels import DecodeHead, embed, linear_cross_entropy, token_cross_entropy
@@ -82,12 +83,14 @@ class CausalSelfAttention(nn.Module):
     def forward(self, x: Tensor, cache: LayerKeysValues | None = None, rotation: Rotation | None = None) -> Tensor:
         """(B, T, C) -> (B, T, C). With a cache, x continues the cached tokens."""
         B, T, C = x.shape
-        q, k, v = (
-            part.view(B, T, self.n_head, C // self.n_head).transpose(1, 2)  # (B, H, T, D)
-            for part in self.c_attn(x).split(C, dim=2)
-        )
-        if rotation is not None:
-            q, k = rotation(q), rotation(k)
+        qkv, head_size = self.c_attn(x), C // self.n_head
+        small = cache is None and head_size < LARGE_HEAD and torch.is_grad_enabled()
+        if small and rotation is not None and fused.applies(qkv):
+            q, k, v = fused.into_heads(qkv, rotation, self.n_head)
+        else:
+            q, k, v = (part.view(B, T, self.n_head, head_size).transpose(1, 2) for part in qkv.split(C, dim=2))
+            if rotation is not None:
+                q, k = rotation(q), rotation(k)  # (B, H, T, D)
         if cache is not None:
             k, v, mask = cache.extend(k, v)
             y = F.scaled_dot_product_attention(q, k, v, attn_mask=mask)
@@ -111,7 +114,7 @@ def causal_attention(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
 
     Small heads are trained in float32 on a CPU: torch's kernel for bfloat16 takes two to ten times as long backwards.
     """
-    if q.dtype == torch.bfloat16 and q.device.type == "cpu" and q.size(-1) < LARGE_HEAD and torch.is_grad_enabled():
+    if q.device.type == "cpu" and q.size(-1) < LARGE_HEAD and torch.is_grad_enabled():
         with torch.autocast("cpu", enabled=False):
             return F.scaled_dot_product_attention(q.float(), k.float(), v.float(), is_causal=True)
     return F.scaled_dot_product_attention(q, k, v, is_causal=True)
@@ -132,14 +135,17 @@ class MLP(nn.Module):
     def activation(self, x: Tensor) -> Tensor:
         """(B, T, width) -> the same; of SwiGLU (B, T, 2 width), gate and value, -> (B, T, width)."""
         if self.kind == "swiglu":
+            if x.dtype == torch.bfloat16 and fused.applies(x):
+                return fused.swiglu(x)
             gate, value = x.chunk(2, dim=-1)
             return F.silu(gate) * value
         return F.gelu(x, approximate="tanh" if self.kind == "gelu_tanh" else "none")
 
 
-def _norm(config: GPTConfig) -> nn.LayerNorm | nn.RMSNorm:
+def _norm(config: GPTConfig, *, last: bool = False) -> nn.LayerNorm | nn.RMSNorm:
+    """last: what comes out is used as float32."""
     if config.norm == "rms":
-        return nn.RMSNorm(config.n_embd, eps=NORM_EPS)
+        return (nn.RMSNorm if last else fused.RMSNorm)(config.n_embd, eps=NORM_EPS)
     return nn.LayerNorm(config.n_embd, eps=NORM_EPS)
 
 
@@ -169,7 +175,7 @@ class GPT(nn.Module):
         self.wpe = nn.Embedding(config.block_size, config.n_embd) if config.positions == "learned" else None
         self.drop = Dropout(config.dropout)
         self.h = nn.ModuleList(Block(config) for _ in range(config.n_layer))
-        self.ln_f = _norm(config)
+        self.ln_f = _norm(config, last=True)
         self.lm_head = nn.Linear(config.n_embd, config.n_vocab, bias=False)
         self.wte.weight = self.lm_head.weight
         self.decode_head = DecodeHead(self.lm_head)

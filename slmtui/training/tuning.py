@@ -114,9 +114,8 @@ def measure(phase: Phase, dataset: Dataset, machine: Machine, among: list[Candid
     on |= {one.device: _cpu(phase) for one in among if one.device not in on}
     trainings = {name: Training.start(steps, dataset, device) for name, device in on.items()}  # not the run's training
     begin = time.perf_counter()
-    for training in trainings.values():
-        first_on_it = next(one for one in among if one.device == training.machine.device)
-        _time_step(training, first_on_it)  # allocates the memory that all candidates use
+    for one in {(one.device, one.precision): one for one in reversed(among)}.values():
+        _time_step(trainings[one.device], one)  # allocates memory, and compiles what is compiled the first time
     first = {candidate: _time_step(trainings[candidate.device], candidate) for candidate in among}
     taken = {candidate: [seconds] for candidate, seconds in first.items()}
     for round_ in range(ROUNDS):

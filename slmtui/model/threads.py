@@ -1,0 +1,32 @@
+"""Compiled work that is shared among as many threads as torch has."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
+
+import torch
+
+_pools: dict[int, ThreadPoolExecutor] = {}  # by their number of threads: to start some takes longer than most work
+os.register_at_fork(after_in_child=_pools.clear)  # a fork has none of the threads
+
+
+def for_each(work: Callable[[int], None], n: int) -> None:
+    """work(0) … work(n − 1), in as many threads as torch has. They must not depend on one another."""
+    threads = min(torch.get_num_threads(), n)
+    if threads == 1:
+        for i in range(n):
+            work(i)
+        return
+    if (pool := _pools.get(threads)) is None:
+        pool = _pools[threads] = ThreadPoolExecutor(threads, "slmtui-model")
+    for done in wait([pool.submit(work, i) for i in range(n)]).done:
+        done.result()
+
+
+def for_each_share(work: Callable[[slice], None], n: int) -> None:
+    """work(rows) for shares of n rows, one for each thread."""
+    threads = max(1, min(torch.get_num_threads(), n))
+    size = -(-n // threads)
+    for_each(lambda i: work(slice(i * size, min(n, (i + 1) * size))), -(-n // size))
