@@ -78,6 +78,11 @@ class DataSection(Section):
     train_fraction: Number = Field(
         0.9, gt=0, lt=1, description="Share of the tokens to train on, the test's left out; the rest is for validation."
     )
+    validation_size: Whole | None = Field(
+        None, ge=2, le=10**9,
+        description="Most GPT-2 tokens to validate on; less is held back, and what documents have beyond is left out; "
+        "unset: all that is held back.",
+    )  # fmt: skip
     split: Split = Field(
         "contiguous", description="Validate on the last documents (of a single one: its end), or on some from all over."
     )
@@ -87,7 +92,9 @@ class DataSection(Section):
         json_schema_extra={"allowed": "a table of name = 'regular expression'"},
     )
 
-    @field_validator("documents", "field", "separator", "dedupe", "validation", "test", "test_fraction")
+    @field_validator(
+        "documents", "field", "separator", "dedupe", "validation", "test", "test_fraction", "validation_size"
+    )
     @classmethod
     def _needs_documents(cls, value: Any, info: ValidationInfo) -> Any:
         if info.data.get("join") == "published" and value not in ("files", "", (), False):

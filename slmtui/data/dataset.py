@@ -191,6 +191,7 @@ class DatasetSettings:
     validation: tuple[str, ...] = _DATA.validation
     test: tuple[str, ...] = _DATA.test
     test_fraction: float = _DATA.test_fraction
+    validation_size: int | None = _DATA.validation_size
     dedupe: bool = _DATA.dedupe
 
     def __post_init__(self) -> None:
@@ -198,7 +199,10 @@ class DatasetSettings:
             check_value("tokenizer", "kind", self.kind)
             if self.kind == "bpe":
                 check_value("tokenizer", "vocab_size", self.vocab_size)
-            for name in ("dataset_size", "train_fraction", "split", "validation", "test", "test_fraction", "dedupe"):
+            for name in (
+                "dataset_size", "train_fraction", "split", "validation", "test", "test_fraction", "dedupe",
+                "validation_size",
+            ):  # fmt: skip
                 check_value("data", name, getattr(self, name))
         except ValueError as error:
             raise DataError(str(error)) from None
@@ -230,7 +234,7 @@ def split_prefix(
     sides = choose_sides(
         corpus, prefix, train_fraction=settings.train_fraction, split=settings.split,
         validation=settings.validation, test=settings.test, test_fraction=settings.test_fraction,
-        dedupe=settings.dedupe,
+        dedupe=settings.dedupe, validation_size=settings.validation_size,
     )  # fmt: skip
     notes += sides.notes
     chosen = {"training": sides.train, "validation": sides.val} | ({"test": sides.test} if settings.has_test else {})

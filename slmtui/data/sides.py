@@ -40,10 +40,12 @@ class Sides:
 def choose_sides(
     corpus: Corpus, prefix: TokenPrefix, *, train_fraction: float, split: str,
     validation: Sequence[str] = (), test: Sequence[str] = (), test_fraction: float = 0.0, dedupe: bool = False,
+    validation_size: int | None = None,
 ) -> Sides:  # fmt: skip
     """The sides of a phase's settings. `validation` and `test`: names and patterns of files, as in .gitignore.
     `test_fraction`: of the tokens that are not named, the share for the test; `train_fraction` is of the others.
-    `dedupe`: copies of an earlier document are on no side.
+    `dedupe`: copies of an earlier document are on no side. `validation_size`: most tokens of the validation side: a
+    smaller share is held back for it, and what its documents have beyond is on no side.
 
     Raises DataError for patterns that match no file or none of the prefix, if nothing is left to train on, and for a
     split by document of fewer than two different ones.
@@ -78,6 +80,8 @@ def choose_sides(
     to_come = ([(TEST, 1 - test_fraction)] if test_fraction else []) + ([] if validation else [(VAL, train_fraction)])
     for number, (which, kept) in enumerate(to_come):
         rest, others = np.flatnonzero(side == TRAIN), len(to_come) - number  # sides that are to have some of the rest
+        if which == VAL and validation_size is not None:
+            kept = train_fraction = max(kept, 1 - validation_size / max(1, int(documents.sizes[rest].sum())))
         if len(rest) == 1 and split == "contiguous":
             cut[which] = kept
         elif split == "contiguous":
@@ -87,7 +91,7 @@ def choose_sides(
         else:
             side[rest[_held_out(corpus, prefix, documents, rest, 1 - kept, others)]] = which
     if cut:
-        return replace(_cut(prefix, documents, side, int(rest[0]), cut), notes=tuple(notes))
+        return _at_most(replace(_cut(prefix, documents, side, int(rest[0]), cut), notes=tuple(notes)), validation_size)
     used = side != LEFT_OUT
     asked = {TEST: test_fraction, VAL: 0.0 if validation else (1 - train_fraction) * (1 - test_fraction)}
     for which, name in ((VAL, "validation"), (TEST, "test")):
@@ -100,7 +104,20 @@ def choose_sides(
                 notes[-1] += f" ({asked[which]:.0%} were asked for, but no {kind.removesuffix('s')} is cut; name "
                 notes[-1] += f"files with data.{name} to choose)"
     train, val, held_back = (_parts(documents, prefix, side == which) for which in (TRAIN, VAL, TEST))
-    return Sides(train, val, held_back, tuple(notes), differs)
+    return _at_most(Sides(train, val, held_back, tuple(notes), differs), validation_size)
+
+
+def _at_most(sides: Sides, validation_size: int | None) -> Sides:
+    """The sides with no more validation tokens than that, the first ones."""
+    left, val = validation_size, list[PrefixPart]()
+    if left is None or sum(part.n_tokens for part in sides.val) <= left:
+        return sides
+    for part in sides.val:
+        if left > 0:
+            val.append(replace(part, stop=min(part.stop, part.start + left)))
+        left -= part.n_tokens
+    note = f"validation is the first {validation_size:,} GPT-2 tokens of that (data.validation_size)"
+    return replace(sides, val=val, notes=(*sides.notes, note))
 
 
 def _named(corpus: Corpus, documents: DocumentTable, names: Sequence[str], key: str) -> NDArray[np.bool_]:

@@ -35,6 +35,9 @@ SHORTEST_BLOCK = 16
 # By how much an n-gram model must do better in another vocabulary than in the usual one. By 3 %, and a network with its
 # mixture loses 1 %; by 5 %, it gains 4 % (docs/log.md, "Vocabularies by measurement").
 BETTER = 0.05
+# Of a large text, a tenth takes longer to be read at each evaluation than the steps between two of them.
+LARGE_VALIDATION = 600_000  # bytes
+VALIDATION_TOKENS = 100_000  # of GPT-2
 Fixed = Mapping[tuple[str, str], Any]
 NAME, TITLE = "suggested-", "Suggested for "  # what the name and the title of a suggested phase begin with
 
@@ -180,6 +183,9 @@ def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[Sug
         fraction = max(SMALLEST_FRACTION, math.floor(20 * (1 - 1.1 * share)) / 20)
         reason = f"a tenth would be {held_back:,.0f} tokens to validate on, which say next to nothing"
         lines.append(SuggestedValue("data", "train_fraction", fraction, reason))
+    if facts.val_bytes > LARGE_VALIDATION:
+        reason = "as many tell losses apart by a hundredth, and each evaluation reads all of them"
+        lines.append(SuggestedValue("data", "validation_size", VALIDATION_TOKENS, reason))
     return lines
 
 

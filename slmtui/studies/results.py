@@ -18,7 +18,9 @@ from slmtui.studies.statistics import Comparison, Estimate, compare, estimate, f
 from slmtui.training import events
 
 Status = Literal["queued", "running", "stopped", "done", "failed"]
-_OF_THE_SIDES = {"dataset_size", "validation", "test", "test_fraction", "train_fraction", "split", "patterns"}
+_OF_THE_SIDES = {
+    "dataset_size", "validation", "validation_size", "test", "test_fraction", "train_fraction", "split", "patterns"
+}  # fmt: skip
 
 
 @dataclass(frozen=True)

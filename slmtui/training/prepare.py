@@ -50,6 +50,7 @@ def dataset_settings(phase: Phase) -> DatasetSettings:
         validation=data.validation,
         test=data.test,
         test_fraction=data.test_fraction,
+        validation_size=data.validation_size,
         dedupe=data.dedupe,
     )
 

@@ -224,3 +224,11 @@ def test_a_mistake_is_one_message_and_status_2(
     assert words in err
     assert "Traceback" not in err
     assert (tmp_path / "there.toml").read_text() == "mine"
+
+
+def test_of_a_large_text_a_part_of_what_is_held_back_validates() -> None:
+    large = replace(FACTS, train_bytes=36_000_000, val_bytes=4_000_000)
+    assert suggest(DATA, large).phase.data.validation_size == 100_000
+    assert suggest(DATA, replace(large, val_bytes=500_000)).phase.data.validation_size is None
+    asked = suggest(DATA, large, {("data", "validation_size"): 5_000})
+    assert asked.phase.data.validation_size == 5_000
