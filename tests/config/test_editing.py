@@ -120,6 +120,7 @@ def test_a_new_phase_is_right_and_says_every_default() -> None:
     unset = {
         "patterns",
         "vocab_size",
+        "validation_size",
         "dataset_size",
         "attention_dropout",
         "init_from",
