@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from typing import cast
+from typing import Any, cast
 
-from textual import on
+from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal
 from textual.events import ScreenResume
@@ -140,6 +140,14 @@ class ConsoleScreen(ModeScreen):
 
     def action_unfilter(self) -> None:
         self.query_one(FilterLine).clear()
+
+    @work(exclusive=True, group="export")
+    async def on_chart_export_wanted(self, message: Any) -> None:
+        """A chart of this screen, whose message this is, is to become a file. (No chart is imported for the first
+        frame.)"""
+        from slmtui.console.dialogs.chart_export import export_chart
+
+        await export_chart(self.app, message.seen)
 
     def make_room(self, words: str, seconds: float) -> None:
         for hints in self.query(Hints):  # none before the screen is built

@@ -85,4 +85,5 @@ def metric_chart(
         x_label=x,
         log_y=log_y,
         clock=x == "time",
+        about=history.run.name,
     )

@@ -66,6 +66,10 @@ class RenderedChart:
             ranges.append((10.0**low, 10.0**high) if log else (low, high))
         return ranges[0], ranges[1]
 
+    def limits(self) -> tuple[Range, Range]:
+        """The whole x and the whole y of the canvas."""
+        return self.part((self.left, self.left + self.columns - 1), (0, self.canvas_rows - 1))
+
 
 def draw_chart(
     spec: ChartSpec,

@@ -64,6 +64,7 @@ def loss_chart(
         marks=[Mark("best", float(evaluated[i]), history.evaluations[i].judged_loss) for i in best[-1:]],
         log_y=log_y,
         clock=x == "time",
+        about=history.run.name,
     )
 
 
@@ -87,6 +88,7 @@ def gap_chart(history: RunHistory, *, x: X = "steps", recent: bool = False, x_ti
         y_limits=(0.0, SCALE[1][0]),
         bands=verdict_bands(),
         signed=True,
+        about=history.run.name,
         clock=x == "time",
         x_ticks=x_ticks,
     )

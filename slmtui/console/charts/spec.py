@@ -69,6 +69,7 @@ class ChartSpec:
     clock: bool = False  # x is in seconds
     x_ticks: bool = True  # False leaves out the axis below, for a chart of few rows
     instead: str = ""  # the words where there is no series
+    about: str = ""  # whose it is, for the name of a file
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ from slmtui.console.charts.spec import ChartSpec, Range, Reading, read_values
 from slmtui.console.charts.zoom import LEAST, Zoom, brought_into, panned, zoomed
 from slmtui.console.text.glyphs import Glyphs
 
-HINT = "← → read  ↑ ↓ zoom  pgup pgdn pan  0 all"
+HINT = "← → read  ↑ ↓ zoom  pgup pgdn pan  0 all  E export"
 JUMP = 10  # columns that the cursor moves with shift
 FACTOR = 2.0  # of one press of a key that zooms
 DRAGGED = 2  # columns or rows from which a drag selects a range of that axis
@@ -59,6 +59,7 @@ class Chart(Widget, can_focus=True):
         Binding("ctrl+up,shift+pageup", "pan_y(1)", "higher values", show=False),
         Binding("ctrl+down,shift+pagedown", "pan_y(-1)", "lower values", show=False),
         Binding("0,backspace", "show_all", "all", show=False, tooltip="all of the chart, as it grows"),
+        Binding("E", "export", "export", show=False, tooltip="what is seen of this chart as SVG, PNG or CSV"),
         Binding("escape", "leave", "cursor off", show=False),
     ]
     DEFAULT_CSS = "Chart { height: 1fr; width: 1fr; }"
@@ -75,6 +76,13 @@ class Chart(Widget, can_focus=True):
         @property
         def control(self) -> Chart:
             return self.chart
+
+    class ExportWanted(Message):
+        """What is seen is to become a file: the part of the chart in view, with the limits as they are drawn."""
+
+        def __init__(self, seen: ChartSpec) -> None:
+            super().__init__()
+            self.seen = seen
 
     def __init__(
         self,
@@ -308,7 +316,17 @@ class Chart(Widget, can_focus=True):
             return None
         free = replace(self.zoom, y=None).of(self.spec)
         drawn = rendering.draw_chart(free, *self.size, self.glyphs)
-        return drawn.part((0, self.size.width), (0, drawn.canvas_rows - 1))[1] if drawn.y is not None else None
+        return drawn.limits()[1] if drawn.y is not None else None
+
+    def action_export(self) -> None:
+        if self.spec is None or self._drawn is None or self._drawn.y is None:
+            why = "; it says why" if self.spec is not None and self.spec.instead else " yet"
+            self.notify(f"there is nothing on this chart to export{why}", severity="warning")
+            return
+        seen = self.zoom.of(self.spec)
+        if not seen.bands or seen.y_range is not None:
+            seen = replace(seen, y_range=self._drawn.limits()[1])
+        self.post_message(self.ExportWanted(seen))
 
     # The mouse
 

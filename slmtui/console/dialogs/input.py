@@ -19,7 +19,7 @@ class InputDialog(ModalScreen[str | None]):
     """Ask for a line of text; what `wrong` has to say against it stands below, and enter takes it when that is ""."""
 
     DEFAULT_CSS = """
-    InputDialog #wrong { height: 1; color: $error; margin-top: 1; }
+    InputDialog #wrong { height: auto; min-height: 1; color: $error; margin-top: 1; }
     InputDialog Input { margin-top: 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "dismiss(None)", "cancel")]

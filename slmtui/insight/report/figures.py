@@ -1,4 +1,4 @@
-"""The curves of a report, as SVG that is the same to the byte for the same numbers.
+"""Curves as SVG that is the same to the byte for the same numbers, of reports and of charts in the console; or as PNG.
 
 No date, no random ids, no settings of the person's own matplotlib get in; text stays text. Ink is "currentColor", so
 that a figure takes on the colour of the page it stands in.
@@ -9,8 +9,10 @@ from __future__ import annotations
 import io
 import math
 import re
+import threading
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from slmtui.insight.report.run_facts import RunFacts
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 TRAIN, VAL, MIXED, ADAPTIVE, BEST, BASELINE = "#3f86e0", "#e0801f", "#d8507c", "#a860cc", "#2f9e54", "#8a909c"
 RUNS = ("#3f86e0", "#e0801f", "#2f9e54", "#a860cc", "#b59410", "#d8507c", "#1f9aa5", "#8a6d3b")
 INK, FAINT = "#010203", "#040506"  # stand for currentColor until the figure is written
+PNG_DPI = 200
+_MATPLOTLIB = threading.Lock()  # its settings are in its module
 MOST_POINTS = 600  # of the batch losses
 STYLE: dict[str, Any] = {
     "svg.fonttype": "none", "svg.hashsalt": "slmtui", "text.parse_math": False, "font.size": 10.0,
@@ -61,7 +65,7 @@ def run_figure(facts: RunFacts) -> str:
             label = f"{bar.short} {bar.loss:.2f}"
             losses.axhline(bar.loss, color=BASELINE, linestyle=(0, dashes), linewidth=1.2, label=label)
         losses.set_ylabel("loss (nats per token)")
-        _legend(losses)
+        legend(losses)
         gaps.plot(at, [e.gap for e in facts.evaluations], color=VAL, marker=mark)
         reach = max([SCALE[0][0], *(abs(e.gap) for e in facts.evaluations if math.isfinite(e.gap))])
         lowest = min([0.0, *(e.gap for e in facts.evaluations if math.isfinite(e.gap))])
@@ -91,7 +95,7 @@ def overlay_figure(curves: Sequence[Curve], unit: str) -> str:
             mark = "o" if len(steps) == 1 else ""
             axes.plot(steps, losses, style, marker=mark, color=RUNS[number % len(RUNS)], label=legend_name(name))
         axes.set_ylabel(f"validation loss ({unit})")
-        _legend(axes)
+        legend(axes)
         _steps(axes, max(steps[-1] for _, steps, _ in curves))
 
     return svg(draw, (6.4, 3.4), "validation losses of the runs")
@@ -109,7 +113,7 @@ def thinned(steps: Iterable[float], losses: Iterable[float], most: int) -> tuple
     return [step for step, _ in kept], [loss for _, loss in kept]
 
 
-def _legend(axes: Axes) -> None:
+def legend(axes: Axes) -> None:
     if axes.get_legend_handles_labels()[1]:
         axes.legend(loc="upper right", fontsize=9, ncols=2)
 
@@ -128,17 +132,39 @@ def legend_name(name: str) -> str:
     return f" {name}" if name.startswith("_") else name
 
 
-def svg(draw: Any, size: tuple[float, float], description: str) -> str:
+Draw = Callable[["Figure"], object]
+
+
+@contextmanager
+def _drawn(draw: Draw, size: tuple[float, float]) -> Iterator[Figure]:
+    """A figure of so many inches, to be written while the settings hold."""
     import matplotlib
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
 
-    with matplotlib.rc_context(), warnings.catch_warnings():
+    with _MATPLOTLIB, matplotlib.rc_context(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of letters that the font has not: the reader's font may
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(STYLE)  # type: ignore[arg-type]
         figure = Figure(figsize=size, layout="constrained")
         draw(figure)
+        yield figure
+
+
+def png(draw: Draw, size: tuple[float, float]) -> bytes:
+    """The figure as a picture, on white."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    out = io.BytesIO()
+    with _drawn(draw, size) as figure:
+        figure.set_dpi(PNG_DPI)
+        FigureCanvasAgg(figure).print_png(out, metadata={"Software": None})  # type: ignore[no-untyped-call]
+    return out.getvalue()
+
+
+def svg(draw: Draw, size: tuple[float, float], description: str) -> str:
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    with _drawn(draw, size) as figure:
         figure.patch.set_alpha(0.0)
         for axes in figure.axes:
             axes.patch.set_alpha(0.0)

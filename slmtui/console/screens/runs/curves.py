@@ -15,6 +15,7 @@ from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series
 from slmtui.console.screens.runs.words import NATS, short_name, unit_of
 from slmtui.runs.index import RunListing
 
+MOST_NAMES = 2  # of runs in the name of a file
 LEGEND_NAME = 20  # columns that a name may take in the legend
 OTHERS: dict[Decides, Role] = {"network": "train-raw", "static": "mixed", "adaptive": "adaptive"}
 
@@ -47,7 +48,8 @@ def overlay(runs: Sequence[RunListing], roles: Mapping[str, Role], current: str)
                 level = bar.loss if unit == NATS else bar.bits_per_byte
                 levels.append(ReferenceLine(f"{bar.short} {level:.2f}", level))
     title = f"validation loss · {unit}{', of who decides' if mixed else ''}"
-    return ChartSpec(title=title, series=series, x_limits=_limits(runs), marks=marks, levels=levels)
+    limits = _limits(runs)
+    return ChartSpec(title=title, series=series, x_limits=limits, marks=marks, levels=levels, about=_names(runs))
 
 
 def metric_overlay(
@@ -61,7 +63,12 @@ def metric_overlay(
     found = [(run.name, curve) for run in runs if (curve := points[run.name]) is not None]
     series = [Series(short_name(name, LEGEND_NAME), *curve, roles[name], bold=name == current) for name, curve in found]
     instead = missing_words(metric, [run.name for run in runs])
-    return ChartSpec(title=METRICS[metric].title, series=series, x_limits=_limits(runs), instead=instead)
+    title, limits = METRICS[metric].title, _limits(runs)
+    return ChartSpec(title=title, series=series, x_limits=limits, instead=instead, about=_names(runs))
+
+
+def _names(runs: Sequence[RunListing]) -> str:
+    return "-".join(run.name for run in runs) if len(runs) <= MOST_NAMES else f"{len(runs)}-runs"
 
 
 def _limits(runs: Sequence[RunListing]) -> tuple[float, float]:

@@ -43,12 +43,13 @@ def curves_chart(results: StudyResults, current: CellResult) -> ChartSpec | None
     running = any(trial.status == "running" for cell in chosen for trial in cell.trials)
     end = max(last, float(planned) if running else 0.0)
     title = "validation loss (bits per byte)"
-    return ChartSpec(title=title, series=series, x_limits=(0.0, end), log_y=True)  # one may have diverged
+    name = results.study.name
+    return ChartSpec(title=title, series=series, x_limits=(0.0, end), log_y=True, about=name)  # one may have diverged
 
 
-def law_chart(lines: Sequence[LawLine], current: CellResult) -> ChartSpec:
+def law_chart(lines: Sequence[LawLine], current: CellResult, name: str) -> ChartSpec:
     """Loss over training tokens, both on log axes: a line for each number of parameters, the cells as marks, and the
-    interval of the line that the cell under the cursor is on."""
+    interval of the line that the cell under the cursor is on. name: of the study."""
     series, marks = list[Series](), list[Mark]()
     sizes = {trial.summary.parameters for trial in current.measured if trial.summary is not None}
     for line, role in zip(lines, RUN_ROLES, strict=False):
@@ -65,7 +66,7 @@ def law_chart(lines: Sequence[LawLine], current: CellResult) -> ChartSpec:
     measured = [point.mean for line in lines for point in line.points]
     return ChartSpec(
         title="the law (bits per byte)", series=series, x_limits=(least, most), x_label="training tokens", log_x=True,
-        log_y=True, marks=marks, y_limits=(min(measured), max(measured)),
+        log_y=True, marks=marks, y_limits=(min(measured), max(measured)), about=name,
     )  # fmt: skip
 
 

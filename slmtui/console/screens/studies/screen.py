@@ -275,7 +275,8 @@ class StudiesScreen(ConsoleScreen):
             from slmtui.console.screens.studies.charts import law_chart
 
             said = "Fitting the law …" if found is None else found.law
-            self._draw(law_chart(found.law_lines, cell) if found is not None and found.law_lines else None, said, said)
+            lines = () if found is None else found.law_lines
+            self._draw(law_chart(lines, cell, study.name) if lines else None, said, said)
         elif view == "trials":
             self.query_one(TrialList).show(study, study.results.cells.index(cell))
         else:

@@ -10,6 +10,7 @@ import pytest
 from textual.widgets import Input, Static
 
 from slmtui.config.phase import Phase
+from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
 from slmtui.console.screens.runs.exporting import ExportDialog
 from slmtui.exchange import export as exporting
@@ -97,3 +98,39 @@ async def test_a_run_without_a_model_says_so(checkpoints: Path) -> None:
     async with open_runs(checkpoints) as opened:
         await opened.press("e", "enter")
         await opened.until(partial(said, opened, "best.pt: no such checkpoint"))
+
+
+def named(opened: Opened, value: str = "") -> str:
+    """What the dialog says once another file is typed; without, the one that it offers."""
+    assert isinstance(opened.app.screen, InputDialog)
+    field = opened.app.screen.query_one(Input)
+    if not value:
+        return field.value
+    field.value = value
+    return opened.app.screen.wrong(value)
+
+
+async def test_a_chart_is_exported_where_a_person_says_and_replaces_nothing(checkpoints: Path, here: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    async with open_runs(checkpoints) as opened:
+        opened.screen.query_one("#chart").focus()
+        await opened.press("E")
+        await opened.until(lambda: isinstance(opened.app.screen, InputDialog))
+        assert named(opened) == "exports/phase1-001-validation-loss.svg"
+        await opened.press("enter")
+        written = here / "exports/phase1-001-validation-loss.svg"
+        await opened.until(lambda: said(opened, f"exported to {written} ("))
+        before = written.read_bytes()
+        assert b"</svg>" in before
+
+        await opened.press("E")
+        await opened.until(lambda: isinstance(opened.app.screen, InputDialog))
+        assert named(opened) == "exports/phase1-001-validation-loss-2.svg"
+        assert "phase1-001-validation-loss-2.svg is free" in named(opened, str(written))
+        await opened.press("enter")
+        assert isinstance(opened.app.screen, InputDialog)
+        assert ".svg, .png or .csv" in named(opened, "losses.jpg")
+        assert named(opened, f"{written}/losses.csv") == ""
+        await opened.press("enter")
+        await opened.until(lambda: said(opened, "not exported: "))
+        assert written.read_bytes() == before
