@@ -16,10 +16,11 @@ class NewsLine(Static):
         self._told: str | Text = ""
         self._grows = grows
 
-    def tell(self, content: str | Text) -> None:
+    def tell(self, content: str | Text, *, layout: bool = False) -> None:
+        """layout: this time it may need more or fewer lines."""
         if content != self._told:
             self._told = content
-            self.update(content, layout=self._grows)
+            self.update(content, layout=layout or self._grows)
 
 
 class PanelTitle:

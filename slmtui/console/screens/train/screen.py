@@ -92,6 +92,7 @@ class TrainScreen(ConsoleScreen):
     CSS = """
     TrainScreen #phase-title { height: 1; color: $foreground; text-style: bold; padding: 0 1; }
     TrainScreen #progress { height: 1; }
+    TrainScreen.-preparing #progress { height: auto; max-height: 4; padding: 0 1; }
     TrainScreen #verdict { height: auto; max-height: 3; padding: 0 1; display: none; }
     TrainScreen #talk { height: 1; color: $accent; display: none; }
     TrainScreen.-over #verdict, TrainScreen.-talk #talk { display: block; }
@@ -206,9 +207,12 @@ class TrainScreen(ConsoleScreen):
             self._show_title(history, state)
         machine = self.meter.words() if self.host.trainer.run_now == history.run else ""
         line = view.progress_line(history, summary, self.app.size.width, machine)
-        if self.host.trainer.run_now == history.run and (words := self._preparing()):
-            line = Text(f" {words}")
-        self._progress.tell(line)
+        preparing = self._preparing() if self.host.trainer.run_now == history.run else ""
+        if preparing:
+            line = Text(preparing)
+        if self.has_class("-preparing") != bool(preparing):
+            self.toggle_class("-preparing")  # a sentence may take several lines
+        self._progress.tell(line, layout=bool(preparing))
 
     def _doing_words(self, history: RunHistory, state: State) -> tuple[str, str]:
         """What the run's trainer does besides its steps, and what it is asked for."""

@@ -15,6 +15,7 @@ from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.hints import Hints
 from slmtui.console.screens.train import view
 from slmtui.console.screens.train.screen import TrainScreen
+from slmtui.console.text.seen import text_seen
 from slmtui.runs.control import ControlFile
 from slmtui.runs.run import Run, all_runs
 from slmtui.training import events
@@ -365,6 +366,24 @@ async def test_the_bottom_line_names_what_is_of_use_and_does_not_move(
         await pilot.pause()
         assert str(app.screen.query_one(Hints).render()) == hints
         assert "← → read" in str(app.screen.query_one("#gap", Chart).border_subtitle)
+
+
+@pytest.mark.parametrize("size", [(60, 15), NARROW], ids=str)
+async def test_what_is_prepared_is_said_to_the_end_of_its_sentence(
+    make_console: MakeConsole, finished_run: Run, until: Until, size: tuple[int, int]
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: finished_run.name in text_of(app, "#phase-title"))
+        await until(pilot, lambda: "12/12" in text_seen(app.screen, app.screen.region))
+        app.trainer.run_now = finished_run
+        words = "counting contexts in the training text: seconds, or a minute for megabytes, the first time"
+        app.trainer.doing = words
+        place = app.screen.query_one("#progress")
+        await until(pilot, lambda: " ".join(text_seen(app.screen, place.region).split()).endswith("the first time …"))
+        assert words in " ".join(text_seen(app.screen, place.region).split())
+        app.trainer.run_now, app.trainer.doing = None, ""
+        await until(pilot, lambda: place.size.height == 1 and "12/12" in text_seen(app.screen, app.screen.region))
 
 
 @pytest.mark.parametrize(
