@@ -16,7 +16,7 @@ from slmtui.files import open_regular, open_to_read
 from slmtui.runs.run import Run, create_run
 
 LOG_NAME = "detached.log"  # in the folder of the first run: what a terminal would have been told
-HOW_TO_STOP = "to stop and save it, press S on Runs in slmtui, or type"
+HOW_TO_STOP = "to stop and save it, press s on Runs in slmtui, or type"
 PATIENCE = 600.0  # seconds that a corpus may take to be read before we stop waiting for it to begin
 
 

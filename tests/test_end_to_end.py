@@ -78,7 +78,7 @@ def test_train_pause_prompt_resume_stop_find(project: Path, processes: Processes
         assert run.last_file.exists()
 
         terminal.press("r")
-        terminal.until_seen("▌Runs▐", f"R resumes from step {finished.step:,}")
+        terminal.until_seen("▌Runs▐", f"s resumes from step {finished.step:,}")
         (row,) = [line for line in terminal.lines if line.split()[:3] == ["│", "tiny-001", "stopped"]]
         assert f"{finished.best_step:,}" in row.split()
         terminal.until(lambda: "training tiny-001" not in terminal.lines[0], "the trainer is idle")

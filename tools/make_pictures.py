@@ -147,7 +147,7 @@ async def take_data(app: Console, pilot: Pilot[str], folder: Path) -> None:
         return isinstance(app.screen, DataScreen) and app.screen.found is not None and app.screen.found.complete
 
     await until(pilot, complete)
-    await pilot.press("x", *["right"] * 12)
+    await pilot.press("2", *["right"] * 12)
     await take(app, pilot, folder / "data.png")
 
 

@@ -1,6 +1,6 @@
 """slmtui watch RUN: print what a run does as it happens, wherever it is trained; ctrl+c stops watching, not the run.
 
-To stop and save a run that was detached, press S on Runs in the console, or end its process with kill PID; slmtui
+To stop and save a run that was detached, press s on Runs in the console, or end its process with kill PID; slmtui
 --detach has named it.
 """
 

@@ -30,6 +30,7 @@ from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.settings import SettingsDialog
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
 from slmtui.console.host import Host
+from slmtui.console.key_names import key, use_keymap
 from slmtui.console.text.control_filter import ControlCharFilter
 from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
@@ -123,6 +124,7 @@ class Console(Host):
     ) -> None:
         """keys: the file with the keys that a person has changed."""
         self._keymap_of_file, self._keys_wrong = _keymap(keys)  # before there are bindings of the console itself
+        use_keymap(self._keymap_of_file)
         keep_pumps_alive()
         turn_no_pages_without_room()
         super().__init__(checkpoints, log, ui_state or UIState(), settings or Settings())
@@ -205,7 +207,11 @@ class Console(Host):
             self.failures.append((f"{failure.name} could not be trained", failure.message))
             self._to_terminal(sequence(failed(failure.name, failure.message, None).words, self.settings))
             if self.current_mode != "train":
-                self.notify(f"{failure.name} could not be trained: t says why", severity="error", markup=False)
+                self.notify(
+                    f"{failure.name} could not be trained: {key('everywhere.switch-mode-train', 't')} says why",
+                    severity="error",
+                    markup=False,
+                )
         while self.trainer.finished:
             run = self.trainer.finished.popleft()
             self.finished.append(run)
@@ -356,7 +362,7 @@ class Console(Host):
             Message(
                 f"{describe(error)}\n\n"
                 "This is a bug in slmtui, not your mistake. Training continues.\n"
-                f"The details are in {self.log_path} (ctrl+l shows it).",
+                f"The details are in {self.log_path} ({key('everywhere.log', 'ctrl+l')} shows it).",
                 title=FAULT,
             )
         )

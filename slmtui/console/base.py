@@ -16,6 +16,7 @@ from slmtui.console.asking import ask
 from slmtui.console.filtering.line import FilterLine
 from slmtui.console.hints import Hints
 from slmtui.console.host import Host, ModeScreen
+from slmtui.console.key_names import key
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.run import Run
@@ -50,7 +51,7 @@ class Tab(Static):
         self._shown = ""
 
     def show(self, *, current: bool, narrow: bool) -> None:
-        name = KEYS[self.mode].upper() if narrow else self.mode.capitalize()
+        name = key(f"everywhere.switch-mode-{self.mode}", KEYS[self.mode]).upper() if narrow else self.mode.capitalize()
         text = f"▌{name}▐" if current else f" {name} "
         if text != self._shown:
             self._shown = text

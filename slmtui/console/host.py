@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.worker import NoActiveWorker, get_current_worker
 
 from slmtui.config.phase import Phase
+from slmtui.console.key_names import key
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.run_server import RunServer
 from slmtui.console.workers.torch_import import Backend
@@ -82,7 +83,11 @@ class Host(App[str]):
         asking = _asking_screen()
         if mode is None and isinstance(asking, ModeScreen) and asking.mode != self.current_mode:
             mode = asking.mode
-            self.notify(f"{mode.capitalize()} has something to say: {asking.mode_key} goes there", markup=False)
+            there = key(f"everywhere.switch-mode-{mode}", asking.mode_key)
+            self.notify(
+                f"{mode.capitalize()} has something to say: {there} goes there",
+                markup=False,
+            )
         return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
 
     def notify(

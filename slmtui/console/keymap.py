@@ -1,7 +1,7 @@
 """Keys that a person has changed, in keys.toml beside settings.toml. Each action has an id: its screen, and its name.
 
     [runs]
-    resume = "f5"               # in the place of R
+    resume = "f5"               # in the place of s
     delete = ["x", "ctrl+d"]    # one of several
 
 The ids are made from the bindings of the screens and of what stands on them, so there is no second list; `slmtui keys`

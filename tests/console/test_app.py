@@ -39,7 +39,7 @@ async def test_screen_theme_and_layout_are_remembered(
     async with make_console("runs").run_test(size=WIDE) as pilot:
         await pilot.press("t")
         await until(pilot, lambda: isinstance(pilot.app.screen, TrainScreen) and pilot.app.screen.history)
-        await pilot.press("x", "y", "m", "t")
+        await pilot.press("a", "y", "m", "t")
         pilot.app.theme = "slmtui-safe"
         await pilot.pause()
     again = same_person(project)

@@ -178,7 +178,7 @@ async def data(app: Console, pilot: Pilot[str], until: Until) -> None:
     await until(pilot, lambda: isinstance(app.focused, FilesTable) and app.focused.row_count)
     await pilot.press("down")
     await until(pilot, lambda: isinstance(app.focused, FilesTable) and app.focused.cursor_row == 1)
-    await pilot.press("x", "right", "right", "right")
+    await pilot.press("2", "right", "right", "right")
 
 
 async def phases(app: Console, pilot: Pilot[str], until: Until) -> None:
@@ -229,7 +229,7 @@ async def studies(app: Console, pilot: Pilot[str], until: Until) -> None:
     await until(pilot, lambda: isinstance(app.screen, StudiesScreen) and app.screen.finding)
     await pilot.press("enter")
     if app.size.width >= WIDE[0]:
-        await pilot.press("v")
+        await pilot.press("right_square_bracket")
         await until(
             pilot, lambda: app.screen.query(Chart) and (spec := app.screen.query_one(Chart).spec) and spec.log_x
         )

@@ -43,7 +43,7 @@ async def test_a_run_is_served_until_the_console_is_left(tmp_path: Path, monkeyp
     monkeypatch.setattr(run_server, "PORTS", ("0",))
     run = train_tiny(tmp_path / "checkpoints", tiny_phase(write_corpus(tmp_path / "corpus")))
     async with open_runs(tmp_path / "checkpoints") as opened:
-        await opened.press("v")
+        await opened.press("V")
         assert "starting" in shown(opened.app)
         await opened.until(partial(says, opened.app, "0 requests · 0 tokens · 0 tokens/s"))
         address = opened.app.server.address
@@ -53,7 +53,7 @@ async def test_a_run_is_served_until_the_console_is_left(tmp_path: Path, monkeyp
         await opened.until(partial(says, opened.app, "1 request · 3 tokens"))
         await opened.press("escape")
         assert not is_gone(address), "it goes on without the dialog"
-        await opened.press("c", "escape", "v")
+        await opened.press("c", "escape", "V")
         await opened.until(partial(says, opened.app, f"{address}/v1"))
     wait_for(partial(is_gone, address), "it ends with the console")
 
@@ -68,7 +68,7 @@ async def test_a_cell_is_served_from_complete(tmp_path: Path, monkeypatch: pytes
         cell = find_cell(checkpoints, "s/01")
         assert cell is not None
         page.screen.show_models([cell])
-        await page.press("escape", "v")
+        await page.press("escape", "V")
         await page.until(lambda: says(page.app, "0 requests · 0 tokens · 0 tokens/s"))
         body = json.dumps({"prompt": "alpha", "max_tokens": 3}).encode()
         with urlopen(f"{page.app.server.address}/v1/completions", body) as answer:
@@ -80,7 +80,7 @@ async def test_a_run_that_cannot_be_served_says_why(tmp_path: Path) -> None:
     run = train_tiny(tmp_path / "checkpoints", tiny_phase(write_corpus(tmp_path / "corpus")))
     run.best_file.write_bytes(b"no model")
     async with open_runs(tmp_path / "checkpoints") as opened:
-        await opened.press("v")
+        await opened.press("V")
         await opened.until(partial(says, opened.app, "not served: "))
         assert "best.pt" in shown(opened.app)
         await opened.press("x")

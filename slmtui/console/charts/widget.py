@@ -23,9 +23,9 @@ from slmtui.console.charts.palette import Palette, Role, chart_palette
 from slmtui.console.charts.series import Numbers
 from slmtui.console.charts.spec import ChartSpec, Range, Reading, read_values
 from slmtui.console.charts.zoom import LEAST, Zoom, brought_into, panned, zoomed
+from slmtui.console.key_names import key
 from slmtui.console.text.glyphs import Glyphs
 
-HINT = "← → read  ↑ ↓ zoom  pgup pgdn pan  0 all  E export"
 JUMP = 10  # columns that the cursor moves with shift
 FACTOR = 2.0  # of one press of a key that zooms
 DRAGGED = 2  # columns or rows from which a drag selects a range of that axis
@@ -220,10 +220,10 @@ class Chart(Widget, can_focus=True):
     def on_focus(self) -> None:
         """Its keys stand in its frame, and not in the bottom line, whose keys would move."""
         self._frame_said = self._frame.border_subtitle or ""
-        self._frame.border_subtitle = f"{self._frame_said}  {HINT}".strip()
+        self._frame.border_subtitle = f"{self._frame_said}  {_hint()}".strip()
 
     def on_blur(self) -> None:
-        if str(self._frame.border_subtitle).endswith(HINT):
+        if str(self._frame.border_subtitle).endswith(_hint()):
             self._frame.border_subtitle = self._frame_said
         self._pressed = self._dragged = None
         self.read_at(None)
@@ -381,3 +381,9 @@ class Chart(Widget, can_focus=True):
 
 def style_of(role: Role, palette: Palette) -> Style:
     return Style(color=Color.parse(palette[role]).rich_color, bold=role in STRONG) if role else Style.null()
+
+
+def _hint() -> str:
+    """What the keys of a chart that has the focus do, as far as its frame has room."""
+    whole, export = key("charts.show-all", "0"), key("charts.export", "E")
+    return f"← → read  ↑ ↓ zoom  pgup pgdn pan  {whole} all  {export} export"

@@ -16,7 +16,14 @@ from slmtui.console.filtering.expression import Field, Filter, Row, allowed, par
 from slmtui.errors import UserError
 
 FILTER_KEYS: list[BindingType] = [  # of each list that has such a line on its screen
-    Binding("slash", "screen.filter", "filter", show=False, key_display="/", tooltip="filter the list as you type"),
+    Binding(
+        "slash,ctrl+f",
+        "screen.filter",
+        "filter",
+        show=False,
+        key_display="/",
+        tooltip="filter the list as you type",
+    ),
     Binding("escape", "screen.unfilter", "all of them", show=False, key_display="esc", tooltip="clear the filter"),
 ]
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from slmtui.config.phase import Phase
 from slmtui.config.recorded_phase import recorded_phase
 from slmtui.config.source_path import source_path
+from slmtui.console.key_names import key
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.files import is_folder
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
@@ -155,7 +156,8 @@ def _unless_too_large(phase: Phase) -> NoCounts | None:
                 total += file.stat().st_size if file.is_file() else 0
             if total > LARGEST_UNASKED:
                 limit = LARGEST_UNASKED // 1_000_000
-                return NoCounts(f"a large corpus, over {limit} MB: m reads and measures it", fault=False)
+                measure = key("phases.measure", "m")
+                return NoCounts(f"a large corpus, over {limit} MB: {measure} reads and measures it", fault=False)
     return None
 
 

@@ -19,6 +19,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from slmtui.console.host import Host
+from slmtui.console.key_names import key
 from slmtui.console.screens.complete.chosen_model import ChosenModel, files_of, model_state
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
 from slmtui.console.screens.complete.token_text import TokenText
@@ -85,7 +86,9 @@ class CompletionPanel(Vertical):
         self.request: Request | None = None
         self.text = TokenText()
         self._said = ""  # by the status
-        self.status = Static("type a prompt below, and enter completes it", classes="status", markup=False)
+        self.status = Static(
+            f"type a prompt below, and {key('complete.submit', 'enter')} completes it", classes="status", markup=False
+        )
         self.tokens: Sequence[Token] = ()
         self.count = 0
         self.cursor = 0
@@ -220,7 +223,7 @@ class CompletionPanel(Vertical):
         elif self.awaits_checkpoint:
             self._say("the fresh checkpoint has arrived")
         elif self.count and not self.busy:
-            self._say("a newer checkpoint is available: enter at the prompt uses it")
+            self._say(f"a newer checkpoint is available: {key('complete.submit', 'enter')} at the prompt uses it")
         self.awaits_checkpoint = False
 
     # ---- what the workers tell ----
@@ -285,7 +288,11 @@ class CompletionPanel(Vertical):
             run_completion(self.context, self.model, job, request, tell, lambda: worker.is_cancelled)
         except Exception as error:  # out of memory, or a fault of ours: it stays in this panel, and in the log
             cast("Host", self.app).write_log(error)
-            tell(CompletionUpdate(job, f"{type(error).__name__}: {error} (details: ctrl+l)", failed=True))
+            tell(
+                CompletionUpdate(
+                    job, f"{type(error).__name__}: {error} (details: {key('everywhere.log', 'ctrl+l')})", failed=True
+                )
+            )
 
     @work(thread=True, exclusive=True, group="note")
     def _read_note(self) -> None:

@@ -9,9 +9,8 @@ from textual.events import Key
 from textual.message import Message
 from textual.widgets import TextArea
 
+from slmtui.console.key_names import key
 from slmtui.console.screens.complete.prompt_history import PromptHistory
-
-PLACEHOLDER = "how a text begins: enter completes it"
 
 
 class PromptArea(TextArea):
@@ -34,7 +33,8 @@ class PromptArea(TextArea):
         """The prompt is to be completed."""
 
     def __init__(self, history: PromptHistory, *, id: str) -> None:
-        super().__init__(placeholder=PLACEHOLDER, id=id, compact=True, highlight_cursor_line=False)
+        placeholder = f"how a text begins: {key('complete.submit', 'enter')} completes it"
+        super().__init__(placeholder=placeholder, id=id, compact=True, highlight_cursor_line=False)
         self.cursor_blink = False
         self.earlier = history
 

@@ -18,6 +18,7 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import InputDialog, SelectDialog
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.dialogs.source import SourceDialog
+from slmtui.console.key_names import key
 from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog
 from slmtui.console.screens.complete.chosen_model import ChosenModel, all_models, model_state, usual_checkpoint
@@ -27,23 +28,22 @@ from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.prompt_history import PromptHistory
 from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.sampling_fields import SamplingFields, temperatures, wrong_temperatures
+from slmtui.console.screens.complete.saving import save_completion
 from slmtui.errors import UserError
 from slmtui.inference.context_file import read_context
 from slmtui.inference.model_cache import ModelCache
-from slmtui.inference.sample_set import add_completion
 from slmtui.inference.streaming import Request
 from slmtui.output import visible
 from slmtui.runs.run import Run
 
 TEMPERATURES = "complete.temperatures"  # those that are compared, as they were typed
-SAMPLE_SET = "complete.sample_set"  # the file that completions were saved in last
 HISTORY = "prompts.jsonl"  # beside the runs, which are the project's, too
 LEAST_WIDTH = 38  # columns of a panel, for several to stand side by side
 NOTHING = """\
 There is no model to talk to yet.
 
-A run saves one at its first evaluation:  p  shows the phases, where one can be started,
-and  t  the run that is being trained. Come back then; this screen will notice.
+A run saves one at its first evaluation:  {phases}  shows the phases, where one can be started,
+and  {train}  the run that is being trained. Come back then; this screen will notice.
 
 Looked for runs in {folder}"""
 
@@ -51,30 +51,19 @@ Looked for runs in {folder}"""
 class CompleteScreen(ConsoleScreen):
     AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
+        Binding("slash,ctrl+f", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
         Binding("a", "settings", "adjust", show=False, tooltip="change how completions are drawn"),
         Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
-        Binding(
-            "o,ctrl+o",
-            "choose",
-            "checkpoints",
-            tooltip="choose the checkpoints, or cells of a study, that complete the prompt",
-        ),
+        Binding("o,ctrl+o", "choose", "checkpoints", tooltip="choose the models or cells of a study that complete it"),
         Binding("e", "edit", "edit", show=False, tooltip="put the completion into the prompt, to change it and go on"),
         Binding("b", "read", "read first", tooltip="files to read before the prompt"),
         Binding("f", "fresh", "fresh", tooltip="ask the run in training for a fresh checkpoint, and complete with it"),
         Binding("v", "compare", "versus", tooltip="complete the prompt at several temperatures, one below the other"),
         Binding("ctrl+s", "save", "save", tooltip="save the completion in a sample set, with its prompt"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
-        Binding(
-            "V",
-            "serve",
-            "serve",
-            show=False,
-            tooltip="serve this run's best model, or this cell, to editors, over HTTP",
-        ),
-        Binding("right_square_bracket,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
-        Binding("left_square_bracket", "panel(-1)", "panel before", show=False),
+        Binding("V", "serve", "serve", show=False, tooltip="serve this model, or this cell, to editors, over HTTP"),
+        Binding("right_square_bracket,full_stop,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
+        Binding("left_square_bracket,comma", "panel(-1)", "panel before", show=False),
         Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
     ]
     DEFAULT_CSS = """
@@ -105,7 +94,15 @@ class CompleteScreen(ConsoleScreen):
             with Horizontal(id="prompt-row"):
                 yield Static("›", markup=False)
                 yield PromptArea(PromptHistory(self.host.checkpoints / HISTORY), id="prompt")
-        yield Static(NOTHING.format(folder=self.host.checkpoints), id="nothing", markup=False)
+        yield Static(
+            NOTHING.format(
+                folder=self.host.checkpoints,
+                phases=key("everywhere.switch-mode-phases", "p"),
+                train=key("everywhere.switch-mode-train", "t"),
+            ),
+            id="nothing",
+            markup=False,
+        )
 
     def __init__(self) -> None:
         super().__init__()
@@ -290,7 +287,7 @@ class CompleteScreen(ConsoleScreen):
         try:
             before = tuple(read_context(path) for path in self.files)
         except UserError as error:
-            self.notify(visible(f"{error}; b forgets it"), severity="error")
+            self.notify(visible(f"{error}; {key('complete.read', 'b')} forgets it"), severity="error")
             return None
         area.earlier.add(area.prompt)
         area.select_all()  # what is typed next is another prompt; an arrow goes on with this one
@@ -355,31 +352,7 @@ class CompleteScreen(ConsoleScreen):
 
     @work
     async def action_save(self) -> None:
-        """Write the completion at the end of a sample set, which trainings and `slmtui complete` take prompts from."""
-        panel = self.panels[self.current]
-        if panel.request is None or not panel.count:
-            self.notify("there is no completion yet to be saved", severity="warning")
-            return
-        drawn, memory = panel.request.settings, self.host.ui_state
-        completion = {
-            "checkpoint": str(panel.model), "seed": drawn.seed, "temperature": drawn.temperature,
-            "prompt": panel.request.prompt, "text": panel.completion,
-        }  # fmt: skip
-        dialog = InputDialog(
-            "Add the completion to this file (JSON lines). [sampling] prompts_from in a phase, and\n"
-            "slmtui complete --prompts, take their prompts from it.",
-            title="save", value=memory.text(SAMPLE_SET, "samples.jsonl"),
-            wrong=lambda typed: "" if typed.strip() else "the name of a file",
-        )  # fmt: skip
-        if (typed := await self.app.push_screen_wait(dialog)) is None:
-            return
-        try:
-            await asyncio.to_thread(add_completion, Path(typed), completion)
-        except UserError as error:
-            self.notify(visible(str(error)), severity="error", markup=False)
-            return
-        memory.remember(SAMPLE_SET, typed)
-        self.notify(visible(f"saved in {typed}"), markup=False)
+        await save_completion(self.host, self.panels[self.current])
 
     def action_serve(self) -> None:
         model = self.panels[self.current].model

@@ -11,6 +11,7 @@ from textual.message import Message
 from textual.worker import get_current_worker
 
 from slmtui.console.base import ConsoleScreen
+from slmtui.console.key_names import key
 from slmtui.console.workers.overview import DataOverview, OverviewCache, find_out
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -20,18 +21,27 @@ from slmtui.words import capitalized
 LOOK = 4  # beats between two looks at the phase file
 OFTEN = 0.1  # seconds between two words of progress
 PATIENCE = 0.4  # seconds that what is shown may be of the corpus before
-READING = """\
-What is found out stands here as it comes.
 
-o   look at something else instead"""
-NO_PROJECT = """\
-Nothing to show yet: this folder has no phases/.
 
-b   begin: choose a text, and have a phase suggested for it
-o   only look at a folder or a text file of your own"""
-WAYS_OUT = """\
-o   show another phase's data, or a folder or file
-p   mend the phase"""
+def _reading() -> str:
+    return f"What is found out stands here as it comes.\n\n{_source()}   look at something else instead"
+
+
+def _no_project() -> str:
+    return (
+        "Nothing to show yet: this folder has no phases/.\n\n"
+        f"{key('data.begin', 'b')}   begin: choose a text, and have a phase suggested for it\n"
+        f"{_source()}   only look at a folder or a text file of your own"
+    )
+
+
+def _ways_out() -> str:
+    phases = key("everywhere.switch-mode-phases", "p")
+    return f"{_source()}   show another phase's data, or a folder or file\n{phases}   mend the phase"
+
+
+def _source() -> str:
+    return key("data.source", "o")
 
 
 class Cancelled(Exception):
@@ -113,7 +123,7 @@ class DataReader:
         if path is None:
             self.origin = None
             self.job += 1
-            self._screen.post_message(self.Failed(self.job, "", NO_PROJECT))
+            self._screen.post_message(self.Failed(self.job, "", _no_project()))
         elif path != self.origin or _state(path) != self._state:
             self._read(path)
 
@@ -143,11 +153,11 @@ class DataReader:
             what = words.partition(" ")[0]
             if what != doing or time.monotonic() - said > OFTEN:
                 said, doing = time.monotonic(), what
-                instead = f"{capitalized(visible(words))}\n\n{READING}" if said - began > PATIENCE else ""
+                instead = f"{capitalized(visible(words))}\n\n{_reading()}" if said - began > PATIENCE else ""
                 post(self.Heard(job, f"{name} · {visible(words)}", instead))
 
         def fail(why: str) -> None:
-            post(self.Failed(job, name, f"{visible(why)}\n\n{WAYS_OUT}"))
+            post(self.Failed(job, name, f"{visible(why)}\n\n{_ways_out()}"))
 
         try:
             for overview in find_out(path, self._known, say):
@@ -161,7 +171,8 @@ class DataReader:
         except Exception as error:  # that nobody has foreseen must not leave the promise of numbers on the screen
             host = self._screen.host
             host.write_log(error)
-            bug = f"This is a bug in slmtui; the details are in {host.log_path} (ctrl+l shows it)."
+            log = key("everywhere.log", "ctrl+l")
+            bug = f"This is a bug in slmtui; the details are in {host.log_path} ({log} shows it)."
             fail(f"{type(error).__name__}: {error}\n\n{bug}")
 
 

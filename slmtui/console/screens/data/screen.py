@@ -21,6 +21,7 @@ from slmtui.console.beginning import begin
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.filtering.line import FilterLine
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FIELDS, FileRow, FilesTable, file_rows
@@ -42,7 +43,6 @@ PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "
 NEED_DATA = {*(f"see('{panel}')" for panel in PAGES), "save"}  # actions of no use when there is nothing to see
 PREVIEWED = 8_000  # tokens of a document that is shown as plain text
 SUGGESTED = Path("phases/suggested.toml")
-NO_PHASE = "there is no phase to write it in: s saves the suggestion as one, and there space takes files in and out"
 
 
 class DataScreen(ConsoleScreen):
@@ -71,14 +71,14 @@ class DataScreen(ConsoleScreen):
     DataScreen.-slim #counts, DataScreen.-slim #meaning { layout: vertical; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("f", "see('files')", "files", tooltip="the files, and which side of the split each is on"),
-        Binding("x", "see('text')", "text", tooltip="the text as the model sees it, token by token"),
-        Binding("n", "see('holds')", "counts", tooltip="what the corpus holds, in numbers"),
-        Binding("v", "see('validation')", "validation", tooltip="can the validation side be trusted"),
-        Binding("u", "see('suggestion')", "suggests", tooltip="the phase that this corpus suggests"),
+        Binding("1", "see('files')", "files", tooltip="the files, and which side of the split each is on"),
+        Binding("2", "see('text')", "text", tooltip="the text as the model sees it, token by token"),
+        Binding("3", "see('holds')", "counts", tooltip="what the corpus holds, in numbers"),
+        Binding("4", "see('validation')", "validation", tooltip="can the validation side be trusted"),
+        Binding("5", "see('suggestion')", "suggests", tooltip="the phase that this corpus suggests"),
         Binding("o", "source", "open", tooltip="show another phase's data, or a folder or file"),
         Binding("b", "begin", "begin", tooltip="choose a text, and have a phase suggested for it"),
-        Binding("s", "save", "save", tooltip="save the suggestion as a phase"),
+        Binding("n", "save", "save", tooltip="save the suggestion as a new phase"),
         Binding("e", "repeat", "longest repeat", show=False, tooltip="the longest repeat, in validation and training"),
         Binding("ctrl+r", "again", "read again", show=False, tooltip="read the corpus again"),
         Binding("tab", "next(1)", "next panel", show=False),
@@ -114,9 +114,9 @@ class DataScreen(ConsoleScreen):
                 yield NumbersPanel("suggestion", "what this suggests", panel_text.suggestion)
 
     def on_mount(self) -> None:
-        self.query_one("#validation").border_subtitle = "enter: longest repeat"
-        self.query_one("#files").border_subtitle = "space: in or out"
-        self.query_one("#suggestion").border_subtitle = "s saves it as a phase"
+        self.query_one("#validation").border_subtitle = f"{key('data.repeat', 'enter')}: longest repeat"
+        self.query_one("#files").border_subtitle = f"{key('data.take', 'space')}: in or out"
+        self.query_one("#suggestion").border_subtitle = f"{key('data.save', 'n')} saves it as a phase"
         self._page("files")
         self.query_one(FilesTable).focus()
 
@@ -321,7 +321,12 @@ class DataScreen(ConsoleScreen):
         if row is None or found is None:
             return
         if found.origin.suffix != ".toml":
-            self.notify(NO_PHASE, severity="warning")
+            save, mark = key("data.save", "n"), key("data.take", "space")
+            self.notify(
+                f"there is no phase to write it in: {save} saves the suggestion as one, and there {mark} takes files "
+                "in and out",
+                severity="warning",
+            )
             return
         try:
             words = await to_thread(change_selection, found, row)
@@ -371,7 +376,9 @@ class DataScreen(ConsoleScreen):
         except UserError as error:
             self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
             return
-        self.notify(f"saved as {path}; p shows it; t, then enter, trains it", markup=False)
+        phases, train = key("everywhere.switch-mode-phases", "p"), key("everywhere.switch-mode-train", "t")
+        start = key("train.start", "enter")
+        self.notify(f"saved as {path}; {phases} shows it; {train}, then {start}, trains it", markup=False)
         self.reader.open(path)
 
     @work

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from slmtui.config.editing import typed_list, with_value
 from slmtui.config.schema import keys
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.data.file_table import FileRow
 from slmtui.console.workers.overview import DataOverview
@@ -19,7 +20,8 @@ def change_selection(found: DataOverview, row: FileRow) -> str:
 
     draft = Draft(found.origin)
     if (phase := draft.phase) is None:
-        raise UserError(f"{found.origin} cannot be changed here: p shows what is wrong with it")
+        phases = key("everywhere.switch-mode-phases", "p")
+        raise UserError(f"{found.origin} cannot be changed here: {phases} shows what is wrong with it")
     data = phase.data
     selection = take_out(data, row.name) if row.left_out is None else take_in(data, row.left_out)
     for name, before, patterns in (

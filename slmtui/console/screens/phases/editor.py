@@ -11,6 +11,7 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.phases.form import Fields, PhaseForm
 from slmtui.output import visible
@@ -133,7 +134,7 @@ class PhaseEditor(Vertical):
         if count > SHOWN_PROBLEMS:
             lines.append(f"… and {count - SHOWN_PROBLEMS} more")
         if broken_form:
-            show, lines = True, ["ctrl+t shows the file, where it can be fixed"]
+            show, lines = True, [f"{key('phases.other-view', 'ctrl+t')} shows the file, where it can be fixed"]
         problems.display = show
         problems.update(visible("\n".join(lines)))
 

@@ -12,6 +12,7 @@ from slmtui.console.beginning import begin
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.host import Host
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.errors import UserError
 from slmtui.files import is_there
@@ -50,7 +51,7 @@ class PhaseFiles:
 
     async def delete(self, draft: Draft) -> None:
         answer = await self._question(
-            f"Delete {draft.path}? Its runs stay, and u brings it back"
+            f"Delete {draft.path}? Its runs stay, and {key('phases.undo', 'u')} brings it back"
             + (", without what is not saved." if draft.changed else "."),
             {"delete": "Delete it", "keep": "Keep it"},
             title="delete a phase",

@@ -9,6 +9,7 @@ from typing import Literal
 from slmtui.config.errors import Problem, shown
 from slmtui.config.limits import TokenizerKind
 from slmtui.config.phase import Phase
+from slmtui.console.key_names import key
 from slmtui.insight import estimates
 from slmtui.insight.estimates import DatasetCounts, NoCounts, Speed
 from slmtui.words import byte_size, duration, duration_of_step
@@ -143,7 +144,9 @@ def _memory(phase: Phase, n_vocab: int, train_tokens: int, memory_here: int | No
 
 def _time(speed: Speed | str) -> MeaningLine:
     if isinstance(speed, str):
-        return MeaningLine("time", "unknown", speed or "not measured yet: m measures a few steps")
+        return MeaningLine(
+            "time", "unknown", speed or f"not measured yet: {key('phases.measure', 'm')} measures a few steps"
+        )
     return MeaningLine("time", duration(speed.total), f"{duration_of_step(speed.step)} a step, {speed.source}")
 
 

@@ -101,7 +101,7 @@ class PhaseList(OptionList):
         Binding("space", "screen.mark", "mark", tooltip="mark to train, in this order"),
         Binding("e,l,right", "screen.edit('form')", "edit", key_display="e", tooltip="edit in the form"),
         Binding("f", "screen.edit('file')", "file", tooltip="edit the file itself"),
-        Binding("w", "screen.meaning", "meaning", tooltip="what this phase means"),
+        Binding("o", "screen.meaning", "meaning", tooltip="what this phase means"),
         Binding("n", "screen.new", "new", tooltip="a new phase, with the defaults"),
         Binding("y", "screen.copy", "copy", tooltip="save as a new phase"),
         Binding("v", "screen.against", "versus", show=False, tooltip="compare with another phase"),

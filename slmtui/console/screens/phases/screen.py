@@ -16,6 +16,7 @@ from slmtui.config.phase import Phase
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import SelectDialog
 from slmtui.console.filtering.line import FilterLine
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Draft, Drafts
 from slmtui.console.screens.phases.diagnosis import diagnosis_lines
 from slmtui.console.screens.phases.editor import EditorView, PhaseEditor
@@ -41,8 +42,8 @@ A phase is a TOML file
 in phases/ that says what
 to train, and on what.
 
-b  begin: choose a text
-n  an empty phase"""
+{begin}  begin: choose a text
+{new}  an empty phase"""
 
 
 class PhasesScreen(ConsoleScreen):
@@ -76,7 +77,8 @@ class PhasesScreen(ConsoleScreen):
         with Horizontal():
             with Vertical(id="phases", classes="panel") as box:
                 box.border_title = "phases"
-                yield Static(NOTHING, id="nothing", markup=False)
+                words = NOTHING.format(begin=key("phases.begin", "b"), new=key("phases.new", "n"))
+                yield Static(words, id="nothing", markup=False)
                 yield PhaseList()
                 yield FilterLine(FIELDS, "#phase-list")
             yield PhaseEditor()
@@ -160,7 +162,7 @@ class PhasesScreen(ConsoleScreen):
         rows, (best, advice) = self._rows(), self._best()
         kept = self.query_one(FilterLine).keep(rows)
         self.query_one(PhaseList).show([row for row in rows if row in kept or row.path == self.host.phase_file])
-        below = f"{len(self.marked)} marked · s trains" if self.marked else ""
+        below = f"{len(self.marked)} marked · {key('phases.start', 's')} trains" if self.marked else ""
         if not below and best is not None:
             bits = self.inspector.best.judged_bits_per_byte if self.inspector.best is not None else None
             below = f"◆ {advice}" if bits is None else f"◆ {advice}: {bits:.2f} bits/byte"

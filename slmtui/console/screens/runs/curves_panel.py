@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.widgets import Static
 
 from slmtui.console.charts.palette import Role
+from slmtui.console.key_names import key
 from slmtui.console.screens.runs.words import comparable
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
@@ -55,7 +56,7 @@ class CurvesPanel(Vertical):
         yield Static("", id="comparable", markup=False)
 
     def on_mount(self) -> None:
-        self.border_subtitle = "f next metric"
+        self.border_subtitle = f"{key('runs.metric', 'f')} next metric"
 
     def show(self, runs: Sequence[RunListing], roles: Mapping[str, Role], current: str) -> None:
         """Draw the curves of `runs` in their roles, that of `current` above the others, if anything is new in them."""

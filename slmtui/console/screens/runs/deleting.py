@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slmtui.console.dialogs.question import Question
+from slmtui.console.key_names import key
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
@@ -36,7 +37,8 @@ async def delete_runs(
     if others:
         answers["marked"] = f"Marked: all {len(marked)}"
         question += f"\n\nMarked are {names_of(marked)}."
-    question += "\nu brings back what is deleted, until the trash is emptied (X)."
+    undo, empty = key("runs.undo", "u"), key("runs.empty-trash", "X")
+    question += f"\n{undo} brings back what is deleted, until the trash is emptied ({empty})."
     answer = await app.push_screen_wait(Question(question, answers, title="delete", destroys=("delete", "marked")))
     for one in [run] if answer == "delete" else marked if answer == "marked" else ():
         if reason := why_not(one):
@@ -47,7 +49,7 @@ async def delete_runs(
         except (UserError, OSError) as error:
             say(f"{one.name} was not deleted: {error}", wrong=True)
         else:
-            say(f"{one.name} is deleted; u brings it back")
+            say(f"{one.name} is deleted; {key('runs.undo', 'u')} brings it back")
 
 
 def bring_back_last(checkpoints: Path, say: Callable[..., None]) -> Run | None:

@@ -23,7 +23,7 @@ SHORT = 100  # columns below which what the spread is of is left to the line bel
 class GroupList(Rows):
     BINDING_GROUP_TITLE = "Groups of runs"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "select_cursor", "its runs", tooltip="the runs of this group, by a filter"),
+        Binding("enter", "screen.open_group", "its runs", tooltip="the runs of this group, by a filter"),
         *FILTER_KEYS,
     ]
     DEFAULT_CSS = "GroupList { height: auto; max-height: 100%; }"

@@ -12,9 +12,9 @@ NEED_A_RUN = {
 KEYS: list[BindingType] = [
     Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),
     Binding("f", "metric", "metric", show=False, tooltip="the next metric: losses, gradient norm, rate, speed, memory"),
-    Binding("R", "resume", "resume", tooltip="resume a run that was stopped or crashed"),
+    Binding("s", "resume", "resume", tooltip="resume a run that was stopped or crashed"),
     Binding(
-        "plus",
+        "plus,equals_sign",
         "continue",
         "more steps",
         show=False,
@@ -22,10 +22,10 @@ KEYS: list[BindingType] = [
         tooltip="train a finished run on, as a run of its own",
     ),
     Binding("P", "pause", "pause", show=False, tooltip="pause a run that is alive, or resume it"),
-    Binding("S", "stop", "stop", show=False, tooltip="stop a run that is alive; it is saved first"),
+    Binding("s", "stop", "stop", tooltip="stop a run that is alive; it is saved first"),
     Binding("o", "report", "report", tooltip="write a report: of this run, or of the marked ones together"),
     Binding("e", "export", "export", show=False, tooltip="export this run's model or curves for other programs"),
-    Binding("v", "serve", "serve", show=False, tooltip="serve this run's model to editors, over HTTP"),
+    Binding("V", "serve", "serve", show=False, tooltip="serve this run's model to editors, over HTTP"),
     Binding("C", "complete", "complete", tooltip="talk to this run's model"),
     Binding("x,delete", "delete", "delete", tooltip="delete this run, or the marked ones (asks first)"),
     Binding("u", "undo", "undo", show=False, tooltip="bring back the run that was deleted last"),
@@ -34,7 +34,7 @@ KEYS: list[BindingType] = [
     Binding("a", "tag", "tag", show=False, tooltip="give this run tags, which name it on the command line, too"),
     Binding("b", "baseline", "baseline", show=False, tooltip="compare all others with this run, or no longer"),
     Binding(
-        "w",
+        "v",
         "compare",
         "versus",
         show=False,
@@ -44,6 +44,6 @@ KEYS: list[BindingType] = [
     Binding("A", "archive", "archive", show=False, tooltip="leave this run, or the marked ones, out of the list"),
     Binding("m", "means", "means", show=False, tooltip="means of phases, then of studies, then the runs again"),
     Binding("h", "columns", "columns", show=False, tooltip="choose the columns of the list"),
-    Binding("s", "sort", "sort", tooltip="sort by the next column; after the last one, the newest first"),
-    Binding("z", "turn", "turn", show=False, tooltip="turn the order round"),
+    Binding("z", "sort", "sort", tooltip="sort by the next column; after the last one, the newest first"),
+    Binding("Z", "turn", "turn", show=False, tooltip="turn the order round"),
 ]

@@ -121,6 +121,12 @@ class RunsPanel(Vertical):
         self.border_title = "runs" if by is None else f"means of runs, by {by}"
         (table if by is None else groups).focus()
 
+    def open_group(self, line: FilterLine) -> None:
+        """List the runs of the group under the cursor, by a filter."""
+        if (group := self.group) is not None:
+            line.put(f'{self.grouped}="{group.name}"')
+            self.list_by(None)
+
     @property
     def unwanted(self) -> frozenset[str]:
         """The columns that a person does without, by key."""

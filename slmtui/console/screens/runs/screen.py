@@ -18,6 +18,7 @@ from slmtui.console.base import ConsoleScreen
 from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.filtering.line import FilterLine
+from slmtui.console.key_names import key
 from slmtui.console.screens.runs.columns import FIELDS
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash, names_of
@@ -28,7 +29,14 @@ from slmtui.console.screens.runs.reporting import report_on
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.runs_panel import RunsPanel
 from slmtui.console.screens.runs.side_by_side import compare
-from slmtui.console.screens.runs.words import sentence, told_of, why_not_deleted, why_not_resumed
+from slmtui.console.screens.runs.words import (
+    none_like_that,
+    sentence,
+    steering,
+    told_of,
+    why_not_deleted,
+    why_not_resumed,
+)
 from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
 from slmtui.files import is_there
@@ -43,8 +51,6 @@ from slmtui.runs.tags import BASELINE, set_archived, set_tags
 from slmtui.training.control import CommandKind
 
 LOOK = 0.5  # seconds between two looks into the folder
-STEERING: dict[CommandKind, str] = {"pause": "P", "resume": "P", "stop": "S"}
-NO_GROUP = "No run is like that; esc clears the filter.", "None of these runs belongs to a study."
 
 
 class RunsScreen(ConsoleScreen):
@@ -149,9 +155,10 @@ class RunsScreen(ConsoleScreen):
             return
         if not self.runs:
             train = "\n".join(how_to_train(self.host.checkpoints))
+            phases = key("everywhere.switch-mode-phases", "p")
             self.query_one("#empty", Static).update(
                 f"There are no runs in {visible(str(self.host.checkpoints))} yet.\n\n"
-                f"Press p, choose a phase and start it,\nor train one without a screen:\n{visible(train)}"
+                f"Press {phases}, choose a phase and start it,\nor train one without a screen:\n{visible(train)}"
             )
             return
         if self.panel.show(self.runs, self.query_one(FilterLine), self._mark_colours()):
@@ -169,19 +176,19 @@ class RunsScreen(ConsoleScreen):
             return
         if (run := self.current) is None:
             if self.runs:
-                self.query_one("#about", Static).update("No run is like that; esc clears the filter.")
+                self.query_one("#about", Static).update(none_like_that())
                 self.query_one(CurvesPanel).show([self.runs[name] for name in self.marked], self.marked, "")
             return
         said = now(run.run.control_file) if run.alive else None
-        words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, STEERING), sentence(run))))
+        words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, steering()), sentence(run))))
         self.query_one("#about", Static).update(visible(words + told_of(run)))
         roles = self._roles(run)
         self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
 
     def _show_group(self, group: RunGroup | None) -> None:
         """What is known of the group under the cursor, and the curves of its best runs."""
-        words = group_words(group) if group is not None else NO_GROUP[self.panel.grouped == "study"]
-        self.query_one("#about", Static).update(visible(words))
+        none = "None of these runs belongs to a study." if self.panel.grouped == "study" else none_like_that()
+        self.query_one("#about", Static).update(visible(none if group is None else group_words(group)))
         runs = [] if group is None else (group.counted or group.runs)[: len(RUN_ROLES)]
         roles = {run.name: role for run, role in zip(runs, RUN_ROLES, strict=False)}
         self.query_one(CurvesPanel).show(runs, roles, runs[0].name if runs else "")
@@ -203,7 +210,8 @@ class RunsScreen(ConsoleScreen):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action in NEED_A_RUN:
-            return self.is_mounted and self.current is not None
+            run = self.current if self.is_mounted else None
+            return run is not None and (action not in ("resume", "stop") or run.alive == (action == "stop"))
         return super().check_action(action, parameters)
 
     # ---- keys ----
@@ -214,13 +222,11 @@ class RunsScreen(ConsoleScreen):
         self.refresh_bindings()
 
     @on(DataTable.RowSelected, "#groups-list")
-    def _open_group(self) -> None:
+    def action_open_group(self) -> None:
         """Its runs: the filter that takes them is seen, and can be changed."""
-        if (group := self.panel.group) is not None:
-            self.query_one(FilterLine).put(f'{self.panel.grouped}="{group.name}"')
-            self.panel.list_by(None)
-            self._show()
-            self.refresh_bindings()
+        self.panel.open_group(self.query_one(FilterLine))
+        self._show()
+        self.refresh_bindings()
 
     @work
     async def action_columns(self) -> None:

@@ -12,6 +12,7 @@ from slmtui.config.errors import shown
 from slmtui.config.phase import Phase
 from slmtui.console.dialogs.help import AROUND, MOST_WIDTH
 from slmtui.console.dialogs.question import Message
+from slmtui.console.key_names import key
 from slmtui.console.screens.runs.columns import COLUMNS, cells
 from slmtui.console.text.columns import cut, fit
 from slmtui.errors import UserError
@@ -47,7 +48,8 @@ async def compare(
     if len(marked) < 2 and (not marked or marked[0].name == run.name):
         chosen = [*(one for one in runs if BASELINE in one.tags and one.name != run.name), run]
     if len(chosen) != 2:
-        few = "mark the run to compare this one with (space), or have one as the baseline (b)"
+        mark, pin = key("runs.mark", "space"), key("runs.baseline", "b")
+        few = f"mark the run to compare this one with ({mark}), or have one as the baseline ({pin})"
         say(f"{len(marked)} runs are marked; two can be compared" if len(chosen) > 2 else few, wrong=True)
         return
     one, other = chosen

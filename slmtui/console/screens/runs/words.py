@@ -7,10 +7,12 @@ from collections.abc import Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from slmtui.console.key_names import key
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.runs.index import RunListing
 from slmtui.runs.tags import refuse_name
+from slmtui.training.control import CommandKind
 from slmtui.training.data_record import same_vocabulary
 from slmtui.training.events import DIVERGED
 from slmtui.words import capitalized, duration, number
@@ -24,14 +26,16 @@ STATE_COLOURS = {
 def sentence(run: RunListing, now: float | None = None) -> str:
     """What has become of a run, and what to do next."""
     summary, how_far = run.summary, _how_far(run)
+    watch, pause = capitalized(key("runs.select-cursor", "enter")), key("runs.pause", "P")
+    stop, talk = key("runs.stop", "s"), key("runs.complete", "C")
     match run.state:
         case "running":
-            return f"Training: {how_far}. Enter watches it; P pauses it, S stops and saves it."
+            return f"Training: {how_far}. {watch} watches it; {pause} pauses it, {stop} stops and saves it."
         case "paused":
-            return f"Paused at {how_far}. P resumes it, C talks to it, S stops and saves it."
+            return f"Paused at {how_far}. {pause} resumes it, {talk} talks to it, {stop} stops and saves it."
         case "stalled":
             silence = duration((time.time() if now is None else now) - run.heard)
-            return f"Silent for {silence} at {how_far}, but its process is alive. S asks it to stop and save."
+            return f"Silent for {silence} at {how_far}, but its process is alive. {stop} asks it to stop and save."
         case "done":
             early = "stopped early at" if summary.reason == "early stopping" else "done:"
             return f"{capitalized(early)} {how_far}. {summary.sentence} {_best(run)}"
@@ -66,7 +70,7 @@ def wrong_tags(typed: str, runs: Sequence[str]) -> str:
 
 
 def why_not_resumed(run: RunListing) -> str | None:
-    """Why R does not resume this run; None if it does."""
+    """Why this run is not resumed; None if it can be."""
     if run.alive:
         return f"{run.name} is alive ({run.state}); there is nothing to resume"
     return run.run.why_not_resumed(run.last)
@@ -75,7 +79,7 @@ def why_not_resumed(run: RunListing) -> str | None:
 def why_not_deleted(run: RunListing) -> str | None:
     """Why a run must stay; None if it may be deleted."""
     if run.alive:
-        return f"{run.name} is alive ({run.state}); stop it first (S)"
+        return f"{run.name} is alive ({run.state}); stop it first ({key('runs.stop', 's')})"
     return None
 
 
@@ -87,7 +91,8 @@ def _how_far(run: RunListing) -> str:
 def _best(run: RunListing) -> str:
     if run.summary.best_step is None:
         return "It was never evaluated."
-    return f"best.pt holds step {run.summary.best_step:,}: C talks to it, o writes a report.{_judged(run)}"
+    keys = f"{key('runs.complete', 'C')} talks to it, {key('runs.report', 'o')} writes a report"
+    return f"best.pt holds step {run.summary.best_step:,}: {keys}.{_judged(run)}"
 
 
 def _judged(run: RunListing) -> str:
@@ -108,8 +113,8 @@ def _judged(run: RunListing) -> str:
 
 def _resume(run: RunListing) -> str:
     if run.saved_step is None:
-        return "It was never saved: R begins it again, x deletes it."
-    return f"R resumes from step {run.saved_step:,}."
+        return f"It was never saved: {key('runs.resume', 's')} begins it again, {key('runs.delete', 'x')} deletes it."
+    return f"{key('runs.resume', 's')} resumes from step {run.saved_step:,}."
 
 
 NATS, BITS = "nats per token", "bits per byte"
@@ -136,3 +141,13 @@ def short_name(name: str, most: int) -> str:
     while cell_len(end) > 8:
         end = end[1:]
     return set_cell_size(name, most - 9).rstrip() + "…" + end
+
+
+def steering() -> dict[CommandKind, str]:
+    """The key of each thing that a run's trainer is asked for."""
+    pause = key("runs.pause", "P")
+    return {"pause": pause, "resume": pause, "stop": key("runs.stop", "s")}
+
+
+def none_like_that() -> str:
+    return f"No run is like that; {key('runs.unfilter', 'esc')} clears the filter."

@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import DataTable, Static
 
 from slmtui.console.base import ConsoleScreen
+from slmtui.console.key_names import key
 from slmtui.console.screens.studies.heat_map import HeatMap
 from slmtui.console.screens.studies.lists import StudyList, TrialList
 from slmtui.console.screens.studies.looking import Finder, Finding, StudiesReader, StudyListing
@@ -67,12 +68,12 @@ class StudiesScreen(ConsoleScreen):
     StudiesScreen.-none #empty { display: block; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("v", "view(1)", "view", tooltip="the next view: grid, curves, law, table, claims, trials"),
-        Binding("V", "view(-1)", "earlier view", show=False, tooltip="the view before"),
+        Binding("right_square_bracket,full_stop", "view(1)", "view", key_display="]", tooltip="the next view of it"),
+        Binding("left_square_bracket,comma", "view(-1)", "earlier view", show=False, tooltip="the view before"),
         Binding("s", "start", "start", tooltip="train what is missing, in a process that outlives slmtui (asks first)"),
         Binding("P", "pause", "pause", tooltip="pause the trials that run, or let them go on"),
-        Binding("S", "stop", "stop", tooltip="save and stop all trials that run on this machine"),
-        Binding("plus", "seeds", "seeds", key_display="+", tooltip="add seeds to this study's file"),
+        Binding("s", "stop", "stop", tooltip="save and stop all trials that run on this machine"),
+        Binding("plus,equals_sign", "seeds", "seeds", key_display="+", tooltip="add seeds to this study's file"),
         Binding("escape", "list", "list", show=False, tooltip="back to the list of studies"),
     ]
 
@@ -307,17 +308,15 @@ class StudiesScreen(ConsoleScreen):
     # ---- keys ----
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
-        if action in ("view", "start", "pause", "stop", "seeds", "list"):
-            return (
-                self.is_mounted and self.current is not None and (action == "list" or self.current.results is not None)
-            )
-        return True
+        if action not in ("view", "start", "pause", "stop", "seeds", "list"):
+            return True
+        study = self.current if self.is_mounted else None
+        if study is None or (action != "list" and study.results is None):
+            return False
+        return action not in ("start", "stop") or self.training.is_at_work(study) == (action == "stop")
 
     def hinted(self, action: str) -> bool:
-        running = (
-            self.current is not None and self.current.results is not None and self.current.results.count("running")
-        )
-        return bool(running) if action in ("pause", "stop") else not running if action == "start" else True
+        return action != "pause" or (self.current is not None and self.training.is_at_work(self.current))
 
     def action_view(self, step: int) -> None:
         views = self._views
@@ -364,7 +363,11 @@ class StudiesScreen(ConsoleScreen):
 
     def _open(self, trial: TrialResult | None) -> None:
         if trial is None or trial.run is None:
-            self.notify("nothing of this has been trained yet; s starts the study", severity="warning", markup=False)
+            self.notify(
+                f"nothing of this has been trained yet; {key('studies.start', 's')} starts the study",
+                severity="warning",
+                markup=False,
+            )
         else:
             self.host.watch_run(trial.run)
 

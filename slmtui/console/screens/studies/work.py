@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.key_names import key
 from slmtui.console.screens.studies.looking import StudyListing
 from slmtui.console.screens.studies.words import (
     is_paused,
@@ -35,35 +36,35 @@ class StudyWork:
 
     def look(self) -> None:
         """Has a process that was started here ended? If it had something to say, show that."""
-        for key, process in list(self.started.items()):
+        for file, process in list(self.started.items()):
             if not process.alive:
-                del self.started[key]
+                del self.started[file]
                 if words := process.complaint():
-                    self._screen.app.push_screen(Message(visible(words), title=f"{key} has ended"))
+                    self._screen.app.push_screen(Message(visible(words), title=f"{file} has ended"))
 
     def starting(self, studies: list[StudyListing]) -> set[str]:
         """Files of which a process that was started here has no trial yet."""
         idle = {
             str(study.path) for study in studies if study.results is not None and not study.results.count("running")
         }
-        return {key for key, process in self.started.items() if key in idle and process.alive}
+        return {file for file, process in self.started.items() if file in idle and process.alive}
+
+    def is_at_work(self, study: StudyListing) -> bool:
+        """Does a trial run, wherever that is, or a process that was started here?"""
+        process = self.started.get(str(study.path))
+        running = study.results is not None and study.results.count("running")
+        return bool(running) or (process is not None and process.alive)
 
     async def start(self, study: StudyListing) -> None:
         """Train what is missing, once it was said how many trials that is and how long they take."""
-        results, key = study.results, str(study.path)
+        results = study.results
         assert results is not None
         left = [trial for trial in results.trials if trial.status in ("queued", "stopped")]
-        if (process := self.started.get(key)) is not None and process.alive:
-            self._say(f"{study.name} is being trained (process {process.process.pid})", wrong=True)
-            return
-        if results.count("running"):
-            by = listed([f"{pid}" for pid in sorted(set(study.trainers.values()))])
-            self._say(f"{study.name} is being trained" + (f" (process {by})" if by else ""), wrong=True)
-            return
         if not left:
             failed = results.count("failed")
             words = f"; {failed} failed, `slmtui study {study.path} --show` says why" if failed else ""
-            self._say(f"{study.name} has nothing left to train{words}; + adds seeds", wrong=True)
+            seeds = key("studies.seeds", "+")
+            self._say(f"{study.name} has nothing left to train{words}; {seeds} adds seeds", wrong=True)
             return
         at_once = await asyncio.to_thread(_at_once, study)
         each, by = seconds_a_trial(results), ""
@@ -72,7 +73,7 @@ class StudyWork:
         work = sum(1 - (progress(trial) or 0.0) for trial in left)
         question = (
             f"Train {study.name}: {price_words(len(left), work, each, at_once)}{by}?\n"
-            "They go on when slmtui is left; S saves and stops them."
+            f"They go on when slmtui is left; {key('studies.stop', 's')} saves and stops them."
         )
         answers = {"cancel": "Not now", "train": "Train"}
         if await self._screen.app.push_screen_wait(Question(visible(question), answers, title="start")) == "train":
@@ -115,7 +116,7 @@ class StudyWork:
             return
         asked = await asyncio.to_thread(end_study, study.results.study, self._screen.host.checkpoints, process)
         if asked:
-            self._say(f"{study.name}: asked to save and stop; s goes on with it")
+            self._say(f"{study.name}: asked to save and stop; {key('studies.start', 's')} goes on with it")
         else:
             self._say(f"{study.name} is trained by nobody on this machine; stop it where it was started", wrong=True)
 
@@ -147,7 +148,8 @@ class StudyWork:
             self._say(str(error), wrong=True)
             return
         waits = " once the processes that work on it now have ended" if results.count("running") else ""
-        self._say(f"{study.path} has {plural(len(seeds) + len(new), 'seed')}; s trains what is missing{waits}")
+        start = key("studies.start", "s")
+        self._say(f"{study.path} has {plural(len(seeds) + len(new), 'seed')}; {start} trains what is missing{waits}")
         self._screen.look_soon()
 
     def _say(self, words: str, *, wrong: bool = False) -> None:

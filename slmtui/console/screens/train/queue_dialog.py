@@ -13,6 +13,7 @@ from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from slmtui.console.dialogs.question import Question
+from slmtui.console.key_names import key
 from slmtui.console.workers.trainer_thread import TrainerThread, name_of
 from slmtui.output import visible
 from slmtui.words import plural
@@ -37,9 +38,9 @@ class QueueDialog(ModalScreen[None]):
         Binding("question_mark", "app.help", "help", show=False),
     ]
 
-    def __init__(self, trainer: TrainerThread, how_to_add: str) -> None:
+    def __init__(self, trainer: TrainerThread) -> None:
         super().__init__()
-        self.trainer, self.how_to_add = trainer, how_to_add
+        self.trainer = trainer
         self._shown = trainer.queue()
 
     def compose(self) -> ComposeResult:
@@ -73,7 +74,7 @@ class QueueDialog(ModalScreen[None]):
             options.highlighted = min(at, len(self._shown) - 1)
             options.focus()
         keys = "K earlier · J later · x remove · X clear" if self._shown else EMPTY
-        self.query_one("#queue-keys", Static).update(f"{keys}\n{self.how_to_add}")
+        self.query_one("#queue-keys", Static).update(f"{keys}\n{key('phases.start', 's')} on Phases adds to it.")
 
     @property
     def _here(self) -> int | None:
@@ -94,7 +95,11 @@ class QueueDialog(ModalScreen[None]):
         if self.trainer.remove(job):
             self.notify(f"{name_of(job)} is no longer waiting", markup=False)
         else:
-            self.notify(f"{name_of(job)} has begun; s on Train stops it", severity="warning", markup=False)
+            self.notify(
+                f"{name_of(job)} has begun; {key('train.stop', 's')} on Train stops it",
+                severity="warning",
+                markup=False,
+            )
         self._look()
 
     @work

@@ -88,4 +88,4 @@ class RunControls:
         self.screen.notify(f"{phase.name} will be trained")
 
     def show_queue(self) -> None:
-        self.screen.host.push_screen(QueueDialog(self.screen.host.trainer, "s on Phases adds to it."))
+        self.screen.host.push_screen(QueueDialog(self.screen.host.trainer))

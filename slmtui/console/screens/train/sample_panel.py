@@ -8,11 +8,10 @@ from textual.containers import VerticalScroll
 
 from slmtui.console.screens.train import view
 from slmtui.console.screens.train.news_line import NewsLine, PanelTitle
+from slmtui.console.screens.train.saying import no_sample
 from slmtui.output import visible
 from slmtui.runs.history import RunHistory
 from slmtui.training.events import Sample
-
-NONE_YET = "none yet: g draws one now"
 
 
 class SamplePanel(VerticalScroll):
@@ -54,7 +53,7 @@ class SamplePanel(VerticalScroll):
         sample = self.sample
         if sample is None:
             self._border.tell("samples", "")
-            self._text.tell(Text(NONE_YET, style="dim"))
+            self._text.tell(Text(no_sample(), style="dim"))
             return
         place = f"[ earlier  {self._place + 1} of {len(history.samples)}  later ]"
         notes = (view.rates_note(history, sample), view.sample_note(sample), place)

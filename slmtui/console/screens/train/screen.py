@@ -19,7 +19,7 @@ from textual.containers import Horizontal, Vertical
 from slmtui.console.asking import doing_words
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.question import Message
-from slmtui.console.screens.train import view
+from slmtui.console.screens.train import saying, view
 from slmtui.console.screens.train.charts import TrainCharts
 from slmtui.console.screens.train.evaluation_table import EvaluationTable
 from slmtui.console.screens.train.machine_meter import MachineMeter
@@ -40,27 +40,6 @@ from slmtui.training.control import CommandKind
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
 DASH = "  ─  "
 LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's title is left out
-NO_SAMPLE = " no sample yet: g draws one"
-NEXT: dict[State, str] = {  # what to do about a run in such a state
-    "done": "c talks to it, r compares it",
-    "stopped": "c talks to it, R on Runs resumes it",
-    "failed": "w says why",
-    "crashed": "its process is gone; R on Runs resumes it",
-    "stalled": "silent for ten minutes",
-    "paused": "space resumes it, c talks to it",
-}
-
-KEYS: dict[CommandKind, str] = {
-    "pause": "space", "resume": "space", "stop": "s", "evaluate": "e", "sample": "g", "checkpoint": "k",
-}  # fmt: skip
-
-EMPTY = """\
-Nothing is being trained, and no run is watched.
-
-  enter   train the project's default phase
-  p       choose another phase, or change one
-  d       look at the data first
-  r       watch an earlier run"""
 
 
 class TrainScreen(ConsoleScreen):
@@ -77,10 +56,10 @@ class TrainScreen(ConsoleScreen):
         Binding("f", "metric", "metric", tooltip="the next metric: loss, gradient norm, learning rate, speed, memory"),
         Binding("y", "log_y", "log-y", tooltip="loss on a logarithmic scale"),
         Binding("m", "smooth", "smooth", tooltip="smooth the training loss; the raw one stays visible"),
-        Binding("x", "x_axis", "x axis", tooltip="x as steps, tokens or time"),
+        Binding("a", "x_axis", "x axis", tooltip="x as steps, tokens or time"),
         Binding("z", "recent", "recent", tooltip="the most recent tenth, or all"),
         Binding("w", "warnings", "warnings", tooltip="all warnings with their advice"),
-        Binding("v", "sample", "sample in full", tooltip="the sample in full"),
+        Binding("o", "sample", "sample in full", tooltip="the sample in full"),
         Binding("left_square_bracket,comma", "browse(-1)", "earlier sample", show=False),
         Binding("right_square_bracket,full_stop", "browse(1)", "later sample", show=False),
         *(
@@ -187,7 +166,7 @@ class TrainScreen(ConsoleScreen):
             self.toggle_class("-empty")
         if history is None:
             self._set_steerable(False)
-            self._empty.tell(self._preparing() or EMPTY)
+            self._empty.tell(self._preparing() or saying.empty())
             return
         try:
             changed = history.refresh()
@@ -217,7 +196,7 @@ class TrainScreen(ConsoleScreen):
     def _doing_words(self, history: RunHistory, state: State) -> tuple[str, str]:
         """What the run's trainer does besides its steps, and what it is asked for."""
         said = now(history.run.control_file) if state in ALIVE else None
-        return doing_words(said), self.controls.asked.words(said, KEYS) if state in ALIVE else ""
+        return doing_words(said), self.controls.asked.words(said, saying.steering()) if state in ALIVE else ""
 
     def _preparing(self) -> str:
         """What takes a while before our own trainer's next event; "" for nothing."""
@@ -263,14 +242,14 @@ class TrainScreen(ConsoleScreen):
         self._warnings.show(history.warnings)
         last = history.warnings[-1] if history.warnings else None
         line = f" ! {visible(last.message)}" if last else " no warnings"
-        self._warning.tell(view.line_with_key(line, "w warnings" if last else "", self.app.size.width))
+        self._warning.tell(view.line_with_key(line, saying.warnings_key() if last else "", self.app.size.width))
         self._samples.show(history)
         self._show_sample_line()
 
     def _show_title(self, history: RunHistory, state: State) -> None:
         phase = history.started.phase["phase"] if history.started is not None else {}
         title = phase.get("title") or phase.get("name") or history.run.name
-        detail = f" · {NEXT[state]}" if state in NEXT else ""
+        detail = saying.next_step(state)
         rate = f" · rate {history.learning_rates[-1]:.2e}" if len(history.learning_rates) and state in ALIVE else ""
         early = history.finished is not None and history.finished.reason == "early stopping"
         words = f"{state}, stopped early" if early and state == "done" else state
@@ -301,10 +280,10 @@ class TrainScreen(ConsoleScreen):
 
     def _show_sample_line(self) -> None:
         if (sample := self._samples.sample) is None:
-            self._sample.tell(NO_SAMPLE)
+            self._sample.tell(f" {saying.no_sample()}")
             return
         line = " " + visible(sample.prompt + sample.text).replace("\n", "⏎")
-        self._sample.tell(view.line_with_key(line, "v sample", self.app.size.width))
+        self._sample.tell(view.line_with_key(line, saying.sample_key(), self.app.size.width))
 
     # What a person asks for
 
@@ -364,7 +343,7 @@ class TrainScreen(ConsoleScreen):
 
     def action_sample(self) -> None:
         if (sample := self._samples.sample) is None:
-            self.notify(NO_SAMPLE.strip())
+            self.notify(saying.no_sample())
             return
         text = visible(sample.prompt + sample.text)
         self.host.push_screen(Message(text, title=view.sample_title(sample)))

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from slmtui.config.recorded_phase import recorded_phase
 from slmtui.console.base import ConsoleScreen
+from slmtui.console.key_names import key
 from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.output import visible
@@ -39,8 +40,11 @@ class TalkPrompts:
         """`talk to it:  1 "def "  2 "import "   c your own words`; "" where there is nobody to talk to."""
         if self._of is None:
             return ""
-        offers = [f'{number} "{visible(prompt)}"' for number, prompt in enumerate(self.prompts, start=1)]
-        return "  ".join([" talk to it:", *offers, "c your own words"])
+        offers = [
+            f'{key(f"train.talk-{number}", str(number))} "{visible(prompt)}"'
+            for number, prompt in enumerate(self.prompts, start=1)
+        ]
+        return "  ".join([" talk to it:", *offers, f"{key('everywhere.switch-mode-complete', 'c')} your own words"])
 
     def _find(self, run: Run, values: dict[str, dict[str, object]]) -> None:
         from slmtui.insight.judging.beginnings import frequent_beginnings

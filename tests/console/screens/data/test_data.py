@@ -59,11 +59,11 @@ async def test_the_focus_that_a_hidden_panel_lost_comes_back() -> None:
 
 @pytest.mark.parametrize(
     ("key", "focus"),
-    [("f", "file-table"), ("x", "text"), ("n", "holds"), ("v", "validation"), ("u", "suggestion")],
+    [("1", "file-table"), ("2", "text"), ("3", "holds"), ("4", "validation"), ("5", "suggestion")],
 )
 async def test_each_panel_has_a_key_and_a_page_on_a_narrow_terminal(key: str, focus: str) -> None:
     async with console((80, 24)) as (app, pilot):
-        await pilot.press("x" if key == "f" else "f", key)
+        await pilot.press("2" if key == "1" else "1", key)
         await pilot.pause()
         assert app.focused is not None
         assert app.focused.id == focus
@@ -111,7 +111,7 @@ async def test_every_key_is_in_the_help_and_nothing_is_cut_off() -> None:
         help_text = help_for(app.screen).text
         for words in ("which side of the split", "longest repeat", "read the corpus again", "have a phase suggested"):
             assert words in help_text
-        for key in "nv":
+        for key in "34":
             await pilot.press(key)
             await pilot.pause()
             for panel in data(app).query(NumbersPanel):
@@ -157,7 +157,7 @@ async def test_tokens_of_a_file_are_counted_as_in_the_table_without_the_ends_of_
             return str(data(app).query_one("#reader").border_subtitle)
 
         await until(pilot, lambda: "token 1 of 10 " in subtitle())
-        await pilot.press("x", "right", "right", "right", "right")
+        await pilot.press("2", "right", "right", "right", "right")
         await until(pilot, lambda: "after token 4 of 10 " in subtitle())
         assert "the end of the document" in text_of(app, "#token")
         await pilot.press("right")

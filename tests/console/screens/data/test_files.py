@@ -58,7 +58,7 @@ async def test_the_line_between_training_and_validation_is_marked_in_the_text() 
         table = data(app).query_one(FilesTable)
         table.move_cursor(row=[row.side for row in table.rows_shown].index("both"))
         await pilot.pause()
-        await pilot.press("x", "m")
+        await pilot.press("2", "m")
         file = view(app).file
         assert file is not None
         assert view(app).cursor == file.border == len(file.file.train)
@@ -102,9 +102,9 @@ async def test_a_file_that_is_not_in_the_dataset_says_why(project: Path) -> None
         for row, why in zip(rows, ("", "repeats earlier", "no text in it", "", "ends before it"), strict=True):
             assert why in view(app).message, row.name
             assert (view(app).file is None) == bool(why)
-            await pilot.press("x", "enter")
+            await pilot.press("2", "enter")
             await until(pilot, lambda: isinstance(app.screen, Message) == (not why))  # noqa: B023
-            await pilot.press(*(["escape"] * (not why)), "f", "j")
+            await pilot.press(*(["escape"] * (not why)), "1", "j")
             await pilot.pause()
 
 
@@ -115,7 +115,7 @@ async def test_enter_jumps_to_both_places_of_the_longest_repeat() -> None:
         leakage = found.leakage
         assert leakage is not None
         assert leakage.longest > 5
-        await pilot.press("v", "enter")
+        await pilot.press("4", "enter")
         await pilot.pause()
         places = []
         for name in (leakage.longest_val, leakage.longest_train):
@@ -191,10 +191,10 @@ async def test_without_a_phase_space_says_what_to_do() -> None:
     async with console() as (app, pilot):
         data(app).reader.open(Path("corpus"))
         await until(pilot, lambda: (found := data(app).found) and found.origin == Path("corpus") and found.complete)
-        await pilot.press("f")
+        await pilot.press("1")
         await until(pilot, lambda: app.focused is data(app).query_one(FilesTable))
         await pilot.press("space")
-        await until(pilot, lambda: "s saves the suggestion" in "\n".join(toasts(app)))
+        await until(pilot, lambda: "n saves the suggestion" in "\n".join(toasts(app)))
 
 
 async def test_documents_are_gone_through_and_read_as_plain_text(project: Path) -> None:
@@ -207,7 +207,7 @@ async def test_documents_are_gone_through_and_read_as_plain_text(project: Path) 
         assert row is not None
         assert row.documents == 11
         assert "docs" in seen(app)
-        await pilot.press("x", "]", "]")
+        await pilot.press("2", "]", "]")
         await pilot.pause()
         subtitle = str(data(app).query_one("#reader").border_subtitle)
         assert "[ 3 of 11 ] · line 3" in subtitle

@@ -128,7 +128,7 @@ async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
         assert found is not None
         assert found.suggestion is not None
         assert found.suggestion.phase.training.max_iters > 180
-        await pilot.press("s")
+        await pilot.press("n")
         path = Path("phases/suggested.toml")
         await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert load_phase(path).training.max_iters == 180  # 36 s of 0.2 s each
@@ -137,7 +137,7 @@ async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
 
 async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -> None:
     async with console() as (app, pilot):
-        await pilot.press("s")
+        await pilot.press("n")
         path = Path("phases/suggested.toml")
         await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert app.phase_file == path
@@ -146,7 +146,7 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         path.write_text(path.read_text() + "# mine\n")
         for _ in range(100):  # the file that was changed may be read anew at any moment, and until it is s does nothing
             await until(pilot, lambda: complete(app))
-            await pilot.press("s")
+            await pilot.press("n")
             await pilot.pause(0.1)
             if isinstance(app.screen, Question):
                 break
@@ -154,7 +154,7 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         await pilot.press("c")
         await pilot.pause()
         assert path.read_text().endswith("# mine\n"), "nothing is overwritten unasked"
-        await pilot.press("s")
+        await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("n")
         await until(pilot, lambda: data(app).reader.origin == path.with_name("suggested-2.toml") and complete(app))
@@ -162,7 +162,7 @@ async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -
         assert load_phase(Path("phases/suggested-2.toml")).name == "suggested-2" != load_phase(path).name
         data(app).reader.open(path)
         await until(pilot, lambda: data(app).reader.origin == path and complete(app))
-        await pilot.press("s")
+        await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")
         await until(pilot, lambda: not path.read_text().endswith("# mine\n"))
@@ -181,13 +181,13 @@ async def test_whether_to_overwrite_is_asked_before_anything_is_measured(
     Path("phases").mkdir(exist_ok=True)
     Path("phases/suggested.toml").write_text("# mine\n")
     async with console() as (app, pilot):
-        await pilot.press("s")
+        await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("enter")  # the first answer after which nothing is lost
         await until(pilot, lambda: Path("phases/suggested-2.toml").exists())
         assert Path("phases/suggested.toml").read_text() == "# mine\n"
         await until(pilot, lambda: complete(app))
-        await pilot.press("s")
+        await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Question))
         assert len(measured) == 1
 
@@ -195,7 +195,7 @@ async def test_whether_to_overwrite_is_asked_before_anything_is_measured(
 async def test_a_suggestion_that_cannot_be_saved_is_a_message(project: Path) -> None:
     Path("phases/suggested.toml").mkdir(parents=True)
     async with console() as (app, pilot):
-        await pilot.press("s")
+        await pilot.press("n")
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press("o")
         await until(pilot, lambda: isinstance(app.screen, Message))

@@ -121,7 +121,7 @@ async def test_m_says_why_it_cannot_measure_and_measures(monkeypatch: pytest.Mon
         await pilot.pause()
         assert "unknown" in meaning(app)
         app.backend.ready = True
-        await pilot.press("w", "m")
+        await pilot.press("o", "m")
         await until(pilot, lambda: "measured now" in meaning(app))
         assert "a step" in meaning(app)
 
@@ -160,7 +160,7 @@ async def test_narrow_terminals_show_one_panel_at_a_time() -> None:
         assert seen() == ["editor"]
         await pilot.press("escape")
         assert seen() == ["phases"]
-        await pilot.press("w")
+        await pilot.press("o")
         assert seen() == ["meaning"]
         await pilot.resize_terminal(120, 40)
         await pilot.pause()
@@ -170,7 +170,7 @@ async def test_narrow_terminals_show_one_panel_at_a_time() -> None:
 @pytest.mark.parametrize("size", [(120, 40), (80, 24), (40, 12)])
 async def test_nothing_is_wider_than_its_panel(size: tuple[int, int]) -> None:
     async with console(size) as (app, pilot):
-        for keys in (("e", *["pagedown"] * 9), ("escape", "w"), ("escape",)):
+        for keys in (("e", *["pagedown"] * 9), ("escape", "o"), ("escape",)):
             await pilot.press(*keys)
             await pilot.pause()
             for widget in screen(app).query("Static, Input, Choices"):

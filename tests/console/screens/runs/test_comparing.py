@@ -61,7 +61,7 @@ def test_the_command_line_compares_with_the_same_run(checkpoints: Path, capsys: 
     assert "baseline" not in capsys.readouterr().out
 
 
-async def test_w_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) -> None:
+async def test_v_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) -> None:
     runs_on_two_texts(checkpoints)
     phase = make_phase("wide", model={"n_embd": 32}, training={"learning_rate": 3e-4})
     events = [started(phase, n_vocab=900), *evaluations([(2.0, 2.5)])]
@@ -76,11 +76,11 @@ async def test_w_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) ->
             await opened.press("escape")
             return text
 
-        await opened.press("w")
+        await opened.press("v")
         assert "mark the run to compare this one with" in opened.said
         await opened.press("space")
         await opened.go_to("wide-001")
-        text = await shown("w")  # the marked one, and this one
+        text = await shown("v")  # the marked one, and this one
         assert f"wide-001 is better than a-001 by {0.5 * BITS:.2f} bits per byte." in text
         rows = [line.split() for line in text.split("\n")]
         assert ["a-001", "wide-001"] in rows
@@ -92,11 +92,11 @@ async def test_w_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) ->
         assert not any(row[:1] == ["n_layer"] for row in rows)  # which is the same
         await opened.go_to("c-001")
         await opened.press("space")
-        text = await shown("w")  # the two that are marked
+        text = await shown("v")  # the two that are marked
         assert "Their validation texts differ" in text
         assert ["validation", "text", "a" * 12, "b" * 12] in [line.split() for line in text.split("\n")]
         await opened.go_to("b-001")
-        await opened.press("space", "w")
+        await opened.press("space", "v")
         assert "3 runs are marked; two can be compared" in opened.said
 
 
@@ -105,10 +105,10 @@ async def test_with_nothing_marked_the_baseline_is_beside_the_run(checkpoints: P
     set_tags(checkpoints, {"baseline": "a-001"})
     async with open_runs(checkpoints) as opened:
         await opened.until(lambda: "baseline" in opened.row("a-001"))
-        await opened.press("w")
+        await opened.press("v")
         assert "mark the run" in opened.said  # it is the baseline itself
         await opened.go_to("b-001")
-        await opened.press("w")
+        await opened.press("v")
         await opened.until(lambda: isinstance(opened.app.screen, Message))
         assert "b-001 is better than a-001" in opened.app.screen.text  # type: ignore[attr-defined]
 

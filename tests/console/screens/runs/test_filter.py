@@ -87,7 +87,7 @@ async def test_a_filter_that_takes_none_leaves_nothing_to_be_done(checkpoints: P
         assert "0 of 4" in seen(opened)
         assert "esc clears the filter" in opened.text("#about")
         assert not any(chart.display for chart in opened.screen.query(Chart))
-        await opened.press("x", "R", "space", "enter", "s", "a", "C", "e")
+        await opened.press("x", "s", "space", "enter", "z", "a", "C", "e")
         assert opened.app.current_mode == "runs"
         assert not opened.app.screen.is_modal
         await opened.press("escape")
@@ -118,11 +118,11 @@ async def test_sorting_by_any_column_both_ways(checkpoints: Path) -> None:
             for _ in opened.table.columns_shown:
                 if any(str(column.label) == label for column in opened.table.ordered_columns):
                     return
-                await opened.press("s")
+                await opened.press("z")
 
         await sorted_by("best val ↑")
         assert opened.names == ["b-001", "a-001", "c-001", "d-001"]  # what has none comes last
-        await opened.press("z")
+        await opened.press("Z")
         assert opened.names == ["c-001", "a-001", "b-001", "d-001"]
         assert "best val ↓" in seen(opened)
         assert opened.table.current == "a-001"
@@ -132,10 +132,10 @@ async def test_sorting_by_any_column_both_ways(checkpoints: Path) -> None:
         assert again.names == ["b-001", "a-001", "c-001", "d-001"]  # remembered
         await again.until(lambda: "gap ↑" in seen(again))
         while "newest first" not in seen(again):  # after the last column
-            await again.press("s")
+            await again.press("z")
         assert again.names == ["c-001", "b-001", "a-001", "d-001"]
-        await again.press("z")
+        await again.press("Z")
         assert again.names == ["d-001", "a-001", "b-001", "c-001"]
         assert "oldest first" in seen(again)
-        await again.press("s")
+        await again.press("z")
         assert again.names == ["a-001", "b-001", "c-001", "d-001"]

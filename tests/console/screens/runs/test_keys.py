@@ -71,14 +71,14 @@ async def test_resume_trains_what_stopped_and_says_why_not_otherwise(
     asked: list[object] = []
     monkeypatch.setattr(Console, "train", lambda _, job: asked.append(job))
     async with open_runs(checkpoints) as opened:
-        await opened.press("R")
+        await opened.press("s")
         assert "is finished" in opened.said
-        await opened.press("j", "j", "R")
+        await opened.press("j", "j", "s")
         assert "would diverge again" in opened.said
         assert asked == []
         for run in (crashed, never_saved, failed):
             await opened.go_to(run.name)
-            await opened.press("R")
+            await opened.press("s")
         assert asked == [crashed, never_saved, failed]
 
 
@@ -106,7 +106,7 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
     with run.lock():
         async with open_runs(checkpoints) as opened:
             assert opened.row("phase1-001")["state"] == "paused"
-            await opened.press("P", "S")
+            await opened.press("P", "s")
             assert commands(run) == ["resume", "stop"]
             with run.log_file.open("a") as log:
                 for event in (Resumed(step=200), *evaluations([(6.6, 6.6)], at=time.time())):
@@ -114,8 +114,6 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
             await opened.until(lambda: opened.row("phase1-001")["state"] == "running")
             await opened.press("P")
             assert commands(run) == ["resume", "stop", "pause"]
-            await opened.press("R")
-            assert "is alive" in opened.said
             await opened.press("x")
             assert "stop it first" in opened.said
             assert not isinstance(opened.app.screen, Question)
@@ -124,8 +122,10 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
 async def test_a_run_that_is_over_is_not_paused(checkpoints: Path) -> None:
     run = done_run(checkpoints, "phase1-001")
     async with open_runs(checkpoints) as opened:
-        await opened.press("P", "S")
+        await opened.press("P")
         assert "not alive" in opened.said
+        await opened.press("s")
+        assert "is finished" in opened.said
         assert commands(run) == []
 
 

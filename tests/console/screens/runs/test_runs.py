@@ -108,12 +108,12 @@ async def test_the_detail_says_what_to_do_next(checkpoints: Path) -> None:
     done_run(checkpoints, "phase1-002", reason="early stopping")
     write_run(checkpoints, "phase1-003", make_phase("phase1"), [started(make_phase("phase1"))])
     async with open_runs(checkpoints) as opened:
-        assert "R resumes from step 200." in opened.text("#about")
+        assert "s resumes from step 200." in opened.text("#about")
         await opened.press("j")
         assert "Stopped early at step 200 of 600" in opened.text("#about")
         assert "best.pt holds step 100" in opened.text("#about")
         await opened.press("j")
-        assert "never saved: R begins it again" in opened.text("#about")
+        assert "never saved: s begins it again" in opened.text("#about")
         assert "No evaluation yet" in opened.text("#comparable")
 
 
@@ -123,7 +123,7 @@ async def test_without_runs_it_says_what_to_do(checkpoints: Path, size: tuple[in
         assert "choose a phase and start it" in opened.text("#empty")
         assert f"slmtui --headless phases/quick.toml --checkpoints {checkpoints}" in opened.text("#empty")
         assert not opened.screen.query_one("#runs-panel").display
-        await opened.press("R", "x", "o", "space", "enter", "s", "y", "C", "P", "S")
+        await opened.press("s", "x", "o", "space", "enter", "z", "y", "C", "P", "s")
         assert opened.app.current_mode == "runs"
         assert not toasts(opened.app)
 
@@ -158,7 +158,7 @@ async def test_two_hundred_runs_are_listed_and_scrolled(checkpoints: Path) -> No
         assert len(opened.names) == 200
         await opened.press("G")
         assert opened.table.current == "phase1-200"
-        await opened.press("z")
+        await opened.press("Z")
         assert opened.names[0] == "phase1-200"
         assert opened.table.current == "phase1-200"
         assert opened.table.scroll_y == 0  # the cursor is in sight

@@ -71,12 +71,12 @@ def test_each_state_says_what_to_do(tmp_path: Path) -> None:
     begun: list[Event] = [started(make_phase("phase1")), *evaluations([(6.6, 6.6), (3.0, 3.0)])]
     last = begun[-1].time
     states = {
-        "S asks it to stop": (begun, True),
+        "s asks it to stop": (begun, True),
         "P resumes it, C talks to it": ([*begun, events.Paused(step=100, time=last)], True),
         "Done: step 100 of 600. The network reaches ": ([*begun, finished(begun)], False),
-        "Interrupted at step 100 of 600. R resumes from step 100.": ([*begun, finished(begun, "interrupted")], False),
+        "Interrupted at step 100 of 600. s resumes from step 100.": ([*begun, finished(begun, "interrupted")], False),
         "lower learning rate": ([*begun, finished(begun, "diverged")], False),
-        "o writes a report. R resumes from step 100.": ([*begun, finished(begun, "failed")], False),
+        "o writes a report. s resumes from step 100.": ([*begun, finished(begun, "failed")], False),
     }
     for number_, (words, (happened, alive)) in enumerate(states.items()):
         assert words in said_of(tmp_path / str(number_), happened, alive=alive)

@@ -100,12 +100,12 @@ async def test_keys_change_the_view(make_console: MakeConsole, finished_run: Run
 
         assert chart.spec is not None
         assert chart.spec.x_limits == (0.0, 12.0)
-        await pilot.press("x")
+        await pilot.press("a")
         assert chart.spec.x_label == "tokens"
         assert chart.spec.x_limits == (0.0, 12.0 * 4 * 8)
-        await pilot.press("x")
+        await pilot.press("a")
         assert chart.spec.clock
-        await pilot.press("x", "y")
+        await pilot.press("a", "y")
         assert chart.spec.log_y
         assert not chart.spec.clock
         await pilot.press("m")
@@ -133,7 +133,7 @@ async def test_keys_change_the_view(make_console: MakeConsole, finished_run: Run
         await pilot.press("comma")
         await until(pilot, lambda: "step 8" in str(app.screen.query_one("#sample").border_title))
         assert len(samples) == 4
-        await pilot.press("v")
+        await pilot.press("o")
         await until(pilot, lambda: type(app.screen).__name__ == "Message")
 
 
@@ -390,8 +390,8 @@ async def test_what_is_prepared_is_said_to_the_end_of_its_sentence(
     ("name", "reason", "expected"),
     [
         ("tiny-001", "completed", "A title that goes on and o…  ─  tiny-001 · done · c talks to it, r compares it"),
-        ("tiny-001", "stopped", "A title that goe…  ─  tiny-001 · stopped · c talks to it, R on Runs resumes it"),
-        ("balance-001", None, "balance-001 · crashed · its process is gone; R on Runs resumes it"),
+        ("tiny-001", "stopped", "A title that goe…  ─  tiny-001 · stopped · c talks to it, s on Runs resumes it"),
+        ("balance-001", None, "balance-001 · crashed · its process is gone; s on Runs resumes it"),
     ],
 )
 async def test_a_long_title_leaves_room_for_what_to_do_next(
