@@ -6,12 +6,15 @@ import errno
 
 from slmtui.config.errors import printable
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import fault
+from slmtui.config.source_path import source_path
 from slmtui.data.corpus import Corpus, Progress, open_corpus
 from slmtui.data.dataset import Dataset, DatasetSettings, build_dataset
 from slmtui.data.documents import DocumentForm
 from slmtui.data.errors import DataError
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.errors import UserError
+from slmtui.files import is_there
 
 
 class CorpusChanged(UserError):
@@ -21,6 +24,11 @@ class CorpusChanged(UserError):
 def phase_corpus(phase: Phase, progress: Progress | None = None) -> Corpus:
     """The corpus of a phase; DataError if it cannot be read. progress: as of `open_corpus`."""
     data = phase.data
+    if phase.origin.file:
+        for source in data.source:
+            if not is_there(source_path(source)):
+                name = printable(source, limit=200)
+                raise fault(phase, "data.source", f"{name}: no such file or folder, as seen from the current folder")
     try:
         return open_corpus(
             data.source, include=data.include, exclude=data.exclude, default_excludes=data.default_excludes,

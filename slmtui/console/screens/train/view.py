@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -23,6 +24,7 @@ SMOOTHING = 0.9  # weight of the past
 BAR_END = "╸"
 X_AXES: tuple[X, ...] = ("steps", "tokens", "time")
 LOSS = "loss"
+SHORTEST_BAR = 8
 SHOWN = (LOSS, *(name for name in METRICS if name != "train loss"))  # the loss chart has that one
 
 
@@ -73,14 +75,21 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
     if machine:
         parts.append(machine)
     head = f" {'step ' if width >= 100 else ''}{summary.step:,}/{planned:,} "
-    tail = f" {share:4.0%}".replace("%", " %") + "   " + "   ".join(parts)
-    room = max(8, min(48, width - len(head) - len(tail) - 2))
+    tail = _tail(share, parts)
+    while parts and len(head) + SHORTEST_BAR + len(tail) + 2 > width:  # none is shown in part
+        parts.pop()
+        tail = _tail(share, parts)
+    room = max(SHORTEST_BAR, min(48, width - len(head) - len(tail) - 2))
     filled = share * room
     bar = Text("━" * int(filled), style="bold")
     if int(filled) < room:
         bar.append(BAR_END if filled - int(filled) >= 0.5 else "─")
         bar.append("─" * (room - int(filled) - 1), style="dim")
     return Text(head) + bar + Text(tail)
+
+
+def _tail(share: float, parts: Sequence[str]) -> str:
+    return f" {share:4.0%}".replace("%", " %") + "   " + "   ".join(parts)
 
 
 def test_words(test: FinalTest) -> str:
