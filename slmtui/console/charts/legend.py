@@ -24,15 +24,21 @@ class Entry:
 
 
 def put_legend(drawing: Drawing, entries: list[Entry], ink: NDArray[np.bool_]) -> None:
-    """In one row if they fit, else in columns. ink: the cells of the canvas that lines go through."""
-    for rows in range(1, len(entries) + 1):
-        per_row = -(-len(entries) // rows)
-        widths = [max(len(entry) for entry in entries[column::per_row]) for column in range(per_row)]
-        width = sum(widths) + 2 * (per_row - 1)
-        if width <= _WIDEST * drawing.columns and 2 * rows <= drawing.canvas_rows:
-            break
-    else:
+    """In one row if they fit, else in columns, in a narrow chart across all of it; none where there is no room.
+
+    ink: the cells of the canvas that lines go through.
+    """
+    layouts = [
+        layout
+        for widest in (_WIDEST * drawing.columns, drawing.columns - 2)
+        for rows in range(1, min(len(entries), drawing.canvas_rows // 2) + 1)
+        if sum(layout := _widths(entries, rows)) + 2 * (len(layout) - 1) <= widest
+    ]
+    if not layouts:
         return
+    widths = layouts[0]
+    per_row, width = len(widths), sum(widths) + 2 * (len(widths) - 1)
+    rows = -(-len(entries) // per_row)
     top, left = _place(ink, rows, width)
     for index, entry in enumerate(entries):
         row, column = divmod(index, per_row)
@@ -40,6 +46,12 @@ def put_legend(drawing: Drawing, entries: list[Entry], ink: NDArray[np.bool_]) -
         drawing.put(top + row, at - 1, " " * (widths[column] + 2), "")
         drawing.put(top + row, at, entry.symbol, entry.role)
         drawing.put(top + row, at + len(entry) - len(entry.text), entry.text, "label")
+
+
+def _widths(entries: list[Entry], rows: int) -> list[int]:
+    """Of the columns, in so many rows."""
+    per_row = -(-len(entries) // rows)
+    return [max(len(entry) for entry in entries[column::per_row]) for column in range(per_row)]
 
 
 def _place(ink: NDArray[np.bool_], rows: int, width: int) -> tuple[int, int]:

@@ -168,6 +168,14 @@ def test_the_legend_covers_no_line_if_it_can() -> None:
     assert "─ train" in text(rows_of(rising, 80, 12))[0][:60]
 
 
+def test_a_narrow_chart_names_its_lines_too() -> None:
+    xs, names = np.linspace(0, 100, 50), ("train", "val", "static val", "adaptive val", "counting, adaptive mixer")
+    spec = ChartSpec("", [Series(name, xs, xs + i, "val") for i, name in enumerate(names)], (0, 100))
+    shown = "\n".join(text(rows_of(spec, 38, 24)))
+    assert [name for name in names if name not in shown] == []
+    assert "train" not in "\n".join(text(rows_of(spec, 38, 6))), "five names would cover it"
+
+
 def test_the_cursor_reads_in_the_legend() -> None:
     lines = text(rows_of(losses(), 90, 16, cursor=250.0))
     assert "250 steps  ─ train 1.321  ━ val 1.621" in lines[0]
