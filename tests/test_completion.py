@@ -47,7 +47,7 @@ PHASES = ["phases/other.toml", "phases/tiny.toml"]
         ("", [*COMMANDS, *PHASES]),
         ("r", ["runs", "report"]),
         ("--che", ["--checkpoints"]),
-        ("runs --", ["--json", "--checkpoints", "--help"]),
+        ("runs --", ["--all", "--json", "--checkpoints", "--help"]),
         ("watch ", ["tiny-001", "tiny-002", "good", "latest", "best"]),
         ("tag tiny-001 ", ["good"]),
         ("watch --checkpoints old ", ["older-007", "latest", "best"]),

@@ -66,7 +66,8 @@ ASKED = {  # a value for each key of [data] but the source
     "include": '["*.txt"]', "exclude": '["04.txt"]', "default_excludes": "false", "join": '"published"',
     "documents": '"lines"', "field": '"{text}"', "separator": '"---"', "broken_records": '"refuse"',
     "encoding": '"utf-8"', "dataset_size": "1500", "dedupe": "false", "validation": '["03.txt"]', "test": '["02.txt"]',
-    "train_fraction": "0.9", "test_fraction": "0.1", "split": '"contiguous"', "patterns": "{w = 'word1'}",
+    "train_fraction": "0.9", "validation_size": "400", "test_fraction": "0.1",
+    "split": '"contiguous"', "patterns": "{w = 'word1'}",
 }  # fmt: skip
 
 

@@ -189,7 +189,7 @@ def test_detached_training_goes_on_by_itself(project: Path, processes: Processes
     assert "slmtui watch tiny-002" in second
     pid = int(first.split("process ")[1].split(";")[0])
     reading = f"tiny: reading {project / 'corpus'}: 6 files, 1.2 KB of text\n"
-    assert err == 2 * reading + f"to stop and save it, press S on Runs in slmtui, or type: kill {pid}\n"
+    assert err == 2 * reading + f"to stop and save it, press s on Runs in slmtui, or type: kill {pid}\n"
     runs = all_runs(project / "checkpoints")
     assert os.getsid(pid) == pid, "of no terminal's session"
     assert runs[0].is_alive()
