@@ -44,7 +44,7 @@ def text_below(parent: Path, wanted: Callable[[], bool]) -> Iterator[TextFolder]
     here = [*found, *texts]
     if here:
         yield TextFolder(
-            parent, "(all)", sum(one.files for one in here), sum(one.n_bytes for one in here),
+            parent, "./", sum(one.files for one in here), sum(one.n_bytes for one in here),
             any(one.at_least for one in here),
         )  # fmt: skip
     yield from here

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from slmtui.insight.suggest import Suggestion
 
 KEPT = 4  # corpora that are remembered for the session; the tokens of each are kept with it
+SHOWN_IN_PARTS = 8 << 20  # bytes of a corpus; a smaller one is soon counted
 SHOWN_AGAIN = 2.0  # seconds after which what has been counted so far is shown
 OverviewKey = tuple[str, ...]
 
@@ -108,7 +109,7 @@ def find_out(origin: Path, known: OverviewCache, say: Callable[[str], None]) -> 
     count, shown = CorpusCount(corpus, phase.data.patterns, dataset_settings(phase)), time.monotonic()
     for _ in count.chunks():
         say(f"counting {byte_size(count.characters)} of {byte_size(corpus.n_bytes)} …")
-        if time.monotonic() - shown > SHOWN_AGAIN:
+        if corpus.n_bytes > SHOWN_IN_PARTS and time.monotonic() - shown > SHOWN_AGAIN:
             yield DataOverview(origin, phase, corpus, count.so_far(), left_out, counting=True)
             shown = time.monotonic()
     say("choosing the sides, and their tokens …")

@@ -376,5 +376,5 @@ async def test_the_help_lists_the_keys(checkpoints: Path, tmp_path: Path) -> Non
         await page.press("escape", "question_mark")
         help_shown = page.app.screen
         assert isinstance(help_shown, Message)
-        for words in ("type a prompt", "new seed", "choose the checkpoints", "clipboard", "take the alternative"):
+        for words in ("type a prompt", "new seed", "choose the models", "clipboard", "take the alternative"):
             assert words in help_shown.text

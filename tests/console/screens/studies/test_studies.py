@@ -182,7 +182,7 @@ async def test_a_part_of_a_chart_is_left_with_its_x_and_with_its_study(folder: P
         await opened.press("up", "shift+up")
         assert chart.zoom.x is not None
         assert chart.zoom.y is not None
-        await opened.press("v")
+        await opened.press("right_square_bracket")
         await opened.until(lambda: chart.spec is not None and chart.spec.log_x)
         assert chart.zoom == Zoom()
         await opened.press("left", "up", "left")  # on logarithmic axes, too
