@@ -56,5 +56,5 @@ async def test_files_are_filtered_by_name_side_and_size(make_console: MakeConsol
         await pilot.press("slash")
         app.screen.query_one(FilterInput).value = "tokens>1G"
         await until(pilot, lambda: table.rows_shown == [])
-        await pilot.press("enter", "space", "j", "enter", "f", "escape")
+        await pilot.press("enter", "space", "j", "enter", "1", "escape")
         await until(pilot, lambda: [row.name for row in table.rows_shown] == everything)
