@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 
@@ -14,15 +14,19 @@ os.register_at_fork(after_in_child=_pools.clear)  # a fork has none of the threa
 
 def for_each(work: Callable[[int], None], n: int) -> None:
     """work(0) … work(n − 1), in as many threads as torch has. They must not depend on one another."""
-    threads = min(torch.get_num_threads(), n)
-    if threads == 1:
-        for i in range(n):
+    others, left = min(torch.get_num_threads(), n) - 1, iter(range(n))
+
+    def take() -> None:
+        for i in left:  # each goes to whoever asks first
             work(i)
-        return
-    if (pool := _pools.get(threads)) is None:
-        pool = _pools[threads] = ThreadPoolExecutor(threads, "slmtui-model")
-    for done in wait([pool.submit(work, i) for i in range(n)]).done:
-        done.result()
+
+    if others > 0 and others not in _pools:
+        _pools[others] = ThreadPoolExecutor(others, "slmtui-model")
+    helping = [_pools[others].submit(take) for _ in range(others)]
+    take()
+    for helper in helping:
+        if not helper.cancel():  # one that has not begun by now has nothing left to do
+            helper.result()
 
 
 def for_each_share(work: Callable[[slice], None], n: int) -> None:
