@@ -12,10 +12,9 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
-from slmtui.model.copy_kernels import LOG2_E, POWERS
+from slmtui.model.copy_kernels import exponentials
 
 HALF, BITS = np.int32(0x7FFF), np.int32(16)  # of the half that is rounded away
-LARGEST_POWER = np.float32(80.0)  # 2 to this and to minus this: sigmoids of 0 and 1
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -70,24 +69,14 @@ def rms_norm_backward(upstream, x, weight, inverse, by_x, by_weight):
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
-def sigmoid(values, bits):
-    """values (n,) become 1 / (1 + exp(−values)); bits (n,) int32 is scratch. Polynomials, since they are vectorised."""
-    powers = bits.view(np.float32)
+def sigmoid(values, shares, bits):
+    """shares (n,) = 1 / (1 + exp(−values)), by an exponential that is at most 1; bits (n,) int32 is scratch."""
     for j in range(len(values)):
-        x = -values[j] * LOG2_E
-        x = x if x < LARGEST_POWER else LARGEST_POWER
-        x = x if x > -LARGEST_POWER else -LARGEST_POWER
-        whole = np.floor(x + np.float32(0.5))
-        x -= whole
-        y = POWERS[5]
-        y = y * x + POWERS[4]
-        y = y * x + POWERS[3]
-        y = y * x + POWERS[2]
-        y = y * x + POWERS[1]
-        values[j] = y * x + POWERS[0]
-        bits[j] = (np.int32(whole) + np.int32(127)) << np.int32(23)
+        shares[j] = -abs(values[j])
+    exponentials(shares, np.float32(0), bits)
     for j in range(len(values)):
-        values[j] = np.float32(1) / (np.float32(1) + values[j] * powers[j])
+        whole = np.float32(1) + shares[j]
+        shares[j] = (np.float32(1) if values[j] >= 0 else shares[j]) / whole
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=True)
@@ -99,8 +88,7 @@ def swiglu(x, y):
     for n in range(N):
         widen(x[n, :W], gate)
         widen(x[n, W:], value)
-        share[:] = gate
-        sigmoid(share, bits)
+        sigmoid(gate, share, bits)
         for j in range(W):
             value[j] *= gate[j] * share[j]
         narrow(value, y[n])
@@ -116,8 +104,7 @@ def swiglu_backward(upstream, x, by_x):
         widen(x[n, :W], gate)
         widen(x[n, W:], value)
         widen(upstream[n], given)
-        share[:] = gate
-        sigmoid(share, bits)
+        sigmoid(gate, share, bits)
         for j in range(W):
             silu = gate[j] * share[j]
             gate[j] = given[j] * value[j] * (share[j] + silu * (np.float32(1) - share[j]))
