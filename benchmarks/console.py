@@ -14,10 +14,13 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import psutil
+from textual.binding import Binding
 
 from benchmarks.table import Row, at_least, paired_ratio, percentile, seconds
 from benchmarks.terminal import PATIENCE, Terminal, end
 from benchmarks.workers import worker
+from slmtui.console.base import KEYS
+from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.runs.log_reader import read_events
 from slmtui.runs.run import all_runs
 from slmtui.training import events
@@ -28,8 +31,8 @@ TURNS = 4
 WARM_UP, WINDOW = 3.0, 6.0  # seconds
 FEWEST = 10  # steps in a window; fewer tell nothing
 
-X_AXES = ("tokens", "time", "steps")  # what the key x shows, one after the other
-SCREENS = (("r", "▌Runs▐"), ("t", "▌Train▐"), ("d", "▌Data▐"), ("t", "▌Train▐"))
+X_AXES = ("tokens", "time", "steps")  # what the key for the x axis shows, one after the other
+SCREENS = ("runs", "train", "data", "train")
 ROUNDS = 12
 STARTS = 5
 LOOP_PHASE, LOOP_TURNS, LOOP_STEPS = "phase1", 30, 10
@@ -80,11 +83,14 @@ def latency() -> list[Row]:
     random_pause = random.Random(0)
     on_train: list[float] = []
     switching: list[float] = []
+    bindings = Binding.make_bindings(TrainScreen.BINDINGS)
+    x_axis = next(binding.key for binding in bindings if binding.action == "x_axis")
+    screens = [(KEYS[mode], f"▌{mode.capitalize()}▐") for mode in SCREENS]
     with TemporaryDirectory() as folder, _console(Path(folder)) as terminal:
         _first_step(terminal.process, Path(folder))
         time.sleep(WARM_UP)
         for round_ in range(ROUNDS + 1):
-            for keys, latencies in (([("x", axis) for axis in X_AXES], on_train), (SCREENS, switching)):
+            for keys, latencies in (([(x_axis, axis) for axis in X_AXES], on_train), (screens, switching)):
                 for key, answer in keys:
                     pressed = terminal.press(key)
                     answered = terminal.wait_for(answer, since=pressed)

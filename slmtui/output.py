@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from enum import IntEnum
+from threading import Timer
 from typing import TextIO
 
 
@@ -53,6 +56,26 @@ def put_json(line: str) -> None:
 def say(text: str) -> None:
     """Write narration to stderr; control characters are made visible."""
     _write(sys.stderr, visible(text) + "\n")
+
+
+SLOW = 2.0  # seconds that nobody wonders about
+
+
+@contextmanager
+def said_if_slow(what: str) -> Iterator[None]:
+    """Say what takes a while, if it does."""
+
+    def tell() -> None:
+        with suppress(OSError):  # nobody listens any more, which is no reason to stop
+            say(f"{what} …")
+
+    timer = Timer(SLOW, tell)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def control(written: str) -> None:

@@ -10,11 +10,22 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.output import put, put_json, say, visible
+from slmtui.output import put, put_json, said_if_slow, say, visible
+from tests.patience import wait_for
 
 EVIL = "\x1b[31mred\x1b]0;title\x07\x9b2J\r\x7f\udc80 line\ttab ü 漢"
 # Nothing that a terminal acts upon: C0 but newline and tab, DEL, C1.
 OBEYED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def test_what_takes_a_while_is_said_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with said_if_slow("quick"):
+        pass
+    monkeypatch.setattr("slmtui.output.SLOW", 0.0)
+    with said_if_slow("slow"):
+        wait_for(lambda: capsys.readouterr().err == "slow …\n", "that it is slow, and not a word of what was quick")
 
 
 def test_what_is_shown_and_what_stays() -> None:

@@ -15,11 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from slmtui.config.phase_file import load_phase
 from slmtui.errors import UserError
 from slmtui.runs.control import send
 from slmtui.runs.run import Run
+from slmtui.session import begin
 from slmtui.training import events, ranks
-from slmtui.training.control import Command
+from slmtui.training.control import BrokenOff, Command
 from slmtui.training.ranks import ALONE, Ranks, ranks_here, ranks_of
 from tests.patience import PATIENCE, wait_for
 from tests.processes import ROOT, Process, Processes
@@ -132,6 +134,21 @@ def test_a_process_that_is_killed_ends_the_training_with_its_reason(
     assert last.reason == "failed"
 
 
+def test_of_runs_resumed_and_started_again_those_that_are_done_are_left_alone(
+    processes: Processes, folder: Path
+) -> None:
+    assert processes.run("--headless", PHASE, cwd=folder).returncode == 0
+    done = run_of(folder).log_file.read_bytes()
+    session = begin(load_phase(folder / PHASE), folder / "checkpoints", lambda: "interrupt")
+    assert [event.event for event in session.events][-1] == "run_finished"
+    both = "--headless", "--resume", "tiny-001", "--resume", "tiny-002"
+    assert processes.run(*both, cwd=folder).returncode == 2, "one that is done is the user's mistake"
+    again = processes.start(*both, cwd=folder, environment=os.environ | {"TORCHELASTIC_RESTART_COUNT": "1"})
+    assert again.wait() == 0, again.communicate()
+    assert run_of(folder).log_file.read_bytes() == done
+    assert steps_of(run_of(folder, 2)) == steps_of(run_of(folder)) > 0
+
+
 def test_a_mistake_is_told_once(together: Start) -> None:
     first, other = together(2, PHASE, "--set=training.batch_size=1")
     assert (first.wait(), other.wait()) == (2, 2)
@@ -206,6 +223,26 @@ def test_signals_to_who_starts_them(processes: Processes, folder: Path) -> None:
     *_, last = run.events()
     assert isinstance(last, events.RunFinished)
     assert last.reason == "interrupted"
+
+
+@pytest.mark.parametrize("breaks", ["this one", "the other"])
+def test_where_one_breaks_off_all_do(monkeypatch: pytest.MonkeyPatch, breaks: str) -> None:
+    of_the_other = None if breaks == "the other" else [(1, 10)]
+    monkeypatch.setattr(Ranks, "_gathered", lambda _self, mine: [mine, of_the_other])
+
+    def compute(item: int) -> int:
+        if breaks == "this one":
+            raise BrokenOff
+        return 10 * item
+
+    with pytest.raises(BrokenOff):
+        Ranks(0, 2).each([0, 1], compute)
+    with pytest.raises(BrokenOff):
+        ALONE.first(lambda: ALONE.each([0, 1], compute if breaks == "this one" else _broken_off)[0])
+
+
+def _broken_off(_item: int) -> int:
+    raise BrokenOff
 
 
 def test_an_environment_that_was_left_behind_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -31,7 +31,7 @@ from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.inference.context_file import decoded, read_context
 from slmtui.inference.sample_set import read_prompts
-from slmtui.output import ExitStatus, put, put_json, say
+from slmtui.output import ExitStatus, put, put_json, said_if_slow, say
 from slmtui.runs.cells import Cell
 from slmtui.words import duration
 
@@ -85,7 +85,9 @@ def command(
     from slmtui.inference.generation import complete  # torch, which a wrong name need not wait for
     from slmtui.runs.ensemble import load_models
 
-    saved, shown = load_models(paths), str(named) if isinstance(named, Cell) else str(paths[0])
+    shown = str(named) if isinstance(named, Cell) else str(paths[0])
+    with said_if_slow(f"{shown}: loading the model"):
+        saved = load_models(paths)
     settings = saved.phase.sampling
     top_k, top_p = settings.top_k if top_k is None else top_k, settings.top_p if top_p is None else top_p
     samplings = [Sampling(temperature=one, top_k=top_k, top_p=top_p) for one in temperatures or (settings.temperature,)]
@@ -113,7 +115,9 @@ def command(
             record = {"checkpoint": shown, "step": saved.step, "seed": own_seed, "temperature": sampling.temperature}
             put_json(json.dumps(record | {"prompt": prompt, "text": "".join(pieces)}, ensure_ascii=False))
             continue
-        put(prompt, end="")
+        with said_if_slow(f"{where}: reading the prompt"):
+            begin = next(pieces, "")
+        put(prompt + begin, end="")
         for piece in pieces:
             put(piece, end="")
         put("")

@@ -28,8 +28,9 @@ from slmtui.errors import UserError
 from slmtui.files import is_there
 from slmtui.insight.judging import examination
 from slmtui.insight.judging.examination import Examination, Questions
-from slmtui.output import ExitStatus, put, put_json, say, visible
+from slmtui.output import ExitStatus, put, put_json, said_if_slow, say, visible
 from slmtui.runs.run import Run
+from slmtui.words import plural
 
 NETWORK_ALONE = "what it knows by heart was asked of the network alone, without the n-gram model mixed into it"
 USUAL = Questions()
@@ -81,12 +82,16 @@ def command(
     from slmtui.insight.judging.together import together
     from slmtui.runs.ensemble import SavedEnsemble, load_models
 
-    saved, path = load_models(paths), str(paths[0] if examined is not None else named)
+    path = str(paths[0] if examined is not None else named)
+    with said_if_slow(f"{path}: loading the model"):
+        saved = load_models(paths)
     asked = Questions(samples=samples, places=places, prefix=tokens, length=tokens, seed=seed, bleu=bleu)
     say(f"{path}: step {saved.step:,}, {saved.losses}")
-    dataset = dataset_of(saved)
-    found = examine(saved, dataset, asked)
-    gain = together(saved, dataset) if isinstance(saved, SavedEnsemble) else None
+    with said_if_slow(f"{path}: reading its text"):
+        dataset = dataset_of(saved)
+    with said_if_slow(f"{path}: completing at {plural(places, 'place')} of its validation text"):
+        found = examine(saved, dataset, asked)
+        gain = together(saved, dataset) if isinstance(saved, SavedEnsemble) else None
     if as_json:
         of_ensemble = {} if gain is None else {"together": dataclasses.asdict(gain)}
         what = {"run": run if examined is None else examined.name, "checkpoint": path}

@@ -15,7 +15,7 @@ import click
 
 from slmtui.commands.options import PATH, Job, checkpoints_option, run_argument, saved_model
 from slmtui.errors import UserError
-from slmtui.output import ExitStatus, put, say
+from slmtui.output import ExitStatus, put, said_if_slow, say
 from slmtui.runs.run import find_run
 
 Format = Literal["hf", "gguf", "tensorboard", "csv"]
@@ -41,7 +41,8 @@ def command(run: str, to: Format, output: Path, f16: bool, anyway: bool, last: b
         exported = export_curves(found, to, output)
     else:
         saved_model(found, last=last)  # says what is missing
-        plan = plan_export(found, to, output, last=last, f16=f16)
+        with said_if_slow(f"{found.name}: loading the model"):
+            plan = plan_export(found, to, output, last=last, f16=f16)
         for line in plan.lines:
             say(line)
         if plan.lines and not anyway:

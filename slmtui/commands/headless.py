@@ -164,7 +164,10 @@ def train_phases(
 def resume_runs(
     runs: Sequence[Run], *, as_json: bool, junit: Path | None = None, settings: Settings | None = None
 ) -> ExitStatus:
-    """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst."""
+    """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst.
+
+    Where torchrun has started the processes anew, those that have come to their end since are left alone.
+    """
 
     def resuming(run: Run, ranks: Ranks) -> Begin:
         return lambda interrupted: _resumed(run, interrupted, ranks)
@@ -173,6 +176,9 @@ def resume_runs(
         return lambda interrupted: take_part_again(run, interrupted.wish, ranks)
 
     with ranks_here() as ranks:
+        if is_started_again():
+            done = ranks.told({run.name for run in runs if is_done(run)} if ranks.is_first else set())
+            runs = [run for run in runs if run.name not in done]
         if ranks.is_first:
             trainings = [(run.name, resuming(run, ranks)) for run in runs]
             return _train(trainings, ranks, as_json=as_json, junit=junit, settings=settings or Settings())

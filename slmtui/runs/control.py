@@ -112,10 +112,18 @@ class Wishes:
 
     def __init__(self, wish: Wish) -> None:
         self.wish = wish
+        self._kept: CommandKind | None = None  # asked for, and not passed on yet
 
     def poll(self) -> list[Command]:
-        kind = self.wish()
+        self.ends_now()
+        kind, self._kept = self._kept, None
         return [] if kind is None else [Command(kind)]
+
+    def ends_now(self) -> bool:
+        """Whether the process is to end. What else it asks for waits for `poll`."""
+        if self._kept != "interrupt":
+            self._kept = self.wish() or self._kept
+        return self._kept == "interrupt"
 
     def wait(self) -> list[Command]:
         time.sleep(PAUSED_SLEEP)
@@ -154,6 +162,9 @@ class ControlFile:
         if not soon and (what, how_far) != (self._now.doing, self._now.how_far):
             self._told_at = time.monotonic()
             self._say(Now(self.position, what, how_far, self._now.paused))
+
+    def ends_now(self) -> bool:
+        return self._wishes.ends_now()
 
     def _say(self, told: Now) -> None:
         self._now = told

@@ -20,6 +20,10 @@ class Tell(Protocol):
     def __call__(self, what: str, how_far: str = "", /) -> None: ...
 
 
+class BrokenOff(Exception):
+    """What was being done is left undone, because the training is to end now."""
+
+
 def nobody(what: str, how_far: str = "", /) -> None:
     """Tell nobody what takes a while."""
 
@@ -34,6 +38,9 @@ class Control(Protocol):
     def tell(self, what: str, how_far: str = "", /) -> None:
         """See Tell."""
 
+    def ends_now(self) -> bool:
+        """Whether an end is asked for that does not wait, such as by a batch system that soon kills; `poll` has it."""
+
 
 class NoControl:
     """For a training that nobody controls: no commands, and a pause ends at once."""
@@ -46,3 +53,11 @@ class NoControl:
 
     def tell(self, what: str, how_far: str = "", /) -> None:
         """Nobody listens."""
+
+    def ends_now(self) -> bool:
+        return False
+
+
+def nobody_hurries() -> bool:
+    """For a training that nobody controls."""
+    return False

@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -74,7 +74,7 @@ def full_losses(
     """Losses by the full method, on as many tokens of the training side as the validation side has.
 
     val_ngram: the n-gram model's loss for each validation token, (n,), for a model that has a mixture. ranks: those
-    that share the work, and have the same result.
+    that share the work, and have the same result. BrokenOff if `tell` raises it.
     """
     limit, block_size = len(dataset.val.tokens), model.config.block_size
     total = n_windows(dataset.train, block_size, limit) + n_windows(dataset.val, block_size)
@@ -89,8 +89,7 @@ def full_losses(
     if model.mixture is None:
         val = side_losses(model, dataset.val, bf16=bf16, seen=seen, ranks=ranks)
     else:  # counts that learn on read the text in order: a single process does
-        found = side_losses(model, dataset.val, val_ngram, bf16=bf16, seen=seen) if ranks.is_first else None
-        val = ranks.told(cast(SideLosses, found))
+        val = ranks.first(lambda: side_losses(model, dataset.val, val_ngram, bf16=bf16, seen=seen))
     return Losses(train, val.network, val.static, val.adaptive)
 
 

@@ -21,7 +21,7 @@ from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
 from slmtui.errors import TrainingFailed, UserError
-from slmtui.training.control import Command, Control
+from slmtui.training.control import BrokenOff, Command, Control
 
 Item = TypeVar("Item")
 Found = TypeVar("Found")
@@ -58,14 +58,33 @@ class Ranks:
             dist.broadcast_object_list(box, src=0)
         return box[0]
 
+    def first(self, compute: Callable[[], Found]) -> Found:
+        """What the first one computes. BrokenOff in all of them if it is broken off there."""
+        found = None
+        if self.is_first:
+            with suppress(BrokenOff):
+                found = compute()
+        if (told := self.told(found)) is None:
+            raise BrokenOff
+        return told
+
     def wait_for_all(self) -> None:
         """Until all have come to here: none still reads what the first writes from now on."""
         self._gathered(None)
 
     def each(self, items: Iterable[Item], compute: Callable[[Item], Found]) -> list[Found]:
-        """What is computed of each item, in order; each process computes its share."""
-        mine = [(i, compute(item)) for i, item in enumerate(items) if i % self.size == self.rank]
-        found = [pair for some in self._gathered(mine) for pair in some]
+        """What is computed of each item, in order; each process computes its share.
+
+        BrokenOff in all of them if one breaks off.
+        """
+        mine: list[tuple[int, Found]] | None = None
+        with suppress(BrokenOff):
+            mine = [(i, compute(item)) for i, item in enumerate(items) if i % self.size == self.rank]
+        found = []
+        for some in self._gathered(mine):
+            if some is None:
+                raise BrokenOff
+            found += some
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
     def _gathered(self, mine: Found) -> list[Found]:
@@ -150,6 +169,10 @@ class SharedControl:
 
     def tell(self, what: str, how_far: str = "", /) -> None:
         self._control.tell(what, how_far)
+
+    def ends_now(self) -> bool:
+        """What this process is asked for: `Ranks.each` and `Ranks.first` see to it that all break off."""
+        return self._control.ends_now()
 
 
 @contextmanager

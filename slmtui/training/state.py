@@ -7,6 +7,7 @@ legacy NumPy generator, dropout from a torch one, samples from a seed derived fr
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ from slmtui.data.ngram_baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.model.gpt import GPT, GPTConfig, gpt_from_tensors, initial_gpt
 from slmtui.model.mixture import Mixture, NgramMixture
 from slmtui.training.batches import WindowSource
-from slmtui.training.control import Tell, nobody
+from slmtui.training.control import Tell, nobody, nobody_hurries
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
@@ -57,6 +58,7 @@ class Training:
         ngram = model.mixture if isinstance(model.mixture, NgramMixture) else None
         self.val_ngram = None if ngram is None else ngram.ngram_losses(self.windows["val"].tokens)
         self.tell: Tell = nobody  # what takes a while besides the steps
+        self.ends_now: Callable[[], bool] = nobody_hurries  # see Control
         self.announced = False  # whether run_started has been emitted
         self.step = 0
         self.evaluated_at = -1  # the step of the last scheduled evaluation

@@ -19,7 +19,7 @@ from torch import Tensor
 from slmtui.data.baseline import bits_per_byte
 from slmtui.training import events
 from slmtui.training.batches import parts_of_batch
-from slmtui.training.control import Control, NoControl
+from slmtui.training.control import BrokenOff, Control, NoControl, Tell
 from slmtui.training.data_record import DataRecord
 from slmtui.training.evaluation import full_losses, not_negative, sampled_losses
 from slmtui.training.events import Event
@@ -39,7 +39,7 @@ MOST_STEP_EVENTS = 10_000  # in a log, however long the training is
 def train(training: Training, control: Control | None = None) -> Iterator[Event]:
     """Train from the current step to the end; the last event says why the training ended."""
     control = SharedControl(control or NoControl(), training.ranks)
-    training.tell = control.tell
+    training.tell, training.ends_now = control.tell, control.ends_now
     if not training.announced:
         training.announced = True
         yield run_started(training)
@@ -67,7 +67,10 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
             return asked_to_end, ""
         at_end = training.step >= settings.max_iters
         if (at_end or training.step % interval == 0) and training.evaluated_at != training.step:
-            finite = yield from _evaluate(training)
+            try:
+                finite = yield from _evaluate(training)
+            except BrokenOff:
+                continue  # the end that it was broken off for is among the commands
             if not finite:
                 return "diverged", "not finite"
         if at_end:
@@ -190,14 +193,22 @@ def _save_best(training: Training) -> Iterator[events.Checkpoint]:
 
 
 def evaluate(training: Training, *, requested: bool = False) -> events.Evaluation:
-    """The current training and validation loss. A requested evaluation leaves every random stream unchanged."""
+    """The current training and validation loss. A requested evaluation leaves every random stream unchanged.
+
+    BrokenOff, with nothing changed, if meanwhile the training is to end at once.
+    """
     begin = time.perf_counter()
     training.tell("evaluating")
     phase, dataset = training.phase, training.dataset
     if phase.evaluation.method == "full":
-        losses = full_losses(
-            training.model, dataset, training.val_ngram, bf16=training.bf16, tell=training.tell, ranks=training.ranks
-        )
+        try:
+            losses = full_losses(
+                training.model, dataset, training.val_ngram, bf16=training.bf16, tell=_tell_or_break_off(training),
+                ranks=training.ranks,
+            )  # fmt: skip
+        except BrokenOff:
+            training.model.train()
+            raise
     else:
         before = training.batches.get_state(legacy=True)
         losses = sampled_losses(
@@ -228,6 +239,18 @@ def evaluate(training: Training, *, requested: bool = False) -> events.Evaluatio
         memory=process_memory(),
     )
     return dataclasses.replace(evaluation, best=evaluation.judged_loss < training.best_loss)
+
+
+def _tell_or_break_off(training: Training) -> Tell:
+    """A batch system kills soon after it has asked for an end, and then all steps since the last checkpoint were lost:
+    an evaluation, which may take minutes, is made again by the resumed run instead."""
+
+    def tell(what: str, how_far: str = "", /) -> None:
+        training.tell(what, how_far)
+        if training.ends_now():
+            raise BrokenOff
+
+    return tell
 
 
 def _record_losses(training: Training, evaluation: events.Evaluation) -> None:
@@ -264,7 +287,10 @@ def _handle_commands(training: Training, control: Control) -> Generator[Event, N
                 case "checkpoint":
                     yield events.Checkpoint(step=training.step, kind="last")
                 case "evaluate":
-                    evaluation = evaluate(training, requested=True)
+                    try:
+                        evaluation = evaluate(training, requested=True)
+                    except BrokenOff:
+                        continue
                     _record_losses(training, evaluation)
                     yield evaluation
                     if evaluation.best:

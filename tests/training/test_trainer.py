@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from pathlib import Path
 from typing import TypeVar
 
@@ -51,6 +52,27 @@ class Script:
 
     def tell(self, what: str, how_far: str = "", /) -> None:
         pass
+
+    def ends_now(self) -> bool:
+        return False
+
+
+class Hurry(Script):
+    """Asks for an end in the middle of the evaluation after so many steps, and of that which a person asks for."""
+
+    def __init__(self, training: Training, step: int, *asks: tuple[int, Command]) -> None:
+        super().__init__(training, *asks)
+        self.step, self.hurries, self.told = step, False, list[str]()
+
+    def poll(self) -> list[Command]:
+        return super().poll() or ([Command("interrupt")] if self.hurries else [])
+
+    def tell(self, what: str, how_far: str = "", /) -> None:
+        self.told.append(f"{what} {how_far}")
+        self.hurries = self.hurries or (self.training.step == self.step and bool(how_far))
+
+    def ends_now(self) -> bool:
+        return self.hurries
 
 
 def test_a_training_tells_its_story_in_order(make_phase: MakePhase) -> None:
@@ -210,6 +232,30 @@ def test_a_training_can_be_taken_up_anywhere_and_ends_the_same(make_phase: MakeP
         for name, tensor in undisturbed.model.tensors().items():
             assert torch.equal(tensor, second.model.tensors()[name]), name
         assert undisturbed.evaluations_since_best == second.evaluations_since_best
+
+
+@pytest.mark.parametrize(("step", "asks"), [(8, []), (5, [(5, Command("evaluate"))])])
+def test_an_end_that_does_not_wait_breaks_an_evaluation_off(
+    make_phase: MakePhase, step: int, asks: list[tuple[int, Command]]
+) -> None:
+    """What is saved goes on with that evaluation, and ends as if nothing had been."""
+    phase = make_phase("model.dropout=0.2")
+    whole = list(train(start(phase)))
+    first, second = start(phase), start(phase)
+    hurry = Hurry(first, step, *asks)
+    begun = list(train(first, hurry))
+    *_, saved, finished = begun
+    assert isinstance(saved, events.Checkpoint)
+    assert isinstance(finished, events.RunFinished)
+    assert (saved.kind, saved.step, finished.reason) == ("last", step, "interrupted")
+    assert not [e for e in begun if isinstance(e, events.Evaluation) and e.step == step]
+    done, total = re.findall(r"\d+", [told for told in hurry.told if "windows" in told][-1])
+    assert int(done) < int(total)
+    second.model.load_state_dict(first.model.state_dict())
+    second.load_state_dict(first.state_dict())
+    rest: list[Event] = [event for event in train(second) if not isinstance(event, events.Resumed)]
+    assert rest == whole[len(whole) - len(rest) :]
+    assert [event.step for event in of_kind(rest, events.Evaluation)] == [s for s in (0, 4, 8, 12) if s >= step]
 
 
 def test_long_trainings_keep_a_log_of_bounded_length() -> None:
