@@ -316,6 +316,16 @@ def test_light_commands_import_neither_torch_nor_textual() -> None:
         assert done.returncode == 0, done.stderr
 
 
+def test_the_first_frame_waits_for_neither_torch_nor_numpy() -> None:
+    heavy = {"torch", "numpy", "numba", "llvmlite", "tiktoken", "plotext", "scipy"}
+    code = (
+        "import sys, slmtui.console.app, slmtui.console.screens.phases.screen\n"
+        f"sys.exit(sorted(set(sys.modules) & {heavy!r}) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+    assert done.returncode == 0, done.stderr
+
+
 def test_inspect_imports_no_torch(project: Path) -> None:
     code = (
         "import sys\nfrom slmtui.cli import main\nmain(['inspect', 'phases/tiny.toml'])\n"

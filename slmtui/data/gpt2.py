@@ -5,16 +5,17 @@ text. Source: the vocabulary published with "Language Models are Unsupervised Mu
 2019); tests/data/test_gpt2.py checks that ours is equal.
 """
 
+from __future__ import annotations
+
 import lzma
 from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
 if TYPE_CHECKING:
+    import numpy as np
     import tiktoken
+    from numpy.typing import NDArray
 
 MERGES_FILE = "gpt2_merges.bin.xz"
 VOCAB_BPE_SHA256 = "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"
@@ -34,6 +35,8 @@ PRINTABLE = {byte: chr(byte) for byte in _OWN} | {byte: chr(0x100 + i) for i, by
 
 def gpt2_merges() -> NDArray[np.uint16]:
     """The 50,000 merges in order, shape (50000, 2): merge `i` joins two token ids into token `256 + i`."""
+    import numpy as np  # which those that need the number of tokens alone do not wait for
+
     packed = resources.files("slmtui.data").joinpath(MERGES_FILE).read_bytes()
     halves = np.frombuffer(lzma.decompress(packed), np.uint8).astype(np.uint16).reshape(2, -1)
     pairs: NDArray[np.uint16] = (halves[0] | halves[1] << 8).reshape(-1, 2)
@@ -50,7 +53,7 @@ def gpt2_tokens() -> tuple[bytes, ...]:
 
 
 @cache
-def gpt2_encoding() -> "tiktoken.Encoding":
+def gpt2_encoding() -> tiktoken.Encoding:
     """GPT-2's own encoding, as tiktoken would download it."""
     import tiktoken
 

@@ -12,9 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from slmtui.config.model_section import ModelSection
 from slmtui.config.phase import Phase
-from slmtui.data.context_mixing.tables import size_of_tables
 from slmtui.data.gpt2 import N_VOCAB
-from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.insight.rules.limits import FULL_VALUE, HOUSE_RULE, LAST_VALUE
 from slmtui.model.size import ROWS, count_parameters, takes_plain_formula
 from slmtui.training.epochs import epochs as epochs_seen
@@ -186,6 +184,9 @@ def memory_needed(phase: Phase, n_vocab: int, train_tokens: int = 0) -> dict[str
     plain = model.copy_head or takes_plain_formula(n_tokens, n_vocab)
     if on_cpu and not plain and not taught:
         logits = min(n_tokens, ROWS) * n_vocab
+    from slmtui.data.context_mixing.tables import size_of_tables  # numpy, which the first frame does not wait for
+    from slmtui.data.ngram_baseline import TOKEN_LIMIT
+
     counted = min(train_tokens, TOKEN_LIMIT)
     return {
         "state": 4 * total + 12 * trained,
