@@ -151,7 +151,8 @@ MISTAKES = {
     "no run": (["complete", "nothing", "prompt"], "no such run"),
     "no checkpoint": (["complete", "nothing.pt", "prompt"], "no such checkpoint"),
     "not a checkpoint": (["complete", "checkpoint.pt", "prompt"], "not a checkpoint"),
-    "inspect nothing": (["inspect", "nowhere"], "nowhere"),
+    "inspect nothing": (["inspect", "nowhere"], "slmtui: nowhere: no such file or folder\n"),
+    "suggest nothing": (["suggest", "nowhere"], "slmtui: nowhere: no such file or folder\n"),
     "init twice": (["init", "."], "already exists"),
 }
 

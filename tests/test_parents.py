@@ -20,7 +20,7 @@ from slmtui.runs.summary import summarise
 from slmtui.session import begin, resume
 from slmtui.training import events
 from tests.conftest import MakePhase
-from tests.runs.test_run import train_to_the_end
+from tests.runs.trained import train_to_the_end
 
 CHILD = """\
 [phase]

@@ -134,12 +134,12 @@ def fault(phase: Phase, key: str, message: str) -> PhaseError:
 def problem_of(phase: Phase, key: str, message: str) -> Problem:
     """The same, as one of several. Its place is in the file that the phase was read from, if it was."""
     origin, path = phase.origin, tuple(key.split("."))
-    if not origin.file:
-        return Problem(printable(phase.name), key, message)
     places = origin.places()
     place = places.get(path)
     if isinstance(place, Override):
         return Problem(place.place, "", message)
+    if not origin.file:
+        return Problem(printable(phase.name), key, message)
     if place is not None:
         return Problem(f"{origin.file}:{place.line}", key, message, place.line, place.value_column)
     section = places.get(path[:1])  # the key has its default
@@ -180,7 +180,7 @@ def read_phase_text(path: FilePath, *, follow: bool = True) -> str:
 
 def _nearest_file(path: FilePath) -> str:
     try:
-        names = [other.name for other in path.parent.glob("*.toml")]
+        names = {other.stem: other.name for other in path.parent.glob("*.toml")}
     except OSError:
         return ""
     if path.parent == PHASES and not is_folder(PHASES):
@@ -188,5 +188,5 @@ def _nearest_file(path: FilePath) -> str:
             "; there is no phases/ here. To set up a project: slmtui init. To have a phase for a folder of yours: "
             "slmtui suggest FOLDER -o mine.toml"
         )
-    near = difflib.get_close_matches(path.name, names, n=1)
-    return f", did you mean {printable(str(path.with_name(near[0])), limit=200)}?" if near else ""
+    near = difflib.get_close_matches(path.name.removesuffix(".toml"), names, n=1)
+    return f", did you mean {printable(str(path.with_name(names[near[0]])), limit=200)}?" if near else ""

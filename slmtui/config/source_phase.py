@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from slmtui.config.origin import Origin
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.errors import UserError
@@ -30,7 +31,8 @@ def phase_of(sources: Sequence[Path], overrides: Sequence[str] = ()) -> Phase:
     data = phase.data.model_copy(update={"source": tuple(map(str, sources))})
     if not data.patterns:
         data = data.model_copy(update={"patterns": _patterns_of(data.source)})
-    return phase.model_copy(update={"data": data})
+    origin = Origin(overrides=phase.origin.overrides)  # of no file
+    return phase.model_copy(update={"data": data}).read_from(origin)
 
 
 def _patterns_of(source: tuple[str, ...]) -> dict[str, str]:

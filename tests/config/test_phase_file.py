@@ -48,6 +48,7 @@ def test_files_that_are_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     Path("corpus.txt").write_text("x" * (1 << 20) + "x")
     answers = {
         "phase2.toml": "phase2.toml: no such file, did you mean phase1.toml?",
+        "nothing.toml": "nothing.toml: no such file",  # nothing but its ending is like that of others
         "no/where.toml": "no/where.toml: no such file",
         "phase1.toml/x": "phase1.toml/x: no such file",
         ".": ".: a folder, not a phase file",

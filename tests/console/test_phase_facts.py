@@ -10,7 +10,7 @@ from slmtui.console.workers.phase_facts import read_counts
 from slmtui.insight.estimates import DatasetCounts, NoCounts
 from slmtui.runs.checkpoint import load_checkpoint
 from tests.conftest import MakePhase
-from tests.runs.test_run import train_to_the_end
+from tests.runs.trained import train_to_the_end
 
 
 def test_a_source_in_the_home_of_nobody_is_missing(make_phase: MakePhase) -> None:

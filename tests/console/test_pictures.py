@@ -1,4 +1,4 @@
-"""The six screens at three sizes, compared letter by letter and colour by colour with tests/golden/screens/.
+"""The six screens at four sizes, compared letter by letter and colour by colour with tests/golden/screens/.
 
 When a screen is meant to look different: REMAKE_GOLDEN=1 pytest tests/console/test_pictures.py, and look at the
 difference before it is committed. Everything seen is made up or counted, so that no machine shows anything else: runs
@@ -41,7 +41,7 @@ from tests.console.screens.studies.written_studies import write_study, write_tri
 from tests.patience import PATIENCE
 from tests.written_runs import BEGAN, done_run, evaluations, finished, make_phase, started, write_run
 
-TINY = (60, 15)
+TINY, HUGE = (60, 15), (200, 60)
 GOLDEN = Path(__file__).parents[1] / "golden" / "screens"
 REMAKE = bool(os.environ.get("REMAKE_GOLDEN"))
 NOUNS = ("order", "ticket", "sensor", "invoice", "parcel", "route", "driver", "depot", "label", "quota",
@@ -147,7 +147,7 @@ def made_up_completion(
     tell(CompletionUpdate(job, "", tokens, len(tokens), 1234.0, over=True, review=review))
 
 
-@pytest.mark.parametrize("size", [TINY, NARROW, WIDE], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize("size", [TINY, NARROW, WIDE, HUGE], ids=lambda size: f"{size[0]}x{size[1]}")
 async def test_the_screens_look_as_they_did(size: tuple[int, int], until: Until) -> None:
     app = Console(Path("checkpoints"), log=Path("console.log"), ui_state=UIState(Path("memory.json")))
     app.trainer = IdleTrainer(app.checkpoints)

@@ -14,8 +14,8 @@ from slmtui.config.phase_file import PhaseError, parse_phase
 from slmtui.data.corpus import open_corpus
 from slmtui.data.documents import DocumentForm
 from slmtui.data.errors import DataError
+from tests.data.documents_of import dataset, documents
 from tests.data.test_corpus import skipped, write
-from tests.data.test_documents import dataset, documents
 
 
 def test_records_of_csv_and_tsv(tmp_path: Path) -> None:

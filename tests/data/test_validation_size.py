@@ -9,8 +9,8 @@ import pytest
 from slmtui.config.errors import PhaseError
 from slmtui.config.phase_file import parse_phase
 from slmtui.data.corpus import open_corpus
+from tests.data.documents_of import dataset, sides
 from tests.data.test_corpus import write
-from tests.data.test_documents import dataset, sides
 
 KINDS = ["gpt2", "gpt2-compact", "bpe"]
 

@@ -25,7 +25,7 @@ from slmtui.training import events
 from tests.conftest import MakePhase
 from tests.runs.test_final_test import TEST
 from tests.runs.test_ngram_checkpoint import resaved
-from tests.runs.test_run import stop_at, train_to_the_end, without_resumes
+from tests.runs.trained import stop_at, train_to_the_end, without_resumes
 
 MIXING = "model.context_mixing=true"
 PROMPT = "def load_route(path):\n    with"

@@ -14,7 +14,7 @@ from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
 from slmtui.training import events
 from tests.conftest import MakePhase
-from tests.runs.test_run import stop_at, train_to_the_end
+from tests.runs.trained import stop_at, train_to_the_end
 
 Captured = pytest.CaptureFixture[str]
 

@@ -29,7 +29,7 @@ from slmtui.session import resume
 from slmtui.training import events
 from tests.conftest import MakePhase
 from tests.runs.fuzzing import cases, check_many, replacement
-from tests.runs.test_run import stop_at, train_to_the_end, without_resumes
+from tests.runs.trained import stop_at, train_to_the_end, without_resumes
 
 MIX = "model.ngram_mix=0.4"
 Table = dict[str, Tensor]

@@ -16,7 +16,7 @@ from slmtui.runs.checkpoint import load_checkpoint
 from slmtui.runs.run import Run
 from slmtui.session import begin, resume
 from tests.conftest import MakePhase
-from tests.runs.test_run import train_to_the_end
+from tests.runs.trained import train_to_the_end
 from tests.test_parents import child, evaluations, started, trained
 
 

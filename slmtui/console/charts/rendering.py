@@ -139,7 +139,7 @@ def draw_chart(
     _put_band_words(drawing, spec, y, row_of, ink)
     if cursor is not None and x.low <= x_of(cursor) <= x.high:
         _put_cursor(drawing, column_of(x_of(cursor)), glyph, ink)
-        put_legend(drawing, _values(spec, glyph, cursor), ink)
+        put_legend(drawing, _values(spec, glyph, cursor), ink, always=True)
     else:
         put_legend(drawing, _names(spec, glyph), ink)
     return RenderedChart(drawing.rows(colour=colour), drawing.left, x, y, columns, rows, spec.log_x, spec.log_y)

@@ -168,6 +168,16 @@ def test_the_legend_covers_no_line_if_it_can() -> None:
     assert "─ train" in text(rows_of(rising, 80, 12))[0][:60]
 
 
+def test_names_stand_between_lines_and_nowhere_if_they_would_cover_much() -> None:
+    xs = np.linspace(0, 100, 201)
+    apart = [Series(f"line {n}", xs, np.where(xs < 95, n, 1.5), "val") for n in (0, 3)]
+    spec = ChartSpec("", apart, (0, 100))
+    assert [row for row, line in enumerate(text(rows_of(spec, 40, 9))) if "line 0" in line and "line 3" in line] == [1]
+    everywhere = replace(spec, series=[*apart, Series("line 1", xs, 3 * (xs % 2), "train")])
+    assert "line" not in "".join(text(rows_of(everywhere, 40, 9)))
+    assert "line 1 0.000" in "".join(text(rows_of(everywhere, 40, 9, cursor=50.0))), "what a person reads is shown"
+
+
 def test_a_narrow_chart_names_its_lines_too() -> None:
     xs, names = np.linspace(0, 100, 50), ("train", "val", "static val", "adaptive val", "counting, adaptive mixer")
     spec = ChartSpec("", [Series(name, xs, xs + i, "val") for i, name in enumerate(names)], (0, 100))

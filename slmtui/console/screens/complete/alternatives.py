@@ -48,7 +48,7 @@ def origin_words(origin: Origin) -> str:
 class Alternatives(Widget):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"choice--picked", "choice--bar", "choice--quiet"}
     DEFAULT_CSS = """
-    Alternatives { height: 8; }
+    Alternatives { height: 37%; min-height: 5; max-height: 8; }
     Alternatives > .choice--picked { background: $accent 35%; }
     Alternatives > .choice--bar { color: $val; }
     Alternatives > .choice--quiet { color: $quiet; }

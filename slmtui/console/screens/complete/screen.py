@@ -76,7 +76,7 @@ class CompleteScreen(ConsoleScreen):
     #prompt-row { height: auto; margin-top: 1; }
     CompleteScreen.-low #prompt-row { margin-top: 0; }
     CompleteScreen.-low #prompt-row PromptArea { max-height: 6; }
-    CompleteScreen.-high Alternatives { height: 11; }
+    CompleteScreen.-high Alternatives { height: 11; max-height: 11; }
     #prompt-row Static { width: 3; color: $accent; text-style: bold; padding-left: 1; }
     #prompt-row PromptArea { width: 1fr; }
     #nothing { display: none; height: 1fr; content-align: center middle; color: $quiet; padding: 0 2; }

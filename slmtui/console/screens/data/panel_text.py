@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
+from slmtui.config.errors import shown
 from slmtui.console.text.columns import cut, cut_left
 from slmtui.console.text.token_rows import label, token_text
 from slmtui.insight.rules.limits import LEAK, MANY_UNSEEN, SERIOUS_LEAK, SOME_UNSEEN
@@ -185,7 +186,8 @@ def suggestion(found: DataOverview, width: int) -> Content:
     if found.facts is not None and found.facts.note:
         lines += [Content.assemble((line, "$severe")) for line in textwrap.wrap(visible(found.facts.note), width)]
     for line in found.suggestion.lines:
-        lines.append(Content.assemble((f"{line.section}.{line.key} ", "$quiet"), (visible(str(line.value)), "bold")))
+        value = line.value if isinstance(line.value, str) else shown(line.value)
+        lines.append(Content.assemble((f"{line.section}.{line.key} ", "$quiet"), (visible(value), "bold")))
         lines += _indented(visible(line.reason), width)
     return _join(lines)
 

@@ -53,14 +53,14 @@ class DataScreen(ConsoleScreen):
     DataScreen.-trouble #pages { display: none; }
     DataScreen #reading { width: 1fr; }
     DataScreen #counts { width: 32; }
-    DataScreen #meaning { width: 36; }
+    DataScreen #meaning { width: 27%; min-width: 36; }
     DataScreen #files { height: 2fr; }
     DataScreen #reader { height: 3fr; }
     DataScreen #token { height: auto; max-height: 2; color: $quiet; }
     DataScreen #holds, DataScreen #validation { height: auto; max-height: 60%; }
     DataScreen #frequent, DataScreen #suggestion { height: 1fr; }
     DataScreen.-narrow #reading, DataScreen.-narrow #counts, DataScreen.-narrow #meaning {
-        display: none; width: 1fr;
+        display: none; width: 1fr; min-width: 0;
     }
     DataScreen.-narrow.-see-reading #reading, DataScreen.-narrow.-see-counts #counts,
     DataScreen.-narrow.-see-meaning #meaning { display: block; }
@@ -143,6 +143,8 @@ class DataScreen(ConsoleScreen):
     def _show_trouble(self, words: str) -> None:
         """Say why there is nothing to see; no words: there is something."""
         if self.has_class("-trouble") != bool(words):
+            if words:
+                self.set_focus(None)  # else Textual would give it to another panel, if this one is soon seen again
             self.set_class(bool(words), "-trouble")
             self.refresh_bindings()
         self.query_one("#trouble", Static).update(words)

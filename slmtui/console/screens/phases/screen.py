@@ -48,14 +48,14 @@ to train, and on what.
 
 class PhasesScreen(ConsoleScreen):
     DEFAULT_CSS = """
-    PhasesScreen #phases { width: 29; }
+    PhasesScreen #phases { width: 20%; min-width: 29; }
     PhasesScreen #editor { width: 1fr; }
-    PhasesScreen #meaning { width: 46; }
+    PhasesScreen #meaning { width: 30%; min-width: 46; }
     PhasesScreen #nothing { display: none; color: $quiet; height: auto; margin: 1 0; }
     PhasesScreen.-empty #nothing { display: block; }
     PhasesScreen.-empty #phase-list { height: 1; }
     PhasesScreen.-narrow #phases, PhasesScreen.-narrow #editor, PhasesScreen.-narrow #meaning {
-        display: none; width: 1fr;
+        display: none; width: 1fr; min-width: 0;
     }
     PhasesScreen.-narrow.-see-phases #phases, PhasesScreen.-narrow.-see-editor #editor,
     PhasesScreen.-narrow.-see-meaning #meaning { display: block; }

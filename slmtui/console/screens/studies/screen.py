@@ -71,7 +71,7 @@ class StudiesScreen(ConsoleScreen):
         Binding("right_square_bracket,full_stop", "view(1)", "view", key_display="]", tooltip="the next view of it"),
         Binding("left_square_bracket,comma", "view(-1)", "earlier view", show=False, tooltip="the view before"),
         Binding("s", "start", "start", tooltip="train what is missing, in a process that outlives slmtui (asks first)"),
-        Binding("P", "pause", "pause", tooltip="pause the trials that run, or let them go on"),
+        Binding("P,f8", "pause", "pause", tooltip="pause the trials that run, or let them go on"),
         Binding("s", "stop", "stop", tooltip="save and stop all trials that run on this machine"),
         Binding("plus,equals_sign", "seeds", "seeds", key_display="+", tooltip="add seeds to this study's file"),
         Binding("escape", "list", "list", show=False, tooltip="back to the list of studies"),

@@ -38,6 +38,7 @@ from slmtui.runs.summary import RunSummary
 from slmtui.training.control import CommandKind
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
+LEAST_HEIGHT = 18  # rows in which a run that is over has room for a chart between all its lines
 DASH = "  ─  "
 LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's title is left out
 
@@ -80,7 +81,7 @@ class TrainScreen(ConsoleScreen):
     TrainScreen #loss, TrainScreen #gap { width: 3fr; }
     TrainScreen #evaluations, TrainScreen #warnings { width: 58; }
     TrainScreen.-mixed #evaluations { width: 83; }
-    TrainScreen #sample { height: 6; }
+    TrainScreen #sample { height: 16%; min-height: 6; }
     TrainScreen .line { height: 1; display: none; }
     TrainScreen #empty { display: none; width: 1fr; height: 1fr; content-align: center middle; }
     TrainScreen.-empty #empty { display: block; }
@@ -90,6 +91,7 @@ class TrainScreen(ConsoleScreen):
         { display: none; }
     TrainScreen.-narrow #evaluations { display: none; }
     TrainScreen.-narrow .line, TrainScreen.-low .line { display: block; }
+    TrainScreen.-over.-tiny #warning-line, TrainScreen.-over.-tiny #sample-line { display: none; }
     TrainScreen.-narrow.-table #evaluations { display: block; width: 1fr; }
     TrainScreen.-narrow.-table #loss { display: none; }
     TrainScreen.-wide.-table #lower { display: none; }
@@ -153,6 +155,7 @@ class TrainScreen(ConsoleScreen):
 
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
+        self.set_class(self.app.size.height < LEAST_HEIGHT, "-tiny")
 
     # What is shown
 

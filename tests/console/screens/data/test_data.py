@@ -18,7 +18,7 @@ from tests.console.screens.data.data_console import (
     seen,
     text_of,
 )
-from tests.patience import until
+from tests.patience import painted, until
 
 pytestmark = pytest.mark.usefixtures("project")
 
@@ -40,6 +40,7 @@ async def test_it_shows_what_the_default_phase_is_about() -> None:
             assert re.search(rf"{re.escape(bar.title)} +{bar.loss:.3f} +{bar.bits_per_byte:.3f}", validation)
         assert found.suggestion is not None
         assert found.suggestion.summary.split(",")[0] in text_of(app, "#suggestion")
+        assert "model.copy_head true" in text_of(app, "#suggestion"), "as it would stand in a phase"
         most = found.counted.inspection.frequent_tokens[0]
         assert str(most.count) in text_of(app, "#frequent").split("\n")[0]
         sides = [row.side for row in data(app).query_one(FilesTable).rows_shown]
@@ -51,7 +52,14 @@ async def test_it_shows_what_the_default_phase_is_about() -> None:
 async def test_the_focus_that_a_hidden_panel_lost_comes_back() -> None:
     async with console() as (app, pilot):
         await until(pilot, lambda: isinstance(app.focused, FilesTable))
-        data(app).set_focus(None)  # as when the panels were hidden for as long as there was nothing to see
+        await pilot.press("2")
+        screen = data(app)
+        for words in ("nothing to see", ""):  # hidden, and seen again before the panel with the focus knows
+            screen._show_trouble(words)
+            screen._refresh_layout()
+        await painted(pilot)
+        await until(pilot, lambda: screen.focused is screen.query_one("#text"))
+        await pilot.press("1")
         await until(pilot, lambda: isinstance(app.focused, FilesTable))
         await pilot.press("j")
         assert data(app).query_one(FilesTable).cursor_row == 1
