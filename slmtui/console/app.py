@@ -288,6 +288,13 @@ class Console(Host):
             return
         self.push_screen(help_for(self.screen))
 
+    def action_command_palette(self) -> None:
+        """Textual's would fail where another dialog stands upon the palette, such as help."""
+        from textual.command import CommandPalette
+
+        if not any(isinstance(screen, CommandPalette) for screen in self.screen_stack):
+            self.push_screen(CommandPalette())
+
     def action_explain(self) -> None:
         self.push_screen(words_for(self.screen))
 

@@ -80,6 +80,11 @@ class TopBar(Horizontal):
         for tab in self.query(Tab):
             tab.show(current=tab.mode == self.app.current_mode, narrow=narrow)
 
+    @property
+    def room(self) -> int:
+        """Columns for what is going on."""
+        return self.query_one("#going-on").content_size.width
+
     def say(self, text: str) -> None:
         """What is going on, at the right; only redrawn when it changes."""
         line = self.query_one("#going-on", Static)
@@ -213,5 +218,6 @@ class ConsoleScreen(ModeScreen):
 
     def _beat(self) -> None:
         self._last_beat, self._cpu_then = time.monotonic(), time.thread_time()
-        self.query_one(TopBar).say(self.host.going_on())
+        top = self.query_one(TopBar)
+        top.say(self.host.going_on(top.room))
         self.pulse()

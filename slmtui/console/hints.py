@@ -7,17 +7,16 @@ from textwrap import wrap
 
 from rich.style import Style
 from rich.text import Text
-from textual.dom import DOMNode
 from textual.timer import Timer
 from textual.widgets import Static
 
 HELP = "help"
 MOST_LINES = 6  # of a toast, beyond which it is cut
-Hint = tuple[str, str, str, DOMNode]  # key, words, action, where it is bound
+Hint = tuple[str, str, str]  # a key as it is shown, words, and the key
 
 
 class Hints(Static):
-    """Made from the bindings that want to be shown, in the order in which a screen declares them; a click does it."""
+    """Made from the bindings that want to be shown, in the order of a screen's declaration; a click does it."""
 
     DEFAULT_CSS = """
     Hints { dock: bottom; height: 1; color: $quiet; }
@@ -61,29 +60,26 @@ class Hints(Static):
             if not self.wanted(binding.action):
                 continue
             seen.add(binding.action)
-            hint = (self.app.get_key_display(binding), binding.description, binding.action, node)
+            hint = (self.app.get_key_display(binding), binding.description, binding.key)
             (last if binding.action == HELP and node is self.app else hints).append(hint)
-        room = self.app.size.width - 1 - sum(_width(key, words) for key, words, _, _ in last)
+        room = self.app.size.width - 1 - sum(_width(shown, words) for shown, words, _ in last)
         line = Text(" ")
         key_style = self.get_component_rich_style("hints--key", partial=True)
-        for key, words, action, node in hints:
-            room -= _width(key, words)
+        for shown, words, key in hints:
+            room -= _width(shown, words)
             if room < 0:
                 break
-            _add(line, key, words, action, self._name_of(node), key_style)
-        for key, words, action, node in last:
-            _add(line, key, words, action, self._name_of(node), key_style)
+            _add(line, shown, words, key, key_style)
+        for shown, words, key in last:
+            _add(line, shown, words, key, key_style)
         self.update(line, layout=False)
 
-    def _name_of(self, node: DOMNode) -> str:
-        return "app" if node is self.app else "screen" if node is self.screen else "focused"
+
+def _width(shown: str, words: str) -> int:
+    return len(shown) + len(words) + 3
 
 
-def _width(key: str, words: str) -> int:
-    return len(key) + len(words) + 3
-
-
-def _add(line: Text, key: str, words: str, action: str, namespace: str, key_style: Style) -> None:
-    click = Style(meta={"@click": f"{namespace}.{action}" if "(" in action else f"{namespace}.{action}()"})
-    line.append(key, style=key_style + click)
+def _add(line: Text, shown: str, words: str, key: str, key_style: Style) -> None:
+    click = Style(meta={"@click": f"app.simulate_key({key!r})"})
+    line.append(shown, style=key_style + click)
     line.append(f" {words}  ", style=click)

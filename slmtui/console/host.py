@@ -15,14 +15,16 @@ from textual.worker import NoActiveWorker, get_current_worker
 
 from slmtui.config.phase import Phase
 from slmtui.console.key_names import key
+from slmtui.console.text.columns import short_name
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.run_server import RunServer
 from slmtui.console.workers.torch_import import Backend
 from slmtui.console.workers.trainer_thread import TrainerThread
 from slmtui.files import open_to_append
-from slmtui.output import visible
 from slmtui.runs.run import Run
 from slmtui.settings import Settings
+
+LEAST_NAME = 14  # columns of a run's name in the top bar
 
 
 class ModeScreen(Screen[None]):
@@ -101,21 +103,21 @@ class Host(App[str]):
         if isinstance(self.screen, ModeScreen):
             self.screen.make_room(words, timeout)
 
-    def going_on(self) -> str:
-        """A few words on what this process is doing, for the top bar."""
+    def going_on(self, room: int = 1000) -> str:
+        """A few words on what this process is doing. room: in columns; where a name leaves too little, it is cut."""
         if not self.backend.ready:
             return self.backend.words()
+        before, name, after = "", "", ""
         if (run := self.trainer.run_now) is not None:
-            if self.trainer.doing:
-                return f"preparing {run.name}"
             waiting = len(self.trainer.waiting())
-            return f"training {run.name}" + (f", {waiting} waiting" if waiting else "")
-        if (name := self.trainer.preparing) is not None:
-            return f"preparing {name}"
-        if self.living:
+            before, name = "preparing " if self.trainer.doing else "training ", run.name
+            after = f", {waiting} waiting" if waiting and not self.trainer.doing else ""
+        elif self.trainer.preparing is not None:
+            before, name = "preparing ", self.trainer.preparing
+        elif self.living:
             more = f" and {len(self.living) - 1} more" if len(self.living) > 1 else ""
-            return visible(f"{self.living[0]}{more} trained elsewhere")
-        return ""
+            name, after = self.living[0], f"{more} trained elsewhere"
+        return f"{before}{short_name(name, max(LEAST_NAME, room - len(before) - len(after)))}{after}"
 
     def write_log(self, error: BaseException) -> None:
         """Keep the traceback of a fault of ours where it can be read later."""

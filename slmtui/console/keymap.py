@@ -131,7 +131,8 @@ def load_keymap(path: Path) -> Keymap:
     groups = dict.fromkeys(one.group for one in all_bindings())
     for group, table in values.items():
         if group not in groups or not isinstance(table, dict):
-            wrong((group,), f"not possible, allowed: a table for a screen: {', '.join(f'[{one}]' for one in groups)}")
+            what = "not a table" if group in groups else "unknown"
+            wrong((group,), f"{what}, allowed: a table for a screen: {', '.join(f'[{one}]' for one in groups)}")
             continue
         for action, value in table.items():
             if words := _wrong_entry(group, action, value):

@@ -17,6 +17,8 @@ def read_context(path: Path, place: str = "") -> str:
             return decoded(file.read(), where)
     except FileNotFoundError:
         raise UserError(f"{where}: no such file") from None
+    except IsADirectoryError:
+        raise UserError(f"{where}: a folder, not a file") from None
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise UserError(f"{where}: cannot be read ({reason})") from None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -364,7 +365,9 @@ def is_suggested(phase: Phase) -> bool:
 
 
 def _phase_section(data: DataSection) -> dict[str, str]:
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", Path(data.source[0]).resolve().stem).strip("-._")[:40]
+    letters = unicodedata.normalize("NFKD", Path(data.source[0]).resolve().stem).replace("ß", "ss")
+    plain = "".join(letter for letter in letters if not unicodedata.combining(letter))  # Ü is U and two dots
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip("-._")[:40]
     return {"name": f"{NAME}{stem}".rstrip("-"), "title": f"{TITLE}{', '.join(data.source)}"}
 
 

@@ -90,8 +90,8 @@ def test_what_is_changed_is_found_by_id(tmp_path: Path) -> None:
     [
         ("[runs]\nsrot = 'f5'", "keys.toml:2: runs.srot: unknown action, did you mean sort?"),
         ("[runs]\n\nzzzz = 'f5'", "keys.toml:3: runs.zzzz: unknown action, allowed: "),
-        ("[rnus]\nsort = 'f5'", "keys.toml:1: rnus: not possible, allowed: a table for a screen: [data], [phases]"),
-        ("runs = 'f5'", "keys.toml:1: runs: not possible, allowed: a table for a screen"),
+        ("[rnus]\nsort = 'f5'", "keys.toml:1: rnus: unknown, allowed: a table for a screen: [data], [phases]"),
+        ("runs = 'f5'", "keys.toml:1: runs: not a table, allowed: a table for a screen"),
         ("[runs]\nsort = 5", "keys.toml:2: runs.sort: not possible (got 5), allowed: a key"),
         ("[runs]\nsort = []", "not possible (got []), allowed: a key"),
         ("[runs]\nsort = ''", "unknown key (got"),

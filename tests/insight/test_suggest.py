@@ -180,6 +180,14 @@ def test_a_name_and_a_title_that_were_asked_for_are_the_phases() -> None:
     assert parse_phase(suggested_toml(suggestion)) == suggestion.phase
 
 
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [("Übung 1 – Öl", "Ubung-1-Ol"), ("Straße/élan.txt", "elan"), ("Maß", "Mass"), ("a/b.c.txt", "b.c")],
+)
+def test_a_name_has_letters_that_every_folder_may_have(source: str, name: str) -> None:
+    assert suggest(DATA.model_copy(update={"source": (source,)}), FACTS).phase.name == f"suggested-{name}"
+
+
 def test_the_command_prints_or_writes_a_phase(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

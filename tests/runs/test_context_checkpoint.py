@@ -108,7 +108,7 @@ def test_a_file_of_context_that_cannot_be_read_is_named(
     (tmp_path / "stray.txt").write_bytes(b"caf\xe9")
     for name, why in (
         ("none.txt", "--context {}: no such file"),
-        ("", "--context {}: cannot be read (Is a directory)"),
+        ("", "--context {}: a folder, not a file"),
         ("stray.txt", "{}: not UTF-8: byte 0xe9 at 4"),
     ):
         path = str(tmp_path / name)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from rich.cells import cell_len, set_cell_size, split_graphemes
 
+from slmtui.output import visible
+
 
 def cut(text: str, width: int) -> str:
     """The text, or its beginning and an ellipsis where it is wider than `width`."""
@@ -22,6 +24,17 @@ def cut_left(text: str, width: int) -> str:
             break
         start, room = begin, room - cells
     return f"…{text[start:]}" if width > 0 else ""
+
+
+def short_name(name: str, most: int) -> str:
+    """A long name without its middle: the number at its end must stay."""
+    name = visible(name)
+    if cell_len(name) <= most:
+        return name
+    end = name[-8:]
+    while cell_len(end) > 8:
+        end = end[1:]
+    return set_cell_size(name, most - 9).rstrip() + "…" + end
 
 
 def fit(text: str, width: int) -> str:

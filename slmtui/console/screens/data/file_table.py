@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from slmtui.data.inspection import Counted
 
 MOST_ROWS = 1_000
+ROOMY = 60  # columns of a list that has room for long titles
 Absence = Literal["", "empty", "copy", "beyond"]
 SIDES = {"train": "train", "val": "val", "test": "test", "both": "both", "out": "out", "": "–"}
 
@@ -138,12 +139,13 @@ class FilesTable(DataTable[Text]):
         shown += [(more, None)] * (len(files) > MOST_ROWS) + [(one, one) for one in left_out[:MOST_ROWS]]
         shown += [(more_out, None)] * (len(left_out) > MOST_ROWS)
         self._lines = [line for _, line in shown]
-        tokens = max([6, *(len(f"{one.tokens:,}") for one, _ in shown)])
+        title_of_tokens = "GPT-2 tokens" if self._width >= ROOMY else "GPT-2"
+        tokens = max([6, len(title_of_tokens), *(len(f"{one.tokens:,}") for one, _ in shown)])
         name = max(8, self._width - tokens - 16)
         self.clear(columns=True)
         several = any(one.documents > 1 + (one.side == "both") for one in files)
         counted = "docs" if several else "funcs"
-        for title, width in (("file", name), ("tokens", tokens + 1), (counted, 7), (" side", 7)):
+        for title, width in (("file", name), (title_of_tokens, tokens + 1), (counted, 7), (" side", 7)):
             self.add_column(Text(title, justify="left" if title == "file" else "right"), width=width)
         colours = self.app.theme_variables
         self.add_rows(_cells(one, name, colours, documents=several) for one, _ in shown)

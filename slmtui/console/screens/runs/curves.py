@@ -12,7 +12,8 @@ from slmtui.config.deciding import Decides
 from slmtui.console.charts.metrics import METRICS, Points, missing_words
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.spec import ChartSpec, Mark, ReferenceLine, Series
-from slmtui.console.screens.runs.words import NATS, short_name, unit_of
+from slmtui.console.screens.runs.words import NATS, unit_of
+from slmtui.console.text.columns import short_name
 from slmtui.runs.index import RunListing
 
 MOST_NAMES = 2  # of runs in the name of a file

@@ -12,8 +12,7 @@ from textual.widgets import DataTable
 
 from slmtui.console.filtering.line import FILTER_KEYS
 from slmtui.console.screens.runs.columns import COLUMNS, MARK, RUN, UNMARKED, Cell, Layout, cells, fitting
-from slmtui.console.screens.runs.words import short_name
-from slmtui.console.text.columns import cut
+from slmtui.console.text.columns import cut, short_name
 from slmtui.runs.index import RunListing
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from rich.cells import cell_len, set_cell_size
-
 from slmtui.console.key_names import key
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -130,17 +128,6 @@ def comparable(runs: Sequence[RunListing]) -> str:
     if len({run.summary.val_text for run in runs}) > 1:
         return "Not comparable: different validation text."
     return "In bits per byte, since their vocabularies differ." if unit_of(runs) == BITS else ""
-
-
-def short_name(name: str, most: int) -> str:
-    """A long name without its middle: the number at its end must stay."""
-    name = visible(name)
-    if cell_len(name) <= most:
-        return name
-    end = name[-8:]
-    while cell_len(end) > 8:
-        end = end[1:]
-    return set_cell_size(name, most - 9).rstrip() + "…" + end
 
 
 def steering() -> dict[CommandKind, str]:

@@ -214,6 +214,9 @@ class TrainScreen(ConsoleScreen):
             if self.host.watched in (None, self._followed, self._by_default):
                 self.host.watched = now
             self._followed = now
+        preparing = now is None and self.host.trainer.busy and self.host.trainer.run_now is None
+        if preparing and self.host.watched is self._by_default:
+            self._by_default = self.host.watched = None  # what is being prepared is more than what was there before
         nothing = self.host.watched is None and now is None and not self.host.trainer.busy
         if nothing and (runs := newest_runs(self.host.checkpoints)):
             living = [run for run in runs if run.name in self.host.living]

@@ -8,7 +8,8 @@ import pytest
 from rich.cells import cell_len
 
 from slmtui.console.screens.runs.columns import COLUMNS, GUTTER, cells, fitting, sort_runs
-from slmtui.console.screens.runs.words import sentence, short_name
+from slmtui.console.screens.runs.words import sentence
+from slmtui.console.text.columns import short_name
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.training import events
 from slmtui.training.events import Event

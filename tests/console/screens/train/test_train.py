@@ -212,6 +212,32 @@ async def test_what_is_prepared_is_said_to_the_end_of_its_sentence(
         await until(pilot, lambda: place.size.height == 1 and "12/12" in text_seen(app.screen, app.screen.region))
 
 
+async def test_what_is_prepared_takes_the_place_of_the_run_that_was_there_before(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: finished_run.name in text_of(app, "#phase-title"))
+        app.trainer.preparing = "another"
+        await until(pilot, lambda: app.screen.has_class("-empty"))
+        await until(pilot, lambda: text_of(app, "#empty").startswith("preparing another"))
+        app.trainer.preparing = None
+        await until(pilot, lambda: not app.screen.has_class("-empty"))
+        app.watch_run(finished_run)  # a person wants to see it
+        app.trainer.preparing = "another"
+        await pilot.pause(1.0)
+        assert not app.screen.has_class("-empty")
+
+
+def test_a_name_in_the_top_bar_leaves_room_for_what_is_said_of_it(make_console: MakeConsole) -> None:
+    app = make_console()
+    app.backend.ready = True
+    app.living = ("suggested-my-scripts-002", "other-001")
+    assert app.going_on() == "suggested-my-scripts-002 and 1 more trained elsewhere"
+    assert app.going_on(45) == "suggest…ipts-002 and 1 more trained elsewhere"
+    assert app.going_on(0) == "sugge…ipts-002 and 1 more trained elsewhere"
+
+
 @pytest.mark.parametrize(
     ("name", "reason", "expected"),
     [
