@@ -213,7 +213,8 @@ async def take_phases(app: Console, pilot: Pilot[str], folder: Path) -> None:
     await until(pilot, lambda: isinstance(app.screen, PhasesScreen) and app.screen.draft is not None)
     screen = app.screen
     assert isinstance(screen, PhasesScreen)
-    await until(pilot, lambda: all(screen.vocabulary_of(d.phase) for d in screen.drafts.by_path.values() if d.phase))
+    phases = [draft.phase for draft in screen.drafts.by_path.values() if draft.phase is not None]
+    await until(pilot, lambda: all(screen.inspector.counts_of(phase) for phase in phases))
     screen.action_edit("form")
     await take(app, pilot, folder / "phases.png")
 

@@ -46,7 +46,9 @@ def put_legend(drawing: Drawing, entries: list[Entry], ink: NDArray[np.bool_], *
     for index, entry in enumerate(entries):
         row, column = divmod(index, per_row)
         at = drawing.left + left + sum(widths[:column]) + 2 * column
-        drawing.put(top + row, at - 1, " " * (widths[column] + 2), "")
+        if per_row == 1:  # at the right, so that a short name covers less of what begins at the left
+            at += widths[0] - len(entry)
+        drawing.put(top + row, at - 1, " " * (len(entry) + 2 if per_row == 1 else widths[column] + 2), "")
         drawing.put(top + row, at, entry.symbol, entry.role)
         drawing.put(top + row, at + len(entry) - len(entry.text), entry.text, "label")
 
