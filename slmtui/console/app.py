@@ -29,7 +29,7 @@ from slmtui.console.dialogs.help import HELP, help_for, is_ours, words_for
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.settings import SettingsDialog
 from slmtui.console.faults import RepeatedFaults, cause_of, describe, keep_pumps_alive, turn_no_pages_without_room
-from slmtui.console.host import Host
+from slmtui.console.host import Host, ModeScreen
 from slmtui.console.key_names import key, use_keymap
 from slmtui.console.text.control_filter import ControlCharFilter
 from slmtui.console.text.glyphs import Glyphs, Letters
@@ -249,6 +249,23 @@ class Console(Host):
             again = Key(event.key, event.character)
             self._sent_to[again] = target
             target._forward_event(again)
+        elif words := self._why_not(event.key):
+            event.prevent_default()
+            self.notify(words, severity="warning", markup=False)
+
+    def _why_not(self, key: str) -> str:
+        """Why a key does nothing now that does something at other times; "" if it does something, or never does."""
+        for node, bindings in self.screen._modal_binding_chain:  # as Textual goes through them: there is no public way
+            words = ""
+            for binding in bindings.key_to_bindings.get(key, ()):
+                target, name, parameters = self._parse_action(binding.action, node)
+                if target.check_action(name, parameters):
+                    return ""
+                if isinstance(target, ModeScreen):
+                    words = words or target.why_not(name, parameters)
+            if words:
+                return words
+        return ""
 
     async def _screen_is_up(self) -> None:
         """Wait until the current screen has its widgets; not for ever, as it may be one that fails."""
@@ -266,10 +283,14 @@ class Console(Host):
         node = screen if isinstance(screen, owner) else next(iter(screen.query(owner)), None)
         if node is not None and node is not screen and node.focusable:
             screen.set_focus(node)
-        namespace, _, name = binding.action.partition("(")[0].rpartition(".")
-        target = screen if namespace == "screen" else node
-        if node is None or target is None or not target.check_action(name, ()):
+        if node is None:
             self.notify(f"{binding.description}: there is nothing here now to do that with", severity="warning")
+            return
+        target, name, parameters = self._parse_action(binding.action, node)
+        if not target.check_action(name, parameters):
+            words = target.why_not(name, parameters) if isinstance(target, ModeScreen) else ""
+            words = words or f"{binding.description}: there is nothing here now to do that with"
+            self.notify(words, severity="warning", markup=False)
             return
         await self.run_action(binding.action, node)
 

@@ -136,7 +136,7 @@ class ConsoleScreen(ModeScreen):
         """The filter of a screen's list can be cleared while there is one."""
         if action == "unfilter":
             return any(line.in_force or line.has_class("-typed") for line in self.query(FilterLine))
-        return super().check_action(action, parameters)
+        return not self.why_not(action, parameters)
 
     def action_filter(self) -> None:
         self.query_one(FilterLine).open()

@@ -36,6 +36,13 @@ class ModeScreen(Screen[None]):
     def make_room(self, words: str, seconds: float) -> None:
         """Have as much room for a toast as it needs, for as long as it is shown."""
 
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002
+        """Why the key of this action has nothing to do now, and what would be right; "" where it has something.
+
+        Such a key is left out of the bottom line and of help; pressed all the same, it says this.
+        """
+        return ""
+
 
 def _asking_screen() -> Screen[object] | None:
     """The screen on whose behalf something is done now; None if that is the app."""
@@ -100,7 +107,7 @@ class Host(App[str]):
         timeout = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
         words = f"{title}: {message}" if title else message
         super().notify(words, severity=severity, timeout=timeout, markup=markup)
-        if isinstance(self.screen, ModeScreen):
+        if self.screen_stack and isinstance(self.screen, ModeScreen):  # none once the console is left
             self.screen.make_room(words, timeout)
 
     def going_on(self, room: int = 1000) -> str:

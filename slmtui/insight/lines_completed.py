@@ -12,6 +12,7 @@ from slmtui.insight.judging.completing import characters_saved
 from slmtui.runs.checkpoint import CheckpointError, load_model
 from slmtui.runs.run import Run
 from slmtui.training import events
+from slmtui.training.control import COMPLETES_LINES
 from slmtui.training.events import Event
 from slmtui.training.state import Training
 
@@ -30,7 +31,7 @@ def with_lines_completed(stream: Iterable[Event], run: Run, training: Training) 
 def _characters_saved(run: Run, training: Training) -> Iterator[Event]:
     if training.phase.gate.min_characters_saved is None or training.best_step is None:
         return
-    training.tell("completing lines of the validation text")
+    training.tell(COMPLETES_LINES)
     try:
         saved = load_model(run.best_file, training.model.mixture)
     except CheckpointError as error:

@@ -14,6 +14,7 @@ from slmtui.runs.block_losses import BlockSums, block_sums
 from slmtui.runs.checkpoint import CheckpointError, load_model
 from slmtui.runs.run import Run
 from slmtui.training import events
+from slmtui.training.control import MEASURES_BEST
 from slmtui.training.events import Event
 from slmtui.training.state import Training
 
@@ -29,7 +30,7 @@ def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> It
 
 def _measured(run: Run, training: Training) -> Iterator[Event]:
     dataset = training.dataset
-    training.tell("measuring the best model")
+    training.tell(MEASURES_BEST)
     try:
         saved = load_model(run.best_file, training.model.mixture)
     except CheckpointError as error:

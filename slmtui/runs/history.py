@@ -78,6 +78,17 @@ class RunHistory:
         learns_on = any(evaluation.adaptive_loss is not None for evaluation in self.evaluations)
         return [baseline.static, *([baseline.adaptive] if learns_on and baseline.adaptive is not None else [])]
 
+    @property
+    def elapsed(self) -> float:
+        """Seconds from the first event to the last, pauses and stops left out."""
+        return 0.0 if self.last is None or self._origin is None else max(0.0, self.last.time - self._origin)
+
+    @property
+    def has_prompts(self) -> bool:
+        """Whether its phase names something to complete, so that samples are drawn; older logs do not say."""
+        sampling = {} if self.started is None else self.started.phase.get("sampling", {})
+        return bool(sampling.get("prompts", True))
+
     def state(self) -> State:
         """What has become of the run, as far as its log has been read; looks at the run's lock."""
         return self.run.state(self.last, paused=self._fold.summary.paused)

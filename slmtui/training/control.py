@@ -8,6 +8,11 @@ from typing import Literal, Protocol
 CommandKind = Literal["pause", "resume", "stop", "interrupt", "checkpoint", "evaluate", "sample", "learning_rate"]
 
 
+# What is done once the last step is made, when nothing that is asked for is looked at any more.
+COMPLETES_LINES, MEASURES_BEST = "completing lines of the validation text", "measuring the best model"
+LAST_LOOKS = (COMPLETES_LINES, MEASURES_BEST)
+
+
 @dataclass(frozen=True)
 class Command:
     kind: CommandKind

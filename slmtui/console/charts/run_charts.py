@@ -74,7 +74,8 @@ def smoothed(line: Series, limits: tuple[float, float], weight: float) -> list[S
         return [line]
     start, end = np.searchsorted(line.xs, limits[0], "left"), np.searchsorted(line.xs, limits[1], "right")
     at, mean = averages(line.xs[start:end], line.ys[start:end], AVERAGED, limits)
-    return [Series("", line.xs, line.ys, "train-raw"), Series(line.name, at, smooth(mean, weight), line.role)]
+    name = f"{line.name}, smoothed"
+    return [Series("", line.xs, line.ys, "train-raw"), Series(name, at, smooth(mean, weight), line.role)]
 
 
 def gap_chart(history: RunHistory, *, x: X = "steps", recent: bool = False, x_ticks: bool = True) -> ChartSpec:

@@ -252,7 +252,7 @@ def test_charts_of_a_run(tmp_path: Path) -> None:
 
 def test_smoothing_leaves_the_raw_line_visible(tmp_path: Path) -> None:
     raw, smooth, _ = loss_chart(a_run(tmp_path / "tiny-001", 900), smoothing=0.95).series
-    assert (raw.name, raw.role, smooth.name, smooth.role) == ("", "train-raw", "train", "train")
+    assert (raw.name, raw.role, smooth.name, smooth.role) == ("", "train-raw", "train, smoothed", "train")
     assert set(raw.ys.tolist()) == {3.0, 4.0}
     assert smooth.ys.size <= AVERAGED
     assert np.ptp(smooth.ys[100:]) < 0.2

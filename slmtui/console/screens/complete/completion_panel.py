@@ -129,6 +129,17 @@ class CompletionPanel(Vertical):
         longest = max(copies, key=lambda copy: copy.length)
         return f"one of {longest.length} tokens copied from {longest.source}"
 
+    def why_not(self) -> str:
+        """Why nothing can be done with its completion."""
+        if self.busy:
+            return f"it is still being drawn; {key('complete.leave', 'esc')} stops it"
+        prompt, submit = key("complete.prompt", "/"), key("complete.submit", "enter")
+        return f"there is no completion yet: {prompt} goes to the prompt, and {submit} there completes it"
+
+    def why_not_fresh(self) -> str:
+        name = self.name_shown if self.of_run is None else self.of_run.name
+        return f"{name} is not being trained, so no fresh checkpoint can be asked for"
+
     # ---- what a person does ----
 
     def compare(self, requests: Sequence[Request]) -> None:
@@ -182,6 +193,7 @@ class CompletionPanel(Vertical):
     def action_branch(self) -> None:
         """Go on from the alternative under the cursor, as if it had been drawn."""
         if (token := self.token) is None or self.request is None:
+            self.notify(self.why_not(), severity="warning", markup=False)
             return
         place, choice = self.cursor, token.choices[self.picked]
         kept = branch(list(self.tokens[: self.count]), place, choice)
@@ -191,6 +203,7 @@ class CompletionPanel(Vertical):
     def action_extend(self) -> None:
         """Go on where the completion ends, by as many tokens as were drawn last."""
         if self.busy or self.request is None or not self.count:
+            self.notify(self.why_not(), severity="warning", markup=False)
             return
         settings, end = self.request.settings, self.count
         more = max(1, settings.tokens - len(self.request.kept))

@@ -21,7 +21,7 @@ SAMPLE_SET = "complete.sample_set"  # the file that completions were saved in la
 async def save_completion(host: Host, panel: CompletionPanel) -> None:
     """Ask for the file, and write what the panel shows at its end."""
     if panel.request is None or not panel.count:
-        host.notify("there is no completion yet to be saved", severity="warning")
+        host.notify(panel.why_not(), severity="warning", markup=False)
         return
     drawn = panel.request.settings
     completion = {

@@ -117,17 +117,30 @@ class CompleteScreen(ConsoleScreen):
     def on_mount(self) -> None:
         self.context = CompletionContext(self.host.backend, ModelCache(read_model, model_state), TrainingTexts())
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:  # noqa: ARG002
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without a model there is nothing to do here but to go elsewhere."""
         typing = isinstance(self.focused, Input | TextArea)
         match action:
             case "prompt" if typing:
                 return False  # "/" is a letter there
-            case "leave" if self.panels:
-                return typing or any(panel.busy for panel in self.panels)
-            case "fresh" if self.panels:
-                return self.panels[self.current].alive
-        return bool(self.panels) or not hasattr(CompleteScreen, f"action_{action}")
+            case "leave":
+                return bool(self.panels) and (typing or any(panel.busy for panel in self.panels))
+        return not self.why_not(action, parameters)
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002
+        if action == "leave" or not hasattr(CompleteScreen, f"action_{action}"):
+            return ""
+        if not self.panels:
+            phases, train = key("everywhere.switch-mode-phases", "p"), key("everywhere.switch-mode-train", "t")
+            return f"there is no model to talk to yet: {phases} shows what can be trained, {train} what is trained now"
+        panel = self.panels[self.current]
+        if action == "fresh" and not panel.alive:
+            return panel.why_not_fresh()
+        if action == "panel" and len(self.panels) == 1:
+            return f"this is the only model here: {key('complete.choose', 'o')} chooses others beside it"
+        if action in ("edit", "copy", "save") and not panel.count:
+            return panel.why_not()
+        return ""
 
     # ---- which checkpoints ----
 
@@ -203,8 +216,7 @@ class CompleteScreen(ConsoleScreen):
         """Ask whoever trains the run for its state of now, and complete with that."""
         run = self.panels[self.current].of_run
         if run is None or not run.is_alive():
-            name = run.name if run is not None else self.panels[self.current].name_shown
-            self.notify(f"{name} is not being trained, so no fresh checkpoint can be asked for", severity="warning")
+            self.notify(self.panels[self.current].why_not_fresh(), severity="warning", markup=False)
             return
         if all(panel.model != run.last_file for panel in self.panels):
             models = [panel.model for panel in self.panels]

@@ -35,6 +35,11 @@ def _no_project() -> str:
     )
 
 
+def nothing_to_see() -> str:
+    """Why a key has nothing to show."""
+    return f"there is no text to see here yet: {_source()} opens one, {key('data.begin', 'b')} begins with one of yours"
+
+
 def _ways_out() -> str:
     phases = key("everywhere.switch-mode-phases", "p")
     return f"{_source()}   show another phase's data, or a folder or file\n{phases}   mend the phase"

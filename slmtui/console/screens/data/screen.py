@@ -27,7 +27,7 @@ from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FIELDS, FileRow, FilesTable, file_rows
 from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
-from slmtui.console.screens.data.reader import DataReader
+from slmtui.console.screens.data.reader import DataReader, nothing_to_see
 from slmtui.console.screens.data.selecting import change_selection
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.screens.data.token_words import token_words
@@ -40,7 +40,7 @@ from slmtui.words import percent, plural
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
-NEED_DATA = {*(f"see('{panel}')" for panel in PAGES), "save"}  # actions of no use when there is nothing to see
+NEED_DATA = {"again", "see", "next", "save", "repeat", "take", "preview", "read_text", "filter"}  # to be shown
 PREVIEWED = 8_000  # tokens of a document that is shown as plain text
 SUGGESTED = Path("phases/suggested.toml")
 
@@ -123,7 +123,10 @@ class DataScreen(ConsoleScreen):
     def hinted(self, action: str) -> bool:
         if action == "begin":
             return not PHASES.is_dir()
-        return action not in NEED_DATA or not self.has_class("-trouble")
+        return True
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002
+        return nothing_to_see() if action in NEED_DATA and (self.found is None or self.has_class("-trouble")) else ""
 
     def on_resize(self) -> None:
         self.set_class(self.app.size.width < 64, "-slim")
@@ -282,7 +285,9 @@ class DataScreen(ConsoleScreen):
     def action_preview(self) -> None:
         """The document under the cursor as plain text."""
         view = self.query_one(TokenView)
-        if (file := view.file) is not None:
+        if (file := view.file) is None:
+            self.notify("there is no text of this file to show")
+        else:
             place = f"{file.file.name}:{file.line(int(file.documents[file.document_of(view.cursor)]))}"
             text = file.document_text(view.cursor, PREVIEWED)
             self.host.push_screen(Message(visible(text) or "an empty document", title=visible(place)))
@@ -321,6 +326,8 @@ class DataScreen(ConsoleScreen):
         """Take in what is left out, or leave out the file under the cursor: in the phase file that is shown."""
         row, found = self.query_one(FilesTable).row_at_cursor(), self.found
         if row is None or found is None:
+            filters = key("data.filter", "/")
+            self.notify(f"this row stands for several files: {filters} filters the list for one of them", markup=False)
             return
         if found.origin.suffix != ".toml":
             save, mark = key("data.save", "n"), key("data.take", "space")

@@ -173,6 +173,8 @@ class TokenView(ScrollView, can_focus=True):
     def action_border(self) -> None:
         if self.file is not None and self.file.border is not None:
             self.go(self.file.border, jump=True)
+        else:
+            self.notify("all of this file is on one side")
 
     def action_bars(self) -> None:
         self.bars = not self.bars

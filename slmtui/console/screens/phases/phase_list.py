@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from slmtui.console.filtering.expression import Field, number_of
 from slmtui.console.filtering.line import FILTER_KEYS
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Draft
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.text.columns import cut, fit
@@ -85,6 +86,17 @@ def phase_row(draft: Draft, inspector: PhaseInspector, mark: int, advice: str = 
     return PhaseRow(
         path, phase.name, phase.phase.title, count, verdict, "", draft.changed, mark, above_baseline, advice
     )
+
+
+def why_not_done(action: str, draft: Draft | None, any_there: bool) -> str:
+    """Why nothing can be done with the phase in view, None for no phase, and what would be right; "" if it can."""
+    if draft is not None:
+        broken = action == "measure" and draft.phase is None
+        return f"{draft.path} has mistakes: {key('phases.edit-form', 'e')} shows them" if broken else ""
+    if any_there:
+        return f"no phase is like that; {key('phases.unfilter', 'esc')} clears the filter"
+    begin, new = key("phases.begin", "b"), key("phases.new", "n")
+    return f"there are no phases yet: {begin} suggests one for a text, {new} begins an empty one"
 
 
 class PhaseList(OptionList):

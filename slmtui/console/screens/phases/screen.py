@@ -24,7 +24,7 @@ from slmtui.console.screens.phases.files import PhaseFiles
 from slmtui.console.screens.phases.inspector import PhaseInspector
 from slmtui.console.screens.phases.meaning import difference_lines, meaning, problem_lines
 from slmtui.console.screens.phases.meaning_panel import MeaningPanel
-from slmtui.console.screens.phases.phase_list import FIELDS, PhaseList, PhaseRow, phase_row
+from slmtui.console.screens.phases.phase_list import FIELDS, PhaseList, PhaseRow, phase_row, why_not_done
 from slmtui.files import is_folder
 from slmtui.project import DEFAULT_PHASE
 from slmtui.words import byte_size
@@ -33,8 +33,8 @@ FILE_BEATS = 4  # beats between two looks at the files
 RUN_BEATS = 20  # beats between two looks at the runs
 WIDE = 100  # columns from which the three panels stand side by side, as in HORIZONTAL_BREAKPOINTS
 TYPING = 0.6  # seconds without a key after which the data of an edited phase is read
-NEED_A_PHASE = {"screen.start", "screen.mark", "screen.edit('form')", "screen.edit('file')", "screen.meaning",
-                "screen.copy"}  # fmt: skip
+NEED_A_PHASE = {"start", "start_this", "mark", "edit", "other_view", "meaning", "copy", "measure", "delete", "save",
+                "against", "filter"}  # fmt: skip
 NOTHING = """\
 No phases here yet.
 
@@ -107,7 +107,10 @@ class PhasesScreen(ConsoleScreen):
     def hinted(self, action: str) -> bool:
         if action == "screen.begin":
             return not is_folder(self.drafts.folder)
-        return bool(self.drafts.paths()) or action not in NEED_A_PHASE
+        return True
+
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002
+        return why_not_done(action, self.draft, bool(self.drafts.paths())) if action in NEED_A_PHASE else ""
 
     @property
     def editor(self) -> PhaseEditor:
@@ -361,6 +364,12 @@ class PhasesScreen(ConsoleScreen):
         if answer is not None:
             self.other = paths[answer]
             self.show_meaning()
+            self._see_meaning()
+
+    def _see_meaning(self) -> None:
+        """Where only one panel is seen, the one that has the answer."""
+        if self.app.size.width < WIDE:
+            self.action_meaning()
 
     def action_measure(self) -> None:
         """Measure a few steps of this phase, if nothing else needs the machine."""
@@ -375,6 +384,7 @@ class PhasesScreen(ConsoleScreen):
             self.notify(f"it would need {byte_size(need)}; the machine has {byte_size(here)}", severity="warning")
         else:
             self.inspector.measure(phase)
+            self._see_meaning()
 
     def _compared(self) -> Phase | None:
         """The phase that was chosen to compare with, or the one before in the list; the one after for the first."""

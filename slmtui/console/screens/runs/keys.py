@@ -8,6 +8,7 @@ NEED_A_RUN = {
     "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
     "turn", "metric", "tag", "note", "baseline", "compare", "archive",
 }  # fmt: skip
+NEED_RUNS = {"means", "columns", "filter", "open_group"}  # or groups of them
 
 KEYS: list[BindingType] = [
     Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),

@@ -19,24 +19,17 @@ from slmtui.console.charts.palette import RUN_ROLES, Role, chart_palette
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.filtering.line import FilterLine
 from slmtui.console.key_names import key
+from slmtui.console.screens.runs import words
 from slmtui.console.screens.runs.columns import FIELDS
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
 from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash, names_of
 from slmtui.console.screens.runs.exporting import export_run
-from slmtui.console.screens.runs.keys import KEYS, NEED_A_RUN
+from slmtui.console.screens.runs.keys import KEYS, NEED_A_RUN, NEED_RUNS
 from slmtui.console.screens.runs.naming import ask_note, ask_steps, ask_tags
 from slmtui.console.screens.runs.reporting import report_on
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.runs_panel import RunsPanel
 from slmtui.console.screens.runs.side_by_side import compare
-from slmtui.console.screens.runs.words import (
-    none_like_that,
-    sentence,
-    steering,
-    told_of,
-    why_not_deleted,
-    why_not_resumed,
-)
 from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
 from slmtui.files import is_there
@@ -49,6 +42,7 @@ from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
 from slmtui.runs.tags import BASELINE, set_archived, set_tags
 from slmtui.training.control import CommandKind
+from slmtui.words import capitalized
 
 LOOK = 0.5  # seconds between two looks into the folder
 
@@ -176,18 +170,18 @@ class RunsScreen(ConsoleScreen):
             return
         if (run := self.current) is None:
             if self.runs:
-                self.query_one("#about", Static).update(none_like_that())
+                self.query_one("#about", Static).update(words.none_like_that())
                 self.query_one(CurvesPanel).show([self.runs[name] for name in self.marked], self.marked, "")
             return
         said = now(run.run.control_file) if run.alive else None
-        words = " · ".join(filter(None, (run.name, doing_words(said), asked_words(said, steering()), sentence(run))))
-        self.query_one("#about", Static).update(visible(words + told_of(run)))
+        about = filter(None, (run.name, doing_words(said), asked_words(said, words.steering()), words.sentence(run)))
+        self.query_one("#about", Static).update(visible(" · ".join(about) + words.told_of(run)))
         roles = self._roles(run)
         self.query_one(CurvesPanel).show([self.runs[name] for name in roles], roles, run.name)
 
     def _show_group(self, group: RunGroup | None) -> None:
         """What is known of the group under the cursor, and the curves of its best runs."""
-        none = "None of these runs belongs to a study." if self.panel.grouped == "study" else none_like_that()
+        none = capitalized(words.no_group(self.panel.grouped))
         self.query_one("#about", Static).update(visible(none if group is None else group_words(group)))
         runs = [] if group is None else (group.counted or group.runs)[: len(RUN_ROLES)]
         roles = {run.name: role for run, role in zip(runs, RUN_ROLES, strict=False)}
@@ -208,11 +202,15 @@ class RunsScreen(ConsoleScreen):
         """The run under the cursor."""
         return self.runs.get(self.panel.current or "")
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action in NEED_A_RUN:
-            run = self.current if self.is_mounted else None
-            return run is not None and (action not in ("resume", "stop") or run.alive == (action == "stop"))
-        return super().check_action(action, parameters)
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002
+        if action not in NEED_A_RUN and action not in NEED_RUNS:
+            return ""
+        if not self.is_mounted or not self.runs:
+            return words.no_runs()
+        panel = self.panel
+        if action in NEED_RUNS:
+            return words.no_group(panel.grouped) if action == "open_group" and panel.group is None else ""
+        return words.why_not_done(action, self.current) if panel.grouped is None else words.of_one_run()
 
     # ---- keys ----
 
@@ -271,7 +269,7 @@ class RunsScreen(ConsoleScreen):
             return
         if self._is_queued(run):
             self._say(f"{run.name} is already in the queue", wrong=True)
-        elif reason := why_not_resumed(run):
+        elif reason := words.why_not_resumed(run):
             self._say(reason, wrong=True)
         else:
             self.host.train(run.run)
@@ -323,7 +321,7 @@ class RunsScreen(ConsoleScreen):
             await delete_runs(self.app, run, [self.runs[name] for name in self.marked], self._why_kept, self._say)
 
     def _why_kept(self, run: RunListing) -> str | None:
-        return f"{run.name} is waiting to be trained" if self._is_queued(run) else why_not_deleted(run)
+        return f"{run.name} is waiting to be trained" if self._is_queued(run) else words.why_not_deleted(run)
 
     def action_undo(self) -> None:
         if back := bring_back_last(self.host.checkpoints, self._say):

@@ -138,3 +138,25 @@ def steering() -> dict[CommandKind, str]:
 
 def none_like_that() -> str:
     return f"No run is like that; {key('runs.unfilter', 'esc')} clears the filter."
+
+
+def no_runs() -> str:
+    phases, start = key("everywhere.switch-mode-phases", "p"), key("phases.start", "s")
+    return f"there are no runs yet: {phases} shows the phases, and {start} there trains one"
+
+
+def of_one_run() -> str:
+    its_runs, means = key("runs.open-group", "enter"), key("runs.means", "m")
+    return f"that is done to a run, and these are means: {its_runs} lists the runs of one, {means} goes on to all runs"
+
+
+def no_group(by: str | None) -> str:
+    return "none of these runs belongs to a study" if by == "study" else none_like_that()
+
+
+def why_not_done(action: str, run: RunListing | None) -> str:
+    """Why nothing can be done with the run under the cursor, None for no run; "" if it can."""
+    if run is None:
+        return none_like_that()
+    other = action in ("resume", "stop") and run.alive != (action == "stop")  # of the two that share a key
+    return f"{run.name} is {run.state}" if other else ""

@@ -159,3 +159,7 @@ def price_words(trials: int, work: float, each: float | None, at_once: int) -> s
 def wrong_seeds(answer: str) -> str:
     good = answer.isascii() and answer.isdigit() and 0 < int(answer[:6]) <= MOST_SEEDS_MORE and len(answer) < 6
     return "" if good else f"a whole number from 1 to {MOST_SEEDS_MORE}"
+
+
+def no_study() -> str:
+    return "there is no study yet: the screen says how a file for one begins"

@@ -76,8 +76,6 @@ class RunControls:
     def start(self) -> None:
         """Train the phase that was chosen last, or the project's default one."""
         host = self.screen.host
-        if host.trainer.busy or self.state in ALIVE:
-            return
         try:
             phase = load_phase(host.phase_file or default_phase_file())
         except UserError as error:

@@ -36,13 +36,14 @@ class SamplePanel(VerticalScroll):
             self._history, self._at = history, None
         self._draw(history)
 
-    def browse(self, by: int) -> None:
-        """Go to a later sample, or with a negative number to an earlier one."""
+    def browse(self, by: int) -> bool:
+        """Go to a later sample, or with a negative number to an earlier one; False if there is none."""
         if self._history is None or not self._history.samples:
-            return
-        at = self._place + by
+            return False
+        before, at = self._place, self._place + by
         self._at = None if at >= len(self._history.samples) - 1 else max(0, at)
         self._draw(self._history)
+        return self._place != before
 
     @property
     def _place(self) -> int:
@@ -53,7 +54,7 @@ class SamplePanel(VerticalScroll):
         sample = self.sample
         if sample is None:
             self._border.tell("samples", "")
-            self._text.tell(Text(no_sample(), style="dim"))
+            self._text.tell(Text(no_sample(history), style="dim"))
             return
         place = f"[ earlier  {self._place + 1} of {len(history.samples)}  later ]"
         notes = (view.rates_note(history, sample), view.sample_note(sample), place)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from slmtui.console.key_names import key
-from slmtui.runs.run import State
+from slmtui.runs.history import RunHistory
+from slmtui.runs.run import ALIVE, State
 from slmtui.training.control import CommandKind
 
 
@@ -42,8 +43,50 @@ def empty() -> str:
     return f"Nothing is being trained, and no run is watched.\n\n{lines}"
 
 
-def no_sample() -> str:
+def no_sample(history: RunHistory | None) -> str:
+    """Why there is none to be seen, and what would be right."""
+    if history is not None and not history.has_prompts:
+        talk = key("everywhere.switch-mode-complete", "c")
+        return f"no samples: this phase names no prompts ([sampling] prompts); {talk} completes your own"
+    if history is not None and history.finished is not None:
+        return f"no sample was drawn; {key('everywhere.switch-mode-complete', 'c')} completes your own prompts"
     return f"no sample yet: {key('train.ask-sample', 'g')} draws one"
+
+
+def no_run() -> str:
+    start, runs = key("train.start", "enter"), key("everywhere.switch-mode-runs", "r")
+    return f"no run is shown here yet: {start} trains the default phase, {runs} lists earlier runs"
+
+
+def no_curve() -> str:
+    return "no step of this run is in its log yet, so there is no curve to see in another way"
+
+
+def nobody_trains(state: State | None, name: str) -> str:
+    """Why nothing can be asked of a run."""
+    if state is None:
+        return f"nothing is being trained: {key('train.start', 'enter')} trains the default phase"
+    resume = f"{key('runs.resume', 's')} on Runs resumes it"
+    on = f"{key('runs.continue', '+')} on Runs trains it on, {key('train.start', 'enter')} the default phase anew"
+    return f"{name} is {state}, and nobody trains it: {resume if state in ('stopped', 'crashed') else on}"
+
+
+def steps_are_done(doing: str) -> str:
+    """Why nothing can be asked of a run any more that is about to end."""
+    talk = key("everywhere.switch-mode-complete", "c")
+    return f"its last step is made, and it ends by itself after {doing}; {talk} talks to its model"
+
+
+def busy(going_on: str) -> str:
+    phases, start = key("everywhere.switch-mode-phases", "p"), key("phases.start", "s")
+    return f"{going_on or 'a run is trained already'}: {start} on Phases ({phases}) puts another one into the queue"
+
+
+def no_prompt_offered(state: State | None) -> str:
+    talk = key("everywhere.switch-mode-complete", "c")
+    if state in ALIVE:
+        return f"prompts are offered once this run is over; {talk} talks to its model now"
+    return f"no prompt is offered under this key; {talk} takes your own words" if state else no_run()
 
 
 def warnings_key() -> str:

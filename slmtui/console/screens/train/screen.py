@@ -35,10 +35,12 @@ from slmtui.runs.control import now
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import ALIVE, Run, State, newest_runs
 from slmtui.runs.summary import RunSummary
-from slmtui.training.control import CommandKind
+from slmtui.training.control import LAST_LOOKS, CommandKind
 
 CHART_SECONDS = 1.0  # between two drawings of the charts while steps come in; an evaluation is drawn at once
 LEAST_HEIGHT = 18  # rows in which a run that is over has room for a chart between all its lines
+NEEDS_A_CURVE = {"metric", "log_y", "smooth", "x_axis", "recent"}
+NEEDS_A_RUN = {"table", "browse", "sample", *NEEDS_A_CURVE}  # that is shown
 DASH = "  ─  "
 LEAST_TITLE = 10  # columns; where what to do next leaves less room, a phase's title is left out
 
@@ -148,10 +150,23 @@ class TrainScreen(ConsoleScreen):
         self.query_one(EvaluationTable).forget()
         self._stale = True
 
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        if action == "talk":
-            return isinstance(parameters[0], int) and parameters[0] <= len(self.talking.prompts)
-        return self.steerable or action not in NEEDS_TRAINER
+    def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
+        state = None if self.history is None else self._state
+        if action == "talk" and not (isinstance(parameters[0], int) and parameters[0] <= len(self.talking.prompts)):
+            return saying.no_prompt_offered(state)
+        if action in NEEDS_TRAINER and not self.steerable:
+            return saying.nobody_trains(state, "" if self.history is None else self.history.run.name)
+        if action in NEEDS_TRAINER and self._doing[0] in LAST_LOOKS:
+            return saying.steps_are_done(self._doing[0])
+        if (action, *parameters) == ("ask", "sample") and self.history is not None and not self.history.has_prompts:
+            return saying.no_sample(self.history)
+        if action in NEEDS_A_RUN and self.history is None:
+            return saying.no_run()
+        if action in NEEDS_A_CURVE and self.history is not None and not len(self.history.steps):
+            return saying.no_curve()
+        if action == "start" and (self.steerable or self.host.trainer.busy):
+            return saying.busy(self.host.going_on())
+        return ""
 
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
@@ -286,7 +301,7 @@ class TrainScreen(ConsoleScreen):
 
     def _show_sample_line(self) -> None:
         if (sample := self._samples.sample) is None:
-            self._sample.tell(f" {saying.no_sample()}")
+            self._sample.tell(f" {saying.no_sample(self.history)}")
             return
         line = " " + visible(sample.prompt + sample.text).replace("\n", "⏎")
         self._sample.tell(view.line_with_key(line, saying.sample_key(), self.app.size.width))
@@ -316,6 +331,9 @@ class TrainScreen(ConsoleScreen):
         self.controls.show_queue()
 
     def _change_view(self, view: TrainView) -> None:
+        """See the charts in another way; where the table has their place, they come back."""
+        if self.has_class("-narrow") and self.has_class("-table"):
+            self.action_table()
         self.charts.change(view, self.history, self.host.ui_state)
 
     def action_x_axis(self) -> None:
@@ -344,12 +362,15 @@ class TrainScreen(ConsoleScreen):
         self.host.push_screen(Message(text or "no warnings so far", title="warnings, the newest first"))
 
     def action_browse(self, by: int) -> None:
-        self._samples.browse(by)
+        if self._samples.sample is None:
+            self.notify(saying.no_sample(self.history), markup=False)
+        elif not self._samples.browse(by):
+            self.notify(f"this is the {'first' if by < 0 else 'newest'} sample")
         self._show_sample_line()
 
     def action_sample(self) -> None:
         if (sample := self._samples.sample) is None:
-            self.notify(saying.no_sample())
+            self.notify(saying.no_sample(self.history), markup=False)
             return
         text = visible(sample.prompt + sample.text)
         self.host.push_screen(Message(text, title=view.sample_title(sample)))

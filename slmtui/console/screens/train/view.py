@@ -66,12 +66,14 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
         parts.append(f"{speed:,.1f} it/s")
         if history.started is not None and width >= 100:
             parts.append(f"{speed * history.started.tokens_per_step:,.0f} tok/s")
-    gone = float(history.seconds[-1]) if len(history.seconds) else 0.0
+    gone, to_go = duration(history.elapsed), progress.seconds_to_go
     if history.finished is not None:
-        parts.append(f"{duration(history.finished.seconds)} in all")
+        parts.append(f"{gone} in all")
         parts += [test_words(history.test)] if history.test is not None else []
-    elif (to_go := progress.seconds_to_go) is not None:
-        parts.append(f"{duration(gone)} gone, {duration(to_go)} to go" if width >= 100 else f"{duration(to_go)} to go")
+    elif summary.step >= planned:  # what is measured now takes as long as it takes
+        parts.append(f"{gone} gone")
+    elif to_go is not None:
+        parts.append(f"{gone} gone, {duration(to_go)} to go" if width >= 100 else f"{duration(to_go)} to go")
     if machine:
         parts.append(machine)
     head = f" {'step ' if width >= 100 else ''}{summary.step:,}/{planned:,} "

@@ -373,6 +373,7 @@ async def test_few_colours_have_other_marks(checkpoints: Path, tmp_path: Path, m
 
 async def test_the_help_lists_the_keys(checkpoints: Path, tmp_path: Path) -> None:
     async with complete_page(checkpoints, tmp_path) as page:
+        await page.complete("alpha")
         await page.press("escape", "question_mark")
         help_shown = page.app.screen
         assert isinstance(help_shown, Message)
