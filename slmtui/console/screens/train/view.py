@@ -68,7 +68,7 @@ def progress_line(history: RunHistory, summary: RunSummary, width: int, machine:
             parts.append(f"{speed * history.started.tokens_per_step:,.0f} tok/s")
     gone, to_go = duration(history.elapsed), progress.seconds_to_go
     if history.finished is not None:
-        parts.append(f"{gone} in all")
+        parts.append(f"{duration(history.finished.seconds)} in all")
         parts += [test_words(history.test)] if history.test is not None else []
     elif summary.step >= planned:  # what is measured now takes as long as it takes
         parts.append(f"{gone} gone")
