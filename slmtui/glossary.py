@@ -167,8 +167,8 @@ GLOSSARY = (
         shown=("gibberish", "fragments", "syntax", "domain", "copied", "copy of"),
     ),
     Word("temperature", "How daring the draw of the next token is.", "0 takes the likeliest; 1 draws as predicted."),
-    Word("top-k", "How many of the likeliest tokens a draw is from.", "0 is all of them."),
-    Word("top-p", "A draw is from the likeliest tokens that together reach this probability.", "1 is all of them."),
+    Word("top-k", "How many of the likeliest tokens a draw is from.", "0 or off: all."),
+    Word("top-p", "A draw is from the likeliest tokens that together reach this probability.", "1 or off: all."),
     Word("seed", "What chance begins with.", "The same seed draws the same text."),
     Word("place", "In `examine`, where a text is asked for.", "Tokens to tell from memory, or the rest of a line."),
     Word(

@@ -5,6 +5,7 @@ Here the packages meet: data → training → insight → runs. Headless and the
 
 from __future__ import annotations
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -203,8 +204,9 @@ def _parent_of(run: Run) -> Callable[[Phase], Parent | None]:
 
 
 def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> Iterator[Event]:
-    """With what is asked of the best model once, before the training's last event."""
-    return with_final_test(with_lines_completed(stream, run, training), run, training)
+    """With what is asked of the best model once, before the training's last event, which has the time after that."""
+    for event in with_final_test(with_lines_completed(stream, run, training), run, training):
+        yield dataclasses.replace(event, time=time.time()) if isinstance(event, events.RunFinished) else event
 
 
 def _tell_of_counts(phase: Phase, tell: Tell) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -130,17 +131,21 @@ def test_what_may_not_be_read_is_said_in_our_words(
 
 
 def test_check_says_that_a_source_is_not_there(project: Path, capsys: Captured) -> None:
-    assert main(["check", "--set", "data.source=elsewhere"]) == ExitStatus.DONE
+    assert main(["check", "--set", "data.source=elsewhere"]) == ExitStatus.USAGE
     out, err = capsys.readouterr()
     assert out.startswith("phases/quick.toml: valid")
-    assert err == "phases/quick.toml: data.source: there is no elsewhere here, so it cannot be trained as it is\n"
+    assert err == "phases/quick.toml: data.source: there is no elsewhere here, so it cannot be trained here\n"
+    assert main(["check", "--json", "--set", "data.source=elsewhere"]) == ExitStatus.USAGE
+    said = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert not said["ok"]
+    assert said["errors"] == [err.strip()]
 
 
 def test_check_says_that_the_model_to_start_from_is_not_there(project: Path, capsys: Captured) -> None:
-    assert main(["check", "--set", "model.init_from=elsewhere-001@400"]) == ExitStatus.DONE
+    assert main(["check", "--set", "model.init_from=elsewhere-001@400"]) == ExitStatus.USAGE
     err = capsys.readouterr().err
     assert err.startswith("phases/quick.toml: model.init_from: elsewhere-001: no such run in checkpoints (there: ")
-    assert err.endswith(", so it cannot be trained as it is\n")
+    assert err.endswith(", so it cannot be trained here\n")
 
 
 def test_a_current_folder_that_was_deleted_is_called_so(

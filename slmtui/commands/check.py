@@ -1,4 +1,4 @@
-"""slmtui check [FILE.toml | DIR …]: say whether phases and studies are valid, and what is wrong with them.
+"""slmtui check [FILE.toml | DIR …]: say whether phases and studies are valid, and what is wrong or missing.
 
 slmtui check                  all of phases/ and studies/
 slmtui check experiments      all .toml files below a folder
@@ -17,6 +17,7 @@ import click
 
 from slmtui.commands.options import PATH, Job, json_option, phase_files, set_option
 from slmtui.config.errors import Problem, printable
+from slmtui.config.phase import Phase
 from slmtui.config.phase_file import PhaseError, load_phase, read_phase_text
 from slmtui.config.source_path import source_path
 from slmtui.config.study import is_study, load_study
@@ -49,18 +50,27 @@ def command(paths: tuple[Path, ...], as_json: bool, overrides: tuple[str, ...]) 
             else:
                 say(str(error))
             continue
+        missing = [f"{path}: {what}, so it cannot be trained here" for what in _missing(phase)]
+        if missing:
+            status = ExitStatus.USAGE
         if as_json:
-            put(json.dumps({"file": str(path), "ok": True, "name": phase.phase.name}))
-        else:
-            put(f"{path}: valid ({phase.phase.title or phase.phase.name})")
-        missing = [source for source in dict.fromkeys(phase.data.source) if not is_there(source_path(source))]
-        if missing:  # they may be on another machine
-            more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
-            named = ", ".join(map(printable, missing[:3])) + more
-            say(f"{path}: data.source: there is no {named} here, so it cannot be trained as it is")
-        if phase.model.init_from is not None and (fault := _why_no_parent(phase.model.init_from)):
-            say(f"{path}: model.init_from: {fault}, so it cannot be trained as it is")
+            errors = {"errors": missing} if missing else {}
+            put(json.dumps({"file": str(path), "ok": not missing, "name": phase.phase.name} | errors))
+            continue
+        put(f"{path}: valid ({phase.phase.title or phase.phase.name})")
+        for what in missing:
+            say(what)
     return status
+
+
+def _missing(phase: Phase) -> Iterator[str]:
+    """What a phase names and is not here: its text, the model that it starts from."""
+    missing = [source for source in dict.fromkeys(phase.data.source) if not is_there(source_path(source))]
+    if missing:
+        more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+        yield f"data.source: there is no {', '.join(map(printable, missing[:3]))}{more} here"
+    if phase.model.init_from is not None and (fault := _why_no_parent(phase.model.init_from)):
+        yield f"model.init_from: {fault}"
 
 
 def _tell_study(path: Path, *, as_json: bool) -> None:

@@ -19,8 +19,8 @@ from slmtui.commands.options import Job, checkpoints_option, json_option, run_na
 from slmtui.errors import UserError
 from slmtui.output import ExitStatus, put, say, visible
 from slmtui.runs.run import Run, all_runs, find_run, newest_first
-from slmtui.runs.summary import summarise
-from slmtui.runs.tags import read_tags, refuse_name, set_archived, set_note, set_tags
+from slmtui.runs.summary import doubts_of_baseline, summarise
+from slmtui.runs.tags import BASELINE, read_tags, refuse_name, set_archived, set_note, set_tags
 
 
 @click.command(cls=Job, help=__doc__)
@@ -60,6 +60,8 @@ def command(
             set_tags(checkpoints, {name: found.name})
             moved = "" if was in (None, found.name) else f", and no longer {was}"
             put(f"{name}: {found.name}{moved}")
+            if name == BASELINE and (doubts := doubts_of_baseline(summarise(found)[0])):
+                say(f"{found.name}: {doubts}; slmtui tag RUN {BASELINE} chooses another")
         if note is not None:
             set_note(checkpoints, found.name, note)
             put(f"{found.name}: noted" if note.strip() else f"{found.name}: no note any more")

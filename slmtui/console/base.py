@@ -189,11 +189,18 @@ class ConsoleScreen(ModeScreen):
     def on_screen_resume(self) -> None:
         self.query_one(TopBar).refresh_tabs()
         self._pulse.resume()
+        self._show_keys()
         self.call_after_refresh(self._beat)
 
     def on_screen_suspend(self) -> None:
         if self not in self.app.screen_stack:  # another screen is seen; behind a dialog this one goes on
             self._pulse.pause()
+        else:
+            self._show_keys()
+
+    def _show_keys(self) -> None:
+        for hints in self.query(Hints):  # none before the screen is built
+            hints.show_keys()
 
     def on_resize(self) -> None:
         width, height = self.app.size

@@ -47,10 +47,17 @@ class Hints(Static):
         self.styles.height = min(lines, MOST_LINES)
         self._shrink = self.set_timer(seconds, self._be_a_line) if lines > 1 else None
 
+    def show_keys(self) -> None:
+        """Of the screen, or of a dialog that is open above it."""
+        self._show()
+
     def _be_a_line(self) -> None:
         self.styles.height = 1
 
     def _show(self) -> None:
+        if self.app.screen is not self.screen:  # a dialog is open, which says its own keys
+            self.update(Text.assemble(" ", ("F1", self.get_component_rich_style("hints--key", partial=True)), " help"))
+            return
         hints: list[Hint] = []
         last: list[Hint] = []
         seen: set[str] = set()

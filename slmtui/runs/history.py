@@ -87,7 +87,7 @@ class RunHistory:
     def has_prompts(self) -> bool:
         """Whether its phase names something to complete, so that samples are drawn; older logs do not say."""
         sampling = {} if self.started is None else self.started.phase.get("sampling", {})
-        return bool(sampling.get("prompts", True))
+        return bool(sampling.get("prompts", True)) or bool(sampling.get("prompts_from"))
 
     def state(self) -> State:
         """What has become of the run, as far as its log has been read; looks at the run's lock."""

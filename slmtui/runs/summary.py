@@ -149,6 +149,13 @@ def bits_above(run: RunSummary, other: RunSummary) -> float | None:
     return mine - its if math.isfinite(mine - its) else None
 
 
+def doubts_of_baseline(run: RunSummary) -> str:
+    """What speaks against a run as the one that others are compared with; "" for nothing."""
+    if run.reason in ("diverged", "failed"):
+        return f"it {run.reason}: a worse one is no bar for others"
+    return "its gate failed: it is not good enough itself" if run.gate == "failed" else ""
+
+
 def settings_of(phase: Mapping[str, Any]) -> str:
     """A fingerprint of a phase's values, but for its names and its seed."""
     values = {section: dict(keys) for section, keys in phase.items() if section != "phase"}

@@ -73,10 +73,9 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
                 continue  # the end that it was broken off for is among the commands
             if not finite:
                 return "diverged", "not finite"
-        if at_end:
-            return _judged(training, "completed")
-        if 0 < patience <= training.evaluations_since_best or training.best_loss <= target:
-            return _judged(training, "early stopping")
+        if at_end or 0 < patience <= training.evaluations_since_best or training.best_loss <= target:
+            yield from _handle_commands(training, control)  # such as a sample, asked for during the last evaluation
+            return _judged(training, "completed" if at_end else "early stopping")
         training.tell("")
         step = update(training)
         cause = _divergence(training, step.loss)

@@ -12,10 +12,12 @@ from textual.widgets import Static
 import slmtui.console
 from slmtui.console.dialogs.help import help_for
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.hints import Hints
 from slmtui.console.screens.data.file_table import FilesTable
 from slmtui.console.text.seen import text_seen
 from slmtui.runs.run import Run
-from tests.console.conftest import WIDE, MakeConsole, Until
+from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+from tests.patience import until
 
 
 def test_every_widget_that_has_keys_names_itself() -> None:
@@ -119,3 +121,14 @@ async def test_f1_is_help_everywhere_also_where_a_question_mark_is_typed(
 def _subclasses(cls: type[Widget]) -> set[type[Widget]]:
     direct = cls.__subclasses__()
     return {*direct, *(found for one in direct for found in _subclasses(one))}
+
+
+async def test_under_a_dialog_the_bottom_line_has_none_of_the_keys_below_it(make_console: MakeConsole) -> None:
+    app = make_console("runs")
+    async with app.run_test(size=NARROW) as pilot:
+        hints = app.screen.query_one(Hints)
+        await until(pilot, lambda: "? help" in str(hints.render()))
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.screen.is_modal and str(hints.render()).strip() == "F1 help")
+        await pilot.press("escape")
+        await until(pilot, lambda: "? help" in str(hints.render()))

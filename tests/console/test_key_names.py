@@ -118,7 +118,7 @@ async def test_screens_name_the_changed_keys(make_console: MakeConsole, project:
     done_run(project / "checkpoints", "b-001", reason="stopped")
     file = project / "keys.toml"
     file.write_text(
-        "[runs]\nresume = 'f5'\nreport = 'f6'\ncomplete = 'f7'\n[everywhere]\nswitch-mode-complete = 'f8'\n"
+        "[runs]\nresume = 'f5'\nreport = 'f6'\ncomplete = 'f7'\n[everywhere]\nswitch-mode-complete = 'f12'\n"
         "switch-mode-runs = 'f9'\n[train]\nsample = 'f10'\n"
     )
     app = make_console("runs", keys=file)
@@ -127,4 +127,4 @@ async def test_screens_name_the_changed_keys(make_console: MakeConsole, project:
         await pilot.press("down")
         await until(pilot, lambda: "f5 resumes from step" in seen(app))
         await pilot.press("enter")
-        await until(pilot, lambda: "f8 talks to it, f5 on Runs resumes it" in seen(app))
+        await until(pilot, lambda: "f12 talks to it, f5 on Runs resumes it" in seen(app))

@@ -80,7 +80,7 @@ async def test_folders_with_text_are_listed_with_files_and_size_and_can_be_gone_
         lines = listed(app).split("\n")
         assert lines[0] == "phases/a.toml"
         assert [line.split() for line in lines[2:]] == [
-            ["./", "3", "files", "0", "KB"], ["notes/", "2", "files", "0", "KB"], ["hello.txt", "0", "KB"],
+            ["all", "of", "it", "3", "files", "0", "KB"], ["notes/", "2", "files", "0", "KB"], ["hello.txt", "0", "KB"],
         ]  # fmt: skip
         assert "photos" not in listed(app)
         await pilot.press("j", "j", "l")

@@ -108,6 +108,21 @@ def test_every_kind_of_event_is_kept(log: Path) -> None:
     assert history.times.tolist() == [1001.0, 1002.0]
 
 
+@pytest.mark.parametrize(
+    ("sampling", "has"),
+    [
+        ({}, True),
+        ({"prompts": ["a"], "prompts_from": []}, True),
+        ({"prompts": [], "prompts_from": ["set.jsonl"]}, True),
+        ({"prompts": [], "prompts_from": []}, False),
+    ],
+)
+def test_whether_a_phase_names_prompts(log: Path, sampling: dict[str, object], has: bool) -> None:
+    assert isinstance(STARTED, events.RunStarted)
+    write(log, [replace(STARTED, phase=STARTED.phase | {"sampling": sampling})])
+    assert read(log).has_prompts == has
+
+
 def test_only_what_is_new_is_read(log: Path) -> None:
     write(log, some_run(5))
     history = read(log)

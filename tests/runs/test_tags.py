@@ -12,6 +12,7 @@ from slmtui.cli import main
 from slmtui.errors import UserError
 from slmtui.runs.index import RunIndex
 from slmtui.runs.run import RunError, create_run, find_run
+from slmtui.runs.summary import RunSummary, doubts_of_baseline
 from slmtui.runs.tags import read_tags, set_note, set_tags
 from slmtui.training.versions import commit_of, versions
 from tests.written_runs import BEGAN, done_run, make_phase
@@ -185,3 +186,9 @@ def test_the_code_version_has_the_commit_of_a_clone(tmp_path: Path) -> None:
     assert commit_of(tmp_path) == ""
     (tmp_path / ".git").mkdir()  # no clone that git knows
     assert commit_of(tmp_path) == ""
+
+
+def test_what_speaks_against_a_baseline_is_said() -> None:
+    assert doubts_of_baseline(RunSummary("a", gate="failed")).startswith("its gate failed")
+    assert doubts_of_baseline(RunSummary("a", reason="diverged")).startswith("it diverged")
+    assert doubts_of_baseline(RunSummary("a", gate="passed", reason="completed")) == ""

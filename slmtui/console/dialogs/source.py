@@ -225,7 +225,7 @@ class SourceDialog(ModalScreen[Path | None]):
 
 def _line(one: TextFolder) -> str:
     """`notes/            31 files   120 KB`"""
-    files = f"{plural(one.files, 'file')}{'+' * one.at_least}" if one.name.endswith("/") else ""
+    files = f"{plural(one.files, 'file')}{'+' * one.at_least}" if one.files > 1 or one.name.endswith("/") else ""
     return f"{fit(visible(one.name), NAME_WIDTH)} {files:>13} {byte_size(one.n_bytes):>7}"
 
 

@@ -44,8 +44,8 @@ def text_below(parent: Path, wanted: Callable[[], bool]) -> Iterator[TextFolder]
     here = [*found, *texts]
     if here:
         yield TextFolder(
-            parent, "./", sum(one.files for one in here), sum(one.n_bytes for one in here),
-            any(one.at_least for one in here),
+            parent, "all of it",
+            sum(one.files for one in here), sum(one.n_bytes for one in here), any(one.at_least for one in here),
         )  # fmt: skip
     yield from here
 

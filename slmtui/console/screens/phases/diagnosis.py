@@ -34,6 +34,6 @@ def diagnosis_lines(phase: Phase, known: DatasetCounts | NoCounts | None) -> tup
     )
     said = diagnosis.before_the_start(started)
     if not said:
-        return (MeaningLine("diagnosis", "", "nothing wrong with the data or the size", "excellent"),)
+        return (MeaningLine("diagnosis", "", "nothing else is wrong with the data or the size", "excellent"),)
     lines = [MeaningLine("diagnosis", "", f"{len(said)} to know before you start:")]
     return (*lines, *(MeaningLine("", "", f"{one.message}. → {one.advice}", TONES[one.level]) for one in said))

@@ -40,6 +40,7 @@ from slmtui.runs.control import now
 from slmtui.runs.groups import RunGroup, group_words
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
+from slmtui.runs.summary import doubts_of_baseline
 from slmtui.runs.tags import BASELINE, set_archived, set_tags
 from slmtui.training.control import CommandKind
 from slmtui.words import capitalized
@@ -354,7 +355,8 @@ class RunsScreen(ConsoleScreen):
         if run := self.current:
             named = None if BASELINE in run.tags else run.name
             self._write(partial(set_tags, self.host.checkpoints, {BASELINE: named}))
-            self._say(f"{run.name} is {'the' if named else 'no longer the'} baseline")
+            doubts = f"; but {said}" if named and (said := doubts_of_baseline(run.summary)) else ""
+            self._say(f"{run.name} is {'the' if named else 'no longer the'} baseline{doubts}", wrong=bool(doubts))
 
     @work
     async def action_compare(self) -> None:

@@ -125,7 +125,9 @@ async def test_without_runs_it_says_what_to_do(checkpoints: Path, size: tuple[in
         assert not opened.screen.query_one("#runs-panel").display
         await opened.press("s", "x", "o", "space", "enter", "z", "y", "C", "P", "s")
         assert opened.app.current_mode == "runs"
-        assert not toasts(opened.app)
+        said = toasts(opened.app)
+        assert said
+        assert {words.partition(":")[0] for words in said} == {"there are no runs yet"}
 
 
 async def test_wide_says_how_far_from_the_n_gram_model_and_what_samples_are_like(checkpoints: Path) -> None:
