@@ -76,7 +76,7 @@ def counting(dataset: Dataset) -> Counting:
         return Counting(baseline.order, baseline.bits_per_byte, useful)
     began = time.perf_counter()
     vocabulary = [tokenizer.token_bytes(i) for i in range(tokenizer.n_vocab)]
-    mixer = ContextMixer.fit(vocabulary, dataset.train.tokens)
+    mixer = ContextMixer.fit(vocabulary, dataset.train.tokens, bpe=tokenizer.kind == "bpe")
     static = _static_bits(mixer, dataset.val)
     adaptive = with_mixer(baseline, dataset, WHOLE_TEXT).adaptive_bits_per_byte
     seconds = time.perf_counter() - began

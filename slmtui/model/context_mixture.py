@@ -41,7 +41,8 @@ class ContextMixture:
     def fit(cls, train: NDArray[Any], tokenizer: Tokenizer) -> ContextMixture:
         """Fitted on the training tokens, (n,); of more than a million, on stretches. The same each time."""
         text = stretches(train, TOKEN_LIMIT)
-        return cls(ContextMixer.fit(vocabulary(tokenizer), text), np.array(text, tokenizer.dtype))
+        mixer = ContextMixer.fit(vocabulary(tokenizer), text, bpe=tokenizer.kind == "bpe")
+        return cls(mixer, np.array(text, tokenizer.dtype))
 
     def deciding(self, *, adaptive: bool) -> ContextMixture:
         """The same, for completions that learn from their prompts, or do not."""

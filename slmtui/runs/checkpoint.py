@@ -188,11 +188,11 @@ def _mixture(path: Path, record: dict[str, Any], phase: Phase, tokenizer: Tokeni
     if (share > 0) != ("ngram" in record):
         raise ValueError(f"with ngram_mix = {share:g}, an n-gram table {'is missing' if share else 'has no place'}")
     if phase.model.context_mixing:
-        from slmtui.data.context_mixing.kernels import VERSION
+        from slmtui.data.context_mixing.kernels import OLDEST, VERSION
         from slmtui.runs.packed_mixture import unpacked, version_of
 
         counts = _of_type(record, "context_mixing", dict)
-        if (version := version_of(counts)) != VERSION:
+        if not OLDEST <= (version := version_of(counts)) <= VERSION:
             raise CheckpointError(
                 f"{path}: its counts (context_mixing) are of version {version} of the context mixer, and this slmtui "
                 f"has version {VERSION}, which predicts otherwise; use the slmtui that wrote it, or train it again"

@@ -15,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slmtui.data.context_mixing.kernels import VERSION
 from slmtui.data.context_mixing.mixer import ContextMixer
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.data.tokenizer import Tokenizer
@@ -33,7 +32,7 @@ def packed(mixture: ContextMixture) -> Packed:
     if mixture.mixer not in _known:
         state = {name: compressed(array) for name, array in mixture.mixer.state().items()}
         _known[mixture.mixer] = {
-            "version": VERSION,
+            "version": mixture.mixer.version,
             "n_tokens": len(mixture.text),
             "tokens": compressed(mixture.text),
             "state": state,
@@ -61,11 +60,13 @@ def unpacked(record: Packed, tokenizer: Tokenizer) -> ContextMixture:
     expected = ContextMixer.fit(tokens, [0, 0]).state()  # its shapes do not depend on the text
     if type(state) is not dict or state.keys() != expected.keys():
         raise ValueError("context_mixing: the state has other parts than it should")
+    version = version_of(record)
     arrays = {name: decompressed(name, state[name], expected[name].shape, expected[name].dtype) for name in state}
     for name, array in arrays.items():
         if not bool((np.abs(array) <= LARGEST).all()):  # which is not true of NaN either
             raise ValueError(f"context_mixing: {name} contains values that no text gives")
-    return ContextMixture(ContextMixer.from_state(tokens, text, arrays), text)
+    mixer = ContextMixer.from_state(tokens, text, arrays, bpe=tokenizer.kind == "bpe", version=version)
+    return ContextMixture(mixer, text)
 
 
 def compressed(array: NDArray[Any]) -> Tensor:

@@ -164,7 +164,8 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False, seen: Se
             found[2].append(adaptive.losses(tokens, [rows], adaptive=True))
         seen(len(idx))
     if counted is not None:
-        found[1].append(counted.after(1).with_network(np.concatenate(found[0]), np.concatenate(sureness)))
+        share = mixture.mixer.shares.static
+        found[1].append(counted.after(1).with_network(np.concatenate(found[0]), np.concatenate(sureness), share))
     return [torch.from_numpy(np.concatenate(losses)) for losses in found]
 
 

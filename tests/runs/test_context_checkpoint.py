@@ -12,12 +12,15 @@ import pytest
 import torch
 
 from slmtui.cli import main
+from slmtui.data.bpe import train_bpe
 from slmtui.data.context_mixing.mixer import ContextMixer
+from slmtui.data.context_mixing.static import FIRST_SHARES
+from slmtui.data.tokenizer import BpeTokenizer
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
-from slmtui.model.context_mixture import ContextMixture
+from slmtui.model.context_mixture import ContextMixture, vocabulary
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
-from slmtui.runs.packed_mixture import compressed
+from slmtui.runs.packed_mixture import compressed, packed, unpacked
 from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
 from slmtui.session import begin, resume
@@ -158,7 +161,7 @@ def test_the_test_side_has_all_three_losses(make_phase: MakePhase, tmp_path: Pat
     assert found.adaptive_loss < found.mixed_loss < found.test_loss
 
 
-@pytest.mark.parametrize("version", [None, 1, 3])
+@pytest.mark.parametrize("version", [None, 1, 4])
 def test_counts_of_another_version_are_refused_with_the_reason(run: Run, tmp_path: Path, version: object) -> None:
     """The first version was not written down. What the network alone needs is still there."""
 
@@ -166,10 +169,29 @@ def test_counts_of_another_version_are_refused_with_the_reason(run: Run, tmp_pat
         record["context_mixing"].pop("version") if version is None else record["context_mixing"].update(version=version)
 
     path = resaved(run, tmp_path / "other.pt", other)
-    why = f"other.pt: its counts .* are of version {version or 1} of the context mixer, and this slmtui has version 2"
+    why = f"other.pt: its counts .* are of version {version or 1} of the context mixer, and this slmtui has version 3"
     with pytest.raises(CheckpointError, match=why):
         load_model(path)
     assert load_checkpoint(path, with_mixture=False).model.mixture is None
+
+
+def test_counts_of_the_second_version_predict_as_they_did() -> None:
+    """Every token may follow every other, and a network has the same share in texts of all sizes."""
+    text = "the cat and the dog went there; the dog and the other cat ate. " * 120
+    tokenizer = BpeTokenizer(train_bpe([text], 280), end=True)
+    record = packed(ContextMixture.fit(tokenizer.encode(text), tokenizer))
+    new, old = unpacked(record, tokenizer), unpacked(record | {"version": 2}, tokenizer)
+    assert packed(old)["version"] == 2
+    plain = ContextMixer.from_state(vocabulary(tokenizer), old.text, new.mixer.state())
+    plain.shares = FIRST_SHARES
+    assert plain.shares != new.mixer.shares
+    words = tokenizer.encode("the other dog ate the cat. ").astype(np.int64)
+    network = np.random.default_rng(1).dirichlet(np.ones(tokenizer.n_vocab), len(words))
+    for adaptive in (False, True):
+        known, found, now = (mixer.copy() for mixer in (plain, old.mixer, new.mixer))
+        losses = known.losses(words, [network], adaptive=adaptive)
+        assert np.array_equal(found.losses(words, [network], adaptive=adaptive), losses)
+        assert not np.allclose(now.losses(words, [network], adaptive=adaptive), losses)
 
 
 Packed = dict[str, Any]

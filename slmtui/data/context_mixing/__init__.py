@@ -16,6 +16,7 @@ What the vocabulary leaves no choice about costs nothing.
     lending      the tables for compiled functions, without what numba would spend on owning them
     mixing       one bit: predict, learn
     kernels      whole texts, and the distribution of the next token
+    successors   which tokens never follow which
     static       how counts are mixed that stay as they are
     branch       a completion that goes on with them, and learns from its prompt
     mixer        the class that the rest of slmtui uses

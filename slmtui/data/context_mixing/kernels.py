@@ -26,17 +26,22 @@ from slmtui.data.context_mixing.tables import IN_BUCKET, WEIGHING_RATE, Scratch,
 from slmtui.data.context_mixing.vocabulary import ByteTree
 
 # Of what is counted and of what is made of it: a state of another version would not mean what it meant. 1, until
-# 2026-11-27, had coarser classes of probabilities. numba keeps what it compiled from this file until the file changes,
-# whatever becomes of the others that it calls: so with each change of theirs this number rises.
-VERSION = 2
+# 2026-11-27, had coarser classes of probabilities. 2, until the day after, knew nothing of successors, and gave a
+# network the same share for all sizes of text; it is still read, without the one and with the other. numba keeps what
+# it compiled from this file until the file changes, whatever becomes of the others that it calls: so with each change
+# of theirs this number rises.
+VERSION, OLDEST = 3, 2
 # Learn nothing; only count, without predicting; predict, and learn everything; predict, and learn how to mix counts
 # that stay as they are (static.py).
 FROZEN, COUNTING, LEARNING, WEIGHING = 0, 1, 2, 3
 DOCUMENT_END = 0  # the byte that stands for the end of a document in contexts; it is never predicted
 LEAST_MASS = 1e-4  # a set of tokens that is less likely together is not looked into
 LEAST_SHARE, MOST_SURE = 1e-9, 12.0  # of a network
+NOT_KNOWN = -1  # instead of the token before
+UNEXPECTED = 1e-4  # probability of all tokens together that may not follow
 # Of a type, since numba compiles a function anew for each plain constant that it is called with.
 NO_BITS, ENDING, FIRST_HALF, SECOND_HALF, NOTHING = np.int64(0), np.int64(0), np.int64(1), np.int64(2), np.bool_(False)
+ALL = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
 class Place(NamedTuple):
@@ -58,6 +63,29 @@ def first_with_bit(tree: ByteTree, low: int, high: int, depth: int, bit: int) ->
         else:
             low = middle + 1
     return low
+
+
+@njit(cache=True, error_model="numpy")
+def may_follow(tree: ByteTree, before: int, low: int, high: int) -> bool:
+    """Whether one of the tokens low … high − 1 may follow the one `before`, -1 where all may."""
+    if before < 0:
+        return low < high
+    first, last = low >> 6, (high - 1) >> 6
+    for word in range(first, last + 1):
+        bits = tree.successors[before, word]
+        if word == first:
+            bits &= ALL << np.uint64(low & 63)
+        if word == last:
+            bits &= ALL >> np.uint64(63 - (high - 1 & 63))
+        if bits:
+            return low < high
+    return False
+
+
+@njit(cache=True, error_model="numpy")
+def is_choice(tree: ByteTree, before: int, low: int, middle: int, high: int) -> bool:
+    """Whether the next token may be one of low … middle − 1 as well as one of middle … high − 1."""
+    return low < middle < high and may_follow(tree, before, low, middle) and may_follow(tree, before, middle, high)
 
 
 @njit(cache=True, error_model="numpy")
@@ -96,30 +124,39 @@ def _decide(t: Tables, w: Scratch, node: int, bits: int, decision: int, network:
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def read(
-    t: Tables, w: Scratch, tree: ByteTree, tokens: NDArray[np.int64], sums: NDArray[np.float64],
+    t: Tables, w: Scratch, tree: ByteTree, tokens: NDArray[np.int64], before: int, sums: NDArray[np.float64],
     mode: int, losses: NDArray[np.float64],
 ) -> None:  # fmt: skip
     """Read tokens, (n,) ids, and write the loss of each in nats into `losses`, (n,); nothing where only counting.
 
-    sums: (n, V + 1), the network's probabilities of each token, summed up by rank; (0, 0) if it takes no part.
+    before: the token before them, -1 if it is not known. sums: (n, V + 1), the network's probabilities of each token,
+    summed up by rank; (0, 0) if it takes no part.
     """
-    _read(lent_tables(t), lent_scratch(w), lent_tree(tree), tokens, sums, mode, losses)
+    _read(lent_tables(t), lent_scratch(w), lent_tree(tree), tokens, before, sums, mode, losses)
 
 
 @njit(cache=True, error_model="numpy")
-def _read(t, w, tree, tokens, sums, mode, losses):
+def _read(t, w, tree, tokens, before, sums, mode, losses):
     none, counts = np.zeros(0), mode in (COUNTING, LEARNING)
     for k in range(len(tokens)):
         rank = tree.ranks[tokens[k]]
         row = sums[k] if len(sums) else none
         low, high, depth, loss = np.int64(0), np.int64(len(tree.lengths)), np.int64(0), 0.0
         length = tree.lengths[rank]
+        last = tokens[k - 1] if k else before
+        if len(tree.successors) == 0:
+            last = NOT_KNOWN
+        excluded = tree.n_excluded[last] if last >= 0 else NO_BITS
+        unexpected = excluded > 0 and not may_follow(tree, last, rank, rank + 1)
+        if unexpected:
+            last = NOT_KNOWN
         while high - low > 1 or depth < length:
             hash_contexts(t, w.hashes)
             if tree.lengths[low] == depth and high - low > 1:  # may end here
-                find_buckets(t, w, ENDING, low, counts)
                 bit = 1 if length == depth else 0
-                loss += _decide(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(row, low, high), bit, mode)
+                if is_choice(tree, last, low, low + 1, high):
+                    find_buckets(t, w, ENDING, low, counts)
+                    loss += _decide(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(row, low, high), bit, mode)
                 if bit:
                     break
                 low += 1
@@ -128,7 +165,7 @@ def _read(t, w, tree, tokens, sums, mode, losses):
             for decision in range(1, 9):
                 bit = byte >> (8 - decision) & 1
                 middle = first_with_bit(tree, low, high, depth, 8 - decision)
-                if low < middle < high:
+                if is_choice(tree, last, low, middle, high):
                     half = FIRST_HALF if decision < 5 else SECOND_HALF
                     if found != half:
                         value = NO_BITS + (depth == 0) if half == FIRST_HALF else bits >> (decision - 5)
@@ -147,23 +184,30 @@ def _read(t, w, tree, tokens, sums, mode, losses):
                 slow_down(t)
         if length == 0:
             append_byte(t, np.int64(DOCUMENT_END), counts)
-        losses[k] = loss
+        if unexpected:
+            loss = math.log(excluded / UNEXPECTED)
+        elif excluded > 0:
+            loss -= math.log(1 - UNEXPECTED)
+        losses[k] = loss if mode != COUNTING else 0.0
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def distribution(
-    t: Tables, w: Scratch, tree: ByteTree, sums: NDArray[np.float64], place: Place, out: NDArray[np.float64]
-) -> None:
+    t: Tables, w: Scratch, tree: ByteTree, before: int, sums: NDArray[np.float64], place: Place,
+    out: NDArray[np.float64],
+) -> None:  # fmt: skip
     """The probability of each token as the next one, by rank, into `out`, (V,); they sum to one.
 
-    sums: (V + 1,), or (0,), as in `read`. `place` is room for where the text stands, which is the same afterwards.
+    before, sums: as in `read`, sums (V + 1,) or (0,). `place` is room for where the text stands, which is the same
+    afterwards.
     """
-    _distribution(lent_tables(t), lent_scratch(w), lent_tree(tree), sums, place, out)
+    _distribution(lent_tables(t), lent_scratch(w), lent_tree(tree), before, sums, place, out)
 
 
 @njit(cache=True, error_model="numpy")
-def _distribution(t, w, tree, sums, place, out):
+def _distribution(t, w, tree, before, sums, place, out):
     _keep(t, place)
+    last = before if len(tree.successors) else NOT_KNOWN
     # Sets of tokens that agree in their first bytes: low, high, how many bytes; and how likely each set is.
     sets = np.empty((len(out) + 1, 3), np.int64)
     masses = np.empty(len(out) + 1)
@@ -175,45 +219,59 @@ def _distribution(t, w, tree, sums, place, out):
         if high - low == 1:
             out[low] = mass
         elif mass < LEAST_MASS:
-            _share_out(sums, low, high, mass, out)
+            _share_out(tree, last, sums, low, high, mass, out)
         else:
             _restore(t, place)
             for byte in tree.token_bytes[low, :depth]:
                 append_byte(t, np.int64(byte), NOTHING)
-            waiting = _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting)
+            waiting = _split(t, w, tree, last, sums, low, high, depth, mass, out, sets, masses, waiting)
     _restore(t, place)
+    excluded = tree.n_excluded[last] if last >= 0 else NO_BITS
+    if excluded > 0:
+        for rank in range(len(out)):
+            is_possible = may_follow(tree, last, rank, rank + 1)
+            out[rank] = out[rank] * (1 - UNEXPECTED) if is_possible else UNEXPECTED / excluded
 
 
 @njit(cache=True, error_model="numpy")
-def _share_out(sums, low, high, mass, out):
-    total = sums[high] - sums[low] if len(sums) else 0.0
+def _share_out(tree, last, sums, low, high, mass, out):
+    total, possible = sums[high] - sums[low] if len(sums) else 0.0, 0.0
     for rank in range(low, high):
-        share = (sums[rank + 1] - sums[rank]) / total if total > 0 else 1 / (high - low)
-        out[rank] = mass * share
+        out[rank] = may_follow(tree, last, rank, rank + 1)
+        possible += out[rank]
+    for rank in range(low, high):
+        out[rank] = mass * ((sums[rank + 1] - sums[rank]) / total if total > 0 else out[rank] / possible)
 
 
 @njit(cache=True, error_model="numpy")
-def _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting):
+def _split(t, w, tree, last, sums, low, high, depth, mass, out, sets, masses, waiting):
     """Split a set of tokens by whether they end at `depth`, else by their next byte; how many sets then wait."""
     hash_contexts(t, w.hashes)
     if tree.lengths[low] == depth:
-        find_buckets(t, w, ENDING, low, NOTHING)
-        p = predict(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(sums, low, high))
+        if is_choice(tree, last, low, low + 1, high):
+            find_buckets(t, w, ENDING, low, NOTHING)
+            p = predict(t, w, END_NODE, NO_BITS, NO_BITS, end_logit(sums, low, high))
+        else:
+            p = 1.0 if may_follow(tree, last, low, low + 1) else 0.0
         out[low] = mass * p
         low, mass = low + 1, mass * (1 - p)
+        if mass == 0:
+            for rank in range(low, high):
+                out[rank] = 0.0
+            return waiting
     # The first half of the byte, then the second for each of its values: the contexts have a bucket for each.
     halves = np.empty((17, 3), np.int64)
     half_masses = np.empty(17)
     halves[0, 0], halves[0, 1], halves[0, 2], half_masses[0] = 1, low, high, mass
     find_buckets(t, w, FIRST_HALF, NO_BITS + (depth == 0), NOTHING)
-    n = _halve(t, w, tree, sums, depth, halves, half_masses, 1, 16)
+    n = _halve(t, w, tree, last, sums, depth, halves, half_masses, 1, 16)
     nodes = np.empty((17, 3), np.int64)
     node_masses = np.empty(17)
     for i in range(n):
         nodes[0], node_masses[0] = halves[i], half_masses[i]
         if halves[i, 2] - halves[i, 1] > 1:
             find_buckets(t, w, SECOND_HALF, halves[i, 0], NOTHING)
-        for j in range(_halve(t, w, tree, sums, depth, nodes, node_masses, 1, 256)):
+        for j in range(_halve(t, w, tree, last, sums, depth, nodes, node_masses, 1, 256)):
             sets[waiting, 0], sets[waiting, 1], sets[waiting, 2] = nodes[j, 1], nodes[j, 2], depth + 1
             masses[waiting] = node_masses[j]
             waiting += 1
@@ -221,7 +279,7 @@ def _split(t, w, tree, sums, low, high, depth, mass, out, sets, masses, waiting)
 
 
 @njit(cache=True, error_model="numpy")
-def _halve(t, w, tree, sums, depth, nodes, masses, n, until):
+def _halve(t, w, tree, last, sums, depth, nodes, masses, n, until):
     """Nodes (bits so far, low, high) are halved by one bit after the other until their bits are at least `until`."""
     while nodes[0, 0] < until:
         kept = n
@@ -231,14 +289,16 @@ def _halve(t, w, tree, sums, depth, nodes, masses, n, until):
             while bits >> decision:
                 decision += 1
             middle = first_with_bit(tree, low, high, depth, 8 - decision)
-            if low < middle < high:
+            if is_choice(tree, last, low, middle, high):
                 network = logit_between(sums, low, middle, high)
                 p = predict(t, w, node_in_half(bits, decision), bits, decision, network)
                 nodes[n, 0], nodes[n, 1], nodes[n, 2], masses[n] = bits * 2 + 1, middle, high, mass * p
                 n += 1
                 nodes[i, 0], nodes[i, 2], masses[i] = bits * 2, middle, mass * (1 - p)
+            elif may_follow(tree, last, middle, high):
+                nodes[i, 0], nodes[i, 1] = bits * 2 + 1, middle
             else:
-                nodes[i, 0] = bits * 2 + (1 if middle == low else 0)
+                nodes[i, 0], nodes[i, 2] = bits * 2, middle
     return n
 
 

@@ -47,4 +47,7 @@ def lent_scratch(w: Scratch) -> Scratch:
 
 @njit(cache=True)
 def lent_tree(tree: ByteTree) -> ByteTree:
-    return ByteTree(_lent(tree.token_bytes), _lent(tree.lengths), _lent(tree.ranks), _lent(tree.ids))
+    return ByteTree(
+        _lent(tree.token_bytes), _lent(tree.lengths), _lent(tree.ranks), _lent(tree.ids), _lent(tree.successors),
+        _lent(tree.n_excluded),
+    )  # fmt: skip

@@ -14,22 +14,29 @@ from slmtui.data.context_mixing.kernels import (
     COUNTING,
     FROZEN,
     LEARNING,
+    NOT_KNOWN,
+    VERSION,
     WEIGHING,
     Place,
     distribution,
     read,
 )
 from slmtui.data.context_mixing.static import (
+    FIRST_SHARES,
     CountedText,
+    Shares,
     Static,
     Tokens,
     averaged,
     first_mixing,
+    last_of,
     network_share,
     parts_of,
+    shares_of,
     sureness_of,
     with_end,
 )
+from slmtui.data.context_mixing.successors import with_successors
 from slmtui.data.context_mixing.tables import (
     CHANGES,
     GROWING,
@@ -46,9 +53,9 @@ from slmtui.data.context_mixing.vocabulary import ByteTree, byte_tree, n_bytes_o
 from slmtui.data.ngram_baseline import fit_ngram
 
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
-# The weight that a network begins with, and what it takes from those of the counts; the static one is that of mixers
-# without `Static`, which mix with weights that were learned while counts learned on.
-ADAPTIVE_SHARE, STATIC_SHARE = 0.25, 0.5
+# The weight that a network begins with beside counts that stay as they are, of mixers without `Static`, which mix with
+# weights that were learned while counts learned on.
+STATIC_SHARE = 0.5
 LEAST = 1e-12  # probability of a token by a network
 STATIC = "static_"  # before the names of what `Static` mixes with, in a state
 ROOM = 1 << 16  # bytes that the text's array grows by
@@ -63,31 +70,40 @@ class ContextMixer:
     predicts of those after it, and of none before.
     """
 
-    def __init__(self, tree: ByteTree, tables: Tables, static: Static | None = None) -> None:
+    def __init__(
+        self, tree: ByteTree, tables: Tables, shares: Shares, static: Static | None = None, version: int = VERSION
+    ) -> None:
         self._tree, self._tables, self._static = tree, tables, static
+        self.shares, self.version = shares, version
         self._end = np.zeros(0, np.int64)  # the last tokens, as many as an n-gram model may know
         self._scratch = new_scratch()
         self._lock = RLock()  # of branches, which take turns
-        self._shares: dict[float, NDArray[np.float32]] = {}  # the weights with a network's share
+        self._shared: dict[float, NDArray[np.float32]] = {}  # the weights with a network's share
         self._inside: Branch | None = None  # the branch whose changes are in the tables
         self._place = Place(
             tables.registers.copy(), tables.words.copy(), tables.match_length.copy(), tables.match_place.copy()
         )
 
     @classmethod
-    def fit(cls, vocabulary: Sequence[bytes], tokens: ArrayLike, *, static: bool = True) -> ContextMixer:
+    def fit(
+        cls, vocabulary: Sequence[bytes], tokens: ArrayLike, *, static: bool = True, bpe: bool = False
+    ) -> ContextMixer:
         """vocabulary: the bytes of each id; b"" for the end of a document. tokens: the training text, (n,) ids.
 
-        static: whether it is to predict without learning, too, which costs half as much again.
+        static: whether it is to predict without learning, too, which costs half as much again. bpe: whether the tokens
+        are those of a byte-pair encoding, with ids in the order of its merges.
         """
         text = np.asarray(tokens, np.int64)
         tree = byte_tree(vocabulary)
+        if bpe:
+            tree = with_successors(tree, text)
         n_bytes = n_bytes_of(tree, text)
-        mixer = cls(tree, new_tables(n_bytes))
+        shares = shares_of(n_bytes)
+        mixer = cls(tree, new_tables(n_bytes), shares)
         if n_bytes <= TWO_PASSES:  # what was learned of the counts' worth is kept; they begin anew
             mixer._read(text, LEARNING)
             fresh = new_tables(n_bytes)._asdict()
-            mixer = cls(tree, mixer._tables._replace(**{name: fresh[name] for name in GROWING}))
+            mixer = cls(tree, mixer._tables._replace(**{name: fresh[name] for name in GROWING}), shares)
         if not static or len(text) < 2:  # an n-gram model needs two
             mixer._read(text, LEARNING)
         else:
@@ -110,7 +126,10 @@ class ContextMixer:
     def copy(self) -> ContextMixer:
         """A mixer that may read on by itself."""
         self._settle()
-        mixer = ContextMixer(self._tree, Tables._make(array.copy() for array in self._tables), self._static)
+        return self._with(Tables._make(array.copy() for array in self._tables))
+
+    def _with(self, tables: Tables) -> ContextMixer:
+        mixer = ContextMixer(self._tree, tables, self.shares, self._static, self.version)
         mixer._end = self._end
         return mixer
 
@@ -125,9 +144,7 @@ class ContextMixer:
             own = {name: tables[name].copy() for name in GROWING if name != "buckets"}
             own["buckets"] = empty_buckets(len(tables["buckets"]))
             own["buckets"][:] = tables["buckets"]
-            mixer = ContextMixer(self._tree, self._tables._replace(**own), self._static)
-            mixer._end = self._end
-            return mixer
+            return self._with(self._tables._replace(**own))
 
     @property
     def size(self) -> int:
@@ -158,7 +175,7 @@ class ContextMixer:
         if network is None:
             return counted.losses
         of_tokens = np.maximum(network[np.arange(len(text)), text], LEAST)
-        return counted.with_network(-np.log(of_tokens), sureness_of(network))
+        return counted.with_network(-np.log(of_tokens), sureness_of(network), self.shares.static)
 
     def counted(self, tokens: ArrayLike) -> CountedText | None:
         """What counts as they are say of (n,) tokens, if they were next; None for a mixer without `Static`."""
@@ -190,20 +207,22 @@ class ContextMixer:
         return self._distribution(self._end, network, adaptive, {})
 
     def _distribution(
-        self, end: Tokens, network: FloatArray | None, adaptive: bool, own: Mapping[str, Any]
+        self, end: Tokens, network: FloatArray | None, adaptive: bool, own: Mapping[str, Any], *, cut: bool = False
     ) -> FloatArray:
-        """The same after a text that ends so, and has its `own` place in the tables."""
+        """The same after a text that ends so, and has its `own` place in the tables. cut: as in `Branch`."""
+        before = NOT_KNOWN if cut else last_of(end)
         static = None if adaptive else self._static
         ngram = None if static is None else next(static.rows(end, np.zeros(1, np.int64)))
         row = network if ngram is None else ngram[0]
-        sums = np.zeros(0) if row is None else self._sums(row[None])[0]
+        sums = np.zeros(0) if row is None else self._sums(row[None], np.array([before]))[0]
         tables = self._mixing(row is not None, adaptive)._replace(**own)
         by_rank = np.empty(len(self._tree.ids))
-        distribution(tables, self._scratch, self._tree, sums, self._place, by_rank)
+        distribution(tables, self._scratch, self._tree, before, sums, self._place, by_rank)
         counted = by_rank[self._tree.ranks]
         if ngram is None or network is None:
             return counted
-        return averaged(counted, network, network_share(sureness_of(ngram), sureness_of(network[None])))
+        share = network_share(sureness_of(ngram), sureness_of(network[None]), self.shares.static)
+        return averaged(counted, network, share)
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What `from_state` needs beside the training text: what its counts are worth."""
@@ -214,35 +233,47 @@ class ContextMixer:
 
     @classmethod
     def from_state(
-        cls, vocabulary: Sequence[bytes], tokens: ArrayLike, state: Mapping[str, NDArray[Any]]
-    ) -> ContextMixer:
-        """The mixer that was fitted on these tokens and returned this `state()`. Its counts are counted again."""
+        cls, vocabulary: Sequence[bytes], tokens: ArrayLike, state: Mapping[str, NDArray[Any]], *, bpe: bool = False,
+        version: int = VERSION,
+    ) -> ContextMixer:  # fmt: skip
+        """The mixer of this version that was fitted on these tokens and returned this `state()`.
+
+        Its counts are counted again.
+        """
         text, tree = np.asarray(tokens, np.int64), byte_tree(vocabulary)
+        n_bytes, is_old = n_bytes_of(tree, text), version < VERSION
+        if bpe and not is_old:
+            tree = with_successors(tree, text)
         arrays = {name: array.copy() for name, array in state.items()}
         mixing = {name: arrays.pop(STATIC + name) for name in MIXING if STATIC + name in arrays}
         static = Static(mixing, fit_ngram(text, len(tree.ids))) if mixing else None
-        mixer = cls(tree, new_tables(n_bytes_of(tree, text))._replace(**arrays), static)
+        shares = FIRST_SHARES if is_old else shares_of(n_bytes)
+        mixer = cls(tree, new_tables(n_bytes)._replace(**arrays), shares, static, version)
         mixer._read(text, COUNTING)
         return mixer
 
     def _read(self, text: Tokens, mode: int, network: FloatArray | None = None) -> FloatArray:
         self._settle()
         if mode == LEARNING:
-            self._shares.clear()
+            self._shared.clear()
         self._reserve(n_bytes_of(self._tree, text))
-        losses = np.zeros(len(text))
-        sums = np.zeros((0, 0)) if network is None else self._sums(network)
+        losses, before = np.zeros(len(text)), last_of(self._end)
+        sums = np.zeros((0, 0)) if network is None else self._sums(network, _before_each(text, before))
         tables = self._mixing(network is not None, mode == LEARNING, learn=mode == LEARNING)
-        read(tables, self._scratch, self._tree, text, sums, mode, losses)
+        read(tables, self._scratch, self._tree, text, before, sums, mode, losses)
         self._end = with_end(self._end, text)
         return losses
 
-    def _read_static(self, static: Static, tables: Tables, end: Tokens, text: Tokens, mode: int) -> CountedText:
-        """Read a text after one that ends so, beside what the n-gram model says."""
+    def _read_static(
+        self, static: Static, tables: Tables, end: Tokens, text: Tokens, mode: int, *, cut: bool = False
+    ) -> CountedText:
+        """Read a text after one that ends so, beside what the n-gram model says. cut: as in `Branch`."""
         counted, done = CountedText(np.zeros(len(text)), np.zeros(len(text))), 0
+        before = _before_each(text, NOT_KNOWN if cut else last_of(end))
         for rows in static.rows(end, text):
             piece = slice(done, done + len(rows))
-            read(tables, self._scratch, self._tree, text[piece], self._sums(rows), mode, counted.losses[piece])
+            sums, losses = self._sums(rows, before[piece]), counted.losses[piece]
+            read(tables, self._scratch, self._tree, text[piece], int(before[done]), sums, mode, losses)
             counted.sureness[piece] = sureness_of(rows)
             done += len(rows)
         return counted
@@ -257,21 +288,21 @@ class ContextMixer:
         weights = self._tables.weights
         if not network or weights[:, NETWORK].any():
             return self._tables
-        share = ADAPTIVE_SHARE if adaptive else STATIC_SHARE
-        if share not in self._shares:
+        share = self.shares.adaptive if adaptive else STATIC_SHARE
+        if share not in self._shared:
             shared = weights * np.float32(1 - share)
             shared[:, NETWORK] = share
-            self._shares[share] = shared
-        tables = self._tables._replace(weights=self._shares[share])
+            self._shared[share] = shared
+        tables = self._tables._replace(weights=self._shared[share])
         if learn:
-            del self._shares[share]
+            del self._shared[share]
             self._tables = tables
         return tables
 
-    def _sums(self, network: FloatArray) -> FloatArray:
-        """(n, V) by id -> (n, V + 1): sums by rank."""
+    def _sums(self, network: FloatArray, before: Tokens) -> FloatArray:
+        """(n, V) by id -> (n, V + 1): sums by rank, of what may follow the tokens before, (n,)."""
         sums = np.zeros((len(network), network.shape[1] + 1))
-        np.cumsum(network[:, self._tree.ids], axis=1, out=sums[:, 1:])
+        np.cumsum(network[:, self._tree.ids] * self._tree.may_follow(before), axis=1, out=sums[:, 1:])
         return sums
 
     def _settle(self) -> None:
@@ -288,3 +319,8 @@ class ContextMixer:
             longer = np.zeros(needed + ROOM, np.uint8)
             longer[: len(text)] = text
             self._tables = self._tables._replace(text=longer)
+
+
+def _before_each(text: Tokens, before: int) -> Tokens:
+    """The token before each of a text, (n,), of which `before` is the one before all."""
+    return np.concatenate([[before], text[:-1]])[: len(text)].astype(np.int64)

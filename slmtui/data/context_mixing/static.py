@@ -11,6 +11,7 @@ it would be drawn from it again.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
@@ -26,12 +27,31 @@ from slmtui.data.ngram_baseline import TOKEN_LIMIT, stretches
 PARTS = 10  # of the training text; the first is counted before anything is weighed
 MOST_WEIGHED = 300_000  # bytes of all parts together
 FIRST_SHARE = 0.35  # the weight that the n-gram model begins with, and what it takes from those of the counts
-NETWORK_SHARE = 0.2  # of a network that is as sure as the n-gram model, which stands for the counts
 REACH = HIGHEST_ORDER - 1  # tokens before the next one that the n-gram model may know
 VALUES_AT_ONCE = 1 << 18  # of distributions, which bounds the memory
 
 Tokens = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
+
+
+class Shares(NamedTuple):
+    """What a network's probabilities weigh beside the counts': the larger the text, the more.
+
+    static: in the average, for a network that is as sure as the n-gram model, which stands for the counts. adaptive:
+    the weight that it begins with as an input of the mixer, and what it takes from those of the counts.
+    """
+
+    static: float
+    adaptive: float
+
+
+FIRST_SHARES = Shares(0.2, 0.25)  # for all sizes, in mixers of version 2
+
+
+def shares_of(n_bytes: int) -> Shares:
+    """Of a training text of so many bytes. Measured on texts of 2 KB to 4.5 MB (docs/log.md)."""
+    tenfold, from_100_kb = (max(0.0, math.log10(max(1, n_bytes) / size)) for size in (5e3, 1e5))
+    return Shares(min(0.2 + 0.12 * tenfold, 0.6), min(0.25 + 0.15 * from_100_kb, 0.4))
 
 
 @dataclass(frozen=True)
@@ -61,11 +81,10 @@ class CountedText(NamedTuple):
         """Without the first n tokens."""
         return CountedText(self.losses[n:], self.sureness[n:])
 
-    def with_network(self, losses: FloatArray, sureness: FloatArray) -> FloatArray:
-        """The losses, (n,), of counts and network together."""
-        together: FloatArray = -np.log(
-            averaged(np.exp(-self.losses), np.exp(-losses), network_share(self.sureness, sureness))
-        )
+    def with_network(self, losses: FloatArray, sureness: FloatArray, share: float) -> FloatArray:
+        """The losses, (n,), of counts and network together. share: `Shares.static`."""
+        shares = network_share(self.sureness, sureness, share)
+        together: FloatArray = -np.log(averaged(np.exp(-self.losses), np.exp(-losses), shares))
         return together
 
 
@@ -75,9 +94,9 @@ def sureness_of(rows: FloatArray) -> FloatArray:
     return sureness
 
 
-def network_share(ngram: FloatArray, network: FloatArray) -> FloatArray:
+def network_share(ngram: FloatArray, network: FloatArray, share: float) -> FloatArray:
     """What the network weighs beside counts, 0 to 1, from how sure the n-gram model and it are."""
-    return NETWORK_SHARE * network / (NETWORK_SHARE * network + (1 - NETWORK_SHARE) * ngram)
+    return share * network / (share * network + (1 - share) * ngram)
 
 
 def averaged(counted: FloatArray, network: FloatArray, share: FloatArray) -> FloatArray:
@@ -117,3 +136,8 @@ def first_mixing(tables: Tables) -> dict[str, Any]:
 def with_end(before: Tokens, tokens: Tokens) -> Tokens:
     """The last tokens of a text that goes on, as many as an n-gram model may know."""
     return np.concatenate([before, tokens[-REACH:]])[-REACH:]
+
+
+def last_of(end: Tokens) -> int:
+    """The last token of a text that ends so, (m,); -1 for an empty one."""
+    return int(end[-1]) if len(end) else -1

@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+WORD_BITS = 64
+
 
 class ByteTree(NamedTuple):
     """The tokens in ascending order of their bytes; the empty string, the end of a document, comes first."""
@@ -16,6 +18,18 @@ class ByteTree(NamedTuple):
     lengths: NDArray[np.int64]  # (V,): by rank
     ranks: NDArray[np.int64]  # (V,): of each id
     ids: NDArray[np.int64]  # (V,): of each rank
+    # What may follow each token, by its id: a bit for each rank. (0, 0), and (0,), where that is not known.
+    successors: NDArray[np.uint64]  # (V, words)
+    n_excluded: NDArray[np.int64]  # (V,): how many may not
+
+    def may_follow(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which tokens may follow these, (n,) ids, or -1 for one that is not known -> (n, V) by rank."""
+        possible = np.ones((len(before), len(self.ids)), np.bool_)
+        if len(self.successors):
+            known = before >= 0
+            bits = np.unpackbits(self.successors[before[known]].view(np.uint8), axis=1, bitorder="little")
+            possible[known] = bits[:, : len(self.ids)].view(np.bool_)
+        return possible
 
 
 def byte_tree(tokens: Sequence[bytes]) -> ByteTree:
@@ -29,7 +43,7 @@ def byte_tree(tokens: Sequence[bytes]) -> ByteTree:
         token_bytes[rank, : lengths[rank]] = np.frombuffer(tokens[i], np.uint8)
     ranks = np.empty_like(ids)
     ranks[ids] = np.arange(len(ids))
-    return ByteTree(token_bytes, lengths, ranks, ids)
+    return ByteTree(token_bytes, lengths, ranks, ids, np.zeros((0, 0), np.uint64), np.zeros(0, np.int64))
 
 
 def n_bytes_of(tree: ByteTree, text: NDArray[np.int64]) -> int:

@@ -158,5 +158,6 @@ def why_not_done(action: str, run: RunListing | None) -> str:
     """Why nothing can be done with the run under the cursor, None for no run; "" if it can."""
     if run is None:
         return none_like_that()
-    other = action in ("resume", "stop") and run.alive != (action == "stop")  # of the two that share a key
-    return f"{run.name} is {run.state}" if other else ""
+    if action == "resume":
+        return why_not_resumed(run) or ""
+    return f"{run.name} is {run.state}" if action == "stop" and not run.alive else ""
