@@ -20,6 +20,7 @@ from textual.widgets import Button, Input, OptionList
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.screens.phases.screen import PhasesScreen
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.themes import THEMES
 from slmtui.console.ui_state import UIState
@@ -222,6 +223,28 @@ def test_what_is_remembered_of_a_project_is_of_no_other(tmp_path: Path, monkeypa
         in_project(f"p{number}").remember("phase", "x.toml")
     assert in_project("one").text("phase", "") == ""
     assert in_project("p119").text("phase", "") == "x.toml"
+
+
+async def test_a_phase_that_was_chosen_elsewhere_chooses_none_here(
+    tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    chosen: dict[str, Path | None] = {}
+    for name, keys in (("one", ("down",)), ("other", ()), ("one", ())):
+        phases = tmp_path / name / "phases"
+        phases.mkdir(parents=True, exist_ok=True)
+        for phase in ("quick", "zero"):
+            (phases / f"{phase}.toml").write_text(tiny_toml)
+        monkeypatch.chdir(tmp_path / name)
+        memory = UIState(tmp_path / "memory.json")
+        memory.remember("screen", "phases")
+        app = Console(Path("checkpoints"), log=Path("console.log"), ui_state=memory)
+        async with app.run_test(size=NARROW) as pilot:
+            await until(pilot, lambda app=app: isinstance(app.screen, PhasesScreen) and app.screen.draft)  # type: ignore[misc]
+            await pilot.press(*keys)
+            await until(pilot, lambda app=app, keys=keys: not keys or app.phase_file == Path("phases/zero.toml"))  # type: ignore[misc]
+            await until(pilot, lambda app=app: app.screen.inspector.runs_known)  # type: ignore[misc]
+            chosen[name] = app.phase_file
+    assert chosen == {"one": Path("phases/zero.toml"), "other": Path("phases/quick.toml")}
 
 
 async def test_the_question_at_leaving_keeps_names_as_they_are(make_console: MakeConsole, until: Until) -> None:

@@ -10,6 +10,7 @@ from textual.widgets import Input
 
 from slmtui.console.app import Console
 from slmtui.console.base import MODES
+from slmtui.console.dialogs.settings import SettingsDialog
 from slmtui.console.finding import keys_of
 from slmtui.console.screens.phases.phase_list import PhaseList
 from slmtui.console.screens.phases.screen import PhasesScreen
@@ -33,6 +34,7 @@ def test_every_screen_has_keys_to_be_found() -> None:
         ("train: log-y", "train", lambda app: app.screen.charts.view.log_y),
         ("run tiny-001", "train", lambda app: app.watched.name == "tiny-001"),
         ("phase tiny", "phases", lambda app: app.screen.query_one(PhaseList).path.stem == "tiny"),
+        ("settings", "data", lambda app: isinstance(app.screen, SettingsDialog)),
         ("theme light", "data", lambda app: app.theme == "slmtui-light"),
     ],
 )
@@ -52,7 +54,7 @@ async def test_what_is_found_is_gone_to_and_done(
 
         await until(pilot, lambda: first().lower().startswith(typed) and commands.highlighted == 0)
         await pilot.press("enter")
-        await until(pilot, lambda: app.current_mode == where and not app.screen.is_modal)
+        await until(pilot, lambda: app.current_mode == where and not isinstance(app.screen, CommandPalette))
         await until(pilot, lambda: so(app))
 
 

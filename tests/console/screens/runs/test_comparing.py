@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,35 @@ async def test_v_shows_two_runs_side_by_side_at_80_columns(checkpoints: Path) ->
         await opened.go_to("b-001")
         await opened.press("space", "v")
         assert "3 runs are marked; two can be compared" in opened.said
+
+
+@pytest.mark.parametrize("size", [(60, 15), NARROW])
+async def test_all_marked_runs_are_compared_by_what_decides_and_the_gate_is_shown(
+    checkpoints: Path, size: tuple[int, int]
+) -> None:
+    """A run that its network decides, one that its mixture does, and one that counts which learn on do, with a gate."""
+    losses, mixed, adaptive = [(3.0, 4.4), (2.0, 4.2)], (3.6, 3.7), (3.5, 3.0)
+    done_run(checkpoints, "a-001", losses=losses)
+    mixture = make_phase("b", model={"ngram_mix": 0.4}, training={"max_iters": 100})
+    happened = [started(mixture), *evaluations(losses, mixed=mixed)]
+    write_run(checkpoints, "b-001", mixture, [*happened, finished(happened)])
+    judged = make_phase("c", model={"context_mixing": True}, training={"max_iters": 100})
+    happened = [started(judged), *evaluations(losses, mixed=mixed, adaptive=adaptive)]
+    write_run(checkpoints, "c-001", judged, [*happened, replace(finished(happened), gate_failed=["val_bpb"])])
+    async with open_runs(checkpoints, size) as opened:
+        await opened.press("space", "j", "space", "j", "space")
+        await opened.until(lambda: len(opened.screen.marked) == 3)
+        rows = {name: opened.row(name) for name in opened.names}
+        best = {"a-001": (4.2, "network"), "b-001": (3.6, "mixed"), "c-001": (3.0, "adaptive")}
+        for name, (loss, decides) in best.items():
+            assert rows[name]["bpb"] == f"{loss * BITS:.2f}"
+            assert rows[name]["decides"] == decides
+        assert [rows[name]["gate"] for name in best] == ["", "", "failed"]
+        assert opened.table.virtual_size.width <= opened.table.size.width
+        for name in best:  # whichever has the cursor
+            await opened.go_to(name)
+            expected = {"a-001 · network": [4.4, 4.2], "b-001 · mixed": [*mixed], "c-001 · adaptive": [*adaptive]}
+            await opened.until(lambda: expected.items() <= opened.curves.items())  # noqa: B023
 
 
 async def test_with_nothing_marked_the_baseline_is_beside_the_run(checkpoints: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -162,6 +164,33 @@ async def test_a_training_of_another_process_is_announced_on_every_screen(
             if key == "c":
                 await pilot.press("escape")
         await until(pilot, lambda: "tiny-001" in text_of(app, "#phase-title"))  # and not the newest one, which is over
+    lock.release()
+
+
+async def test_the_time_to_go_counts_evaluations_and_the_memory_is_that_of_the_process(
+    make_console: MakeConsole, until: Until
+) -> None:
+    """A step a second, and an evaluation with its sample takes half a minute every ten steps."""
+    phase, began = written_runs.make_phase(training={"max_iters": 40}, evaluation={"interval": 10}), written_runs.BEGAN
+    happened: list[events.Event] = [written_runs.started(phase)]
+    happened += [
+        events.Step(step=n, time=began + n, loss=3.0, learning_rate=1e-3, grad_norm=1.0, tokens=64 * n)
+        for n in range(1, 11)
+    ]
+    (first, *_) = written_runs.evaluations([(3.0, 3.1)])
+    happened += [replace(first, step=10, time=began + 20), events.Sample(step=10, time=began + 40, prompt="", text="b")]
+    happened += [replace(happened[-3], step=11, time=began + 41)]
+    app = make_console("train")
+    run = written_runs.write_run(app.checkpoints, "tiny-001", phase, happened)
+    lock = run.lock()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: "11/40" in text_of(app, "#progress"))
+        # 29 steps, and three evaluations, the last of them at the end
+        await until(pilot, lambda: "1 min 59 s to go" in text_of(app, "#progress"))
+        assert " MB" not in text_of(app, "#progress"), "the memory of another process is not known"
+        app.trainer.run_now = run
+        await until(pilot, lambda: re.search(r"process [\d,]+ MB", text_of(app, "#progress")))
+        app.trainer.run_now = None
     lock.release()
 
 
