@@ -20,6 +20,7 @@ from torch import Tensor
 
 from slmtui.config.phase import SamplingSection
 from slmtui.inference.kv_cache import KVCache
+from slmtui.inference.prompt import BegunWord, Prompt
 from slmtui.inference.rows_apart import RowsApart
 from slmtui.model.copy_head import CopyHead
 from slmtui.model.gpt import GPT
@@ -53,6 +54,8 @@ class Row:
     sampling: Sampling
     stream: torch.Generator
     given: list[int] = field(default_factory=list)  # the tokens that it goes on with before one is drawn
+    word: BegunWord | None = None  # what the next tokens have to begin with
+    within: int = 0  # tokens that were drawn and only spell what the prompt has of its last word
 
 
 @dataclass(frozen=True)
@@ -78,16 +81,17 @@ class Batch:
         self._readers = [_Reader(network, apart=apart) for network in model.networks]
         self._mixed: Continued | None = None if model.mixture is None else model.mixture.begin([])
 
-    def join(self, prompt: np.ndarray, sampling: Sampling, seed: int, given: Sequence[int] = ()) -> Row:
-        """Begin with a prompt, (n,) token ids; ValueError if it has none.
+    def join(self, prompt: Prompt | np.ndarray, sampling: Sampling, seed: int, given: Sequence[int] = ()) -> Row:
+        """Begin with a prompt, or just with its (n,) token ids; ValueError if it has none.
 
         given: tokens that it goes on with before any is drawn; their probabilities are told as those of any others.
         """
-        ids = np.asarray(prompt, dtype=np.int64)
+        ids, word = prompt if isinstance(prompt, Prompt) else (prompt, None)
+        ids = np.asarray(ids, dtype=np.int64)
         if len(ids) == 0:
             raise ValueError("a prompt needs at least one token")
         stream = torch.Generator().manual_seed(seed)
-        row = Row(torch.as_tensor(ids, device=self._model.device), sampling, stream, list(given))
+        row = Row(torch.as_tensor(ids, device=self._model.device), sampling, stream, list(given), word)
         if self._mixed is not None:
             self._mixed.join(ids)
         self.rows.append(row)
@@ -110,9 +114,14 @@ class Batch:
             read = [reader.read(rows) for reader in self._readers]
         network = read[0].network if len(read) == 1 else torch.stack([one.network for one in read]).mean(dim=0)
         probabilities = network if self._mixed is None else self._mixed.probabilities(network)
+        if any(row.word for row in rows):
+            probabilities = torch.stack([_given_word(row.word, p) for row, p in zip(rows, probabilities, strict=True)])
         tokens = self._draw(probabilities)
         for row, token in zip(rows, tokens, strict=True):
             row.text = torch.cat([row.text, token[None]])
+            if row.word is not None:
+                row.within += row.word.has(int(token))
+                row.word = row.word.after(int(token))
         if not self._told:
             if self._mixed is not None:
                 self._mixed.go_on(tokens.tolist())
@@ -239,6 +248,16 @@ class _Read:
             for at, share in zip(view.at, repeated.tolist(), strict=True):
                 found[at] = share
         return found
+
+
+def _given_word(word: BegunWord | None, probabilities: Tensor) -> Tensor:
+    """The probabilities, (V,), of the tokens that spell a word that was begun."""
+    if word is None:
+        return probabilities
+    possible = word.possible().to(probabilities.device)
+    among = probabilities.masked_fill(~possible, 0.0)
+    total = among.sum()
+    return among / total if total > 0 else possible.to(among) / possible.sum()
 
 
 def _mean(shares: Sequence[float | None]) -> float | None:

@@ -5,13 +5,13 @@ Each row draws from its own seed, so a completion does not depend on what else i
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.batch import Batch, Draw, Sampling
+from slmtui.inference.prompt import DrawnText, Prompt, read_prompt
 from slmtui.inference.stopping import until_stop
 from slmtui.model.gpt import GPT
 
@@ -32,33 +32,36 @@ def complete(
     It ends after `n_tokens`, at the end of the document, or before the first of `stops`.
     """
     return until_stop(
-        _pieces(model, tokenizer, tokenizer.encode_prompt(prompt, before), n_tokens, sampling, seed), stops
+        _pieces(model, tokenizer, read_prompt(tokenizer, prompt, before), n_tokens, sampling, seed), stops
     )
 
 
 def _pieces(
-    model: GPT, tokenizer: Tokenizer, prompt: np.ndarray, n_tokens: int, sampling: Sampling, seed: int
+    model: GPT, tokenizer: Tokenizer, prompt: Prompt, n_tokens: int, sampling: Sampling, seed: int
 ) -> Iterator[str]:
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    text = DrawnText(tokenizer, prompt.word)
     for draw in generate(model, [prompt], n_tokens, sampling, [seed]):
         token = int(draw.tokens[0])
         if token == tokenizer.end:
             break
-        if piece := decoder.decode(tokenizer.token_bytes(token)):
+        if piece := text.add(token):
             yield piece
-    if rest := decoder.decode(b"", final=True):
+    if rest := text.rest():
         yield rest
 
 
 def generate(
-    model: GPT, prompts: Sequence[np.ndarray], n_tokens: int, sampling: Sampling, seeds: Sequence[int]
+    model: GPT, prompts: Sequence[Prompt | np.ndarray], n_tokens: int, sampling: Sampling, seeds: Sequence[int]
 ) -> Iterator[Draw]:
-    """Yield `n_tokens` draws that continue the prompts, (n,) token ids each.
+    """Yield `n_tokens` draws that continue the prompts, or just (n,) token ids each.
 
-    Raises ValueError if a prompt has no token. A model in training mode is in it again at each yield.
+    They are more where tokens only spell the last word of a prompt, which `Row.within` counts. Raises ValueError if a
+    prompt has no token. A model in training mode is in it again at each yield.
     """
     batch = Batch(model, apart=len(prompts) == 1)
     for prompt, seed in zip(prompts, seeds, strict=True):
         batch.join(prompt, sampling, seed)
-    for _ in range(n_tokens):
+    drawn = 0
+    while drawn < n_tokens + max((row.within for row in batch.rows), default=0):
         yield batch.step()
+        drawn += 1

@@ -6,7 +6,6 @@ slow, a screen runs this in a separate thread.
 
 from __future__ import annotations
 
-import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from slmtui.config.phase import SamplingSection
 if TYPE_CHECKING:
     from slmtui.data.tokenizer import Tokenizer
     from slmtui.inference.batch import Origin
+    from slmtui.inference.prompt import DrawnText
     from slmtui.model.gpt import GPT
 
 DEFAULTS = SamplingSection()  # the defaults of a phase
@@ -51,7 +51,7 @@ class Token:
     id: int
     text: str  # the whole characters that it completes; "" inside a character
     choices: tuple[Choice, ...]
-    origin: Origin | None = None  # None where a person chose it
+    origin: Origin | None = None  # None where a person chose it, or began the word
 
     @property
     def choice(self) -> Choice:
@@ -77,9 +77,11 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
 
     from slmtui.inference.batch import Sampling
     from slmtui.inference.generation import generate
+    from slmtui.inference.prompt import DrawnText, Prompt, read_prompt
 
     settings = request.settings
-    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    ids, word = read_prompt(tokenizer, request.prompt, request.before)
+    spelled = DrawnText(tokenizer, word)
     held: Token | None = None  # the newest token: if it is the last, it also gets the rest of an incomplete character
     ended = False
     for token in request.kept:
@@ -87,13 +89,12 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
             break
         if held is not None:
             yield held
-        held = replace(token, text=decoder.decode(tokenizer.token_bytes(token.id)))
-    ids = np.append(
-        tokenizer.encode_prompt(request.prompt, request.before), [token.id for token in request.kept]
-    ).astype(np.int64)
+        held = replace(token, text=spelled.add(token.id))
+        word = word and word.after(token.id)
+    ids = np.append(ids, [token.id for token in request.kept]).astype(np.int64)
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
-    left = 0 if ended else max(0, settings.tokens - len(request.kept))
-    for draw in generate(model, [ids], left, sampling, [settings.seed]):
+    left = 0 if ended else max(0, settings.tokens - spelled.n_tokens)
+    for draw in generate(model, [Prompt(ids, word)], left, sampling, [settings.seed]):
         token_id = int(draw.tokens[0])
         if token_id == tokenizer.end:
             break
@@ -102,17 +103,17 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
         probabilities = draw.probabilities[0]  # (V,)
         top, top_ids = probabilities.topk(min(CHOICES, len(probabilities)))
         choices = [
-            Choice(i, _alone(tokenizer, i), p, rank)
+            Choice(i, _alone(spelled, i, tokenizer.end), p, rank)
             for rank, (i, p) in enumerate(zip(top_ids.tolist(), top.tolist(), strict=True), start=1)
         ]
         if token_id not in top_ids:
             p = probabilities[token_id]
             rank = int((probabilities > p).sum()) + 1
-            choices.append(Choice(token_id, _alone(tokenizer, token_id), float(p), rank))
-        text = decoder.decode(tokenizer.token_bytes(token_id))
-        held = Token(token_id, text, tuple(choices), draw.origins[0])
+            choices.append(Choice(token_id, _alone(spelled, token_id, tokenizer.end), float(p), rank))
+        held = Token(token_id, spelled.add(token_id), tuple(choices), None if word else draw.origins[0])
+        word = word and word.after(token_id)
     if held is not None:
-        yield replace(held, text=held.text + decoder.decode(b"", final=True))
+        yield replace(held, text=held.text + spelled.rest())
 
 
 def branch(tokens: list[Token], place: int, choice: Choice) -> tuple[Token, ...]:
@@ -120,11 +121,11 @@ def branch(tokens: list[Token], place: int, choice: Choice) -> tuple[Token, ...]
     return (*tokens[:place], replace(tokens[place], id=choice.id, text=choice.text, origin=None))
 
 
-def _alone(tokenizer: Tokenizer, token: int) -> str:
+def _alone(spelled: DrawnText, token: int, end: int | None) -> str:
     """A token by itself; bytes that are no character are named as such, and so is the end of a document."""
-    if token == tokenizer.end:
+    if token == end:
         return "<end>"
-    data = tokenizer.token_bytes(token)
+    data = spelled.bytes_of(token)
     try:
         return data.decode()
     except UnicodeDecodeError:

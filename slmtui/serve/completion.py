@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import codecs
 import math
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
-
 from slmtui.inference.batch import Sampling
+from slmtui.inference.prompt import DrawnText, Prompt
 from slmtui.inference.stopping import StopSearch
 
 if TYPE_CHECKING:
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from slmtui.data.tokenizer import Tokenizer
 
 Finish = Literal["stop", "length"]
+END = "<|endoftext|>"
 LEAST_PROBABILITY = 1e-45  # float32's least: the logarithm of what was rounded to 0 must be finite
 
 
@@ -26,7 +25,7 @@ LEAST_PROBABILITY = 1e-45  # float32's least: the logarithm of what was rounded 
 class Wanted:
     """A completion that is asked for."""
 
-    prompt: np.ndarray  # (n,) token ids
+    prompt: Prompt
     tokens: int  # at most
     sampling: Sampling
     seed: int
@@ -55,7 +54,7 @@ class Completion:
         self.prompt_seconds = 0.0  # from here to its first token
         self.finish: Finish | None = None if wanted.tokens > 0 else "length"
         self._tokenizer = tokenizer
-        self._decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._text = DrawnText(tokenizer, wanted.prompt.word)
         self._search = StopSearch(wanted.stops)
         self._decoded = 0  # characters
         self._ready: list[str] = []  # not taken yet
@@ -65,15 +64,19 @@ class Completion:
 
     def add(self, token: int, probabilities: Tensor) -> None:
         """The next token, and the probabilities, (V,), that it was drawn with."""
+        if token == self._tokenizer.end:
+            self.n_tokens += 1
+            self._end("stop")
+            return
+        if not self._text.bytes_of(token):  # it only spells the last word of the prompt
+            self._text.add(token)
+            return
         self.n_tokens += 1
         if self.n_tokens == 1:
             self.prompt_seconds = time.monotonic() - self._begun
-        if token == self._tokenizer.end:
-            self._end("stop")
-            return
         if self.wanted.logprobs is not None:
             self._tokens.append(self._likely(token, probabilities))
-        text = self._decoder.decode(self._tokenizer.token_bytes(token))
+        text = self._text.add(token)
         self._decoded += len(text)
         self._give_out(self._search.add(text))
         if self._search.found:
@@ -96,7 +99,7 @@ class Completion:
         return text, tokens
 
     def _end(self, finish: Finish) -> None:
-        rest = self._decoder.decode(b"", final=True)
+        rest = self._text.rest()
         self._give_out(self._search.add(rest))
         self._give_out(self._search.rest())
         self.finish = "stop" if self._search.found else finish
@@ -109,20 +112,21 @@ class Completion:
     def _likely(self, token: int, probabilities: Tensor) -> LikelyToken:
         top, ids = probabilities.topk(min(self.wanted.logprobs or 0, len(probabilities)))
         own = log(float(probabilities[token]))
-        alternatives = {spelled(self._tokenizer, i): log(p) for i, p in zip(ids.tolist(), top.tolist(), strict=True)}
-        alternatives[spelled(self._tokenizer, token)] = own
-        return LikelyToken(spelled(self._tokenizer, token), own, alternatives, self._decoded)
+        likely = [(i, p) for i, p in zip(ids.tolist(), top.tolist(), strict=True) if p > 0]
+        alternatives = {self._spelled(i): log(p) for i, p in reversed(likely)}  # of two that look alike, the likelier
+        alternatives[self._spelled(token)] = own
+        return LikelyToken(self._spelled(token), own, alternatives, self._decoded)
+
+    def _spelled(self, token: int) -> str:
+        return END if token == self._tokenizer.end else spelled(self._text.bytes_of(token))
 
 
 def log(p: float) -> float:
     return math.log(max(p, LEAST_PROBABILITY))
 
 
-def spelled(tokenizer: Tokenizer, token: int) -> str:
+def spelled(data: bytes) -> str:
     """A token by itself; bytes that are no character as OpenAI spells them."""
-    if token == tokenizer.end:
-        return "<|endoftext|>"
-    data = tokenizer.token_bytes(token)
     try:
         return data.decode()
     except UnicodeDecodeError:

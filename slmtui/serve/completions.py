@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from slmtui.inference.batch import Sampling
+from slmtui.inference.prompt import Prompt, read_prompt
 from slmtui.serve.asked import CompletionBody, choices_of
 from slmtui.serve.asking import Answer, answers, parts, sampling_of, seed_after
 from slmtui.serve.completion import LikelyToken, Wanted, spelled
@@ -32,6 +33,7 @@ class Completions:
         self._n = choices_of(body, self._prompts)
         tokenizer = served.saved.tokenizer
         self._ids = [tokenizer.encode_prompt(prompt) for prompt in self._prompts]
+        begun = [read_prompt(tokenizer, prompt) for prompt in self._prompts]
         check_length(self._ids, "prompt")
         seed = body.own_seed()
         defaults = served.saved.phase.sampling
@@ -44,8 +46,8 @@ class Completions:
             )  # fmt: skip
         stops = defaults.stop if body.stops is None else body.stops
         self._wanted = [
-            Wanted(ids, tokens, sampling_of(body, served.saved), seed_after(seed, number), stops, body.logprobs)
-            for number, ids in enumerate(ids for ids in self._ids for _ in range(self._n))
+            Wanted(prompt, tokens, sampling_of(body, served.saved), seed_after(seed, number), stops, body.logprobs)
+            for number, prompt in enumerate(prompt for prompt in begun for _ in range(self._n))
         ]
         self._frame = {
             "id": f"cmpl-{int(time.time())}-{next(_NUMBERS)}",
@@ -102,7 +104,7 @@ class Completions:
         if not self._body.echo or self._body.logprobs is None:
             return [[] for _ in self._prompts]
         told = [
-            Wanted(ids[:1], len(ids) - 1, Sampling(0.0), 0, (), self._body.logprobs, tuple(ids[1:].tolist()))
+            Wanted(Prompt(ids[:1]), len(ids) - 1, Sampling(0.0), 0, (), self._body.logprobs, tuple(ids[1:].tolist()))
             for ids in self._ids
         ]
         return [answer.tokens for answer in await answers(self._served.engine, told)]
@@ -132,7 +134,7 @@ class Completions:
 
         tokenizer, start = self._served.saved.tokenizer, 0
         if echo and tokenizer.end is None:  # the first token has nothing before it that could predict it
-            first = spelled(tokenizer, int(self._ids[number][0]))
+            first = spelled(tokenizer.token_bytes(int(self._ids[number][0])))
             tell(first, None, None, 0)
             start = len(tokenizer.decode(self._ids[number][:1]))
         for token in before:

@@ -147,7 +147,7 @@ class Engine:
         config, mixture = self._model.config, self._model.mixture
         cached = 4 * config.block_size * config.n_embd * (2 * config.n_layer + 1)
         learns = mixture is not None and getattr(mixture, "adaptive", False)
-        return cached + (COUNTS_PER_TOKEN * len(job.wanted.prompt) if learns else 0)
+        return cached + (COUNTS_PER_TOKEN * len(job.wanted.prompt.ids) if learns else 0)
 
     def _leave(self, row: Row) -> None:
         self._batch.leave(row)

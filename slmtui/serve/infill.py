@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from slmtui.inference.batch import Sampling
+from slmtui.inference.prompt import Prompt, read_prompt
 from slmtui.serve.asked import InfillBody
 from slmtui.serve.asking import Answer, answers, sampling_of, seed_after
 from slmtui.serve.completion import Wanted
@@ -35,8 +36,8 @@ async def best_followed(
     following = tuple(tokenizer.encode(suffix[: 64 * FOLLOWING])[:FOLLOWING].tolist())
     texts = list(dict.fromkeys(answer.text for answer in found))
     asked = [
-        Wanted(tokenizer.encode_prompt(prefix + text, before)[-MOST_PROMPT_TOKENS:], len(following), Sampling(0.0), 0,
-               logprobs=0, given=following)
+        Wanted(Prompt(tokenizer.encode_prompt(prefix + text, before)[-MOST_PROMPT_TOKENS:]), len(following),
+               Sampling(0.0), 0, logprobs=0, given=following)
         for text in texts
     ]  # fmt: skip
     told = await answers(served.engine, asked)
@@ -61,11 +62,11 @@ class Infill:
         tokenizer, usual = served.saved.tokenizer, served.saved.phase.sampling
         self._prefix = body.input_prefix + body.prompt
         self._before = [extra.text for extra in body.input_extra or [] if extra.text]
-        ids = tokenizer.encode_prompt(self._prefix, self._before)
+        ids, word = read_prompt(tokenizer, self._prefix, self._before)
         self._truncated = len(ids) > MOST_PROMPT_TOKENS
         tokens = usual.tokens if body.n_predict in (None, -1) else int(body.n_predict or 0)
         self._wanted = Wanted(
-            ids[-MOST_PROMPT_TOKENS:], tokens, sampling_of(body, served.saved), body.own_seed(),
+            Prompt(ids[-MOST_PROMPT_TOKENS:], word), tokens, sampling_of(body, served.saved), body.own_seed(),
             usual.stop if body.stops is None else body.stops,
             seconds=float("inf") if body.t_max_predict_ms is None else body.t_max_predict_ms / 1000,
         )  # fmt: skip
@@ -100,10 +101,10 @@ class Infill:
             "stopping_word": answer.stop,
             "model": self._name,
             "tokens_predicted": answer.n_tokens,
-            "tokens_evaluated": len(self._wanted.prompt),
+            "tokens_evaluated": len(self._wanted.prompt.ids),
             "tokens_cached": 0,
             "truncated": self._truncated,
-            "timings": _timings("prompt", len(self._wanted.prompt), prompt_ms)
+            "timings": _timings("prompt", len(self._wanted.prompt.ids), prompt_ms)
             | _timings("predicted", answer.n_tokens, predicted_ms),
         }
         if self._body.response_fields is None:

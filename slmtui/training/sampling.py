@@ -15,6 +15,7 @@ from slmtui.config.phase import SamplingSection
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import generate, rows_at_once
+from slmtui.inference.prompt import DrawnText, read_prompt
 from slmtui.inference.stopping import until_stop
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import network_alone
@@ -87,11 +88,13 @@ def completions(
 def _complete(
     model: GPT, tokenizer: Tokenizer, settings: SamplingSection, prompts: Sequence[str], seeds: Sequence[int]
 ) -> list[str]:
-    rows: list[list[int]] = [[] for _ in prompts]
+    read = [read_prompt(tokenizer, prompt) for prompt in prompts]
+    texts = [DrawnText(tokenizer, one.word) for one in read]
+    rows = ["" for _ in prompts]
     going = set(range(len(prompts)))
     draws = generate(
         model,
-        [tokenizer.encode_prompt(prompt) for prompt in prompts],
+        read,
         settings.tokens,
         Sampling(settings.temperature, settings.top_k, settings.top_p),
         seeds,
@@ -100,8 +103,9 @@ def _complete(
         for row, token in enumerate(draw.tokens.tolist()):
             if token == tokenizer.end:
                 going.discard(row)
-            elif row in going:
-                rows[row].append(token)
+            elif row in going and texts[row].n_tokens < settings.tokens:
+                rows[row] += texts[row].add(token)
         if not going:
             break
-    return ["".join(until_stop([tokenizer.decode(row)], settings.stop)) for row in rows]
+    drawn = (row + text.rest() for row, text in zip(rows, texts, strict=True))
+    return ["".join(until_stop([text], settings.stop)) for text in drawn]

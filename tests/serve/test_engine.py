@@ -10,6 +10,7 @@ import pytest
 
 from slmtui.data.tokenizer import BpeTokenizer
 from slmtui.inference.batch import Batch, Draw, Sampling
+from slmtui.inference.prompt import Prompt
 from slmtui.model.gpt import GPTConfig, initial_gpt
 from slmtui.serve.completion import Wanted
 from slmtui.serve.engine import Engine, Job, Part
@@ -31,7 +32,7 @@ def test_what_fails_is_told_and_the_next_one_is_served(monkeypatch: pytest.Monke
     said: queue.Queue[str] = queue.Queue()
     heard: queue.Queue[Part] = queue.Queue()
     engine = Engine(model.eval(), BpeTokenizer([], end=True), Speed(), said.put)
-    wanted = Wanted(np.array([1, 2]), 3, Sampling(), 0, (), None)
+    wanted = Wanted(Prompt(np.array([1, 2])), 3, Sampling(), 0, (), None)
     engine.submit([Job(wanted, heard.put)])
     assert heard.get(timeout=PATIENCE).finish == "failed"
     assert said.get(timeout=PATIENCE) == "a completion failed: MemoryError: no room for\\u001b[31m this"
@@ -46,7 +47,7 @@ def test_who_got_it_before_it_was_closed_is_served_after_that() -> None:
     engine = Engine(model.eval(), BpeTokenizer([], end=True), Speed(), print)
     heard: queue.Queue[Part] = queue.Queue()
     for _ in range(2):
-        engine.submit([Job(Wanted(np.array([1, 2]), 3, Sampling(), 0, (), None), heard.put)])
+        engine.submit([Job(Wanted(Prompt(np.array([1, 2])), 3, Sampling(), 0, (), None), heard.put)])
         assert heard.get(timeout=PATIENCE).finish in ("length", "stop")
         engine.close()
         for thread in threading.enumerate():
