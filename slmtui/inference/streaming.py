@@ -52,6 +52,7 @@ class Token:
     text: str  # the whole characters that it completes; "" inside a character
     choices: tuple[Choice, ...]
     origin: Origin | None = None  # None where a person chose it, or began the word
+    within: tuple[int, ...] = ()  # tokens before it that only spell what the prompt has of its last word
 
     @property
     def choice(self) -> Choice:
@@ -84,20 +85,30 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
     spelled = DrawnText(tokenizer, word)
     held: Token | None = None  # the newest token: if it is the last, it also gets the rest of an incomplete character
     ended = False
+    within: tuple[int, ...] = ()
     for token in request.kept:
         if ended := token.id == tokenizer.end:
             break
         if held is not None:
             yield held
+        for token_id in token.within:
+            spelled.add(token_id)
         held = replace(token, text=spelled.add(token.id))
-        word = word and word.after(token.id)
-    ids = np.append(ids, [token.id for token in request.kept]).astype(np.int64)
+    drawn = [token_id for token in request.kept for token_id in (*token.within, token.id)]
+    for token_id in drawn:
+        word = word and word.after(token_id)
+    ids = np.append(ids, drawn).astype(np.int64)
     sampling = Sampling(settings.temperature, settings.top_k, settings.top_p)
     left = 0 if ended else max(0, settings.tokens - spelled.n_tokens)
     for draw in generate(model, [Prompt(ids, word)], left, sampling, [settings.seed]):
         token_id = int(draw.tokens[0])
         if token_id == tokenizer.end:
             break
+        if not spelled.bytes_of(token_id):
+            spelled.add(token_id)
+            word = word and word.after(token_id)
+            within = (*within, token_id)
+            continue
         if held is not None:
             yield held
         probabilities = draw.probabilities[0]  # (V,)
@@ -105,13 +116,15 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
         choices = [
             Choice(i, _alone(spelled, i, tokenizer.end), p, rank)
             for rank, (i, p) in enumerate(zip(top_ids.tolist(), top.tolist(), strict=True), start=1)
+            if p > 0
         ]
         if token_id not in top_ids:
             p = probabilities[token_id]
             rank = int((probabilities > p).sum()) + 1
             choices.append(Choice(token_id, _alone(spelled, token_id, tokenizer.end), float(p), rank))
-        held = Token(token_id, spelled.add(token_id), tuple(choices), None if word else draw.origins[0])
-        word = word and word.after(token_id)
+        origin = None if word else draw.origins[0]
+        held = Token(token_id, spelled.add(token_id), tuple(choices), origin, within)
+        word, within = None, ()
     if held is not None:
         yield replace(held, text=held.text + spelled.rest())
 

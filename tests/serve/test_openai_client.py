@@ -131,9 +131,8 @@ def test_logprobs_tell_each_token_and_its_place(client: Any, saved: SavedModel, 
     for token, logprob, top, offset in zip(*[getattr(told, name) for name in COLUMNS], strict=True):
         assert token.startswith("bytes:") or text[offset:].startswith(token)
         assert top[token] == logprob <= 0
-        assert (
-            (4 if offset > len(PROMPT) else 1) <= len(top) <= 5
-        )  # fewer tokens go on with the last word of the prompt
+        fewest = 4 if offset > len(PROMPT) else 1  # that go on with the last word of the prompt
+        assert fewest <= len(top) <= 5
         assert max(top.values()) == pytest.approx(sorted(top.values())[-1])
 
 
