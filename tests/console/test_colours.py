@@ -12,6 +12,7 @@ from slmtui.console.app import Console
 from slmtui.console.base import MODES
 from slmtui.console.charts.widget import Chart
 from slmtui.console.screens.complete.token_text import TokenText
+from slmtui.console.screens.studies.screen import StudiesScreen
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.themes import THEMES
 from slmtui.inference.streaming import Choice, Token
@@ -34,11 +35,13 @@ async def test_a_theme_recolours_everything(
 ) -> None:
     app = make_console(screen)
     if screen == "studies":
-        write_trials(app.checkpoints, write_study(Path()))
+        write_trials(app.checkpoints, write_study(Path()), lambda trial: trial.cell.number + trial.seed < 5)
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.screen.is_mounted and app.current_mode == screen)
         if isinstance(app.screen, TrainScreen):
             await until(pilot, lambda: app.screen.query_one("#loss", Chart).spec)
+        if isinstance(app.screen, StudiesScreen):
+            await until(pilot, lambda: app.screen.finding)  # type: ignore[attr-defined]
         await pilot.pause(0.5)
         dark = {value.lower() for value in app.theme_variables.values() if value.startswith("#")}
         app.theme = "slmtui-light"
