@@ -103,7 +103,7 @@ class Console(Host):
     BINDINGS: ClassVar[list[BindingType]] = [
         *MODE_KEYS,
         Binding("question_mark", "help", "help", key_display="?"),
-        Binding("f1", "help", "help", show=False, priority=True),  # in fields and dialogs, too
+        Binding("f1", "help", "help", key_display="F1", show=False, priority=True),  # in fields and dialogs, too
         Binding("i", "explain", "words", show=False, tooltip="what the words on this screen mean"),
         Binding("f2", "settings", "settings", show=False, tooltip="theme, glyphs, notices, for all projects"),
         Binding("ctrl+l", "log", "log", show=False, tooltip="what libraries printed and what went wrong"),

@@ -62,13 +62,15 @@ class Hints(Static):
         last: list[Hint] = []
         seen: set[str] = set()
         for node, binding, enabled, _ in self.screen.active_bindings.values():
-            if not (binding.show and enabled and binding.description) or binding.action in seen:
-                continue
-            if not self.wanted(binding.action):
-                continue
-            seen.add(binding.action)
             hint = (self.app.get_key_display(binding), binding.description, binding.key)
-            (last if binding.action == HELP and node is self.app else hints).append(hint)
+            if binding.action == HELP and node is self.app:  # where "?" is a letter that is typed, F1
+                last = [hint] if binding.show or not last else last
+            elif (
+                binding.show and enabled and binding.description and binding.action not in seen
+                and self.wanted(binding.action)
+            ):  # fmt: skip
+                seen.add(binding.action)
+                hints.append(hint)
         room = self.app.size.width - 1 - sum(_width(shown, words) for shown, words, _ in last)
         line = Text(" ")
         key_style = self.get_component_rich_style("hints--key", partial=True)

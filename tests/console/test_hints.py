@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from textual.command import CommandPalette
+from textual.widgets import Input, TextArea
 
 from slmtui.console.dialogs.question import Message
 from slmtui.console.hints import Hints
@@ -31,6 +33,27 @@ async def test_a_click_does_what_the_key_does(make_console: MakeConsole, until: 
         await pilot.press("escape")
         await click("edit")
         await until(pilot, lambda: "esc" in str(screen.query_one(Hints).render()))
+
+
+@pytest.mark.parametrize("size", [(60, 15), NARROW], ids=str)
+async def test_where_letters_are_typed_help_and_the_way_out_are_named(
+    make_console: MakeConsole, until: Until, size: tuple[int, int]
+) -> None:
+    app = make_console("phases")
+    async with app.run_test(size=size) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, PhasesScreen) and app.screen.draft)
+
+        def keys() -> list[str]:
+            return str(app.screen.query_one(Hints).render()).split("  ")
+
+        await until(pilot, lambda: "? help" in keys())
+        for opens, way_out in (("e", "esc list"), ("f", "esc list"), ("slash", "esc clear")):
+            await pilot.press(opens)
+            await until(pilot, lambda: isinstance(app.focused, Input | TextArea))
+            await until(pilot, lambda way_out=way_out: {way_out, "F1 help"} <= set(map(str.strip, keys())))  # type: ignore[misc]
+            assert len(str(app.screen.query_one(Hints).render()).rstrip()) <= size[0]
+            await pilot.press("escape")
+            await until(pilot, lambda: "? help" in keys())
 
 
 async def test_the_palette_opens_once_whatever_stands_upon_it(make_console: MakeConsole, until: Until) -> None:

@@ -51,6 +51,7 @@ Looked for runs in {folder}"""
 class CompleteScreen(ConsoleScreen):
     AUTO_FOCUS = "#prompt"
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
         Binding("slash,ctrl+f", "prompt", "prompt", key_display="/", tooltip="type a prompt"),
         Binding("a", "settings", "adjust", show=False, tooltip="change how completions are drawn"),
         Binding("n,ctrl+n", "new_seed", "seed", tooltip="complete the prompt again with a new seed"),
@@ -64,7 +65,6 @@ class CompleteScreen(ConsoleScreen):
         Binding("V", "serve", "serve", show=False, tooltip="serve this model, or this cell, to editors, over HTTP"),
         Binding("right_square_bracket,full_stop,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
         Binding("left_square_bracket,comma", "panel(-1)", "panel before", show=False),
-        Binding("escape", "leave", "back", key_display="esc", tooltip="stop completing, or leave the field"),
     ]
     DEFAULT_CSS = """
     #completions { height: 1fr; }

@@ -47,9 +47,9 @@ class PhaseEditor(Vertical):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+s", "screen.save", "save", tooltip="save the changes"),
         Binding("ctrl+r", "screen.start_this", "train", tooltip="train this phase"),
+        Binding("escape", "screen.list", "list", tooltip="back to the list"),
         Binding("ctrl+t", "screen.other_view", "form/file", tooltip="the form, or the file itself"),
         Binding("ctrl+o", "screen.meaning", "meaning", tooltip="what this phase means"),
-        Binding("escape", "screen.list", "list", tooltip="back to the list"),
     ]
 
     class Edited(Message):

@@ -51,13 +51,9 @@ class RunsPanel(Vertical):
         self.border_title = "runs"
         self.query_one(GroupList).display = False
 
-    def show(self, runs: Mapping[str, RunListing], line: FilterLine, marks: Mapping[str, str]) -> bool:
-        """Show what the filter keeps of the runs. Is anything listed now that was not, or the other way round?
-
-        marks: the colours of those that are marked.
-        """
+    def show(self, runs: Mapping[str, RunListing], line: FilterLine, marks: Mapping[str, str]) -> None:
+        """Show what the filter keeps of the runs. marks: the colours of those that are marked."""
         table, width = self.query_one(RunList), self.app.size.width - FRAME
-        had = bool(table.names)
         listed = listed_runs(runs.values(), line.filter.typed)
         kept = sort_runs(line.keep(listed), self.order)
         table.show(kept, marks, width, self.order, self.unwanted)
@@ -68,7 +64,6 @@ class RunsPanel(Vertical):
             self._groups = {group.name: group for group in group_runs(kept, self.grouped)}
             self.query_one(GroupList).show(list(self._groups.values()), self.grouped, width)
             self.border_subtitle = "the best mean first"
-        return had != bool(kept)
 
     def want(self, name: str | None) -> None:
         """Have the cursor go to a run, unless a person moves it before."""

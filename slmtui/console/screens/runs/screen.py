@@ -71,6 +71,7 @@ class RunsScreen(ConsoleScreen):
         self.marked: dict[str, Role] = {}
         self._problem = ""  # why there are none
         self._shown_once = False
+        self._can: set[str] = set()  # what can be done with the run under the cursor: the bottom line names it
         self._watched: Run | None = None  # when this screen was shown last
         self._index: RunIndex | None = None
         self._looks = Rhythm(LOOK)
@@ -156,8 +157,7 @@ class RunsScreen(ConsoleScreen):
                 f"Press {phases}, choose a phase and start it,\nor train one without a screen:\n{visible(train)}"
             )
             return
-        if self.panel.show(self.runs, self.query_one(FilterLine), self._mark_colours()):
-            self.refresh_bindings()
+        self.panel.show(self.runs, self.query_one(FilterLine), self._mark_colours())
         self._show_current()
 
     @on(FilterLine.Changed)
@@ -166,10 +166,15 @@ class RunsScreen(ConsoleScreen):
 
     @on(DataTable.RowHighlighted)
     def _show_current(self) -> None:
+        run = self.current
+        can = {action for action in NEED_A_RUN | NEED_RUNS if not self.why_not(action, ())}
+        if can != self._can:
+            self._can = can
+            self.refresh_bindings()
         if self.panel.grouped is not None:
             self._show_group(self.panel.group)
             return
-        if (run := self.current) is None:
+        if run is None:
             if self.runs:
                 self.query_one("#about", Static).update(words.none_like_that())
                 self.query_one(CurvesPanel).show([self.runs[name] for name in self.marked], self.marked, "")
@@ -218,14 +223,12 @@ class RunsScreen(ConsoleScreen):
     def action_means(self) -> None:
         self.panel.regroup()
         self._show()
-        self.refresh_bindings()
 
     @on(DataTable.RowSelected, "#groups-list")
     def action_open_group(self) -> None:
         """Its runs: the filter that takes them is seen, and can be changed."""
         self.panel.open_group(self.query_one(FilterLine))
         self._show()
-        self.refresh_bindings()
 
     @work
     async def action_columns(self) -> None:
@@ -270,8 +273,6 @@ class RunsScreen(ConsoleScreen):
             return
         if self._is_queued(run):
             self._say(f"{run.name} is already in the queue", wrong=True)
-        elif reason := words.why_not_resumed(run):
-            self._say(reason, wrong=True)
         else:
             self.host.train(run.run)
 
@@ -310,9 +311,6 @@ class RunsScreen(ConsoleScreen):
 
     def _ask(self, run: RunListing, kind: CommandKind) -> None:
         """Ask the process that trains a run, whichever it is, for something."""
-        if not run.alive:
-            self._say(f"{run.name} is not alive ({run.state})", wrong=True)
-            return
         if self.ask_trainer(run.run, kind):
             self._show_current()
 

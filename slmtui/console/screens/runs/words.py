@@ -160,4 +160,4 @@ def why_not_done(action: str, run: RunListing | None) -> str:
         return none_like_that()
     if action == "resume":
         return why_not_resumed(run) or ""
-    return f"{run.name} is {run.state}" if action == "stop" and not run.alive else ""
+    return f"{run.name} is not alive ({run.state})" if action in ("pause", "stop") and not run.alive else ""

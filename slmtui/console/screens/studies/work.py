@@ -111,9 +111,6 @@ class StudyWork:
 
         assert study.results is not None
         process = self.started.get(str(study.path))
-        if not study.results.count("running") and (process is None or not process.alive):
-            self._say(f"{study.name} is not being trained", wrong=True)
-            return
         asked = await asyncio.to_thread(end_study, study.results.study, self._screen.host.checkpoints, process)
         if asked:
             self._say(f"{study.name}: asked to save and stop; {key('studies.start', 's')} goes on with it")

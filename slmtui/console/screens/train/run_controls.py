@@ -34,7 +34,7 @@ class RunControls:
         return history.state() if history is not None else None
 
     def ask(self, kind: CommandKind, value: float | None = None) -> bool:
-        """Ask the run's trainer for something, if it has one."""
+        """Ask the run's trainer for something, if it has one: it may have ended while a person was asked."""
         history = self._shown()
         if history is None or self.state not in ALIVE:
             self.screen.notify("nothing is being trained here", severity="warning")
@@ -67,11 +67,8 @@ class RunControls:
             if answer == "stop":
                 self.ask("stop")
 
-        if self.state in ALIVE:
-            dialog = Question(visible(question), {"stop": "Stop and save", "cancel": "Cancel"}, title="stop")
-            self.screen.host.push_screen(dialog, answered)
-        else:
-            self.screen.notify("nothing is being trained here", severity="warning")
+        dialog = Question(visible(question), {"stop": "Stop and save", "cancel": "Cancel"}, title="stop")
+        self.screen.host.push_screen(dialog, answered)
 
     def start(self) -> None:
         """Train the phase that was chosen last, or the project's default one."""

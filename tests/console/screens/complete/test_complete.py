@@ -12,6 +12,7 @@ from textual.widgets import Input, Static
 from slmtui.cli import main
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Message
+from slmtui.console.hints import Hints
 from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.sampling_fields import SamplingField
@@ -379,3 +380,20 @@ async def test_the_help_lists_the_keys(checkpoints: Path, tmp_path: Path) -> Non
         assert isinstance(help_shown, Message)
         for words in ("type a prompt", "new seed", "choose the models", "clipboard", "take the alternative"):
             assert words in help_shown.text
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24)], ids=str)
+async def test_where_a_prompt_is_typed_help_and_the_way_out_are_named(
+    checkpoints: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    async with complete_page(checkpoints, tmp_path, size) as page:
+
+        def shown() -> str:
+            return str(page.screen.query_one(Hints).render())
+
+        await page.until(lambda: "⏎ complete  ^j new line  esc back  " in shown() and "F1 help" in shown())
+        await page.press("escape", "a")
+        await page.until(lambda: isinstance(page.app.focused, SamplingField))
+        await page.until(lambda: "⏎ complete with it  esc back  " in shown() and "F1 help" in shown())
+        await page.press("escape")
+        await page.until(lambda: "? help" in shown())

@@ -16,6 +16,7 @@ from slmtui.console.app import Console
 from slmtui.console.desktop import opener
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
+from slmtui.console.hints import Hints
 from slmtui.errors import UserError
 from slmtui.runs.run import Run, create_run
 from slmtui.runs.tags import read_tags, set_tags
@@ -117,6 +118,23 @@ async def test_a_run_alive_elsewhere_is_paused_resumed_and_stopped(checkpoints: 
             await opened.press("x")
             assert "stop it first" in opened.said
             assert not isinstance(opened.app.screen, Question)
+
+
+async def test_the_bottom_line_names_what_can_be_done_with_the_run_under_the_cursor(checkpoints: Path) -> None:
+    done_run(checkpoints, "phase1-001")
+    done_run(checkpoints, "phase1-002", reason=None)
+    done_run(checkpoints, "phase1-003", reason="diverged")
+    alive = done_run(checkpoints, "phase1-004", reason=None)
+    with alive.lock():
+        async with open_runs(checkpoints) as opened:
+            for name, words in (("002", "s resume"), ("004", "s stop"), ("003", ""), ("002", "s resume"), ("001", "")):
+                await opened.go_to(f"phase1-{name}")
+
+                def shown() -> set[str]:
+                    hints = str(opened.screen.query_one(Hints).render()).split("  ")
+                    return {hint.strip() for hint in hints} & {"s resume", "s stop"}
+
+                await opened.until(lambda words=words: shown() == {words} - {""})  # type: ignore[misc]
 
 
 async def test_a_run_that_is_over_is_not_paused(checkpoints: Path) -> None:
