@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _status_of(arguments: Sequence[str]) -> int:
-    """Do what was asked for; whatever went wrong is said."""
+    """Do what was asked for; whatever went wrong is said, after the name of the program, in one line or several."""
     program = Program(name="slmtui")
     try:
         if instruction := os.environ.get(completion.VARIABLE):
@@ -52,7 +52,7 @@ def _status_of(arguments: Sequence[str]) -> int:
         say(f"{asked}: {_what_is_wrong(error)}\nSee what it takes: {asked} --help")
         return ExitStatus.USAGE
     except UserError as error:
-        say(f"slmtui: {error}" if "\n" not in str(error) else str(error))
+        say(f"slmtui: {error}")
         return ExitStatus.USAGE
     except TrainingFailed as error:
         say(f"slmtui: training failed: {error}")

@@ -186,6 +186,27 @@ def test_commands_that_are_printed_find_the_run_again(project: Path, capsys: Cap
     assert capsys.readouterr().err.endswith("slmtui --headless phases/tiny.toml --checkpoints none\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "name", "lines"),
+    [
+        (["--headless", "nowhere.toml"], "slmtui: nowhere.toml", 1),
+        (["--headless", "broken.toml"], "slmtui: broken.toml:3: model.n_layer", 2),
+        (["--headless", "broken.toml", "phases/tiny.toml"], "slmtui: broken.toml:3: model.n_layer", 2),
+        (["inspect", "broken.toml"], "slmtui: broken.toml:3: model.n_layer", 2),
+        (["runs", "--jsn"], "slmtui runs: ", 2),
+    ],
+)
+def test_an_error_begins_with_the_name_of_the_program_however_many_lines_it_has(
+    project: Path, capsys: Captured, arguments: list[str], name: str, lines: int
+) -> None:
+    (project / "broken.toml").write_text('[model]\n\nn_layer = "four"\nn_head = 0\n[phase]\nname = "broken"\n')
+    assert main(arguments) == 2
+    told = capsys.readouterr().err.splitlines()
+    assert told[0].startswith(name)
+    assert len(told) == lines
+    assert not any(line.startswith("slmtui") for line in told[1:])
+
+
 def test_check_takes_folders_and_without_one_the_phases(project: Path, tiny_toml: str, capsys: Captured) -> None:
     deeper = project / "phases" / "deeper"
     deeper.mkdir()
