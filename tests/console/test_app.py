@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import os
+from importlib.metadata import version
+from inspect import signature
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
 from rich.color import Color, ColorSystem
 from textual import on
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.color import Color as TextualColor
 from textual.command import CommandPalette
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.theme import Theme
+from textual.widget import Widget
 from textual.widgets import Button, Input, OptionList
 
 from slmtui.console.app import Console
@@ -158,12 +161,18 @@ async def test_a_fault_of_a_worker_or_of_the_app_itself_is_told_by_its_cause(
     assert "in work" in (project / "console.log").read_text()
 
 
-async def test_ctrl_q_quits_from_within_a_dialog_too(make_console: MakeConsole, until: Until) -> None:
+@pytest.mark.parametrize("keys", [("ctrl+l",), ("ctrl+p",), ("ctrl+p", "r"), ("ctrl+p", *"run", "down"), ("f2", "f1")])
+async def test_ctrl_q_quits_from_within_a_dialog_too(
+    make_console: MakeConsole, project: Path, until: Until, keys: tuple[str, ...]
+) -> None:
+    """And from the palette, also while it is searching."""
     app = make_console("train")
     async with app.run_test(size=NARROW) as pilot:
         await until(pilot, lambda: app.screen.has_class("-empty"))
-        await pilot.press("ctrl+l", "ctrl+q")
+        await pilot.press(*keys, "ctrl+q")
         await until(pilot, lambda: app.return_value == "quit")
+    log = project / "console.log"
+    assert not log.exists() or "Traceback" not in log.read_text()
 
 
 async def test_a_log_that_is_a_pipe_is_not_waited_for(make_console: MakeConsole, project: Path) -> None:
@@ -193,6 +202,27 @@ async def test_a_palette_without_room_for_its_list_takes_keys(
         await pilot.resize_terminal(*NARROW)
         await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, TrainScreen))
+
+
+def test_what_textual_has_no_public_name_for_is_there() -> None:
+    """What the console takes from Textual for want of a public name, with what for."""
+    needed = {
+        (Screen, "_modal_binding_chain"): "why a key has nothing to do (Console._why_not)",
+        (App, "_parse_action"): "whose action a key is (Console._why_not, go_and_do)",
+        (App, "_handle_exception"): "a fault is a dialog (Console._handle_exception)",
+        (App, "_exception_event"): "a fault fails a test (Console._handle_exception)",
+        (Widget, "_forward_event"): "keys typed ahead (Console._on_key)",
+        (Screen, "_compositor"): "the words on a screen (text/seen.py)",
+    }
+    made = {App: App[None](), Screen: Screen[None](), Widget: Widget()}
+    lacking = [
+        f"Textual {version('textual')} has no {cls.__name__}.{name}: {what}"
+        for (cls, name), what in needed.items()
+        if not hasattr(cls, name) and name not in vars(made[cls])
+    ]
+    assert lacking == []
+    chain = signature(App._parse_action).parameters
+    assert [*chain][:3] == ["self", "action", "default_namespace"], "Console._why_not and go_and_do call it so"
 
 
 async def test_an_empty_log_says_so(make_console: MakeConsole) -> None:

@@ -20,9 +20,7 @@ SAMPLE_SET = "complete.sample_set"  # the file that completions were saved in la
 
 async def save_completion(host: Host, panel: CompletionPanel) -> None:
     """Ask for the file, and write what the panel shows at its end."""
-    if panel.request is None or not panel.count:
-        host.notify(panel.why_not(), severity="warning", markup=False)
-        return
+    assert panel.request is not None, "Complete's why_not lets nobody save before there is a completion"
     drawn = panel.request.settings
     completion = {
         "checkpoint": str(panel.model), "seed": drawn.seed, "temperature": drawn.temperature,

@@ -358,9 +358,8 @@ class CompleteScreen(ConsoleScreen):
 
     def action_copy(self) -> None:
         panel = self.panels[self.current]
-        if panel.count:
-            self.app.copy_to_clipboard(visible(panel.completion))
-            self.notify(f"{panel.count} tokens of {panel.name_shown} are in the clipboard")
+        self.app.copy_to_clipboard(visible(panel.completion))
+        self.notify(f"{panel.count} tokens of {panel.name_shown} are in the clipboard")
 
     @work
     async def action_save(self) -> None:
