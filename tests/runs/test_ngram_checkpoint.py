@@ -18,6 +18,7 @@ from slmtui.data.ngram import HIGHEST_ORDER
 from slmtui.errors import UserError
 from slmtui.inference.batch import Sampling, draw_tokens
 from slmtui.inference.generation import complete
+from slmtui.inference.prompt import DrawnText, read_prompt
 from slmtui.model.mixture import NgramMixture
 from slmtui.runs.checkpoint import CheckpointError, load_checkpoint, load_model, read_note
 from slmtui.runs.lines import line_of
@@ -102,17 +103,22 @@ def test_it_completes_with_the_mixture_within_and_past_the_block_size(
     assert isinstance(mixture, NgramMixture)
     assert mixture.share == 0.4
     prompt = "def load_route(path):\n    with"
-    row = torch.from_numpy(saved.tokenizer.encode_prompt(prompt).astype(np.int64))
-    stream, begun = torch.Generator().manual_seed(5), len(row)
+    ids, word = read_prompt(saved.tokenizer, prompt)
+    row, text, expected = torch.from_numpy(ids.astype(np.int64)), DrawnText(saved.tokenizer, word), ""
+    stream = torch.Generator().manual_seed(5)
     with torch.no_grad():
-        for _ in range(30):
+        while text.n_tokens < 30:
             network = model.logits(model(row[None, -8:])[:, -1]).softmax(-1)
             ngram = torch.from_numpy(mixture.ngram.distribution(row.numpy()))
             mixed = 0.6 * network + 0.4 * ngram.float()
+            if word is not None:
+                mixed *= word.possible()
             row = torch.cat([row, draw_tokens(mixed.log(), Sampling(0.8, 40), [stream])])
             if row[-1] == saved.tokenizer.end:
                 break
-    expected = saved.tokenizer.decode(row[begun:].numpy())
+            expected += text.add(int(row[-1]))
+            word = word and word.after(int(row[-1]))
+    expected += text.rest()
     assert "".join(complete(saved.model, saved.tokenizer, prompt, 30, Sampling(0.8, 40), 5)) == expected
     command = [
         "complete",
