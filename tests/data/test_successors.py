@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import time
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +60,28 @@ def test_no_pair_of_an_encoded_text_is_excluded(tokenizer: BpeTokenizer, tree: B
         found = tokenizer.encode(each).astype(np.int64)
         wrong = np.flatnonzero(~possible(tree, found))
         assert not len(wrong), [tokenizer.decode_bytes(found[i : i + 2]) for i in wrong[:5]]
+
+
+def test_no_pair_is_excluded_with_merges_in_an_order_that_no_text_gives() -> None:
+    """A checkpoint from elsewhere may have them: bbbbbb comes about after bbbb, and is a part of all nine at once."""
+    merges = [(98, 98), (256, 98), (257, 257), (258, 257), (97, 258), (256, 256)]  # bb, bbb, bb…, abbbbbb, bbbb
+    odd = BpeTokenizer(merges, end=True)
+    tree = with_successors(byte_tree(vocabulary_of(odd)), NOTHING_READ)
+    found = odd.encode("a" + 9 * "b").astype(np.int64)
+    assert found.tolist() == [97, 259]
+    assert possible(tree, found).all()
+
+
+def test_a_vocabulary_that_was_made_to_take_long_takes_seconds() -> None:
+    """Thousands of tokens begin with "a" early on, and as many end with one later, each at another time."""
+    others = [bytes([byte]) for byte in range(256) if byte != ord("a")]
+    pairs = [left + right for left, right in product(others, others)][:5000]
+    tokens = [bytes([byte]) for byte in range(256)]
+    tokens += [*pairs, *(b"a" + pair for pair in pairs), *(pair + b"a" for pair in pairs)]
+    began = time.perf_counter()
+    tree = with_successors(byte_tree(tokens), NOTHING_READ)
+    assert time.perf_counter() - began < 20  # a second; pair by pair it took more than a minute
+    assert tree.n_excluded.any()
 
 
 def test_in_a_word_only_those_pairs_are_possible_that_encoding_leaves(tokenizer: BpeTokenizer, tree: ByteTree) -> None:
