@@ -157,11 +157,13 @@ class Keys:
         await self.leave_dialogs()
         if self.app.current_mode != mode:
             self.app.switch_mode(mode)
-            await until(self.pilot, lambda: isinstance(self.app.screen, ConsoleScreen) and self.screen.ready)
-            if mode not in self.known:
-                self.known.add(mode)
-                await self.settled()
-            await self.leave_dialogs()  # Phases asks what to begin with where there is nothing
+        await until(self.pilot, lambda: isinstance(self.app.screen, ConsoleScreen) and self.screen.ready)
+        if mode not in self.known:  # the console may have begun on it, too
+            self.known.add(mode)
+            if mode == "train" and self.run is not None:
+                await until(self.pilot, lambda: self.screen.history is not None)
+            await self.settled()
+        await self.leave_dialogs()  # Phases asks what to begin with where there is nothing
         self.screen._pulse.pause()  # what a running training changes is not what a key has done
         if toasts(self.app):
             self.app.clear_notifications()
