@@ -57,14 +57,17 @@ class Prompt(NamedTuple):
 def read_prompt(tokenizer: Tokenizer, text: str, before: Sequence[str] = ()) -> Prompt:
     """A prompt after the texts that are read before it.
 
-    In a vocabulary of the published form, which has no `end`, and in one of single characters no word is taken back.
+    None is taken back where it is all of the prompt and nothing would be left to read, nor in a vocabulary of single
+    characters, nor in GPT-2's where documents have no end: those models complete as the published script does.
     """
     ids = tokenizer.encode_prompt(text, before)
-    has_words = tokenizer.end is not None and tokenizer.token_lengths.max() > MOST_BYTES_OF_A_CHARACTER
+    has_words = tokenizer.token_lengths.max() > MOST_BYTES_OF_A_CHARACTER
+    if tokenizer.end is None and tokenizer.kind != "bpe":
+        has_words = False
     word = _last_word(text) if has_words else ""
     cut = len(ids) - len(tokenizer.encode(word))
     spelled = tokenizer.decode_bytes(ids[cut:])
-    if not word or spelled != word.encode("utf-8", "replace"):  # as when half a character was replaced
+    if not word or cut < 1 or spelled != word.encode("utf-8", "replace"):  # as when half a character was replaced
         return Prompt(ids)
     return Prompt(ids[:cut], BegunWord(spelled, tokenizer))
 

@@ -33,13 +33,17 @@ async def best_followed(
     tokenizer = served.saved.tokenizer
     one_line = replace(wanted, stops=(*wanted.stops, "\n"))
     found = await _drawn(served, one_line, max(n, CANDIDATES))
-    following = tuple(tokenizer.encode(suffix[: 64 * FOLLOWING])[:FOLLOWING].tolist())
     texts = list(dict.fromkeys(answer.text for answer in found))
-    asked = [
-        Wanted(Prompt(tokenizer.encode_prompt(prefix + text, before)[-MOST_PROMPT_TOKENS:]), len(following),
-               Sampling(0.0), 0, logprobs=0, given=following)
-        for text in texts
-    ]  # fmt: skip
+    asked = []
+    for text in texts:
+        ids = tokenizer.encode_prompt(prefix + text, before)
+        whole = tokenizer.encode_prompt(prefix + text + suffix[: 64 * FOLLOWING], before)
+        # A word that goes on in what follows has other tokens there.
+        same = max(1, min(len(ids), len(whole) - 1))
+        same = next((at for at in range(1, same) if ids[at] != whole[at]), same)
+        given = tuple(whole[same : same + FOLLOWING].tolist())
+        read = Prompt(whole[:same][-MOST_PROMPT_TOKENS:])
+        asked.append(Wanted(read, len(given), Sampling(0.0), 0, logprobs=0, given=given))
     told = await answers(served.engine, asked)
     follows = {
         text: sum(token.logprob for token in one.tokens) / max(1, len(one.tokens))

@@ -139,27 +139,6 @@ def test_knowing_it_predicts_better(tokenizer: BpeTokenizer, text: str) -> None:
         assert better.mean() > 0.005
 
 
-@pytest.mark.parametrize("adaptive", [False, True])
-def test_a_prompt_may_end_in_the_middle_of_a_word(tokenizer: BpeTokenizer, text: str, adaptive: bool) -> None:
-    mixer = ContextMixer.fit(vocabulary_of(tokenizer), tokenizer.encode(text), bpe=True)
-    words = [token for token in vocabulary_of(tokenizer) if token.isalpha() and len(token) > 2]
-    expected = []
-    for word in words:
-        cut, rest = tokenizer.encode_bytes(word[:-1]), tokenizer.byte_ids[word[-1]]
-        if tokenizer.token_bytes(cut[-1]) in CONTRACTED:
-            continue
-        whole = mixer.copy()
-        whole.read(cut, adaptive=adaptive)
-        assert whole.distribution(adaptive=adaptive)[rest] <= 1e-4
-        branch = mixer.branch(cut, adaptive=adaptive)
-        p = branch.distribution()[rest]
-        assert branch.again().distribution()[rest] == p
-        expected.append(p)
-        branch.append(int(rest))
-        assert branch.distribution().sum() == pytest.approx(1, abs=1e-9)
-    assert np.mean(expected) > 0.01
-
-
 def test_a_network_weighs_more_the_larger_the_text() -> None:
     shares = [shares_of(n) for n in (0, 2_000, 50_000, 1_000_000, 40_000_000)]
     assert shares == sorted(shares)

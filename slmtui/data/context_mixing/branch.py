@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.data.context_mixing.kernels import COUNTING, FROZEN, NOT_KNOWN, exchange, read
+from slmtui.data.context_mixing.kernels import COUNTING, FROZEN, exchange, read
 from slmtui.data.context_mixing.static import Tokens, last_of, with_end
 from slmtui.data.context_mixing.tables import CONTEXTS, LENGTH, MATCHES, STANDING, Tables, no_changes
 from slmtui.data.context_mixing.vocabulary import n_bytes_of
@@ -52,8 +52,6 @@ class _Learned:
 class Branch:
     """Branches of one mixer share its tables: one at a time has its changes in them.
 
-    The text that was given may end in the middle of a word, so after it no token is unexpected: it is cut.
-
     It is quick to go on with the same, or with one that began with the same text, which has the same changes: what was
     drawn is not learned.
     """
@@ -70,9 +68,8 @@ class Branch:
             self._learned = _Learned(n_bytes, len(tokens)) if adaptive else None
             self._end, self._drawn = mixer._end, list[int]()  # not read yet
             mixer._inside = self
-            self._is_cut = False
             self._read(tokens, COUNTING if adaptive else FROZEN)
-            self._given, self._is_cut = tokens, True
+            self._given = tokens
             self._start = {name: self._own[name].copy() for name in STANDING}, self._end, self._length
 
     def again(self) -> Branch:
@@ -82,7 +79,7 @@ class Branch:
             standing, branch._end, length = self._start
             branch._text = self._text_so_far()[: length - self._begin].copy()
         branch._own = {name: array.copy() for name, array in standing.items()}
-        branch._drawn, branch._is_cut = [], True
+        branch._drawn = []
         return branch
 
     def begins_with(self, tokens: Tokens) -> bool:
@@ -95,7 +92,7 @@ class Branch:
         with mixer._lock:
             self._enter()
             mixer._reserve(mixer._tree.token_bytes.shape[1], self._length)
-            return mixer._distribution(self._end, network, self._adaptive, self._own, cut=self._is_cut)
+            return mixer._distribution(self._end, network, self._adaptive, self._own)
 
     @property
     def mixer(self) -> ContextMixer:
@@ -123,16 +120,16 @@ class Branch:
         return int(self._own["registers"][LENGTH])
 
     def _read(self, tokens: Tokens, mode: int) -> FloatArray:
-        mixer, end, cut = self._mixer, self._end, self._is_cut
+        mixer, end = self._mixer, self._end
         mixer._reserve(n_bytes_of(mixer._tree, tokens), self._length)
-        self._end, self._is_cut = with_end(end, tokens), False
+        self._end = with_end(end, tokens)
         tables = mixer._mixing(False, self._adaptive)._replace(**self._own)
         if mode == COUNTING and self._learned is not None:
             tables = tables._replace(**self._learned.changes)
         if not self._adaptive and mixer._static is not None:
-            return mixer._read_static(mixer._static, tables, end, tokens, mode, cut=cut).losses
-        losses, before = np.zeros(len(tokens)), NOT_KNOWN if cut else last_of(end)
-        read(tables, mixer._scratch, mixer._tree, tokens, before, np.zeros((0, 0)), mode, losses)
+            return mixer._read_static(mixer._static, tables, end, tokens, mode).losses
+        losses = np.zeros(len(tokens))
+        read(tables, mixer._scratch, mixer._tree, tokens, last_of(end), np.zeros((0, 0)), mode, losses)
         return losses
 
     def _enter(self) -> None:

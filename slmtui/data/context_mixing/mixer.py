@@ -14,7 +14,6 @@ from slmtui.data.context_mixing.kernels import (
     COUNTING,
     FROZEN,
     LEARNING,
-    NOT_KNOWN,
     VERSION,
     WEIGHING,
     Place,
@@ -207,10 +206,10 @@ class ContextMixer:
         return self._distribution(self._end, network, adaptive, {})
 
     def _distribution(
-        self, end: Tokens, network: FloatArray | None, adaptive: bool, own: Mapping[str, Any], *, cut: bool = False
+        self, end: Tokens, network: FloatArray | None, adaptive: bool, own: Mapping[str, Any]
     ) -> FloatArray:
-        """The same after a text that ends so, and has its `own` place in the tables. cut: as in `Branch`."""
-        before = NOT_KNOWN if cut else last_of(end)
+        """The same after a text that ends so, and has its `own` place in the tables."""
+        before = last_of(end)
         static = None if adaptive else self._static
         ngram = None if static is None else next(static.rows(end, np.zeros(1, np.int64)))
         row = network if ngram is None else ngram[0]
@@ -264,12 +263,10 @@ class ContextMixer:
         self._end = with_end(self._end, text)
         return losses
 
-    def _read_static(
-        self, static: Static, tables: Tables, end: Tokens, text: Tokens, mode: int, *, cut: bool = False
-    ) -> CountedText:
-        """Read a text after one that ends so, beside what the n-gram model says. cut: as in `Branch`."""
+    def _read_static(self, static: Static, tables: Tables, end: Tokens, text: Tokens, mode: int) -> CountedText:
+        """Read a text after one that ends so, beside what the n-gram model says."""
         counted, done = CountedText(np.zeros(len(text)), np.zeros(len(text))), 0
-        before = _before_each(text, NOT_KNOWN if cut else last_of(end))
+        before = _before_each(text, last_of(end))
         for rows in static.rows(end, text):
             piece = slice(done, done + len(rows))
             sums, losses = self._sums(rows, before[piece]), counted.losses[piece]
