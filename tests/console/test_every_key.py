@@ -23,7 +23,7 @@ from textual.pilot import Pilot
 
 from slmtui.config.phase_file import dump_phase, load_phase
 from slmtui.config.study import load_study
-from slmtui.console.app import Console
+from slmtui.console.app import ENDED, Console
 from slmtui.console.base import MODES, ConsoleScreen
 from slmtui.console.filtering.line import FilterLine
 from slmtui.console.hints import Hints
@@ -252,7 +252,9 @@ class Keys:
         parts = [f"goes to {after[0]}"] if after[0] != before[0] else []
         parts += [f"dialog {name}" for name in after[1][len(before[1]) :]]
         parts += [f"asks for {word}" for word in re.findall(r'"command": "(\w+)"', asked)]
-        parts += [f"says {plain(words)}" for words in after[2][len(before[2]) :][-1:] if not asked]
+        heard = after[2][len(before[2]) :]
+        answers = [words for words in heard if not words.endswith(tuple(ENDED.values()))] or heard  # a run may just end
+        parts += [f"says {plain(words)}" for words in answers[-1:] if not asked]
         parts += ["copies"] if after[3] != before[3] else []
         if not parts and after[4] != before[4]:
             parts.append(f"to {after[4]}")
