@@ -299,7 +299,10 @@ class ContextMixer:
     def _sums(self, network: FloatArray, before: Tokens) -> FloatArray:
         """(n, V) by id -> (n, V + 1): sums by rank, of what may follow the tokens before, (n,)."""
         sums = np.zeros((len(network), network.shape[1] + 1))
-        np.cumsum(network[:, self._tree.ids] * self._tree.may_follow(before), axis=1, out=sums[:, 1:])
+        by_rank = network[:, self._tree.ids]
+        if len(self._tree.successors):
+            by_rank[~self._tree.may_follow(before)] = 0.0
+        np.cumsum(by_rank, axis=1, out=sums[:, 1:])
         return sums
 
     def _settle(self) -> None:
