@@ -53,6 +53,10 @@ class Prompt(NamedTuple):
     ids: np.ndarray
     word: BegunWord | None = None
 
+    def all_ids(self) -> np.ndarray:
+        """Those of the whole text, (n,), as it is encoded where nothing is taken back."""
+        return self.ids if self.word is None else np.append(self.ids, self.word.tokenizer.encode_bytes(self.word.left))
+
 
 def read_prompt(tokenizer: Tokenizer, text: str, before: Sequence[str] = ()) -> Prompt:
     """A prompt after the texts that are read before it.
@@ -81,7 +85,7 @@ def _last_word(text: str) -> str:
 
 
 class DrawnText:
-    """The text of a completion, from its tokens as they are drawn: without what the prompt has of its first word."""
+    """The text of a completion, from its tokens as they are drawn: without what the prompt has of its last word."""
 
     def __init__(self, tokenizer: Tokenizer, word: BegunWord | None = None) -> None:
         self.n_tokens = 0  # that added something to the prompt

@@ -32,8 +32,8 @@ class Completions:
         self._prompts = body.prompts
         self._n = choices_of(body, self._prompts)
         tokenizer = served.saved.tokenizer
-        self._ids = [tokenizer.encode_prompt(prompt) for prompt in self._prompts]
-        begun = [read_prompt(tokenizer, prompt) for prompt in self._prompts]
+        read = [read_prompt(tokenizer, prompt) for prompt in self._prompts]
+        self._ids = [prompt.all_ids() for prompt in read]
         check_length(self._ids, "prompt")
         seed = body.own_seed()
         defaults = served.saved.phase.sampling
@@ -47,7 +47,7 @@ class Completions:
         stops = defaults.stop if body.stops is None else body.stops
         self._wanted = [
             Wanted(prompt, tokens, sampling_of(body, served.saved), seed_after(seed, number), stops, body.logprobs)
-            for number, prompt in enumerate(prompt for prompt in begun for _ in range(self._n))
+            for number, prompt in enumerate(prompt for prompt in read for _ in range(self._n))
         ]
         self._frame = {
             "id": f"cmpl-{int(time.time())}-{next(_NUMBERS)}",

@@ -39,7 +39,7 @@ from slmtui.training.control import Command
 from slmtui.training.events import Step
 from tests.console.conftest import NARROW, Until
 from tests.console.screen_text import rows_of, toasts
-from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
+from tests.console.tiny_runs import tiny_phase, tiny_study, train_tiny, write_corpus
 from tests.patience import painted, until, wait_for
 from tests.processes import Processes
 
@@ -57,15 +57,6 @@ IN_FEW = dict.fromkeys(("data", "phases", "studies"), ("empty", "ended"))  # wha
 # Pressed after all others, since there is another state, or less to press keys for, after each of them.
 LAST = ("data.take", "runs.pause", "runs.resume", "runs.stop", "runs.archive", "train.start", "phases.start",
         "phases.start-this", "everywhere.leave")  # fmt: skip
-STUDY = """\
-[study]
-name = "width"
-phase = "phases/base.toml"
-seeds = [1, 2]
-
-[grid]
-model.n_embd = [8, 16]
-"""
 SOON = 15.0  # seconds for what a key has begun to come to something
 
 pytestmark = pytest.mark.usefixtures("keys_do_not_wait_for_the_training")
@@ -83,7 +74,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
         long, base = tiny_phase(Path("corpus"), "quick", max_iters=1_000_000), tiny_phase(Path("corpus"), "base")
         for phase in (long, base):
             Path(f"phases/{phase.phase.name}.toml").write_text(dump_phase(phase))
-        Path("studies/width.toml").write_text(STUDY)
+        Path("studies/width.toml").write_text(tiny_study("width", "base"))
         for trial in load_study("studies/width.toml", CLAIMS).trials:
             train_tiny(Path("checkpoints"), trial.phase)
     return folder

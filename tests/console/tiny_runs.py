@@ -36,6 +36,21 @@ def tiny_phase(corpus: Path, name: str = "tiny", width: int = 8, study: str = ""
     )
 
 
+def tiny_study(name: str, phase: str, settings: str = "") -> str:
+    """The file of a study of a phase in phases/: two widths, two seeds. settings: lines of its [set]."""
+    return f"""\
+[study]
+name = "{name}"
+phase = "phases/{phase}.toml"
+seeds = [1, 2]
+
+[set]
+{settings}
+[grid]
+model.n_embd = [8, 16]
+"""
+
+
 def train_tiny(checkpoints: Path, phase: Phase) -> Run:
     session = begin(phase, checkpoints)
     for _ in session.events:

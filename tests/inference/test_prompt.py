@@ -39,6 +39,7 @@ def test_its_last_word_is_taken_back_and_stands_in_the_text_again(
     ids, word = read_prompt(tokenizer, prompt)
     assert word is not None
     assert tokenizer.decode(ids) + word.left.decode() == prompt
+    assert np.array_equal(read_prompt(tokenizer, prompt).all_ids(), tokenizer.encode_prompt(prompt))
     for seed in range(6):
         batch = Batch(model, apart=True)
         row = batch.join(read_prompt(tokenizer, prompt), FREE, seed)

@@ -23,7 +23,7 @@ from slmtui.data.context_mixing.mixing import (
     slow_down,
 )  # fmt: skip
 from slmtui.data.context_mixing.tables import IN_BUCKET, WEIGHING_RATE, Scratch, Tables
-from slmtui.data.context_mixing.vocabulary import ByteTree
+from slmtui.data.context_mixing.vocabulary import NOT_KNOWN, ByteTree
 
 # Of what is counted and of what is made of it: a state of another version would not mean what it meant. 1, until
 # 2026-11-27, had coarser classes of probabilities. 2, until the day after, knew nothing of successors, and gave a
@@ -37,7 +37,6 @@ FROZEN, COUNTING, LEARNING, WEIGHING = 0, 1, 2, 3
 DOCUMENT_END = 0  # the byte that stands for the end of a document in contexts; it is never predicted
 LEAST_MASS = 1e-4  # a set of tokens that is less likely together is not looked into
 LEAST_SHARE, MOST_SURE = 1e-9, 12.0  # of a network
-NOT_KNOWN = -1  # instead of the token before
 UNEXPECTED = 1e-4  # probability of all tokens together that may not follow
 # Of a type, since numba compiles a function anew for each plain constant that it is called with.
 NO_BITS, ENDING, FIRST_HALF, SECOND_HALF, NOTHING = np.int64(0), np.int64(0), np.int64(1), np.int64(2), np.bool_(False)
@@ -67,7 +66,7 @@ def first_with_bit(tree: ByteTree, low: int, high: int, depth: int, bit: int) ->
 
 @njit(cache=True, error_model="numpy")
 def may_follow(tree: ByteTree, before: int, low: int, high: int) -> bool:
-    """Whether one of the tokens low … high − 1 may follow the one `before`, -1 where all may."""
+    """Whether one of the tokens low … high − 1 may follow the one `before`; all may, where that is `NOT_KNOWN`."""
     if before < 0:
         return low < high
     first, last = low >> 6, (high - 1) >> 6
@@ -129,7 +128,7 @@ def read(
 ) -> None:  # fmt: skip
     """Read tokens, (n,) ids, and write the loss of each in nats into `losses`, (n,); nothing where only counting.
 
-    before: the token before them, -1 if it is not known. sums: (n, V + 1), the network's probabilities of each token,
+    before: the token before them, or `NOT_KNOWN`. sums: (n, V + 1), the network's probabilities of each token,
     summed up by rank; (0, 0) if it takes no part.
     """
     _read(lent_tables(t), lent_scratch(w), lent_tree(tree), tokens, before, sums, mode, losses)

@@ -54,7 +54,7 @@ from slmtui.data.ngram_baseline import fit_ngram
 TWO_PASSES = 1_000_000  # bytes; a shorter text is read twice, so that its counts are weighed well from its beginning
 # The weight that a network begins with beside counts that stay as they are, of mixers without `Static`, which mix with
 # weights that were learned while counts learned on.
-STATIC_SHARE = 0.5
+SHARE_WITHOUT_STATIC = 0.5
 LEAST = 1e-12  # probability of a token by a network
 STATIC = "static_"  # before the names of what `Static` mixes with, in a state
 ROOM = 1 << 16  # bytes that the text's array grows by
@@ -285,7 +285,7 @@ class ContextMixer:
         weights = self._tables.weights
         if not network or weights[:, NETWORK].any():
             return self._tables
-        share = self.shares.adaptive if adaptive else STATIC_SHARE
+        share = self.shares.adaptive if adaptive else SHARE_WITHOUT_STATIC
         if share not in self._shared:
             shared = weights * np.float32(1 - share)
             shared[:, NETWORK] = share

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from slmtui.data.context_mixing.tables import LAST_WEIGHING_RATE, MIXING, NETWORK, WEIGHING_RATE, Tables
+from slmtui.data.context_mixing.vocabulary import NOT_KNOWN
 from slmtui.data.ngram import HIGHEST_ORDER, KneserNey
 from slmtui.data.ngram_baseline import TOKEN_LIMIT, stretches
 
@@ -139,5 +140,5 @@ def with_end(before: Tokens, tokens: Tokens) -> Tokens:
 
 
 def last_of(end: Tokens) -> int:
-    """The last token of a text that ends so, (m,); -1 for an empty one."""
-    return int(end[-1]) if len(end) else -1
+    """The last token of a text that ends so, (m,)."""
+    return int(end[-1]) if len(end) else NOT_KNOWN

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 WORD_BITS = 64
+NOT_KNOWN = -1  # instead of the id of the token before
 
 
 class ByteTree(NamedTuple):
@@ -23,7 +24,7 @@ class ByteTree(NamedTuple):
     n_excluded: NDArray[np.int64]  # (V,): how many may not
 
     def may_follow(self, before: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which tokens may follow these, (n,) ids, or -1 for one that is not known -> (n, V) by rank."""
+        """Which tokens may follow these, (n,) ids or `NOT_KNOWN`, -> (n, V) by rank."""
         possible = np.ones((len(before), len(self.ids)), np.bool_)
         if len(self.successors):
             known = before >= 0

@@ -20,6 +20,7 @@ from slmtui.training import events
 from tests.console.screen_text import toasts
 from tests.console.screens.studies.opened import RUNS, open_studies
 from tests.console.screens.studies.written_studies import write_study, write_trial, write_trials
+from tests.console.tiny_runs import tiny_study
 from tests.written_runs import BEGAN, started, write_run
 
 
@@ -116,27 +117,16 @@ async def test_seeds_are_added_to_the_file_once_their_price_was_said(folder: Pat
     assert file.read_text() == before.replace("[1, 2, 3]", "[1, 2, 3, 4, 5]")
 
 
-TINY_STUDY = """\
-[study]
-name = "small"
-phase = "phases/tiny.toml"
-seeds = [1, 2]
-
-[set]
-training.max_iters = {steps}
-evaluation.interval = {every}
-sampling.prompts = []
-
-[grid]
-model.n_embd = [8, 16]
-"""
+def small_study(folder: Path, steps: int, every: int) -> None:
+    (folder / "studies").mkdir()
+    settings = f"training.max_iters = {steps}\nevaluation.interval = {every}\nsampling.prompts = []\n"
+    (folder / "studies" / "small.toml").write_text(tiny_study("small", "tiny", settings))
 
 
 @pytest.mark.long
 async def test_a_study_is_started_and_ends(folder: Path, tiny_toml: str) -> None:
     (folder / "phases" / "tiny.toml").write_text(tiny_toml)
-    (folder / "studies").mkdir()
-    (folder / "studies" / "small.toml").write_text(TINY_STUDY.format(steps=6, every=2))
+    small_study(folder, steps=6, every=2)
     async with open_studies() as opened:
         await opened.until(lambda: "0 of 4" in opened.all_text)
         await opened.press("s", "t")
@@ -151,8 +141,7 @@ async def test_a_study_is_started_and_ends(folder: Path, tiny_toml: str) -> None
 @pytest.mark.long
 async def test_stop_saves_and_start_goes_on(folder: Path, tiny_toml: str) -> None:
     (folder / "phases" / "tiny.toml").write_text(tiny_toml)
-    (folder / "studies").mkdir()
-    (folder / "studies" / "small.toml").write_text(TINY_STUDY.format(steps=50_000, every=1000))
+    small_study(folder, steps=50_000, every=1000)
     async with open_studies() as opened:
         await opened.until(lambda: "0 of 4" in opened.all_text)
         await opened.press("s", "t")
