@@ -82,7 +82,9 @@ class Alternatives(Widget):
             return Text(EMPTY, quiet)
         rows = max(1, self.size.height - 1)
         choices = self.token.choices
-        seen = [*choices[: rows - 1], choices[max(self.picked, min(rows, len(choices)) - 1)]]
+        seen = list(choices)
+        if len(choices) > rows:
+            seen = [*choices[: rows - 1], choices[max(self.picked, rows - 1)]]
         width = min(max(NAME_WIDTH[0], *(cell_len(shown(choice.text)) for choice in choices)), NAME_WIDTH[1])
         lines = [self._row(choice, width, choice is choices[self.picked]) for choice in seen]
         lines += [Text()] * (rows - len(lines))

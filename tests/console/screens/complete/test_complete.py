@@ -18,6 +18,7 @@ from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.sampling_fields import SamplingField
 from slmtui.console.screens.complete.screen import CompleteScreen
 from slmtui.inference.sample_set import read_prompts
+from slmtui.inference.streaming import Choice, Token
 from slmtui.output import visible
 from tests.console.screen_text import seen, toasts
 from tests.console.screens.complete.page import complete_page
@@ -397,3 +398,18 @@ async def test_where_a_prompt_is_typed_help_and_the_way_out_are_named(
         await page.until(lambda: "⏎ complete with it  esc back  " in shown() and "F1 help" in shown())
         await page.press("escape")
         await page.until(lambda: "? help" in shown())
+
+
+async def test_alternatives_that_are_few_are_shown_once_each(checkpoints: Path, tmp_path: Path) -> None:
+    """As of a token that goes on with a word of the prompt; of more than fit, the one that is picked is seen."""
+    async with complete_page(checkpoints, tmp_path) as page:
+        shown = page.screen.query_one(Alternatives)
+        rows = shown.size.height - 1
+        for n in (1, 2, rows - 1, rows, rows + 1, rows + 5):
+            choices = tuple(Choice(i, f"word{i}.", 0.9 / (i + 1), i + 1) for i in range(n))
+            for picked in {0, n - 1}:
+                shown.show(0, 1, Token(0, "word0.", choices), picked)
+                lines = str(shown.render()).splitlines()[:rows]
+                words = [line[2:].split()[0] for line in lines if line.strip()]
+                assert len(words) == len(set(words)) == min(n, rows)
+                assert next(line for line in lines if line.startswith("▸"))[2:].split()[0] == f"word{picked}."
