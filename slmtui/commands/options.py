@@ -37,8 +37,6 @@ RUN_HELP = (
     "report and distill also take STUDY/CELL, such as recipes/02: the seeds of a study's cell."
 )
 
-LONG_TO_COUNT = 200_000  # tokens: some 5 s
-
 HELP = click.Option(
     ["-h", "--help"], is_flag=True, is_eager=True, expose_value=False, callback=_show_help,
     help="show this message and exit",
@@ -154,37 +152,25 @@ def named_model(name: str, checkpoints: Path, *, last: bool = False) -> tuple[Ru
 
 def models_of(cell: Cell, *, last: bool = False) -> list[Path]:
     """The best models of a cell, which predict together; UserError where the `last` are asked for."""
+    from slmtui.runs.recounting import tell_of_counts  # pydantic, which --help does not need
+
     if last:
         raise UserError(f"{cell}: the runs of a cell predict with their best models, and --last asks for the newest")
     if cell.unfinished:
         say(f"{cell}: {plural(cell.unfinished, 'seed')} did not come to its end yet, and is left out")
-    _tell_of_counts(cell.runs[0])
+    tell_of_counts(cell.runs[0], say)
     return list(cell.files)
 
 
 def saved_model(run: Run, *, last: bool) -> Path:
     """The checkpoint of a run that is asked for: its best, or its `last`; UserError if there is none yet."""
+    from slmtui.runs.recounting import tell_of_counts  # pydantic, which --help does not need
+
     path = run.last_file if last else run.best_file
     if not is_there(path):
         raise UserError(f"{run.name} has no {path.name} yet: one is saved at its first evaluation")
-    _tell_of_counts(run)
+    tell_of_counts(run, say)
     return path
-
-
-def _tell_of_counts(run: Run) -> None:
-    """Before a model is read whose counts have to be compiled, or take long because its training text is long."""
-    try:
-        if not run.phase().model.context_mixing:
-            return
-        started = next(run.events(), None)
-    except UserError:
-        return  # whoever reads the model says what is wrong
-    from slmtui.model.compiled import tell_of_compiling  # numba, which few need
-
-    tell_of_compiling(say)
-    tokens = getattr(getattr(started, "data", None), "train_tokens", 0)
-    if tokens > LONG_TO_COUNT:
-        say(f"{run.name}: counting its {tokens:,} training tokens again: up to half a minute")
 
 
 def phase_files(_ctx: click.Context, _parameter: click.Parameter, incomplete: str) -> list[CompletionItem]:

@@ -33,11 +33,16 @@ class ModelCache(Generic[Key, Model]):
         self._models: dict[Key, tuple[Any, Model]] = {}  # most recently used last
         self._lock = threading.Lock()
 
+    def holds(self, key: Key) -> bool:
+        """Whether `load` would read nothing now."""
+        kept = self._models.get(key)
+        return kept is not None and kept[0] == self._state(key)
+
     def load(self, key: Key) -> Model:
         """The model that a key means, from memory if possible."""
         with self._lock:
             state = self._state(key)
-            if key in self._models and self._models[key][0] == state:
+            if self.holds(key):
                 self._models[key] = self._models.pop(key)
                 return self._models[key][1]
             model = self._read(key)

@@ -13,6 +13,8 @@ from slmtui.console.workers.torch_import import Backend
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request, Token, stream
+from slmtui.runs.recounting import tell_of_counts
+from slmtui.runs.run import run_at
 from slmtui.words import byte_size
 
 if TYPE_CHECKING:
@@ -74,6 +76,8 @@ def run_completion(
     try:
         if not context.is_open(cancelled):
             return
+        if not context.models.holds(model) and (run := run_at(files_of(model)[0].parent)) is not None:
+            tell_of_counts(run, lambda words: tell(CompletionUpdate(job, words)))
         saved = context.models.load(model)
         begin = told = time.monotonic()
         tokens: list[Token] = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,10 @@ from slmtui.data.tokenizer import BpeTokenizer
 from slmtui.errors import UserError
 from slmtui.inference.model_cache import ModelCache, file_state
 from slmtui.inference.streaming import Choice, Request, Settings, Token, branch, stream
+from slmtui.model.compiled import COMPILING
 from slmtui.model.gpt import GPTConfig, initial_gpt
 from slmtui.runs.checkpoint import load_model
+from slmtui.runs.run import Run
 from slmtui.training.prepare import prepare_dataset
 
 
@@ -145,6 +148,27 @@ def test_tokens_are_told_of_in_batches(checkpoints: Path, monkeypatch: pytest.Mo
     assert [update.count for update in heard] == sorted(update.count for update in heard)
     assert heard[-1].count == 100
     assert heard[-1].review is not None
+
+
+def test_compiling_is_told_of_before_a_model_is_read_and_not_when_it_is_in_memory(
+    checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("slmtui.model.compiled.is_compiled", lambda _: False)
+    run = Run(shutil.copytree(checkpoints / "tiny-001", tmp_path / "tiny-001"))
+    phase = run.phase_file.read_text(encoding="utf-8")
+    run.phase_file.write_text(phase.replace("context_mixing = false", "context_mixing = true"), encoding="utf-8")
+    assert run.phase().model.context_mixing
+    context = CompletionContext(ReadyBackend(), ModelCache(load_model, file_state), TrainingTexts())  # type: ignore[arg-type]
+
+    def told() -> list[str]:
+        heard: list[CompletionUpdate] = []
+        run_completion(context, run.best_file, 1, Request("alpha", Settings(tokens=1)), heard.append, lambda: False)
+        assert heard[-1].count == 1
+        return [update.words for update in heard]
+
+    first = told()
+    assert first[0] == COMPILING
+    assert told() == first[1:]
 
 
 def test_history_survives_a_damaged_file_and_stays_small(tmp_path: Path) -> None:
