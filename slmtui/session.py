@@ -149,7 +149,8 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
         _tell_of_counts(phase, tell)
         if phase.training.max_minutes is not None:
             tell("timing its steps and an evaluation, to see how many fit into its time")
-            phase, said = fitted(phase, lambda: Training.start(phase, dataset, machine, parent, teacher, ranks), began)
+            tried = None if parent is None else parent.copied()
+            phase, said = fitted(phase, lambda: Training.start(phase, dataset, machine, tried, teacher, ranks), began)
             price = [*price, said]
         training = Training.start(phase, dataset, machine, parent, teacher, ranks)
     ranks.wait_for_all()  # the run that the first makes now would be the "latest" for one that still reads

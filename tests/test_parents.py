@@ -85,6 +85,15 @@ def test_a_child_starts_at_its_parents_loss(
     assert not torch.equal(last.model.lm_head.weight, best.model.lm_head.weight)
 
 
+def test_the_steps_that_are_timed_leave_its_parents_weights_alone(
+    make_phase: MakePhase, tmp_path: Path, corpus: Path
+) -> None:
+    parent = train_to_the_end(make_phase, tmp_path, "training.max_iters=4")
+    stream = begin(child(corpus, "tiny-001", "training.max_minutes=5"), tmp_path).events
+    first = next(event for event in stream if isinstance(event, events.Evaluation))
+    assert first.val_loss == load_checkpoint(parent.best_file).val_loss
+
+
 def test_keys_that_are_left_out_are_the_parents(make_phase: MakePhase, tmp_path: Path, corpus: Path) -> None:
     train_to_the_end(make_phase, tmp_path, *BPE, "training.max_iters=4")
     frozen = trained(child(corpus, "latest"), tmp_path).phase()

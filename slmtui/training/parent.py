@@ -7,7 +7,7 @@ the parent. Everything else is free: the data, the optimizer, dropout, what is m
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
@@ -66,6 +66,10 @@ class Parent:
         except ValidationError as error:
             found = error.errors(include_url=False)
         raise PhaseError([problem_of(phase, _key(one), explain(one)) for one in found], phase.origin.text)
+
+    def copied(self) -> Parent:
+        """The same with tensors of its own, for a training whose weights are thrown away."""
+        return replace(self, tensors={name: tensor.clone() for name, tensor in self.tensors.items()})
 
     def _problem(self, phase: Phase, key: str, found: object, right: object) -> Problem:
         remedy = f"{shown(right)}, or leave it out" if not key.startswith("data.") else shown(right)
