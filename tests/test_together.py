@@ -11,7 +11,9 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
@@ -21,7 +23,7 @@ from slmtui.runs.control import send
 from slmtui.runs.run import Run
 from slmtui.session import begin
 from slmtui.training import events, ranks
-from slmtui.training.control import BrokenOff, Command
+from slmtui.training.control import BrokenOff, Command, CommandKind
 from slmtui.training.ranks import ALONE, Ranks, ranks_here, ranks_of
 from tests.patience import PATIENCE, wait_for
 from tests.processes import ROOT, Process, Processes
@@ -147,6 +149,47 @@ def test_of_runs_resumed_and_started_again_those_that_are_done_are_left_alone(
     assert again.wait() == 0, again.communicate()
     assert run_of(folder).log_file.read_bytes() == done
     assert steps_of(run_of(folder, 2)) == steps_of(run_of(folder)) > 0
+
+
+def test_what_was_over_before_they_were_started_again_counts(
+    processes: Processes, folder: Path, tmp_path: Path
+) -> None:
+    """A gate that failed, a training that diverged, and one that a person has stopped."""
+    again = os.environ | {"TORCHELASTIC_RESTART_COUNT": "1"}
+    results, limit = folder / "results.xml", "--set=gate.max_val_loss=0.1"
+
+    def started_again(*names: str) -> Process:
+        results.unlink(missing_ok=True)
+        resume = [f"--resume={name}" for name in names]
+        return processes.start("--headless", *resume, f"--junit={results}", cwd=folder, environment=again)
+
+    assert processes.run("--headless", PHASE, limit, cwd=folder).returncode == 1
+    failed = started_again("tiny-001")
+    assert failed.wait() == 1
+    assert "gate failed: max_val_loss = 0.1 is not kept" in failed.communicate()[1]
+    (suite,) = ElementTree.parse(results).getroot()
+    assert (suite.get("name"), suite.get("failures")) == ("tiny-001", "1")
+
+    wild = "--set=training.learning_rate=10", "--set=optimizer.grad_clip=0", "--set=training.warmup_iters=0"
+    assert processes.run("--headless", PHASE, *wild, cwd=folder).returncode == 3
+    diverged = started_again("tiny-002")
+    assert diverged.wait() == 3
+    assert "training failed: at step" in diverged.communicate()[1]
+
+    wishes: tuple[CommandKind, ...] = ("stop", "interrupt")
+    runs = []
+    for wish in wishes:
+        session = begin(load_phase(folder / PHASE), folder / "checkpoints", partial(_wished, wish))
+        *_, _ = session.events
+        runs.append(session.run)
+    logged = [run.log_file.read_bytes() for run in runs]
+    assert started_again("tiny-003", "tiny-004").wait() == 130
+    assert [run.log_file.read_bytes() for run in runs] == logged, "what a person has stopped ends those after it, too"
+    assert started_again("tiny-004").wait() == 0, "what a signal has ended goes on"
+
+
+def _wished(wish: CommandKind) -> CommandKind:
+    return wish
 
 
 def test_a_mistake_is_told_once(together: Start) -> None:
@@ -346,3 +389,15 @@ def test_torchrun_starts_them_again(folder: Path) -> None:
         assert again.wait(PATIENCE) == 0
     assert losses(run_of(folder, 2))[-3:] == losses(run_of(folder, 1))[-3:]
     assert not run_of(folder, 3).folder.exists()
+
+
+@pytest.mark.soak
+def test_a_gate_that_failed_has_failed_however_often_they_are_started_again(folder: Path) -> None:
+    (folder / "other.toml").write_text((folder / PHASE).read_text().replace('"tiny"', '"other"'))
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "--max-restarts=1"]
+    command += ["-m", "slmtui", "--headless", PHASE, "other.toml", "--set=gate.max_val_loss=0.1", "--junit=results.xml"]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    assert subprocess.run(command, cwd=folder, env=environment, capture_output=True).returncode == 1
+    suites = list(ElementTree.parse(folder / "results.xml").getroot())
+    assert [(suite.get("name"), suite.get("failures")) for suite in suites] == [("tiny-001", "1"), ("other-001", "1")]
+    assert not run_of(folder, 2).folder.exists()

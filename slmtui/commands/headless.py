@@ -128,37 +128,36 @@ def train_phases(
 ) -> ExitStatus:  # fmt: skip
     """Train phases in order, each into a run of its own; the status is that of the worst.
 
-    By all processes that torchrun has started, together. Where it has started them anew, what they had begun goes on.
+    By all processes that torchrun has started, together. Where it has started them anew, what they had begun goes on,
+    and what was over by then counts with what became of it.
     """
 
-    def beginning(phase: Phase, ranks: Ranks) -> Begin:
+    def beginning(phase: Phase, before: Run | None, ranks: Ranks) -> Begin:
         def begun(interrupted: Interrupted) -> Session:
-            if (run := begun_before.get(phase.name)) is not None:
-                return _resumed(run, interrupted, ranks)
+            if before is not None:
+                return _resumed(before, interrupted, ranks)
             session = begin(phase, checkpoints, interrupted.wish, tell=preparing(phase.name), ranks=ranks)
             tell(say, f"{phase.name}: training into {session.run.folder}")
             return session
 
         return begun
 
-    def taking_part(phase: Phase, ranks: Ranks) -> TakePart:
-        def part(interrupted: Interrupted) -> Iterator[events.Event]:
-            if (run := begun_before.get(phase.name)) is not None:
-                return take_part_again(run, interrupted.wish, ranks)
-            return take_part(phase, checkpoints, interrupted.wish, ranks)
+    def taking_part(phase: Phase, before: Run | None, ranks: Ranks) -> TakePart:
+        if before is not None:
+            return lambda interrupted: take_part_again(before, interrupted.wish, ranks)
+        return lambda interrupted: take_part(phase, checkpoints, interrupted.wish, ranks)
 
-        return part
-
-    begun_before: dict[str, Run] = {}
     with ranks_here() as ranks:
-        if is_started_again():
-            begun_before = ranks.told(runs_of_launch(checkpoints, ranks.launch) if ranks.is_first else {})
-            done = ranks.told({name for name, run in begun_before.items() if is_done(run)} if ranks.is_first else set())
-            phases = [phase for phase in phases if phase.name not in done]
+        before = _begun_before(phases, checkpoints, ranks)
+        over = _over(before, ranks)
         if ranks.is_first:
-            trainings = [(phase.name, beginning(phase, ranks)) for phase in phases]
+            trainings = [
+                (phase.name, over.get(i, beginning(phase, run, ranks)))
+                for i, (phase, run) in enumerate(zip(phases, before, strict=True))
+            ]
             return _train(trainings, ranks, as_json=as_json, junit=junit, settings=settings or Settings())
-        return _attend([taking_part(phase, ranks) for phase in phases], ranks)
+        parts = [taking_part(phase, run, ranks) for phase, run in zip(phases, before, strict=True)]
+        return _attend([None if i in over else part for i, part in enumerate(parts)], ranks)
 
 
 def resume_runs(
@@ -166,7 +165,7 @@ def resume_runs(
 ) -> ExitStatus:
     """Go on with runs that were stopped, interrupted, killed, or only just made; the status is that of the worst.
 
-    Where torchrun has started the processes anew, those that have come to their end since are left alone.
+    Where torchrun has started the processes anew, those that are over since then count with what became of them.
     """
 
     def resuming(run: Run, ranks: Ranks) -> Begin:
@@ -176,18 +175,33 @@ def resume_runs(
         return lambda interrupted: take_part_again(run, interrupted.wish, ranks)
 
     with ranks_here() as ranks:
-        if is_started_again():
-            done = ranks.told({run.name for run in runs if is_done(run)} if ranks.is_first else set())
-            runs = [run for run in runs if run.name not in done]
+        over = _over(runs, ranks)
         if ranks.is_first:
-            trainings = [(run.name, resuming(run, ranks)) for run in runs]
+            trainings = [(run.name, over.get(i, resuming(run, ranks))) for i, run in enumerate(runs)]
             return _train(trainings, ranks, as_json=as_json, junit=junit, settings=settings or Settings())
-        return _attend([taking_part(run, ranks) for run in runs], ranks)
+        return _attend([None if i in over else taking_part(run, ranks) for i, run in enumerate(runs)], ranks)
 
 
-def is_done(run: Run) -> bool:
+def _begun_before(phases: Sequence[Phase], checkpoints: Path, ranks: Ranks) -> list[Run | None]:
+    """For each phase, the run that these processes had begun before torchrun started them anew."""
+    if not is_started_again():
+        return [None] * len(phases)
+    begun = ranks.told(runs_of_launch(checkpoints, ranks.launch) if ranks.is_first else {})
+    return [begun[phase.name].pop(0) if begun.get(phase.name) else None for phase in phases]
+
+
+def _over(runs: Sequence[Run | None], ranks: Ranks) -> dict[int, Run]:
+    """Those that have come to their end before torchrun started these processes anew, by their place."""
+    if not is_started_again():
+        return {}
+    over = [i for i, run in enumerate(runs) if run is not None and is_over(run)] if ranks.is_first else []
+    return {i: run for i in ranks.told(over) if (run := runs[i]) is not None}
+
+
+def is_over(run: Run) -> bool:
+    """Whether nobody goes on with it unasked: it ended as meant, or diverged, or a person has stopped it."""
     last = last_event(run.log_file)
-    return isinstance(last, events.RunFinished) and last.as_meant
+    return isinstance(last, events.RunFinished) and (not last.may_go_on or last.reason == "stopped")
 
 
 def _resumed(run: Run, interrupted: Interrupted, ranks: Ranks) -> Session:
@@ -196,17 +210,18 @@ def _resumed(run: Run, interrupted: Interrupted, ranks: Ranks) -> Session:
     return session
 
 
-def _attend(parts: Sequence[TakePart], ranks: Ranks) -> ExitStatus:
-    """Take part in trainings that the first process tells of; with its status."""
+def _attend(parts: Sequence[TakePart | None], ranks: Ranks) -> ExitStatus:
+    """Take part in trainings that the first process tells of, None for one that is over; with its status."""
     status = ExitStatus.DONE
     silence(1, 2)
     with interrupts() as interrupted:
         interrupted.is_one_of_several = True
         for part in parts:
-            with interrupted.at_once(""):
-                stream = part(interrupted)
-            for _ in stream:
-                pass
+            if part is not None:
+                with interrupted.at_once(""):
+                    stream = part(interrupted)
+                for _ in stream:
+                    pass
             status = max(status, ranks.told(status))
             if status == ExitStatus.INTERRUPTED:
                 break
@@ -214,9 +229,10 @@ def _attend(parts: Sequence[TakePart], ranks: Ranks) -> ExitStatus:
 
 
 def _train(
-    trainings: Sequence[tuple[str, Begin]], ranks: Ranks, *, as_json: bool, junit: Path | None, settings: Settings
+    trainings: Sequence[tuple[str, Begin | Run]], ranks: Ranks, *, as_json: bool, junit: Path | None, settings: Settings
 ) -> ExitStatus:
-    """Each in its turn, by its name; at the end, whatever it is, the files for those who were not there."""
+    """Each in its turn, by its name, a run being over; at the end, whatever it is, the files for those who were not
+    there."""
     status, outcomes = ExitStatus.DONE, [Outcome(name) for name, _ in trainings]
     try:
         with interrupts() as interrupted:
@@ -224,10 +240,13 @@ def _train(
             for told, (name, begun) in zip(outcomes, trainings, strict=True):
                 told.has_begun = True
                 try:
-                    with interrupted.at_once(name):
-                        session = begun(interrupted)
-                    status = max(status, follow(session, told, as_json=as_json))
-                    notify(session.run, told, settings)
+                    if isinstance(begun, Run):
+                        status = max(status, recall(begun, told))
+                    else:
+                        with interrupted.at_once(name):
+                            session = begun(interrupted)
+                        status = max(status, follow(session, told, as_json=as_json))
+                        notify(session.run, told, settings)
                     if told.finished is None and ranks.size > 1:
                         break  # the others are in the middle of it, and end when this process does
                     ranks.told(status)
@@ -306,12 +325,30 @@ def follow(session: Session, told: Outcome, *, as_json: bool) -> ExitStatus:
     if not as_json:
         for line in summary(run, best.started, finished, best.evaluation, test, best.inherited, course.verdict):
             tell(put, line)
-    limits = limits_in_words(phase.gate, best)
+    told.findings = findings[::-1] if as_json else findings  # a log has the worst last
+    return _concluded(run, phase, finished, told)
+
+
+def recall(run: Run, told: Outcome) -> ExitStatus:
+    """Take down in `told` what became of a run that is over, by its log; the status is that of its training."""
+    told.name = run.name
+    findings: list[Finding] = []
+    for event in run.events():
+        told.best.add(event)
+        if isinstance(event, events.Warned) and event.finding is not None and event.of_the_run:
+            findings.append(event.finding)
+    told.findings = findings[::-1]
+    assert isinstance(event, events.RunFinished), "the run is over"
+    return _concluded(run, run.phase(), event, told)
+
+
+def _concluded(run: Run, phase: Phase, finished: events.RunFinished, told: Outcome) -> ExitStatus:
+    """Say what becomes of the gate, and take down how the training ended."""
+    limits = limits_in_words(phase.gate, told.best)
     status, sentences = outcome(run, finished, limits)
     for sentence in sentences:
         tell(say, sentence)
     told.finished = finished
-    told.findings = findings[::-1] if as_json else findings  # a log has the worst last
     if finished.as_meant:
         told.limits = limits
     else:

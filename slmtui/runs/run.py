@@ -288,14 +288,14 @@ def newest_runs(checkpoints: Path) -> list[Run]:
         return []
 
 
-def runs_of_launch(checkpoints: Path, launch: str) -> dict[str, Run]:
-    """The newest run of each phase, by the phase's name, among those that processes of one launch have begun."""
-    found: dict[str, Run] = {}
-    for run in newest_runs(checkpoints):
+def runs_of_launch(checkpoints: Path, launch: str) -> dict[str, list[Run]]:
+    """The runs that processes of one launch have begun, by the names of their phases, the oldest first."""
+    found: dict[str, list[Run]] = {}
+    for run in reversed(newest_runs(checkpoints)):
         with suppress(UserError):
             started = next(run.events(), None)
             if isinstance(started, events.RunStarted) and started.machine.get("launch") == launch:
-                found.setdefault(started.phase["phase"]["name"], run)
+                found.setdefault(started.phase["phase"]["name"], []).append(run)
     return found
 
 
