@@ -142,6 +142,7 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
         dataset = prepare_dataset(phase, tokenizer, None if brought is None else brought.corpus)
         refuse_impossible(phase, dataset)
         refuse_other_text(phase, reference, dataset)
+        ranks.refuse_differences(phase, {"the fingerprint of the text": dataset.fingerprint})
         price = _price_of_child(phase, dataset)
         if is_measured(phase):
             tell("timing its steps with different threads and precisions: seconds")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -208,6 +209,46 @@ def test_why_another_one_could_not_begin_is_told(together: Start, folder: Path) 
     assert not run_of(folder).folder.exists()
 
 
+@pytest.mark.parametrize(
+    ("others", "difference"),
+    [
+        (("--set=training.seed=2",), "training.seed is 2 in process 1, and 42 in process 0"),
+        (("--set=evaluation.decides=network",), "evaluation.decides is network in process 1, and not set in process 0"),
+        (("--set=data.source=less",), "the fingerprint of the text is "),
+    ],
+)
+def test_processes_that_would_not_train_the_same_are_refused(
+    together: Start, folder: Path, others: tuple[str, ...], difference: str
+) -> None:
+    shutil.copytree(folder / "corpus", folder / "less")
+    (folder / "less" / "routes.py").unlink()
+    first, other = together(2, PHASE, others=others)
+    assert (first.wait(), other.wait()) == (2, 2)
+    assert f"the processes of this training do not train the same: {difference}" in first.communicate()[1]
+    assert other.communicate() == ("", "")
+    assert not run_of(folder).folder.exists()
+
+
+def test_the_same_text_may_be_at_another_place(together: Start, folder: Path) -> None:
+    shutil.copytree(folder / "corpus", folder / "copy")
+    first, other = together(2, PHASE, "--set=training.max_iters=1", others=("--set=data.source=copy",))
+    assert (first.wait(), other.wait()) == (0, 0), first.communicate()
+
+
+def test_a_checkpoint_that_is_not_that_of_the_others_is_refused(together: Start, folder: Path) -> None:
+    """As one that an earlier training has left on another machine's disk."""
+    session = begin(load_phase(folder / PHASE), folder / "checkpoints")
+    for event in session.events:
+        if event == events.Checkpoint(step=4, kind="last", file="last.pt"):
+            shutil.copytree(folder / "checkpoints", folder / "elsewhere")
+        if event == events.Checkpoint(step=8, kind="last", file="last.pt"):
+            break
+    session.events.close()  # type: ignore[attr-defined]  # as if the process had died
+    first, other = together(2, "--resume", "tiny-001", others=("--checkpoints=elsewhere",))
+    assert (first.wait(), other.wait()) == (2, 2)
+    assert "the step of its last checkpoint is 4 in process 1, and 8 in process 0" in first.communicate()[1]
+
+
 def test_a_phase_that_diverges_does_not_keep_them_from_the_next(together: Start, folder: Path) -> None:
     calm = (folder / PHASE).read_text()
     (folder / "wild.toml").write_text(
@@ -271,7 +312,7 @@ def test_signals_to_who_starts_them(processes: Processes, folder: Path) -> None:
 @pytest.mark.parametrize("breaks", ["this one", "the other"])
 def test_where_one_breaks_off_all_do(monkeypatch: pytest.MonkeyPatch, breaks: str) -> None:
     of_the_other = None if breaks == "the other" else [(1, 10)]
-    monkeypatch.setattr(Ranks, "_gathered", lambda _self, mine: [mine, of_the_other])
+    monkeypatch.setattr(Ranks, "gathered", lambda _self, mine: [mine, of_the_other])
 
     def compute(item: int) -> int:
         if breaks == "this one":

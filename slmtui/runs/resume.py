@@ -51,12 +51,13 @@ def restore_training(
     """
     if reason := run.why_not_resumed(last_event(run.log_file)):
         raise RunError(reason)
-    if not is_there(run.last_file):
+    phase, saved = run.phase(), load_checkpoint(run.last_file) if is_there(run.last_file) else None
+    known = {"the run": run.name, "the step of its last checkpoint": None if saved is None else saved.step}
+    ranks.refuse_differences(phase, known | {"the fingerprint of its text": None if saved is None else saved.data})
+    if saved is None:
         return _from_the_beginning(run, parent_of, teacher, corpus, ranks)
-    saved = load_checkpoint(run.last_file)
     if saved.training is None:
         raise RunError(f"{run.last_file} holds a model only, not the state of a training")
-    phase = run.phase()
     if phase != saved.phase:
         raise RunError(f"{run.phase_file} is not the phase that {run.last_file.name} was trained with; put it back")
     history, log_size = _history(run, saved)
@@ -88,12 +89,13 @@ def _from_the_beginning(
         raise RunError(f"{run.last_file} is missing, so there is nothing to resume from; train its phase again")
     parent = parent_of(phase)
     tokenizer = None if parent is None else parent.tokenizer
-    if log and isinstance(started := log[0], events.RunStarted):
-        dataset = _dataset(run, phase, started.data.fingerprint, tokenizer, corpus)
-        machine = _machine(phase, started, ranks)
-    else:
+    started = log[0] if log and isinstance(log[0], events.RunStarted) else None
+    if started is None:
         dataset = prepare_dataset(phase, tokenizer, corpus)
-        machine = tuned_machine(phase, dataset, ranks)
+    else:
+        dataset = _dataset(run, phase, started.data.fingerprint, tokenizer, corpus)
+    ranks.refuse_differences(phase, {"the fingerprint of the text": dataset.fingerprint})
+    machine = tuned_machine(phase, dataset, ranks) if started is None else _machine(phase, started, ranks)
     return RestoredTraining(Training.start(phase, dataset, machine, parent, teacher, ranks), 0, (), ())
 
 

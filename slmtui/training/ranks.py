@@ -8,7 +8,7 @@ starts them and says in the environment how many there are.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -20,6 +20,7 @@ from torch import nn
 from torch.distributed.distributed_c10d import Store
 from torch.distributed.rendezvous import rendezvous
 
+from slmtui.config.phase import Phase
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.training.control import BrokenOff, Command, Control
 
@@ -70,7 +71,27 @@ class Ranks:
 
     def wait_for_all(self) -> None:
         """Until all have come to here: none still reads what the first writes from now on."""
-        self._gathered(None)
+        self.gathered(None)
+
+    def refuse_differences(self, phase: Phase, besides: Mapping[str, object]) -> None:
+        """UserError, in all of them, where the phase or something `besides`, by its name, is another in some process.
+
+        The source may be a path of each machine's own: the text that is read there tells. So may the minutes, which
+        are counted until a time of the day: the first one's count.
+        """
+        mine = {f"{section}.{key}": value for section, keys in phase.values().items() for key, value in keys.items()}
+        mine.pop("data.source", None)
+        if "training.max_minutes" in mine:
+            mine["training.max_minutes"] = "set"
+        first, *others = self.gathered(mine | dict(besides))
+        for rank, other in enumerate(others, 1):
+            for name in first | other:
+                here, there = first.get(name), other.get(name)
+                if here != there:
+                    raise UserError(
+                        f"the processes of this training do not train the same: {name} is {_shown(there)} in process "
+                        f"{rank}, and {_shown(here)} in process 0"
+                    )
 
     def each(self, items: Iterable[Item], compute: Callable[[Item], Found]) -> list[Found]:
         """What is computed of each item, in order; each process computes its share.
@@ -81,13 +102,13 @@ class Ranks:
         with suppress(BrokenOff):
             mine = [(i, compute(item)) for i, item in enumerate(items) if i % self.size == self.rank]
         found = []
-        for some in self._gathered(mine):
+        for some in self.gathered(mine):
             if some is None:
                 raise BrokenOff
             found += some
         return [one for _, one in sorted(found, key=lambda pair: pair[0])]
 
-    def _gathered(self, mine: Found) -> list[Found]:
+    def gathered(self, mine: Found) -> list[Found]:
         """What each has, that of the first in front."""
         if self.size == 1:
             return [mine]
@@ -124,7 +145,7 @@ class Ranks:
             dist.all_reduce(count)
         if not count.item():
             return []
-        first, *others = self._gathered(commands)
+        first, *others = self.gathered(commands)
         return first + list(dict.fromkeys(command for other in others for command in other if command not in first))
 
     @contextmanager
@@ -237,6 +258,10 @@ def _is_by_torchrun() -> bool:
 def is_started_again() -> bool:
     """Whether torchrun has started these processes anew, since one of those before has died."""
     return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") not in ("", "0")
+
+
+def _shown(value: object) -> str:
+    return "not set" if value is None else str(value)
 
 
 def _first_line(error: BaseException) -> str:
