@@ -163,8 +163,9 @@ def resume(
 ) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done. The arguments: as for `begin`.
 
-    The lock comes first: what another process is still writing must not be read as if it were the end.
+    The lock comes before the log: what another process is still writing must not be read as if it were the end.
     """
+    refuse_more_than_rows(run.phase(), ranks)
     lock = run.lock()
     try:
         clear_drafts(run.folder)
@@ -194,6 +195,7 @@ def resume(
 
 def take_part_again(run: Run, wish: Wish, ranks: Ranks) -> Iterator[Event]:
     """`take_part` in a run that another process, the first, has taken up again."""
+    refuse_more_than_rows(run.phase(), ranks)
     with translate_oom(run.phase()):
         teacher = with_teacher(run.phase(), run.folder.parent)[1]
         training = restore_training(run, _parent_of(run), teacher, None, ranks).training

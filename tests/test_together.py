@@ -235,6 +235,16 @@ def test_the_same_text_may_be_at_another_place(together: Start, folder: Path) ->
     assert (first.wait(), other.wait()) == (0, 0), first.communicate()
 
 
+def test_more_processes_than_rows_do_not_resume_a_run(together: Start, folder: Path) -> None:
+    session = begin(load_phase(folder / PHASE, ["training.batch_size=1"]), folder / "checkpoints", lambda: "interrupt")
+    *_, _ = session.events
+    logged = run_of(folder).log_file.read_bytes()
+    first, other = together(2, "--resume", "tiny-001")
+    assert (first.wait(), other.wait()) == (2, 2)
+    assert "1 windows are too few for 2 processes" in first.communicate()[1]
+    assert run_of(folder).log_file.read_bytes() == logged
+
+
 def test_a_checkpoint_that_is_not_that_of_the_others_is_refused(together: Start, folder: Path) -> None:
     """As one that an earlier training has left on another machine's disk."""
     session = begin(load_phase(folder / PHASE), folder / "checkpoints")
