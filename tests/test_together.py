@@ -43,9 +43,12 @@ def folder(tmp_path: Path, tiny_toml: str) -> Path:
 
 @pytest.fixture
 def together(processes: Processes, folder: Path) -> Start:
-    """Start `slmtui --headless` in n processes; `others`: what those but the first are told besides."""
+    """Start `slmtui --headless` in n processes; `others`: what those but the first are told besides; `restarts`: of
+    each, as a torchrun of this name counts them."""
 
-    def start(n: int, *arguments: str, others: tuple[str, ...] = ()) -> list[Process]:
+    def start(
+        n: int, *arguments: str, others: tuple[str, ...] = (), torchrun: str = "", restarts: tuple[str, ...] = ()
+    ) -> list[Process]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
@@ -55,10 +58,12 @@ def together(processes: Processes, folder: Path) -> Start:
             "MASTER_ADDR": "127.0.0.1",
             "MASTER_PORT": str(port),
         }
+        elastic = [{"TORCHELASTIC_RUN_ID": torchrun, "TORCHELASTIC_RESTART_COUNT": count} for count in restarts]
         return [
             processes.start(
                 "--headless", *arguments, *(others if rank else ()), cwd=folder,
-                environment=os.environ | several | {"RANK": str(rank), "LOCAL_RANK": str(rank)},
+                environment=os.environ | several | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
+                | (elastic[rank] if elastic else {}),
             )
             for rank in range(n)
         ]  # fmt: skip
@@ -191,6 +196,28 @@ def test_what_was_over_before_they_were_started_again_counts(
 
 def _wished(wish: CommandKind) -> CommandKind:
     return wish
+
+
+@pytest.mark.parametrize("again", [("0", "1"), ("1", "0"), ("0", "0"), ("1",)])
+def test_what_one_launch_has_begun_is_found_again(together: Start, folder: Path, again: tuple[str, ...]) -> None:
+    """Each machine's torchrun counts its own restarts, and another machine that joins is none."""
+    n = len(again)
+    for restarts in (("0",) * n, again):
+        first, *others = together(n, PHASE, torchrun="x", restarts=restarts)
+        assert [process.wait() for process in (first, *others)] == [0] * n, first.communicate()
+    assert not run_of(folder, 2).folder.exists()
+    if n == 1:
+        assert [process.wait() for process in together(n, PHASE, torchrun="y", restarts=again)] == [0]
+        assert run_of(folder, 2).folder.exists(), "of another launch"
+
+
+@pytest.mark.parametrize("again", [("0", "1"), ("1", "0")])
+def test_runs_that_are_over_are_left_alone_if_one_was_started_again(
+    together: Start, processes: Processes, folder: Path, again: tuple[str, ...]
+) -> None:
+    assert processes.run("--headless", PHASE, cwd=folder).returncode == 0
+    first, other = together(2, "--resume", "tiny-001", torchrun="x", restarts=again)
+    assert (first.wait(), other.wait()) == (0, 0), first.communicate()
 
 
 def test_a_mistake_is_told_once(together: Start) -> None:
@@ -388,11 +415,15 @@ def test_two_distil_as_one(processes: Processes, folder: Path) -> None:
         ({}, ALONE),
         ({"RANK": "0", "WORLD_SIZE": "1"}, ALONE),
         ({"WORLD_SIZE": "4"}, ALONE),
-        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2", "TORCHELASTIC_RUN_ID": "x"}, Ranks(3, 4, 2, "x")),
+        ({"RANK": "3", "WORLD_SIZE": "4", "LOCAL_WORLD_SIZE": "2"}, Ranks(3, 4, 2)),
+        ({"TORCHELASTIC_RESTART_COUNT": "0"}, ALONE),
+        ({"TORCHELASTIC_RESTART_COUNT": "1"}, Ranks(is_started_again=True)),
     ],
 )
 def test_the_environment_says_who_trains_together(environment: dict[str, str], found: Ranks) -> None:
-    assert ranks_of(environment) == (found if found == ALONE else Ranks(3, 4, 2, f"x {os.getppid()}"))
+    assert ranks_of(environment) == found
+    by_torchrun = ranks_of(environment | {"TORCHELASTIC_RUN_ID": "x"})
+    assert len(by_torchrun.launch) == ("RANK" in environment)
 
 
 @pytest.mark.parametrize("environment", [{"RANK": "4", "WORLD_SIZE": "4"}, {"RANK": "one", "WORLD_SIZE": "2"}])

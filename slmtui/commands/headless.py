@@ -34,7 +34,7 @@ from slmtui.settings import Settings
 from slmtui.training import events
 from slmtui.training.control import CommandKind
 from slmtui.training.events import Finding, to_json
-from slmtui.training.ranks import Ranks, is_started_again, ranks_here
+from slmtui.training.ranks import Ranks, ranks_here
 from slmtui.words import duration
 
 Handler = Callable[[int, FrameType | None], object]
@@ -175,7 +175,7 @@ def resume_runs(
         return lambda interrupted: take_part_again(run, interrupted.wish, ranks)
 
     with ranks_here() as ranks:
-        over = _over(runs, ranks)
+        over = _over(runs, ranks) if ranks.is_started_again else {}
         if ranks.is_first:
             trainings = [(run.name, over.get(i, resuming(run, ranks))) for i, run in enumerate(runs)]
             return _train(trainings, ranks, as_json=as_json, junit=junit, settings=settings or Settings())
@@ -183,17 +183,16 @@ def resume_runs(
 
 
 def _begun_before(phases: Sequence[Phase], checkpoints: Path, ranks: Ranks) -> list[Run | None]:
-    """For each phase, the run that these processes had begun before torchrun started them anew."""
-    if not is_started_again():
-        return [None] * len(phases)
-    begun = ranks.told(runs_of_launch(checkpoints, ranks.launch) if ranks.is_first else {})
+    """For each phase, the run that these processes had begun before torchrun started them anew.
+
+    Also if no torchrun counts that as a restart, as when another machine joins.
+    """
+    begun = ranks.told(runs_of_launch(checkpoints, ranks.launch) if ranks.launch and ranks.is_first else {})
     return [begun[phase.name].pop(0) if begun.get(phase.name) else None for phase in phases]
 
 
 def _over(runs: Sequence[Run | None], ranks: Ranks) -> dict[int, Run]:
     """Those that have come to their end before torchrun started these processes anew, by their place."""
-    if not is_started_again():
-        return {}
     over = [i for i, run in enumerate(runs) if run is not None and is_over(run)] if ranks.is_first else []
     return {i: run for i in ranks.told(over) if (run := runs[i]) is not None}
 

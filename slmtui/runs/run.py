@@ -288,13 +288,16 @@ def newest_runs(checkpoints: Path) -> list[Run]:
         return []
 
 
-def runs_of_launch(checkpoints: Path, launch: str) -> dict[str, list[Run]]:
-    """The runs that processes of one launch have begun, by the names of their phases, the oldest first."""
+def runs_of_launch(checkpoints: Path, launch: tuple[str, ...]) -> dict[str, list[Run]]:
+    """The runs that were begun under one of these torchruns, by the names of their phases, the oldest first."""
     found: dict[str, list[Run]] = {}
     for run in reversed(newest_runs(checkpoints)):
         with suppress(UserError):
             started = next(run.events(), None)
-            if isinstance(started, events.RunStarted) and started.machine.get("launch") == launch:
+            if not isinstance(started, events.RunStarted):
+                continue
+            by = started.machine.get("launch")
+            if isinstance(by, list) and any(one in launch for one in by):
                 found.setdefault(started.phase["phase"]["name"], []).append(run)
     return found
 

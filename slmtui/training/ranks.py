@@ -8,12 +8,15 @@ starts them and says in the environment how many there are.
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from itertools import chain
 from typing import Any, TypeVar, cast
 
+import psutil
 import torch
 import torch.distributed as dist
 from torch import nn
@@ -43,7 +46,8 @@ class Ranks:
     rank: int = 0
     size: int = 1
     on_this_machine: int = 1
-    launch: str = ""  # names those that were started together, also once they were started again
+    launch: tuple[str, ...] = ()  # names the torchruns that have started them: the same once they start them again
+    is_started_again: bool = False  # since one of those before has died, as one torchrun or more counts it
     store: Store | None = field(default=None, compare=False, repr=False)  # where they have found one another
 
     @property
@@ -169,8 +173,9 @@ class Ranks:
             self.store.compare_set(REASON, "", f"process {self.rank}: {kind}{error}")
 
     def to_dict(self) -> dict[str, Any]:
-        """What a run records of them, if they are several."""
-        return {} if self.size == 1 else {"processes": self.size, "launch": self.launch}
+        """What a run records of them."""
+        several = {} if self.size == 1 else {"processes": self.size}
+        return several | ({"launch": list(self.launch)} if self.launch else {})
 
 
 ALONE = Ranks()
@@ -216,6 +221,9 @@ def ranks_here() -> Iterator[Ranks]:
         ) from None
     ranks = replace(found, store=store)
     try:
+        # Each torchrun counts for itself, and a new machine that joins is none of its restarts.
+        launches, again = zip(*ranks.gathered((found.launch, found.is_started_again)), strict=True)
+        ranks = replace(ranks, launch=tuple(dict.fromkeys(chain(*launches))), is_started_again=any(again))
         yield ranks
     except Exception as error:
         ranks.leave_reason(error)
@@ -226,8 +234,9 @@ def ranks_here() -> Iterator[Ranks]:
 
 def ranks_of(environment: dict[str, str] | os._Environ[str]) -> Ranks:
     """What the environment says. UserError where it makes no sense."""
+    again = environment.get("TORCHELASTIC_RESTART_COUNT", "0") not in ("", "0")
     if "WORLD_SIZE" not in environment or "RANK" not in environment:
-        return ALONE
+        return Ranks(is_started_again=again)
     names = ("RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE")
     values = [environment.get(name, "1") for name in names]
     if not all(value.isascii() and value.isdigit() for value in values):
@@ -237,8 +246,16 @@ def ranks_of(environment: dict[str, str] | os._Environ[str]) -> Ranks:
     if not rank < size or not 1 <= here <= size:
         said = f"RANK={rank}, WORLD_SIZE={size}, LOCAL_WORLD_SIZE={here}"
         raise UserError(f"the environment says {said}, which cannot be; unset them, or use torchrun")
-    launch = f"{environment.get('TORCHELASTIC_RUN_ID', '')} {os.getppid()}"  # torchrun's, which starts them anew
-    return ALONE if size == 1 else Ranks(rank, size, here, launch)
+    launch = (_launcher(run_id),) if (run_id := environment.get("TORCHELASTIC_RUN_ID")) else ()
+    return Ranks(rank, size, here, launch, again)
+
+
+def _launcher(run_id: str) -> str:
+    """The torchrun that has started this process, and starts it anew: no other has its place and its time."""
+    parent, since = os.getppid(), 0.0
+    with suppress(psutil.Error):
+        since = psutil.Process(parent).create_time() - psutil.boot_time()
+    return f"{run_id} {platform.node()} {parent} {since:.2f}"
 
 
 def _met(ranks: Ranks) -> Store:
@@ -253,11 +270,6 @@ def _met(ranks: Ranks) -> Store:
 
 def _is_by_torchrun() -> bool:
     return "TORCHELASTIC_RUN_ID" in os.environ
-
-
-def is_started_again() -> bool:
-    """Whether torchrun has started these processes anew, since one of those before has died."""
-    return os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") not in ("", "0")
 
 
 def _shown(value: object) -> str:
