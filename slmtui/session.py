@@ -116,21 +116,19 @@ class _Prepared(NamedTuple):
 
 
 def refuse_more_than_rows(phase: Phase, ranks: Ranks) -> None:
-    """UserError for processes that no window of a batch is left for, or that cannot train together here."""
+    """UserError for processes that no window of a batch is left for."""
     if phase.training.batch_size < ranks.size:
         raise UserError(
             f"training.batch_size: {phase.training.batch_size} windows are too few for {ranks.size} processes, each of "
             f"which computes one or more; use {ranks.size} or more, or fewer processes"
         )
-    if ranks.size > 1 and phase.training.device == "mps":
-        raise UserError('training.device: several processes cannot train together on "mps"; use "cpu"')
 
 
 def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Tell, ranks: Ranks) -> _Prepared:
     began = time.monotonic()
     refuse_more_than_rows(phase, ranks)
     with translate_oom(phase):
-        choose_machine(phase.training)  # a device that is not there is told before the corpus is read
+        choose_machine(phase.training, ranks=ranks)  # a device that is not there is told before the corpus is read
         if brought is None:
             phase, reference = with_reference(with_prompts(phase), checkpoints)
             phase, parent = with_parent(phase, checkpoints)

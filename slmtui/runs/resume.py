@@ -137,7 +137,7 @@ def _machine(phase: Phase, started: events.RunStarted, ranks: Ranks) -> Machine:
     like = started.machine
     if like.get("processes", 1) != ranks.size:
         like = {key: value for key, value in like.items() if key not in ("threads", "choice")}
-    return choose_machine(phase.training, like, ranks.on_this_machine)
+    return choose_machine(phase.training, like, ranks)
 
 
 def _differences(started: events.RunStarted, machine: Machine, ranks: Ranks) -> list[str]:

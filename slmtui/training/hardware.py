@@ -17,6 +17,8 @@ import torch
 
 from slmtui.config.phase import TrainingSection
 from slmtui.errors import UserError
+from slmtui.training.ranks import ALONE, Ranks
+from slmtui.words import plural
 
 Precision = Literal["fp32", "bf16"]
 DEVICES = ("cuda", "mps", "cpu")  # the best first
@@ -37,12 +39,14 @@ class Machine:
         return asdict(self)
 
 
-def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = None, processes: int = 1) -> Machine:
+def choose_machine(
+    settings: TrainingSection, like: Mapping[str, Any] | None = None, ranks: Ranks = ALONE
+) -> Machine:  # fmt: skip
     """Resolve "auto" for this machine, and set torch's thread count. Without measuring: all cores, and fp32 on a CPU.
 
     like: `Machine.to_dict()` of a run to be resumed. Where the phase says "auto", its choices are used, so that the
-    digits stay the same. processes: of this training on this machine, which share its cores. Raises UserError if the
-    machine does not have the phase's device.
+    digits stay the same. ranks: the processes that train together: those on this machine share its cores, and each
+    needs a GPU of its own. Raises UserError if the machine does not have the phase's device for them.
     """
     like = like or {}
     device: str = settings.device
@@ -54,8 +58,10 @@ def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = N
             f'training.device: this machine has no "{device}" (torch {torch.__version__} sees '
             f'{", ".join(d for d in DEVICES if _has(d))}); use "auto"'
         )
+    device = _for_several(device, settings, ranks)
     cores = psutil.cpu_count(logical=False) or 1
-    threads: int = like.get("threads", max(1, cores // processes)) if settings.threads == "auto" else settings.threads
+    share = max(1, cores // ranks.on_this_machine)
+    threads: int = like.get("threads", share) if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)
     precision: Precision
     if settings.precision != "auto":
@@ -73,6 +79,20 @@ def choose_machine(settings: TrainingSection, like: Mapping[str, Any] | None = N
         system=f"{platform.system()} {platform.machine()}",
         choice=str(like.get("choice", "")),
     )
+
+
+def _for_several(device: str, settings: TrainingSection, ranks: Ranks) -> str:
+    """The device, or the CPU in place of one over which processes cannot add up their gradients."""
+    if ranks.size > 1 and device == "mps":
+        if settings.device == "auto":
+            return "cpu"
+        raise UserError('training.device: several processes cannot train together on "mps"; use "cpu"')
+    if device == "cuda" and ranks.size > 1 and ranks.gpus < ranks.size:
+        raise UserError(
+            f"training.device: {ranks.size} processes train together, each on a GPU of its own, and have "
+            f'{plural(ranks.gpus, "GPU")}; start {ranks.gpus}, or use "cpu"'
+        )
+    return device
 
 
 def multiplies_bf16() -> bool:

@@ -46,6 +46,7 @@ class Ranks:
     rank: int = 0
     size: int = 1
     on_this_machine: int = 1
+    gpus: int = 0  # that are theirs, all together
     launch: tuple[str, ...] = ()  # names the torchruns that have started them: the same once they start them again
     is_started_again: bool = False  # since one of those before has died, as one torchrun or more counts it
     store: Store | None = field(default=None, compare=False, repr=False)  # where they have found one another
@@ -222,8 +223,11 @@ def ranks_here() -> Iterator[Ranks]:
     ranks = replace(found, store=store)
     try:
         # Each torchrun counts for itself, and a new machine that joins is none of its restarts.
-        launches, again = zip(*ranks.gathered((found.launch, found.is_started_again)), strict=True)
-        ranks = replace(ranks, launch=tuple(dict.fromkeys(chain(*launches))), is_started_again=any(again))
+        launches, again, gpus = zip(*ranks.gathered((found.launch, found.is_started_again, _own_gpu())), strict=True)
+        ranks = replace(
+            ranks, gpus=len({gpu for gpu in gpus if gpu}), launch=tuple(dict.fromkeys(chain(*launches))),
+            is_started_again=any(again),
+        )  # fmt: skip
         yield ranks
     except Exception as error:
         ranks.leave_reason(error)
@@ -247,7 +251,7 @@ def ranks_of(environment: dict[str, str] | os._Environ[str]) -> Ranks:
         said = f"RANK={rank}, WORLD_SIZE={size}, LOCAL_WORLD_SIZE={here}"
         raise UserError(f"the environment says {said}, which cannot be; unset them, or use torchrun")
     launch = (_launcher(run_id),) if (run_id := environment.get("TORCHELASTIC_RUN_ID")) else ()
-    return Ranks(rank, size, here, launch, again)
+    return Ranks(rank, size, here, launch=launch, is_started_again=again)
 
 
 def _launcher(run_id: str) -> str:
@@ -256,6 +260,11 @@ def _launcher(run_id: str) -> str:
     with suppress(psutil.Error):
         since = psutil.Process(parent).create_time() - psutil.boot_time()
     return f"{run_id} {platform.node()} {parent} {since:.2f}"
+
+
+def _own_gpu() -> str:
+    """The GPU that this process has taken, as no other is called; "" if there is none."""
+    return str(torch.cuda.get_device_properties(torch.cuda.current_device()).uuid) if torch.cuda.is_available() else ""
 
 
 def _met(ranks: Ranks) -> Store:

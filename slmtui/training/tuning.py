@@ -48,7 +48,7 @@ def tuned_machine(phase: Phase, dataset: Dataset, ranks: Ranks = ALONE) -> Machi
 
     ranks: the processes that train together. They measure at the same time, and take what the first one chooses.
     """
-    machine = choose_machine(phase.training, processes=ranks.on_this_machine)
+    machine = choose_machine(phase.training, ranks=ranks)
     machine = ranks.told(_tuned(phase, dataset, machine, ranks))
     torch.set_num_threads(machine.threads)
     return machine

@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 import torch
 
+from slmtui.errors import UserError
 from slmtui.runs.log_reader import read_events
 from slmtui.session import begin, resume
 from slmtui.training import events, hardware, tuning
 from slmtui.training.hardware import choose_machine
 from slmtui.training.prepare import prepare_dataset
+from slmtui.training.ranks import Ranks
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
 from slmtui.training.tuning import Candidate, candidates, measure, tuned_machine
@@ -173,3 +175,26 @@ def test_a_small_model_is_never_trained_slower_on_a_gpu(
 def test_where_the_device_of_a_run_is_missing_it_goes_on_on_another(make_phase: MakePhase) -> None:
     phase = make_phase(*AUTO, "training.device=auto")
     assert choose_machine(phase.training, {"device": "cuda", "precision": "bf16", "threads": 2}).device == "cpu"
+
+
+def test_several_processes_on_an_apple_gpu_take_the_cpu_if_they_may_choose(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "_has", lambda device: device != "cuda")
+    auto, mps = (make_phase(f"training.device={device}").training for device in ("auto", "mps"))
+    assert choose_machine(auto).device == "mps"
+    assert choose_machine(auto, ranks=Ranks(0, 2, 2)).device == "cpu"
+    assert choose_machine(auto, {"device": "mps"}, Ranks(0, 2, 1)).device == "cpu"
+    with pytest.raises(UserError, match='cannot train together on "mps"'):
+        choose_machine(mps, ranks=Ranks(0, 2, 2))
+
+
+@pytest.mark.usefixtures("a_gpu")
+@pytest.mark.parametrize("device", ["auto", "cuda"])
+def test_more_processes_than_gpus_are_refused(make_phase: MakePhase, device: str) -> None:
+    settings = make_phase(f"training.device={device}").training
+    assert choose_machine(settings, ranks=Ranks(0, 2, 2, gpus=2)).device == "cuda"
+    with pytest.raises(UserError, match=r"4 processes train together, .* and have 2 GPUs; start 2, or"):
+        choose_machine(settings, ranks=Ranks(0, 4, 4, gpus=2))
+    on_cpu = make_phase("training.device=cpu").training
+    assert choose_machine(on_cpu, ranks=Ranks(0, 4, 4, gpus=1)).device == "cpu"
