@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from slmtui.cli import main
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
+from slmtui.cores import usable_cores
 from slmtui.project import set_up
 from tests.digits import other_torch
 
@@ -55,8 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
     """A process more than there are cores, since many tests wait: for a terminal, a signal, a beat of the console."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return cores + 1
+    return usable_cores() + 1
 
 
 TINY = """\

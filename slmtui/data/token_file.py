@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mmap
-import os
 import tempfile
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -14,6 +13,7 @@ from typing import IO, Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from slmtui.cores import usable_cores
 from slmtui.data.errors import DataError
 
 IN_MEMORY = 64 << 20  # bytes; anything larger goes to a file
@@ -86,7 +86,7 @@ def encoded(
 
     To bound memory, no more than two items per core are in flight.
     """
-    n_threads = min(_MOST_THREADS, os.cpu_count() or 1)
+    n_threads = min(_MOST_THREADS, usable_cores())
     waiting: deque[tuple[Item, Future[NDArray[Any]]]] = deque()
     with ThreadPoolExecutor(n_threads, "slmtui-tokenise") as pool:
         try:

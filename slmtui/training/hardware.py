@@ -16,6 +16,7 @@ import psutil
 import torch
 
 from slmtui.config.phase import TrainingSection
+from slmtui.cores import usable_cores
 from slmtui.errors import UserError
 from slmtui.training.ranks import ALONE, Ranks
 from slmtui.words import plural
@@ -59,7 +60,8 @@ def choose_machine(
             f'{", ".join(d for d in DEVICES if _has(d))}); use "auto"'
         )
     device = _for_several(device, settings, ranks)
-    cores = psutil.cpu_count(logical=False) or 1
+    usable = usable_cores()
+    cores = min(psutil.cpu_count(logical=False) or usable, usable)
     share = max(1, cores // ranks.on_this_machine)
     threads: int = like.get("threads", share) if settings.threads == "auto" else settings.threads
     torch.set_num_threads(threads)

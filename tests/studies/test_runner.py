@@ -23,7 +23,6 @@ from slmtui.cli import main
 from slmtui.config.study import Study, load_study
 from slmtui.runs.cells import find_cell
 from slmtui.runs.run import all_runs
-from slmtui.studies.capacity import usable_cores
 from slmtui.studies.claims import CLAIMS
 from slmtui.studies.reading import read_results
 from slmtui.studies.results import StudyResults
@@ -222,29 +221,6 @@ def test_one_that_diverges_has_failed_and_is_not_tried_again(make_study: MakeStu
     worked(study, checkpoints)
     assert read_results(study, checkpoints).count("failed") == 2
     assert worked(study, checkpoints) == []
-
-
-@pytest.mark.parametrize(
-    ("files", "cores"),
-    [
-        ({"cpu.max": "100000 100000"}, 1),
-        ({"cpu.max": "50000 100000"}, 1),
-        ({"cpu.max": "max 100000"}, 7),
-        ({"cpu.max": "300000 100000"}, 3),
-        ({"cpu/cpu.cfs_quota_us": "200000", "cpu/cpu.cfs_period_us": "100000"}, 2),
-        ({"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, 7),
-        ({"cpu.max": "nonsense"}, 7),
-        ({}, 7),
-    ],
-)
-def test_a_container_is_not_asked_for_more_cores_than_it_may_use(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, files: dict[str, str], cores: int
-) -> None:
-    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(7)), raising=False)
-    for name, text in files.items():
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).write_text(text + "\n")
-    assert usable_cores(tmp_path) == cores
 
 
 def small_disk() -> None:

@@ -26,6 +26,7 @@ AUTO = ("training.threads=auto", "training.precision=auto", "training.max_iters=
 @pytest.fixture(autouse=True)
 def four_cores(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr("psutil.cpu_count", lambda **_: 4)
+    monkeypatch.setattr(hardware, "usable_cores", lambda: 4)
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import psutil
+
+from slmtui.cores import usable_cores
 
 INTERVAL = 2.0  # seconds between two measurements
 
@@ -23,5 +24,5 @@ class MachineMeter:
             self._measured_at = time.monotonic()
             memory = self._process.memory_info().rss / 1e6
             cpu = self._process.cpu_percent() / 100
-            self._words = f"process {memory:,.0f} MB   {cpu:.1f} of {os.cpu_count()} cores"
+            self._words = f"process {memory:,.0f} MB   {cpu:.1f} of {usable_cores()} cores"
         return self._words
