@@ -26,11 +26,13 @@ from platformdirs import user_cache_path
 
 from slmtui.data.chunks import CHUNK_CHARACTERS
 from slmtui.data.token_file import BLOCK, LetGo, TokenFile, encoded
-from slmtui.lock import Lock, take
+from slmtui.lock import Lock, is_held, take
 
 KEPT_FROM = 32 << 20  # bytes of text; a smaller one is tokenised in some seconds
 MOST_KEPT = 10 << 30  # bytes of all files
 KEPT_FREE = 2.0  # times what is written: so much must be free on the disk before
+GROWTH = 32 << 20  # bytes that a file grows by before there must be room again: others may grow beside it
+BYTES_PER_TOKEN = {"bytes": 1, "characters": 1}  # at the least; of other vocabularies about 3 or more
 FLUSHED = 1 << 24  # tokens after which what is written is on the disk, whatever becomes of the machine
 PATIENCE = 60.0  # seconds without a new token from the process that writes, after which another one does without it
 POLL = 0.05  # seconds
@@ -41,16 +43,17 @@ Item = TypeVar("Item")
 Ids = NDArray[Any]
 
 
-def token_file(dtype: type[np.unsignedinteger[Any]], n_bytes: int, *named_by: object) -> TokenFile:
+def token_file(dtype: type[np.unsignedinteger[Any]], n_bytes: int, kind: str, *named_by: object) -> TokenFile:
     """Where the tokens of a text of so many bytes go: a kept file if it is large and there is room, else a passing one.
 
-    named_by: all that the ids depend on, and how they are cut into items.
+    kind: of vocabulary. named_by: all else that the ids depend on, and how they are cut into items.
     """
     if n_bytes < KEPT_FROM:
         return TokenFile(dtype)
-    name = hashlib.sha256(repr((_VERSION, CHUNK_CHARACTERS, BLOCK, np.dtype(dtype).str, *named_by)).encode())
+    name = hashlib.sha256(repr((_VERSION, CHUNK_CHARACTERS, BLOCK, np.dtype(dtype).str, kind, *named_by)).encode())
+    expected = n_bytes // BYTES_PER_TOKEN.get(kind, 3) * np.dtype(dtype).itemsize
     try:
-        return KeptTokens(dtype, folder(), name.hexdigest()[:32], expected=n_bytes // 3 * np.dtype(dtype).itemsize)
+        return KeptTokens(dtype, folder(), name.hexdigest()[:32], expected=expected)
     except OSError:  # a home that may not be written to, or is full
         return TokenFile(dtype)
 
@@ -68,12 +71,12 @@ class KeptTokens(TokenFile):
     def __init__(
         self, dtype: type[np.unsignedinteger[Any]], folder: Path, name: str, *, expected: int = 0
     ) -> None:  # fmt: skip
-        """expected: bytes, for which room is made. Raises OSError if there is none, or nothing can be written."""
+        """expected: bytes, about, for which room is made as far as they are missing. Raises OSError if nothing can be
+        written."""
         super().__init__(dtype)
+        self._expected, self._room = expected, 0  # bytes; the second: that may be written before room is made again
         self._ids_path, self._ends_path = folder / f"{name}.ids", folder / f"{name}.ends"
         self._lock_path = folder / f"{name}.lock"
-        if not self._ids_path.exists():
-            make_room(folder, expected)
         self._ids_path.touch()  # used just now
         self._ids: RawIOBase
         self._ends: RawIOBase
@@ -127,7 +130,8 @@ class KeptTokens(TokenFile):
         """The items that are not there yet, encoded, and written if this process is the one that does."""
         if writes:
             self._cut()
-        else:
+            writes = self._has_room()
+        if not writes:
             self._do_without()
         unflushed = 0
         with closing(encoded(items, encode)) as pairs:
@@ -135,13 +139,14 @@ class KeptTokens(TokenFile):
                 ids = ids.astype(self.dtype, copy=False)
                 if self._without is None:
                     try:
+                        self._make_room(ids.nbytes)
                         self._write_whole(self._ids, ids.tobytes())
                         unflushed += len(ids)
                         if unflushed > FLUSHED:
                             os.fsync(self._ids.fileno())
                             unflushed = 0
                         self._write_whole(self._ends, np.int64(self.n_tokens + len(ids)).tobytes())
-                    except OSError:  # the disk is full
+                    except OSError:  # the disk is full, or all that may be kept is there
                         self._do_without()
                 if self._without is not None:
                     self._without.append(ids)
@@ -191,6 +196,22 @@ class KeptTokens(TokenFile):
             self._let_go = LetGo(self._mapped)
         return self._mapped
 
+    def _has_room(self) -> bool:
+        """Whether there is room for all that is missing, as far as that is known."""
+        try:
+            make_room(self._ids_path.parent, max(0, self._expected - self.n_tokens * np.dtype(self.dtype).itemsize))
+        except OSError:
+            return False
+        return True
+
+    def _make_room(self, n_bytes: int) -> None:
+        """For so many bytes, and their end. Raises OSError if there is none."""
+        n_bytes += 8
+        if n_bytes > self._room:
+            self._room = max(n_bytes, GROWTH)
+            make_room(self._ids_path.parent, self._room)
+        self._room -= n_bytes
+
     def _write_whole(self, file: RawIOBase, data: bytes) -> None:
         if file.write(data) != len(data):
             raise OSError("the disk is full")
@@ -212,7 +233,8 @@ class KeptTokens(TokenFile):
 def make_room(folder: Path, n_bytes: int) -> None:
     """Delete what was used the longest time ago, until so many bytes more are at most `MOST_KEPT`.
 
-    Raises OSError if the disk has not enough free even so. What another process still reads stays there for it.
+    Raises OSError if that cannot be, or the disk has not enough free even so. What is being written is not deleted;
+    what another process still reads stays there for it.
     """
     used: defaultdict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))  # by stem: when, and bytes
     for path in folder.iterdir():
@@ -223,8 +245,10 @@ def make_room(folder: Path, n_bytes: int) -> None:
     for stem in sorted(used, key=lambda stem: used[stem]):
         if kept + n_bytes <= MOST_KEPT:
             break
+        if is_held(folder / f"{stem}.lock"):
+            continue
         for path in folder.glob(f"{stem}.*"):
             path.unlink(missing_ok=True)
         kept -= used[stem][1]
-    if n_bytes > MOST_KEPT or shutil.disk_usage(folder).free < KEPT_FREE * n_bytes:
+    if kept + n_bytes > MOST_KEPT or shutil.disk_usage(folder).free < KEPT_FREE * n_bytes:
         raise OSError("not enough room for what is to be kept of this text")

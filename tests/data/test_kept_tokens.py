@@ -200,14 +200,55 @@ def test_the_longest_unused_make_room(tmp_path: Path, monkeypatch: pytest.Monkey
     assert list(folder.iterdir()) == []
 
 
+def kept_bytes(tmp_path: Path) -> int:
+    return sum(path.stat().st_size for path in (tmp_path / "kept").iterdir())
+
+
+def test_all_that_is_kept_stays_within_its_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also if a file is extended, or grows beyond what was expected, and if two grow at once."""
+    size, slack = 2 * sum(range(N_ITEMS)) + 8 * N_ITEMS, 200
+    monkeypatch.setattr(kept, "MOST_KEPT", size + size // 2)
+    monkeypatch.setattr(kept, "GROWTH", 64)
+    most = size + size // 2 + slack
+    gone_through(new_file(tmp_path, "old"), ids_of)
+    begun = new_file(tmp_path, "begun").encode(range(N_ITEMS), ids_of)
+    for item, _ in begun:
+        if item == 19:
+            break
+    begun.close()
+    assert (tmp_path / "kept" / "old.ids").exists(), "there is room for both"
+    assert kept_bytes(tmp_path) <= most
+    assert gone_through(new_file(tmp_path, "begun"), ids_of) == EXPECTED
+    assert not (tmp_path / "kept" / "old.ids").exists(), "the longest unused"
+    assert kept_bytes(tmp_path) <= most
+    one, other = new_file(tmp_path, "one"), new_file(tmp_path, "other")
+    both = zip(one.encode(range(N_ITEMS), ids_of), other.encode(range(N_ITEMS), ids_of), strict=True)
+    for (_, mine), (_, others) in both:
+        assert mine.tolist() == others.tolist()
+        assert kept_bytes(tmp_path) <= most
+    assert one.array().tolist() == other.array().tolist() == EXPECTED
+    assert size // 2 < kept_bytes(tmp_path)
+
+
+@pytest.mark.parametrize(("kind", "is_kept"), [("bytes", False), ("characters", False), ("bpe", True)])
+def test_a_token_of_some_vocabularies_is_a_byte(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, is_kept: bool
+) -> None:
+    monkeypatch.setattr(kept, "MOST_KEPT", 2 * 780)
+    monkeypatch.setattr(kept, "GROWTH", 64)
+    assert gone_through(token_file(np.uint16, 1000, kind, "text"), ids_of, 20) == EXPECTED[: sum(range(20))]
+    (ids,) = (tmp_path / "cache" / "slmtui" / "texts").glob("*.ids")
+    assert (ids.stat().st_size > 0) == is_kept
+
+
 @pytest.mark.skipif(os.geteuid() == 0 and not Path("/proc").is_dir(), reason="root may write anywhere")
 def test_a_home_that_cannot_be_written_to_keeps_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/proc/self")
-    assert type(token_file(np.uint16, 100, "text")) is TokenFile
+    assert type(token_file(np.uint16, 100, "gpt2", "text")) is TokenFile
 
 
 def test_they_are_for_their_user_alone(tmp_path: Path) -> None:
-    assert isinstance(token_file(np.uint16, 100, "text"), KeptTokens)
+    assert isinstance(token_file(np.uint16, 100, "gpt2", "text"), KeptTokens)
     assert (tmp_path / "cache" / "slmtui" / "texts").stat().st_mode & 0o777 == 0o700
 
 
