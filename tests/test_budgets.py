@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -15,9 +17,11 @@ import pytest
 from slmtui.cli import main
 from slmtui.config.trial_key import trial_key
 from slmtui.runs.continuing import continued
+from slmtui.runs.control import send
 from slmtui.runs.run import Run
 from slmtui.session import begin, resume
 from slmtui.training import budget, events
+from slmtui.training.control import Command
 from tests.conftest import MakePhase
 from tests.patience import PATIENCE, wait_for
 from tests.processes import ROOT, Processes
@@ -144,29 +148,90 @@ def test_sigusr1_saves_and_goes_on(processes: Processes, folder: Path) -> None:
     assert process.wait() == 130
 
 
-@pytest.mark.soak
-def test_the_job_of_the_docs_goes_on_after_it_was_ended(folder: Path) -> None:
+class Job:
+    """A job of docs/slurm.md, with programs in the place of Slurm's: it begins each time that it is run."""
+
+    def __init__(self, folder: Path, text: str) -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        for here, there in {
+            "phases/quick.toml": "tiny.toml", ":29500": f":{port}", "--nproc-per-node 4": "--nproc-per-node 2",
+        }.items():  # fmt: skip
+            text = text.replace(here, there)
+        self.folder, self.script = folder, folder / "job.sh"
+        self.script.write_text(text)
+        tools = folder / "bin"
+        tools.mkdir()
+        for name, lines in {
+            "slmtui": f'exec "{sys.executable}" -m slmtui "$@"',
+            "torchrun": f'exec "{sys.executable}" -m torch.distributed.run "$@"',
+            "srun": '"$@" & echo $! > pid; mv pid step.pid; wait $!; status=$?; rm step.pid; exit $status',
+            "scontrol": 'if [ "$1" = show ]; then echo localhost; else echo "$@" >> asked; fi',
+        }.items():
+            (tools / name).write_text(f"#!/bin/sh\n{lines}\n")
+            (tools / name).chmod(0o755)
+        self.environment = os.environ | {
+            "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT),
+            "SLURM_JOB_ID": "7", "SLURM_NNODES": "1", "SLURM_JOB_NODELIST": "localhost",
+        }  # fmt: skip
+        self.run = Run(folder / "checkpoints/job-7/tiny-001")
+
+    @property
+    def is_queued_again(self) -> bool:
+        asked = self.folder / "asked"
+        return asked.exists() and asked.read_text() == "requeue 7\n"
+
+    def once(self, meanwhile: Callable[[], object]) -> int:
+        """Run it, and do something once its run has made steps; its exit status."""
+
+        def has_steps() -> bool:
+            return self.run.last_file.exists() and any(isinstance(event, events.Step) for event in self.run.events())
+
+        with subprocess.Popen(
+            ["bash", self.script],
+            cwd=self.folder,
+            env=self.environment,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        ) as process:
+            try:
+                wait_for(has_steps, "steps")
+                meanwhile()
+                return process.wait(PATIENCE)
+            except BaseException:
+                os.killpg(process.pid, signal.SIGKILL)
+                raise
+
+    def end_step(self) -> None:
+        """As Slurm does before the time limit."""
+        os.kill(int((self.folder / "step.pid").read_text()), signal.SIGTERM)
+
+
+@pytest.fixture(params=["one machine", "several machines"])
+def job(request: pytest.FixtureRequest, folder: Path) -> Job:
     text = (ROOT / "docs/slurm.md").read_text()
-    (job,) = re.findall(r"^```bash\n(#!/bin/bash\n.*?)^```", text, re.MULTILINE | re.DOTALL)
-    (folder / "job.sh").write_text(job.replace("phases/quick.toml", "tiny.toml"))
-    tools = folder / "bin"
-    tools.mkdir()
-    (tools / "slmtui").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m slmtui "$@"\n')
-    (tools / "srun").write_text('#!/bin/sh\n"$@" & echo $! > step.pid; wait $!; status=$?; rm step.pid; exit $status\n')
-    (tools / "scontrol").write_text('#!/bin/sh\necho "$@" >> asked\n')
-    for tool in tools.iterdir():
-        tool.chmod(0o755)
-    (folder / "tiny.toml").write_text((folder / "tiny.toml").read_text().replace("max_iters = 12", "max_iters = 2000"))
-    environment = os.environ | {
-        "PATH": f"{tools}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "SLURM_JOB_ID": "7",
-    }  # fmt: skip
-    run = Run(folder / "checkpoints/job-7/tiny-001")
-    with subprocess.Popen(["bash", "job.sh"], cwd=folder, env=environment, stderr=subprocess.DEVNULL) as process:
-        wait_for(lambda: run.last_file.exists(), "the first checkpoint")
-        os.kill(int((folder / "step.pid").read_text()), signal.SIGTERM)
-        assert process.wait(PATIENCE) == 130
-    assert (folder / "asked").read_text() == "requeue 7\n"
-    assert subprocess.run(["bash", "job.sh"], cwd=folder, env=environment, capture_output=True).returncode == 0
-    *_, last = run.events()
+    one, several = re.findall(r"^```bash\n(#!/bin/bash\n.*?)^```", text, re.MULTILINE | re.DOTALL)
+    return Job(folder, one if request.param == "one machine" else several)
+
+
+@pytest.mark.soak
+def test_the_job_of_the_docs_goes_on_after_it_was_ended(job: Job) -> None:
+    phase = job.folder / "tiny.toml"
+    phase.write_text(phase.read_text().replace("max_iters = 12", "max_iters = 2000"))
+    assert job.once(job.end_step) in (130, 1)
+    assert job.is_queued_again
+    (job.folder / "asked").unlink()
+    assert job.once(lambda: None) == 0
+    assert not job.is_queued_again
+    *_, last = job.run.events()
     assert isinstance(last, events.RunFinished)
     assert (last.reason, last.step) == ("completed", 2000)
+
+
+@pytest.mark.soak
+def test_the_job_of_the_docs_does_not_go_on_after_a_person_has_stopped_its_run(job: Job) -> None:
+    phase = job.folder / "tiny.toml"
+    phase.write_text(phase.read_text().replace("max_iters = 12", "max_iters = 200000"))
+    assert job.once(lambda: send(job.run.control_file, Command("stop"))) in (130, 1)
+    assert not job.is_queued_again
