@@ -233,22 +233,24 @@ class KeptTokens(TokenFile):
 def make_room(folder: Path, n_bytes: int) -> None:
     """Delete what was used the longest time ago, until so many bytes more are at most `MOST_KEPT`.
 
-    Raises OSError if that cannot be, or the disk has not enough free even so. What is being written is not deleted;
-    what another process still reads stays there for it.
+    Raises OSError, with nothing deleted, if that cannot be, or the disk has not enough free even so. What is being
+    written is not deleted; what another process still reads stays there for it.
     """
     used: defaultdict[str, tuple[float, int]] = defaultdict(lambda: (0.0, 0))  # by stem: when, and bytes
     for path in folder.iterdir():
         with suppress(FileNotFoundError):
             status, (before, size) = path.stat(), used[path.stem]
             used[path.stem] = max(before, status.st_mtime), size + status.st_size
-    kept = sum(size for _, size in used.values())
+    too_much = sum(size for _, size in used.values()) + n_bytes - MOST_KEPT
+    to_delete, freed = [], 0
     for stem in sorted(used, key=lambda stem: used[stem]):
-        if kept + n_bytes <= MOST_KEPT:
+        if freed >= too_much:
             break
-        if is_held(folder / f"{stem}.lock"):
-            continue
+        if not is_held(folder / f"{stem}.lock"):
+            to_delete.append(stem)
+            freed += used[stem][1]
+    if freed < too_much or shutil.disk_usage(folder).free + freed < KEPT_FREE * n_bytes:
+        raise OSError("not enough room for what is to be kept of this text")
+    for stem in to_delete:
         for path in folder.glob(f"{stem}.*"):
             path.unlink(missing_ok=True)
-        kept -= used[stem][1]
-    if kept + n_bytes > MOST_KEPT or shutil.disk_usage(folder).free < KEPT_FREE * n_bytes:
-        raise OSError("not enough room for what is to be kept of this text")

@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -196,8 +197,22 @@ def test_the_longest_unused_make_room(tmp_path: Path, monkeypatch: pytest.Monkey
     make_room(folder, size)
     assert {path.stem for path in folder.iterdir()} == {"new", "old"}
     with pytest.raises(OSError, match="not enough room"):
-        make_room(folder, 3 * size + 11)
+        make_room(folder, 3 * size + 11)  # which no room can be made for
+    assert {path.stem for path in folder.iterdir()} == {"new", "old"}
+    make_room(folder, 3 * size)
     assert list(folder.iterdir()) == []
+
+
+def test_on_a_disk_without_room_nothing_is_deleted_in_vain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gone_through(new_file(tmp_path, "old"), ids_of)
+    size = kept_bytes(tmp_path)
+    monkeypatch.setattr(kept, "MOST_KEPT", size + 10)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(OSError, match="not enough room"):
+        make_room(tmp_path / "kept", size)  # twice as much must be free
+    assert kept_bytes(tmp_path) == size
+    make_room(tmp_path / "kept", size // 3)
+    assert kept_bytes(tmp_path) == 0
 
 
 def kept_bytes(tmp_path: Path) -> int:
