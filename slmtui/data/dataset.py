@@ -243,7 +243,12 @@ def split_prefix(
             raise _too_few(corpus, n_tokens, 0, name)
 
     tokenizer = tokenizer or _make_tokenizer(settings, prefix, sides.train, notes)
-    written = [_write_side(corpus, prefix, parts, tokenizer) for parts in (sides.train, sides.val, sides.test)]
+    not_kept = [prefix.not_kept] if prefix.not_kept else []
+    written = [
+        _write_side(corpus, prefix, parts, tokenizer, not_kept) for parts in (sides.train, sides.val, sides.test)
+    ]
+    if not_kept:
+        notes.append(f"the tokens of this text are not kept for the next time ({not_kept[0]})")
     train, val, test = (side for side, _ in written)
     for name, (side, _) in zip(chosen, written, strict=False):
         if side.n_text_tokens < 2:  # the first token of a side is never predicted, and an end is not counted
@@ -325,9 +330,9 @@ def _character_tokenizer(
 
 
 def _write_side(
-    corpus: Corpus, prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer
+    corpus: Corpus, prefix: TokenPrefix, parts: Sequence[PrefixPart], tokenizer: Tokenizer, not_kept: list[str]
 ) -> tuple[SideTokens, dict[int, range]]:
-    """One side, tokenised, and the range of each file's tokens."""
+    """One side, tokenised, and the range of each file's tokens. not_kept: learns why they are not kept, if not."""
     n_bytes = count_bytes(prefix, parts)
     lines = None if prefix.documents is None else _lines(prefix, parts, corpus.form.keeps_lines)
     if isinstance(tokenizer, Gpt2Tokenizer) and parts and all(one.stop == two.start for one, two in pairwise(parts)):
@@ -357,6 +362,8 @@ def _write_side(
         with closing(file.encode(batches(prefix, parts), encode)) as rows:
             for batch, ids in rows:
                 extend(batch.file, len(ids))
+        if file.not_kept:
+            not_kept.append(file.not_kept)
     return SideTokens(file.array(), n_bytes, tokenizer.end, lines), ranges
 
 

@@ -54,15 +54,21 @@ def token_file(dtype: type[np.unsignedinteger[Any]], n_bytes: int, kind: str, *n
     expected = n_bytes // BYTES_PER_TOKEN.get(kind, 3) * np.dtype(dtype).itemsize
     try:
         return KeptTokens(dtype, folder(), name.hexdigest()[:32], expected=expected)
-    except OSError:  # a home that may not be written to, or is full
-        return TokenFile(dtype)
+    except OSError as error:  # a home that may not be written to, or is full
+        file = TokenFile(dtype)
+        file.not_kept = _why(error)
+        return file
 
 
 def folder() -> Path:
     """Where it is kept; made if need be, for this user alone: a text can be read out of its tokens."""
-    path = user_cache_path("slmtui") / "texts"
+    path = _place()
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
     return path
+
+
+def _place() -> Path:
+    return user_cache_path("slmtui") / "texts"
 
 
 class KeptTokens(TokenFile):
@@ -93,7 +99,8 @@ class KeptTokens(TokenFile):
             try:
                 self._ids = files.enter_context(self._ids_path.open("a+b", buffering=0))
                 self._ends = files.enter_context(self._ends_path.open("a+b", buffering=0))
-            except OSError:
+            except OSError as error:
+                self.not_kept = _why(error)
                 yield from self._on_from(items, encode, writes=False)
                 return
             try:
@@ -128,10 +135,7 @@ class KeptTokens(TokenFile):
         self, items: Iterable[Item], encode: Callable[[Item], Ids], *, writes: bool
     ) -> Generator[tuple[Item, Ids]]:  # fmt: skip
         """The items that are not there yet, encoded, and written if this process is the one that does."""
-        if writes:
-            self._cut()
-            writes = self._has_room()
-        if not writes:
+        if not writes or not self._may_go_on():
             self._do_without()
         unflushed = 0
         with closing(encoded(items, encode)) as pairs:
@@ -146,7 +150,8 @@ class KeptTokens(TokenFile):
                             os.fsync(self._ids.fileno())
                             unflushed = 0
                         self._write_whole(self._ends, np.int64(self.n_tokens + len(ids)).tobytes())
-                    except OSError:  # the disk is full, or all that may be kept is there
+                    except OSError as error:  # the disk is full, or all that may be kept is there
+                        self.not_kept = _why(error)
                         self._do_without()
                 if self._without is not None:
                     self._without.append(ids)
@@ -170,10 +175,18 @@ class KeptTokens(TokenFile):
         return i < len(self._known)
 
     def _turn(self, i: int) -> Lock | None:
-        """The lock, if the item is not there and nobody writes it; None once it is, or its writer gets no further."""
+        """The lock, if the item is not there and nobody writes it; None once it is, or its writer gets no further.
+
+        None in a folder without locks, too, as one of NFS may be.
+        """
         seen, until = len(self._known), time.monotonic() + PATIENCE
         while not self._has(i):
-            if (lock := take(self._lock_path, patience=0)) is not None:
+            try:
+                lock = take(self._lock_path, patience=0)
+            except OSError as error:
+                self.not_kept = _why(error)
+                return None
+            if lock is not None:
                 if not self._has(i):
                     return lock
                 lock.release()  # whoever wrote has just ended
@@ -196,11 +209,18 @@ class KeptTokens(TokenFile):
             self._let_go = LetGo(self._mapped)
         return self._mapped
 
-    def _has_room(self) -> bool:
-        """Whether there is room for all that is missing, as far as that is known."""
+    def _may_go_on(self) -> bool:
+        """Whether more can be written to the file, and there is room for all that is missing, as far as that is known.
+
+        Half an item, which a process that was killed has left at the end, is cut off.
+        """
+        size = self.n_tokens * np.dtype(self.dtype).itemsize
         try:
-            make_room(self._ids_path.parent, max(0, self._expected - self.n_tokens * np.dtype(self.dtype).itemsize))
-        except OSError:
+            self._ids.truncate(size)
+            self._ends.truncate(8 * len(self._known))
+            make_room(self._ids_path.parent, max(0, self._expected - size))
+        except OSError as error:
+            self.not_kept = _why(error)
             return False
         return True
 
@@ -216,11 +236,6 @@ class KeptTokens(TokenFile):
         if file.write(data) != len(data):
             raise OSError("the disk is full")
 
-    def _cut(self) -> None:
-        """Away with half an item, which a process that was killed has left at the end."""
-        self._ids.truncate(self.n_tokens * np.dtype(self.dtype).itemsize)
-        self._ends.truncate(8 * len(self._known))
-
     def _do_without(self) -> None:
         """From now on, the tokens go to a passing file, those that are there first."""
         self._without = TokenFile(self.dtype)
@@ -228,6 +243,10 @@ class KeptTokens(TokenFile):
             known = self._map(self.n_tokens)
             for start in range(0, self.n_tokens, BLOCK):
                 self._without.append(known[start : min(start + BLOCK, self.n_tokens)])
+
+
+def _why(error: OSError) -> str:
+    return f"{_place()}: {error.strerror or error}"
 
 
 def make_room(folder: Path, n_bytes: int) -> None:
@@ -250,7 +269,7 @@ def make_room(folder: Path, n_bytes: int) -> None:
             to_delete.append(stem)
             freed += used[stem][1]
     if freed < too_much or shutil.disk_usage(folder).free + freed < KEPT_FREE * n_bytes:
-        raise OSError("not enough room for what is to be kept of this text")
+        raise OSError("not enough room")
     for stem in to_delete:
         for path in folder.glob(f"{stem}.*"):
             path.unlink(missing_ok=True)

@@ -31,6 +31,7 @@ class TokenFile:
     def __init__(self, dtype: type[np.unsignedinteger[Any]], in_memory: int = IN_MEMORY) -> None:
         self.dtype = dtype
         self.n_tokens = 0
+        self.not_kept = ""  # why its tokens, which were to be kept for the next time, are not
         self._in_memory = in_memory
         self._waiting = 0  # bytes in _parts
         self._parts: list[NDArray[Any]] = []

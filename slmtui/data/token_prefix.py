@@ -65,12 +65,13 @@ class DocumentTable:
 class TokenPrefix:
     """`tokens`, shape (n,), uint16; `parts`: one for each file that begins among them, in order.
 
-    `documents` is None in the published form, which has no END.
+    `documents` is None in the published form, which has no END. `not_kept`: as of TokenFile.
     """
 
     tokens: NDArray[Any]
     parts: tuple[PrefixPart, ...]
     documents: DocumentTable | None = None
+    not_kept: str = ""
 
     @property
     def n_text_tokens(self) -> int:
@@ -137,7 +138,8 @@ class TokenPrefixWriter:
         parts = [
             PrefixPart(file, start, stop) for start, (file, stop) in zip(starts, self._stops.items(), strict=False)
         ]
-        return TokenPrefix(self._file.array()[: self._n_tokens], tuple(parts), self._documents(parts))
+        tokens = self._file.array()[: self._n_tokens]
+        return TokenPrefix(tokens, tuple(parts), self._documents(parts), self._file.not_kept)
 
     def _documents(self, parts: list[PrefixPart]) -> DocumentTable | None:
         if not self._has_documents:

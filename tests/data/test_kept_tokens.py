@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
@@ -294,6 +295,34 @@ def test_datasets_are_the_same_with_and_without(
     without = built(text, kind, split=split)
     assert kept_once.fingerprint == again.fingerprint == without.fingerprint
     assert kept_once.files == again.files == without.files
+
+
+def no_locks(_path: Path, **_: object) -> None:
+    raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+
+def no_room(_tokens: KeptTokens, _file: object, _data: bytes) -> None:
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+@pytest.mark.parametrize(
+    ("of", "name", "fails", "why"),
+    [
+        (kept, "take", no_locks, "No locks available"),
+        (KeptTokens, "_write_whole", no_room, "No space left on device"),
+        (kept, "MOST_KEPT", 0, "not enough room"),
+    ],
+)
+def test_a_folder_that_nothing_can_be_kept_in_is_done_without_and_told_of_once(
+    text: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, of: object, name: str, fails: object, why: str
+) -> None:
+    monkeypatch.setattr(of, name, fails)
+    without = built(text, "bpe")
+    assert [note for note in without.notes if "kept" in note] == [
+        f"the tokens of this text are not kept for the next time ({tmp_path}/cache/slmtui/texts: {why})"
+    ]
+    monkeypatch.undo()
+    assert built(text, "bpe").fingerprint == without.fingerprint
 
 
 def test_another_text_of_the_same_name_is_another(text: Path) -> None:
