@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import random
 import shutil
@@ -16,8 +17,12 @@ from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
+import psutil
 import pytest
+from torch.distributed.launcher.api import LaunchConfig
 
+from slmtui.commands.headless import Interrupted
+from slmtui.commands.together import STATUS, TIMEOUT, train_together
 from slmtui.config.phase_file import load_phase
 from slmtui.errors import UserError
 from slmtui.runs.control import send
@@ -344,6 +349,53 @@ def test_signals_to_who_starts_them(processes: Processes, folder: Path) -> None:
     *_, last = run.events()
     assert isinstance(last, events.RunFinished)
     assert last.reason == "interrupted"
+
+
+def test_processes_that_are_to_end_have_time_to_save(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """torch would kill them after 30 s, in which a step of a large model need not end."""
+    given: list[LaunchConfig] = []
+
+    def launch(config: LaunchConfig, _: str) -> Callable[..., None]:
+        given.append(config)
+        return lambda *_: None
+
+    monkeypatch.setenv(TIMEOUT, "0")
+    monkeypatch.delenv(TIMEOUT)
+    monkeypatch.setenv(STATUS, "")
+    monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", launch)
+    train_together(2, ["--headless", PHASE])
+    logging.disable(logging.NOTSET)
+    assert given[0].shutdown_timeout == 3600
+
+
+def test_that_they_were_killed_before_they_could_save_is_said(processes: Processes, folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(ROOT), TIMEOUT: "1"}
+    starter = processes.start("--nproc=2", PHASE, *LONG, cwd=folder, environment=environment)
+    wait_for(lambda: steps_of(run_of(folder)) >= 20, "a checkpoint")
+    for rank in psutil.Process(starter.pid).children():
+        rank.suspend()
+    starter.send_signal(signal.SIGTERM)
+    _, err = starter.communicate()
+    assert starter.wait() == 130
+    assert "the first process was killed before it could save; --resume goes on from the last checkpoint" in err
+
+
+def test_one_signal_by_two_ways_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A batch system signals torchrun and all that it has started, and torchrun passes it on."""
+    now = 0.0
+    monkeypatch.setattr("slmtui.commands.headless.time.monotonic", lambda: now)
+    interrupted = Interrupted()
+    interrupted.is_one_of_several = True
+    for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT):
+        interrupted(number, None)
+    assert interrupted.wish() == "interrupt"
+    now = 10.0
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(signal.SIGTERM, None)
+    interrupted = Interrupted()
+    interrupted(signal.SIGINT, None)
+    with pytest.raises(KeyboardInterrupt):
+        interrupted(signal.SIGTERM, None)
 
 
 @pytest.mark.parametrize("breaks", ["this one", "the other"])

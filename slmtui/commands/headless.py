@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -42,6 +43,7 @@ ShowProgress = Callable[[Progress], None]
 
 
 Begin = Callable[["Interrupted"], Session]
+ONE_SIGNAL = 2.0  # seconds within which two of them, one by way of torchrun, are one that was sent
 TakePart = Callable[["Interrupted"], Iterator[events.Event]]
 
 
@@ -50,13 +52,16 @@ class Interrupted:
 
     def __init__(self) -> None:
         self.by: signal.Signals | None = None
+        self._since = 0.0
         self._preparing = False
         self.wants_checkpoint = False
-        self.is_one_of_several = False  # then ctrl+c arrives here, and SIGTERM from torchrun, which got it, too
+        self.is_one_of_several = False  # then a signal that all get comes from torchrun, which gets it, too
 
     def __call__(self, number: int, _frame: FrameType | None) -> None:
-        again = self.by is not None and (self.by == number or not self.is_one_of_several)
-        self.by = self.by or signal.Signals(number)
+        now = time.monotonic()
+        again = self.by is not None and not (self.is_one_of_several and now - self._since < ONE_SIGNAL)
+        if self.by is None:
+            self.by, self._since = signal.Signals(number), now
         if again or self._preparing:
             raise KeyboardInterrupt
 

@@ -15,14 +15,19 @@ from tempfile import TemporaryDirectory
 from slmtui.output import ExitStatus, say, silence
 
 STATUS = "SLMTUI_STATUS_FILE"  # in the environment: where the first process leaves its exit status
+# Of torch: seconds after which it kills processes that are to end. Ours save after their step, however long it is; a
+# second signal does not wait for that.
+TIMEOUT, LONG = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600"
 
 
 def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
     """Run `slmtui` with these arguments in n processes; the status is that of the first."""
+    import psutil
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
+    os.environ.setdefault(TIMEOUT, LONG)
     config = LaunchConfig(
         min_nodes=1,
         max_nodes=1,
@@ -40,6 +45,11 @@ def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
         try:
             elastic_launch(config, sys.executable)("-m", "slmtui", *arguments)
         except SignalException:
+            for child in psutil.Process().children():  # left where one did not want to wait
+                with suppress(psutil.NoSuchProcess):
+                    child.kill()
+            if not kept.exists():
+                say("the first process was killed before it could save; --resume goes on from the last checkpoint")
             return _status(kept, ExitStatus.INTERRUPTED)
         except ChildFailedError as error:
             status = _status(kept, ExitStatus.FAILED)
