@@ -106,7 +106,13 @@ def begin(
 
 def take_part(phase: Phase, checkpoints: Path, wish: Wish, ranks: Ranks) -> Iterator[Event]:
     """Train as one of several processes of which another one, the first, begins the run and keeps its events."""
-    return train(_prepared(phase, checkpoints, None, _nobody, ranks).training, Wishes(wish))
+    return _part(_prepared(phase, checkpoints, None, _nobody, ranks).training, wish)
+
+
+def _part(training: Training, wish: Wish) -> Iterator[Event]:
+    """What the first process is told if this one goes away says what would help, as `record` says it of the first."""
+    with translate_oom(training.phase):
+        yield from train(training, Wishes(wish))
 
 
 class _Prepared(NamedTuple):
@@ -198,7 +204,7 @@ def take_part_again(run: Run, wish: Wish, ranks: Ranks) -> Iterator[Event]:
         teacher = with_teacher(run.phase(), run.folder.parent)[1]
         training = restore_training(run, _parent_of(run), teacher, None, ranks).training
     ranks.wait_for_all()
-    return train(training, Wishes(wish))
+    return _part(training, wish)
 
 
 def _parent_of(run: Run) -> Callable[[Phase], Parent | None]:

@@ -24,10 +24,11 @@ from torch.distributed.launcher.api import LaunchConfig
 from slmtui.commands.headless import Interrupted
 from slmtui.commands.together import STATUS, TIMEOUT, train_together
 from slmtui.config.phase_file import load_phase
-from slmtui.errors import UserError
-from slmtui.runs.control import send
+from slmtui.errors import TrainingFailed, UserError
+from slmtui.model.gpt import GPT
+from slmtui.runs.control import nothing, send
 from slmtui.runs.run import Run
-from slmtui.session import begin
+from slmtui.session import begin, take_part, take_part_again
 from slmtui.training import events, ranks
 from slmtui.training.control import BrokenOff, Command, CommandKind
 from slmtui.training.ranks import ALONE, Ranks, ranks_here, ranks_of
@@ -289,6 +290,25 @@ def test_a_checkpoint_that_is_not_that_of_the_others_is_refused(together: Start,
     first, other = together(2, "--resume", "tiny-001", others=("--checkpoints=elsewhere",))
     assert (first.wait(), other.wait()) == (2, 2)
     assert "the step of its last checkpoint is 4 in process 1, and 8 in process 0" in first.communicate()[1]
+
+
+def test_what_would_help_without_memory_is_told_of_another_process(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    phase, checkpoints = load_phase(folder / PHASE), folder / "checkpoints"
+    *_, _ = begin(phase, checkpoints, lambda: "interrupt").events
+
+    def refuse(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr(GPT, "loss", refuse)
+    for begins in (True, False):
+        with pytest.raises(TrainingFailed, match=r"out of memory; .* --set training.accumulate=2"):
+            list(
+                take_part(phase, checkpoints, nothing, ALONE)
+                if begins
+                else take_part_again(run_of(folder), nothing, ALONE)
+            )
 
 
 def test_a_phase_that_diverges_does_not_keep_them_from_the_next(together: Start, folder: Path) -> None:
