@@ -453,8 +453,9 @@ def test_an_environment_that_was_left_behind_is_told_of(monkeypatch: pytest.Monk
 
 
 def test_nproc_starts_them_and_ends_as_the_first(folder: Path) -> None:
+    (folder / "secrets.py").write_text("raise SystemExit('a file of the corpus is no module of Python')\n")
     done = subprocess.run(
-        [sys.executable, "-m", "slmtui", "--headless", "--nproc", "2", PHASE, "--set=gate.max_val_loss=0.1"],
+        [sys.executable, "-P", "-m", "slmtui", "--headless", "--nproc", "2", PHASE, "--set=gate.max_val_loss=0.1"],
         cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, capture_output=True, text=True, timeout=PATIENCE,
     )  # fmt: skip
     assert done.returncode == 1, done.stderr

@@ -43,7 +43,8 @@ def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
         kept = Path(folder, "status")
         os.environ[STATUS] = str(kept)
         try:
-            elastic_launch(config, sys.executable)("-m", "slmtui", *arguments)
+            # -P: the current folder is somebody's corpus, and no file of it may pass for a module of Python's.
+            elastic_launch(config, sys.executable)("-P", "-m", "slmtui", *arguments)
         except SignalException:
             for child in psutil.Process().children():  # left where one did not want to wait
                 with suppress(psutil.NoSuchProcess):
