@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from slmtui.output import visible
+from slmtui.output import STATUS_FILE, visible
 from slmtui.runs.log_reader import last_event
 from slmtui.runs.run import Run
 from slmtui.runs.summary import summarise
@@ -25,6 +25,11 @@ PLAIN = ("", "dumb", "linux")  # values of TERM for terminals without a title or
 OSC_9 = ("iterm", "wezterm", "ghostty", "kitty", "windows")
 OSC_777 = ("rxvt", "foot", "vte")
 LONGEST = 200  # characters of a notification
+# In the environment of a process of several, from torchrun and --nproc: besides these, all TORCHELASTIC_…
+OF_SEVERAL = {
+    "RANK", "LOCAL_RANK", "GROUP_RANK", "ROLE_RANK", "ROLE_NAME", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "GROUP_WORLD_SIZE",
+    "ROLE_WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", STATUS_FILE,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -99,8 +104,16 @@ def _passed_on(written: str, environment: Mapping[str, str]) -> str:
 
 
 def start_command(command: str, notice: Notice) -> subprocess.Popen[bytes]:
-    """Start a person's command in a shell, which nobody waits for; what it prints goes to stderr. OSError as such."""
+    """Start a person's command in a shell; what it prints goes to stderr. OSError as such.
+
+    It is none of the processes that train together here, nor is a training that it starts.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OF_SEVERAL and not name.startswith("TORCHELASTIC_")
+    }
     return subprocess.Popen(
-        command, shell=True, env=os.environ | notice.environment(), stdin=subprocess.DEVNULL, stdout=2,
+        command, shell=True, env=environment | notice.environment(), stdin=subprocess.DEVNULL, stdout=2,
         start_new_session=True,
     )  # fmt: skip

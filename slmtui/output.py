@@ -20,6 +20,8 @@ class ExitStatus(IntEnum):
     INTERRUPTED = 130  # resumable
 
 
+STATUS_FILE = "SLMTUI_STATUS_FILE"  # in the environment: where the first of several processes leaves its exit status
+
 # C0 and C1 control characters except tab and newline are shown as U+2400 symbols or U+FFFD, so that the terminal does
 # not act on them. So are lone surrogates (as in a file name that is not UTF-8), which cannot be encoded at all.
 _SHOWN = {code: 0x2400 + code for code in range(32) if chr(code) not in "\t\n"} | {127: 0x2421}

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
-from slmtui.notices import notice_of, sequence, title_sequence
+from slmtui.notices import notice_of, sequence, start_command, title_sequence
 from slmtui.settings import Settings
 from tests.written_runs import done_run
 
@@ -89,6 +89,24 @@ def test_a_command_is_run_at_the_end_and_learns_what_became_of_it(
     assert Path("told").read_text().endswith("\ntiny-002\n")
     assert main([*train, "--on-finish", ""]) == 0
     assert "tiny-003" not in Path("told").read_text()
+
+
+def test_the_command_is_none_of_those_that_train_together(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A training that it starts would wait for the others, and leave its exit status in the place of this one's."""
+    kept = {"PATH_OF_MINE": "kept", "MASTERS": "kept"}
+    of_several = {
+        "RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": "29500", "TORCHELASTIC_RUN_ID": "x", "TORCHELASTIC_RESTART_COUNT": "1",
+        "SLMTUI_STATUS_FILE": str(tmp_path / "status"),
+    }  # fmt: skip
+    for name, value in (kept | of_several).items():
+        monkeypatch.setenv(name, value)
+    notice = notice_of(done_run(tmp_path, "tiny-001"))
+    assert notice is not None
+    assert start_command(f"env > {tmp_path}/told", notice).wait() == 0
+    told = dict(line.split("=", 1) for line in (tmp_path / "told").read_text().splitlines() if "=" in line)
+    assert not of_several.keys() & told.keys()
+    assert (kept | notice.environment()).items() <= told.items()
 
 
 def test_an_interrupted_training_has_not_ended(tmp_path: Path, tiny_toml: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,10 +22,11 @@ import pytest
 from torch.distributed.launcher.api import LaunchConfig
 
 from slmtui.commands.headless import Interrupted
-from slmtui.commands.together import STATUS, TIMEOUT, train_together
+from slmtui.commands.together import TIMEOUT, train_together
 from slmtui.config.phase_file import load_phase
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.model.gpt import GPT
+from slmtui.output import STATUS_FILE
 from slmtui.runs.control import nothing, send
 from slmtui.runs.run import Run
 from slmtui.session import begin, take_part, take_part_again
@@ -381,7 +382,7 @@ def test_processes_that_are_to_end_have_time_to_save(folder: Path, monkeypatch: 
 
     monkeypatch.setenv(TIMEOUT, "0")
     monkeypatch.delenv(TIMEOUT)
-    monkeypatch.setenv(STATUS, "")
+    monkeypatch.setenv(STATUS_FILE, "")
     monkeypatch.setattr("torch.distributed.launcher.api.elastic_launch", launch)
     train_together(2, ["--headless", PHASE])
     logging.disable(logging.NOTSET)

@@ -12,9 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from slmtui.output import ExitStatus, say, silence
+from slmtui.output import STATUS_FILE, ExitStatus, say, silence
 
-STATUS = "SLMTUI_STATUS_FILE"  # in the environment: where the first process leaves its exit status
 # Of torch: seconds after which it kills processes that are to end. Ours save after their step, however long it is; a
 # second signal does not wait for that.
 TIMEOUT, LONG = "TORCH_ELASTIC_SHUTDOWN_TIMEOUT", "3600"
@@ -41,7 +40,7 @@ def train_together(n: int, arguments: Sequence[str]) -> ExitStatus:
     logging.disable(logging.ERROR)  # torch's own words for what is told below
     with TemporaryDirectory(prefix="slmtui-") as folder, _other_signals():
         kept = Path(folder, "status")
-        os.environ[STATUS] = str(kept)
+        os.environ[STATUS_FILE] = str(kept)
         try:
             # -P: the current folder is somebody's corpus, and no file of it may pass for a module of Python's.
             elastic_launch(config, sys.executable)("-P", "-m", "slmtui", *arguments)
@@ -89,7 +88,7 @@ def hang_up(*_: object) -> None:
 
 def keep_status(status: int) -> int:
     """What a process of several ends with: the first leaves its status for whoever started them."""
-    if (kept := os.environ.get(STATUS)) is None or "RANK" not in os.environ:
+    if (kept := os.environ.get(STATUS_FILE)) is None or "RANK" not in os.environ:
         return status
     if os.environ["RANK"] == "0":
         Path(kept).write_text(str(status), encoding="ascii")
