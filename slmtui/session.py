@@ -31,12 +31,12 @@ from slmtui.runs.control import ControlFile, Wish, Wishes, nothing
 from slmtui.runs.final_test import with_final_test
 from slmtui.runs.recorder import record
 from slmtui.runs.reference import refuse_other_text, started_with, with_reference
-from slmtui.runs.resume import restore_training
+from slmtui.runs.resume import Fit, restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
-from slmtui.training.budget import fitted
+from slmtui.training.budget import Fitted, fitted
 from slmtui.training.events import Event, Reference
-from slmtui.training.hardware import choose_machine
+from slmtui.training.hardware import Machine, choose_machine
 from slmtui.training.out_of_memory import translate_oom
 from slmtui.training.parent import Parent
 from slmtui.training.prepare import prepare_dataset
@@ -100,7 +100,7 @@ def begin(
     happens = started_with(train(training, commands), prepared.reference)
     baseline = _waited_for(lambda: whole_baseline(dataset), commands)
     stream = watch(_with_last_looks(happens, run, training), dataset, baseline=baseline)
-    notes = *_at_start(dataset), *prepared.price
+    notes = *_at_start(dataset), *prepared.said
     return Session(run, training, (), record(run, lock, training, stream), notes)
 
 
@@ -118,7 +118,7 @@ def _part(training: Training, wish: Wish) -> Iterator[Event]:
 class _Prepared(NamedTuple):
     training: Training
     reference: Reference | None
-    price: list[str]
+    said: tuple[str, ...]
 
 
 def refuse_more_than_rows(phase: Phase, ranks: Ranks) -> None:
@@ -152,14 +152,23 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
             tell("timing its steps with different threads and precisions: seconds")
         machine = tuned_machine(phase, dataset, ranks)
         _tell_of_counts(phase, tell)
-        if phase.training.max_minutes is not None:
-            tell("timing its steps and an evaluation, to see how many fit into its time")
-            tried = None if parent is None else parent.copied()
-            phase, said = fitted(phase, lambda: Training.start(phase, dataset, machine, tried, teacher, ranks), began)
-            price = [*price, said]
-        training = Training.start(phase, dataset, machine, parent, teacher, ranks)
+        fit = _fit(began, tell, teacher, ranks)(phase, dataset, machine, parent)
+        training = Training.start(fit.phase, dataset, machine, parent, teacher, ranks)
     ranks.wait_for_all()  # the run that the first makes now would be the "latest" for one that still reads
-    return _Prepared(training, reference, price)
+    return _Prepared(training, reference, (*price, *fit.said))
+
+
+def _fit(began: float, tell: Tell, teacher: Teacher | None, ranks: Ranks) -> Fit:
+    """Gives a phase that has a time as many steps as there is time for; it began to run with `began`."""
+
+    def fit(phase: Phase, dataset: Dataset, machine: Machine, parent: Parent | None) -> Fitted:
+        if phase.training.max_minutes is None:
+            return Fitted(phase)
+        tell("timing its steps and an evaluation, to see how many fit into its time")
+        tried = None if parent is None else parent.copied()
+        return fitted(phase, lambda: Training.start(phase, dataset, machine, tried, teacher, ranks), began)
+
+    return fit
 
 
 def resume(
@@ -169,6 +178,7 @@ def resume(
 
     The lock comes before the log: what another process is still writing must not be read as if it were the end.
     """
+    began = time.monotonic()
     refuse_more_than_rows(run.phase(), ranks)
     lock = run.lock()
     try:
@@ -180,7 +190,7 @@ def resume(
             tell_of_compiling(tell)
             parent = _parent_of(run) if brought is None else lambda _: brought.parent
             corpus = None if brought is None else brought.corpus
-            resumed = restore_training(run, parent, teacher, corpus, ranks)
+            resumed = restore_training(run, parent, _fit(began, tell, teacher, ranks), teacher, corpus, ranks)
             reference = None if brought is None else brought.reference
             if not resumed.history:  # it begins only now
                 reference = with_reference(run.phase(), run.folder.parent)[1] if brought is None else reference
@@ -194,15 +204,18 @@ def resume(
     stream = watch(looked_at, resumed.training.dataset, resumed.history)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
-    return Session(run, resumed.training, resumed.history, recorded, _at_start(resumed.training.dataset))
+    notes = *_at_start(resumed.training.dataset), *resumed.said
+    return Session(run, resumed.training, resumed.history, recorded, notes)
 
 
 def take_part_again(run: Run, wish: Wish, ranks: Ranks) -> Iterator[Event]:
     """`take_part` in a run that another process, the first, has taken up again."""
+    began = time.monotonic()
     refuse_more_than_rows(run.phase(), ranks)
     with translate_oom(run.phase()):
         teacher = with_teacher(run.phase(), run.folder.parent)[1]
-        training = restore_training(run, _parent_of(run), teacher, None, ranks).training
+        fit = _fit(began, _nobody, teacher, ranks)
+        training = restore_training(run, _parent_of(run), fit, teacher, None, ranks).training
     ranks.wait_for_all()
     return _part(training, wish)
 

@@ -18,7 +18,7 @@ from slmtui.cli import main
 from slmtui.config.trial_key import trial_key
 from slmtui.runs.continuing import continued
 from slmtui.runs.control import send
-from slmtui.runs.run import Run
+from slmtui.runs.run import Run, create_run
 from slmtui.session import begin, resume
 from slmtui.training import budget, events
 from slmtui.training.control import Command
@@ -59,6 +59,29 @@ def test_as_many_steps_as_there_is_time_for_are_written_into_the_run(
     session.events.close()  # type: ignore[attr-defined]
     times(monkeypatch, step=1e9, pause=0.0)
     assert resume(session.run).training.phase.training.max_iters == steps, "nothing is measured again"
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_run_that_was_only_made_has_its_steps_measured_when_it_begins(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch, started: bool
+) -> None:
+    """As `--detach` and the console make them. One that has begun keeps its number, also before a checkpoint."""
+    times(monkeypatch, step=1.0, pause=0.0)
+    run = create_run(tmp_path, make_phase("training.max_minutes=1"))
+    if started:
+        stream = resume(run).events
+        assert isinstance(next(stream), events.RunStarted)
+        stream.close()  # type: ignore[attr-defined]
+        times(monkeypatch, step=2.0, pause=0.0)
+    session = resume(run)
+    steps = session.training.phase.training.max_iters
+    assert 40 < steps <= 58
+    assert run.phase() == session.training.phase
+    assert any(f"{steps} steps fit into 1 minutes" in note for note in session.notes) == (not started)
+    if not started:
+        *_, last = session.events
+        assert isinstance(last, events.RunFinished)
+        assert (last.reason, last.step) == ("completed", steps)
 
 
 def test_steps_and_pauses_are_really_measured(make_phase: MakePhase, tmp_path: Path) -> None:

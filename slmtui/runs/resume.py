@@ -16,6 +16,7 @@ from slmtui.runs.checkpoint import SavedModel, load_checkpoint
 from slmtui.runs.log_reader import LogError, last_event, read_events
 from slmtui.runs.run import Run, RunError
 from slmtui.training import events
+from slmtui.training.budget import Fitted
 from slmtui.training.events import Event
 from slmtui.training.hardware import Machine, choose_machine
 from slmtui.training.parent import Parent
@@ -25,6 +26,8 @@ from slmtui.training.state import Training
 from slmtui.training.teacher import Teacher
 from slmtui.training.tuning import tuned_machine
 
+Fit = Callable[[Phase, Dataset, Machine, Parent | None], Fitted]
+
 
 @dataclass(frozen=True)
 class RestoredTraining:
@@ -32,19 +35,22 @@ class RestoredTraining:
     log_size: int  # bytes of the log that were there when the checkpoint was saved; what came after is repeated
     history: tuple[Event, ...]  # the events up to there
     notes: tuple[str, ...]  # what cannot be continued exactly
+    said: tuple[str, ...] = ()  # what was measured for it
 
 
 def restore_training(
     run: Run,
     parent_of: Callable[[Phase], Parent | None],
+    fit: Fit,
     teacher: Teacher | None = None,
     corpus: Corpus | None = None,
     ranks: Ranks = ALONE,
 ) -> RestoredTraining:
     """The training of a run as its last checkpoint left it, or from its beginning if it died before it had one.
 
-    parent_of: reads what a phase starts from, which only a beginning needs. teacher: what it learns from to its end.
-    corpus: as for `prepare_dataset`. ranks: the processes that go on with it.
+    parent_of: reads what a phase starts from, which only a beginning needs. fit: finds how many steps the phase of a
+    run that was only made has time for; they are written into the run. teacher: what it learns from to its end. corpus:
+    as for `prepare_dataset`. ranks: the processes that go on with it.
 
     For whoever holds the run's lock. Raises RunError when it cannot be continued: it is over or diverged, its
     checkpoint is gone or does not belong to its log, its phase or its corpus has changed.
@@ -55,7 +61,7 @@ def restore_training(
     known = {"the run": run.name, "the step of its last checkpoint": None if saved is None else saved.step}
     ranks.refuse_differences(phase, known | {"the fingerprint of its text": None if saved is None else saved.data})
     if saved is None:
-        return _from_the_beginning(run, parent_of, teacher, corpus, ranks)
+        return _from_the_beginning(run, parent_of, fit, teacher, corpus, ranks)
     if saved.training is None:
         raise RunError(f"{run.last_file} holds a model only, not the state of a training")
     if phase != saved.phase:
@@ -76,8 +82,9 @@ def restore_training(
 
 
 def _from_the_beginning(
-    run: Run, parent_of: Callable[[Phase], Parent | None], teacher: Teacher | None, corpus: Corpus | None, ranks: Ranks
-) -> RestoredTraining:
+    run: Run, parent_of: Callable[[Phase], Parent | None], fit: Fit, teacher: Teacher | None, corpus: Corpus | None,
+    ranks: Ranks,
+) -> RestoredTraining:  # fmt: skip
     """Nothing was saved, so nothing is lost by beginning again: the same seed gives the same training."""
     log = list(read_events(run.log_file)) if is_there(run.log_file) else []
     first = next((i for i, event in enumerate(log) if isinstance(event, events.Checkpoint)), len(log))
@@ -96,7 +103,14 @@ def _from_the_beginning(
         dataset = _dataset(run, phase, started.data.fingerprint, tokenizer, corpus)
     ranks.refuse_differences(phase, {"the fingerprint of the text": dataset.fingerprint})
     machine = tuned_machine(phase, dataset, ranks) if started is None else _machine(phase, started, ranks)
-    return RestoredTraining(Training.start(phase, dataset, machine, parent, teacher, ranks), 0, (), ())
+    found = Fitted(phase)
+    if started is None and not phase.phase.study:  # a trial's steps are those that it began with, here or elsewhere
+        found = fit(phase, dataset, machine, parent)
+        if ranks.is_first and found.phase != phase:
+            run.freeze(found.phase)
+    return RestoredTraining(
+        Training.start(found.phase, dataset, machine, parent, teacher, ranks), 0, (), (), found.said
+    )
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:

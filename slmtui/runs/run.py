@@ -100,6 +100,13 @@ class Run:
         """The frozen phase.toml; PhaseError if it cannot be read."""
         return read_phase_text(self.phase_file, follow=False)
 
+    def freeze(self, phase: Phase) -> None:
+        """Put another phase in the place of the run's, which has not begun; RunError if that cannot be done."""
+        try:
+            _freeze(phase, self.phase_file)
+        except OSError as error:
+            raise RunError(f"{self.phase_file}: cannot be written ({error.strerror})") from None
+
     def events(self) -> Iterator[Event]:
         return read_events(self.log_file)
 
@@ -212,8 +219,7 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
             except FileExistsError:
                 number += 1
         try:
-            with atomic_write(folder / "phase.toml") as file:
-                file.write(dump_phase(phase).encode())
+            _freeze(phase, Run(folder).phase_file)
             sync_folder(checkpoints)
         except OSError:
             with suppress(OSError):
@@ -224,6 +230,11 @@ def create_run(checkpoints: Path, phase: Phase) -> Run:
             f"{checkpoints}: runs cannot be saved here ({error.strerror}); choose a folder with --checkpoints DIR"
         ) from None
     return Run(folder)
+
+
+def _freeze(phase: Phase, file: Path) -> None:
+    with atomic_write(file) as stream:
+        stream.write(dump_phase(phase).encode())
 
 
 def runs_and_faults(checkpoints: Path) -> tuple[list[Run], dict[Run, str]]:

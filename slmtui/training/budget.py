@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from statistics import median
 
 from slmtui.config.phase import Phase
@@ -17,8 +18,16 @@ WARM_UP, TIMED, TIMED_SECONDS = 3, 20, 3.0  # steps; no further one is timed aft
 KEPT_FREE = 0.03  # of the time, for checkpoints and what is looked at once, at the end
 
 
-def fitted(phase: Phase, scratch: Callable[[], Training], began: float) -> tuple[Phase, str]:
-    """The phase with as many steps as `training.max_minutes` has time for; and what was measured.
+@dataclass(frozen=True)
+class Fitted:
+    """A phase with as many steps as it has time for. said: what was measured, nothing if it has no time of its own."""
+
+    phase: Phase
+    said: tuple[str, ...] = ()
+
+
+def fitted(phase: Phase, scratch: Callable[[], Training], began: float) -> Fitted:
+    """The phase with as many steps as `training.max_minutes` has time for.
 
     scratch: makes a training to measure with, which takes part in nothing else. began: when the time began to run, by
     `time.monotonic`.
@@ -35,7 +44,7 @@ def fitted(phase: Phase, scratch: Callable[[], Training], began: float) -> tuple
         f"{duration_of_step(step)} for each{pauses}"
     )
     settings = phase.training.model_copy(update={"max_iters": n})
-    return phase.model_copy(update={"training": settings}), said
+    return Fitted(phase.model_copy(update={"training": settings}), (said,))
 
 
 def _seconds_of_step(training: Training) -> float:
