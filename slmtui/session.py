@@ -22,13 +22,13 @@ from slmtui.data.split_stats import whole_baseline
 from slmtui.errors import UserError
 from slmtui.inference.sample_set import with_prompts
 from slmtui.insight.estimates import memory_needed, parameters
-from slmtui.insight.lines_completed import with_lines_completed
+from slmtui.insight.lines_completed import seconds_of_lines, with_lines_completed
 from slmtui.insight.rules.gate_check import refuse_impossible
 from slmtui.insight.watch import watch
 from slmtui.model.compiled import tell_of_compiling
 from slmtui.parents import with_parent, with_teacher
 from slmtui.runs.control import ControlFile, Wish, Wishes, nothing
-from slmtui.runs.final_test import with_final_test
+from slmtui.runs.final_test import seconds_of_final_test, with_final_test
 from slmtui.runs.recorder import record
 from slmtui.runs.reference import refuse_other_text, started_with, with_reference
 from slmtui.runs.resume import Fit, restore_training
@@ -98,9 +98,9 @@ def begin(
     lock = run.lock()
     commands = _control_file(run, wish)
     happens = started_with(train(training, commands), prepared.reference)
-    baseline = _waited_for(lambda: whole_baseline(dataset), commands)
+    baseline = _waited_for(lambda: prepared.fit.baseline or whole_baseline(dataset), commands)
     stream = watch(_with_last_looks(happens, run, training), dataset, baseline=baseline)
-    notes = *_at_start(dataset), *prepared.said
+    notes = *_at_start(dataset), *prepared.price, *prepared.fit.said
     return Session(run, training, (), record(run, lock, training, stream), notes)
 
 
@@ -118,7 +118,8 @@ def _part(training: Training, wish: Wish) -> Iterator[Event]:
 class _Prepared(NamedTuple):
     training: Training
     reference: Reference | None
-    said: tuple[str, ...]
+    price: list[str]
+    fit: Fitted
 
 
 def refuse_more_than_rows(phase: Phase, ranks: Ranks) -> None:
@@ -155,7 +156,7 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
         fit = _fit(began, tell, teacher, ranks)(phase, dataset, machine, parent)
         training = Training.start(fit.phase, dataset, machine, parent, teacher, ranks)
     ranks.wait_for_all()  # the run that the first makes now would be the "latest" for one that still reads
-    return _Prepared(training, reference, (*price, *fit.said))
+    return _Prepared(training, reference, price, fit)
 
 
 def _fit(began: float, tell: Tell, teacher: Teacher | None, ranks: Ranks) -> Fit:
@@ -164,11 +165,20 @@ def _fit(began: float, tell: Tell, teacher: Teacher | None, ranks: Ranks) -> Fit
     def fit(phase: Phase, dataset: Dataset, machine: Machine, parent: Parent | None) -> Fitted:
         if phase.training.max_minutes is None:
             return Fitted(phase)
+        tell("measuring what counting reaches")
+        baseline = whole_baseline(dataset) if ranks.is_first else None
         tell("timing its steps and an evaluation, to see how many fit into its time")
         tried = None if parent is None else parent.copied()
-        return fitted(phase, lambda: Training.start(phase, dataset, machine, tried, teacher, ranks), began)
+        found = fitted(
+            phase, lambda: Training.start(phase, dataset, machine, tried, teacher, ranks), began, _seconds_of_last_looks
+        )
+        return dataclasses.replace(found, baseline=baseline)
 
     return fit
+
+
+def _seconds_of_last_looks(training: Training) -> float:
+    return seconds_of_final_test(training) + seconds_of_lines(training)
 
 
 def resume(
@@ -201,10 +211,11 @@ def resume(
         raise
     happens = started_with(train(resumed.training, commands), reference)
     looked_at = _with_last_looks(happens, run, resumed.training)
-    stream = watch(looked_at, resumed.training.dataset, resumed.history)
+    known = resumed.fit.baseline
+    stream = watch(looked_at, resumed.training.dataset, resumed.history, None if known is None else lambda: known)
     stream = _with_notes(stream, resumed.notes)
     recorded = record(run, lock, resumed.training, stream, keep=resumed.log_size)
-    notes = *_at_start(resumed.training.dataset), *resumed.said
+    notes = *_at_start(resumed.training.dataset), *resumed.fit.said
     return Session(run, resumed.training, resumed.history, recorded, notes)
 
 

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
@@ -15,13 +16,20 @@ from pathlib import Path
 import pytest
 
 from slmtui.cli import main
+from slmtui.config.limits import GATE_SAMPLES
 from slmtui.config.trial_key import trial_key
+from slmtui.data.baseline import Baseline
+from slmtui.data.dataset import Dataset, SideTokens
+from slmtui.data.split_stats import dataset_baseline
+from slmtui.insight.lines_completed import seconds_of_lines
 from slmtui.runs.continuing import continued
 from slmtui.runs.control import send
+from slmtui.runs.final_test import seconds_of_final_test
 from slmtui.runs.run import Run, create_run
 from slmtui.session import begin, resume
 from slmtui.training import budget, events
 from slmtui.training.control import Command
+from slmtui.training.state import Training
 from tests.conftest import MakePhase
 from tests.patience import PATIENCE, wait_for
 from tests.processes import ROOT, Processes
@@ -48,7 +56,7 @@ def test_as_many_steps_as_there_is_time_for_are_written_into_the_run(
     phase = make_phase("training.max_minutes=1", "evaluation.interval=10")
     session = begin(phase, tmp_path)
     steps = session.run.phase().training.max_iters
-    assert 100 < steps <= (60 * 0.97 - 4) / 0.3
+    assert 10 < steps <= (60 * 0.97 - 4) / 0.3
     assert any(
         f"{steps} steps fit into 1 minutes (training.max_minutes): 100 ms for each, 2.0 s" in n for n in session.notes
     )
@@ -75,7 +83,7 @@ def test_a_run_that_was_only_made_has_its_steps_measured_when_it_begins(
         times(monkeypatch, step=2.0, pause=0.0)
     session = resume(run)
     steps = session.training.phase.training.max_iters
-    assert 40 < steps <= 58
+    assert 10 < steps <= 58
     assert run.phase() == session.training.phase
     assert any(f"{steps} steps fit into 1 minutes" in note for note in session.notes) == (not started)
     if not started:
@@ -91,6 +99,76 @@ def test_steps_and_pauses_are_really_measured(make_phase: MakePhase, tmp_path: P
     assert more.training.step == 0
     first = next(event for event in few.events if isinstance(event, events.Evaluation))
     assert first.val_loss == next(e for e in more.events if isinstance(e, events.Evaluation)).val_loss
+
+
+def test_what_takes_time_besides_steps_and_evaluations_is_counted(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
+) -> None:
+    times(monkeypatch, step=1.0, pause=0.0)
+    phase = make_phase("training.max_minutes=1")
+    training = begin(make_phase(), tmp_path).training
+
+    def steps(*, scratch: float = 0.0, end: float = 0.0) -> int:
+        """With so many seconds for a training's making, and for the looks at its end."""
+        now = 100.0
+        monkeypatch.setattr("slmtui.training.budget.time.monotonic", lambda: now)
+
+        def made() -> Training:
+            nonlocal now
+            now += scratch
+            return training
+
+        return budget.fitted(phase, made, 90.0, lambda _: end).phase.training.max_iters
+
+    assert steps() == 48
+    assert steps(scratch=4) == 40, "it is made once more"
+    assert steps(end=20) == 28
+
+
+def test_the_baseline_counts_and_is_measured_once(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
+) -> None:
+    times(monkeypatch, step=1.0, pause=0.0)
+    measured: list[float] = []
+
+    def baseline(dataset: Dataset) -> Baseline | None:
+        time.sleep(1.5)
+        measured.append(time.monotonic())
+        return dataset_baseline(dataset)
+
+    for place in ("slmtui.session.whole_baseline", "slmtui.insight.watch.whole_baseline"):
+        monkeypatch.setattr(place, baseline)
+    phase = make_phase("training.max_minutes=1")
+    made = create_run(tmp_path, phase)
+    for session in (begin(phase, tmp_path), resume(made)):
+        assert session.training.phase.training.max_iters <= 56
+        started = next(session.events)
+        assert isinstance(started, events.RunStarted)
+        assert started.data.baseline is not None
+    assert len(measured) == 2
+
+
+def test_the_end_is_measured_without_a_look_at_the_test(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
+) -> None:
+    gate = ("gate.min_characters_saved=0.1", "gate.max_copied_share=0.5", "sampling.when=end")
+    training = begin(make_phase("data.test_fraction=0.3", *gate), tmp_path).training
+    seen: list[SideTokens] = []
+    monkeypatch.setattr("slmtui.runs.final_test.block_sums", lambda _, side, *__, **___: seen.append(side))
+    assert seconds_of_final_test(training) > 0
+    assert seen == [training.dataset.val]
+    assert seconds_of_lines(training) > 0
+    drawn: list[object] = []
+
+    def completions(*given: object) -> list[tuple[str, str]]:
+        drawn.append(given[3])
+        return []
+
+    monkeypatch.setattr("slmtui.training.sampling.completions", completions)
+    budget._seconds_of_pause(training)
+    assert drawn == [GATE_SAMPLES], "for each new best"
+    budget._seconds_of_end(training)
+    assert drawn == [GATE_SAMPLES, 1]
 
 
 def test_the_first_process_says_how_many_steps_are_timed(make_phase: MakePhase, tmp_path: Path) -> None:

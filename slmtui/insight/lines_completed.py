@@ -5,16 +5,19 @@ Once, and not at each best evaluation: it takes as long as many steps, and only 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Iterator
 
 from slmtui.config.limits import GATE_PLACES, SEED
-from slmtui.insight.judging.completing import characters_saved
+from slmtui.insight.judging.completing import characters_saved, places_in_time
 from slmtui.runs.checkpoint import CheckpointError, load_model
 from slmtui.runs.run import Run
 from slmtui.training import events
 from slmtui.training.control import COMPLETES_LINES
 from slmtui.training.events import Event
 from slmtui.training.state import Training
+
+TIMED_PLACES = 20
 
 
 def with_lines_completed(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
@@ -26,6 +29,18 @@ def with_lines_completed(stream: Iterable[Event], run: Run, training: Training) 
         if isinstance(event, events.RunFinished) and (event.as_meant or event.reason == "stopped"):
             yield from _characters_saved(run, training)
         yield event
+
+
+def seconds_of_lines(training: Training) -> float:
+    """How long that takes, by the training's own model at a few places; 0 if the gate asks for no lines."""
+    if training.phase.gate.min_characters_saved is None:
+        return 0.0
+    model, begin = training.model.eval(), time.monotonic()
+    found = characters_saved(model, training.dataset, places=TIMED_PLACES, seed=SEED)
+    taken = time.monotonic() - begin
+    if found is None or found[0] < TIMED_PLACES:  # those are all
+        return taken
+    return taken * min(GATE_PLACES, places_in_time(model)) / TIMED_PLACES
 
 
 def _characters_saved(run: Run, training: Training) -> Iterator[Event]:

@@ -7,6 +7,7 @@ was stopped or interrupted: it may be resumed, and then what a look had told cou
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterable, Iterator
 
 from slmtui.config.deciding import Decides
@@ -26,6 +27,15 @@ def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> It
         if isinstance(event, events.RunFinished) and event.as_meant and event.best_step is not None:
             yield from _measured(run, training)
         yield event
+
+
+def seconds_of_final_test(training: Training) -> float:
+    """How long it takes, by the training's own model; the test side, which is not looked at, by its length."""
+    dataset, begin = training.dataset, time.monotonic()
+    block_sums(training.model, dataset.val, dataset.tokenizer, bf16=training.bf16)
+    of_val = time.monotonic() - begin
+    sides = 1 if dataset.test is None else 1 + len(dataset.test.tokens) / len(dataset.val.tokens)
+    return of_val * sides
 
 
 def _measured(run: Run, training: Training) -> Iterator[Event]:

@@ -35,7 +35,7 @@ class RestoredTraining:
     log_size: int  # bytes of the log that were there when the checkpoint was saved; what came after is repeated
     history: tuple[Event, ...]  # the events up to there
     notes: tuple[str, ...]  # what cannot be continued exactly
-    said: tuple[str, ...] = ()  # what was measured for it
+    fit: Fitted  # what was measured for it, if it begins only now
 
 
 def restore_training(
@@ -78,7 +78,8 @@ def restore_training(
             raise ValueError(f"it is at step {training.step:,}, its model at {saved.step:,}")
     except ValueError as error:
         raise RunError(f"{run.last_file}: {error}") from None
-    return RestoredTraining(training, log_size, history, tuple(_differences(started, machine, ranks)))
+    differences = tuple(_differences(started, machine, ranks))
+    return RestoredTraining(training, log_size, history, differences, Fitted(phase))
 
 
 def _from_the_beginning(
@@ -108,9 +109,7 @@ def _from_the_beginning(
         found = fit(phase, dataset, machine, parent)
         if ranks.is_first and found.phase != phase:
             run.freeze(found.phase)
-    return RestoredTraining(
-        Training.start(found.phase, dataset, machine, parent, teacher, ranks), 0, (), (), found.said
-    )
+    return RestoredTraining(Training.start(found.phase, dataset, machine, parent, teacher, ranks), 0, (), (), found)
 
 
 def _history(run: Run, saved: SavedModel) -> tuple[tuple[Event, ...], int]:
