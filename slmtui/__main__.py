@@ -1,5 +1,6 @@
 """`python -m slmtui` is the command `slmtui`."""
 
+import signal
 import sys
 
 
@@ -8,6 +9,8 @@ def main() -> int:
     if sys.platform == "win32":  # which has no fcntl, pty or signals of terminals, and cannot import what follows
         sys.stderr.write("slmtui: Windows itself is not supported; install and run slmtui inside WSL\n")
         return 2
+    # With it, a batch system asks a training to save. Until there is one to be saved, it ends none that gets ready.
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     try:
         from slmtui.cli import main as run
 

@@ -50,11 +50,19 @@ def folder(tmp_path: Path, tiny_toml: str) -> Path:
 
 @pytest.fixture
 def together(processes: Processes, folder: Path) -> Start:
-    """Start `slmtui --headless` in n processes; `others`: what those but the first are told besides; `restarts`: of
-    each, as a torchrun of this name counts them."""
+    """Start `slmtui --headless` in n processes.
+
+    `others`: what those but the first are told besides. `restarts`: of each, as a torchrun of this name counts them.
+    `meanwhile`: what is done with the first before the others are started.
+    """
 
     def start(
-        n: int, *arguments: str, others: tuple[str, ...] = (), torchrun: str = "", restarts: tuple[str, ...] = ()
+        n: int,
+        *arguments: str,
+        others: tuple[str, ...] = (),
+        torchrun: str = "",
+        restarts: tuple[str, ...] = (),
+        meanwhile: Callable[[Process], None] = lambda _: None,
     ) -> list[Process]:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -66,14 +74,16 @@ def together(processes: Processes, folder: Path) -> Start:
             "MASTER_PORT": str(port),
         }
         elastic = [{"TORCHELASTIC_RUN_ID": torchrun, "TORCHELASTIC_RESTART_COUNT": count} for count in restarts]
-        return [
-            processes.start(
-                "--headless", *arguments, *(others if rank else ()), cwd=folder,
-                environment=os.environ | several | {"RANK": str(rank), "LOCAL_RANK": str(rank)}
-                | (elastic[rank] if elastic else {}),
+        started: list[Process] = []
+        for rank in range(n):
+            more = {"RANK": str(rank), "LOCAL_RANK": str(rank)} | (elastic[rank] if elastic else {})
+            told = others if rank else ()
+            started.append(
+                processes.start("--headless", *arguments, *told, cwd=folder, environment=os.environ | several | more)
             )
-            for rank in range(n)
-        ]  # fmt: skip
+            if rank == 0:
+                meanwhile(started[0])
+        return started
 
     return start
 
@@ -417,6 +427,16 @@ def test_one_signal_by_two_ways_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     interrupted(signal.SIGINT, None)
     with pytest.raises(KeyboardInterrupt):
         interrupted(signal.SIGTERM, None)
+
+
+def test_a_wish_to_save_ends_no_process_that_waits_for_the_others(together: Start) -> None:
+    def signal_while_it_waits(first: Process) -> None:
+        process = psutil.Process(first.pid)
+        wait_for(lambda: any(c.status == psutil.CONN_LISTEN for c in process.net_connections("tcp")), "the meeting")
+        first.send_signal(signal.SIGUSR1)
+
+    first, other = together(2, PHASE, "--set=training.max_iters=1", meanwhile=signal_while_it_waits)
+    assert (first.wait(), other.wait()) == (0, 0), first.communicate()
 
 
 @pytest.mark.parametrize("breaks", ["this one", "the other"])

@@ -268,7 +268,7 @@ def _record_losses(training: Training, evaluation: events.Evaluation) -> None:
 
 def _handle_commands(training: Training, control: Control) -> Generator[Event, None, events.Reason | None]:
     """Carry out the commands since the last step; the generator returns a reason to end the training, or None."""
-    paused = False
+    paused = saved = False  # saved: as it is now, which several processes may be asked for one after the other
     commands = control.poll()
     while commands or paused:
         for command in commands:
@@ -283,7 +283,7 @@ def _handle_commands(training: Training, control: Control) -> Generator[Event, N
                 case "resume" if paused:
                     paused = False
                     yield events.Resumed(step=training.step)
-                case "checkpoint":
+                case "checkpoint" if not saved:
                     yield events.Checkpoint(step=training.step, kind="last")
                 case "evaluate":
                     try:
@@ -299,8 +299,10 @@ def _handle_commands(training: Training, control: Control) -> Generator[Event, N
                     yield from samples(training)
                 case "learning_rate" if command.value is not None:
                     yield _change_learning_rate(training, command.value)
-                case _:  # pausing a paused training or resuming a running one: nothing to do
+                case _:  # pausing a paused training, resuming a running one, saving a saved one: nothing to do
                     pass
+            if command.kind not in ("pause", "resume"):
+                saved = command.kind == "checkpoint"
             training.tell("")
         commands = control.wait() if paused else control.poll()
     return None

@@ -13,8 +13,9 @@ import torch
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
 from slmtui.insight import estimates
+from slmtui.runs.control import Wishes
 from slmtui.training import events
-from slmtui.training.control import Command
+from slmtui.training.control import Command, CommandKind
 from slmtui.training.events import Event
 from slmtui.training.gap import verdict
 from slmtui.training.hardware import choose_machine
@@ -55,6 +56,17 @@ class Script:
 
     def ends_now(self) -> bool:
         return False
+
+
+class OneByOne(Script):
+    """Asks for one thing at a time."""
+
+    def poll(self) -> list[Command]:
+        due = next((ask for ask in self.asks if ask[0] <= self.training.step), None)
+        if due is None:
+            return []
+        self.asks.remove(due)
+        return [due[1]]
 
 
 class Hurry(Script):
@@ -290,3 +302,28 @@ def test_epochs_count_the_ends_of_documents_and_windows_as_long_as_the_text(tmp_
     assert last.tokens == 2 * 3 * (length - 1) == 2 * started.tokens_per_step
     assert started.epochs_at(2) == last.tokens / length
     assert estimates.epochs(phase, dataset.train.n_text_tokens, length).number == started.epochs_at(2)
+
+
+def test_what_is_saved_is_not_saved_again_unless_something_has_changed(make_phase: MakePhase) -> None:
+    """As when a batch system's signal reaches one process after the other."""
+    training = start(make_phase("evaluation.interval=100", "training.max_iters=9"))
+    save, slower, sample = Command("checkpoint"), Command("learning_rate", 0.5), Command("sample")
+    asks = [(2, save), (2, save), (3, save), (3, slower), (3, save), (5, save), (5, sample), (5, save), (5, save)]
+    saved = of_kind(list(train(training, OneByOne(training, *asks))), events.Checkpoint)
+    assert [event.step for event in saved if event.kind == "last"] == [0, 2, 3, 3, 5, 5, 9]
+
+
+def test_a_wish_to_save_during_an_evaluation_waits_for_its_end(make_phase: MakePhase) -> None:
+    training, wishes = start(make_phase("evaluation.interval=4")), list[CommandKind]()
+    asked_at = []
+
+    class AskedMeanwhile(Wishes):
+        def tell(self, _what: str, how_far: str = "", /) -> None:
+            if training.step == 4 and how_far and not asked_at:
+                asked_at.append(how_far)
+                wishes.append("checkpoint")
+
+    happened = list(train(training, AskedMeanwhile(lambda: wishes.pop() if wishes else None)))
+    assert asked_at
+    saved = [event.step for event in of_kind(happened, events.Checkpoint) if event.kind == "last"]
+    assert saved == [0, 4, 5, 8, 12]
