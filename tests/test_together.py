@@ -21,6 +21,7 @@ import psutil
 import pytest
 from torch.distributed.launcher.api import LaunchConfig
 
+from slmtui.cli import main
 from slmtui.commands.headless import Interrupted
 from slmtui.commands.together import TIMEOUT, train_together
 from slmtui.config.phase_file import load_phase
@@ -486,6 +487,25 @@ def test_nproc_starts_them_and_ends_as_the_first(folder: Path) -> None:
     started = next(run_of(folder).events())
     assert isinstance(started, events.RunStarted)
     assert started.machine["processes"] == 2
+
+
+def test_nproc_resumes_the_run_that_was_the_latest_when_it_was_asked_for(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the one that is the latest once a process looks."""
+    monkeypatch.chdir(folder)
+    for _ in range(2):
+        *_, _ = begin(load_phase(folder / PHASE), folder / "checkpoints", lambda: "interrupt").events
+    asked: list[str] = []
+
+    def together(_n: int, arguments: list[str]) -> int:
+        asked.extend(arguments)
+        return 0
+
+    monkeypatch.setattr("slmtui.commands.together.train_together", together)
+    elsewhere = str(folder / "checkpoints" / "tiny-001")
+    assert main(["--nproc=2", "--resume=latest", f"--resume={elsewhere}", "--checkpoints=checkpoints"]) == 0
+    assert [one for one in asked if one.startswith("--resume")] == ["--resume=tiny-002", "--resume=tiny-001"]
 
 
 def test_two_distil_as_one(processes: Processes, folder: Path) -> None:

@@ -183,7 +183,7 @@ def command(
         options = ["--headless", f"--checkpoints={checkpoints}", *(["--json"] if as_json else [])]
         options += [] if junit is None else [f"--junit={junit}"]
         options += [] if on_finish is None else [f"--on-finish={on_finish}"]
-        options += [f"--set={one}" for one in overrides] + [f"--resume={one}" for one in resume]
+        options += [f"--set={one}" for one in overrides] + [f"--resume={run.source(checkpoints)}" for run in runs]
         return train_together(nproc, [*options, "--", *map(str, phases)])
     from slmtui.commands.headless import resume_runs, train_phases
 

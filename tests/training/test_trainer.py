@@ -315,7 +315,7 @@ def test_what_is_saved_is_not_saved_again_unless_something_has_changed(make_phas
 
 def test_a_wish_to_save_during_an_evaluation_waits_for_its_end(make_phase: MakePhase) -> None:
     training, wishes = start(make_phase("evaluation.interval=4")), list[CommandKind]()
-    asked_at = []
+    asked_at: list[str] = []
 
     class AskedMeanwhile(Wishes):
         def tell(self, _what: str, how_far: str = "", /) -> None:
