@@ -268,7 +268,7 @@ def _price_of_child(phase: Phase, dataset: Dataset) -> list[str]:
     if phase.model.init_from is None or sum(parameters(phase, n_vocab).values()) < LARGE:
         return []
     memory = byte_size(sum(memory_needed(phase, n_vocab, len(dataset.train.tokens)).values()))
-    step = measure_step(phase, dataset)
+    step = measure_step(phase, dataset) if phase.training.max_minutes is None else None  # else it is measured anyway
     time = "" if step is None else f", and {duration(step * phase.training.max_iters)} without evaluations"
     return [f"this training takes about {memory} of memory{time}"]
 

@@ -93,8 +93,8 @@ def test_a_run_that_was_only_made_has_its_steps_measured_when_it_begins(
 
 
 def test_steps_and_pauses_are_really_measured(make_phase: MakePhase, tmp_path: Path) -> None:
-    few = begin(make_phase("training.max_minutes=0.02", "evaluation.interval=1000"), tmp_path)
-    more = begin(make_phase("training.max_minutes=0.5", "evaluation.interval=1000"), tmp_path)
+    few = begin(make_phase("training.max_minutes=0.2", "evaluation.interval=1000"), tmp_path)
+    more = begin(make_phase("training.max_minutes=5", "evaluation.interval=1000"), tmp_path)
     assert 1 <= few.training.phase.training.max_iters < more.training.phase.training.max_iters
     assert more.training.step == 0
     first = next(event for event in few.events if isinstance(event, events.Evaluation))
@@ -123,6 +123,38 @@ def test_what_takes_time_besides_steps_and_evaluations_is_counted(
     assert steps() == 48
     assert steps(scratch=4) == 40, "it is made once more"
     assert steps(end=20) == 28
+
+
+def test_where_there_is_no_time_for_a_step_nothing_begins(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Monkeypatch
+) -> None:
+    times(monkeypatch, step=2.0, pause=40.0)
+    assert main(["--headless", "tiny.toml", "--set", "training.max_minutes=1"]) == 2
+    err = capsys.readouterr().err
+    assert "--set training.max_minutes=1: no step fits into 1 minutes: " in err
+    assert " went by before the first one, which takes 2 s, and evaluations, samples and the end take 1 min 2" in err
+    assert not (folder / "checkpoints").exists()
+
+
+def test_a_warm_up_that_takes_all_steps_is_said(
+    make_phase: MakePhase, tmp_path: Path, monkeypatch: Monkeypatch
+) -> None:
+    times(monkeypatch, step=2.0, pause=0.0)
+    notes = begin(make_phase("training.max_minutes=1", "training.warmup_iters=100"), tmp_path).notes
+    said = "all of them are within the warm-up (training.warmup_iters = 100): the learning rate only rises"
+    assert said in notes
+    assert said not in begin(make_phase("training.max_minutes=60", "training.warmup_iters=100"), tmp_path).notes
+
+
+def test_the_price_of_a_child_with_a_time_is_not_that_of_other_steps(
+    make_phase: MakePhase, tmp_path: Path, corpus: Path, monkeypatch: Monkeypatch
+) -> None:
+    *_, _ = begin(make_phase("training.max_iters=1"), tmp_path).events
+    monkeypatch.setattr("slmtui.session.LARGE", 1)
+    times(monkeypatch, step=2.0, pause=0.0)
+    child = make_phase("model.init_from=tiny-001", "training.max_minutes=1")
+    (price,) = (note for note in begin(child, tmp_path).notes if "of memory" in note)
+    assert "without evaluations" not in price
 
 
 def test_the_baseline_counts_and_is_measured_once(

@@ -353,9 +353,10 @@ def test_what_is_asked_of_the_run_reaches_all(together: Start, folder: Path) -> 
 
 
 def test_the_time_of_several_is_measured_together(together: Start, folder: Path) -> None:
-    first, other = together(2, PHASE, "--set=training.max_minutes=0.01", "--set=training.accumulate=3")
+    stop = "--set=early_stopping.target=100"  # at the first evaluation
+    first, other = together(2, PHASE, "--set=training.max_minutes=60", "--set=training.accumulate=3", stop)
     assert (first.wait(), other.wait()) == (0, 0), first.communicate()
-    assert "fit into 0.01 minutes" in first.communicate()[1]
+    assert "fit into 60 minutes" in first.communicate()[1]
 
 
 def test_signals_to_who_starts_them(processes: Processes, folder: Path) -> None:

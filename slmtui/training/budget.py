@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import fault
 from slmtui.data.baseline import Baseline
 from slmtui.training.events import Event
 from slmtui.training.sampling import gate_rates, samples
@@ -17,6 +18,7 @@ from slmtui.training.trainer import evaluate, update
 from slmtui.words import duration, duration_of_step, plural
 
 WARM_UP, TIMED, TIMED_SECONDS = 3, 20, 3.0  # steps; no further one is timed after so many seconds
+MOST_STEPS = 10**9  # as for training.max_iters
 KEPT_FREE = 0.03  # of the time, for checkpoints and what else comes between
 
 
@@ -39,8 +41,11 @@ def fitted(
 
     scratch: makes a training to measure with, which takes part in nothing else. began: when the time began to run, by
     `time.monotonic`. last_looks: the seconds for what the first process asks of the best model at the end.
+
+    PhaseError where there is no time for a step.
     """
-    assert phase.training.max_minutes is not None, "a time was given"
+    given = phase.training.max_minutes
+    assert given is not None, "a time was given"
     begin = time.monotonic()
     training = scratch()
     again = time.monotonic() - begin  # that long for the training itself, whose counts are fitted once more
@@ -48,17 +53,26 @@ def fitted(
     if training.ranks.is_first:
         end += last_looks(training)
     used = time.monotonic() - began
-    left = phase.training.max_minutes * 60 * (1 - KEPT_FREE) - used - again - 2 * pause - end
-    n = max(1, math.floor(left / (step + pause / phase.evaluation.interval)))
+    rest = again + 2 * pause + end
+    left = given * 60 * (1 - KEPT_FREE) - used - rest
+    n = min(MOST_STEPS, math.floor(left / (step + pause / phase.evaluation.interval)))
     n = training.ranks.told(n)
+    if n < 1:
+        raise fault(
+            phase, "training.max_minutes",
+            f"no step fits into {given:g} minutes: {duration(used)} went by before the first one, which takes "
+            f"{duration_of_step(step)}, and evaluations, samples and the end take {duration(rest)}; allow more",
+        )  # fmt: skip
     pauses = f", {duration(pause)} for each evaluation" if pause >= 1 else ""
     pauses += f", {duration(end)} for what comes at the end" if end >= 1 else ""
-    said = (
-        f"{plural(n, 'step')} fit into {phase.training.max_minutes:g} minutes (training.max_minutes): "
-        f"{duration_of_step(step)} for each{pauses}"
-    )
+    fit = f"{plural(n, 'step')} fit{'s' if n == 1 else ''} into {given:g} minutes (training.max_minutes)"
+    said = [f"{fit}: {duration_of_step(step)} for each{pauses}"]
+    if n <= (rising := phase.training.warmup_iters):
+        said.append(
+            f"all of them are within the warm-up (training.warmup_iters = {rising:,}): the learning rate only rises"
+        )
     settings = phase.training.model_copy(update={"max_iters": n})
-    return Fitted(phase.model_copy(update={"training": settings}), (said,))
+    return Fitted(phase.model_copy(update={"training": settings}), tuple(said))
 
 
 def _seconds_of_step(training: Training) -> float:
