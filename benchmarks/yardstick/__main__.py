@@ -86,7 +86,7 @@ def measured_row(text: Text, seeds: int) -> TextRow:
         phase, dataset = measure.suggested_phase(text.make(Path(folder)), text.overrides, timed=seeds > 0)
         train, val = (measure.side_bytes(dataset, side) for side in (dataset.train, dataset.val))
         row = dataclasses.replace(
-            measure.row_of(text.name, dataset),
+            measure.row_of(text.name, phase, dataset),
             ppmd=ppmd_price(train, val),
             zpaq=zpaq_price(train, val),
             counting=measure.counting(dataset),
@@ -101,8 +101,6 @@ def say_what_is_missing(shakespeare: Path | None) -> None:
     """What the table will lack, and how to have it."""
     if importlib.util.find_spec("pyppmd") is None:
         say("no PPMd: pyppmd is not installed (pip install 'slmtui[bench]')")
-    if importlib.util.find_spec("numba") is None:
-        say("no context mixer: numba is not installed")
     if shutil.which("zpaq") is None:
         say("no zpaq: it is not installed (apt-get install zpaq)")
     if not (shakespeare or SHAKESPEARE).is_file():

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import sys
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from slmtui.commands.suggest import suggested
 from slmtui.config.limits import SEED
 from slmtui.config.phase import Phase
 from slmtui.config.phase_file import parse_phase
+from slmtui.data.context_mixing.kernels import VERSION
+from slmtui.data.context_mixing.mixer import ContextMixer
 from slmtui.data.dataset import Dataset, SideTokens
 from slmtui.data.mixer_baseline import Limits, with_mixer
 from slmtui.data.ngram_baseline import fit_ngram
@@ -24,13 +26,11 @@ from slmtui.data.split_stats import dataset_baseline
 from slmtui.insight.judging.completing import by_counting, complete_lines, usefulness
 from slmtui.insight.judging.line_places import line_places
 from slmtui.insight.suggest import MEASURED
+from slmtui.model.context_mixture import ContextMixture
 from slmtui.runs.checkpoint import load_model
 from slmtui.session import begin
 from slmtui.training.events import Evaluation
 from slmtui.training.prepare import prepare_dataset
-
-if TYPE_CHECKING:
-    from slmtui.data.context_mixing.mixer import ContextMixer
 
 PLACES = 200
 WHOLE_TEXT = Limits(sys.maxsize, sys.maxsize)
@@ -49,11 +49,26 @@ def suggested_phase(sources: list[Path], overrides: tuple[str, ...], *, timed: b
     return phase, dataset
 
 
-def row_of(name: str, dataset: Dataset) -> TextRow:
+def row_of(name: str, phase: Phase, dataset: Dataset) -> TextRow:
     """A row with nothing measured yet."""
     train, val = side_bytes(dataset, dataset.train), side_bytes(dataset, dataset.val)
-    digest = hashlib.sha256(f"{len(train)} ".encode() + train + val).hexdigest()
-    return TextRow(name, digest[:16], len(train), len(val), dataset.tokenizer.n_vocab, time.strftime("%Y-%m-%d"))
+    text = _digest(f"{len(train)} ".encode() + train + val)
+    date = time.strftime("%Y-%m-%d")
+    return TextRow(name, text, len(train), len(val), dataset.tokenizer.n_vocab, date, recipe=recipe(phase))
+
+
+def recipe(phase: Phase) -> str:
+    """The same for phases that differ at most in what a text's place, its seed and a machine's speed decide."""
+    values = phase.values()
+    del values["phase"], values["data"]["source"], values["data"]["validation"]
+    for key in ("seed", "max_iters", "warmup_iters"):
+        del values["training"][key]
+    del values["evaluation"]["interval"]
+    return _digest(json.dumps([VERSION, values], sort_keys=True, default=str).encode())
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]
 
 
 def side_bytes(dataset: Dataset, side: SideTokens) -> bytes:
@@ -70,16 +85,11 @@ def counting(dataset: Dataset) -> Counting:
     places = line_places(dataset.val, tokenizer, PLACES, SEED)
     ngram = fit_ngram(dataset.train.tokens, tokenizer.n_vocab)
     useful = complete_lines(by_counting(ngram), places, tokenizer) if places else None
-    try:
-        from slmtui.data.context_mixing.mixer import ContextMixer
-    except ImportError:  # no numba
-        return Counting(baseline.order, baseline.bits_per_byte, useful)
+    ContextMixture.fit(dataset.train.tokens[:100], tokenizer)  # numba compiles, once
     began = time.perf_counter()
-    vocabulary = [tokenizer.token_bytes(i) for i in range(tokenizer.n_vocab)]
-    mixer = ContextMixer.fit(vocabulary, dataset.train.tokens, bpe=tokenizer.kind == "bpe")
-    static = _static_bits(mixer, dataset.val)
-    adaptive = with_mixer(baseline, dataset, WHOLE_TEXT).adaptive_bits_per_byte
+    static = _static_bits(ContextMixture.fit(dataset.train.tokens, tokenizer).mixer, dataset.val)
     seconds = time.perf_counter() - began
+    adaptive = with_mixer(baseline, dataset, WHOLE_TEXT).adaptive_bits_per_byte
     return Counting(baseline.order, baseline.bits_per_byte, useful, static, adaptive, seconds)
 
 

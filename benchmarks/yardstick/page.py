@@ -28,8 +28,8 @@ tinyshakespeare the last 104,217 bytes).
 - Trained: the network alone; static, the better of the network and of what the phase mixes in, as it is after
   training; and adaptive, with counts that learn on. Mean ± standard deviation over seeds, where there are several. The
   vocabulary, and so the n-gram model, is the same for all seeds.
-- Seconds: of compressing, of fitting the mixer and reading the validation text twice, and of a whole training; wall
-  time, on whatever else the machine did.
+- Seconds: of compressing; of fitting the static mixer, of long texts on stretches of a million tokens, and reading the
+  validation text with it; and of a whole training. Wall time, on whatever else the machine did.
 - Saved: characters of lines that need not be typed, in percent, at up to 200 places ([how useful](usefulness.md)); for
   trained models as mean ± standard deviation over seeds, for counting ± the standard error over places.
 
@@ -37,7 +37,7 @@ tinyshakespeare the last 104,217 bytes).
 """
 BITS = (
     "text", "train", "val", "PPMd (order)", "zpaq", "n-gram", "mixer static", "mixer adaptive", "network", "static",
-    "adaptive", "seeds",
+    "adaptive", "seeds", "measured",
 )  # fmt: skip
 SECONDS = ("text", "PPMd, its best order", "zpaq", "mixer", "training", "steps")
 SAVED = ("text", "counting", "network", "what predicts", "exact", "top-1")
@@ -77,7 +77,7 @@ def _bits(row: TextRow) -> tuple[str, ...]:
         _number(None if counting is None else counting.mixer_static, 3),
         _number(None if counting is None else counting.mixer_adaptive, 3),
         spread([one.network for one in trained], 3), spread([one.static for one in trained], 3), spread(adaptive, 3),
-        str(len(trained) or NOTHING),
+        str(len(trained) or NOTHING), row.date,
     )  # fmt: skip
 
 

@@ -26,12 +26,12 @@ class Price:
 
 @dataclass(frozen=True)
 class Counting:
-    """Counting alone, in the suggested vocabulary; adaptive, in bytes. Bits per byte; the context mixer's seconds."""
+    """Counting alone, in bits per byte: in the suggested vocabulary; adaptive, in bytes. seconds: of the static mixer."""
 
     order: int
     ngram: float
     useful: LineCompletions | None  # of the n-gram model
-    mixer_static: float | None = None  # None: numba is missing
+    mixer_static: float | None = None
     mixer_adaptive: float | None = None
     seconds: float | None = None
 
@@ -54,7 +54,11 @@ class Trained:
 
 @dataclass(frozen=True)
 class TextRow:
-    """A text, and what was measured on it. fingerprint: of the text of both sides."""
+    """A text, and what was measured on it.
+
+    fingerprint: of the text of both sides. recipe: of the phase suggested for it and of the context mixer, on which all
+    depends that is not a compressor's.
+    """
 
     name: str
     fingerprint: str
@@ -66,6 +70,7 @@ class TextRow:
     zpaq: Price | None = None
     counting: Counting | None = None
     trained: dict[str, Trained] = field(default_factory=dict)  # by seed
+    recipe: str = ""
 
 
 _ROWS: TypeAdapter[dict[str, TextRow]] = TypeAdapter(dict[str, TextRow])
@@ -84,16 +89,15 @@ def write_rows(path: Path, rows: Mapping[str, TextRow], order: Iterable[str] = (
 
 
 def joined(before: TextRow | None, now: TextRow) -> TextRow:
-    """What was measured now, and of what was not, the earlier measurement, if it was of the same text."""
+    """What was measured now, and of what was not, the earlier measurement, if it was of the same text and, for counting
+    and trained models, of the same recipe: seeds of two recipes have no mean."""
     if before is None or before.fingerprint != now.fingerprint:
         return now
-    return dataclasses.replace(
-        now,
-        ppmd=now.ppmd or before.ppmd,
-        zpaq=now.zpaq or before.zpaq,
-        counting=now.counting or before.counting,
-        trained=dict(sorted({**before.trained, **now.trained}.items())),
-    )
+    after = dataclasses.replace(now, ppmd=now.ppmd or before.ppmd, zpaq=now.zpaq or before.zpaq)
+    if before.recipe != now.recipe:
+        return after
+    trained = dict(sorted({**before.trained, **now.trained}.items()))
+    return dataclasses.replace(after, counting=now.counting or before.counting, trained=trained)
 
 
 def _rounded(value: object) -> object:

@@ -43,7 +43,8 @@ def test_what_is_missing_has_no_price(monkeypatch: pytest.MonkeyPatch, capsys: p
     monkeypatch.setenv("PATH", "")
     assert ppmd_price(b"a", b"b") is None
     assert zpaq_price(b"a", b"b") is None
-    assert "zpaq" not in tables([ROW]).partition("\n")[0]
+    (line,) = [line for line in tables([ROW]).splitlines() if line.startswith("| one | 1.0 KB")]
+    assert line.split(" | ")[3:5] == ["–", "–"]
     assert "no zpaq" in _missing(capsys)
 
 
@@ -73,7 +74,7 @@ def test_the_sides_of_the_compressors_are_those_of_the_model(tmp_path: Path) -> 
     dataset = prepare_dataset(phase)
     sides = [measure.side_bytes(dataset, side) for side in (dataset.train, dataset.val)]
     assert sides == [text[:-5_000].encode(), text[-5_000:].encode()]
-    row = measure.row_of("cut", dataset)
+    row = measure.row_of("cut", phase, dataset)
     assert (row.train_bytes, row.val_bytes) == (len(text) - 5_000, 5_000)
 
 
@@ -87,6 +88,12 @@ def test_counting_alone_is_measured_on_the_same_text(tmp_path: Path) -> None:
     assert found.mixer_static is not None
     assert found.mixer_adaptive is not None
     assert max(found.mixer_static, found.mixer_adaptive) < 0.1
+
+
+def test_a_recipe_is_what_a_result_depends_on_besides_text_seed_and_machine(make_phase: MakePhase) -> None:
+    same = measure.recipe(make_phase())
+    assert measure.recipe(make_phase("training.seed=7", "training.max_iters=99", "evaluation.interval=9")) == same
+    assert measure.recipe(make_phase("training.learning_rate=0.5")) != same
 
 
 def test_texts_can_be_made_anywhere(tmp_path: Path) -> None:
@@ -111,6 +118,8 @@ def test_a_part_measured_anew_replaces_that_part_and_another_text_all(tmp_path: 
     assert (after.ppmd, after.counting) == (before.ppmd, now.counting)
     assert after.trained == {"42": better, "43": RUN}
     assert joined(dataclasses.replace(before, fingerprint="0" * 16), now) == now
+    other_recipe = joined(dataclasses.replace(before, recipe="f"), now)
+    assert (other_recipe.ppmd, other_recipe.trained) == (before.ppmd, now.trained)
     write_rows(tmp_path / "rows.json", {"two": ROW, "one": after}, ["one"])
     assert list(read_rows(tmp_path / "rows.json").items()) == [("one", after), ("two", ROW)]
     assert read_rows(tmp_path / "none.json") == {}
@@ -126,7 +135,7 @@ def test_seeds_are_told_as_a_mean_with_their_spread() -> None:
         for line in tables([dataclasses.replace(ROW, trained={"42": others[0], "43": others[1]})]).splitlines()
         if line.startswith("| one") and "1.0 KB" in line
     ]
-    assert line.endswith("| 2.000 ± 0.000 | 1.500 ± 0.141 | 1.250 ± 0.000 | 2 |")
+    assert line.endswith("| 2.000 ± 0.000 | 1.500 ± 0.141 | 1.250 ± 0.000 | 2 | 2026-11-27 |")
 
 
 def test_the_page_is_made_of_the_rows_that_are_kept() -> None:
