@@ -26,7 +26,7 @@ class Price:
 
 @dataclass(frozen=True)
 class Counting:
-    """Counting alone, in bits per byte: in the suggested vocabulary; adaptive, in bytes. seconds: of the static mixer."""
+    """Counting alone, in bits per byte: in the suggested vocabulary; adaptive, in bytes. seconds: of the static one."""
 
     order: int
     ngram: float
