@@ -35,6 +35,7 @@ from slmtui.runs.resume import Fit, restore_training
 from slmtui.runs.run import Run, RunError, create_run
 from slmtui.training import events
 from slmtui.training.budget import Fitted, fitted
+from slmtui.training.control import BrokenOff
 from slmtui.training.events import Event, Reference
 from slmtui.training.hardware import Machine, choose_machine
 from slmtui.training.out_of_memory import translate_oom
@@ -236,9 +237,21 @@ def _parent_of(run: Run) -> Callable[[Phase], Parent | None]:
 
 
 def _with_last_looks(stream: Iterator[Event], run: Run, training: Training) -> Iterator[Event]:
-    """With what is asked of the best model once, before the training's last event, which has the time after that."""
-    for event in with_final_test(with_lines_completed(stream, run, training), run, training):
-        yield dataclasses.replace(event, time=time.time()) if isinstance(event, events.RunFinished) else event
+    """With what is asked of the best model once, before the training's last event, which has the time after that.
+
+    A training that is to end at once meanwhile is interrupted. What the looks have found comes after its last
+    checkpoint and is found again.
+    """
+    for event in stream:
+        if not isinstance(event, events.RunFinished):
+            yield event
+            continue
+        looks = with_final_test(with_lines_completed([event], run, training), run, training)
+        try:
+            yield from (look for look in looks if look is not event)
+        except BrokenOff:
+            event = dataclasses.replace(event, reason="interrupted" if event.as_meant else event.reason)
+        yield dataclasses.replace(event, time=time.time())
 
 
 def _tell_of_counts(phase: Phase, tell: Tell) -> None:

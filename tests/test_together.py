@@ -28,7 +28,7 @@ from slmtui.config.phase_file import load_phase
 from slmtui.errors import TrainingFailed, UserError
 from slmtui.model.gpt import GPT
 from slmtui.output import STATUS_FILE
-from slmtui.runs.control import nothing, send
+from slmtui.runs.control import nothing, now, send
 from slmtui.runs.run import Run
 from slmtui.session import begin, take_part, take_part_again
 from slmtui.training import events, ranks
@@ -439,6 +439,24 @@ def test_a_wish_to_save_ends_no_process_that_waits_for_the_others(together: Star
 
     first, other = together(2, PHASE, "--set=training.max_iters=1", meanwhile=signal_while_it_waits)
     assert (first.wait(), other.wait()) == (0, 0), first.communicate()
+
+
+def test_samples_are_broken_off_in_all_of_them(together: Start, folder: Path) -> None:
+    """The first draws them, the others wait for it."""
+    several = together(2, PHASE, "--set=sampling.tokens=100000")
+
+    def draws() -> bool:
+        found = now(run_of(folder).control_file)
+        return found is not None and found.doing == "sampling"
+
+    wait_for(draws, "the first sample")
+    for process in several:
+        process.send_signal(signal.SIGTERM)
+    assert [process.wait() for process in several] == [130, 130]
+    *_, saved, finished = run_of(folder).events()
+    assert isinstance(saved, events.Checkpoint)
+    assert isinstance(finished, events.RunFinished)
+    assert finished.reason == "interrupted"
 
 
 @pytest.mark.parametrize("breaks", ["this one", "the other"])

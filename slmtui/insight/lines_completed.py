@@ -23,7 +23,7 @@ TIMED_PLACES = 20
 def with_lines_completed(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
     """The events of a training, whose checkpoints are saved as they come; before the last one, what the gate asks for.
 
-    Also of a training that a person stopped, whose gate is judged, too.
+    Also of a training that a person stopped, whose gate is judged, too. BrokenOff if meanwhile it is to end at once.
     """
     for event in stream:
         if isinstance(event, events.RunFinished) and (event.as_meant or event.reason == "stopped"):
@@ -53,7 +53,9 @@ def _characters_saved(run: Run, training: Training) -> Iterator[Event]:
         message = f"no line was completed for gate.min_characters_saved: {error}"
         yield events.Warned(step=training.step, code="no_lines", message=message)
         return
-    found = characters_saved(saved.model.to(training.model.device), training.dataset, places=GATE_PLACES, seed=SEED)
+    found = characters_saved(
+        saved.model.to(training.model.device), training.dataset, places=GATE_PLACES, seed=SEED, each=training.go_on
+    )
     if found is not None:
         places, share = found
         yield events.CharactersSaved(

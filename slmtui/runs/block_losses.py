@@ -14,7 +14,7 @@ from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import NgramMixture
 from slmtui.runs.text_interval import known_to
-from slmtui.training.evaluation import each_loss, not_negative
+from slmtui.training.evaluation import Seen, each_loss, not_negative, unseen
 
 MOST_BLOCKS, LEAST_BYTES = 40, 100
 NAMES: tuple[Decides, ...] = ("network", "static", "adaptive")
@@ -34,7 +34,9 @@ class BlockSums:
         return known_to(self.nats[who], self.n_bytes)
 
 
-def block_sums(model: GPT, side: SideTokens, tokenizer: Tokenizer, *, bf16: bool = False) -> BlockSums:
+def block_sums(
+    model: GPT, side: SideTokens, tokenizer: Tokenizer, *, bf16: bool = False, seen: Seen = unseen
+) -> BlockSums:
     """Predict a side once, each of its tokens but the first."""
     ngram = model.mixture.ngram_losses(side.tokens) if isinstance(model.mixture, NgramMixture) else None
     lengths = text_bytes(side, tokenizer)[1:]  # the first token is not predicted
@@ -43,7 +45,7 @@ def block_sums(model: GPT, side: SideTokens, tokenizer: Tokenizer, *, bf16: bool
     is_text = np.ones(len(lengths), bool) if side.end is None else side.tokens[1:] != side.end
     found = {
         name: losses.double().numpy()[is_text]
-        for name, losses in zip(NAMES, each_loss(model, side, ngram, bf16=bf16), strict=False)
+        for name, losses in zip(NAMES, each_loss(model, side, ngram, bf16=bf16, seen=seen), strict=False)
     }
     loss = {name: not_negative(float(losses.mean())) for name, losses in found.items()}
     return BlockSums(

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 
 from slmtui.config.deciding import Decides
+from slmtui.data.dataset import SideTokens
 from slmtui.runs.block_losses import BlockSums, block_sums
 from slmtui.runs.checkpoint import CheckpointError, load_model
 from slmtui.runs.run import Run
@@ -22,7 +23,7 @@ from slmtui.training.state import Training
 
 def with_final_test(stream: Iterable[Event], run: Run, training: Training) -> Iterator[Event]:
     """The events of a training, whose checkpoints are saved as they come; before the last one, the test, if there is a
-    test side, and the blocks of the validation side."""
+    test side, and the blocks of the validation side. BrokenOff if meanwhile it is to end at once."""
     for event in stream:
         if isinstance(event, events.RunFinished) and event.as_meant and event.best_step is not None:
             yield from _measured(run, training)
@@ -51,9 +52,13 @@ def _measured(run: Run, training: Training) -> Iterator[Event]:
         return
     model = saved.model.to(training.model.device)
     decides: Decides = training.phase.decides or ("network" if model.mixture is None else "static")
-    val = block_sums(model, dataset.val, dataset.tokenizer, bf16=training.bf16)
+
+    def sums(side: SideTokens) -> BlockSums:
+        return block_sums(model, side, dataset.tokenizer, bf16=training.bf16, seen=lambda _: training.go_on())
+
+    val = sums(dataset.val)
     if dataset.test is not None:
-        test = block_sums(model, dataset.test, dataset.tokenizer, bf16=training.bf16)
+        test = sums(dataset.test)
         yield _final_test(test, val, training, saved.step, dataset.test.n_text_tokens, decides)
     yield events.BlockLosses(
         step=training.step,

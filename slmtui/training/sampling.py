@@ -6,7 +6,7 @@ A completion's seed is derived from the phase's seed, the step and its index, so
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from itertools import cycle, islice
 
@@ -28,12 +28,13 @@ from slmtui.words import plural
 def samples(training: Training) -> Iterator[Event]:
     """One completion of each prompt and, if [sampling] samples is set, the completions to estimate rates from.
 
-    Of several processes, the first one draws them.
+    Of several processes, the first one draws them. BrokenOff in all of them, before any was given, if meanwhile the
+    training is to end at once.
     """
     settings = training.phase.sampling
+    drawn = training.ranks.first(lambda: _draw(training, max(len(settings.prompts), settings.samples)))
     if not training.ranks.is_first:
         return
-    drawn = _draw(training, max(len(settings.prompts), settings.samples))
     for prompt, text in drawn[: len(settings.prompts)]:
         yield events.Sample(step=training.step, prompt=prompt, text=text)
     if settings.samples and drawn:
@@ -43,16 +44,13 @@ def samples(training: Training) -> Iterator[Event]:
 def gate_rates(training: Training, *, requested: bool = False) -> Iterator[Event]:
     """At the best evaluation so far, the completions for the rates that the gate needs, unless `samples` drew them.
 
-    requested: the evaluation was requested by a person, for which `samples` has not run.
+    requested: the evaluation was requested by a person, for which `samples` has not run. BrokenOff: as above.
     """
     settings, gate = training.phase.sampling, training.phase.gate
-    if (
-        not gate.wants_rates
-        or not training.ranks.is_first
-        or (settings.samples and settings.when == "evaluation" and not requested)
-    ):
+    if not gate.wants_rates or (settings.samples and settings.when == "evaluation" and not requested):
         return
-    if drawn := _draw(training, settings.samples or GATE_SAMPLES):
+    drawn = training.ranks.first(lambda: _draw(training, settings.samples or GATE_SAMPLES))
+    if drawn and training.ranks.is_first:
         yield events.SampleRates(step=training.step, samples=len(drawn), completions=drawn)
 
 
@@ -61,15 +59,20 @@ def _draw(training: Training, n: int) -> list[tuple[str, str]]:
     training.tell("sampling", plural(n, "completion"))
     seed = training.phase.training.seed + 1000 * training.step
     with network_alone(training.model) if training.is_network_alone else nullcontext():
-        drawn = completions(training.model, training.dataset.tokenizer, training.phase.sampling, n, seed)
+        drawn = completions(
+            training.model, training.dataset.tokenizer, training.phase.sampling, n, seed, training.go_on
+        )
     training.seconds += time.perf_counter() - begin
     return drawn
 
 
 def completions(
-    model: GPT, tokenizer: Tokenizer, settings: SamplingSection, n: int, seed: int
-) -> list[tuple[str, str]]:
+    model: GPT, tokenizer: Tokenizer, settings: SamplingSection, n: int, seed: int,
+    each: Callable[[], object] = lambda: None,
+) -> list[tuple[str, str]]:  # fmt: skip
     """`n` pairs of a prompt and its completion; the prompts take turns, and each pair's seed is one higher.
+
+    each: called after each token of those that are drawn at once.
 
     At temperature 0 a prompt has only one completion, so there is at most one pair for each prompt.
     """
@@ -81,13 +84,14 @@ def completions(
     for start in range(0, len(prompts), at_once):
         rows = prompts[start : start + at_once]
         seeds = [(seed + start + i) % 2**63 for i in range(len(rows))]
-        texts += _complete(model, tokenizer, settings, rows, seeds)
+        texts += _complete(model, tokenizer, settings, rows, seeds, each)
     return list(zip(prompts, texts, strict=True))
 
 
 def _complete(
-    model: GPT, tokenizer: Tokenizer, settings: SamplingSection, prompts: Sequence[str], seeds: Sequence[int]
-) -> list[str]:
+    model: GPT, tokenizer: Tokenizer, settings: SamplingSection, prompts: Sequence[str], seeds: Sequence[int],
+    each: Callable[[], object],
+) -> list[str]:  # fmt: skip
     read = [read_prompt(tokenizer, prompt) for prompt in prompts]
     texts = [DrawnText(tokenizer, one.word) for one in read]
     rows = ["" for _ in prompts]
@@ -100,6 +104,7 @@ def _complete(
         seeds,
     )
     for draw in draws:
+        each()
         for row, token in enumerate(draw.tokens.tolist()):
             if token == tokenizer.end:
                 going.discard(row)

@@ -19,7 +19,7 @@ from slmtui.data.ngram_baseline import TOKEN_LIMIT, fit_ngram
 from slmtui.model.gpt import GPT, GPTConfig, gpt_from_tensors, initial_gpt
 from slmtui.model.mixture import Mixture, NgramMixture
 from slmtui.training.batches import WindowSource
-from slmtui.training.control import Tell, nobody, nobody_hurries
+from slmtui.training.control import BrokenOff, Tell, nobody, nobody_hurries
 from slmtui.training.hardware import Machine
 from slmtui.training.optimizer import build_optimizer, load_optimizer_state, optimizer_state
 from slmtui.training.parent import NOT_OF_THE_NETWORK, Parent
@@ -62,6 +62,7 @@ class Training:
         self.announced = False  # whether run_started has been emitted
         self.step = 0
         self.evaluated_at = -1  # the step of the last scheduled evaluation
+        self.due = ""  # what an evaluation still has to be followed by, of DUE: it was broken off there
         self.best_loss = math.inf  # the lowest judged loss
         self.best_val_loss = math.inf  # the network's, at the same step
         self.best_step: int | None = None
@@ -96,6 +97,11 @@ class Training:
         if self.phase.decides is not None:
             return self.phase.decides == "network"
         return self.last_mixed_loss >= self.last_val_loss
+
+    def go_on(self) -> None:
+        """BrokenOff if the training is to end at once."""
+        if self.ends_now():
+            raise BrokenOff
 
     @property
     def bf16(self) -> bool:
@@ -144,7 +150,7 @@ class Training:
             ("last_train_loss", "last_mixed_loss", "best_mixed_loss", "last_adaptive_loss", "best_adaptive_loss"),
             math.nan,
         )
-        progress = {"best_loss": progress["best_val_loss"], **unknown, **progress}
+        progress = {"best_loss": progress["best_val_loss"], "due": "", **unknown, **progress}
         for name in PROGRESS:
             value, kind = progress[name], type(getattr(self, name))
             if type(value) is not kind and not (name == "best_step" and type(value) is int):
@@ -152,13 +158,17 @@ class Training:
             setattr(self, name, value)
         if not all(type(loss) is float for loss in self.recent_losses):
             raise ValueError("recent_losses contains something other than losses")
+        if self.due not in DUE:
+            raise ValueError(f"due is {self.due!r}, none of {', '.join(DUE[1:])}")
         finite = math.isfinite(self.seconds) and 0.0 < self.learning_rate_factor < math.inf
         if not finite or not -1 <= self.evaluated_at <= self.step <= self.phase.training.max_iters:
             raise ValueError(f"its progress (step {self.step:,} of {self.phase.training.max_iters:,}) is impossible")
 
 
+# Nothing; samples and then rates for the gate, if it is the best; these alone; rates for one that a person asked for.
+DUE = ("", "samples", "rates", "requested rates")
 PROGRESS = (
-    "announced", "step", "evaluated_at", "best_loss", "best_val_loss", "best_step", "best_is_unsaved",
+    "announced", "step", "evaluated_at", "due", "best_loss", "best_val_loss", "best_step", "best_is_unsaved",
     "evaluations_since_best", "patience_reference", "last_train_loss", "last_val_loss", "last_mixed_loss",
     "best_mixed_loss", "last_adaptive_loss", "best_adaptive_loss",
     "learning_rate_factor", "recent_losses", "seconds",

@@ -11,7 +11,7 @@ import dataclasses
 import math
 import time
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import Tensor
@@ -48,7 +48,10 @@ def train(training: Training, control: Control | None = None) -> Iterator[Event]
         yield from _save_best(training)
     reason, cause = yield from _run(training, control)
     if reason in ("completed", "early stopping") and training.phase.sampling.when == "end":
-        yield from samples(training)
+        try:
+            yield from samples(training)
+        except BrokenOff:
+            reason = "interrupted"  # all is saved; the resumed run draws them
     yield run_finished(training, reason, cause)
 
 
@@ -63,16 +66,18 @@ def _run(training: Training, control: Control) -> Generator[Event, None, End]:
     while True:
         asked_to_end = yield from _handle_commands(training, control)
         if asked_to_end is not None:
-            yield events.Checkpoint(step=training.step, kind="last")
+            yield from _save(training)
             return asked_to_end, ""
         at_end = training.step >= settings.max_iters
-        if (at_end or training.step % interval == 0) and training.evaluated_at != training.step:
-            try:
+        try:
+            if training.due:
+                yield from _follow_up(training)
+            if (at_end or training.step % interval == 0) and training.evaluated_at != training.step:
                 finite = yield from _evaluate(training)
-            except BrokenOff:
-                continue  # the end that it was broken off for is among the commands
-            if not finite:
-                return "diverged", "not finite"
+                if not finite:
+                    return "diverged", "not finite"
+        except BrokenOff:
+            continue  # the end that it was broken off for is among the commands
         if at_end or 0 < patience <= training.evaluations_since_best or training.best_loss <= target:
             yield from _handle_commands(training, control)  # such as a sample, asked for during the last evaluation
             return _judged(training, "completed" if at_end else "early stopping")
@@ -171,12 +176,24 @@ def _evaluate(training: Training) -> Generator[Event, None, bool]:
     else:
         training.evaluations_since_best += 1
     _record_losses(training, evaluation)
-    if training.phase.sampling.when == "evaluation":
-        yield from samples(training)
-    if evaluation.best:
-        yield from gate_rates(training)
-    yield from _save(training)
+    training.due = "samples"
+    yield from _follow_up(training)
     return True
+
+
+def _follow_up(training: Training) -> Iterator[Event]:
+    """The samples of an evaluation, the rates of a new best, and the checkpoints.
+
+    BrokenOff where an end is asked for that does not wait: what is due is drawn by the resumed run.
+    """
+    if training.due == "samples":
+        if training.phase.sampling.when == "evaluation":
+            yield from samples(training)
+        training.due = "rates"
+    if training.best_step == training.step:
+        yield from gate_rates(training, requested=training.due == "requested rates")
+    training.due = ""
+    yield from _save(training)
 
 
 def _save(training: Training) -> Iterator[events.Checkpoint]:
@@ -246,8 +263,7 @@ def _tell_or_break_off(training: Training) -> Tell:
 
     def tell(what: str, how_far: str = "", /) -> None:
         training.tell(what, how_far)
-        if training.ends_now():
-            raise BrokenOff
+        training.go_on()
 
     return tell
 
@@ -293,10 +309,12 @@ def _handle_commands(training: Training, control: Control) -> Generator[Event, N
                     _record_losses(training, evaluation)
                     yield evaluation
                     if evaluation.best:
-                        yield from gate_rates(training, requested=True)
-                        yield from _save(training)
+                        training.due = "requested rates"
+                        with suppress(BrokenOff):
+                            yield from _follow_up(training)
                 case "sample":
-                    yield from samples(training)
+                    with suppress(BrokenOff):
+                        yield from samples(training)
                 case "learning_rate" if command.value is not None:
                     yield _change_learning_rate(training, command.value)
                 case _:  # pausing a paused training, resuming a running one, saving a saved one: nothing to do

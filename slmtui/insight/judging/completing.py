@@ -83,12 +83,17 @@ def usefulness(model: GPT, dataset: Dataset, *, places: int, seed: int, bleu: bo
     )
 
 
-def characters_saved(model: GPT, dataset: Dataset, *, places: int, seed: int) -> tuple[int, Estimate] | None:
-    """How many places there were, and the share of characters saved there by what the model predicts with."""
+def characters_saved(
+    model: GPT, dataset: Dataset, *, places: int, seed: int, each: Callable[[], object] = lambda: None
+) -> tuple[int, Estimate] | None:
+    """How many places there were, and the share of characters saved there by what the model predicts with.
+
+    each: called after each token of those that are completed at once.
+    """
     chosen = line_places(dataset.val, dataset.tokenizer, min(places, places_in_time(model)), seed)
     if not chosen:
         return None
-    return len(chosen), _by_model(model, chosen, dataset.tokenizer).characters_saved
+    return len(chosen), _by_model(model, chosen, dataset.tokenizer, each=each).characters_saved
 
 
 def places_in_time(model: GPT) -> int:
@@ -103,9 +108,20 @@ def _learns_on(model: GPT) -> bool:
     return model.mixture is not None and model.mixture.most_rows < ROWS_AT_ONCE
 
 
-def _by_model(model: GPT, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False) -> LineCompletions:
-    rows = ROWS_AT_ONCE if model.mixture is None else min(ROWS_AT_ONCE, model.mixture.most_rows)
-    return complete_lines(greedily(model), places, tokenizer, bleu=bleu, rows_at_once=rows)
+def _by_model(
+    model: GPT, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False,
+    each: Callable[[], object] = lambda: None,
+) -> LineCompletions:  # fmt: skip
+    def predict(contexts: Sequence[NDArray[np.int64]], n_tokens: int) -> Iterator[Draw]:
+        for draw in greedy(contexts, n_tokens):
+            each()
+            yield draw
+
+    greedy, rows = (
+        greedily(model),
+        ROWS_AT_ONCE if model.mixture is None else min(ROWS_AT_ONCE, model.mixture.most_rows),
+    )
+    return complete_lines(predict, places, tokenizer, bleu=bleu, rows_at_once=rows)
 
 
 def greedily(model: GPT) -> Predict:
