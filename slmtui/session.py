@@ -150,7 +150,7 @@ def _prepared(phase: Phase, checkpoints: Path, brought: Brought | None, tell: Te
         refuse_other_text(phase, reference, dataset)
         ranks.refuse_differences(phase, {"the fingerprint of the text": dataset.fingerprint})
         price = _price_of_child(phase, dataset)
-        if is_measured(phase):
+        if is_measured(phase, ranks):
             tell("timing its steps with different threads and precisions: seconds")
         machine = tuned_machine(phase, dataset, ranks)
         _tell_of_counts(phase, tell)

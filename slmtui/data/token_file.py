@@ -83,9 +83,9 @@ class TokenFile:
 def encoded(
     items: Iterable[Item], encode: Callable[[Item], NDArray[Any]]
 ) -> Generator[tuple[Item, NDArray[Any]]]:  # fmt: skip
-    """The items in order, each with its ids, computed on all cores: tiktoken releases the interpreter lock meanwhile.
+    """The items in order, each with its ids, computed on up to eight cores: tiktoken releases the interpreter lock.
 
-    To bound memory, no more than two items per core are in flight.
+    To bound memory, no more than two items for each of them are in flight.
     """
     n_threads = min(_MOST_THREADS, usable_cores())
     waiting: deque[tuple[Item, Future[NDArray[Any]]]] = deque()

@@ -55,7 +55,7 @@ def tuned_machine(phase: Phase, dataset: Dataset, ranks: Ranks = ALONE) -> Machi
 
 
 def _tuned(phase: Phase, dataset: Dataset, machine: Machine, ranks: Ranks) -> Machine:
-    default, *others = candidates(phase, machine) if ranks.size == 1 else _on(machine, phase)
+    default, *others = candidates(phase, machine, ranks)
     if not others or phase.training.max_iters < MIN_STEPS:
         return machine
     seconds = measure(phase, dataset, machine, [default, *others])
@@ -67,15 +67,19 @@ def _tuned(phase: Phase, dataset: Dataset, machine: Machine, ranks: Ranks) -> Ma
     return replace(machine, threads=fastest.threads, precision=fastest.precision, choice=_reason(fastest, seconds))
 
 
-def is_measured(phase: Phase) -> bool:
+def is_measured(phase: Phase, ranks: Ranks = ALONE) -> bool:
     """Whether there is anything to choose for this phase, so that its steps are timed first."""
-    return phase.training.max_iters >= MIN_STEPS and len(candidates(phase, choose_machine(phase.training))) > 1
+    machine = choose_machine(phase.training, ranks=ranks)
+    return phase.training.max_iters >= MIN_STEPS and len(candidates(phase, machine, ranks)) > 1
 
 
-def candidates(phase: Phase, machine: Machine) -> list[Candidate]:
-    """What can be chosen from; the first is the default, taken unless another is clearly faster."""
+def candidates(phase: Phase, machine: Machine, ranks: Ranks = ALONE) -> list[Candidate]:
+    """What can be chosen from; the first is the default, taken unless another is clearly faster.
+
+    Several processes stay on their kind of device.
+    """
     found = _on(machine, phase)
-    if machine.device == "cpu" or phase.training.device != "auto" or _operations(phase) > SMALL_STEP:
+    if ranks.size > 1 or machine.device == "cpu" or phase.training.device != "auto" or _operations(phase) > SMALL_STEP:
         return found
     return [*found, *_on(_cpu(phase), phase)]
 

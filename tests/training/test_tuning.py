@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from slmtui.training.prepare import prepare_dataset
 from slmtui.training.ranks import Ranks
 from slmtui.training.state import Training
 from slmtui.training.trainer import train
-from slmtui.training.tuning import Candidate, candidates, measure, tuned_machine
+from slmtui.training.tuning import Candidate, candidates, is_measured, measure, tuned_machine
 from tests.conftest import MakePhase
 
 AUTO = ("training.threads=auto", "training.precision=auto", "training.max_iters=200")
@@ -48,6 +49,18 @@ def test_every_number_of_threads_is_tried_and_bf16_where_the_processor_has_it(
     assert Candidate(1, "bf16") in candidates(phase, choose_machine(phase.training))
     settled = make_phase("training.threads=3", "training.precision=bf16")
     assert candidates(settled, choose_machine(settled.training)) == [Candidate(3, "bf16")]
+
+
+def test_several_processes_on_gpus_have_nothing_to_choose(
+    make_phase: MakePhase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So it is not said that anything is timed."""
+    phase = make_phase(*AUTO, "training.device=auto")
+    on_gpu = replace(choose_machine(phase.training), device="cuda", precision="bf16")
+    on_cpu = replace(on_gpu, device="cpu", precision="fp32")
+    monkeypatch.setattr(tuning, "choose_machine", lambda asked, **_: on_cpu if asked.device == "cpu" else on_gpu)
+    assert is_measured(phase)
+    assert not is_measured(phase, Ranks(0, 2, 2))
 
 
 def test_what_is_clearly_faster_is_taken_and_the_reason_is_said(
