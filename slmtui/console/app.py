@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from asyncio import sleep
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -379,8 +378,7 @@ class Console(Host):
             return
         cause = cause_of(error)
         if self._faults.is_new(cause):
-            with suppress(OSError):  # a full disk is no reason not to show it
-                self.write_log(cause)
+            self.write_log(cause)
             self.call_later(self._show_fault, cause)  # by the app: what failed may be on its way out
 
     def _show_fault(self, error: BaseException) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +128,8 @@ class Host(App[str]):
         return f"{before}{short_name(name, max(LEAST_NAME, room - len(before) - len(after)))}{after}"
 
     def write_log(self, error: BaseException) -> None:
-        """Keep the traceback of a fault of ours where it can be read later."""
-        with open_to_append(self.log_path) as log:
+        """Keep the traceback of a fault of ours where it can be read later, if it can be written: a full disk is no
+        reason not to show what happened."""
+        with suppress(OSError), open_to_append(self.log_path) as log:
             log.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')}\n")
             log.writelines(traceback.format_exception(error))

@@ -27,9 +27,10 @@ from slmtui.console.screens.phases.screen import PhasesScreen
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.themes import THEMES
 from slmtui.console.ui_state import UIState
+from slmtui.console.workers.trainer_thread import Failure
 from slmtui.runs.run import Run
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
-from tests.console.screen_text import rows_of
+from tests.console.screen_text import rows_of, toasts
 
 
 def same_person(project: Path) -> Console:
@@ -184,6 +185,19 @@ async def test_a_log_that_is_a_pipe_is_not_waited_for(make_console: MakeConsole,
         await pilot.pause()
         assert isinstance(app.screen, Message)
         assert app.screen.text == "the log cannot be read: neither a file nor a folder"
+
+
+async def test_what_could_not_be_trained_is_said_although_the_log_cannot_be_written(
+    make_console: MakeConsole, until: Until
+) -> None:
+    app = make_console("data")
+    app.log_path.unlink(missing_ok=True)
+    app.log_path.mkdir()
+    async with app.run_test(size=NARROW) as pilot:
+        app.trainer.failures.append(Failure("tiny", "ZeroDivisionError: of course", ZeroDivisionError("of course")))
+        await until(pilot, lambda: app.failures)
+        assert app.failures == [("tiny could not be trained", "ZeroDivisionError: of course")]
+        await until(pilot, lambda: any("tiny could not be trained" in toast for toast in toasts(app)))
 
 
 @pytest.mark.parametrize("key", ["pagedown", "pageup", "down", "ctrl+end"])
