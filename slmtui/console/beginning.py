@@ -51,7 +51,10 @@ async def begin(host: Host) -> bool:
         )
     )
     if answer == "train":
-        host.train(load_phase(path))
+        try:
+            host.train(load_phase(path))
+        except UserError as error:  # the file was changed or deleted while it was asked
+            host.push_screen(Message(visible(str(error)), title=TITLE))
     return True
 
 

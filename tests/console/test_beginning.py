@@ -111,6 +111,17 @@ async def test_ones_own_text_is_listed_beside_an_empty_folder_and_gets_a_phase()
 
 
 @pytest.mark.usefixtures("measured")
+async def test_a_phase_that_is_gone_when_the_offer_is_taken_is_said_to_be_missing() -> None:
+    async with console() as (app, pilot):
+        await pilot.press("slash", *"../scripts", "enter")
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        Path("phases/suggested-scripts.toml").unlink()
+        await pilot.press("enter")
+        await until(pilot, lambda: isinstance(app.screen, Message) and "suggested-scripts.toml" in app.screen.text)
+        assert not app.trainer.busy
+
+
+@pytest.mark.usefixtures("measured")
 async def test_a_text_that_is_too_short_is_told_so_and_nothing_is_made(empty: Path) -> None:
     (empty / "note.txt").write_text("hello")
     async with console() as (app, pilot):
