@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from slmtui.errors import UserError
-from slmtui.files import is_there
+from slmtui.files import is_folder, is_there
 
 PHASES = Path("phases")
 DEFAULT_PHASE = PHASES / "quick.toml"
@@ -32,7 +32,7 @@ def bundled(relative: str) -> Path:
 
 def project_phases() -> list[Path]:
     """The files in phases/, by name; none where there is no such folder."""
-    return sorted(PHASES.glob("*.toml"))
+    return sorted(PHASES.glob("*.toml")) if is_folder(PHASES) else []
 
 
 def default_phase_file() -> Path:

@@ -35,7 +35,7 @@ from slmtui.console.text.glyphs import Glyphs, Letters
 from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.errors import UserError
-from slmtui.files import is_there, open_to_read
+from slmtui.files import is_folder, is_there, open_to_read
 from slmtui.notices import failed, notice_of, sequence, title_sequence
 from slmtui.output import visible
 from slmtui.project import PHASES
@@ -149,7 +149,7 @@ class Console(Host):
         self.set_class(self.console.color_system is None, "-no-colours")
         last = self.ui_state.text("screen", "data")
         start = last if last in MODES else "data"
-        if not PHASES.is_dir():
+        if not is_folder(PHASES):
             start = "phases"  # which offers to set up a project
         self.set_keymap(self._keymap_of_file)
         self.switch_mode("train" if self.queued else start)

@@ -15,7 +15,7 @@ from slmtui.console.host import Host
 from slmtui.console.phase_drafts import Drafts, free_name
 from slmtui.console.workers.first_phase import FirstPhase, measured_phase, phase_for_text
 from slmtui.errors import UserError
-from slmtui.files import is_there
+from slmtui.files import is_folder, is_there
 from slmtui.output import visible
 from slmtui.project import DEFAULT_PHASE, PHASES, bundled, set_up
 from slmtui.words import byte_size, capitalized, plural
@@ -29,7 +29,7 @@ async def begin(host: Host) -> bool:
 
     Awaited in a worker of the screen that asks. What goes wrong is shown in a message.
     """
-    offers: dict[Path, str] = {} if PHASES.is_dir() else {SAMPLE: _sample_words()}
+    offers: dict[Path, str] = {} if is_folder(PHASES) else {SAMPLE: _sample_words()}
     source = await host.push_screen_wait(SourceDialog("what shall a model learn?", offers=offers, nearby=True))
     if source is None:
         return False

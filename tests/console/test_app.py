@@ -23,14 +23,17 @@ from textual.widgets import Button, Input, OptionList
 from slmtui.console.app import Console
 from slmtui.console.charts.widget import Chart
 from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.phases.screen import PhasesScreen
+from slmtui.console.screens.studies.words import NO_FOLDER
 from slmtui.console.screens.train.screen import TrainScreen
 from slmtui.console.themes import THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.console.workers.trainer_thread import Failure
 from slmtui.runs.run import Run
+from tests.closed import close
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
-from tests.console.screen_text import rows_of, toasts
+from tests.console.screen_text import rows_of, seen, toasts
 
 
 def same_person(project: Path) -> Console:
@@ -237,6 +240,34 @@ def test_what_textual_has_no_public_name_for_is_there() -> None:
     assert lacking == []
     chain = signature(App._parse_action).parameters
     assert [*chain][:3] == ["self", "action", "default_namespace"], "Console._why_not and go_and_do call it so"
+
+
+async def test_links_into_a_folder_that_may_not_be_entered_are_taken_for_no_folders(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, until: Until
+) -> None:
+    closed, here = tmp_path / "closed", tmp_path / "here"
+    (here / "data").mkdir(parents=True)
+    for name in ("phases", "studies", "data/chromadb"):
+        (closed / name).mkdir(parents=True)
+        (here / name).symlink_to(closed / name)
+    monkeypatch.chdir(here)
+    close(closed, monkeypatch)
+
+    def ready(words: str) -> bool:
+        return NO_FOLDER.splitlines()[0] in words or "Permission denied" in words  # which versions of Python differ in
+
+    app = Console(Path("checkpoints"), log=tmp_path / "console.log", ui_state=UIState(tmp_path / "memory.json"))
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, SourceDialog) and "sample corpus" in seen(app))
+        await pilot.press("escape", "d")
+        await until(pilot, lambda: app.current_mode == "data" and "begin" in seen(app))
+        await pilot.press("Y")
+        await until(pilot, lambda: app.current_mode == "studies" and ready(seen(app)))
+        app.push_screen(SourceDialog("which text?", offers={Path("phases"): "of a phase"}))
+        await until(pilot, lambda: "of a phase" in seen(app))
+        await pilot.press("right")
+        assert isinstance(app.screen, SourceDialog)
+        assert app.screen.folder == Path()
 
 
 async def test_an_empty_log_says_so(make_console: MakeConsole) -> None:

@@ -90,7 +90,7 @@ class SourceDialog(ModalScreen[Path | None]):
             yield SourceOptions(markup=False, compact=True)
             kinds = "a text file" if self.only_files else "a folder, a text file or a phase"
             yield Static(f"{kinds}; tab completes:", classes="label", markup=False)
-            path = PathInput(placeholder=EXAMPLE if Path(EXAMPLE).is_dir() and not self.only_files else "")
+            path = PathInput(placeholder=EXAMPLE if is_folder(Path(EXAMPLE)) and not self.only_files else "")
             path.cursor_blink = False
             yield path
             yield Static("", id="wrong", markup=False)
@@ -114,7 +114,7 @@ class SourceDialog(ModalScreen[Path | None]):
     def action_into(self) -> None:
         """List what is in the folder under the cursor."""
         path = self._chosen()
-        if path is not None and path.is_dir() and path != self.folder:
+        if path is not None and is_folder(path) and path != self.folder:
             self._list(path)
 
     def action_out(self) -> None:

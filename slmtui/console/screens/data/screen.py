@@ -33,7 +33,7 @@ from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.screens.data.token_words import token_words
 from slmtui.console.workers.overview import DataOverview, suggestion_for_here
 from slmtui.errors import UserError
-from slmtui.files import is_there
+from slmtui.files import is_folder, is_there
 from slmtui.output import visible
 from slmtui.project import PHASES, project_phases
 from slmtui.words import percent, plural
@@ -122,7 +122,7 @@ class DataScreen(ConsoleScreen):
 
     def hinted(self, action: str) -> bool:
         if action == "begin":
-            return not PHASES.is_dir()
+            return not is_folder(PHASES)
         return True
 
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002

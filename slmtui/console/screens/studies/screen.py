@@ -24,6 +24,7 @@ from slmtui.console.screens.studies.words import NO_FILES, NO_FOLDER, cell_words
 from slmtui.console.screens.studies.work import StudyWork
 from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
+from slmtui.files import is_folder
 from slmtui.output import visible
 from slmtui.project import STUDIES
 
@@ -196,7 +197,7 @@ class StudiesScreen(ConsoleScreen):
             self.set_class(none, "-none")
             self.call_after_refresh(self.refresh_bindings)
         if none:
-            words = self._problem or (NO_FILES if STUDIES.is_dir() else NO_FOLDER)
+            words = self._problem or (NO_FILES if is_folder(STUDIES) else NO_FOLDER)
             self.query_one("#empty", Static).update(visible(words))
             return
         studies, table = list(self.studies.values()), self.query_one(StudyList)
