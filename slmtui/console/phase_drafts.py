@@ -166,4 +166,4 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 def _natural(path: Path) -> list[tuple[int, str]]:
     """phase2 before phase10."""
-    return [(int(part) if part.isdigit() else -1, part) for part in re.split(r"(\d+)", path.name)]
+    return [(int(part) if part.isdecimal() else -1, part) for part in re.split(r"(\d+)", path.name)]

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
     from textual.app import App
 
+MOST_MORE = 10**9  # steps that are added at once
+LONGEST = 100  # digits, zeros before a number among them; Python reads no more than 4,300 of them
+
 
 async def ask_tags(
     app: App[Any], run: RunListing, names: Sequence[str], checkpoints: Path
@@ -39,13 +42,14 @@ async def ask_note(app: App[Any], run: RunListing, checkpoints: Path) -> Callabl
     return None if answer is None else partial(set_note, checkpoints, run.name, answer)
 
 
-def _wrong_steps(answer: str) -> str:
-    return "" if answer.isdecimal() and 0 < int(answer) <= 10**9 else "a whole number from 1 to 1,000,000,000"
+def wrong_steps(answer: str) -> str:
+    good = answer.isdecimal() and len(answer) <= LONGEST and 0 < int(answer) <= MOST_MORE
+    return "" if good else f"a whole number from 1 to {MOST_MORE:,}"
 
 
 async def ask_steps(app: App[Any], run: RunListing) -> int | None:
     """How many steps more; None if the question is left."""
     question = f"How many steps more for {visible(run.name)}? They make a run of its own, from its best model."
-    dialog = InputDialog(question, title="more steps", value=str(run.summary.max_iters), wrong=_wrong_steps)
+    dialog = InputDialog(question, title="more steps", value=str(run.summary.max_iters), wrong=wrong_steps)
     answer = await app.push_screen_wait(dialog)
     return None if answer is None else int(answer)

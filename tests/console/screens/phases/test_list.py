@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 from textual.content import Content
 
+from slmtui.console.phase_drafts import Drafts
 from slmtui.console.screens.phases.phase_list import LEAST_WIDTH, MOST_WIDTH, PhaseList, PhaseRow
 from tests.console.screens.phases.driver import ALPHA, console, screen
 from tests.patience import until
@@ -61,6 +62,14 @@ async def test_the_best_phase_is_under_the_cursor_and_says_so(project: Path) -> 
         screen(app)._find_runs()
         await pilot.pause(0.2)
         assert app.phase_file == Path("phases/beta.toml")
+
+
+def test_phases_are_in_the_order_of_their_numbers_whatever_else_is_in_their_names(tmp_path: Path) -> None:
+    for name in ("phase10", "phase2", "1²3", "1²20"):
+        (tmp_path / f"{name}.toml").touch()
+    drafts = Drafts(tmp_path)
+    assert drafts.look()
+    assert [path.stem for path in drafts.paths()] == ["1²3", "1²20", "phase2", "phase10"]
 
 
 def test_a_gap_is_praised_only_where_counting_is_beaten() -> None:

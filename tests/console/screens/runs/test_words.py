@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 
 from slmtui.console.screens.runs.columns import COLUMNS, GUTTER, cells, fitting, sort_runs
+from slmtui.console.screens.runs.naming import wrong_steps
 from slmtui.console.screens.runs.words import sentence
 from slmtui.console.text.columns import short_name
 from slmtui.runs.index import RunIndex, RunListing
@@ -51,6 +52,16 @@ def test_a_short_name_keeps_its_number_and_its_width(name: str) -> None:
     short = short_name(name, 20)
     assert cell_len(short) <= 20
     assert short.endswith(name[-4:])
+
+
+@pytest.mark.parametrize("digits", ["0", "1000000001", "9" * 5000, "0" * 5000 + "1", "²", "-1", ""])
+def test_a_number_of_steps_that_cannot_be_is_refused_however_long_it_is(digits: str) -> None:
+    assert wrong_steps(digits) == "a whole number from 1 to 1,000,000,000"
+
+
+@pytest.mark.parametrize("digits", ["1", "0012", "1000000000"])
+def test_a_number_of_steps_is_taken(digits: str) -> None:
+    assert wrong_steps(digits) == ""
 
 
 def test_a_loss_that_is_no_number_is_sorted_last(tmp_path: Path) -> None:
