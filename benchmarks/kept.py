@@ -12,13 +12,14 @@ from typing import Any
 from benchmarks.table import Row
 
 FILE = Path("benchmarks/benchmarks.json")
-LOST = 0.25  # of a ratio: what CI fails on
+LOST = 0.25  # of a ratio: what CI fails on, and what is said however large the noise is
 
 
 def slower(rows: Sequence[Row], processor: str, file: Path = FILE) -> str:
-    """A section of the page: what was slower than the last time on this processor by more than the noise of both.
+    """A section of the page: what was slower than the last time on this processor by more than the noise of both, or
+    has lost more than `LOST` of its best, which a slow decline would hide from the last time alone.
 
-    The noise of a ratio is half of the range of the middle half of its pairs; twice that of both together counts.
+    Twice the noise of both together counts (`spread`, `spread_of_least` in table.py).
     """
     last = _read(file).get(processor)
     if last is None:
@@ -27,12 +28,24 @@ def slower(rows: Sequence[Row], processor: str, file: Path = FILE) -> str:
     for row in rows:
         if row.ratio is None or row.spread is None or row.name not in last["rows"]:
             continue
-        before, noise = last["rows"][row.name]
-        if row.ratio < before - 2 * math.hypot(row.spread, noise):
-            lines.append(f"- {row.name}: {row.ratio:.3g}× (± {row.spread:.2g}), before {before:.3g}× (± {noise:.2g})")
+        before, noise, best = _with_best(last["rows"][row.name])
+        has_lost = row.ratio < (1 - LOST) * best
+        if has_lost or row.ratio < before - 2 * math.hypot(row.spread, noise):
+            at_best = f", at best {best:.3g}×" if has_lost and best > before else ""
+            lines.append(
+                f"- {row.name}: {row.ratio:.3g}× (± {row.spread:.2g}), before {before:.3g}× (± {noise:.2g}){at_best}"
+            )
     if not lines:
-        return f"Nothing became slower since {last['date']} by more than its noise."
-    return "\n".join([f"Slower than on {last['date']}, by more than the noise:", "", *lines])
+        return f"Nothing became slower since {last['date']} by more than its noise, or has lost a quarter of its best."
+    return "\n".join(
+        [f"Slower than on {last['date']} by more than the noise, or by a quarter of the best:", "", *lines]
+    )
+
+
+def _with_best(kept: list[float]) -> tuple[float, float, float]:
+    """Ratio and noise of the last time, and the best ratio of all times; older rows are their own best."""
+    ratio, noise, *best = kept
+    return ratio, noise, max([ratio, *best])
 
 
 def lost(rows: Sequence[Row], processor: str, file: Path = FILE) -> list[str]:
@@ -51,10 +64,13 @@ def lost(rows: Sequence[Row], processor: str, file: Path = FILE) -> list[str]:
 
 
 def keep(rows: Sequence[Row], processor: str, file: Path = FILE) -> None:
-    """Let these be the last ones; what was not measured now stays as it was."""
+    """Let these be the last ones, beside the best so far; what was not measured now stays as it was."""
     everything = _read(file)
     before = everything.get(processor, {"rows": {}})["rows"]
-    found = {row.name: [row.ratio, row.spread] for row in rows if row.ratio is not None and row.spread is not None}
+    found = {
+        row.name: [row.ratio, row.spread, max([row.ratio, *before.get(row.name, [])[::2]])]
+        for row in rows if row.ratio is not None and row.spread is not None
+    }  # fmt: skip
     everything[processor] = {"date": time.strftime("%Y-%m-%d"), "rows": before | found}
     file.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 

@@ -36,6 +36,12 @@ def spread(above: Sequence[float], below: Sequence[float]) -> float:
     return (percentile(ratios, 75) - percentile(ratios, 25)) / 2
 
 
+def spread_of_least(above: Sequence[float], below: Sequence[float]) -> float:
+    """Half of the difference between the ratios of the least in the even and in the odd turns."""
+    even, odd = (min(above[first::2]) / min(below[first::2]) for first in (0, 1))
+    return abs(even - odd) / 2
+
+
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that at least `percent` of all do not exceed (nearest rank)."""
     ordered = sorted(values)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from unittest.mock import patch
 
-from benchmarks.table import Row, spread
+from benchmarks.table import Row, spread_of_least
 from benchmarks.workers import Taken, in_turns
 
 GROUP = "Watched by CI"
@@ -26,7 +26,7 @@ def watched() -> list[Row]:
             theirs, ours = (_cpu(side) for side in in_turns(*pair, turns=TURNS, seconds=SECONDS, warm_up=1))
         ratio = min(theirs) / min(ours)
         note = "one thread; CPU time, the least of all turns"
-        rows.append(Row(GROUP, name, f"{ratio:.3g}×", note=note, ratio=ratio, spread=spread(theirs, ours)))
+        rows.append(Row(GROUP, name, f"{ratio:.3g}×", note=note, ratio=ratio, spread=spread_of_least(theirs, ours)))
     return rows
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.__main__ import ABOUT, GROUPS
 from benchmarks.kept import keep, slower
-from benchmarks.table import Row, at_least, markdown, paired_ratio, percentile, seconds, spread
+from benchmarks.table import Row, at_least, markdown, paired_ratio, percentile, seconds, spread, spread_of_least
 from benchmarks.terminal import arrival
 
 
@@ -74,6 +74,27 @@ def test_what_became_slower_by_more_than_its_noise_is_said(tmp_path: Path) -> No
     assert only == "- a: 1.8× (± 0.05), before 2× (± 0.05)"
     keep(now[:1], "a processor", file)
     assert "Nothing became slower" in slower([row("a", 1.8, 0.05), row("b", 1.9, 0.05)], "a processor", file)
+
+
+def test_a_quarter_is_said_however_large_the_noise_is_also_when_it_goes_bit_by_bit(tmp_path: Path) -> None:
+    file = tmp_path / "kept.json"
+
+    def row(ratio: float, noise: float) -> Row:
+        return Row("A", "a", f"{ratio:.3g}×", ratio=ratio, spread=noise)
+
+    keep([row(3.1, 0.45)], "a processor", file)
+    assert "Nothing became slower" in slower([row(2.4, 0.45)], "a processor", file)
+    assert slower([row(2.3, 0.45)], "a processor", file).endswith("- a: 2.3× (± 0.45), before 3.1× (± 0.45)")
+    for ratio in (2.8, 2.5):
+        keep([row(ratio, 0.45)], "a processor", file)
+    assert slower([row(2.3, 0.45)], "a processor", file).endswith(
+        "- a: 2.3× (± 0.45), before 2.5× (± 0.45), at best 3.1×"
+    )
+
+
+def test_the_spread_of_a_ratio_of_the_least_is_that_of_other_turns() -> None:
+    assert spread_of_least([2.0, 9.0, 3.0, 2.0], [1.0, 1.0, 5.0, 1.0]) == 0
+    assert spread_of_least([2.0, 3.0, 9.0, 9.0], [1.0, 1.0, 1.0, 1.0]) == 0.5
 
 
 def test_pairs_that_vary_have_a_spread() -> None:
