@@ -187,12 +187,12 @@ def resume(
 ) -> Session:
     """Take up a run where its last checkpoint left it; RunError if that cannot be done. The arguments: as for `begin`.
 
-    The lock comes before the log: what another process is still writing must not be read as if it were the end.
+    The lock comes first: what another process is still writing must not be read as if it were the end.
     """
     began = time.monotonic()
-    refuse_more_than_rows(run.phase(), ranks)
     lock = run.lock()
     try:
+        refuse_more_than_rows(run.phase(), ranks)
         clear_drafts(run.folder)
         commands = _control_file(run, wish)
         with translate_oom(run.phase()):
