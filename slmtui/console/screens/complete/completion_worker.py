@@ -99,7 +99,8 @@ def run_completion(
     done = CompletionUpdate(job, "looking for copies …", tokens, len(tokens), speed, over=True)
     tell(done)
     try:
-        review, words = context.texts.review(saved, request.prompt, [token.id for token in tokens]), ""
+        text, ids = "".join(token.text for token in tokens), [token.id for token in tokens]
+        review, words = context.texts.review(saved, request.prompt, text, ids), ""
     except UserError as error:
         review, words = None, str(error)
     tell(CompletionUpdate(job, words, tokens, len(tokens), speed, over=True, last=True, review=review))

@@ -30,13 +30,16 @@ class TrainingTexts:
         self._judges: dict[str, Judge] = {}
         self._lock = threading.Lock()
 
-    def review(self, saved: SavedModel, prompt: str, ids: Sequence[int]) -> CompletionReview:
-        """Judge the completion `ids` of a prompt; UserError, in few words, where its training text is not to be had."""
+    def review(self, saved: SavedModel, prompt: str, text: str, ids: Sequence[int]) -> CompletionReview:
+        """Judge the completion `text` of a prompt; UserError, in few words, where its training text is not to be had.
+
+        ids: its tokens, among which copies are found. The first may begin with what the prompt has of its last word.
+        """
         with self._lock:
             if saved.data not in self._judges:
                 self._judges[saved.data] = _read(saved)
             judge = self._judges[saved.data]
-        label = judge(prompt, saved.tokenizer.decode(ids)).label
+        label = judge(prompt, text).label
         return CompletionReview(label, judge.copied_spans(ids), judge.shortest_copy)
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
+from slmtui.config.phase import TokenizerSection
 from slmtui.console.screens.complete.alternatives import bar, shown
 from slmtui.console.screens.complete.completion_worker import CompletionContext, CompletionUpdate, run_completion
 from slmtui.console.screens.complete.prompt_history import REMEMBERED, PromptHistory
@@ -25,6 +26,8 @@ from slmtui.model.gpt import GPTConfig, initial_gpt
 from slmtui.runs.checkpoint import load_model
 from slmtui.runs.run import Run
 from slmtui.training.prepare import prepare_dataset
+from tests.console.tiny_runs import tiny_phase, train_tiny
+from tests.insight.corpora import python_dataset
 
 
 class ReadyBackend:
@@ -111,15 +114,37 @@ def test_copies_of_the_training_text_are_found_with_their_place(checkpoints: Pat
     saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
     dataset = prepare_dataset(saved.phase)
     copied, foreign = dataset.train.tokens[100:120].tolist(), saved.tokenizer.encode("%%").tolist()
-    review = TrainingTexts().review(saved, "x", [*foreign, *copied, *foreign])
+    ids = [*foreign, *copied, *foreign]
+    review = TrainingTexts().review(saved, "x", saved.tokenizer.decode(ids), ids)
     assert [(copy.start, copy.stop) for copy in review.copies] == [(len(foreign), len(foreign) + 20)]
     assert review.copies[0].source.startswith("one.txt:")
-    assert TrainingTexts().review(saved, "x", copied[:15]).copies == ()
+    assert TrainingTexts().review(saved, "x", saved.tokenizer.decode(copied[:15]), copied[:15]).copies == ()
 
 
 def test_blanks_are_no_copy(checkpoints: Path) -> None:
     saved = ModelCache(load_model, file_state).load(checkpoints / "tiny-001" / "best.pt")
-    assert TrainingTexts().review(saved, "x", saved.tokenizer.encode("\n" * 30).tolist()).copies == ()
+    ids = saved.tokenizer.encode("\n" * 30).tolist()
+    assert TrainingTexts().review(saved, "x", "\n" * 30, ids).copies == ()
+
+
+def test_a_word_that_the_prompt_began_is_judged_once(tmp_path: Path) -> None:
+    """The first token spells all of it; its text is what it adds."""
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    python_dataset(corpus)
+    phase = tiny_phase(corpus).model_copy(update={"tokenizer": TokenizerSection(kind="bpe", vocab_size=400)})
+    models = ModelCache(load_model, file_state)
+    best = train_tiny(tmp_path / "checkpoints", phase).best_file
+    ids = models.load(best).tokenizer.encode(" shelving\n\n\ndef").tolist()
+    assert models.load(best).tokenizer.token_bytes(ids[0]) == b" shelving"
+    kept = tuple(Token(i, "", ()) for i in ids)
+    heard: list[CompletionUpdate] = []
+    context = CompletionContext(ReadyBackend(), models, TrainingTexts())  # type: ignore[arg-type]
+    request = Request("import shelv", Settings(tokens=len(kept)), kept=kept)
+    run_completion(context, best, 1, request, heard.append, lambda: False)
+    assert "".join(token.text for token in heard[-1].tokens) == "ing\n\n\ndef"
+    assert heard[-1].review is not None
+    assert heard[-1].review.label == "syntax"  # "import shelv shelving" would be fragments
 
 
 def test_a_corpus_that_has_changed_is_said(checkpoints: Path, trained: Path) -> None:
@@ -129,7 +154,7 @@ def test_a_corpus_that_has_changed_is_said(checkpoints: Path, trained: Path) -> 
     file.write_text("something else\n" * 100, encoding="utf-8")
     try:
         with pytest.raises(UserError, match="the corpus has changed since"):
-            TrainingTexts().review(saved, "x", [1, 2, 3])
+            TrainingTexts().review(saved, "x", "abc", [1, 2, 3])
     finally:
         file.write_text(before, encoding="utf-8")
 
