@@ -8,8 +8,10 @@ begin with it ("token healing", Lundberg 2023, here for the whole word).
 from __future__ import annotations
 
 import codecs
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -21,7 +23,7 @@ from slmtui.data.gpt2 import PATTERN
 from slmtui.data.tokenizer import Tokenizer
 
 LONGEST_WORD = 128  # characters; a longer one is not taken back
-MOST_BYTES_OF_A_CHARACTER = 4  # in UTF-8
+WITH_WORDS = ("bpe", "gpt2", "gpt2-compact")  # vocabularies whose tokens are pieces of words, and not characters
 _WORD = regex.compile(PATTERN)
 
 
@@ -34,8 +36,9 @@ class BegunWord:
 
     def possible(self) -> Tensor:
         """Which tokens begin with it, or spell a first part of it, (V,)."""
-        left, tokens = self.left, map(self.tokenizer.token_bytes, range(self.tokenizer.n_vocab))
-        return torch.tensor([bool(one) and (one.startswith(left) or left.startswith(one)) for one in tokens])
+        possible = np.zeros(self.tokenizer.n_vocab, np.bool_)
+        possible[_along(self.tokenizer, self.left)] = True
+        return torch.from_numpy(possible)
 
     def has(self, token: int) -> bool:
         """Whether a token that spells it goes no further."""
@@ -45,6 +48,28 @@ class BegunWord:
         """What is left of it after a token; None if it is whole."""
         left = self.left[len(self.tokenizer.token_bytes(token)) :]
         return BegunWord(left, self.tokenizer) if left else None
+
+
+def _along(tokenizer: Tokenizer, text: bytes) -> list[int]:
+    """The tokens that begin with these bytes, at least one, or are a first part of them."""
+    tokens, ids = _sorted(tokenizer)
+
+    def cut(token: bytes) -> bytes:
+        return token[: len(text)]
+
+    found = ids[bisect_left(tokens, text, key=cut) : bisect_right(tokens, text, key=cut)]
+    for n in range(1, len(text)):
+        at = bisect_left(tokens, text[:n])
+        if tokens[at : at + 1] == [text[:n]]:
+            found.append(ids[at])
+    return found
+
+
+@lru_cache(maxsize=4)
+def _sorted(tokenizer: Tokenizer) -> tuple[list[bytes], list[int]]:
+    """The tokens in ascending order of their bytes, and their ids."""
+    ids = sorted(range(tokenizer.n_vocab), key=tokenizer.token_bytes)
+    return [tokenizer.token_bytes(i) for i in ids], ids
 
 
 class Prompt(NamedTuple):
@@ -62,10 +87,10 @@ def read_prompt(tokenizer: Tokenizer, text: str, before: Sequence[str] = ()) -> 
     """A prompt after the texts that are read before it.
 
     None is taken back where it is all of the prompt and nothing would be left to read, nor in a vocabulary of single
-    characters, nor in GPT-2's where documents have no end: those models complete as the published script does.
+    characters or bytes, nor in GPT-2's where documents have no end: those models complete as the published script does.
     """
     ids = tokenizer.encode_prompt(text, before)
-    has_words = tokenizer.token_lengths.max() > MOST_BYTES_OF_A_CHARACTER
+    has_words = tokenizer.kind in WITH_WORDS and tokenizer.token_lengths.max() > 1
     if tokenizer.end is None and tokenizer.kind != "bpe":
         has_words = False
     word = _last_word(text) if has_words else ""

@@ -7,6 +7,8 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from slmtui.data.bpe import train_bpe
 from slmtui.data.tokenizer import BpeTokenizer, ByteTokenizer, CharacterTokenizer, Tokenizer, gpt2_tokenizer
@@ -53,6 +55,15 @@ def test_its_last_word_is_taken_back_and_stands_in_the_text_again(
         assert tokenizer.decode(row.text.numpy()) == prompt + added + text.rest()
 
 
+@pytest.mark.parametrize("n_vocab", [257, 258, 259])
+def test_it_is_taken_back_however_short_the_longest_token_is(n_vocab: int) -> None:
+    tokenizer = BpeTokenizer(train_bpe([TEXT], n_vocab), end=True)
+    assert 1 < tokenizer.token_lengths.max() <= 4
+    ids, word = read_prompt(tokenizer, "the pri")
+    assert word is not None
+    assert (tokenizer.decode(ids), word.left) == ("the", b" pri")
+
+
 def test_probabilities_are_those_of_tokens_that_spell_it(tokenizer: BpeTokenizer, model: GPT) -> None:
     prompt = read_prompt(tokenizer, "the pri")
     assert prompt.word is not None
@@ -66,6 +77,14 @@ def test_probabilities_are_those_of_tokens_that_spell_it(tokenizer: BpeTokenizer
 
 def spells(token: bytes, word: bytes) -> bool:
     return token != b"" and (token[: len(word)] == word or word[: len(token)] == token)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from([b"t", b"the pr", b" print", b" printers and", b"\xff", b"\xe6\x97"]) | st.binary(min_size=1))
+def test_what_spells_it_is_found_among_all_tokens(tokenizer: BpeTokenizer, left: bytes) -> None:
+    for one in (tokenizer, gpt2_tokenizer(end=True)):
+        expected = [i for i in range(one.n_vocab) if spells(one.token_bytes(i), left)]
+        assert BegunWord(left, one).possible().nonzero()[:, 0].tolist() == expected
 
 
 def test_rows_that_began_no_word_are_as_they_would_be_alone(tokenizer: BpeTokenizer, model: GPT) -> None:
@@ -109,12 +128,13 @@ def test_words_are_finished_in_proportion_to_how_likely_they_are(tokenizer: BpeT
         (BpeTokenizer(train_bpe([TEXT], 290), end=False), "the"),  # nothing would be left
         (gpt2_tokenizer(), "the pri"),
         (ByteTokenizer(end=True), "the pri"),
+        (BpeTokenizer([], end=True), "the pri"),
         (CharacterTokenizer("äöü中", end=True), "the pri"),
         (BpeTokenizer(train_bpe([TEXT], 290), end=True), ""),
         (BpeTokenizer(train_bpe([TEXT], 290), end=True), "x" * 300),
         (BpeTokenizer(train_bpe([TEXT], 290), end=True), "half a \ud83d"),
     ],
-    ids=["all of it", "gpt2", "bytes", "characters", "empty", "too long", "half a character"],
+    ids=["all of it", "gpt2", "bytes", "no merges", "characters", "empty", "too long", "half a character"],
 )
 def test_what_begins_no_word_is_read_as_it_is(tokenizer: Tokenizer, prompt: str) -> None:
     assert read_prompt(tokenizer, prompt).word is None
