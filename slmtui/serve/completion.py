@@ -112,8 +112,9 @@ class Completion:
     def _likely(self, token: int, probabilities: Tensor) -> LikelyToken:
         top, ids = probabilities.topk(min(self.wanted.logprobs or 0, len(probabilities)))
         own = log(float(probabilities[token]))
-        likely = [(i, p) for i, p in zip(ids.tolist(), top.tolist(), strict=True) if p > 0]
-        alternatives = {self._spelled(i): log(p) for i, p in reversed(likely)}  # of two that look alike, the likelier
+        likely = [(self._spelled(i), p) for i, p in zip(ids.tolist(), top.tolist(), strict=True) if p > 0]
+        # Of two that look alike, the likelier; and none that would only spell the last word of the prompt.
+        alternatives = {text: log(p) for text, p in reversed(likely) if text}
         alternatives[self._spelled(token)] = own
         return LikelyToken(self._spelled(token), own, alternatives, self._decoded)
 

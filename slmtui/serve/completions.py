@@ -95,8 +95,8 @@ class Completions:
             return await answers(self._served.engine, self._wanted)
         groups = [self._wanted[at : at + self._n] for at in range(0, len(self._wanted), self._n)]
         found = []
-        for prompt, group in zip(self._prompts, groups, strict=True):
-            found += await best_followed(self._served, [], prompt, suffix, group[0], self._n)
+        for group in groups:
+            found += await best_followed(self._served, suffix, group[0], self._n)
         return found
 
     async def _prompts_told(self) -> list[list[LikelyToken]]:

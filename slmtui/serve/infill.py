@@ -6,11 +6,15 @@ ranked by how likely the model finds the beginning of what follows after each of
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
+from slmtui.data.tokenizer import Ids, Tokenizer
 from slmtui.inference.batch import Sampling
 from slmtui.inference.prompt import Prompt, read_prompt
 from slmtui.serve.asked import InfillBody
@@ -20,36 +24,56 @@ from slmtui.serve.limits import MOST_PROMPT_TOKENS
 from slmtui.serve.models import Served
 
 CANDIDATES = 4  # at least, where there is something to rank them by
-FOLLOWING = 8  # tokens of what follows that they are ranked by
+FOLLOWING = 8  # tokens of what follows that they are ranked by, at least
 
 
-async def best_followed(
-    served: Served, before: Sequence[str], prefix: str, suffix: str, wanted: Wanted, n: int
-) -> list[Answer]:
-    """The n best completions of a prefix for what follows, the best first.
-
-    before: texts that are read before the prefix. wanted: as for a completion without anything that follows.
-    """
-    tokenizer = served.saved.tokenizer
+async def best_followed(served: Served, suffix: str, wanted: Wanted, n: int) -> list[Answer]:
+    """The n best completions for what follows, the best first. wanted: as if nothing followed."""
     one_line = replace(wanted, stops=(*wanted.stops, "\n"))
     found = await _drawn(served, one_line, max(n, CANDIDATES))
     texts = list(dict.fromkeys(answer.text for answer in found))
-    asked = []
-    for text in texts:
-        ids = tokenizer.encode_prompt(prefix + text, before)
-        whole = tokenizer.encode_prompt(prefix + text + suffix[: 64 * FOLLOWING], before)
-        # A word that goes on in what follows has other tokens there.
-        same = max(1, min(len(ids), len(whole) - 1))
-        same = next((at for at in range(1, same) if ids[at] != whole[at]), same)
-        given = tuple(whole[same : same + FOLLOWING].tolist())
-        read = Prompt(whole[:same][-MOST_PROMPT_TOKENS:])
-        asked.append(Wanted(read, len(given), Sampling(0.0), 0, logprobs=0, given=given))
-    told = await answers(served.engine, asked)
-    follows = {
-        text: sum(token.logprob for token in one.tokens) / max(1, len(one.tokens))
-        for text, one in zip(texts, told, strict=True)
-    }
+    asked = await asyncio.to_thread(_asked, served.saved.tokenizer, wanted.prompt, texts, suffix)
+    told = iter(await answers(served.engine, [one for each in asked for one in each]))
+    follows = {text: _worth([next(told) for _ in each]) for text, each in zip(texts, asked, strict=True)}
     return sorted(found, key=lambda answer: -follows[answer.text])[:n]
+
+
+def _asked(tokenizer: Tokenizer, prompt: Prompt, texts: Sequence[str], suffix: str) -> list[list[Wanted]]:
+    """What each of the texts, after a prompt, is ranked by: the beginning of the suffix, the same bytes for all.
+
+    Where a word of the text goes on in the suffix, it has other tokens there. Then the text's own tokens, from the same
+    place on, come second.
+    """
+    known = prompt.word.left.decode() if prompt.word else ""
+    following = suffix[: 64 * FOLLOWING]
+    owns = [tokenizer.encode(known + text) for text in texts]
+    wholes = [tokenizer.encode(known + text + following) for text in texts]
+    lengths = tokenizer.token_lengths
+    # Bytes of the suffix up to the end of each token, which is negative within the text.
+    ends = [np.cumsum(lengths[whole]) - lengths[own].sum() for own, whole in zip(owns, wholes, strict=True)]
+    least = lengths[tokenizer.encode(following)[:FOLLOWING]].sum()
+    stretch = min(end for end in set.intersection(*(set(each.tolist()) for each in ends)) if end >= least)
+
+    def given(ids: Ids, same: int) -> Wanted:
+        read = Prompt(np.append(prompt.ids, ids[:same])[-MOST_PROMPT_TOKENS:])
+        return Wanted(read, len(ids) - same, Sampling(0.0), 0, logprobs=0, given=tuple(ids[same:].tolist()))
+
+    asked = []
+    for own, whole, end in zip(owns, wholes, ends, strict=True):
+        compared = whole[: int(np.searchsorted(end, stretch)) + 1]
+        shorter = min(len(own), len(compared))
+        same = next((at for at in range(shorter) if own[at] != compared[at]), shorter)
+        asked.append([given(ids, same) for ids in (compared, own) if len(ids) > same])
+    return asked
+
+
+def _worth(told: Sequence[Answer]) -> float:
+    """The log-probability of the suffix after a text: ln p(both) − ln p(text).
+
+    The text comes about by its own tokens, or by those that it has where a word goes on.
+    """
+    both, *own = (sum(token.logprob for token in one.tokens) for one in told)
+    return float(both - np.logaddexp(both, own[0])) if own else both
 
 
 async def _drawn(served: Served, wanted: Wanted, n: int) -> list[Answer]:
@@ -64,9 +88,8 @@ class Infill:
     def __init__(self, body: InfillBody, name: str, served: Served) -> None:
         self._body, self._name, self._served = body, name, served
         tokenizer, usual = served.saved.tokenizer, served.saved.phase.sampling
-        self._prefix = body.input_prefix + body.prompt
-        self._before = [extra.text for extra in body.input_extra or [] if extra.text]
-        ids, word = read_prompt(tokenizer, self._prefix, self._before)
+        before = [extra.text for extra in body.input_extra or [] if extra.text]
+        ids, word = read_prompt(tokenizer, body.input_prefix + body.prompt, before)
         self._truncated = len(ids) > MOST_PROMPT_TOKENS
         tokens = usual.tokens if body.n_predict in (None, -1) else int(body.n_predict or 0)
         self._wanted = Wanted(
@@ -82,9 +105,7 @@ class Infill:
         if self._wanted.tokens == 0:
             found = [Answer(finish="length")] * n
         elif self._body.input_suffix.strip():
-            found = await best_followed(
-                self._served, self._before, self._prefix, self._body.input_suffix, self._wanted, n
-            )
+            found = await best_followed(self._served, self._body.input_suffix, self._wanted, n)
         else:
             found = await _drawn(self._served, self._wanted, n)
         bodies = [self._body_of(answer, time.monotonic() - begun) for answer in found]
@@ -96,7 +117,7 @@ class Infill:
 
     def _body_of(self, answer: Answer, seconds: float) -> dict[str, Any]:
         """seconds: that all of it took, the prompt's included."""
-        prompt_ms = 1000 * answer.prompt_seconds
+        prompt_ms, prompt_n = 1000 * answer.prompt_seconds, len(self._wanted.prompt.all_ids())
         predicted_ms = max(0.0, 1000 * seconds - prompt_ms)
         full: dict[str, Any] = {
             "content": answer.text,
@@ -105,11 +126,10 @@ class Infill:
             "stopping_word": answer.stop,
             "model": self._name,
             "tokens_predicted": answer.n_tokens,
-            "tokens_evaluated": len(self._wanted.prompt.ids),
+            "tokens_evaluated": prompt_n,
             "tokens_cached": 0,
             "truncated": self._truncated,
-            "timings": _timings("prompt", len(self._wanted.prompt.ids), prompt_ms)
-            | _timings("predicted", answer.n_tokens, predicted_ms),
+            "timings": _timings("prompt", prompt_n, prompt_ms) | _timings("predicted", answer.n_tokens, predicted_ms),
         }
         if self._body.response_fields is None:
             return full

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
+from slmtui.data.bpe import train_bpe
+from slmtui.data.tokenizer import BpeTokenizer
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
+from slmtui.inference.prompt import read_prompt
 from slmtui.runs.checkpoint import load_model
 from slmtui.runs.run import Run
+from slmtui.serve.infill import _asked
 from tests.serve.conftest import Server
 from tests.serve.raw import content, exchanged, posted, status
 
@@ -90,26 +95,55 @@ def test_minuet_and_continue_read_a_stream(server: Server, body: dict[str, Any])
 
 def test_the_candidate_that_the_rest_follows_best_is_first(server: Server, run: Run) -> None:
     """Ranked anew here, by the probability of the suffix after each candidate, read from echoed prompts."""
-    asked = {"input_prefix": "def load_order(pa", "input_suffix": "):\n    with open(path)", "seed": 3, "n_predict": 12}
-    best, *others = content(answered(server, "/infill", asked | {"n_cmpl": 4, "temperature": 1.5}))
-    texts = ["def load_order(pa" + one["content"] for one in (best, *others)]
-    worth = [following(server, text, "):\n    with open(path)") for text in texts]
+    prefix, suffix = "def load_order(pa", "th):\n    with"
+    asked = {"input_prefix": prefix, "input_suffix": suffix, "seed": 3, "n_predict": 2, "n_cmpl": 8}
+    found = content(answered(server, "/infill", asked | {"temperature": 1.5}))
+    texts = [prefix + one["content"] for one in found]
+    worth = [following(server, text, suffix) for text in texts]
     assert worth == sorted(worth, reverse=True)
     assert len(set(texts)) > 1
+    assert max(worth) <= 0
 
 
 def following(server: Server, text: str, suffix: str) -> float:
-    """The mean log-probability of the first eight tokens of a suffix after a text."""
-    body = {"prompt": text + suffix, "max_tokens": 0, "echo": True, "logprobs": 0}
+    """The log-probability of a suffix after a text, whose last word may go on in it."""
+    both, own = echoed(server, text + suffix), echoed(server, text)
+    same = next((at for at, (a, b) in enumerate(zip(both, own, strict=False)) if a[0] != b[0]), len(own))
+    p_both, p_own = (math.exp(sum(logprob for _, logprob in told[same:])) for told in (both, own))
+    return round(math.log(p_both / (p_own if same == len(own) else p_both + p_own)), 2)
+
+
+def echoed(server: Server, text: str) -> list[tuple[str, float]]:
+    """The tokens of a text, each with its log-probability."""
+    body = {"prompt": text, "max_tokens": 0, "echo": True, "logprobs": 0}
     told = content(answered(server, "/v1/completions", body))["choices"][0]["logprobs"]
-    after = [p for p, at in zip(told["token_logprobs"], told["text_offset"], strict=True) if at >= len(text)][:8]
-    return float(round(sum(after) / len(after), 2))
+    return list(zip(told["tokens"], told["token_logprobs"], strict=True))
+
+
+def test_candidates_are_ranked_by_the_same_bytes_wherever_a_word_goes_on() -> None:
+    tokenizer = BpeTokenizer(train_bpe(["print(path)\n" * 9], 270), end=True)
+    prompt = read_prompt(tokenizer, "x = 1\nprint(pa")
+    assert prompt.word is not None
+    texts = ["", "t", "th", " + (p", "ths)"]
+    stretches = set()
+    for text, (both, *own) in zip(texts, _asked(tokenizer, prompt, texts, "th)\nprint(path)\n" * 3), strict=True):
+        read = tokenizer.decode([*both.prompt.ids, *both.given])
+        begun = "x = 1\nprint(pa" + text
+        assert read.startswith(begun)
+        stretches.add(read[len(begun) :])
+        assert [tokenizer.decode([*one.prompt.ids, *one.given]) for one in own] == [begun] * len(own)
+        assert own or tokenizer.decode(both.prompt.ids) == begun
+        assert all(len(one.prompt.ids) >= len(prompt.ids) for one in (both, *own))
+    (stretch,) = stretches
+    assert len(tokenizer.encode(stretch)) >= 8
 
 
 def test_without_what_follows_it_is_a_completion_of_all_that_comes_before(server: Server, run: Run) -> None:
     saved = load_model(run.best_file)
     asked = {"input_prefix": PREFIX, "prompt": "        ret", "input_extra": [{"text": "a = 1\n"}, {"text": "b = 2\n"}]}
     found = content(answered(server, "/infill", asked | {"n_predict": 20, "seed": 5, "temperature": 0.5}))
+    n_tokens = len(saved.tokenizer.encode_prompt(PREFIX + "        ret", ["a = 1\n", "b = 2\n"]))
+    assert (found["tokens_evaluated"], found["timings"]["prompt_n"]) == (n_tokens, n_tokens)
     usual = saved.phase.sampling
     sampling, before = Sampling(0.5, usual.top_k, usual.top_p), ["a = 1\n", "b = 2\n"]
     prompt = PREFIX + "        ret"
