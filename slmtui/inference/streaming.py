@@ -116,7 +116,7 @@ def stream(model: GPT, tokenizer: Tokenizer, request: Request) -> Iterator[Token
         choices = [
             Choice(i, _alone(spelled, i, tokenizer.end), p, rank)
             for rank, (i, p) in enumerate(zip(top_ids.tolist(), top.tolist(), strict=True), start=1)
-            if i == tokenizer.end or (p > 0 and spelled.bytes_of(i))  # not what only spells a word that was begun
+            if p > 0 and (i == tokenizer.end or spelled.bytes_of(i))  # not what only spells a word that was begun
         ]
         if token_id not in top_ids:
             p = probabilities[token_id]

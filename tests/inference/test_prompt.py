@@ -159,6 +159,13 @@ def test_the_text_of_a_completion_is_what_goes_on(tokenizer: BpeTokenizer, model
         assert tokens[-1].origin is not None
 
 
+def test_what_cannot_come_is_no_choice(tokenizer: BpeTokenizer, model: GPT, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as the end of the document, within a word that was begun."""
+    monkeypatch.setattr("slmtui.inference.streaming.CHOICES", tokenizer.n_vocab)
+    first, *_ = stream(model, tokenizer, Request("the print", Settings(1.0, 0, 1.0, 0, 3)))
+    assert all(choice.p > 0 and choice.text for choice in first.choices)
+
+
 def test_a_completion_branches_off_within_the_word(tokenizer: BpeTokenizer, model: GPT) -> None:
     before = set()
     for seed in range(8):
