@@ -3,7 +3,7 @@
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -65,6 +65,18 @@ def parse_phase(
         more = len(found[MOST_EXPLAINED:])
     problems.sort(key=lambda problem: problem.line or float("inf"))
     raise PhaseError(problems, text, more=more)
+
+
+def phase_of_values(values: dict[str, dict[str, Any]], name: str, asked: Mapping[tuple[str, str], Any]) -> Phase:
+    """The phase of these values, some of which, by (section, key), were asked for with --set.
+
+    Raises `PhaseError` where they do not go together; `name` is what it calls the others.
+    """
+    try:
+        return Phase.model_validate(values)
+    except ValidationError:
+        overrides = [Override(key, value, printable(f"--set {'.'.join(key)}={value}")) for key, value in asked.items()]
+        return parse_phase(tomli_w.dumps(values), name, overrides)
 
 
 def dump_phase(phase: Phase) -> str:

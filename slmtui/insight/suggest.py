@@ -1,7 +1,8 @@
 """A phase for a corpus: vocabulary, size and schedule from what was measured of it, each with its reason.
 
 It rests on short trainings on the bundled corpus and four unlike ones, at 1,000 to 23,000 GPT-2 tokens (docs/log.md,
-"The recipe"); for corpora of more than a few hundred kilobytes it goes on in the same direction, and says so.
+"The recipe"). Of one text of 1 MB, dropout, passes and heads were measured, at 5 and 40 MB what steps are worth; for
+corpora of more than a few hundred kilobytes all else goes on in the same direction, and says so.
 """
 
 from __future__ import annotations
@@ -17,14 +18,16 @@ from typing import Any
 from slmtui.config.data_section import DataSection
 from slmtui.config.limits import SHORTEST_COPY
 from slmtui.config.phase import Phase
+from slmtui.config.phase_file import phase_of_values
 from slmtui.insight.corpus_facts import BPE_SIZES, CorpusFacts, VocabularyTrial
 from slmtui.insight.estimates import memory_needed
 from slmtui.insight.rules.advice import SMALLEST_FRACTION
 from slmtui.insight.rules.limits import LEAK, TINY_VALIDATION
-from slmtui.model.size import count_parameters
+from slmtui.model.size import count_parameters, n_heads
 from slmtui.words import byte_size, plural
 
-MEASURED = 200_000  # bytes of training text; beyond, the numbers are extrapolated
+MEASURED = 200_000  # bytes of training text; beyond, most numbers are extrapolated
+PASSES_MEASURED = 2_000_000  # the same of passes and dropout
 LITTLE = 7_000  # bytes of training text, of which a network has next to nothing to learn
 LEAST_ITERS, MOST_ITERS = 400, 20_000
 FEWEST_ITERS = 100  # where there is no time for more
@@ -39,6 +42,8 @@ BETTER = 0.05
 # Of a large text, a tenth takes longer to be read at each evaluation than the steps between two of them.
 LARGE_VALIDATION = 600_000  # bytes
 VALIDATION_TOKENS = 100_000  # of GPT-2
+NGRAM_MIX = 0.2  # where counts that learn on are not to be had
+HEAD_WIDTH = 64  # where the size's own number of heads does not divide the width
 Fixed = Mapping[tuple[str, str], Any]
 NAME, TITLE = "suggested-", "Suggested for "  # what the name and the title of a suggested phase begin with
 
@@ -69,7 +74,7 @@ SIZES = (
     Size(MEASURED, 320, 1, 2, 64, 512, 0.1, 0.0, 1.0, 6e-3, 4096, 62, 36),
     Size(2e6, 1024, 4, 2, 128, 512, 0.15, 0.0, 0.5, 4e-3, 2048, 25, 600),
     Size(2e7, 4096, 6, 3, 192, 512, 0.0, 0.0, 0.1, 2e-3, 4096, 4, 3600),
-    Size(float("inf"), 8192, 8, 4, 256, 512, 0.0, 0.2, 0.1, 1e-3, 8192, 1, 8 * 3600),
+    Size(float("inf"), 8192, 8, 4, 256, 512, 0.0, NGRAM_MIX, 0.1, 1e-3, 8192, 1, 8 * 3600),
 )
 
 
@@ -105,7 +110,8 @@ def suggest(
 
     fixed: values by (section, key) that are not to be chosen, and that the others are chosen for; a kind of vocabulary
     other than bpe must be the measured dataset's, or among the trials. most_iters: what there is time for on this
-    machine. most_memory: bytes that the training may take; a batch that takes more is computed in parts.
+    machine. most_memory: bytes that the training may take; a batch that takes more is computed in parts. PhaseError
+    where what is fixed does not go with what suits the text.
     """
     fixed = fixed or {}
     lines = [
@@ -126,7 +132,7 @@ def suggest(
     values: dict[str, dict[str, Any]] = {"phase": _phase_section(data) | named, "data": _data_values(data)}
     for line in lines:
         values.setdefault(line.section, {})[line.key] = line.value
-    suggestion = Suggestion(tuple(lines), Phase.model_validate(values))
+    suggestion = Suggestion(tuple(lines), phase_of_values(values, "what suits this text", fixed))
     return suggestion if ("training", "accumulate") in fixed else _in_parts(suggestion, facts, fixed, most_memory)
 
 
@@ -163,7 +169,17 @@ def _size(facts: CorpusFacts, fixed: Fixed) -> Size:
     if facts.has_nothing_to_learn:
         suitable = min(suitable, size_for(MEASURED), key=lambda size: size.most)
     known = {field.name for field in fields(Size)}
-    return replace(suitable, **{key: value for (_, key), value in fixed.items() if key in known})
+    return _with_heads(replace(suitable, **{key: value for (_, key), value in fixed.items() if key in known}), fixed)
+
+
+def _with_heads(size: Size, fixed: Fixed) -> Size:
+    """With a width that is a multiple of its heads: what is not fixed gives way."""
+    is_rotary = fixed.get(("model", "positions")) == "rotary"  # which needs heads of an even width
+    if size.n_embd % ((1 + is_rotary) * size.n_head) == 0:
+        return size
+    if ("model", "n_head") in fixed:
+        return size if ("model", "n_embd") in fixed else replace(size, n_embd=size.n_head * HEAD_WIDTH)
+    return replace(size, n_head=n_heads(size.n_embd, HEAD_WIDTH))
 
 
 def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
@@ -184,7 +200,7 @@ def _data_lines(data: DataSection, facts: CorpusFacts, fixed: Fixed) -> list[Sug
         fraction = max(SMALLEST_FRACTION, math.floor(20 * (1 - 1.1 * share)) / 20)
         reason = f"a tenth would be {held_back:,.0f} tokens to validate on, which say next to nothing"
         lines.append(SuggestedValue("data", "train_fraction", fraction, reason))
-    if facts.val_bytes > LARGE_VALIDATION:
+    if facts.val_bytes > LARGE_VALIDATION and data.join != "published":
         reason = "as many tell losses apart by a hundredth, and each evaluation reads all of them"
         lines.append(SuggestedValue("data", "validation_size", VALIDATION_TOKENS, reason))
     return lines
@@ -263,12 +279,6 @@ def _model_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
     vocabulary, body = parameters["token_embedding"], parameters["body"]
     dropout = "many passes over the text" if size.passes > 20 else "few passes over the text: little overfitting"
     context = round(block * tokens.bytes_per_token)
-    mixing = SuggestedValue(
-        "model", "context_mixing", True, f"counts that learn on while they read; of a small text they know most{far}"
-    )
-    if size.ngram_mix or ("model", "ngram_mix") in fixed:
-        why = "counts that learn on would take long; 0: the network alone"
-        mixing = SuggestedValue("model", "ngram_mix", size.ngram_mix, f"{why}{far}")
     return [
         SuggestedValue("model", "n_layer", size.n_layer, f"more layers gained little{far}"),
         SuggestedValue("model", "n_head", size.n_head, f"{size.n_embd // size.n_head} dimensions per head"),
@@ -277,11 +287,21 @@ def _model_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
         ),
         *parts,
         SuggestedValue("model", "block_size", block, f"about {context:,} bytes to copy from; more is better{far}"),
-        SuggestedValue("model", "dropout", size.dropout, dropout + far),
+        SuggestedValue("model", "dropout", size.dropout, dropout + _far(facts, PASSES_MEASURED)),
         SuggestedValue("model", "attention_dropout", 0.0, "dropout on attention gained nothing and doubled the time"),
         SuggestedValue("model", "copy_head", True, "texts repeat themselves; of all that was tried, this gained most"),
-        mixing,
+        _mixing_line(size, fixed, far),
     ]
+
+
+def _mixing_line(size: Size, fixed: Fixed, far: str) -> SuggestedValue:
+    is_needed = fixed.get(("model", "context_mixing")) or fixed.get(("evaluation", "decides")) == "adaptive"
+    is_sampled = fixed.get(("evaluation", "method")) == "sampled"
+    if is_needed or not (size.ngram_mix or is_sampled or ("model", "ngram_mix") in fixed):
+        why = f"counts that learn on while they read; of a small text they know most{far}"
+        return SuggestedValue("model", "context_mixing", True, why)
+    why = f"counts that learn on {'are not sampled' if is_sampled else 'would take long'}; 0: the network alone"
+    return SuggestedValue("model", "ngram_mix", size.ngram_mix or NGRAM_MIX, f"{why}{far}")
 
 
 def _part_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
@@ -301,22 +321,21 @@ def _part_lines(facts: CorpusFacts, fixed: Fixed) -> list[SuggestedValue]:
 
 def _training_lines(facts: CorpusFacts, fixed: Fixed, most_iters: int) -> list[SuggestedValue]:
     size, far, tokens, block = _size(facts, fixed), _far(facts), _tokens(facts, fixed), _block(facts, fixed)
-    batch = fixed.get(("training", "batch_size"), max(1, size.batch_tokens // block))
+    batch = max(1, size.batch_tokens // block, fixed.get(("training", "accumulate"), 1))
+    batch = fixed.get(("training", "batch_size"), batch)
     step_tokens = batch * block
     wanted = max(LEAST_ITERS, round(size.passes * tokens / step_tokens / 50) * 50)
     most = FEWEST_ITERS if facts.is_trivial else LEAST_ITERS if facts.has_nothing_to_learn else MOST_ITERS
     max_iters = fixed.get(("training", "max_iters"), min(wanted, most_iters, most))
-    cut = f", as many as this machine makes in {size.seconds:,.0f} s" if most_iters < wanted else ""
+    cut = f", as many as this machine makes in {size.seconds:,.0f} s" if most_iters < min(wanted, most) else ""
     looks, patience = (LOOKS, PATIENCE) if size.most > LITTLE else (LOOKS_AT_LITTLE, PATIENCE_WITH_LITTLE)
     interval = max(10, round(max_iters / looks / 10) * 10)
-    passes = max_iters * step_tokens / tokens
+    passes, cut = max_iters * step_tokens / tokens, cut + _far(facts, PASSES_MEASURED)
     decay = "a small text is soon memorised" if size.weight_decay >= 1 else "the larger the text, the less is needed"
     return [
         SuggestedValue("optimizer", "weight_decay", size.weight_decay, f"{decay}{far}"),
         *_decay_lines(size),
-        SuggestedValue(
-            "training", "max_iters", max_iters, f"at most {passes:,.1f} passes over the training text{cut}{far}"
-        ),
+        SuggestedValue("training", "max_iters", max_iters, f"at most {passes:,.1f} passes over the training text{cut}"),
         SuggestedValue("training", "batch_size", batch, f"{step_tokens:,} tokens per step; small batches, many steps"),
         SuggestedValue("training", "learning_rate", size.learning_rate, f"high, since there are few steps{far}"),
         SuggestedValue("training", "schedule", "cosine", "much of the gain comes while the learning rate falls"),
@@ -355,8 +374,8 @@ def _block(facts: CorpusFacts, fixed: Fixed) -> int:
     return block
 
 
-def _far(facts: CorpusFacts) -> str:
-    return "" if facts.train_bytes <= MEASURED else " (extrapolated from small texts)"
+def _far(facts: CorpusFacts, measured: int = MEASURED) -> str:
+    return "" if facts.train_bytes <= measured else " (extrapolated from smaller texts)"
 
 
 def is_suggested(phase: Phase) -> bool:

@@ -11,7 +11,7 @@ from slmtui.insight.suggest import Suggestion
 
 HEAD = """\
 # A first phase for this corpus, suggested by slmtui, which measured the text. What a comment says was gained or lost is
-# validation loss, in short trainings on slmtui's sample corpus and four unlike ones.
+# validation loss, in short trainings on slmtui's sample corpus and four unlike ones, all of them small.
 """
 
 

@@ -14,6 +14,16 @@ def mlp_width(kind: MlpKind, n_embd: int) -> int:
     return 4 * n_embd if kind != "swiglu" else -(-n_embd // 3) * 8
 
 
+MOST_HEADS = 64
+
+
+def n_heads(n_embd: int, width: int) -> int:
+    """The number of heads whose width is nearest to this one: even where that is possible, for rotary positions."""
+    possible = [n for n in range(1, MOST_HEADS + 1) if n_embd % n == 0]
+    possible = [n for n in possible if n_embd // n % 2 == 0] or possible
+    return min(possible, key=lambda n: abs(n - n_embd / width))
+
+
 def count_parameters(
     n_vocab: int, n_layer: int, n_embd: int, block_size: int, *, copy_head: bool = False,
     positions: PositionKind = "learned", norm: NormKind = "layer", mlp: MlpKind = "gelu",

@@ -11,6 +11,7 @@ import pytest
 
 from slmtui.cli import main
 from slmtui.config.data_section import DataSection
+from slmtui.config.errors import PhaseError
 from slmtui.config.phase_file import load_phase, parse_phase
 from slmtui.insight.corpus_facts import CorpusFacts, VocabularyTrial
 from slmtui.insight.estimates import memory_needed, parameters
@@ -71,6 +72,9 @@ def test_there_are_no_more_steps_than_there_is_time_for() -> None:
     assert "this machine makes" not in suggested_toml(plenty)
     assert steps_in_time(FACTS, step_seconds=10.0) == 100
     assert suggest(DATA, FACTS, most_iters=steps_in_time(FACTS, step_seconds=1e-3)) == plenty
+    large = replace(FACTS, train_bytes=2 * 10**9)  # more steps would be right; the limit is not this machine's
+    assert "this machine makes" not in suggested_toml(suggest(DATA, large))
+    assert "this machine makes in 28,800 s" in suggested_toml(suggest(DATA, large, most_iters=19_000))
     fixed = suggest(DATA, FACTS, {("training", "max_iters"): 3_000}, most_iters=500)
     assert fixed.phase.training.max_iters == 3_000
 
@@ -144,6 +148,16 @@ def test_next_to_no_text_is_left_to_gpt2s_parts() -> None:
     assert (model.positions, model.norm, model.mlp) == ("rotary", "rms", "swiglu")
 
 
+def test_what_was_not_measured_at_a_size_is_said() -> None:
+    measured = suggest(DATA, replace(FACTS, train_bytes=1_000_000))
+    beyond = suggest(DATA, replace(FACTS, train_bytes=10_000_000))
+    for key in ("dropout", "max_iters"):
+        assert "extrapolated from smaller texts" not in reason(measured, key)
+        assert "extrapolated from smaller texts" in reason(beyond, key)
+    assert "extrapolated from smaller texts" in reason(measured, "n_layer")
+    assert not any("extrapolated" in line.reason for line in suggest(DATA, FACTS).lines)
+
+
 def test_the_parameters_are_those_of_the_parts_that_are_asked_for() -> None:
     for fixed in ({}, {("model", "positions"): "learned", ("model", "norm"): "rms", ("model", "mlp"): "gelu"}):
         suggestion = suggest(DATA, FACTS, fixed)
@@ -172,6 +186,43 @@ def test_a_size_alone_asks_for_a_vocabulary_that_has_one(
     assert main(["suggest", "corpus", "--set", "tokenizer.vocab_size=300"]) == 0
     tokenizer = parse_phase(capsys.readouterr().out).tokenizer
     assert (tokenizer.kind, tokenizer.vocab_size) == ("bpe", 300)
+
+
+@pytest.mark.parametrize("train_bytes", [1_000, 50_000, 900_000, 15_000_000, 10**9])
+@pytest.mark.parametrize(
+    "fixed",
+    [
+        {("evaluation", "method"): "sampled"},
+        {("evaluation", "method"): "sampled", ("evaluation", "decides"): "static"},
+        {("evaluation", "decides"): "adaptive"},
+        {("model", "n_embd"): 256},
+        {("model", "n_embd"): 100},
+        {("model", "n_embd"): 33},
+        {("model", "n_embd"): 66, ("model", "positions"): "rotary"},
+        {("model", "n_head"): 5},
+        {("model", "n_head"): 64, ("model", "positions"): "rotary"},
+        {("model", "context_mixing"): True},
+        {("model", "context_mixing"): False},
+        {("model", "ngram_mix"): 0.0, ("model", "context_mixing"): True},
+        {("training", "accumulate"): 100},
+    ],
+    ids=str,
+)
+def test_what_suits_the_text_gives_way_to_what_is_fixed(fixed: dict[tuple[str, str], object], train_bytes: int) -> None:
+    phase = suggest(DATA, replace(FACTS, train_bytes=train_bytes), fixed).phase
+    values = phase.values()
+    assert {(section, key): values[section][key] for section, key in fixed} == fixed
+    assert phase.model.context_mixing or phase.model.ngram_mix or ("model", "context_mixing") in fixed
+
+
+def test_a_text_that_is_one_document_validates_on_all_that_is_held_back() -> None:
+    large = replace(FACTS, train_bytes=36_000_000, val_bytes=4_000_000)
+    assert suggest(DATA.model_copy(update={"join": "published"}), large).phase.data.validation_size is None
+
+
+def test_values_that_contradict_each_other_are_told_of() -> None:
+    with pytest.raises(PhaseError, match=r"^--set training\.min_lr=0\.01: above learning_rate .* 0\.006"):
+        suggest(DATA, FACTS, {("training", "min_lr"): 0.01})
 
 
 def test_a_name_and_a_title_that_were_asked_for_are_the_phases() -> None:
