@@ -3,7 +3,8 @@
 Prompts may come from a pipe, one a line; with neither, at a terminal, they are asked for line by line. The first
 completion is drawn with the seed, each further one with the next. The path of a checkpoint file may stand for the run,
 and STUDY/CELL for the seeds of a study's cell, whose networks then predict together.
-A model that learns on ([model] context_mixing) also learns from the files named with --context.
+A model that learns on ([model] context_mixing, where "adaptive" decides, as it does unless [evaluation] decides says
+otherwise) also learns from the files named with --context.
 """
 
 from __future__ import annotations
@@ -94,6 +95,12 @@ def command(
     n_tokens = settings.tokens if tokens is None else tokens
     stops = tuple(text for text in stop if text) or settings.stop
     say(f"{shown}: step {saved.step:,}, {saved.losses}")
+    learns = saved.phase.decides == "adaptive"
+    if before and not learns:
+        why = (
+            f'evaluation.decides = "{saved.phase.decides}"' if saved.phase.model.context_mixing else "no context_mixing"
+        )
+        say(f"warning: this model learns nothing from --context ({why}); it goes by the last tokens before each word")
     asked = ((where, prompt) for where, prompt in prompts(given, of_set) for _ in range(samples))
     drawn = ((number, *one, sampling) for number, one in enumerate(asked) for sampling in samplings)
     for number, where, prompt, sampling in drawn:
@@ -103,7 +110,6 @@ def command(
             say(f"temperature {sampling.temperature:g}:")
         n = sum(len(saved.tokenizer.encode(text)) for text in (*before, prompt))
         if n > (most := saved.model.config.block_size) and sampling is samplings[0]:
-            learns = saved.phase.decides == "adaptive"
             who, counts = ("network", "; the counts learn from all of them") if learns else ("model", "")
             seconds = READING * sum(len(text.encode()) for text in (*before, prompt))
             if learns and seconds >= 3:
