@@ -48,12 +48,12 @@ class ContextMixture:
         """The same, for completions that learn from their prompts, or do not."""
         return replace(self, adaptive=adaptive)
 
-    def counted(self, tokens: NDArray[Any]) -> CountedText | None:
+    def counted(self, tokens: NDArray[Any]) -> CountedText:
         """`ContextMixer.counted` of a text, (n,). It is kept, since a training asks at each evaluation."""
         key = sha256(tokens.tobytes()).digest()
-        if key not in self._counted and (found := self.mixer.counted(tokens)) is not None:
-            self._counted[key] = found
-        return self._counted.get(key)
+        if key not in self._counted:
+            self._counted[key] = self.mixer.counted(tokens)
+        return self._counted[key]
 
     def mixers(self, rows: int) -> list[ContextMixer]:
         """As many with these counts as rows are worth it, one for each thread; the same ones each time."""

@@ -15,13 +15,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from slmtui.data.context_mixing.mixer import ContextMixer
+from slmtui.data.context_mixing.mixer import STATIC, ContextMixer
 from slmtui.data.ngram_baseline import TOKEN_LIMIT
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.model.context_mixture import ContextMixture, vocabulary
 
 LEVEL = 1  # of the compression: 4 MB of 27, in 0.1 s
-LARGEST = 1e6  # value of a state, more than any text gives; larger ones could lead out of the tables
+# Values of a state that no text gives could lead out of the tables: an infinite logit, or one that is no number, is no
+# place in them.
+LARGEST = 1e6
+PROBABILITIES = ("maps", "match_map")  # of a bit, never 0 or 1; a training moves them from 0.0001 to 0.9999
 
 Packed = dict[str, Any]
 _known: WeakKeyDictionary[ContextMixer, Packed] = WeakKeyDictionary()  # it stays the same throughout a training
@@ -63,7 +66,9 @@ def unpacked(record: Packed, tokenizer: Tokenizer) -> ContextMixture:
     version = version_of(record)
     arrays = {name: decompressed(name, state[name], expected[name].shape, expected[name].dtype) for name in state}
     for name, array in arrays.items():
-        if not bool((np.abs(array) <= LARGEST).all()):  # which is not true of NaN either
+        is_probable = name.removeprefix(STATIC) in PROBABILITIES
+        within = (array > 0) & (array < 1) if is_probable else np.abs(array) <= LARGEST  # not true of NaN either
+        if not bool(within.all()):
             raise ValueError(f"context_mixing: {name} contains values that no text gives")
     mixer = ContextMixer.from_state(tokens, text, arrays, bpe=tokenizer.kind == "bpe", version=version)
     return ContextMixture(mixer, text)

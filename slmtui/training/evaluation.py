@@ -142,10 +142,7 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False, seen: Se
     """
     mixture: ContextMixture = model.mixture  # type: ignore[assignment]  # the caller has looked
     counted = mixture.counted(side.tokens)
-    static = mixture.mixer.copy() if counted is None else None  # of a run of before, which has to ask for each token
     adaptive = mixture.mixer.copy()
-    if static is not None:
-        static.read(side.tokens[:1], adaptive=False)
     adaptive.read(side.tokens[:1], adaptive=True)
     found: list[list[np.ndarray]] = [[], [], []]
     sureness = []
@@ -159,13 +156,10 @@ def context_losses(model: GPT, side: SideTokens, *, bf16: bool = False, seen: Se
                 return [torch.full((len(side.tokens) - 1,), math.nan)] * 3
             found[0].append(network)
             sureness.append(sureness_of(rows))
-            if static is not None:
-                found[1].append(static.losses(tokens, [rows], adaptive=False))
             found[2].append(adaptive.losses(tokens, [rows], adaptive=True))
         seen(len(idx))
-    if counted is not None:
-        share = mixture.mixer.shares.static
-        found[1].append(counted.after(1).with_network(np.concatenate(found[0]), np.concatenate(sureness), share))
+    share = mixture.mixer.shares.static
+    found[1].append(counted.after(1).with_network(np.concatenate(found[0]), np.concatenate(sureness), share))
     return [torch.from_numpy(np.concatenate(losses)) for losses in found]
 
 

@@ -13,6 +13,7 @@ import torch
 
 from slmtui.cli import main
 from slmtui.data.bpe import train_bpe
+from slmtui.data.context_mixing.kernels import VERSION
 from slmtui.data.context_mixing.mixer import ContextMixer
 from slmtui.data.context_mixing.static import FIRST_SHARES
 from slmtui.data.tokenizer import BpeTokenizer
@@ -105,6 +106,19 @@ def test_files_of_context_are_read_before_the_prompt(
     assert "prompt 1: 331 tokens, of which the network reads the last 8 (block_size); the counts learn from" in told.err
 
 
+def test_context_that_teaches_nothing_is_said(run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def static(record: dict[str, Any]) -> None:
+        record["phase"]["evaluation"]["decides"] = "static"
+
+    (tmp_path / "one.txt").write_text("the quokka\n")
+    command = ["--tokens", "1", "--context", str(tmp_path / "one.txt")]
+    assert main(["complete", str(resaved(run, tmp_path / "static.pt", static)), "x", *command]) == 0
+    why = 'learns nothing from --context (evaluation.decides = "static")'
+    assert f"warning: this model {why}" in capsys.readouterr().err
+    assert main(["complete", str(run.best_file), "x", *command]) == 0
+    assert "learns nothing" not in capsys.readouterr().err
+
+
 def test_a_file_of_context_that_cannot_be_read_is_named(
     run: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -194,6 +208,17 @@ def test_counts_of_the_second_version_predict_as_they_did() -> None:
         assert not np.allclose(now.losses(words, [network], adaptive=adaptive), losses)
 
 
+def test_a_version_knows_successors_however_many_follow_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    text = "the cat and the dog went there; the dog and the other cat ate. " * 120
+    tokenizer = BpeTokenizer(train_bpe([text], 270), end=True)
+    record = packed(ContextMixture.fit(tokenizer.encode(text), tokenizer))
+    monkeypatch.setattr("slmtui.data.context_mixing.mixer.VERSION", VERSION + 1)
+    mixer = unpacked(record, tokenizer).mixer
+    assert mixer.version == VERSION
+    assert mixer.shares == unpacked(record | {"version": VERSION + 1}, tokenizer).mixer.shares != FIRST_SHARES
+    assert len(mixer._tree.successors) == tokenizer.n_vocab
+
+
 Packed = dict[str, Any]
 
 
@@ -237,16 +262,30 @@ def far_too_large(packed: Packed) -> None:
     change_a_number(packed, 1e30)
 
 
+def a_probability_of_nothing(packed: Packed) -> None:
+    change_a_number(packed, 0.0, "maps")
+
+
+def a_certain_probability(packed: Packed) -> None:
+    change_a_number(packed, 1.0, "static_maps")
+
+
+def a_negative_probability(packed: Packed) -> None:
+    change_a_number(packed, -1.0, "match_map")
+
+
+def a_probability_above_one(packed: Packed) -> None:
+    change_a_number(packed, 1.5, "static_match_map")
+
+
 def no_state(packed: Packed) -> None:
     del packed["state"]
 
 
-def change_a_number(packed: Packed, number: float) -> None:
-    """In the first part of the state that has fractions."""
-    state = ContextMixer.fit([b"a", b"b"], []).state()  # its shapes do not depend on the text
-    name, array = next((name, array) for name, array in state.items() if array.dtype.kind == "f")
-    array.reshape(-1)[3] = number
-    packed["state"][name] = compressed(array)
+def change_a_number(packed: Packed, number: float, name: str = "weights") -> None:
+    state = ContextMixer.fit([b"a", b"b"], [0, 0]).state()  # its shapes do not depend on the text
+    state[name].reshape(-1)[3] = number
+    packed["state"][name] = compressed(state[name])
 
 
 @pytest.mark.parametrize(
@@ -262,6 +301,10 @@ def change_a_number(packed: Packed, number: float) -> None:
         (a_part_too_few, "context_mixing: the state has other parts"),
         (not_a_number, r"context_mixing: .* contains values that no text gives"),
         (far_too_large, r"context_mixing: .* contains values that no text gives"),
+        (a_probability_of_nothing, "context_mixing: maps contains values that no text gives"),
+        (a_certain_probability, "context_mixing: static_maps contains values that no text gives"),
+        (a_negative_probability, "context_mixing: match_map contains values that no text gives"),
+        (a_probability_above_one, "context_mixing: static_match_map contains values that no text gives"),
         (no_state, "is inconsistent"),
     ],
 )

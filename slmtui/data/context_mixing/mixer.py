@@ -58,6 +58,7 @@ SHARE_WITHOUT_STATIC = 0.5
 LEAST = 1e-12  # probability of a token by a network
 STATIC = "static_"  # before the names of what `Static` mixes with, in a state
 ROOM = 1 << 16  # bytes that the text's array grows by
+KNOWS_SUCCESSORS = 3  # the version since which a mixer does, and gives a network a share by the size of the text
 
 FloatArray = NDArray[np.float64]
 
@@ -176,10 +177,10 @@ class ContextMixer:
         of_tokens = np.maximum(network[np.arange(len(text)), text], LEAST)
         return counted.with_network(-np.log(of_tokens), sureness_of(network), self.shares.static)
 
-    def counted(self, tokens: ArrayLike) -> CountedText | None:
-        """What counts as they are say of (n,) tokens, if they were next; None for a mixer without `Static`."""
+    def counted(self, tokens: ArrayLike) -> CountedText:
+        """What counts as they are say of (n,) tokens, if they were next; ValueError from a mixer without `Static`."""
         if self._static is None:
-            return None
+            raise ValueError("this mixer has not learned to predict without learning")
         text = np.asarray(tokens, np.int64)
         with self._lock:
             self._settle()
@@ -240,7 +241,7 @@ class ContextMixer:
         Its counts are counted again.
         """
         text, tree = np.asarray(tokens, np.int64), byte_tree(vocabulary)
-        n_bytes, is_old = n_bytes_of(tree, text), version < VERSION
+        n_bytes, is_old = n_bytes_of(tree, text), version < KNOWS_SUCCESSORS
         if bpe and not is_old:
             tree = with_successors(tree, text)
         arrays = {name: array.copy() for name, array in state.items()}
