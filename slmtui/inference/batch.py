@@ -37,6 +37,9 @@ class Sampling:
     top_p: float = SamplingSection().top_p
 
 
+GREEDY = Sampling(temperature=0.0)
+
+
 @dataclass(frozen=True)
 class Origin:
     """How likely each part of a model found the token that was drawn, before all of them were mixed."""
@@ -63,7 +66,9 @@ class Draw:
     """The next token of each of B rows."""
 
     tokens: Tensor  # (B,) int64
-    probabilities: Tensor  # (B, V): the model's, mixture included, before temperature, top-k and top-p
+    # (B, V): the model's, mixture included, before temperature, top-k and top-p. Where a word was begun, they are those
+    # of the tokens that spell it, which then sum to 1.
+    probabilities: Tensor
     origins: Sequence[Origin] = ()  # of the B tokens, if they are told
 
 

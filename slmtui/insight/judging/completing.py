@@ -33,8 +33,8 @@ from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import Tokenizer
 from slmtui.errors import UserError
-from slmtui.inference.batch import Draw, Sampling
-from slmtui.inference.generation import generate
+from slmtui.inference.batch import GREEDY, Draw
+from slmtui.inference.generation import ROWS_AT_ONCE, generate, rows_at_once
 from slmtui.insight.judging.counts import Estimate, LineCompletions, Usefulness
 from slmtui.insight.judging.line_places import (
     MOST_BYTES,
@@ -44,12 +44,10 @@ from slmtui.insight.judging.line_places import (
     first_line,
     line_places,
 )
+from slmtui.model.copy_head import MIN_PROBABILITY
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import network_alone
 
-ROWS_AT_ONCE = 64
-GREEDY = Sampling(temperature=0.0)
-LEAST_PROBABILITY = 1e-30  # what a float cannot tell from nothing is not infinitely surprising
 FEWEST_PLACES, SLOW_PLACES = 20, 100  # the latter of a model whose counts learn on: some 40 tokens a second
 # Parameters that take part in a token · tokens of a window · places: what two cores do in about a minute.
 MOST_WORK = 4e11
@@ -117,11 +115,8 @@ def _by_model(
             each()
             yield draw
 
-    greedy, rows = (
-        greedily(model),
-        ROWS_AT_ONCE if model.mixture is None else min(ROWS_AT_ONCE, model.mixture.most_rows),
-    )
-    return complete_lines(predict, places, tokenizer, bleu=bleu, rows_at_once=rows)
+    greedy = greedily(model)
+    return complete_lines(predict, places, tokenizer, bleu=bleu, at_once=rows_at_once(model))
 
 
 def greedily(model: GPT) -> Predict:
@@ -152,13 +147,13 @@ def by_counting(ngram: KneserNey) -> Predict:
 
 def complete_lines(
     predict: Predict, places: Sequence[LinePlace], tokenizer: Tokenizer, *, bleu: bool = False,
-    rows_at_once: int = ROWS_AT_ONCE,
+    at_once: int = ROWS_AT_ONCE,
 ) -> LineCompletions:  # fmt: skip
     """What completions by `predict` at these places, at least one, are worth."""
     written: list[str] = []
     chances, ranks = list[float](), list[int]()  # of the token that stands there; rank 0: the likeliest
-    for start in range(0, len(places), rows_at_once):
-        rows = places[start : start + rows_at_once]
+    for start in range(0, len(places), at_once):
+        rows = places[start : start + at_once]
         first, texts = _write(predict, rows, tokenizer)
         written += texts
         tokens = torch.tensor([place.next_token for place in rows], device=first.device)
@@ -167,7 +162,7 @@ def complete_lines(
         ranks += (first > right).sum(dim=1).tolist()
     wanted = [place.rest for place in places]
     pairs = list(zip(written, wanted, strict=True))
-    loss = Estimate.of([-np.log(max(chance, LEAST_PROBABILITY)) for chance in chances])
+    loss = Estimate.of([-np.log(max(chance, MIN_PROBABILITY)) for chance in chances])
     perplexity = float(np.exp(loss.value))
     return LineCompletions(
         exact=Estimate.of([float(text == rest) for text, rest in pairs]),

@@ -17,14 +17,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from slmtui.inference.batch import Sampling
-from slmtui.inference.generation import generate
+from slmtui.inference.batch import GREEDY
+from slmtui.inference.generation import ROWS_AT_ONCE, generate
 from slmtui.insight.judging.counts import Extraction
 from slmtui.model.gpt import GPT
 from slmtui.model.mixture import network_alone
-
-ROWS_AT_ONCE = 64
-GREEDY = Sampling(temperature=0.0)
 
 
 def extract(

@@ -17,8 +17,8 @@ from slmtui.data.ngram import KneserNey
 from slmtui.data.ngram_baseline import fit_ngram
 from slmtui.data.tokenizer import ByteTokenizer
 from slmtui.errors import UserError
+from slmtui.inference import generation
 from slmtui.inference.batch import Draw
-from slmtui.insight.judging import completing
 from slmtui.insight.judging.completing import (
     FEWEST_PLACES,
     SLOW_PLACES,
@@ -157,7 +157,7 @@ def test_completions_do_not_depend_on_the_batch(tmp_path: Path, monkeypatch: pyt
     text = dataset(tmp_path / "corpus", "gpt2-compact")
     model = network(text.tokenizer.n_vocab)
     together = usefulness(model, text, places=30, seed=5)
-    monkeypatch.setattr(completing, "ROWS_AT_ONCE", 7)
+    monkeypatch.setattr(generation, "ROWS_AT_ONCE", 7)
     apart = usefulness(model, text, places=30, seed=5)
     assert together is not None
     assert apart is not None
