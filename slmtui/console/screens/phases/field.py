@@ -130,14 +130,17 @@ class KeyField(Vertical):
         super().__init__()
         self.key, self.width, self.value, self.wrong = key, width, value, ""
         self.set_class(_is_tall(key), "-tall")
+        # Made here, since a field may be told something before it is composed, or when it is about to go.
+        self.editor = self._editor()
+        self._below = Static(self._note(), classes="note", markup=False)
 
     def compose(self) -> ComposeResult:
         name = Static(self.key.name, classes="key", markup=False)
         name.styles.width = self.width
         with Horizontal():
             yield name
-            yield self._editor()
-        yield Static(self._note(), classes="note", markup=False)
+            yield self.editor
+        yield self._below
 
     def load(self, value: str) -> None:
         """Show a value that came from elsewhere."""
@@ -147,32 +150,27 @@ class KeyField(Vertical):
         editor = self.editor
         if isinstance(editor, TextArea):
             editor.load_text(value)
-        elif isinstance(editor, ValueInput | Choices):
+        else:
             editor.value = value
-
-    @property
-    def editor(self) -> Widget:
-        return self.query_one("ValueInput, ValueArea, Choices")
 
     def complain(self, wrong: str) -> None:
         """Say what is wrong, under the help; nothing, if that is empty."""
         if wrong != self.wrong:
             self.wrong = wrong
             self.set_class(bool(wrong), "-wrong")
-            self.query_one(".note", Static).update(self._note())
+            self._below.update(self._note())
 
     @on(Input.Changed)
     @on(TextArea.Changed)
     @on(Choices.Changed)
     def changed(self, event: Message) -> None:
         event.stop()
-        editor = self.editor
-        typed = editor.text if isinstance(editor, TextArea) else getattr(editor, "value", "")
+        typed = self.editor.text if isinstance(self.editor, TextArea) else self.editor.value
         if typed != self.value:  # and not what was loaded
             self.value = typed
             self.post_message(self.Changed(self, typed))
 
-    def _editor(self) -> Widget:
+    def _editor(self) -> ValueInput | ValueArea | Choices:
         default = shown_default(self.key)
         choices = ("true", "false") if self.key.kind == "true or false" else self.key.choices
         if choices:

@@ -108,7 +108,7 @@ class PhaseForm(Vertical):
                 self.focus_field(len(old))
             await fields.remove_children(old)
             fields.scroll_home(animate=False)
-            self.query_one("#about", Static).update(sections()[name])
+            self.query_one("#about", Static).update(sections()[self.section])  # another one was turned to by now, maybe
             self._mark()
 
     async def step_section(self, step: int) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 from textual.pilot import Pilot
@@ -32,6 +33,26 @@ async def test_a_field_changes_its_line_of_the_file_and_nothing_else(project: Pa
         await pilot.press("ctrl+s")
         await until(pilot, lambda: not app.unsaved)
         assert (project / "phases/alpha.toml").read_text() == ALPHA.replace("n_layer = 1 ", "n_layer = 3 ")
+
+
+async def test_a_section_that_is_being_built_is_told_its_mistakes_and_values() -> None:
+    async with console() as (app, pilot):
+        await to_section(app, pilot, "model")
+        form, draft = screen(app).editor.form, screen(app).draft
+        assert draft is not None
+        draft.text = ALPHA.replace("batch_size = 2", 'batch_size = "2x"').replace("max_iters = 20", "max_iters = 30")
+        turning = asyncio.ensure_future(form.show_section("training"))
+        await asyncio.sleep(0)  # its fields are there by now, and have no widgets in them yet
+        form.load(draft.text, draft.problems)
+        await turning
+        wrong = field(app, "batch_size")
+        assert "2x" in text_of(wrong.query_one(".note", Static))
+        steps = field(app, "max_iters").editor
+        assert isinstance(steps, Input)
+        assert steps.value == "30"
+        await form.show_section("model")
+        wrong.complain("")  # one that has gone, too
+        wrong.load("3")
 
 
 async def test_emptying_a_field_and_filling_it_again_keeps_its_comment() -> None:
