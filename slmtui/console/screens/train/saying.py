@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from slmtui.console.key_names import key
+from slmtui.output import visible
 from slmtui.runs.history import RunHistory
 from slmtui.runs.run import ALIVE, State
 from slmtui.training.control import CommandKind
@@ -32,7 +33,7 @@ def steering() -> dict[CommandKind, str]:
     }  # fmt: skip
 
 
-def empty() -> str:
+def empty(why: str = "Nothing is being trained, and no run is watched.") -> str:
     keys = {
         key("train.start", "enter"): "train the project's default phase",
         key("everywhere.switch-mode-phases", "p"): "choose another phase, or change one",
@@ -40,7 +41,12 @@ def empty() -> str:
         key("everywhere.switch-mode-runs", "r"): "watch an earlier run",
     }
     lines = "\n".join(f"  {name:<7} {what}" for name, what in keys.items())
-    return f"Nothing is being trained, and no run is watched.\n\n{lines}"
+    return f"{why}\n\n{lines}"
+
+
+def unreadable(why: str) -> str:
+    """Of the run that is watched. why: what is wrong with its log, and where."""
+    return empty(f"This run's log cannot be read:\n{visible(why)}")
 
 
 def no_sample(history: RunHistory | None) -> str:

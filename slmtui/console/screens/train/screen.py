@@ -33,6 +33,7 @@ from slmtui.console.text.columns import cut
 from slmtui.output import visible
 from slmtui.runs.control import now
 from slmtui.runs.history import RunHistory
+from slmtui.runs.log_reader import LogError
 from slmtui.runs.run import ALIVE, Run, State, newest_runs
 from slmtui.runs.summary import RunSummary
 from slmtui.training.control import LAST_LOOKS, CommandKind
@@ -109,6 +110,7 @@ class TrainScreen(ConsoleScreen):
         self.charts = TrainCharts()
         self._followed: Run | None = None  # the trainer's run that this screen turned to by itself
         self._by_default: Run | None = None  # the newest run, shown because there was nothing else to show
+        self._unreadable: tuple[Run, str] | None = None  # the watched run, if its log cannot be read, and why not
         self._title, self._progress = NewsLine(id="phase-title"), NewsLine(id="progress")
         self._empty = NewsLine(id="empty", grows=True)
         self._verdict = NewsLine(id="verdict", grows=True)
@@ -168,6 +170,9 @@ class TrainScreen(ConsoleScreen):
             return saying.busy(self.host.going_on())
         return ""
 
+    def on_screen_resume(self) -> None:
+        self._unreadable = None
+
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
         self.set_class(self.app.size.height < LEAST_HEIGHT, "-tiny")
@@ -179,19 +184,14 @@ class TrainScreen(ConsoleScreen):
             title, words = self.host.failures.pop(0)
             self.host.push_screen(Message(words, title=title))
         self._choose_run()
+        changed = self._read()
         history = self.history
         if self.has_class("-empty") != (history is None):
             self.toggle_class("-empty")
         if history is None:
             self._set_steerable(False)
-            self._empty.tell(self._preparing() or saying.empty())
-            return
-        try:
-            changed = history.refresh()
-        except ValueError as error:
-            self.host.watched = None
-            self.history = None
-            self.host.push_screen(Message(str(error), title="this run's log cannot be read"))
+            unreadable = saying.unreadable(self._unreadable[1]) if self._unreadable is not None else ""
+            self._empty.tell(self._preparing() or unreadable or saying.empty())
             return
         summary, state = history.summary, history.state()
         doing = self._doing_words(history, state)
@@ -236,12 +236,25 @@ class TrainScreen(ConsoleScreen):
         if nothing and (runs := newest_runs(self.host.checkpoints)):
             living = [run for run in runs if run.name in self.host.living]
             self._by_default = self.host.watched = (living or runs)[0]
-        if self.host.watched is None:
+        if self._unreadable is not None and self._unreadable[0] != self.host.watched:
+            self._unreadable = None
+        if self.host.watched is None or self._unreadable is not None:
             self.history = None
         elif self.history is None or self.history.run != self.host.watched:
             self.history = RunHistory(self.host.watched)
             self.charts.upper.show_all()
             self._stale = True
+
+    def _read(self) -> bool:
+        """Read on in the log of the run; is there news? One that cannot be read is tried again when this screen is seen
+        again."""
+        if self.history is None:
+            return False
+        try:
+            return self.history.refresh()
+        except LogError as error:
+            self._unreadable, self.history = (self.history.run, str(error)), None
+            return False
 
     def _show(self, history: RunHistory, summary: RunSummary) -> None:
         now, evaluations = time.monotonic(), len(history.evaluations)

@@ -41,6 +41,28 @@ async def test_an_empty_project_says_what_to_do_and_enter_trains(make_console: M
         assert not app.screen.has_class("-empty")
 
 
+async def test_a_log_that_cannot_be_read_is_told_once_and_no_dialog_opens(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    whole = finished_run.log_file.read_text()
+    finished_run.log_file.write_text(f"{whole}no event\n")
+    line = whole.count("\n") + 1
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: f"events.jsonl:{line}: not an event" in text_of(app, "#empty"))
+        app.screen.pulse()  # type: ignore[attr-defined]
+        await pilot.pause()
+        assert isinstance(app.screen, TrainScreen)
+        assert "watch an earlier run" in text_of(app, "#empty")
+        finished_run.log_file.write_text(whole)
+        train = app.screen
+        app.switch_mode("data")
+        await until(pilot, lambda: app.current_mode == "data" and app.screen.is_mounted)
+        app.switch_mode("train")
+        await until(pilot, lambda: app.screen is train and "done" in text_of(app, "#phase-title"))
+        assert not train.has_class("-empty")
+
+
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 async def test_a_finished_run_is_shown_whole(
     make_console: MakeConsole, finished_run: Run, until: Until, size: tuple[int, int]
