@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -11,6 +12,7 @@ from textual.widgets._toast import Toast
 
 from slmtui.console.app import Console
 from slmtui.console.dialogs.input import InputDialog, SelectDialog
+from slmtui.console.dialogs.progress import ProgressDialog
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.screens.runs.screen import RunsScreen
@@ -102,3 +104,29 @@ async def test_why_nothing_was_trained_is_read_on_train(make_console: MakeConsol
         assert app.screen.text == "the corpus is empty"
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, Message))
+
+
+@pytest.mark.parametrize("keys", [("f1", "escape"), ("d", "r")], ids=["help is open", "another screen is seen"])
+async def test_a_job_that_ends_where_its_dialog_is_not_on_top_gives_its_result_once_it_is(
+    make_console: MakeConsole, until: Until, keys: tuple[str, str]
+) -> None:
+    app = make_console("runs")
+    async with app.run_test(size=NARROW) as pilot:
+        done, results = threading.Event(), list[object]()
+        app.push_screen(ProgressDialog(lambda *_: done.wait(60), title="a job", about="A job."), results.append)
+        await until(pilot, lambda: isinstance(app.screen, ProgressDialog))
+        working = app.screen
+        leave, come_back = keys
+        if leave == "d":
+            app.switch_mode("data")
+        else:
+            await pilot.press(leave)
+        await until(pilot, lambda: app.screen is not working)
+        above = app.screen
+        done.set()
+        await until(pilot, lambda: all(worker.is_finished for worker in working.workers))
+        await pilot.pause(0.1)
+        assert (results, app.screen) == ([], above)
+        await pilot.press(come_back)
+        await until(pilot, lambda: results == [True])
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))

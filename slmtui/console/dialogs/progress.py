@@ -35,6 +35,7 @@ class ProgressDialog(ModalScreen[Any]):
     def __init__(self, job: Callable[[Say, Stop], object], *, title: str, about: str) -> None:
         super().__init__()
         self.job, self.heading, self.about = job, title, about
+        self._result: list[object] = []  # of the job, once it is done
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
@@ -68,5 +69,12 @@ class ProgressDialog(ModalScreen[Any]):
             self.query_one("#doing", Static).update(visible(words))
 
     def _end(self, result: object) -> None:
-        if self.is_current:
+        """Give the result; where another dialog stands upon this one, such as help, once that is closed."""
+        if self.is_active:
             self.dismiss(result)
+        else:
+            self._result = [result]
+
+    def on_screen_resume(self) -> None:
+        if self._result:
+            self.dismiss(self._result.pop())
