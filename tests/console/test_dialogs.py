@@ -44,6 +44,17 @@ async def test_a_dialog_that_is_late_waits_on_the_screen_that_asked(make_console
         await until(pilot, lambda: answers == ["yes"])
 
 
+@pytest.mark.parametrize("letter", ["l", "h"])
+async def test_each_letter_answers(make_console: MakeConsole, until: Until, letter: str) -> None:
+    app, answers = make_console("runs"), list[str | None]()
+    async with app.run_test(size=NARROW) as pilot:
+        labels = {"stay": "Cancel", "l": "Leave without saving", "h": "Hang up"}
+        app.push_screen(Question("Go on?", labels), answers.append)
+        await until(pilot, lambda: isinstance(app.screen, Question))
+        await pilot.press(letter)
+        await until(pilot, lambda: answers == [letter])
+
+
 @pytest.mark.parametrize(
     "dialog",
     [

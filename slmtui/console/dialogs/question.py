@@ -19,8 +19,8 @@ class Question(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "answer('')", "cancel"),
         Binding("question_mark", "app.help", "help", show=False),
-        Binding("left,h", "app.focus_previous", show=False),
-        Binding("right,l", "app.focus_next", show=False),
+        Binding("left", "app.focus_previous", show=False),  # no letter: each may be an answer's
+        Binding("right", "app.focus_next", show=False),
     ]
 
     def __init__(
