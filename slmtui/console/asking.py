@@ -26,10 +26,15 @@ def ask(run: Run, kind: CommandKind, value: float | None = None, *, twice_undoes
 
     If it was asked for already and has not begun, it is taken back (twice_undoes), or asked for once only.
     """
+    waiting = waits(run, kind)
+    if twice_undoes or not waiting:
+        send(run.control_file, Command(kind, value), take_back=waiting)
+
+
+def waits(run: Run, kind: CommandKind) -> bool:
+    """Was it asked for and has not begun, so that asking once more would take it back? Rates are asked for again."""
     said = now(run.control_file)
-    waits = said is not None and kind != "learning_rate" and said.waits_for(kind)
-    if twice_undoes or not waits:
-        send(run.control_file, Command(kind, value), take_back=waits)
+    return said is not None and kind != "learning_rate" and said.waits_for(kind)
 
 
 def pause_or_resume(run: Run, *, paused: bool) -> CommandKind:
@@ -63,17 +68,19 @@ class LastAsked:
     """What was asked for last at this screen: said until it has begun, and once more when it is done."""
 
     def __init__(self) -> None:
+        self._run: Run | None = None
         self._kind: CommandKind | None = None
         self._shown_since = 0.0
 
-    def note(self, kind: CommandKind) -> None:
-        self._kind, self._shown_since = kind, 0.0
+    def note(self, run: Run | None, kind: CommandKind | None) -> None:
+        """kind: None where what was asked for was taken back."""
+        self._run, self._kind, self._shown_since = run, kind, 0.0
 
-    def words(self, said: Now | None, keys: Mapping[CommandKind, str]) -> str:
-        """What is asked for, by whomever; else what was done of it, for a few seconds."""
+    def words(self, run: Run, said: Now | None, keys: Mapping[CommandKind, str]) -> str:
+        """What a run is asked for, by whomever; else what was done of it, for a few seconds."""
         if waiting := asked_words(said, keys):
             return waiting
-        kind = self._kind
+        kind = self._kind if run == self._run else None
         if kind is None or (said is not None and said.doing):
             return ""
         told = f"{NAMES[kind]} asked for" if said is None else DONE.get(kind, "")

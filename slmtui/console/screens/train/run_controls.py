@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from slmtui.config.phase_file import load_phase
-from slmtui.console.asking import LastAsked, pause_or_resume
+from slmtui.console.asking import LastAsked, pause_or_resume, waits
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.train.queue_dialog import QueueDialog
 from slmtui.errors import UserError
 from slmtui.output import visible
 from slmtui.project import default_phase_file
-from slmtui.runs.control import now
 from slmtui.runs.history import RunHistory
-from slmtui.runs.run import ALIVE, State
+from slmtui.runs.run import ALIVE, Run, State
 from slmtui.training.control import CommandKind
 
 RATE_FACTOR = 1.25  # of one press of + or −
@@ -39,8 +38,14 @@ class RunControls:
         if history is None or self.state not in ALIVE:
             self.screen.notify("nothing is being trained here", severity="warning")
             return False
-        self.asked.note(kind)
-        return self.screen.ask_trainer(history.run, kind, value)
+        return self._ask(history.run, kind, value)
+
+    def _ask(self, run: Run, kind: CommandKind, value: float | None = None, *, twice_undoes: bool = True) -> bool:
+        taken_back = twice_undoes and waits(run, kind)
+        if not self.screen.ask_trainer(run, kind, value, twice_undoes=twice_undoes):
+            return False
+        self.asked.note(run, None if taken_back else kind)
+        return True
 
     def pause_or_resume(self) -> None:
         if (history := self._shown()) is not None:
@@ -52,20 +57,22 @@ class RunControls:
 
     def stop(self) -> None:
         """Ask first; but a stop that waits is taken back at once."""
-        history = self._shown()
-        said = now(history.run.control_file) if history is not None else None
-        if said is not None and said.waits_for("stop"):
+        if (history := self._shown()) is None:
+            return
+        run, trainer = history.run, self.screen.host.trainer
+        if waits(run, "stop"):
             self.ask("stop")
             return
-        trainer = self.screen.host.trainer
-        own = history is not None and trainer.run_now == history.run
-        waiting = trainer.waiting() if own else []
+        waiting = trainer.waiting() if trainer.run_now == run else []
         goes_on = f" {waiting[0]} is next in the queue." if waiting else ""
         question = f"Stop this run and save it? Runs can resume it later.{goes_on}"
 
         def answered(answer: str | None) -> None:
-            if answer == "stop":
-                self.ask("stop")
+            """It is about the run that was shown when it was asked; by now that may be another."""
+            if answer == "stop" and run.is_alive():
+                self._ask(run, "stop", twice_undoes=False)
+            elif answer == "stop":
+                self.screen.notify(visible(f"{run.name} has ended by itself"), severity="warning", markup=False)
 
         dialog = Question(visible(question), {"stop": "Stop and save", "cancel": "Cancel"}, title="stop")
         self.screen.host.push_screen(dialog, answered)

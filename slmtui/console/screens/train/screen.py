@@ -213,8 +213,11 @@ class TrainScreen(ConsoleScreen):
 
     def _doing_words(self, history: RunHistory, state: State) -> tuple[str, str]:
         """What the run's trainer does besides its steps, and what it is asked for."""
-        said = now(history.run.control_file) if state in ALIVE else None
-        return doing_words(said), self.controls.asked.words(said, saying.steering()) if state in ALIVE else ""
+        if state not in ALIVE:
+            self.controls.asked.note(None, None)  # nobody will do it
+            return "", ""
+        said = now(history.run.control_file)
+        return doing_words(said), self.controls.asked.words(history.run, said, saying.steering())
 
     def _preparing(self) -> str:
         """What takes a while before our own trainer's next event; "" for nothing."""

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from textual.widgets import DataTable
 
+from slmtui.console.asking import LastAsked
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.screens.train.screen import TrainScreen
-from slmtui.runs.control import ControlFile
+from slmtui.runs.control import ControlFile, Now
 from slmtui.runs.run import Run, all_runs
 from slmtui.training import events
 from slmtui.training.control import Command
@@ -17,6 +19,7 @@ from slmtui.training.events import Event, to_json
 from tests import written_runs
 from tests.conftest import MakePhase
 from tests.console.conftest import NARROW, WIDE, MakeConsole, Until
+from tests.console.screen_text import toasts
 from tests.console.screens.train.seen import LONG, log_of, said, text_of, train_screen
 
 pytestmark = pytest.mark.usefixtures("keys_do_not_wait_for_the_training")
@@ -114,6 +117,66 @@ async def test_what_is_asked_for_is_said_until_it_is_done_and_can_be_taken_back(
         assert trainer.control.poll() == [Command("checkpoint")]
         await until(pilot, lambda: "checkpoint saved" in title())
     trainer.lock.release()
+
+
+async def test_what_was_taken_back_or_asked_of_another_run_is_not_said_to_be_done(
+    make_console: MakeConsole, project: Path, until: Until
+) -> None:
+    happened = [written_runs.started(phase := written_runs.make_phase()), *written_runs.evaluations([(6.0, 6.1)])]
+    run = written_runs.write_run(project / "checkpoints", "tiny-001", phase, happened)
+    trainer = Trainer(run)
+    trainer.control.tell("")
+    app = make_console("train")
+    async with app.run_test(size=WIDE) as pilot:
+
+        def title() -> str:
+            return text_of(app, "#phase-title")
+
+        await until(pilot, lambda: "tiny-001 · " in title())
+        for key, name in (("k", "checkpoint"), ("e", "evaluation"), ("g", "sample")):
+            await pilot.press(key)
+            await until(pilot, lambda name=name: f"{name} asked for" in title())  # type: ignore[misc]
+            await pilot.press(key)
+            await until(pilot, lambda: "asked for" not in title())
+            assert not re.search("saved|evaluated|drawn", title())
+    trainer.lock.release()
+
+    asked, free = LastAsked(), Now(read=0)
+    asked.note(run, "evaluate")
+    assert asked.words(Run(project / "checkpoints" / "tiny-002"), free, {}) == ""
+    assert asked.words(run, free, {}) == "evaluated"
+
+
+async def test_a_stop_is_about_the_run_that_was_shown_when_it_was_asked(
+    make_console: MakeConsole, project: Path, until: Until
+) -> None:
+    happened = [written_runs.started(phase := written_runs.make_phase()), *written_runs.evaluations([(6.0, 6.1)])]
+    first, second = (
+        written_runs.write_run(project / "checkpoints", name, phase, happened) for name in ("tiny-001", "tiny-002")
+    )
+    trainers = [Trainer(run) for run in (first, second)]
+    app = make_console("train")
+    app.watched = first
+    async with app.run_test(size=WIDE) as pilot:
+        train = train_screen(app)
+
+        async def ask_and_turn_to_the_second() -> None:
+            app.watched = first
+            await until(pilot, lambda: "tiny-001 · " in text_of(app, "#phase-title"))
+            await pilot.press("s")
+            await until(pilot, lambda: isinstance(app.screen, Question))
+            app.watched = second
+            await until(pilot, lambda: train.history is not None and train.history.run == second)
+
+        await ask_and_turn_to_the_second()
+        await pilot.press("s")
+        await until(pilot, lambda: trainers[0].control.poll() == [Command("stop")])
+        await ask_and_turn_to_the_second()
+        trainers[0].lock.release()
+        await pilot.press("s")
+        await until(pilot, lambda: "tiny-001 has ended by itself" in toasts(app))
+        assert trainers[1].control.poll() == []
+    trainers[1].lock.release()
 
 
 async def test_a_stop_goes_on_with_the_queue(make_console: MakeConsole, make_phase: MakePhase, until: Until) -> None:
