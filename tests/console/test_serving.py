@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import sys
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from urllib.error import URLError
@@ -14,7 +16,10 @@ from textual.widgets import Static
 from slmtui.console.app import Console
 from slmtui.console.dialogs.serving import ServingDialog
 from slmtui.console.workers import run_server
+from slmtui.console.workers.run_server import RunServer
+from slmtui.errors import UserError
 from slmtui.runs.cells import find_cell
+from slmtui.runs.run import Run
 from tests.console.screens.complete.page import complete_page
 from tests.console.screens.runs.driver import open_runs
 from tests.console.tiny_runs import tiny_phase, train_tiny, write_corpus
@@ -74,6 +79,54 @@ async def test_a_cell_is_served_from_complete(tmp_path: Path, monkeypatch: pytes
         with urlopen(f"{page.app.server.address}/v1/completions", body) as answer:
             assert json.load(answer)["model"] == "s/01"
         await page.press("x")
+
+
+SLOW_SERVER = """\
+#!{python}
+import os, sys, threading, time
+name, port = sys.argv[5], sys.argv[7]
+with open("started", "a") as started:
+    started.write(f"{{name}} {{port}}\\n")
+threading.Thread(target=lambda: (sys.stdin.read(), os._exit(0)), daemon=True).start()
+while not os.path.exists("loaded"):
+    time.sleep(0.02)
+print(f"http://127.0.0.1:{{port}}/{{name}}", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_what_is_started_last_is_served_and_nothing_is_once_it_was_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "slow-server"
+    program.write_text(SLOW_SERVER.format(python=sys.executable))
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "executable", str(program))
+    server, started = RunServer(), Path("started")
+    first, second = (Run(Path("checkpoints") / name) for name in ("a-001", "b-001"))
+
+    def begin(run: Run) -> Future[None]:
+        before = started.read_text() if started.exists() else ""
+        future = pool.submit(server.start, run)
+        wait_for(lambda: started.exists() and started.read_text() != before, "its process")
+        return future
+
+    with ThreadPoolExecutor(3) as pool:
+        ended = begin(first)
+        server.end()
+        with pytest.raises(UserError, match="was ended"):
+            ended.result(60)
+        assert (started.read_text(), server.run) == ("a-001 8000\n", None)
+        replaced, stays = begin(first), begin(second)
+        with pytest.raises(UserError, match="something else is served"):
+            replaced.result(60)
+        Path("loaded").touch()
+        stays.result(60)
+        assert server.serves(second)
+        assert server.address == "http://127.0.0.1:8000/b-001"
+        assert started.read_text() == "a-001 8000\n" * 2 + "b-001 8000\n"
+        server.end()
 
 
 async def test_a_run_that_cannot_be_served_says_why(tmp_path: Path) -> None:
