@@ -40,7 +40,7 @@ class Choice:
 
     id: int
     text: str
-    p: float  # the model's probability, before temperature, top-k and top-p
+    p: float  # the model's, before temperature, top-k and top-p; where a word was begun, among tokens that spell it
     rank: int  # 1 is the most likely
 
 

@@ -235,7 +235,7 @@ _copying_loss: Callable[..., Tensor] = _CopyingLoss.apply
 
 
 def _match_lengths_at(idx: Tensor, last: Tensor) -> Tensor:
-    """Row `last` (B,) of `match_lengths`: (B, T)."""
+    """How many tokens up to each, (B, T), are those up to `last`, (B,), at most `LONGEST_MATCH`; 0 after it. int32."""
     rows = torch.arange(len(idx), device=idx.device)
     run = torch.ones_like(idx, dtype=torch.bool)
     length = torch.zeros_like(idx, dtype=torch.int32)

@@ -71,7 +71,7 @@ WEIGHING_RATE, LAST_WEIGHING_RATE = 0.015, 0.001  # the same where counts stay a
 
 
 class Tables(NamedTuple):
-    """What is learned. Not how often, but in what proportion: `probability`, `maps` … are of the next bit being 1."""
+    """What is learned. Not how often, but in what proportion: probabilities in `buckets`, `maps` … are of a 1 next."""
 
     # The text read so far, and where in it and in what circumstances the next byte stands.
     text: NDArray[np.uint8]  # (room,)
