@@ -13,6 +13,7 @@ MlpKind = Literal["gelu", "gelu_tanh", "swiglu"]
 TOKENIZER_KINDS: tuple[TokenizerKind, ...] = get_args(TokenizerKind)
 
 SMALLEST_VOCABULARY, LARGEST_VOCABULARY = 257, 16_384  # tokens that are learned
+MOST_HEADS = 64  # of attention, in a block
 UINT16_VALUES = 65_536  # tokens that 16 bits can number
 SHORTEST_COPY = 16  # tokens of GPT-2; what two texts share and is shorter is how a language goes
 GATE_PLACES = 200  # of the validation text where lines are completed for gate.min_characters_saved, at most

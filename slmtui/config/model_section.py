@@ -3,7 +3,7 @@
 from pydantic import Field, StrictBool, ValidationInfo, field_validator
 
 from slmtui.config.fields import Number, SourcePath, Whole, broken_rule
-from slmtui.config.limits import MlpKind, NormKind, PositionKind
+from slmtui.config.limits import MOST_HEADS, MlpKind, NormKind, PositionKind
 from slmtui.config.section import Section
 
 LARGEST_WIDTH = 4096
@@ -13,7 +13,7 @@ class ModelSection(Section):
     """The shape of the model."""
 
     n_layer: Whole = Field(4, ge=1, le=48, description="Transformer blocks.")
-    n_head: Whole = Field(4, ge=1, le=64, description="Attention heads per block.")
+    n_head: Whole = Field(4, ge=1, le=MOST_HEADS, description="Attention heads per block.")
     n_embd: Whole = Field(
         128, ge=1, le=LARGEST_WIDTH, validate_default=True, description="Width; a multiple of n_head."
     )

@@ -3,7 +3,7 @@
 Shapes as in gpt.py: V = n_vocab, C = n_embd, T = block_size.
 """
 
-from slmtui.config.limits import MlpKind, NormKind, PositionKind
+from slmtui.config.limits import MOST_HEADS, MlpKind, NormKind, PositionKind
 
 
 def mlp_width(kind: MlpKind, n_embd: int) -> int:
@@ -12,9 +12,6 @@ def mlp_width(kind: MlpKind, n_embd: int) -> int:
     Rounded up to a multiple of 8, as products like it.
     """
     return 4 * n_embd if kind != "swiglu" else -(-n_embd // 3) * 8
-
-
-MOST_HEADS = 64
 
 
 def n_heads(n_embd: int, width: int) -> int:
