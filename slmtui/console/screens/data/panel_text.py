@@ -10,6 +10,7 @@ from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from slmtui.config.errors import shown
+from slmtui.console.key_names import key
 from slmtui.console.text.columns import cut, cut_left
 from slmtui.console.text.token_rows import label, token_text
 from slmtui.insight.rules.limits import LEAK, MANY_UNSEEN, SERIOUS_LEAK, SOME_UNSEEN
@@ -17,10 +18,30 @@ from slmtui.output import visible
 from slmtui.words import NOTHING, percent, plural
 
 if TYPE_CHECKING:
+    from slmtui.console.screens.data.file_table import FileRow
     from slmtui.console.workers.overview import DataOverview
 
 COPIES_SHOWN = 5
 EIGHTHS = " ▏▎▍▌▋▊▉"
+
+
+def no_text(row: FileRow, found: DataOverview) -> str:
+    """Why there is no text of a file to be seen."""
+    if row.left_out is not None:
+        how = f"\n\n{key('data.take', 'space')}, in the list of files, takes it in" if row.left_out.take_in else ""
+        return f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}"
+    if found.counting:
+        return "This file can be read here\nwhen all of them have been counted."
+    asked = found.phase.data.dataset_size or 0
+    why = {
+        "empty": "there is no text in it.",
+        "copy": "all of it repeats earlier documents,\nwhich data.dedupe leaves out.",
+        "beyond": f"data.dataset_size, {asked:,} GPT-2 tokens,\nends before it.",
+    }.get(row.absent)
+    if why is not None:
+        return f"This file is not in the dataset:\n{why}"
+    notes = "\n".join(found.counted.inspection.notes)
+    return f"There is nothing to train on here:\n{notes}"
 
 
 def holds(found: DataOverview, width: int) -> Content:

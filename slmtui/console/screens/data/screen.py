@@ -36,7 +36,7 @@ from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there
 from slmtui.output import visible
 from slmtui.project import PHASES, project_phases
-from slmtui.words import percent, plural
+from slmtui.words import capitalized, percent, plural
 
 PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "counts",
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
@@ -206,37 +206,25 @@ class DataScreen(ConsoleScreen):
 
     def _show_file_at_cursor(self) -> None:
         row, dataset = self.query_one(FilesTable).row_at_cursor(), self.found.dataset if self.found else None
-        if row is None or self.found is None:
+        if self.found is None:
             return
-        if row.file is not None and dataset is not None:
+        if row is not None and row.file is not None and dataset is not None:
             if self._shown_file != (key := f"{row.name}\n{row.file.train}{row.file.val}{row.file.test}"):
                 self._shown_file = key
                 self._show_file(FileTokens(dataset, row.file))
             return
         self._shown_file = None
-        if row.left_out is not None:
-            how = "\n\nspace, in the list of files, takes it in" if row.left_out.take_in else ""
-            self._show_why(row.name, f"{row.left_out.path}\nis left out: {row.left_out.reason}{how}")
-            return
-        if self.found.counting:
-            self._show_why(row.name, "This file can be read here\nwhen all of them have been counted.")
-            return
-        asked = self.found.phase.data.dataset_size or 0
-        notes = "\n".join(self.found.counted.inspection.notes)
-        why = {
-            "empty": "there is no text in it.",
-            "copy": "all of it repeats earlier documents,\nwhich data.dedupe leaves out.",
-            "beyond": f"data.dataset_size, {asked:,} GPT-2 tokens,\nends before it.",
-        }.get(row.absent)
-        absent, nothing = f"This file is not in the dataset:\n{why}", f"There is nothing to train on here:\n{notes}"
-        self._show_why(row.name, absent if why else nothing)
-
-    def _show_why(self, name: str, why: str) -> None:
-        """Say why there is no text of a file."""
+        why = panel_text.no_text(row, self.found) if row is not None else f"{capitalized(self._no_file())}."
         self.query_one(TokenView).show_message(visible(why))
-        self._reader_title(name)
+        self._reader_title("" if row is None else row.name)
         self.query_one("#token", Static).update("")
         self.query_one("#reader").border_subtitle = ""
+
+    def _no_file(self) -> str:
+        """Why there is no file under the cursor."""
+        if not self.query_one(FilesTable).row_count:
+            return f"no file is like that; {key('data.unfilter', 'esc')} clears the filter"
+        return f"this row stands for several files: {key('data.filter', '/')} filters the list for one of them"
 
     def _show_file(self, file: FileTokens, token: int = 0, repeat: range = range(0)) -> None:
         self._reader_title(file.file.name)
@@ -246,7 +234,8 @@ class DataScreen(ConsoleScreen):
         copies = self.found.near_copies if self.found is not None else None
         like = next((copy for copy in copies.pairs if copy.copy == name), None) if copies is not None else None
         words = f" · {percent(like.similarity)} like {like.of} ({like.of_side})" if like is not None else ""
-        self.query_one("#reader").border_title = Content(visible(f"{name}, as the model sees it{words}"))
+        of = f"{name}, " if name else ""
+        self.query_one("#reader").border_title = Content(visible(f"{of}as the model sees it{words}"))
 
     @on(TokenView.Moved)
     def _describe_token(self) -> None:
@@ -326,8 +315,7 @@ class DataScreen(ConsoleScreen):
         """Take in what is left out, or leave out the file under the cursor: in the phase file that is shown."""
         row, found = self.query_one(FilesTable).row_at_cursor(), self.found
         if row is None or found is None:
-            filters = key("data.filter", "/")
-            self.notify(f"this row stands for several files: {filters} filters the list for one of them", markup=False)
+            self.notify(self._no_file(), markup=False)
             return
         if found.origin.suffix != ".toml":
             save, mark = key("data.save", "n"), key("data.take", "space")

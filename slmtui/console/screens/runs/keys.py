@@ -6,9 +6,9 @@ from textual.binding import Binding, BindingType
 
 NEED_A_RUN = {
     "mark", "resume", "continue", "report", "export", "serve", "complete", "delete", "copy", "pause", "stop", "sort",
-    "turn", "metric", "tag", "note", "baseline", "compare", "archive",
+    "turn", "tag", "note", "baseline", "compare", "archive",
 }  # fmt: skip
-NEED_RUNS = {"means", "columns", "filter", "open_group"}  # or groups of them
+NEED_RUNS = {"means", "metric", "columns", "filter", "open_group"}  # or groups of them
 
 KEYS: list[BindingType] = [
     Binding("space", "mark", "mark", tooltip="draw this run's curve with the others'"),

@@ -20,6 +20,7 @@ from slmtui.console.screens.runs.columns import (
 )
 from slmtui.console.screens.runs.group_list import NEXT, GroupList
 from slmtui.console.screens.runs.run_list import RunList
+from slmtui.console.screens.runs.words import all_archived, none_like_that
 from slmtui.console.ui_state import UIState
 from slmtui.runs.groups import By, RunGroup, group_runs
 from slmtui.runs.index import RunListing
@@ -64,6 +65,12 @@ class RunsPanel(Vertical):
             self._groups = {group.name: group for group in group_runs(kept, self.grouped)}
             self.query_one(GroupList).show(list(self._groups.values()), self.grouped, width)
             self.border_subtitle = "the best mean first"
+
+    def why_empty(self, runs: int, line: FilterLine) -> str:
+        """Why none of so many runs is listed; "" if one is."""
+        if self.query_one(RunList).names:
+            return ""
+        return none_like_that() if line.in_force else all_archived(runs)
 
     def want(self, name: str | None) -> None:
         """Have the cursor go to a run, unless a person moves it before."""

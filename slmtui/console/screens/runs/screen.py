@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from threading import Lock
 from typing import ClassVar
 
 from textual import on, work
@@ -22,10 +23,10 @@ from slmtui.console.key_names import key
 from slmtui.console.screens.runs import words
 from slmtui.console.screens.runs.columns import FIELDS
 from slmtui.console.screens.runs.curves_panel import CurvesPanel
-from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash, names_of
+from slmtui.console.screens.runs.deleting import bring_back_last, delete_runs, empty_the_trash
 from slmtui.console.screens.runs.exporting import export_run
 from slmtui.console.screens.runs.keys import KEYS, NEED_A_RUN, NEED_RUNS
-from slmtui.console.screens.runs.naming import ask_note, ask_steps, ask_tags
+from slmtui.console.screens.runs.naming import Done, archive, ask_note, ask_steps, ask_tags, turn_baseline
 from slmtui.console.screens.runs.reporting import report_on
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.runs.runs_panel import RunsPanel
@@ -40,8 +41,6 @@ from slmtui.runs.control import now
 from slmtui.runs.groups import RunGroup, group_words
 from slmtui.runs.index import RunIndex, RunListing
 from slmtui.runs.run import Run
-from slmtui.runs.summary import doubts_of_baseline
-from slmtui.runs.tags import BASELINE, set_archived, set_tags
 from slmtui.training.control import CommandKind
 from slmtui.words import capitalized
 
@@ -75,6 +74,7 @@ class RunsScreen(ConsoleScreen):
         self._watched: Run | None = None  # when this screen was shown last
         self._index: RunIndex | None = None
         self._looks = Rhythm(LOOK)
+        self._writing = Lock()  # tags: each time said once it stands there
 
     def body(self) -> ComposeResult:
         yield RunsPanel(self.host.ui_state, id="runs-panel")
@@ -176,7 +176,7 @@ class RunsScreen(ConsoleScreen):
             return
         if run is None:
             if self.runs:
-                self.query_one("#about", Static).update(words.none_like_that())
+                self.query_one("#about", Static).update(f"{capitalized(self._none)}.")
                 self.query_one(CurvesPanel).show([self.runs[name] for name in self.marked], self.marked, "")
             return
         said = now(run.run.control_file) if run.alive else None
@@ -187,7 +187,7 @@ class RunsScreen(ConsoleScreen):
 
     def _show_group(self, group: RunGroup | None) -> None:
         """What is known of the group under the cursor, and the curves of its best runs."""
-        none = capitalized(words.no_group(self.panel.grouped))
+        none = f"{capitalized(words.no_group(self._none))}."
         self.query_one("#about", Static).update(visible(none if group is None else group_words(group)))
         runs = [] if group is None else (group.counted or group.runs)[: len(RUN_ROLES)]
         roles = {run.name: role for run, role in zip(runs, RUN_ROLES, strict=False)}
@@ -208,6 +208,10 @@ class RunsScreen(ConsoleScreen):
         """The run under the cursor."""
         return self.runs.get(self.panel.current or "")
 
+    @property
+    def _none(self) -> str:
+        return self.panel.why_empty(len(self.runs), self.query_one(FilterLine))
+
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:  # noqa: ARG002
         if action not in NEED_A_RUN and action not in NEED_RUNS:
             return ""
@@ -215,8 +219,8 @@ class RunsScreen(ConsoleScreen):
             return words.no_runs()
         panel = self.panel
         if action in NEED_RUNS:
-            return words.no_group(panel.grouped) if action == "open_group" and panel.group is None else ""
-        return words.why_not_done(action, self.current) if panel.grouped is None else words.of_one_run()
+            return words.no_group(self._none) if action == "open_group" and panel.group is None else ""
+        return words.why_not_done(action, self.current, self._none) if panel.grouped is None else words.of_one_run()
 
     # ---- keys ----
 
@@ -340,9 +344,7 @@ class RunsScreen(ConsoleScreen):
         if (run := self.current) is None:
             return
         chosen, self.marked = self._chosen(run), {}
-        self._write(partial(set_archived, self.host.checkpoints, [one.name for one in chosen], not run.archived))
-        verb = "is" if len(chosen) == 1 else "are"
-        self._say(f"{names_of(chosen)} {verb} {'in the list again' if run.archived else 'archived'}")
+        self._write(partial(archive, self.host.checkpoints, chosen, not run.archived))
 
     def _chosen(self, run: RunListing) -> list[RunListing]:
         """The marked runs, if there are several; else this one."""
@@ -351,10 +353,7 @@ class RunsScreen(ConsoleScreen):
     def action_baseline(self) -> None:
         """Have the tag that the gate and the command line know name this run, or none if it does already."""
         if run := self.current:
-            named = None if BASELINE in run.tags else run.name
-            self._write(partial(set_tags, self.host.checkpoints, {BASELINE: named}))
-            doubts = f"; but {said}" if named and (said := doubts_of_baseline(run.summary)) else ""
-            self._say(f"{run.name} is {'the' if named else 'no longer the'} baseline{doubts}", wrong=bool(doubts))
+            self._write(partial(turn_baseline, self.host.checkpoints, run))
 
     @work
     async def action_compare(self) -> None:
@@ -368,12 +367,14 @@ class RunsScreen(ConsoleScreen):
             self._write(await ask_note(self.app, run, self.host.checkpoints))
 
     @work(thread=True, group="tags")
-    def _write(self, what: Callable[[], object] | None) -> None:
+    def _write(self, what: Callable[[], Done | None] | None) -> None:
         try:
-            if what is not None:
-                what()
+            with self._writing:
+                done = what() if what is not None else None
         except UserError as error:
-            self.app.call_from_thread(self._say, str(error), wrong=True)
+            done = Done(str(error), wrong=True)
+        if done is not None:
+            self.app.call_from_thread(self._say, done.words, wrong=done.wrong)
 
     @work
     async def action_report(self) -> None:

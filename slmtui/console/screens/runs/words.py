@@ -137,7 +137,13 @@ def steering() -> dict[CommandKind, str]:
 
 
 def none_like_that() -> str:
-    return f"No run is like that; {key('runs.unfilter', 'esc')} clears the filter."
+    return f"no run is like that; {key('runs.unfilter', 'esc')} clears the filter"
+
+
+def all_archived(runs: int) -> str:
+    """Why no run is listed where no filter is in force."""
+    words = f"all {runs} runs are" if runs > 1 else "the only run is"
+    return f"{words} archived; {key('runs.filter', '/')} archived lists {'them' if runs > 1 else 'it'}"
 
 
 def no_runs() -> str:
@@ -150,14 +156,15 @@ def of_one_run() -> str:
     return f"that is done to a run, and these are means: {its_runs} lists the runs of one, {means} goes on to all runs"
 
 
-def no_group(by: str | None) -> str:
-    return "none of these runs belongs to a study" if by == "study" else none_like_that()
+def no_group(none: str) -> str:
+    """none: why no run is listed; "" if some are, none of which is in a group."""
+    return none or "none of these runs belongs to a study"
 
 
-def why_not_done(action: str, run: RunListing | None) -> str:
-    """Why nothing can be done with the run under the cursor, None for no run; "" if it can."""
+def why_not_done(action: str, run: RunListing | None, none: str) -> str:
+    """Why nothing can be done with the run under the cursor, None for no run; "" if it can. none: why there is none."""
     if run is None:
-        return none_like_that()
+        return none
     if action == "resume":
         return why_not_resumed(run) or ""
     return f"{run.name} is not alive ({run.state})" if action in ("pause", "stop") and not run.alive else ""

@@ -158,6 +158,13 @@ async def test_many_files_are_summed_up(project: Path) -> None:
         await pilot.press("G")
         await pilot.pause()
         assert "… and 60 more files" in seen(app)
+        assert "This row stands for several files" in view(app).message
+        await pilot.press("slash", *"nonesuch", "enter")
+        await until(pilot, lambda: "No file is like that; esc clears the filter." in view(app).message)
+        await pilot.press("space")
+        await until(pilot, lambda: "no file is like that; esc clears the filter" in toasts(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: "is like that" not in view(app).message)
 
 
 async def test_space_leaves_a_file_out_and_takes_it_in_again(project: Path) -> None:

@@ -13,7 +13,8 @@ from slmtui.cli import main
 from slmtui.console.dialogs.question import Message
 from slmtui.console.screens.runs.side_by_side import side_by_side
 from slmtui.runs.index import RunIndex
-from slmtui.runs.tags import read_tags, set_tags
+from slmtui.runs.tags import TAGS_FILE, read_tags, set_tags
+from tests.console.screen_text import toasts
 from tests.console.screens.runs.driver import NARROW, open_runs
 from tests.written_runs import BITS, done_run, evaluations, finished, make_phase, started, write_run
 
@@ -45,6 +46,23 @@ async def test_b_has_all_runs_compared_with_this_one_and_tags_it(checkpoints: Pa
         await opened.press("b")
         await opened.until(lambda: "baseline" not in opened.row("a-001"))
         assert read_tags(checkpoints).tags == {}
+
+
+async def test_b_pressed_twice_takes_it_back_however_soon_and_says_what_was_written(checkpoints: Path) -> None:
+    runs_on_two_texts(checkpoints)
+    async with open_runs(checkpoints) as opened:
+        await opened.pilot.press("b", "b")
+        await opened.until(lambda: any("no longer the baseline" in toast for toast in toasts(opened.app)))
+        assert read_tags(checkpoints).tags == {}
+        tags = checkpoints / TAGS_FILE
+        tags.unlink()
+        tags.mkdir()  # which cannot be written
+        before = len(toasts(opened.app))
+        await opened.press("b")
+        await opened.until(lambda: len(toasts(opened.app)) > before)
+        await opened.press("A")
+        await opened.until(lambda: len(toasts(opened.app)) > before + 1)
+        assert all("cannot be written" in toast for toast in toasts(opened.app)[before:])
 
 
 def test_the_command_line_compares_with_the_same_run(checkpoints: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -115,3 +115,7 @@ async def test_archived_runs_are_out_of_the_list_until_the_filter_asks_for_them(
         await opened.until(lambda: opened.names == ["quick-002"])
         await opened.press("escape")
         await opened.until(lambda: opened.names == ["quick-001", "quick-003"])
+        await opened.press("space", "j", "space", "A")
+        await opened.until(lambda: "All 3 runs are archived; / archived lists them." in opened.text("#about"))
+        await opened.press("m")
+        await opened.until(lambda: "All 3 runs are archived" in opened.text("#about"))
