@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
-from slmtui.files import is_there
+from slmtui.files import is_folder, is_there
 from slmtui.inference.model_cache import FileState, file_state
 from slmtui.runs.cells import Cell, ensembles
 from slmtui.runs.run import Run, newest_runs
@@ -22,19 +23,30 @@ def all_models(checkpoints: Path) -> list[ChosenModel]:
         if run in cells:
             found.setdefault(cells[run])
         found |= dict.fromkeys(_checkpoints_of(run))
-    return [*found, *sorted(checkpoints.glob("*.pt"))]
+    return [*found, *_checkpoints_in(checkpoints)]
 
 
 def usual_checkpoint(checkpoints: Path, watched: Run | None) -> Path | None:
     """The best checkpoint of the watched run, else of the newest one that has any; None if there is none at all."""
-    of_watched = [watched.best_file, watched.last_file] if watched is not None else []
-    of_runs = (path for run in newest_runs(checkpoints) for path in _checkpoints_of(run))
-    beside = sorted(checkpoints.glob("*.pt"))
-    return next((path for paths in (of_watched, of_runs, beside) for path in paths if is_there(path)), None)
+    return next(filter(is_there, _candidates(checkpoints, watched)), None)
+
+
+def _candidates(checkpoints: Path, watched: Run | None) -> Iterator[Path]:
+    """Each folder is looked into when it comes to that: a project may have thousands of runs."""
+    if watched is not None:
+        yield from (watched.best_file, watched.last_file)
+    for run in newest_runs(checkpoints):
+        yield from _checkpoints_of(run)
+    yield from _checkpoints_in(checkpoints)
 
 
 def _checkpoints_of(run: Run) -> list[Path]:
-    return sorted(run.folder.glob("*.pt"), key=_kind)
+    return sorted(_checkpoints_in(run.folder), key=_kind)
+
+
+def _checkpoints_in(folder: Path) -> list[Path]:
+    """By name; none where the folder may not be looked into."""
+    return sorted(folder.glob("*.pt")) if is_folder(folder) else []
 
 
 def _kind(path: Path) -> tuple[int, str]:

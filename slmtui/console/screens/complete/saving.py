@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from pathlib import Path
 from typing import TYPE_CHECKING
 
+from slmtui.config.source_path import source_path
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.errors import UserError
 from slmtui.inference.sample_set import add_completion
@@ -34,8 +34,9 @@ async def save_completion(host: Host, panel: CompletionPanel) -> None:
     )  # fmt: skip
     if (typed := await host.push_screen_wait(dialog)) is None:
         return
+    typed = typed.strip()
     try:
-        await to_thread(add_completion, Path(typed), completion)
+        await to_thread(add_completion, source_path(typed), completion)
     except UserError as error:
         host.notify(visible(str(error)), severity="error", markup=False)
         return

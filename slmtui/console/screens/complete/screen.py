@@ -34,6 +34,7 @@ from slmtui.inference.context_file import read_context
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request
 from slmtui.output import visible
+from slmtui.runs.cells import Cell
 from slmtui.runs.run import Run
 
 TEMPERATURES = "complete.temperatures"  # those that are compared, as they were typed
@@ -62,7 +63,7 @@ class CompleteScreen(ConsoleScreen):
         Binding("v", "compare", "versus", tooltip="complete the prompt at several temperatures, one below the other"),
         Binding("ctrl+s", "save", "save", tooltip="save the completion in a sample set, with its prompt"),
         Binding("y", "copy", "copy", tooltip="copy the completion to the clipboard"),
-        Binding("V", "serve", "serve", show=False, tooltip="serve this model, or this cell, to editors, over HTTP"),
+        Binding("V", "serve", "serve", show=False, tooltip="serve this run's best model, or this cell, over HTTP"),
         Binding("right_square_bracket,full_stop,ctrl+t", "panel(1)", "next panel", key_display="]", show=False),
         Binding("left_square_bracket,comma", "panel(-1)", "panel before", show=False),
     ]
@@ -140,6 +141,8 @@ class CompleteScreen(ConsoleScreen):
             return f"this is the only model here: {key('complete.choose', 'o')} chooses others beside it"
         if action in ("edit", "copy", "save") and not panel.count:
             return panel.why_not()
+        if action == "serve" and isinstance(panel.model, Path) and panel.of_run is None:
+            return f"{panel.model.name} is of no run, and only runs are served: {key('runs.serve', 'V')} on Runs"
         return ""
 
     # ---- which checkpoints ----
@@ -282,10 +285,30 @@ class CompleteScreen(ConsoleScreen):
     @on(SamplingFields.Submitted)
     def complete(self) -> None:
         """Complete what is typed with all checkpoints."""
-        if (request := self._asked()) is not None:
-            self.request = request
-            for panel in self.panels:
-                panel.complete(request)
+        if (request := self._asked()) is None:
+            return
+        if self.files:
+            self._read_and_draw(request)
+        else:
+            self._draw(request)
+
+    @work(exclusive=True, group="asked")
+    async def _read_and_draw(self, request: Request) -> None:
+        if (read := await self._reading_first(request)) is not None:
+            self._draw(read)
+
+    def _draw(self, request: Request) -> None:
+        self.request = request
+        for panel in self.panels:
+            panel.complete(request)
+
+    async def _reading_first(self, request: Request) -> Request | None:
+        """With the files that are read before it, of any size; None, as is said, if one cannot be read."""
+        try:
+            return replace(request, before=tuple([await asyncio.to_thread(read_context, path) for path in self.files]))
+        except UserError as error:
+            self.notify(visible(f"{error}; {key('complete.read', 'b')} forgets it"), severity="error", markup=False)
+            return None
 
     def _asked(self) -> Request | None:
         """What is to be completed, and how; None, as is said, if something is wrong with it."""
@@ -296,14 +319,9 @@ class CompleteScreen(ConsoleScreen):
             self.notify("a completion needs something to begin with: type a prompt", severity="warning")
             area.focus()
             return None
-        try:
-            before = tuple(read_context(path) for path in self.files)
-        except UserError as error:
-            self.notify(visible(f"{error}; {key('complete.read', 'b')} forgets it"), severity="error")
-            return None
         area.earlier.add(area.prompt)
         area.select_all()  # what is typed next is another prompt; an arrow goes on with this one
-        return Request(area.prompt, settings, before)
+        return Request(area.prompt, settings)
 
     @work
     async def action_compare(self) -> None:
@@ -311,9 +329,11 @@ class CompleteScreen(ConsoleScreen):
         memory, question = self.host.ui_state, "Complete the prompt at these temperatures, with blanks between:"
         known = memory.text(TEMPERATURES, "0 0.7 1")
         dialog = InputDialog(question, title="temperatures", value=known, wrong=wrong_temperatures)
-        if (typed := await self.app.push_screen_wait(dialog)) is None or (request := self._asked()) is None:
+        if (typed := await self.app.push_screen_wait(dialog)) is None or (asked := self._asked()) is None:
             return
         memory.remember(TEMPERATURES, typed)
+        if (request := await self._reading_first(asked)) is None:
+            return
         self.request = request
         requests = [replace(request, settings=replace(request.settings, temperature=t)) for t in temperatures(typed)]
         for panel in self.panels:
@@ -366,8 +386,9 @@ class CompleteScreen(ConsoleScreen):
         await save_completion(self.host, self.panels[self.current])
 
     def action_serve(self) -> None:
-        model = self.panels[self.current].model
-        self.app.push_screen(ServingDialog(self.host.server, Run(model.parent) if isinstance(model, Path) else model))
+        panel = self.panels[self.current]
+        if (served := panel.model if isinstance(panel.model, Cell) else panel.of_run) is not None:
+            self.app.push_screen(ServingDialog(self.host.server, served))
 
     def action_leave(self) -> None:
         """Stop completing; with nothing to stop, leave the field for the text."""

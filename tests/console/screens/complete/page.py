@@ -64,10 +64,11 @@ class CompletePage:
                    for p in self.screen.panels)  # fmt: skip
 
     async def complete(self, prompt: str) -> None:
+        before = self.screen.request
         self.line.put(prompt)
         self.line.focus()
         await self.press("enter")
-        await self.until(self.done, "the completion")
+        await self.until(lambda: self.screen.request is not before and self.done(), "the completion")
 
     async def set(self, name: str, value: str) -> None:
         self.screen.query_one(f"#set-{name}", SamplingField).value = value

@@ -126,6 +126,9 @@ async def test_no_more_checkpoints_are_marked_than_fit(checkpoints: Path, tmp_pa
             await page.chooser()
             await page.press("G", "enter")
             await page.until(lambda: [panel.name_shown for panel in page.screen.panels] == ["extra.pt"])
+            await page.press("escape", "V")
+            await page.until(lambda: "extra.pt is of no run, and only runs are served" in "\n".join(toasts(page.app)))
+            assert isinstance(page.app.screen, CompleteScreen)
     finally:
         extra.unlink()
 

@@ -199,15 +199,18 @@ async def test_a_prompt_is_compared_at_several_temperatures_one_below_the_other(
         assert page.app.screen.query_one(Input).value == "1.5 0"  # remembered
 
 
-async def test_a_completion_is_saved_in_a_sample_set(checkpoints: Path, tmp_path: Path) -> None:
+async def test_a_completion_is_saved_in_a_sample_set(
+    checkpoints: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     async with complete_page(checkpoints, tmp_path) as page:
         await page.press("escape", "ctrl+s")
         assert "no completion yet" in toasts(page.app)[-1]
         await page.complete("alpha")
-        for name, said in (("nowhere/set.jsonl", "cannot be written"), ("set.jsonl", "saved in /")):
+        for name, said in (("nowhere/set.jsonl", "cannot be written"), ("set.jsonl", "saved in ~/set.jsonl")):
             await page.press("ctrl+s")
             await page.until(lambda: isinstance(page.app.screen, InputDialog), "the question")
-            page.app.screen.query_one(Input).value = str(tmp_path / name)
+            page.app.screen.query_one(Input).value = f" ~/{name} "
             await page.press("enter")
             await page.until(lambda said=said: said in toasts(page.app)[-1], said)
         (line,) = (tmp_path / "set.jsonl").read_text().splitlines()
