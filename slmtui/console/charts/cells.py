@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import unicodedata
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.cells import cell_len
 
 from slmtui.console.charts.palette import Role
 from slmtui.console.charts.raster import SPACE, Cells, over
 
 CellRow = tuple[tuple[str, Role], ...]  # pieces of text, left to right
+FILLER = "\0"  # in the cell after a letter that takes two
+
+
+def laid_out(text: str) -> str:
+    """The text with a letter for each cell that it takes; marks that take none are left out."""
+    if text.isascii():
+        return text
+    sizes = ((char, cell_len(char)) for char in unicodedata.normalize("NFC", text))
+    return "".join(char + FILLER * (size - 1) for char, size in sizes if size)
 
 
 class Drawing:
@@ -28,10 +39,15 @@ class Drawing:
     def put(self, row: int, column: int, text: str, role: Role) -> None:
         """Write text; what does not fit is left out."""
         if 0 <= row < self.height:
-            text = text[max(0, -column) : max(0, self.width - column)]
-            column = max(0, column)
-            self.cells[row, column : column + len(text)] = [ord(char) for char in text]
-            self.roles[row, column : column + len(text)] = role
+            whole = laid_out(text)
+            text = whole[max(0, -column) : max(0, self.width - column)]
+            if text.startswith(FILLER):
+                text = f" {text[1:]}"
+            if text and whole[max(0, -column) + len(text) :].startswith(FILLER):
+                text = f"{text[:-1]} "
+            start, end = max(0, column), max(0, column) + len(text)
+            self.cells[row, start:end] = [ord(char) for char in text]
+            self.roles[row, start:end] = role
 
     def put_line(self, line: Cells, role: Role) -> None:
         """Lay a drawing of the size of the canvas over it."""
@@ -54,6 +70,6 @@ class Drawing:
         at = 0
         for role, same in groupby(roles):
             end = at + len(list(same))
-            pieces.append((text[at:end], role))
+            pieces.append((text[at:end].replace(FILLER, ""), role))
             at = end
         return tuple(pieces)

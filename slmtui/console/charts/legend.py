@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from slmtui.console.charts.cells import Drawing
+from slmtui.console.charts.cells import Drawing, laid_out
 from slmtui.console.charts.palette import Role
 
 _WIDEST = 0.7  # of the canvas, before names go into a second row
@@ -21,7 +21,8 @@ class Entry:
     role: Role
 
     def __len__(self) -> int:
-        return len(self.symbol) + len(self.text) + bool(self.symbol)
+        """In cells."""
+        return len(laid_out(self.symbol)) + len(laid_out(self.text)) + bool(self.symbol)
 
 
 def put_legend(drawing: Drawing, entries: list[Entry], ink: NDArray[np.bool_], *, always: bool = False) -> None:
@@ -50,7 +51,7 @@ def put_legend(drawing: Drawing, entries: list[Entry], ink: NDArray[np.bool_], *
             at += widths[0] - len(entry)
         drawing.put(top + row, at - 1, " " * (len(entry) + 2 if per_row == 1 else widths[column] + 2), "")
         drawing.put(top + row, at, entry.symbol, entry.role)
-        drawing.put(top + row, at + len(entry) - len(entry.text), entry.text, "label")
+        drawing.put(top + row, at + len(entry) - len(laid_out(entry.text)), entry.text, "label")
 
 
 def _widths(entries: list[Entry], rows: int) -> list[int]:

@@ -171,7 +171,8 @@ class Chart(Widget, can_focus=True):
 
     def _strip(self, row: CellRow, palette: Palette) -> Strip:
         base = self.rich_style
-        return Strip([Segment(text, base + style_of(role, palette)) for text, role in row], sum(len(t) for t, _ in row))
+        pieces = [Segment(text, base + style_of(role, palette)) for text, role in row]
+        return Strip(pieces, sum(piece.cell_length for piece in pieces))
 
     def render_line(self, y: int) -> Strip:
         strip = self._strips[y] if y < len(self._strips) else Strip.blank(self.size.width, self.rich_style)

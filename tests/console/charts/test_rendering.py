@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import unicodedata
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from slmtui.console.charts.cells import CellRow
+from slmtui.console.charts.cells import CellRow, Drawing
 from slmtui.console.charts.raster import draw_line
 from slmtui.console.charts.rendering import draw_chart
 from slmtui.console.charts.run_charts import AVERAGED, gap_chart, loss_chart, verdict_bands
@@ -42,6 +44,24 @@ def rows_of(
 
 def roles(rows: list[CellRow]) -> set[str]:
     return {role for row in rows for _, role in row if role}
+
+
+@pytest.mark.parametrize("name", ["模型-001", "e\u0301tude 🚀", "ｗｉｄｅ"])
+@pytest.mark.parametrize("width", [*range(30, 60)])
+def test_a_name_of_wide_letters_leaves_each_row_as_wide_as_the_chart(name: str, width: int) -> None:
+    spec = losses()
+    spec = replace(spec, series=[replace(spec.series[0], name=name), *spec.series[1:]])
+    for cursor in (None, 300.0):
+        rows = text(rows_of(spec, width, 12, cursor=cursor))
+        assert {cell_len(row) for row in rows} == {width}
+    assert width < 50 or any(unicodedata.normalize("NFC", name) in row for row in rows)
+
+
+def test_half_of_a_wide_letter_is_a_blank() -> None:
+    drawing = Drawing(4, 2)
+    drawing.put(0, -1, "模型模", "label")
+    drawing.put(1, 1, "模型", "label")
+    assert text(drawing.rows()) == [" 型 ", " 模 "]
 
 
 def losses(n: int = 500) -> ChartSpec:

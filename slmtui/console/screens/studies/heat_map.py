@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from rich.cells import cell_len
 from rich.style import Style
 from rich.text import Text
 from textual.binding import Binding, BindingType
@@ -93,9 +94,9 @@ class HeatMap(Widget, can_focus=True):
 
     def _widths(self, grid: Grid) -> tuple[int, int, int]:
         """Columns of the labels at the left, of a cell with its frame, and how many cells fit beside each other."""
-        longest = max(map(len, (grid.row_title, *grid.rows)))
+        longest = max(map(cell_len, (grid.row_title, *grid.rows)))
         label = min(longest, MOST_LABEL, max(0, self.size.width - LEAST - 4)) + (1 if longest else 0)
-        width = min(MOST, max(LEAST, *map(len, grid.columns))) + 2
+        width = min(MOST, max(LEAST, *map(cell_len, grid.columns))) + 2
         if label + width * len(grid.columns) > self.size.width:
             width = LEAST + 2
         return label, width, max(1, (self.size.width - label) // width)
