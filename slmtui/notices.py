@@ -32,6 +32,9 @@ OF_SEVERAL = {
 }  # fmt: skip
 
 
+ENDED = {"done": "is done", "stopped": "was stopped", "failed": "has failed"}
+
+
 @dataclass(frozen=True)
 class Notice:
     """What became of a training. folder: of the run; "" where it came to none."""
@@ -61,16 +64,13 @@ def notice_of(run: Run) -> Notice | None:
     )
     bits = summary.judged_bits_per_byte
     best = "" if bits is None else f", best {bits:.2f} bits/byte"
-    words = f"{run.name} {_STATES[state]} at step {summary.step:,}{best}"
+    words = f"{run.name} {ENDED[state]} at step {summary.step:,}{best}"
     return Notice(run.name, state, words, str(run.folder.resolve()))
 
 
 def failed(name: str, message: str, run: Run | None) -> Notice:
     """Of a training that could not begin, or broke off."""
     return Notice(name, "failed", f"{name} has failed: {message}", "" if run is None else str(run.folder.resolve()))
-
-
-_STATES = {"done": "is done", "stopped": "was stopped", "failed": "has failed"}
 
 
 def sequence(words: str, settings: Settings, environment: Mapping[str, str] = os.environ) -> str:

@@ -1,7 +1,7 @@
 """slmtui keys: the keys of the console, with the ids by which they can be changed in keys.toml.
 
 [runs]
-resume = "f5"               in the place of R; where the file is to be is said at the end
+resume = "f5"               in the place of s; where the file is to be is said at the end
 delete = ["x", "ctrl+d"]    several keys do the same
 """
 

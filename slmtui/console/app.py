@@ -36,11 +36,10 @@ from slmtui.console.themes import DARK, THEMES
 from slmtui.console.ui_state import UIState
 from slmtui.errors import UserError
 from slmtui.files import is_folder, is_there, open_to_read
-from slmtui.notices import failed, notice_of, sequence, title_sequence
+from slmtui.notices import ENDED, failed, notice_of, sequence, title_sequence
 from slmtui.output import visible
 from slmtui.project import PHASES
-from slmtui.runs.log_reader import last_event
-from slmtui.runs.run import Run, State, newest_runs
+from slmtui.runs.run import Run, newest_runs
 from slmtui.settings import Settings
 from slmtui.words import capitalized, percent
 
@@ -50,7 +49,6 @@ BUILDING, BLINK = 0.05, 0.005  # seconds without painting at a change of screen:
 
 LIVING = 3.0  # seconds between two looks for runs that other processes train
 OPENING = 1.0  # seconds that a key waits for a screen that is being opened
-ENDED: dict[State, str] = {"done": "is finished", "stopped": "is stopped", "failed": "has failed"}
 
 
 def _screen(mode: str) -> Callable[[], Screen[None]]:
@@ -216,7 +214,7 @@ class Console(Host):
             self.finished.append(run)
             if (notice := notice_of(run)) is not None:
                 self._to_terminal(sequence(notice.words, self.settings))
-            ended = ENDED.get(run.state(last_event(run.log_file)), "has ended")
+            ended = "has ended" if notice is None else ENDED[notice.state]
             self.notify(f"{run.name} {ended}", markup=False)
 
     async def action_switch_mode(self, mode: str) -> None:

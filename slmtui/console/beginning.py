@@ -12,6 +12,7 @@ from slmtui.console.dialogs.progress import ProgressDialog, Say, Stop
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.host import Host
+from slmtui.console.key_names import key
 from slmtui.console.phase_drafts import Drafts, free_name
 from slmtui.console.workers.first_phase import FirstPhase, measured_phase, phase_for_text
 from slmtui.errors import UserError
@@ -88,7 +89,8 @@ async def _do(host: Host, job: partial[FirstPhase], about: str) -> FirstPhase | 
         raise result
     if isinstance(result, Exception):
         host.write_log(result)
-        raise UserError(f"{type(result).__name__}: {result}\n\nThis is a bug in slmtui; ctrl+l has the details.")
+        log = key("everywhere.log", "ctrl+l")
+        raise UserError(f"{type(result).__name__}: {result}\n\nThis is a bug in slmtui; {log} has the details.")
     return result if isinstance(result, FirstPhase) else None
 
 

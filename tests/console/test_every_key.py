@@ -23,7 +23,7 @@ from textual.pilot import Pilot
 
 from slmtui.config.phase_file import dump_phase, load_phase
 from slmtui.config.study import load_study
-from slmtui.console.app import ENDED, Console
+from slmtui.console.app import Console
 from slmtui.console.base import MODES, ConsoleScreen
 from slmtui.console.filtering.line import FilterLine
 from slmtui.console.hints import Hints
@@ -32,6 +32,7 @@ from slmtui.console.keymap import Owned, all_bindings
 from slmtui.console.screens.runs.run_list import RunList
 from slmtui.console.screens.train.view import TrainView
 from slmtui.console.ui_state import UIState
+from slmtui.notices import ENDED
 from slmtui.runs.control import now, send
 from slmtui.runs.run import Run, all_runs
 from slmtui.studies.claims import CLAIMS

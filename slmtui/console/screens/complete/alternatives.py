@@ -10,6 +10,7 @@ from rich.text import Text
 from textual.content import Content
 from textual.widget import Widget
 
+from slmtui.console.key_names import key
 from slmtui.console.screens.complete.token_text import SHADE_NAMES, TokenText, few_colours
 from slmtui.inference.streaming import Choice, Token
 from slmtui.output import visible
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from slmtui.inference.batch import Origin
 
 NAME_WIDTH = (6, 24)  # cells for the tokens' texts, at least and at most
-EMPTY = "Complete a prompt; then, with the focus on its text (esc), ← → go from token to token."
 
 
 def shown(text: str) -> str:
@@ -79,7 +79,9 @@ class Alternatives(Widget):
     def render(self) -> Text:
         quiet = self.get_component_rich_style("choice--quiet", partial=True)
         if self.token is None:
-            return Text(EMPTY, quiet)
+            leave = key("complete.leave", "esc")
+            words = f"Complete a prompt; then, with the focus on its text ({leave}), ← → go from token to token."
+            return Text(words, quiet)
         rows = max(1, self.size.height - 1)
         choices = self.token.choices
         seen = list(choices)

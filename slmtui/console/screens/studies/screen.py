@@ -20,7 +20,7 @@ from slmtui.console.key_names import key
 from slmtui.console.screens.studies.heat_map import HeatMap
 from slmtui.console.screens.studies.lists import StudyList, TrialList
 from slmtui.console.screens.studies.looking import Finder, Finding, StudiesReader, StudyListing
-from slmtui.console.screens.studies.words import NO_FILES, NO_FOLDER, cell_words, no_study, to_open
+from slmtui.console.screens.studies.words import NO_FILES, NO_FOLDER, cell_words, no_study, to_open, why_not_yet
 from slmtui.console.screens.studies.work import StudyWork
 from slmtui.console.workers.rhythm import Rhythm
 from slmtui.errors import UserError
@@ -314,8 +314,7 @@ class StudiesScreen(ConsoleScreen):
         study = self.current if self.is_mounted else None
         if study is None or study.results is None:
             return no_study() if study is None else f"{study.path} has a fault, which stands here: mend it first"
-        other = action in ("start", "stop") and self.training.is_at_work(study) != (action == "stop")
-        return f"the same key is for the other of the two with {study.name}" if other else ""
+        return why_not_yet(study.name, action, at_work=self.training.is_at_work(study))
 
     def hinted(self, action: str) -> bool:
         return action != "pause" or (self.current is not None and self.training.is_at_work(self.current))

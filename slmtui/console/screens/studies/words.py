@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from slmtui.config.limits import LARGEST_SEED
+from slmtui.console.key_names import key
 from slmtui.words import duration, plural
 
 if TYPE_CHECKING:
@@ -159,6 +160,15 @@ def price_words(trials: int, work: float, each: float | None, at_once: int) -> s
 def wrong_seeds(answer: str) -> str:
     good = answer.isascii() and answer.isdigit() and 0 < int(answer[:6]) <= MOST_SEEDS_MORE and len(answer) < 6
     return "" if good else f"a whole number from 1 to {MOST_SEEDS_MORE}"
+
+
+def why_not_yet(name: str, action: str, *, at_work: bool) -> str:
+    """Why a study is neither started once more nor stopped before it is started; "" for what can be done."""
+    if action == "start" and at_work:
+        return f"{name} is being trained already; {key('studies.stop', 's')} saves and stops its trials"
+    if action == "stop" and not at_work:
+        return f"no trial of {name} is running; {key('studies.start', 's')} trains what is missing"
+    return ""
 
 
 def no_study() -> str:

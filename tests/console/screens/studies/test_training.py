@@ -13,6 +13,7 @@ from slmtui.config.phase_file import load_phase
 from slmtui.config.study import load_study
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.question import Question
+from slmtui.console.screens.studies.words import why_not_yet
 from slmtui.runs.run import all_runs
 from slmtui.studies.claims import CLAIMS
 from slmtui.studies.reading import read_results
@@ -154,3 +155,11 @@ async def test_stop_saves_and_start_goes_on(folder: Path, tiny_toml: str) -> Non
         assert process.returncode == 130
         await opened.until(lambda: "stopped" in opened.all_text and "running" not in opened.all_text)
     assert all(run.last_file.exists() for run in all_runs(RUNS))
+
+
+def test_why_a_study_is_neither_started_nor_stopped_names_the_key_of_what_can_be_done() -> None:
+    assert why_not_yet("width", "start", at_work=True) == (
+        "width is being trained already; s saves and stops its trials"
+    )
+    assert why_not_yet("width", "stop", at_work=False) == "no trial of width is running; s trains what is missing"
+    assert why_not_yet("width", "start", at_work=False) == why_not_yet("width", "stop", at_work=True) == ""

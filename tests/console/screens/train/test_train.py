@@ -386,7 +386,7 @@ async def test_a_run_goes_on_behind_a_dialog(make_console: MakeConsole, project:
 
 
 @pytest.mark.parametrize(
-    ("reason", "words"), [("completed", "tiny-001 is finished"), ("stopped", "tiny-001 is stopped")]
+    ("reason", "words"), [("completed", "tiny-001 is done"), ("stopped", "tiny-001 was stopped")]
 )
 async def test_the_notice_at_the_end_says_how_it_ended(
     make_console: MakeConsole, project: Path, until: Until, reason: Reason, words: str
