@@ -65,7 +65,7 @@ async def test_what_cannot_be_done_there_now_is_said(make_console: MakeConsole, 
         (pause,) = [key for key in keys_of("train") if key.binding.action == "pause"]
         await app.go_and_do("train", pause.owner, pause.binding)
         await until(pilot, lambda: app.current_mode == "train")
-        said = "nothing is being trained: enter trains the default phase"
+        said = "nothing is being trained: enter trains phases/tiny.toml"
         await until(pilot, lambda: toasts(app)[-1:] == [said])
 
 
@@ -74,6 +74,6 @@ async def test_a_key_that_has_nothing_to_do_says_why(make_console: MakeConsole, 
     async with app.run_test(size=NARROW, notifications=True) as pilot:
         await until(pilot, lambda: app.screen.has_class("-empty"))
         await pilot.press("space")
-        await until(pilot, lambda: "nothing is being trained: enter trains the default phase" in toasts(app))
+        await until(pilot, lambda: "nothing is being trained: enter trains phases/tiny.toml" in toasts(app))
         await pilot.press("y")
         await until(pilot, lambda: toasts(app)[-1].startswith("no run is shown here yet"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from slmtui.config.phase_file import load_phase
 from slmtui.console.asking import LastAsked, pause_or_resume, waits
@@ -77,17 +78,30 @@ class RunControls:
         dialog = Question(visible(question), {"stop": "Stop and save", "cancel": "Cancel"}, title="stop")
         self.screen.host.push_screen(dialog, answered)
 
+    @property
+    def phase_file(self) -> Path:
+        """Of the phase that was chosen last, or else of the project's default one; UserError if there is none."""
+        return self.screen.host.phase_file or default_phase_file()
+
+    @property
+    def phase_named(self) -> str:
+        """The phase that `start` trains, in words."""
+        try:
+            return visible(str(self.phase_file))
+        except UserError:
+            return "the default phase"
+
     def start(self) -> None:
-        """Train the phase that was chosen last, or the project's default one."""
+        """Train that phase, as it is saved."""
         host = self.screen.host
         try:
-            phase = load_phase(host.phase_file or default_phase_file())
+            phase = load_phase(self.phase_file)
         except UserError as error:
             host.push_screen(Message(str(error), title="no phase to train"))
             return
         host.watched = None
         host.trainer.put(phase)
-        self.screen.notify(f"{phase.name} will be trained")
+        self.screen.notify(visible(f"{phase.name} will be trained"), markup=False)
 
     def show_queue(self) -> None:
         self.screen.host.push_screen(QueueDialog(self.screen.host.trainer))

@@ -33,9 +33,10 @@ def steering() -> dict[CommandKind, str]:
     }  # fmt: skip
 
 
-def empty(why: str = "Nothing is being trained, and no run is watched.") -> str:
+def empty(phase: str, why: str = "Nothing is being trained, and no run is watched.") -> str:
+    """phase: what the key trains that starts one, here and below."""
     keys = {
-        key("train.start", "enter"): "train the project's default phase",
+        key("train.start", "enter"): f"train {phase}",
         key("everywhere.switch-mode-phases", "p"): "choose another phase, or change one",
         key("everywhere.switch-mode-data", "d"): "look at the data first",
         key("everywhere.switch-mode-runs", "r"): "watch an earlier run",
@@ -44,9 +45,9 @@ def empty(why: str = "Nothing is being trained, and no run is watched.") -> str:
     return f"{why}\n\n{lines}"
 
 
-def unreadable(why: str) -> str:
+def unreadable(phase: str, why: str) -> str:
     """Of the run that is watched. why: what is wrong with its log, and where."""
-    return empty(f"This run's log cannot be read:\n{visible(why)}")
+    return empty(phase, f"This run's log cannot be read:\n{visible(why)}")
 
 
 def no_sample(history: RunHistory | None) -> str:
@@ -59,21 +60,33 @@ def no_sample(history: RunHistory | None) -> str:
     return f"no sample yet: {key('train.ask-sample', 'g')} draws one"
 
 
-def no_run() -> str:
+def no_run(phase: str) -> str:
     start, runs = key("train.start", "enter"), key("everywhere.switch-mode-runs", "r")
-    return f"no run is shown here yet: {start} trains the default phase, {runs} lists earlier runs"
+    return f"no run is shown here yet: {start} trains {phase}, {runs} lists earlier runs"
+
+
+def table_is_there(rows: int) -> str:
+    """Why the table of evaluations cannot be given more room. rows: from which on it can."""
+    return f"the evaluations are beside the chart already; from {rows} rows on they can have the room below them, too"
 
 
 def no_curve() -> str:
     return "no step of this run is in its log yet, so there is no curve to see in another way"
 
 
-def nobody_trains(state: State | None, name: str) -> str:
+def unsaved(phase: str) -> str:
+    """Why a phase is not trained from here."""
+    phases, start = key("everywhere.switch-mode-phases", "p"), key("phases.start", "s")
+    return f"{phase} has unsaved changes: {start} on Phases ({phases}) asks what to do with them"
+
+
+def nobody_trains(state: State | None, name: str, phase: str) -> str:
     """Why nothing can be asked of a run."""
+    start = f"{key('train.start', 'enter')} trains {phase}"
     if state is None:
-        return f"nothing is being trained: {key('train.start', 'enter')} trains the default phase"
+        return f"nothing is being trained: {start}"
     resume = f"{key('runs.resume', 's')} on Runs resumes it"
-    on = f"{key('runs.continue', '+')} on Runs trains it on, {key('train.start', 'enter')} the default phase anew"
+    on = f"{key('runs.continue', '+')} on Runs trains it on, {start}"
     return f"{name} is {state}, and nobody trains it: {resume if state in ('stopped', 'crashed') else on}"
 
 
@@ -88,11 +101,11 @@ def busy(going_on: str) -> str:
     return f"{going_on or 'a run is trained already'}: {start} on Phases ({phases}) puts another one into the queue"
 
 
-def no_prompt_offered(state: State | None) -> str:
+def no_prompt_offered(state: State | None, phase: str) -> str:
     talk = key("everywhere.switch-mode-complete", "c")
     if state in ALIVE:
         return f"prompts are offered once this run is over; {talk} talks to its model now"
-    return f"no prompt is offered under this key; {talk} takes your own words" if state else no_run()
+    return f"no prompt is offered under this key; {talk} takes your own words" if state else no_run(phase)
 
 
 def warnings_key() -> str:

@@ -56,7 +56,7 @@ class TrainScreen(ConsoleScreen):
         Binding("plus,equals_sign", "rate(1)", "rate", key_display="+/−", tooltip="raise the learning rate by 1/4"),
         Binding("minus", "rate(-1)", "lower rate", show=False, tooltip="lower the learning rate by 1/5"),
         Binding("k", "ask('checkpoint')", "checkpoint", tooltip="save a checkpoint now"),
-        Binding("enter", "start", "train", show=False, tooltip="train the default phase when nothing is watched"),
+        Binding("enter", "start", "train", show=False, tooltip="train the phase that was chosen last, or the default"),
         Binding("f", "metric", "metric", tooltip="the next metric: loss, gradient norm, learning rate, speed, memory"),
         Binding("y", "log_y", "log-y", tooltip="loss on a logarithmic scale"),
         Binding("m", "smooth", "smooth", tooltip="smooth the training loss; the raw one stays visible"),
@@ -155,19 +155,24 @@ class TrainScreen(ConsoleScreen):
     def why_not(self, action: str, parameters: tuple[object, ...]) -> str:
         state = None if self.history is None else self._state
         if action == "talk" and not (isinstance(parameters[0], int) and parameters[0] <= len(self.talking.prompts)):
-            return saying.no_prompt_offered(state)
+            return saying.no_prompt_offered(state, self.controls.phase_named)
         if action in NEEDS_TRAINER and not self.steerable:
-            return saying.nobody_trains(state, "" if self.history is None else self.history.run.name)
+            name = "" if self.history is None else self.history.run.name
+            return saying.nobody_trains(state, name, self.controls.phase_named)
         if action in NEEDS_TRAINER and self._doing[0] in LAST_LOOKS:
             return saying.steps_are_done(self._doing[0])
         if (action, *parameters) == ("ask", "sample") and self.history is not None and not self.history.has_prompts:
             return saying.no_sample(self.history)
         if action in NEEDS_A_RUN and self.history is None:
-            return saying.no_run()
+            return saying.no_run(self.controls.phase_named)
+        if action == "table" and self.has_class("-wide") and self.has_class("-low"):
+            return saying.table_is_there(self.VERTICAL_BREAKPOINTS[-1][0])
         if action in NEEDS_A_CURVE and self.history is not None and not len(self.history.steps):
             return saying.no_curve()
         if action == "start" and (self.steerable or self.host.trainer.busy):
             return saying.busy(self.host.going_on())
+        if action == "start" and (phase := self.controls.phase_named) in self.host.unsaved:
+            return saying.unsaved(phase)
         return ""
 
     def on_screen_resume(self) -> None:
@@ -176,6 +181,7 @@ class TrainScreen(ConsoleScreen):
     def on_resize(self) -> None:
         self._stale = True  # lines are cut and wrapped to the width
         self.set_class(self.app.size.height < LEAST_HEIGHT, "-tiny")
+        self.refresh_bindings()
 
     # What is shown
 
@@ -190,8 +196,9 @@ class TrainScreen(ConsoleScreen):
             self.toggle_class("-empty")
         if history is None:
             self._set_steerable(False)
-            unreadable = saying.unreadable(self._unreadable[1]) if self._unreadable is not None else ""
-            self._empty.tell(self._preparing() or unreadable or saying.empty())
+            phase = self.controls.phase_named
+            unreadable = saying.unreadable(phase, self._unreadable[1]) if self._unreadable is not None else ""
+            self._empty.tell(self._preparing() or unreadable or saying.empty(phase))
             return
         summary, state = history.summary, history.state()
         doing = self._doing_words(history, state)

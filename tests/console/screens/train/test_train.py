@@ -33,7 +33,12 @@ async def test_an_empty_project_says_what_to_do_and_enter_trains(make_console: M
     app = make_console("train")
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: app.screen.has_class("-empty"))
-        assert "train the project's default phase" in text_of(app, "#empty")
+        assert "train phases/tiny.toml" in text_of(app, "#empty")
+        app.unsaved = ("phases/tiny.toml",)
+        await pilot.press("enter")
+        assert toasts(app)[-1] == "phases/tiny.toml has unsaved changes: s on Phases (p) asks what to do with them"
+        assert not app.trainer.busy
+        app.unsaved = ()
         await pilot.press("enter")
         await until(pilot, lambda: [r for r in all_runs(app.checkpoints) if said(r, events.RunFinished)])
         await until(pilot, lambda: "tiny-001" in text_of(app, "#phase-title"))
@@ -134,6 +139,21 @@ async def test_keys_change_the_view(make_console: MakeConsole, finished_run: Run
         assert len(samples) == 4
         await pilot.press("o")
         await until(pilot, lambda: type(app.screen).__name__ == "Message")
+
+
+async def test_a_table_that_is_there_already_and_cannot_grow_says_so(
+    make_console: MakeConsole, finished_run: Run, until: Until
+) -> None:
+    app = make_console("train")
+    async with app.run_test(size=(120, 24)) as pilot:
+        await until(pilot, lambda: finished_run.name in text_of(app, "#phase-title"))
+        assert app.screen.query_one("#evaluations").display
+        await pilot.press("t")
+        assert "beside the chart already" in toasts(app)[-1]
+        assert not app.screen.has_class("-table")
+        await pilot.resize_terminal(*WIDE)
+        await pilot.press("t")
+        await until(pilot, lambda: app.screen.has_class("-table") and not app.screen.query_one("#lower").display)
 
 
 async def test_a_zoomed_chart_stays_while_the_run_goes_on_and_both_show_the_same_steps(
@@ -385,9 +405,7 @@ async def test_a_run_goes_on_behind_a_dialog(make_console: MakeConsole, project:
         assert isinstance(app.screen, Message)
 
 
-@pytest.mark.parametrize(
-    ("reason", "words"), [("completed", "tiny-001 is done"), ("stopped", "tiny-001 was stopped")]
-)
+@pytest.mark.parametrize(("reason", "words"), [("completed", "tiny-001 is done"), ("stopped", "tiny-001 was stopped")])
 async def test_the_notice_at_the_end_says_how_it_ended(
     make_console: MakeConsole, project: Path, until: Until, reason: Reason, words: str
 ) -> None:
