@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from asyncio import to_thread
-from pathlib import Path
 from typing import ClassVar, Literal
 
 from textual import on, work
@@ -14,26 +13,24 @@ from textual.content import Content
 from textual.events import DescendantFocus
 from textual.widgets import DataTable, Static
 
-from slmtui.config.editing import with_value
-from slmtui.config.schema import keys
 from slmtui.console.base import ConsoleScreen
 from slmtui.console.beginning import begin
-from slmtui.console.dialogs.question import Message, Question
+from slmtui.console.dialogs.question import Message
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.filtering.line import FilterLine
 from slmtui.console.key_names import key
-from slmtui.console.phase_drafts import Draft, Drafts, free_name
 from slmtui.console.screens.data import panel_text
 from slmtui.console.screens.data.file_table import FIELDS, FileRow, FilesTable, file_rows
 from slmtui.console.screens.data.file_tokens import FileTokens
 from slmtui.console.screens.data.numbers_panel import NumbersPanel
 from slmtui.console.screens.data.reader import DataReader, nothing_to_see
+from slmtui.console.screens.data.saving import save_suggestion
 from slmtui.console.screens.data.selecting import change_selection
 from slmtui.console.screens.data.token_view import TokenView
 from slmtui.console.screens.data.token_words import token_words
-from slmtui.console.workers.overview import DataOverview, suggestion_for_here
+from slmtui.console.workers.overview import DataOverview
 from slmtui.errors import UserError
-from slmtui.files import is_folder, is_there
+from slmtui.files import is_folder
 from slmtui.output import visible
 from slmtui.project import PHASES, project_phases
 from slmtui.words import capitalized, percent, plural
@@ -42,7 +39,6 @@ PAGES = {"files": "reading", "text": "reading", "holds": "counts", "frequent": "
          "validation": "meaning", "suggestion": "meaning"}  # fmt: skip
 NEED_DATA = {"again", "see", "next", "save", "repeat", "take", "preview", "read_text", "filter"}  # to be shown
 PREVIEWED = 8_000  # tokens of a document that is shown as plain text
-SUGGESTED = Path("phases/suggested.toml")
 
 
 class DataScreen(ConsoleScreen):
@@ -92,6 +88,7 @@ class DataScreen(ConsoleScreen):
         self._repeat_side: Literal["train", "val"] = "train"
         self._shown_file: str | None = None
         self._rows: list[FileRow] = []
+        self._saving = False  # a suggestion, which may take measuring
 
     def body(self) -> ComposeResult:
         yield Static("", id="where", markup=False)
@@ -339,44 +336,16 @@ class DataScreen(ConsoleScreen):
         if self.found is None or self.found.suggestion is None:
             self.notify("there is no suggestion yet")
             return
-        from slmtui.insight.suggested_file import suggested_toml
-
-        found, suggestion, drafts = self.found, self.found.suggestion, Drafts(SUGGESTED.parent)
-        other = free_name(drafts.folder, SUGGESTED.stem)
-        answer: str | None = "overwrite"
-        if is_there(SUGGESTED):  # asked before anything is measured, while whoever pressed the key is still there
-            answer = await self.host.push_screen_wait(
-                Question(
-                    f"{SUGGESTED} already exists. Overwrite it with the new suggestion?",
-                    {"overwrite": "Overwrite it", "new": f"New file {other}.toml", "cancel": "Cancel"},
-                    title="save the suggestion",
-                    destroys=("overwrite",),
-                )
-            )
-        if answer not in ("overwrite", "new"):
+        if self._saving:
+            self.notify("the suggestion is being saved already")
             return
-        if self.host.trainer.busy:
-            self.notify("how many steps there is time for is not measured while something is trained")
-        else:
-            self.notify("measuring a few steps on this machine …")
-            app = self.host
-            suggestion, _ = await to_thread(suggestion_for_here, found, lambda: app.trainer.busy or not app.is_running)
-        text, there = suggested_toml(suggestion), Draft(SUGGESTED)
-        path, there.text = SUGGESTED, text
+        found, self._saving = self.found, True
         try:
-            if answer == "new":  # with a name of its own, by which its runs are told apart
-                path = drafts.create(other, with_value(text, keys()["phase", "name"], other))
-            elif is_there(SUGGESTED):
-                there.save()
-            else:
-                drafts.create(SUGGESTED.stem, text)
-        except UserError as error:
-            self.host.push_screen(Message(str(error), title="the suggestion could not be saved"))
-            return
-        phases, train = key("everywhere.switch-mode-phases", "p"), key("everywhere.switch-mode-train", "t")
-        start = key("train.start", "enter")
-        self.notify(f"saved as {path}; {phases} shows it; {train}, then {start}, trains it", markup=False)
-        self.reader.open(path)
+            path = await save_suggestion(self.host, found, self.found.suggestion)
+        finally:
+            self._saving = False
+        if path is not None and self.app.current_mode == self.mode and self.reader.origin == found.origin:
+            self.reader.open(path)
 
     @work
     async def action_begin(self) -> None:

@@ -8,6 +8,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static, TextArea
 
@@ -53,9 +54,11 @@ class PhaseEditor(Vertical):
     ]
 
     class Edited(Message):
-        def __init__(self, text: str) -> None:
+        """The text that a person has made of a draft."""
+
+        def __init__(self, draft: Draft, text: str) -> None:
             super().__init__()
-            self.text = text
+            self.draft, self.text = draft, text
 
     def __init__(self) -> None:
         super().__init__(id="editor", classes="panel")
@@ -121,7 +124,7 @@ class PhaseEditor(Vertical):
             self.border_title, self.border_subtitle = "no phase", ""
             problems.display = False
             return
-        self.border_title = visible(f"{draft.path}{' *' if draft.changed else ''}").replace("[", r"\[")
+        self.border_title = Content(visible(f"{draft.path}{' *' if draft.changed else ''}"))
         count = len(draft.problems)
         mistakes = plural(count, "mistake") if count else "valid"
         saved = "not saved" if draft.changed else "saved"
@@ -151,8 +154,10 @@ class PhaseEditor(Vertical):
     @on(PhaseForm.Edited)
     def form_edited(self, event: PhaseForm.Edited) -> None:
         event.stop()
+        if self.draft is None:
+            return
         self._shown = event.text
-        self.post_message(self.Edited(event.text))
+        self.post_message(self.Edited(self.draft, event.text))
 
     @on(TextArea.Changed, "#file")
     def file_edited(self, event: TextArea.Changed) -> None:
@@ -161,7 +166,7 @@ class PhaseEditor(Vertical):
         if self.draft is None or _same(text, self._shown):
             return  # what was loaded
         self._shown = text
-        self.post_message(self.Edited(text))
+        self.post_message(self.Edited(self.draft, text))
 
 
 def _same(text: str, other: str) -> bool:

@@ -63,7 +63,7 @@ class PhasesScreen(ConsoleScreen):
 
     def __init__(self) -> None:
         super().__init__()
-        self.drafts = Drafts()
+        self.drafts, self.editor = Drafts(), PhaseEditor()
         self.inspector = PhaseInspector(self, self._show_known)
         self.marked: list[Path] = []  # to be trained, in this order
         self.other: Path | None = None  # compared with; None: the one before in the list
@@ -81,7 +81,7 @@ class PhasesScreen(ConsoleScreen):
                 yield Static(words, id="nothing", markup=False)
                 yield PhaseList()
                 yield FilterLine(FIELDS, "#phase-list")
-            yield PhaseEditor()
+            yield self.editor
             yield MeaningPanel()
 
     def on_mount(self) -> None:
@@ -97,6 +97,8 @@ class PhasesScreen(ConsoleScreen):
             self.action_begin()
 
     def pulse(self) -> None:
+        if self._beats and self.is_active and self.editor.has_focus_within:
+            self._stay()
         if self._beats % FILE_BEATS == 0 and (self.drafts.look() or self._beats == 0):
             self.refresh_all()
             self._find_facts()
@@ -113,12 +115,14 @@ class PhasesScreen(ConsoleScreen):
         return why_not_done(action, self.draft, bool(self.drafts.paths())) if action in NEED_A_PHASE else ""
 
     @property
-    def editor(self) -> PhaseEditor:
-        return self.query_one(PhaseEditor)
-
-    @property
     def draft(self) -> Draft | None:
-        return self.drafts.by_path.get(self.host.phase_file) if self.host.phase_file is not None else None
+        """What is seen, and what the keys are about."""
+        return self.editor.draft
+
+    def _stay(self) -> None:
+        """Whoever types is not taken to another phase, because work that began on another screen has made it."""
+        if (draft := self.draft) is not None and self.drafts.by_path.get(draft.path) is draft:
+            self.host.phase_file = draft.path
 
     def refresh_all(self) -> None:
         """Show the files as they are now, and the one that is chosen; the first, if none is."""
@@ -131,7 +135,7 @@ class PhasesScreen(ConsoleScreen):
             self.refresh_bindings()
         self.show_list()
         self.query_one(PhaseList).go_to(self.host.phase_file)
-        self.editor.show(self.draft)
+        self.editor.show(self.drafts.by_path.get(self.host.phase_file or Path()))
         self.show_meaning()
 
     def _first(self, paths: Sequence[Path]) -> Path | None:
@@ -201,7 +205,7 @@ class PhasesScreen(ConsoleScreen):
         best, _ = self._best()
         if best is None or best == self.host.phase_file or self.host.ui_state.text("phase", ""):
             return
-        if self.query_one(FilterLine).in_force:
+        if self.query_one(FilterLine).in_force or self.editor.has_focus_within:
             return
         self.host.phase_file = best
         self.refresh_all()
@@ -246,15 +250,13 @@ class PhasesScreen(ConsoleScreen):
         if path is not None and path != self.host.phase_file:
             self.host.phase_file = path
             self.host.ui_state.remember("phase", path.name)
-            self.editor.show(self.draft)
+            self.editor.show(self.drafts.by_path.get(self.host.phase_file or Path()))
             self.show_meaning()
             self._find_facts()
 
     @on(PhaseEditor.Edited)
     def edited(self, event: PhaseEditor.Edited) -> None:
-        if (draft := self.draft) is None:
-            return
-        draft.text = event.text
+        event.draft.text = event.text
         self.editor.say()
         self.show_list()
         self.show_meaning()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,7 @@ class StudyWork:
     def __init__(self, screen: ConsoleScreen) -> None:
         self._screen = screen
         self.started: dict[str, StudyProcess] = {}  # by the study's file
+        self._asking: set[str] = set()  # files of studies that a question is about, or will be
 
     def look(self) -> None:
         """Has a process that was started here ended? If it had something to say, show that."""
@@ -57,6 +59,23 @@ class StudyWork:
 
     async def start(self, study: StudyListing) -> None:
         """Train what is missing, once it was said how many trials that is and how long they take."""
+        await self._once(study, self._start)
+
+    async def add_seeds(self, study: StudyListing) -> None:
+        """Ask how many, say what that means, and write them to the file."""
+        await self._once(study, self._add_seeds)
+
+    async def _once(self, study: StudyListing, ask: Callable[[StudyListing], Awaitable[None]]) -> None:
+        """Ask about a study, unless something is being asked about it already."""
+        if (file := str(study.path)) in self._asking:
+            return
+        self._asking.add(file)
+        try:
+            await ask(study)
+        finally:
+            self._asking.discard(file)
+
+    async def _start(self, study: StudyListing) -> None:
         results = study.results
         assert results is not None
         left = [trial for trial in results.trials if trial.status in ("queued", "stopped")]
@@ -117,8 +136,7 @@ class StudyWork:
         else:
             self._say(f"{study.name} is trained by nobody on this machine; stop it where it was started", wrong=True)
 
-    async def add_seeds(self, study: StudyListing) -> None:
-        """Ask how many, say what that means, and write them to the file."""
+    async def _add_seeds(self, study: StudyListing) -> None:
         results, app = study.results, self._screen.app
         assert results is not None
         at_once = await asyncio.to_thread(_at_once, study)

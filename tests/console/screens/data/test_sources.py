@@ -15,9 +15,12 @@ from slmtui.config.phase_file import load_phase
 from slmtui.console.dialogs.question import Message, Question
 from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.hints import Hints
+from slmtui.console.screens.phases.field import KeyField
+from slmtui.console.screens.phases.screen import PhasesScreen
 from slmtui.console.workers import phase_facts as facts
 from slmtui.console.workers.overview import DataOverview, OverviewCache, find_out
 from slmtui.insight.estimates import NoCounts, Speed
+from tests.console.screen_text import toasts
 from tests.console.screens.data.data_console import (
     PHASE,
     complete,
@@ -133,6 +136,46 @@ async def test_a_suggestion_has_no_more_steps_than_there_is_time_for(
         await until(pilot, lambda: path.exists() and data(app).reader.origin == path and complete(app))
         assert load_phase(path).training.max_iters == 180  # 36 s of 0.2 s each
         assert "as many as this machine makes in 36 s" in path.read_text()
+
+
+async def test_a_suggestion_that_is_ready_while_another_phase_is_typed_in_leaves_that_alone(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready, asked = Event(), list[object]()
+
+    def measure(*_: object) -> tuple[NoCounts, Speed]:
+        asked.append(_)
+        assert ready.wait(60)
+        return NoCounts(""), Speed(0.2, 0.0, "measured")
+
+    monkeypatch.setattr(facts, "measure", measure)
+    mine, suggested = Path("phases/mine.toml"), Path("phases/suggested.toml")
+    mine.write_text(PHASE.replace("alpha", "mine"))
+    async with console() as (app, pilot):
+        app.ui_state.remember("phase", mine.name)
+        app.phase_file = mine
+        await until(pilot, lambda: data(app).reader.origin == mine and complete(app))
+        await pilot.press("n")
+        await until(pilot, lambda: asked)
+        await pilot.press("n")
+        await until(pilot, lambda: "the suggestion is being saved already" in toasts(app))
+        await pilot.press("p")
+        await until(pilot, lambda: isinstance(app.screen, PhasesScreen) and app.screen.draft is not None)
+        phases = app.screen
+        assert isinstance(phases, PhasesScreen)
+        await pilot.press("e")
+        await until(pilot, lambda: phases.editor.has_focus_within)
+        ready.set()
+        await until(pilot, lambda: suggested in phases.drafts.paths())
+        app.phase_file = suggested  # as work does that was begun on another screen
+        await phases.action_show_section("data")
+        phases.editor.form.query_one(KeyField).editor.focus()
+        await pilot.press("x")
+        await until(pilot, lambda: app.unsaved == (str(mine),))
+        await until(pilot, lambda: app.phase_file == mine)
+        assert phases.draft is not None
+        assert (phases.draft.path, phases.draft.changed) == (mine, True)
+        assert phases.drafts[suggested].text == suggested.read_text()
 
 
 async def test_s_saves_a_phase_that_can_be_trained_and_shows_it(project: Path) -> None:

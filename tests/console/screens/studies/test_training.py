@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
+from textual.screen import Screen
 from textual.widgets import Input
 
 from slmtui.config.phase_file import load_phase
@@ -81,6 +82,21 @@ async def test_start_says_what_it_means_and_does_nothing_before_it_is_told_to(fo
         await opened.until(lambda: "18 of 27" in opened.all_text)
         assert re.search(r"9 trials, about .+ at a time\)\?", await asked())
         assert not opened.screen.training.started
+
+
+@pytest.mark.parametrize(("key", "dialog"), [("s", Question), ("plus", InputDialog)])
+async def test_a_key_that_is_pressed_twice_asks_once(folder: Path, key: str, dialog: type[Screen[object]]) -> None:
+    write_study(folder)
+    async with open_studies() as opened:
+        await opened.until(lambda: "0 of 27" in opened.all_text)
+        begin = opened.screen.action_start if key == "s" else opened.screen.action_seeds
+        workers = [begin(), begin()]
+        await opened.until(lambda: isinstance(opened.app.screen, dialog))
+        await opened.until(lambda: workers[1].is_finished)
+        await opened.press("escape")
+        await opened.until(lambda: opened.app.screen is opened.screen and workers[0].is_finished)
+        await opened.press(key)
+        await opened.until(lambda: isinstance(opened.app.screen, dialog))
 
 
 async def test_nothing_that_cannot_be_done_is_done(folder: Path) -> None:
