@@ -13,6 +13,7 @@ from typing import Any
 
 from textual.binding import Binding
 from textual.command import Hit, Hits, Provider
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widget import Widget
 
@@ -62,7 +63,11 @@ class Elsewhere(Provider):
         matcher = self.matcher(query)
         for title, about, command in self._all:
             if (score := matcher.match(title)) > 0:
-                yield Hit(score, matcher.highlight(title), command, text=title, help=about)
+                # Textual would take the brackets in a name for markup.
+                shown = Content(title)
+                for offset in matcher.fuzzy_search.match(query, title)[1]:
+                    shown = shown.stylize(matcher.match_style, offset, offset + 1)
+                yield Hit(score, shown, command, text=title, help=about.replace("[", r"\["))
 
     def _find(self) -> Iterator[tuple[str, str, Callable[[], Any]]]:
         app: Any = self.app

@@ -102,12 +102,12 @@ class Host(App[str]):
 
     def notify(
         self, message: str, *, title: str = "", severity: SeverityLevel = "information", timeout: float | None = None,
-        markup: bool = True,
+        markup: bool = True,  # noqa: ARG002
     ) -> None:  # fmt: skip
-        """A toast, in the bottom line: its title before it."""
+        """A toast, in the bottom line: its title before it. None has markup, as names with brackets stand in many."""
         timeout = self.NOTIFICATION_TIMEOUT if timeout is None else timeout
         words = f"{title}: {message}" if title else message
-        super().notify(words, severity=severity, timeout=timeout, markup=markup)
+        super().notify(words, severity=severity, timeout=timeout, markup=False)
         if self.screen_stack and isinstance(self.screen, ModeScreen):  # none once the console is left
             self.screen.make_room(words, timeout)
 

@@ -8,6 +8,7 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
@@ -41,7 +42,7 @@ class ServingDialog(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = visible(f"serve {self.served_run.name}")
+            box.border_title = Content(visible(f"serve {self.served_run.name}"))
             box.border_subtitle = "x ends it · y copies the address · esc closes"
             yield Static("starting, which takes some seconds …", id="served", markup=False)
 

@@ -85,7 +85,7 @@ class SourceDialog(ModalScreen[Path | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = self.heading
+            box.border_title = Content(self.heading)
             box.border_subtitle = "enter takes it · → into a folder · ← out · / types a path"
             yield SourceOptions(markup=False, compact=True)
             kinds = "a text file" if self.only_files else "a folder, a text file or a phase"

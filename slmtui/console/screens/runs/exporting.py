@@ -12,6 +12,7 @@ from textual import on
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
+from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
@@ -70,7 +71,7 @@ class ExportDialog(ModalScreen[Wanted | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = visible(f"export {self.run_name}")
+            box.border_title = Content(visible(f"export {self.run_name}"))
             box.border_subtitle = "enter exports · tab to the folder · esc cancels"
             yield OptionList(*(Option(choice.words) for choice in CHOICES), markup=False, compact=True)
             yield Static("into a new folder, or an earlier export:", classes="label", markup=False)
