@@ -64,6 +64,7 @@ class Host(App[str]):
         self.trainer = TrainerThread(checkpoints, settings.on_finish)
         self.server = RunServer()
         self.watched: Run | None = None  # what Train shows and Complete talks to
+        self.talk_to: Run | None = None  # whose model was asked for, until Complete shows it
         self.prompt: str | None = None  # to be completed when Complete is seen
         self.phase_file: Path | None = None  # what Phases shows and Data describes
         self.failures: list[tuple[str, str]] = []  # what could not be trained, and why, until it is read on Train
@@ -75,9 +76,9 @@ class Host(App[str]):
         self.watched = run
         self.switch_mode("train")
 
-    def talk(self, run: Run, prompt: str) -> None:
-        """Complete a prompt with a run's model, on Complete."""
-        self.watched, self.prompt = run, prompt
+    def talk(self, run: Run, prompt: str | None = None) -> None:
+        """Talk to a run's model on Complete, whatever was chosen there, and complete a prompt with it."""
+        self.watched, self.talk_to, self.prompt = run, run, prompt
         self.switch_mode("complete")
 
     def train(self, job: Phase | Run) -> None:

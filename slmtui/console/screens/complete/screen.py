@@ -158,7 +158,7 @@ class CompleteScreen(ConsoleScreen):
         self._was_left = self.app.current_mode != "complete"
 
     def pulse(self) -> None:
-        if not self.panels:
+        if not self.panels or self.host.talk_to is not None:
             self._follow()
         for panel in self.panels:
             panel.look_at_file()
@@ -168,17 +168,20 @@ class CompleteScreen(ConsoleScreen):
             self.complete()  # what was chosen on another screen
 
     def _follow(self) -> None:
-        """Talk to the run that is being watched; a choice that was made stays beside it."""
+        """Talk to the run that was asked for, or that is being watched; a choice that was made stays beside it."""
         watched, was = self.host.watched, self._watched
+        asked, self.host.talk_to = self.host.talk_to, None
         self._watched = watched
-        path = usual_checkpoint(self.host.checkpoints, watched)
+        path = usual_checkpoint(self.host.checkpoints, asked or watched)
         self.set_class(path is None, "-nothing")
-        if path is None or (self._chosen and watched == was):
+        if path is None or (self._chosen and watched == was and asked is None):
             return
         shown = [panel.model for panel in self.panels]
-        if path.parent in (model.parent for model in shown if isinstance(model, Path)):
-            return
-        self.show_models([path, *shown][:MOST] if self._chosen else [path])
+        folders = [model.parent if isinstance(model, Path) else None for model in shown]
+        if path.parent not in folders:
+            self.show_models([path, *shown][:MOST] if self._chosen else [path])
+        elif asked is not None:
+            self._go_to(folders.index(path.parent))
 
     def show_models(self, models: Sequence[ChosenModel]) -> None:
         """Put these side by side. Those that are there stay as they are; new ones complete what was completed last."""

@@ -302,8 +302,7 @@ class RunsScreen(ConsoleScreen):
         if not (is_there(run.run.best_file) or is_there(run.run.last_file)):
             self._say(f"{run.name} has no model yet: one is saved at its first evaluation", wrong=True)
             return
-        self.host.watched = run.run
-        self.app.switch_mode("complete")
+        self.host.talk(run.run)
 
     def action_pause(self) -> None:
         if run := self.current:

@@ -11,6 +11,7 @@ from textual.widgets import DataTable, Static
 from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.screen import CompleteScreen
+from slmtui.console.screens.runs.screen import RunsScreen
 from slmtui.inference.batch import Sampling
 from slmtui.inference.generation import complete
 from slmtui.runs.control import send
@@ -52,6 +53,26 @@ async def test_it_talks_to_the_run_that_is_watched(checkpoints: Path, tmp_path: 
         await page.press("escape", "r")
         await page.app.action_switch_mode("complete")
         await page.until(lambda: [p.model for p in page.screen.panels] == [checkpoints / "tiny-001" / "best.pt"])
+
+
+async def test_it_talks_to_the_run_that_was_asked_for_whatever_was_chosen(checkpoints: Path, tmp_path: Path) -> None:
+    first, second = Run(checkpoints / "tiny-001"), Run(checkpoints / "tiny-002")
+    async with complete_page(checkpoints, tmp_path) as page:
+        page.app.watched = first
+        await page.press("escape", "o")
+        await page.chooser()
+        await page.press("enter")
+        await page.until(lambda: isinstance(page.app.screen, CompleteScreen) and len(page.screen.panels) == 2)
+        page.screen.show_models([second.best_file])
+        for prompt in ("alpha", "beta"):
+            page.app.switch_mode("runs")
+            await page.until(lambda: isinstance(page.app.screen, RunsScreen))
+            page.app.talk(first, prompt)
+            await page.until(lambda: isinstance(page.app.screen, CompleteScreen))
+            await page.until(lambda prompt=prompt: page.screen.request and page.screen.request.prompt == prompt)
+            assert [panel.model for panel in page.screen.panels] == [first.best_file, second.best_file]
+            assert page.panel.model == first.best_file
+            page.screen._go_to(1)
 
 
 async def test_there_is_nothing_to_choose_once_all_checkpoints_are_gone(checkpoints: Path, tmp_path: Path) -> None:
