@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import pytest
 from textual.screen import Screen
+from textual.widgets import Button
 from textual.widgets._toast import Toast
 
 from slmtui.console.app import Console
@@ -53,6 +54,39 @@ async def test_each_letter_answers(make_console: MakeConsole, until: Until, lett
         await until(pilot, lambda: isinstance(app.screen, Question))
         await pilot.press(letter)
         await until(pilot, lambda: answers == [letter])
+
+
+async def test_what_is_pressed_twice_closes_one_dialog(make_console: MakeConsole, until: Until) -> None:
+    app, answers = make_console("runs"), list[str | None]()
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        below = Question("And then?", {"no": "No"})
+        for question in (below, Question("Go on?", {"yes": "Yes"})):
+            app.push_screen(question, answers.append)
+            await until(pilot, lambda question=question: app.screen is question and question.focused)  # type: ignore[misc]
+        button = app.screen.query_one("#answer-yes", Button)
+        for _ in range(3):
+            app.screen.post_message(Button.Pressed(button))
+        await until(pilot, lambda: answers == ["yes"])
+        await pilot.pause()
+        assert app.screen is below
+        await pilot.press("n", "escape", "n")
+        await until(pilot, lambda: answers == ["yes", "no"])
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_words_to_read_close_once(make_console: MakeConsole, until: Until) -> None:
+    app = make_console("runs")
+    async with app.run_test(size=NARROW) as pilot:
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        below, above = (Message(words, title=words) for words in ("below", "above"))
+        app.push_screen(below)
+        app.push_screen(above)
+        await until(pilot, lambda: app.screen is above)
+        above.dismiss()
+        above.dismiss()
+        await pilot.pause()
+        assert app.screen is below
 
 
 @pytest.mark.parametrize(

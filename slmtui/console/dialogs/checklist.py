@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from slmtui.console.dialogs.dialog import Dialog
 
-class Checklist(ModalScreen[frozenset[str]]):
+
+class Checklist(Dialog[frozenset[str]]):
     """Space or enter turns a line; escape closes, and gives the keys of those that are wanted."""
 
     DEFAULT_CSS = """

@@ -10,12 +10,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
+from slmtui.console.dialogs.dialog import Dialog
 
-class InputDialog(ModalScreen[str | None]):
+
+class InputDialog(Dialog[str | None]):
     """Ask for a line of text; what `wrong` has to say against it stands below, and enter takes it when that is ""."""
 
     DEFAULT_CSS = """
@@ -48,7 +49,7 @@ class InputDialog(ModalScreen[str | None]):
             self.dismiss(event.value)
 
 
-class SelectDialog(ModalScreen[int | None]):
+class SelectDialog(Dialog[int | None]):
     """Choose one of several; gives its number, from 0."""
 
     DEFAULT_CSS = """

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.output import visible
 
 Say = Callable[[str], None]
@@ -23,7 +23,7 @@ class GivenUp(Exception):
     """Raised by what the job says once nobody waits for it any more."""
 
 
-class ProgressDialog(ModalScreen[Any]):
+class ProgressDialog(Dialog[Any]):
     """Does a job in a thread and gives its result, or the UserError or the fault that ended it; None if it is left.
 
     The job is called with what to tell it is doing, and with a question whether it is to stop.

@@ -9,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
+from slmtui.console.dialogs.dialog import Dialog
 
-class Question(ModalScreen[str | None]):
+
+class Question(Dialog[str | None]):
     """A question with a few answers, each a key of its own; escape gives None."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -55,10 +56,10 @@ class Question(ModalScreen[str | None]):
         self.dismiss((event.button.id or "").removeprefix("answer-"))
 
 
-class Message(ModalScreen[None]):
+class Message(Dialog[None]):
     """Something to read, and any of the usual keys to close it."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,question_mark,i", "app.pop_screen", "close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,q,question_mark,i", "dismiss(None)", "close")]
 
     def __init__(self, text: str, *, title: str) -> None:
         super().__init__()

@@ -9,9 +9,9 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.console.workers.run_server import Health, RunServer
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -25,11 +25,11 @@ VS Code, Neovim and Python: docs/editors.md
 Served until you end it here, or leave the console."""
 
 
-class ServingDialog(ModalScreen[None]):
+class ServingDialog(Dialog[None]):
     """Serves a run or cell, unless it is served already; left, it goes on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,enter,q,v", "app.pop_screen", "close"),
+        Binding("escape,enter,q,v", "dismiss(None)", "close"),
         Binding("x", "end", "end"),
         Binding("y", "copy", "copy"),
         Binding("question_mark", "app.help", "help", show=False),

@@ -11,10 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.text.columns import cut, cut_left, fit
 from slmtui.errors import UserError
@@ -26,7 +26,7 @@ NEXT_START = ("glyphs", "refresh")  # which take effect when the console is star
 NAME_WIDTH, VALUE_WIDTH = 14, 44
 
 
-class SettingsDialog(ModalScreen[None]):
+class SettingsDialog(Dialog[None]):
     """The theme is shown with the rest, though the console remembers it by itself, as it does one from `ctrl+p`."""
 
     DEFAULT_CSS = """

@@ -12,12 +12,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 from textual.worker import get_current_worker
 
 from slmtui.config.source_path import source_path
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.console.dialogs.text_folders import TextFolder, completions, text_below
 from slmtui.console.text.columns import cut_left, fit
 from slmtui.files import is_folder, is_there
@@ -50,7 +50,7 @@ class PathInput(Input):
     ]
 
 
-class SourceDialog(ModalScreen[Path | None]):
+class SourceDialog(Dialog[Path | None]):
     """Gives a path that is offered, a folder or a text file that exists; None if it is left.
 
     offers: by path, what stands in the list. only_files: no folder is given. nearby: where this folder has no text,

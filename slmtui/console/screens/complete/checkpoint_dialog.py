@@ -13,10 +13,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import DataTable
 from textual.worker import get_current_worker
 
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.console.screens.complete.chosen_model import ChosenModel
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -34,7 +34,7 @@ class CheckpointRow:
     training: bool
 
 
-class CheckpointDialog(ModalScreen[list[ChosenModel] | None]):
+class CheckpointDialog(Dialog[list[ChosenModel] | None]):
     """Its result: what was marked, in the order of the list, or else what the cursor is on; None when cancelled."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -13,11 +13,11 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from slmtui.config.source_path import source_path
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.console.dialogs.question import Question
 from slmtui.errors import UserError
 from slmtui.output import visible
@@ -50,7 +50,7 @@ class Wanted:
     folder: Path
 
 
-class ExportDialog(ModalScreen[Wanted | None]):
+class ExportDialog(Dialog[Wanted | None]):
     """Asks for a format and a folder; None if it is left."""
 
     DEFAULT_CSS = """

@@ -8,10 +8,10 @@ from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from slmtui.console.dialogs.dialog import Dialog
 from slmtui.console.dialogs.question import Question
 from slmtui.console.key_names import key
 from slmtui.console.workers.trainer_thread import TrainerThread, name_of
@@ -22,7 +22,7 @@ LOOK = 0.5  # seconds between two looks at whether one has begun
 EMPTY = "Nothing is waiting to be trained."
 
 
-class QueueDialog(ModalScreen[None]):
+class QueueDialog(Dialog[None]):
     DEFAULT_CSS = """
     QueueDialog OptionList { height: auto; max-height: 16; border: none; background: $surface; padding: 0; }
     QueueDialog #queue-keys { color: $quiet; margin-top: 1; }
