@@ -120,10 +120,11 @@ def test_trials_trained_there_leave_the_folders_of_those_trained_here(
         assert started.reference is not None
         assert started.reference.run.startswith(f"{other.name}@")
 
-    timed = make_study(rest="training.max_minutes = 0.0001\n", steps=7)
-    assert processes.run(*command[:-1], "timed", cwd=tmp_path).returncode == 0
-    assert [run.phase().training.max_iters for run in all_runs(tmp_path / "timed")] == [1, 1], "measured there"
-    compare(timed, tmp_path / "timed", tmp_path / "timed-here")
+    make_study(rest="training.max_minutes = 0.0001\n", steps=7)
+    refused = processes.run(*command[:-1], "timed", cwd=tmp_path)
+    assert refused.returncode == 2
+    assert "no step fits into 0.0001 minutes" in refused.stderr, "measured there"
+    assert all_runs(tmp_path / "timed") == []
 
 
 def test_an_address_where_no_scheduler_is(
