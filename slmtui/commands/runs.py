@@ -34,11 +34,18 @@ HEADER = (
 )
 WORDS = {"run", "state", "gate", "tags"}  # columns of words, the others are numbers
 NARROW = (  # given up in this order
-    "counting", "parameters", "tokens", "at step", "time", "decides", "mixed", "static", "b/byte", "static b/byte",
-    "verdict", "test b/byte", "tags", "vs baseline",
+    "counting", "parameters", "tokens", "net b/byte", "at step", "time", "mixed", "static", "static b/byte", "adaptive",
+    "mixed b/byte", "adaptive b/byte", "decides", "test b/byte", "tags", "vs baseline", "verdict",
 )  # fmt: skip
-MIXED = ("mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
-ADAPTIVE = ("static", "static b/byte", "adaptive", "adaptive b/byte", "decides")  # instead, where one learns on
+MIXED = ("net b/byte", "mixed", "mixed b/byte")  # further columns, where a run predicts with a mixture
+ADAPTIVE = (
+    "net b/byte",
+    "static",
+    "static b/byte",
+    "adaptive",
+    "adaptive b/byte",
+    "decides",
+)  # instead, where one learns on
 
 
 @click.command(cls=Job, help=__doc__)
@@ -144,12 +151,12 @@ def cells(run: RunSummary, state: State, *, n_mixed: int) -> tuple[str, ...]:
     plain = (
         run.name, state, f"{run.step:,}/{run.max_iters:,}", f"{run.parameters:,}", f"{run.train_tokens:,}",
         number(run.best_val_loss, ".4f"), number(run.best_step, ","), number(run.gap, "+.2f"), run.verdict or "–",
-        number(run.bits_per_byte, ".2f"), words.duration(run.seconds),
+        number(run.judged_bits_per_byte, ".2f"), words.duration(run.seconds),
     )  # fmt: skip
     if not n_mixed:
         return plain
     mixed = (
-        number(run.best_mixed_loss, ".4f"), number(run.mixed_bits_per_byte, ".2f"),
+        number(run.bits_per_byte, ".2f"), number(run.best_mixed_loss, ".4f"), number(run.mixed_bits_per_byte, ".2f"),
         number(run.best_adaptive_loss, ".4f"), number(run.adaptive_bits_per_byte, ".2f"), run.judged or "–",
     )  # fmt: skip
     return (*plain, *mixed[:n_mixed], number(run.counting, ".4f"))

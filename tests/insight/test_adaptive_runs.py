@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -116,7 +117,10 @@ def test_the_list_of_runs_has_both_and_which_decides(
 ) -> None:
     done_run(tmp_path, "plain-001")
     assert main(["runs", "--checkpoints", str(tmp_path)]) == 0
-    header, both, plain = (line.split() for line in capsys.readouterr().out.splitlines())
+    lines = capsys.readouterr().out.splitlines()
+    shown = dict(zip(*(re.split(" {2,}", line) for line in lines[:2]), strict=True))
+    assert (shown["b/byte"], shown["net b/byte"]) == (f"{3 * BITS:.2f}", f"{4.2 * BITS:.2f}"), "of what decides first"
+    header, both, plain = map(str.split, lines)
     assert header[-8:] == ["static", "static", "b/byte", "adaptive", "adaptive", "b/byte", "decides", "counting"]
     assert both[-6:] == ["3.7000", f"{3.7 * BITS:.2f}", "3.0000", f"{3 * BITS:.2f}", "adaptive", "3.9000"]
     assert plain[-6:] == ["–", "–", "–", "–", "network", "–"]

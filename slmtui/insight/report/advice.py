@@ -73,13 +73,13 @@ def is_leaky(facts: RunFacts) -> bool:
 
 
 def _to_go_on(facts: RunFacts) -> list[Advice]:
-    if facts.run.why_not_resumed(facts.finished) or is_rise(facts):
+    if facts.run.why_not_resumed(facts.finished) or is_rise(facts) or facts.run.is_alive():
         return []
     if facts.best is None:
         return [Advice("Train it up to an evaluation at least.", "Without one, nothing can be said about it.")]
     return [
         Advice(
-            "If it is not alive, go on with it:",
+            "If no other machine trains it, go on with it:",
             f"{facts.max_iters - facts.step:,} of {facts.max_iters:,} steps are still to come, and validation loss had "
             "not begun to rise.",
             command=facts.run.command("--headless", "--resume"),

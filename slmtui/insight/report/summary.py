@@ -62,8 +62,10 @@ def _trained(facts: RunFacts) -> str:
 def _ended(facts: RunFacts) -> str:
     end = facts.finished
     at = f"step {facts.step:,} of {facts.max_iters:,}"
+    if end is None and facts.run.is_alive():
+        return f"It is still being trained, at {at}."
     if end is None:
-        return f"Its log breaks off at {at}: either the run is still alive, or its process was killed."
+        return f"Its log breaks off at {at}: its process was killed, or trains it on another machine."
     took = f"after {duration(end.seconds)}"
     return {
         "completed": f"It went through all {facts.step:,} steps in {duration(end.seconds)}.",
@@ -171,7 +173,7 @@ def after_the_best(facts: RunFacts) -> str:
     assert best is not None
     assert last is not None
     if last is best:
-        return "training ended while it was still improving." if best.step else ""
+        return "training ended while it was still improving." if best.step and facts.finished is not None else ""
     if not is_rise(facts):
         return f"it stayed about the same, {val_loss(last)} at step {last.step:,}."
     if not is_clear_rise(facts.rose_after_best, best.judged_loss):

@@ -92,7 +92,7 @@ def too_few_epochs(trace: RunTrace) -> Evidence | None:
     if too_few_steps(trace) is not None:
         return None  # which says how many steps there should be
     epochs = trace.epochs_at(best.step)
-    return Evidence(values={"steps": best.step, "epochs": epochs}, number=epochs) if epochs < 1 else None
+    return Evidence(values={"epochs": epochs}, number=epochs) if epochs < 1 else None
 
 
 def fall_at_the_end(trace: RunTrace) -> float:
@@ -188,7 +188,7 @@ RULES = (
         code="too_few_epochs", when=END, applies=too_few_epochs, weight=0.45, source=MUENNIGHOFF,
         diagnosis=Diagnosis(
             title="part of the text was never seen",
-            evidence="{steps:,} steps are {epochs:.2f} epochs, and val was best at the end",
+            evidence="val was best when it was last evaluated, after {epochs:.2f} epochs",
             remedy=Advice(
                 f"train for up to {FULL_VALUE} epochs; repeated text is nearly as good as new up to there"
             ),

@@ -242,6 +242,19 @@ def test_the_command_that_goes_on_names_the_folder(tmp_path: Path) -> None:
     assert f"go on with it:</strong> <code>{command}</code>." in to_html(build_report([run]))
 
 
+def test_a_run_that_is_being_trained_has_not_ended(tmp_path: Path) -> None:
+    run = done_run(tmp_path, "phase1-001", [(6.6, 6.6), (3.0, 3.5)], reason=None)
+    lock = run.lock()
+    try:
+        text = markdown(run)
+    finally:
+        lock.release()
+    assert "It is still being trained, at step" in text
+    assert "training ended" not in text
+    assert "--resume" not in text
+    assert "Its log breaks off at step" in markdown(run)
+
+
 def test_runs_on_different_texts_are_never_compared_silently(tmp_path: Path) -> None:
     text = markdown(done_run(tmp_path, "a-001"), done_run(tmp_path, "b-001", val_text="b" * 64))
     head = text.split("## a-001")[0]
