@@ -34,8 +34,8 @@ class DataSection(Section):
     )
     default_excludes: StrictBool = Field(
         True,
-        description="Leave out lock files, installed packages, build outputs, minified and generated code, and files "
-        "of keys or passwords.",
+        description="Leave out lock files, installed packages, build outputs, minified and generated code, files of "
+        "keys or passwords, and what slmtui itself writes.",
     )
     join: Join = Field(
         "documents",

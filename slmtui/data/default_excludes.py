@@ -1,8 +1,8 @@
 """What is left out of a folder unless a person asks for it: what a machine made, and what nobody should learn.
 
-By name, with patterns as in .gitignore, and by what a file begins with. The names are those of GitHub's collection of
-.gitignore files (github.com/github/gitignore), the marks of minified and generated code those of its Linguist
-(lib/linguist/generated.rb).
+By name, with patterns as in .gitignore, by what a file begins with, and what slmtui wrote (own_files.py). The names are
+those of GitHub's collection of .gitignore files (github.com/github/gitignore), the marks of minified and generated code
+those of its Linguist (lib/linguist/generated.rb).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pathspec import GitIgnoreSpec
 
+from slmtui.data.own_files import left_out_as_own
 from slmtui.data.text_file import NotText, read_blocks
 
 PATTERNS = {  # by what they are
@@ -71,11 +72,12 @@ _SECRET_SETTING = re.compile(
 )
 
 
-def left_out_by_name(name: str, include: Sequence[str]) -> str:
+def left_out_by_name(name: str, path: Path, include: Sequence[str]) -> str:
     """Why a file or, with a slash at its end, a folder is left out; "" if it is not, or if a pattern names it."""
     entry = name[name.rstrip("/").rfind("/") + 1 :]  # the folders above it have been asked about before
     if not _ALL.match_file(entry):
-        return ""
+        reason = left_out_as_own(path, is_folder=name.endswith("/"))
+        return "" if reason and any(_names(asked, name.rstrip("/"), entry) for asked in include) else reason
     reason, pattern = next((reason, pattern) for reason, pattern, spec in _SPECS if spec.match_file(entry))
     return "" if any(_names(asked, name.rstrip("/"), pattern) for asked in include) else reason
 

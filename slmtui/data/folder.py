@@ -12,8 +12,8 @@ What is in that folder is still asked about: a hidden file there needs a pattern
 import os
 import re
 import stat
-from collections import deque
-from collections.abc import Iterable, Sequence
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -80,9 +80,20 @@ def find_files(
             pass
     except OSError as error:
         raise DataError(f"{root}: the folder cannot be read: {error.strerror}") from None
-    above = frozenset(_identity(folder.stat()) for folder in (root.resolve(), *root.resolve().parents))
-    search.run(_Folder(root, "", (), above))
+    search.run(_Folder(root, "", (), _above(root)))
     return sorted(search.found), sorted(search.skipped, key=lambda skipped: skipped.path)
+
+
+def find_some_files(root: Path, most: int, wanted: Callable[[], bool]) -> tuple[list[Found], set[str]]:
+    """What find_files finds by its rules alone, but not everything: below a folder of `root`, nothing is listed
+    beyond about `most` files and folders, and nothing at all once it is no longer wanted.
+
+    Returns the files, sorted, and the names of those folders in which there may be more.
+    """
+    search = _Search((), None, True)
+    search.most, search.wanted = most, wanted
+    search.run(_Folder(root, "", (), _above(root)))
+    return sorted(search.found), search.unfinished
 
 
 class _Search:
@@ -96,22 +107,31 @@ class _Search:
         self.seen: dict[tuple[int, int], str] = {}
         self.folders: deque[_Folder] = deque()
         self.links: deque[tuple[_Folder, str]] = deque()
+        self.most: int | None = None  # files and folders that are listed below each folder of the root
+        self.listed: Counter[str] = Counter()
+        self.unfinished: set[str] = set()
+        self.wanted: Callable[[], bool] = lambda: True
 
     def run(self, root: _Folder) -> None:
         self.folders.append(root)
-        while self.folders or self.links:
+        while (self.folders or self.links) and self.wanted():
             if self.folders:
                 self.list_folder(self.folders.popleft())
             else:
                 self.look_at(*self.links.popleft())
 
     def list_folder(self, folder: _Folder) -> None:
+        top = folder.name.partition("/")[0]
+        if self.most is not None and top and self.listed[top] >= self.most:
+            self.unfinished.add(top)
+            return
         try:
             with os.scandir(folder.path) as scan:
                 entries = sorted(scan, key=lambda entry: entry.name)
         except OSError as error:
             self.skip(folder.name, f"the folder cannot be read: {error.strerror}")
             return
+        self.listed[top] += len(entries)
         if self.default_excludes and folder.name and not folder.asked_for and _is_environment(entries):
             self.skip(folder.name.rstrip("/"), "a virtual environment", by_rule=True)
             return
@@ -162,7 +182,9 @@ class _Search:
             return "hidden"
         if _ignored(folder.ignores, name):
             return "ignored by .gitignore"
-        return left_out_by_name(name, self.included) if self.default_excludes else ""
+        if not self.default_excludes:
+            return ""
+        return left_out_by_name(name, folder.path / name.removeprefix(folder.name).rstrip("/"), self.included)
 
     def with_gitignore(self, folder: _Folder) -> _Folder:
         """The folder, with its own .gitignore, if it has one, added to those above it."""
@@ -212,6 +234,10 @@ def _own_verdict(spec: GitIgnoreSpec, name: str) -> bool | None:
             if slash is None or found.match.end(_NAMED) == len(name):
                 return pattern.include
     return None
+
+
+def _above(root: Path) -> frozenset[tuple[int, int]]:
+    return frozenset(_identity(folder.stat()) for folder in (root.resolve(), *root.resolve().parents))
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

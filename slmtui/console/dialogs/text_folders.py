@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slmtui.config.source_path import source_path
+from slmtui.data.folder import find_some_files
 from slmtui.files import open_to_read
 
 MOST_LOOKED_AT = 2_000  # files and folders below one folder; beyond that its numbers are "at least"
@@ -28,20 +29,29 @@ class TextFolder:
 
 
 def text_below(parent: Path, wanted: Callable[[], bool]) -> Iterator[TextFolder]:
-    """The folder itself, its subfolders with text, then its text files; what is hidden is left out.
+    """The folder itself, its subfolders with text, then its text files; what a training leaves out by a rule is, too.
 
     Ends early when it is no longer wanted. Raises OSError if the folder cannot be listed.
     """
-    folders, files = _entries(parent)
-    texts = [TextFolder(path, path.name, 1, size) for path in files if (size := text_size(path))]
-    found: list[TextFolder] = []
-    for path in folders:
+    with os.scandir(parent):
+        pass
+    found, unfinished = find_some_files(parent, MOST_LOOKED_AT, wanted)
+    folders: dict[str, list[int]] = {}  # the bytes of each text file below each
+    texts: list[TextFolder] = []
+    for _, path in found:
         if not wanted():
             return
-        below = _count(path, wanted)
-        if below.files:
-            found.append(below)
-    here = [*found, *texts]
+        if size := text_size(path):
+            first, *below = path.relative_to(parent).parts
+            if below:
+                folders.setdefault(first, []).append(size)
+            else:
+                texts.append(TextFolder(path, first, 1, size))
+    here = [
+        TextFolder(parent / name, f"{name}/", len(sizes), sum(sizes), at_least=name in unfinished)
+        for name, sizes in sorted(folders.items())
+    ]
+    here += texts
     if here:
         yield TextFolder(
             parent, "all of it",
@@ -97,19 +107,3 @@ def _entries(folder: Path, *, hidden: bool = False) -> tuple[list[Path], list[Pa
             elif stat.S_ISREG(mode):
                 files.append(folder / entry.name)
     return sorted(folders), sorted(files)
-
-
-def _count(folder: Path, wanted: Callable[[], bool]) -> TextFolder:
-    """The text files below a folder; links to folders are not followed, which may lead in a circle."""
-    waiting, looked_at, n_files, n_bytes = [folder], 0, 0, 0
-    while waiting and looked_at < MOST_LOOKED_AT and wanted():
-        try:
-            folders, files = _entries(waiting.pop())
-        except OSError:
-            continue
-        looked_at += len(folders) + len(files)
-        waiting += [path for path in folders if not path.is_symlink()]
-        for path in files:
-            if size := text_size(path):
-                n_files, n_bytes = n_files + 1, n_bytes + size
-    return TextFolder(folder, f"{folder.name}/", n_files, n_bytes, at_least=bool(waiting))
