@@ -15,22 +15,21 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Input, Static, TextArea
 
 from slmtui.console.base import ConsoleScreen
-from slmtui.console.dialogs.input import InputDialog, SelectDialog
+from slmtui.console.dialogs.input import InputDialog
 from slmtui.console.dialogs.serving import ServingDialog
-from slmtui.console.dialogs.source import SourceDialog
 from slmtui.console.key_names import key
 from slmtui.console.screens.complete.alternatives import Alternatives
 from slmtui.console.screens.complete.checkpoint_dialog import MOST, CheckpointDialog
 from slmtui.console.screens.complete.chosen_model import ChosenModel, all_models, model_state, usual_checkpoint
 from slmtui.console.screens.complete.completion_panel import CompletionPanel
 from slmtui.console.screens.complete.completion_worker import CompletionContext, read_model
+from slmtui.console.screens.complete.files_before import FilesBefore
 from slmtui.console.screens.complete.prompt_area import PromptArea
 from slmtui.console.screens.complete.prompt_history import PromptHistory
 from slmtui.console.screens.complete.review import TrainingTexts
 from slmtui.console.screens.complete.sampling_fields import SamplingFields, temperatures, wrong_temperatures
 from slmtui.console.screens.complete.saving import save_completion
 from slmtui.errors import UserError
-from slmtui.inference.context_file import read_context
 from slmtui.inference.model_cache import ModelCache
 from slmtui.inference.streaming import Request
 from slmtui.output import visible
@@ -73,7 +72,6 @@ class CompleteScreen(ConsoleScreen):
     #panels { height: 1fr; }
     #panels CompletionPanel.-current { border: round $accent 60%; }
     #panels CompletionPanel:focus-within { border: round $accent; }
-    #context { height: 1; color: $quiet; padding: 0 1; display: none; }
     #prompt-row { height: auto; margin-top: 1; }
     CompleteScreen.-low #prompt-row { margin-top: 0; }
     CompleteScreen.-low #prompt-row PromptArea { max-height: 6; }
@@ -91,7 +89,7 @@ class CompleteScreen(ConsoleScreen):
             yield Horizontal(id="panels")
             yield Alternatives(id="alternatives")
             yield SamplingFields(self.host.ui_state, id="sampling")
-            yield Static("", id="context", markup=False)
+            yield FilesBefore(id="context")
             with Horizontal(id="prompt-row"):
                 yield Static("›", markup=False)
                 yield PromptArea(PromptHistory(self.host.checkpoints / HISTORY), id="prompt")
@@ -110,7 +108,6 @@ class CompleteScreen(ConsoleScreen):
         self.panels: list[CompletionPanel] = []
         self.current = 0  # the panel that the keys and the probabilities are about
         self.request: Request | None = None  # the newest
-        self.files: list[Path] = []  # read before each prompt
         self._chosen = False  # by a person: not to be replaced by what is usual
         self._watched: Run | None = None
         self._was_left = False  # for another screen, and not for a dialog above this one
@@ -290,7 +287,7 @@ class CompleteScreen(ConsoleScreen):
         """Complete what is typed with all checkpoints."""
         if (request := self._asked()) is None:
             return
-        if self.files:
+        if self.query_one(FilesBefore).files:
             self._read_and_draw(request)
         else:
             self._draw(request)
@@ -306,9 +303,9 @@ class CompleteScreen(ConsoleScreen):
             panel.complete(request)
 
     async def _reading_first(self, request: Request) -> Request | None:
-        """With the files that are read before it, of any size; None, as is said, if one cannot be read."""
+        """With the files that are read before it; None, as is said, if one cannot be read."""
         try:
-            return replace(request, before=tuple([await asyncio.to_thread(read_context, path) for path in self.files]))
+            return await self.query_one(FilesBefore).put_before(request)
         except UserError as error:
             self.notify(visible(f"{error}; {key('complete.read', 'b')} forgets it"), severity="error", markup=False)
             return None
@@ -344,23 +341,7 @@ class CompleteScreen(ConsoleScreen):
 
     @work
     async def action_read(self) -> None:
-        """Add a file to those that are read before the prompt, or forget one."""
-        names = ["read another file", *(f"forget {visible(str(path))}" for path in self.files)]
-        chosen: int | None = 0
-        if self.files:
-            chosen = await self.host.push_screen_wait(SelectDialog(names, title="read before the prompt"))
-        if chosen is None:
-            return
-        if chosen:
-            del self.files[chosen - 1]
-        else:
-            path = await self.host.push_screen_wait(SourceDialog("read before the prompt", only_files=True))
-            if path is None:
-                return
-            self.files.append(path)
-        shown = self.query_one("#context", Static)
-        shown.display = bool(self.files)
-        shown.update(visible(f"reads first: {', '.join(map(str, self.files))}"))
+        await self.query_one(FilesBefore).change(self.host)
 
     def action_edit(self) -> None:
         """Prompt and completion become the prompt, to be changed and completed further."""
