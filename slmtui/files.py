@@ -72,6 +72,14 @@ def is_folder(path: Path) -> bool:
         return False
 
 
+def is_file(path: Path) -> bool:
+    """Whether the path leads to a regular file; False, too, where the system will not say, as above."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def not_a_file(path: Path) -> OSError:
     """What stands there can neither be read nor replaced as a file."""
     return OSError(errno.EINVAL, "neither a file nor a folder", str(path))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from slmtui.files import is_file
 from slmtui.project import DEFAULT_CHECKPOINTS
 
 RUN = "a run of slmtui"
@@ -28,12 +29,12 @@ def left_out_as_own(path: Path, *, is_folder: bool) -> str:
         return RUN if _is_run(path) else ""
     if _BESIDE_RUNS.fullmatch(path.name) and _holds_runs(path.parent):
         return BESIDE_RUNS
-    return PHASE_OR_STUDY if path.suffix == ".toml" and path.is_file() and _is_phase_or_study(path) else ""
+    return PHASE_OR_STUDY if path.suffix == ".toml" and is_file(path) and _is_phase_or_study(path) else ""
 
 
 def _is_run(folder: Path) -> bool:
-    return (folder / "phase.toml").is_file() and (
-        (folder / "events.jsonl").is_file() or _RUN_NAME.fullmatch(folder.name) is not None
+    return is_file(folder / "phase.toml") and (
+        is_file(folder / "events.jsonl") or _RUN_NAME.fullmatch(folder.name) is not None
     )
 
 

@@ -15,6 +15,7 @@ from slmtui.data.corpus import open_corpus
 from slmtui.runs.run import create_run
 from slmtui.runs.tags import TAGS_FILE
 from slmtui.training.prepare import phase_corpus
+from tests.closed import close
 from tests.data.test_corpus import names, skipped, write
 
 PHASE = '[phase]\nname = "mine"\n\n[data]\nsource = ["."]\n'
@@ -86,3 +87,11 @@ def test_what_is_named_is_read(project: Path) -> None:
     assert len(open_corpus(["mine.toml", "build.sh"]).files) == 2
     everything = phase_corpus(parse_phase(PHASE + "default_excludes = false\n"))
     assert {"mine.toml", "checkpoints/console.log", "checkpoints/the best/events.jsonl"} <= set(names(everything))
+
+
+def test_a_folder_that_may_not_be_entered_is_no_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "closed").mkdir()
+    close(project / "closed", monkeypatch)
+    corpus = open_corpus(".")
+    assert names(corpus) == sorted(SCRIPTS)
+    assert skipped(corpus) == {"closed/": "the folder cannot be read: Permission denied"}
