@@ -207,7 +207,6 @@ class Console(Host):
                 self.notify(
                     f"{failure.name} could not be trained: {key('everywhere.switch-mode-train', 't')} says why",
                     severity="error",
-                    markup=False,
                 )
         while self.trainer.finished:
             run = self.trainer.finished.popleft()
@@ -215,7 +214,7 @@ class Console(Host):
             if (notice := notice_of(run)) is not None:
                 self._to_terminal(sequence(notice.words, self.settings))
             ended = "has ended" if notice is None else ENDED[notice.state]
-            self.notify(f"{run.name} {ended}", markup=False)
+            self.notify(f"{run.name} {ended}")
 
     async def action_switch_mode(self, mode: str) -> None:
         self.call_after_refresh(self.ui_state.remember, "screen", mode)
@@ -248,7 +247,7 @@ class Console(Host):
             target._forward_event(again)
         elif words := self._why_not(event.key):
             event.prevent_default()
-            self.notify(words, severity="warning", markup=False)
+            self.notify(words, severity="warning")
 
     def _why_not(self, key: str) -> str:
         """Why a key does nothing now that does something at other times; "" if it does something, or never does."""
@@ -287,7 +286,7 @@ class Console(Host):
         if not target.check_action(name, parameters):
             words = target.why_not(name, parameters) if isinstance(target, ModeScreen) else ""
             words = words or f"{binding.description}: there is nothing here now to do that with"
-            self.notify(words, severity="warning", markup=False)
+            self.notify(words, severity="warning")
             return
         await self.run_action(binding.action, node)
 

@@ -169,7 +169,7 @@ class ConsoleScreen(ModeScreen):
         try:
             ask(run, kind, value, twice_undoes=twice_undoes)
         except UserError as error:
-            self.notify(visible(str(error)), severity="error", markup=False)
+            self.notify(visible(str(error)), severity="error")
             return False
         self.call_later(self._beat)  # it is acknowledged at once
         return True

@@ -97,7 +97,6 @@ class Host(App[str]):
             there = key(f"everywhere.switch-mode-{mode}", asking.mode_key)
             self.notify(
                 f"{mode.capitalize()} has something to say: {there} goes there",
-                markup=False,
             )
         return super().push_screen(screen, callback, wait_for_dismiss, mode=mode)  # type: ignore[call-overload]
 

@@ -32,9 +32,9 @@ async def export_chart(app: App[Any], seen: ChartSpec) -> None:
         size = await to_thread(_write, seen, path)
     except OSError as error:
         why = error.strerror or str(error)
-        app.notify(visible(f"not exported: {path}: {why}"), severity="error", markup=False)
+        app.notify(visible(f"not exported: {path}: {why}"), severity="error")
     else:
-        app.notify(visible(f"exported to {path} ({byte_size(size)})"), markup=False)
+        app.notify(visible(f"exported to {path} ({byte_size(size)})"))
 
 
 def free_path(path: Path) -> Path:

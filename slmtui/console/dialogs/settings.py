@@ -106,7 +106,7 @@ class SettingsDialog(Dialog[None]):
         try:
             save_setting(key, value)
         except UserError as error:
-            self.app.notify(visible(str(error)), severity="error", markup=False)
+            self.app.notify(visible(str(error)), severity="error")
             return
         self.settings = type(self.settings)(**{**asdict(self.settings), key: value})
         self.changed(self.settings)

@@ -193,7 +193,7 @@ class CompletionPanel(Vertical):
     def action_branch(self) -> None:
         """Go on from the alternative under the cursor, as if it had been drawn."""
         if (token := self.token) is None or self.request is None:
-            self.notify(self.why_not(), severity="warning", markup=False)
+            self.notify(self.why_not(), severity="warning")
             return
         place, choice = self.cursor, token.choices[self.picked]
         kept = branch(list(self.tokens[: self.count]), place, choice)
@@ -203,7 +203,7 @@ class CompletionPanel(Vertical):
     def action_extend(self) -> None:
         """Go on where the completion ends, by as many tokens as were drawn last."""
         if self.busy or self.request is None or not self.count:
-            self.notify(self.why_not(), severity="warning", markup=False)
+            self.notify(self.why_not(), severity="warning")
             return
         settings, end = self.request.settings, self.count
         more = max(1, settings.tokens - len(self.request.kept))

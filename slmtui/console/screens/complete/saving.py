@@ -38,7 +38,7 @@ async def save_completion(host: Host, panel: CompletionPanel) -> None:
     try:
         await to_thread(add_completion, source_path(typed), completion)
     except UserError as error:
-        host.notify(visible(str(error)), severity="error", markup=False)
+        host.notify(visible(str(error)), severity="error")
         return
     host.ui_state.remember(SAMPLE_SET, typed)
-    host.notify(visible(f"saved in {typed}"), markup=False)
+    host.notify(visible(f"saved in {typed}"))

@@ -219,7 +219,7 @@ class CompleteScreen(ConsoleScreen):
         """Ask whoever trains the run for its state of now, and complete with that."""
         run = self.panels[self.current].of_run
         if run is None or not run.is_alive():
-            self.notify(self.panels[self.current].why_not_fresh(), severity="warning", markup=False)
+            self.notify(self.panels[self.current].why_not_fresh(), severity="warning")
             return
         if all(panel.model != run.last_file for panel in self.panels):
             models = [panel.model for panel in self.panels]
@@ -307,7 +307,7 @@ class CompleteScreen(ConsoleScreen):
         try:
             return await self.query_one(FilesBefore).put_before(request)
         except UserError as error:
-            self.notify(visible(f"{error}; {key('complete.read', 'b')} forgets it"), severity="error", markup=False)
+            self.notify(visible(f"{error}; {key('complete.read', 'b')} forgets it"), severity="error")
             return None
 
     def _asked(self) -> Request | None:

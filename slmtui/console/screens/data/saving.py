@@ -60,5 +60,5 @@ async def save_suggestion(host: Host, found: DataOverview, suggestion: Suggestio
         return None
     phases, train = key("everywhere.switch-mode-phases", "p"), key("everywhere.switch-mode-train", "t")
     start = key("train.start", "enter")
-    host.notify(f"saved as {path}; {phases} shows it; {train}, then {start}, trains it", markup=False)
+    host.notify(f"saved as {path}; {phases} shows it; {train}, then {start}, trains it")
     return path

@@ -312,7 +312,7 @@ class DataScreen(ConsoleScreen):
         """Take in what is left out, or leave out the file under the cursor: in the phase file that is shown."""
         row, found = self.query_one(FilesTable).row_at_cursor(), self.found
         if row is None or found is None:
-            self.notify(self._no_file(), markup=False)
+            self.notify(self._no_file())
             return
         if found.origin.suffix != ".toml":
             save, mark = key("data.save", "n"), key("data.take", "space")
@@ -325,9 +325,9 @@ class DataScreen(ConsoleScreen):
         try:
             words = await to_thread(change_selection, found, row)
         except UserError as error:
-            self.notify(visible(str(error)), severity="warning", markup=False)
+            self.notify(visible(str(error)), severity="warning")
             return
-        self.notify(visible(words), markup=False)
+        self.notify(visible(words))
         self.reader.again(self.found)
 
     @work

@@ -28,7 +28,7 @@ class PhaseFiles:
 
     async def save_and_say(self, draft: Draft) -> None:
         if await self.save(draft):
-            self._host.notify(f"saved {draft.path}", markup=False)
+            self._host.notify(f"saved {draft.path}")
 
     async def copy(self, draft: Draft) -> None:
         """Save what is in the editor as a new phase."""
@@ -72,11 +72,11 @@ class PhaseFiles:
         try:
             back = bring_back(self._drafts.folder)
         except UserError as error:
-            self._host.notify(visible(str(error)), markup=False)
+            self._host.notify(visible(str(error)))
             return
         self._drafts.look()
         self._go_to(back)
-        self._host.notify(visible(f"{back} is back"), markup=False)
+        self._host.notify(visible(f"{back} is back"))
 
     async def _revert(self, draft: Draft) -> None:
         answer = await self._question(

@@ -395,4 +395,4 @@ class RunsScreen(ConsoleScreen):
 
     def _say(self, text: str, run: RunListing | None = None, *, wrong: bool = False) -> None:
         text = visible(f"{run.name} {text}" if run else text)
-        self.notify(text, severity="warning" if wrong else "information", markup=False)
+        self.notify(text, severity="warning" if wrong else "information")

@@ -367,7 +367,6 @@ class StudiesScreen(ConsoleScreen):
             self.notify(
                 f"nothing of this has been trained yet; {key('studies.start', 's')} starts the study",
                 severity="warning",
-                markup=False,
             )
         else:
             self.host.watch_run(trial.run)

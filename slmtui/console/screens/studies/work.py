@@ -168,7 +168,7 @@ class StudyWork:
         self._screen.look_soon()
 
     def _say(self, words: str, *, wrong: bool = False) -> None:
-        self._screen.notify(visible(words), severity="warning" if wrong else "information", markup=False)
+        self._screen.notify(visible(words), severity="warning" if wrong else "information")
 
 
 def write_seeds(path: Path, new: list[int]) -> None:

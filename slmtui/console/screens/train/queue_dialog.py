@@ -93,12 +93,11 @@ class QueueDialog(Dialog[None]):
             return
         job = self._shown[here]
         if self.trainer.remove(job):
-            self.notify(f"{name_of(job)} is no longer waiting", markup=False)
+            self.notify(f"{name_of(job)} is no longer waiting")
         else:
             self.notify(
                 f"{name_of(job)} has begun; {key('train.stop', 's')} on Train stops it",
                 severity="warning",
-                markup=False,
             )
         self._look()
 

@@ -73,7 +73,7 @@ class RunControls:
             if answer == "stop" and run.is_alive():
                 self._ask(run, "stop", twice_undoes=False)
             elif answer == "stop":
-                self.screen.notify(visible(f"{run.name} has ended by itself"), severity="warning", markup=False)
+                self.screen.notify(visible(f"{run.name} has ended by itself"), severity="warning")
 
         dialog = Question(visible(question), {"stop": "Stop and save", "cancel": "Cancel"}, title="stop")
         self.screen.host.push_screen(dialog, answered)
@@ -101,7 +101,7 @@ class RunControls:
             return
         host.watched = None
         host.trainer.put(phase)
-        self.screen.notify(visible(f"{phase.name} will be trained"), markup=False)
+        self.screen.notify(visible(f"{phase.name} will be trained"))
 
     def show_queue(self) -> None:
         self.screen.host.push_screen(QueueDialog(self.screen.host.trainer))

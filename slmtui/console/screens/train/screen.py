@@ -386,14 +386,14 @@ class TrainScreen(ConsoleScreen):
 
     def action_browse(self, by: int) -> None:
         if self._samples.sample is None:
-            self.notify(saying.no_sample(self.history), markup=False)
+            self.notify(saying.no_sample(self.history))
         elif not self._samples.browse(by):
             self.notify(f"this is the {'first' if by < 0 else 'newest'} sample")
         self._show_sample_line()
 
     def action_sample(self) -> None:
         if (sample := self._samples.sample) is None:
-            self.notify(saying.no_sample(self.history), markup=False)
+            self.notify(saying.no_sample(self.history))
             return
         text = visible(sample.prompt + sample.text)
         self.host.push_screen(Message(text, title=view.sample_title(sample)))
